@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import { type ErrorCode, errorPayload } from './errors.ts';
+import { conversationId, userId } from './ids.ts';
+import { LIMITS } from './limits.ts';
+import { message } from './message.ts';
+
+const seqCursor = z.coerce.number().pipe(z.int().nonnegative());
+const limit = z.coerce
+  .number()
+  .pipe(z.int().min(1).max(LIMITS.maxPageSize))
+  .default(LIMITS.pageSize)
+  .meta({ description: `Page size, 1 to ${LIMITS.maxPageSize}`, example: 20 });
+
+/** `POST /api/conversations` */
+export const openConversationBody = z
+  .object({ participantId: userId })
+  .meta({ id: 'OpenConversation', description: 'The other participant of the direct conversation' });
+
+export const conversation = z
+  .object({
+    id: conversationId,
+    kind: z.literal('direct'),
+    participantIds: z.array(userId).meta({ example: ['alice', 'bob'] }),
+    createdAt: z.iso.datetime().meta({ example: '2026-01-01T12:00:00.000Z' }),
+  })
+  .meta({ id: 'Conversation', description: 'The direct conversation of two users' });
+
+/** `GET /api/messages/with/:otherUserId` */
+export const historyQuery = z
+  .object({
+    limit,
+    before: seqCursor.optional().meta({ description: 'Messages with a smaller seq, newest first', example: 43 }),
+    after: seqCursor.optional().meta({ description: 'Messages with a greater seq, oldest first', example: 17 }),
+    markAsRead: z
+      .enum(['true', 'false'])
+      .default('false')
+      .meta({ description: 'Also mark the messages of this page, and all before them, as read', example: 'false' }),
+  })
+  .refine((query) => query.before === undefined || query.after === undefined, {
+    message: 'give before or after, not both',
+    path: ['before'],
+  });
+
+export const historyPage = z
+  .object({
+    conversationId: conversationId.nullable().meta({ description: 'null: the two have no conversation yet' }),
+    messages: z.array(message),
+    nextCursor: z
+      .int()
+      .nullable()
+      .meta({ description: 'Pass it as the same parameter (`before`, or `after`) for the next page; null: no more' }),
+  })
+  .meta({ id: 'HistoryPage', description: 'One page of a conversation' });
+
+/** `GET /api/messages/conversations` */
+export const conversationsQuery = z.object({
+  limit,
+  cursor: z
+    .string()
+    .max(200)
+    .optional()
+    .meta({ description: '`nextCursor` of the page before; opaque', example: 'MTc2NzI2ODgwMDAwMDAwMC4wMTkyNmIzYQ' }),
+});
+
+export const conversationSummary = z
+  .object({
+    id: conversationId,
+    otherUserId: userId,
+    lastMessage: message.nullable(),
+    unreadCount: z.int().nonnegative().meta({ example: 3 }),
+    lastSeq: z.int().nonnegative().meta({ example: 42 }),
+    updatedAt: z.iso.datetime().meta({ example: '2026-01-01T12:00:00.000Z' }),
+  })
+  .meta({ id: 'ConversationSummary', description: 'A conversation in the list of one of its participants' });
+
+export const conversationsPage = z
+  .object({
+    conversations: z.array(conversationSummary),
+    nextCursor: z.string().nullable().meta({ description: 'Pass it as `cursor`; null: no more', example: null }),
+  })
+  .meta({ id: 'ConversationsPage', description: 'Newest activity first' });
+
+/** Every HTTP error. */
+export const problem = z.object({ error: errorPayload }).meta({ id: 'Problem', description: 'Every HTTP error' });
+
+export type Conversation = z.infer<typeof conversation>;
+export type HistoryQuery = z.infer<typeof historyQuery>;
+export type HistoryPage = z.infer<typeof historyPage>;
+export type ConversationSummary = z.infer<typeof conversationSummary>;
+export type ConversationsPage = z.infer<typeof conversationsPage>;
+export type Problem = z.infer<typeof problem>;
+
+/** The HTTP face of the error table. */
+export const HTTP_STATUS: Record<ErrorCode, number> = {
+  TOKEN_MISSING: 401,
+  TOKEN_INVALID: 401,
+  TOKEN_EXPIRED: 401,
+  ORIGIN_NOT_ALLOWED: 403,
+  VALIDATION_FAILED: 400,
+  CONVERSATION_NOT_FOUND: 404,
+  NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  UNKNOWN_EVENT: 400,
+  REJECTED: 422,
+  RATE_LIMITED: 429,
+  OVERLOADED: 503,
+  TIMEOUT: 504,
+  UNAVAILABLE: 503,
+};

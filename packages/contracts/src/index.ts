@@ -1,0 +1,7 @@
+export * from './errors.ts';
+export * from './http.ts';
+export * from './ids.ts';
+export * from './jobs.ts';
+export * from './limits.ts';
+export * from './message.ts';
+export * from './socket-events.ts';

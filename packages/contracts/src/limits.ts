@@ -1,0 +1,16 @@
+/**
+ * The bounds of the wire. Sizes of text are in UTF-16 code units (what `string.length` counts).
+ * They are part of the protocol: clients may rely on them, so they only ever grow.
+ */
+export const LIMITS = {
+  /** Longest text of one message. Comparable products: Slack 40,000, WhatsApp 65,536, Discord 4,000. */
+  contentLength: 10_000,
+  attachments: 10,
+  /** The longest URL that common browsers and proxies carry safely. */
+  attachmentUrlLength: 2_048,
+  userIdLength: 64,
+  clientMessageIdLength: 64,
+  /** Largest page of `GET /api/messages/...`; the default page is `pageSize`. */
+  maxPageSize: 100,
+  pageSize: 50,
+} as const;

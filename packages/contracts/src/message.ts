@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { clientMessageId, conversationId, messageId, userId } from './ids.ts';
+import { LIMITS } from './limits.ts';
+
+export const attachment = z
+  .object({
+    url: z
+      .string()
+      .max(LIMITS.attachmentUrlLength)
+      .refine(isSafeUrl, 'must be an absolute https URL without credentials or control characters'),
+    type: z.enum(['IMAGE', 'PDF']),
+  })
+  .meta({
+    id: 'Attachment',
+    description: 'A file kept elsewhere; the server never fetches it',
+    example: { url: 'https://files.example.com/cat.png', type: 'IMAGE' },
+  });
+
+export type Attachment = z.infer<typeof attachment>;
+
+const content = z
+  .string()
+  .max(LIMITS.contentLength)
+  .refine((text) => !text.includes('\u0000') && text.isWellFormed(), 'must be well-formed Unicode without NUL')
+  .nullable();
+
+/** Payload of `send_message`: what a sender wants stored. `clientMessageId` is optional, an ack callback too. */
+export const draft = z
+  .object({
+    conversationId,
+    content: content.optional().meta({ example: 'Hello!' }),
+    attachments: z.array(attachment).max(LIMITS.attachments).nullish(),
+    clientMessageId: clientMessageId.optional(),
+  })
+  .refine((value) => (value.content ?? '').trim() !== '' || (value.attachments ?? []).length > 0, {
+    message: 'a message needs content or at least one attachment',
+    path: ['content'],
+  })
+  .meta({ id: 'Draft', description: 'A message as its sender submits it' });
+
+export type Draft = z.infer<typeof draft>;
+
+/**
+ * A stored message: what `new_message`, acks and history carry. `seq` is dense (1, 2, 3 …) within its conversation and
+ * born at commit. A message submitted without a `clientMessageId` carries its own `id` there.
+ */
+export const message = z
+  .object({
+    id: messageId,
+    conversationId,
+    seq: z.int().positive().meta({ description: 'Dense position in its conversation: 1, 2, 3 …', example: 42 }),
+    senderId: userId,
+    receiverId: userId,
+    clientMessageId,
+    content: z.string().nullable().meta({ example: 'Hello!' }),
+    attachments: z.array(attachment),
+    isRead: z.boolean().meta({ description: 'The receiver has read up to here or further', example: false }),
+    createdAt: z.iso.datetime().meta({ description: 'Commit time', example: '2026-01-01T12:00:00.000Z' }),
+  })
+  .meta({ id: 'Message', description: 'A stored message' });
+
+export type Message = z.infer<typeof message>;
+
+function isSafeUrl(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what the pattern refuses.
+  if (/[\u0000-\u0020\u007f]/.test(text) || !text.isWellFormed()) return false;
+  const url = URL.parse(text);
+  return url !== null && url.protocol === 'https:' && url.username === '' && url.password === '';
+}

@@ -1,0 +1,152 @@
+import type {
+  Attachment,
+  Conversation,
+  ConversationId,
+  ConversationsPage,
+  Entry,
+  EntryResult,
+  Message,
+  MessageId,
+  MessagesRead,
+  SendEntry,
+  UnreadCount,
+  UserId,
+} from '@chat-cluster/contracts';
+
+/**
+ * What the domain needs of the world, as promises in prose. An adapter that breaks one of these sentences is wrong,
+ * whatever its types say. Any method may throw a fault (ours: logged, heard as UNAVAILABLE); the rejections that a
+ * method may throw are named at it.
+ */
+
+/** Accepted entries on their way to the store. */
+export interface Inbox {
+  /**
+   * Queues the entry behind every earlier one of the same conversation that this process submitted, and resolves with
+   * its outcome after the outcome is committed. Rejections: OVERLOADED (not accepted, nothing will happen),
+   * UNAVAILABLE and TIMEOUT (unknown: it may still be stored; a resend is safe because the store dedupes).
+   */
+  submit(entry: Entry): Promise<EntryResult>;
+}
+
+/** Committed history, as one user sees it. */
+export interface History {
+  /**
+   * The direct conversation of two users with what a page needs to know of it; undefined when they have none.
+   * `readUpTo`: the read mark of each of the two, by user id.
+   */
+  directConversation(
+    userId: UserId,
+    otherUserId: UserId,
+  ): Promise<{ id: ConversationId; lastSeq: number; readUpTo: ReadonlyMap<UserId, number> } | undefined>;
+  /** Messages with `fromSeq <= seq <= toSeq` in order; `isRead` false in all: the caller derives it. */
+  range(id: ConversationId, fromSeq: number, toSeq: number): Promise<Message[]>;
+  /** Conversations of a user, newest activity first. Throws a VALIDATION_FAILED rejection for a foreign cursor. */
+  conversations(userId: UserId, limit: number, cursor: string | undefined): Promise<ConversationsPage>;
+}
+
+/** Who takes part in a direct conversation. Never changes once the conversation exists, so it may be cached. */
+export interface Participants {
+  conversationId: ConversationId;
+  userIds: readonly [UserId] | readonly [UserId, UserId];
+}
+
+export interface Conversations {
+  /** The participants of a conversation; undefined when there is no such conversation (not cached for long). */
+  participantsOf(id: ConversationId): Promise<Participants | undefined>;
+  /**
+   * The direct conversation of the two users, made when there is none. Idempotent under any concurrency: all callers
+   * get the same conversation and exactly one of them `created: true`. `newId` names it when it is made.
+   */
+  open(newId: ConversationId, a: UserId, b: UserId): Promise<{ conversation: Conversation; created: boolean }>;
+}
+
+/** A message as the store knows it; `id` differs from the entry's own when an earlier send had the same key. */
+export interface StoredMessage {
+  id: MessageId;
+  seq: number;
+  createdAt: Date;
+  /** Only of an earlier send: what that one said. A first store keeps what its entry says. */
+  earlier?: { content: string | null; attachments: Attachment[] };
+}
+
+export interface ReadMark {
+  conversationId: ConversationId;
+  userId: UserId;
+  /** null: up to the last message committed before. */
+  upToSeq: number | null;
+}
+
+export interface MarkedRead {
+  /** The mark now: the greatest ever asked for, never beyond the last message. */
+  upToSeq: number;
+  readAt: Date;
+  /** False: the mark stood there or further already, nothing was written. */
+  advanced: boolean;
+  /** Unread messages of the user over all conversations, including the effect of every mark of this call. */
+  unreadCount: number;
+}
+
+/**
+ * The truth. The caller promises that within one conversation calls never overlap (lanes) and that a call holds no key
+ * (conversation, sender, client message id) and no (conversation, user) twice. Should an overlap happen after all (a
+ * paused worker wakes up), one of the two calls fails as a transient fault and a repeat of it finds the other's rows.
+ */
+export interface MessageStore {
+  /**
+   * Stores all sends in one transaction: dense `seq` per conversation in the order given, counters of the receivers.
+   * `result[i]` belongs to `sends[i]`; undefined when its conversation does not exist. A send whose key is stored
+   * already changes nothing and gets the stored message.
+   */
+  storeSends(sends: readonly SendEntry[]): Promise<(StoredMessage | undefined)[]>;
+  /** Moves read marks in one transaction; monotonic. `result[i]` is undefined when the user is no participant. */
+  markRead(marks: readonly ReadMark[]): Promise<(MarkedRead | undefined)[]>;
+  /** Runs `work` so that all its calls commit together or not at all. */
+  atomically<T>(work: (store: MessageStore) => Promise<T>): Promise<T>;
+}
+
+/** Unread counts read from committed state. */
+export interface UnreadCounts {
+  /** Total of each user, in any order of asking; 0 for a user without conversations. */
+  totals(userIds: readonly UserId[]): Promise<number[]>;
+  /** Total and the counts of `conversationIds` of each user; users without conversations are left out. */
+  recount(
+    userIds: readonly UserId[],
+    conversationIds: readonly ConversationId[],
+  ): Promise<{ userId: UserId; unread: UnreadCount }[]>;
+}
+
+/**
+ * Tells every device of a user, on whatever gateway. At most once per device: an emit may be lost when Redis is away
+ * (a client heals by history or sync). Emits of one process arrive in the order in which they were made.
+ * The promise resolves when the emits have left for every gateway concerned.
+ */
+export interface Fanout {
+  newMessages(messages: readonly Message[]): Promise<void>;
+  messagesRead(receipts: readonly { to: readonly UserId[]; receipt: MessagesRead }[]): Promise<void>;
+  unreadCounts(counts: readonly { userId: UserId; unread: UnreadCount }[]): Promise<void>;
+}
+
+/** Users whose badge may have changed, and the conversation that changed it. */
+export interface DirtyBadge {
+  userId: UserId;
+  conversationId: ConversationId;
+}
+
+export interface RecountRequests {
+  /**
+   * Promises that each of these users will be recounted and told, by a count that starts after this call. Durable once
+   * resolved. Requests for the same user coalesce.
+   */
+  request(badges: readonly DirtyBadge[]): Promise<void>;
+}
+
+/** The latest messages of busy conversations, close at hand. May forget anything at any time; never lies. */
+export interface RecentMessages {
+  append(messages: readonly Message[]): Promise<void>;
+  /**
+   * Messages with `fromSeq <= seq <= toSeq` in order, or undefined when the cache does not hold every one of them.
+   * `isRead` of what it returns is always false: the reader derives it.
+   */
+  range(id: ConversationId, fromSeq: number, toSeq: number): Promise<Message[] | undefined>;
+}

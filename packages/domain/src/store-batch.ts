@@ -1,0 +1,156 @@
+import {
+  type Entry,
+  type EntryResult,
+  type Message,
+  type MessagesRead,
+  type ReadEntry,
+  Rejection,
+  type SendEntry,
+  type UserId,
+} from '@chat-cluster/contracts';
+import { toMessage } from './message.ts';
+import type { DirtyBadge, MarkedRead, MessageStore, ReadMark, StoredMessage } from './ports.ts';
+
+/** What a stored batch means for the world: an answer per entry, and who is to be told. */
+export interface BatchOutcome {
+  /** `results[i]` belongs to `entries[i]`. */
+  results: EntryResult[];
+  /** In commit order. A re-run of the batch tells them again: its first run may have died before it could. */
+  messages: Message[];
+  receipts: { to: UserId[]; receipt: MessagesRead }[];
+  badges: DirtyBadge[];
+}
+
+/**
+ * Stores the entries of one lane batch: one transaction, which is one statement when all are sends, or all reads.
+ *
+ * Sends first, then reads: a read of "everything so far" that has later sends of its conversation in the same batch is
+ * cut off just before the first of them, so the outcome is as if the entries had been stored one by one.
+ *
+ * Safe to run again, whole or in part, after a crash at any point: a send finds itself stored (same `id`) and yields
+ * the same result; read marks never move back.
+ */
+export async function storeBatch(store: MessageStore, entries: readonly Entry[]): Promise<BatchOutcome> {
+  const sends = distinctSends(entries);
+  if (!entries.some((entry) => entry.kind === 'read')) {
+    return outcomeOf(entries, await storeSends(store, sends), new Map());
+  }
+  if (sends.size === 0) {
+    return outcomeOf(entries, new Map(), await moveMarks(store, entries, new Map()));
+  }
+  return store.atomically(async (tx) => {
+    const stored = await storeSends(tx, sends);
+    return outcomeOf(entries, stored, await moveMarks(tx, entries, stored));
+  });
+}
+
+type Stored = Map<string, { entry: SendEntry; row: StoredMessage | undefined }>;
+
+/** A resend may sit in the same batch as its original: the first of a key is stored, the others get its result. */
+function distinctSends(entries: readonly Entry[]): Map<string, SendEntry> {
+  const sends = new Map<string, SendEntry>();
+  for (const entry of entries) {
+    if (entry.kind === 'send' && !sends.has(keyOf(entry))) sends.set(keyOf(entry), entry);
+  }
+  return sends;
+}
+
+/** The unique key of a message in the store. JSON keeps ids that contain a separator apart. */
+function keyOf(entry: SendEntry): string {
+  return JSON.stringify([entry.conversationId, entry.senderId, entry.clientMessageId]);
+}
+
+async function storeSends(store: MessageStore, sends: Map<string, SendEntry>): Promise<Stored> {
+  const keys = [...sends];
+  const rows = await store.storeSends(keys.map(([, entry]) => entry));
+  return new Map(keys.map(([key, entry], i) => [key, { entry, row: rows[i] }]));
+}
+
+async function moveMarks(store: MessageStore, entries: readonly Entry[], stored: Stored) {
+  const marks = coalesceMarks(entries, stored);
+  const moved = await store.markRead([...marks.values()]);
+  return new Map([...marks.keys()].map((key, i) => [key, moved[i]]));
+}
+
+/** One mark per (conversation, user): the furthest of the batch. */
+function coalesceMarks(entries: readonly Entry[], stored: Stored): Map<string, ReadMark> {
+  const marks = new Map<string, ReadMark>();
+  entries.forEach((entry, i) => {
+    if (entry.kind !== 'read') return;
+    const { conversationId, userId } = entry;
+    const upToSeq = entry.upToSeq ?? endBeforeLaterSend(entries, i, entry, stored);
+    const earlier = marks.get(markKeyOf(entry));
+    const furthest = earlier && (earlier.upToSeq === null || upToSeq === null) ? null : upToSeq;
+    marks.set(markKeyOf(entry), {
+      conversationId,
+      userId,
+      upToSeq: earlier?.upToSeq && furthest !== null ? Math.max(earlier.upToSeq, furthest) : furthest,
+    });
+  });
+  return marks;
+}
+
+function markKeyOf(entry: ReadEntry): string {
+  return JSON.stringify([entry.conversationId, entry.userId]);
+}
+
+/** The seq before the first later send of the conversation that this batch stored; null when there is none. */
+function endBeforeLaterSend(entries: readonly Entry[], from: number, read: ReadEntry, stored: Stored): number | null {
+  for (let i = from + 1; i < entries.length; i++) {
+    const entry = entries[i];
+    if (entry?.kind !== 'send' || entry.conversationId !== read.conversationId) continue;
+    const row = stored.get(keyOf(entry))?.row;
+    if (row?.id === entry.id) return row.seq - 1;
+  }
+  return null;
+}
+
+function outcomeOf(
+  entries: readonly Entry[],
+  stored: Stored,
+  marked: Map<string, MarkedRead | undefined>,
+): BatchOutcome {
+  const outcome: BatchOutcome = { results: [], messages: [], receipts: [], badges: [] };
+  const told = new Set<string>();
+  for (const entry of entries) {
+    if (entry.kind === 'send') addSend(outcome, entry, stored);
+    else addRead(outcome, entry, marked.get(markKeyOf(entry)), told);
+  }
+  return outcome;
+}
+
+function addSend(outcome: BatchOutcome, entry: SendEntry, stored: Stored): void {
+  const { entry: first, row } = stored.get(keyOf(entry)) ?? {};
+  if (!first || !row) {
+    outcome.results.push({ kind: 'rejected', error: new Rejection('CONVERSATION_NOT_FOUND').payload });
+    return;
+  }
+  const message = toMessage(first, row);
+  if (row.id !== entry.id) {
+    outcome.results.push({ kind: 'duplicate', message });
+    return;
+  }
+  outcome.results.push({ kind: 'stored', seq: row.seq, createdAt: message.createdAt });
+  outcome.messages.push(message);
+  if (entry.receiverId !== entry.senderId) {
+    outcome.badges.push({ userId: entry.receiverId, conversationId: entry.conversationId });
+  }
+}
+
+function addRead(outcome: BatchOutcome, entry: ReadEntry, mark: MarkedRead | undefined, told: Set<string>): void {
+  if (!mark) {
+    outcome.results.push({ kind: 'rejected', error: new Rejection('CONVERSATION_NOT_FOUND').payload });
+    return;
+  }
+  const { conversationId, userId, otherUserId } = entry;
+  outcome.results.push({ kind: 'read', upToSeq: mark.upToSeq, unreadCount: mark.unreadCount });
+  if (told.has(markKeyOf(entry))) return;
+  told.add(markKeyOf(entry));
+  // The seed's clients wait for a badge after each read, also after one that changed nothing.
+  outcome.badges.push({ userId, conversationId });
+  if (!mark.advanced) return;
+  outcome.receipts.push({
+    to: otherUserId === userId ? [userId] : [userId, otherUserId],
+    receipt: { conversationId, userId, upToSeq: mark.upToSeq, readAt: mark.readAt.toISOString() },
+  });
+}
