@@ -4,10 +4,11 @@ import { conversationId, userId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { message } from './message.ts';
 
-const seqCursor = z.coerce.number().pipe(z.int().nonnegative());
-const limit = z.coerce
-  .number()
-  .pipe(z.int().min(1).max(LIMITS.maxPageSize))
+// Digits only: Number('') is 0, and `before=0` is an empty page that looks like the end of the history.
+const wholeNumber = z.string().regex(/^\d{1,16}$/, 'must be a whole number');
+const seqCursor = wholeNumber.pipe(z.coerce.number<string>().int().nonnegative());
+const limit = wholeNumber
+  .pipe(z.coerce.number<string>().int().min(1).max(LIMITS.maxPageSize))
   .default(LIMITS.pageSize)
   .meta({ description: `Page size, 1 to ${LIMITS.maxPageSize}`, example: 20 });
 

@@ -1,0 +1,210 @@
+import { z } from 'zod';
+import { errorPayload, Rejection } from './errors.ts';
+import { clientAckExamples, clientEventExamples, type Example, serverEventExamples } from './examples.ts';
+import { readableSchema } from './readable-schema.ts';
+import { clientAcks, clientEvents, serverEvents } from './socket-events.ts';
+
+type Json = Record<string, unknown>;
+
+/** One event, ack or refusal, ready for the document. */
+interface Entry {
+  /** Its key in the document: the name, unless the other direction has an event of that name too. */
+  key: string;
+  name: string;
+  title: string;
+  schema: z.ZodType;
+  /** What a client may hand in, or what it gets. */
+  io: 'input' | 'output';
+  examples: readonly Example[];
+}
+
+/**
+ * The AsyncAPI 3.0 document of the Socket.IO side, seen from a client: it `send`s the client events (and gets the ack
+ * as reply) and `receive`s the server events. Made from the event tables of `socket-events.ts`: a new row appears here
+ * by itself, with its examples from `examples.ts`.
+ */
+export function asyncApiDocument({ version }: { version: string }): object {
+  const sends = rows(clientEvents, 'input', clientEventExamples, (event) => `${event} (client → server)`);
+  const acks = rows(clientAcks, 'output', clientAckExamples, (event) => `Ack of ${event}`).map((ack) => ({
+    ...ack,
+    key: ackKey(ack.key),
+    name: ackKey(ack.key),
+  }));
+  const receives = [
+    ...rows(serverEvents, 'output', serverEventExamples, (event) => `${event} (server → client)`).map((entry) =>
+      entry.name in clientEvents ? { ...entry, key: `${entry.name}_from_server` } : entry,
+    ),
+    connectError,
+  ];
+  const entries = [handshake, ...sends, ...acks, ...receives];
+  const schemas: Json = {};
+  const messages = entries.map((entry) => [entry.key, messageOf(entry, schemas)] as const);
+  const replies = new Set(acks.map((ack) => ack.key));
+  return {
+    asyncapi: '3.0.0',
+    info: { title: 'Chat cluster: Socket.IO', version, description: INTRODUCTION, license: { name: 'MIT' } },
+    defaultContentType: 'application/json',
+    servers: { gateway: server },
+    channels: { default: channel(entries) },
+    operations: Object.fromEntries([
+      ...[handshake, ...sends].map((entry) => [entry.key, sendOperation(entry, replies)]),
+      ...receives.map((entry) => [entry.key, receiveOperation(entry)]),
+    ]),
+    components: { messages: Object.fromEntries(messages), schemas, securitySchemes },
+  };
+}
+
+const INTRODUCTION = `Seen from a client: it *sends* the client events and *receives* the server events. The wire is the
+Socket.IO protocol (v5 on Engine.IO v4): use a Socket.IO client of any language. The name of a message here is the
+name of its event, its payload the first argument.
+
+**Connect:** \`io(url, { auth: { token } })\`. The server puts the socket into the room of the token's user, so every
+device of a user gets that user's events, on whichever gateway it is. \`session\` is the first event.
+
+**Acks:** pass a callback to \`emit\`. \`ok: true\` means committed; \`ok: false\` carries a coded error. Without a
+callback the same error comes as an \`exception\` event. A bad event never ends the connection.
+
+**Resend:** after a time-out or a reconnect, send the same \`clientMessageId\` again: it is never stored twice.
+
+**Gaps:** \`seq\` is dense within a conversation. A number is missing: fetch it with
+\`GET /api/messages/with/{otherUserId}?after=<the greatest seq you have>\`.
+
+New fields and events may appear: ignore what you do not know.`;
+
+const server = {
+  host: '{host}',
+  protocol: 'wss',
+  pathname: '/socket.io',
+  title: 'Any gateway of the cluster',
+  description: 'HTTP and sockets share host and port. WebSocket needs no sticky sessions, HTTP long-polling does.',
+  variables: { host: { default: 'localhost:3000', description: 'Host and port of the cluster; `ws` on plain HTTP' } },
+  security: [
+    { $ref: '#/components/securitySchemes/handshakeToken' },
+    { $ref: '#/components/securitySchemes/queryToken' },
+  ],
+};
+
+const securitySchemes = {
+  handshakeToken: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'The JWT that your application issues, handed over as `auth.token` of the handshake.',
+  },
+  queryToken: {
+    type: 'httpApiKey',
+    in: 'query',
+    name: 'token',
+    description: 'The same JWT as `?token=`, for old clients. Prefer `auth.token`: addresses end up in logs.',
+  },
+};
+
+/** The CONNECT packet of Socket.IO: `auth` of the client's options. */
+const handshake: Entry = {
+  key: 'connect',
+  name: 'connect',
+  title: 'Handshake (`auth` of the client options)',
+  schema: z
+    .object({ token: z.string().meta({ description: 'JWT' }) })
+    .meta({ id: 'Handshake', description: 'Sent once per connection by the Socket.IO client itself' }),
+  io: 'input',
+  examples: [
+    {
+      name: 'token',
+      summary: 'A JWT of alice (shortened)',
+      value: { token: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2ln' },
+    },
+  ],
+};
+
+/** A refused handshake: the `Error` that Socket.IO clients hand to `connect_error`. */
+const connectError: Entry = {
+  key: 'connect_error',
+  name: 'connect_error',
+  title: 'Refused handshake',
+  schema: z.object({ message: z.string(), data: errorPayload }).meta({
+    id: 'ConnectError',
+    description:
+      'The handshake was refused, and the connection is closed. Fetch a new token if `data.code` starts with TOKEN_.',
+  }),
+  io: 'output',
+  examples: [
+    {
+      name: 'expired',
+      summary: 'The token has expired',
+      value: { message: 'TOKEN_EXPIRED', data: new Rejection('TOKEN_EXPIRED').payload },
+    },
+  ],
+};
+
+function rows<Event extends string>(
+  table: Record<Event, z.ZodType>,
+  io: Entry['io'],
+  examples: Partial<Record<string, readonly Example[]>>,
+  title: (event: Event) => string,
+): Entry[] {
+  return (Object.keys(table) as Event[]).map((event) => ({
+    key: event,
+    name: event,
+    title: title(event),
+    schema: table[event],
+    io,
+    examples: examples[event] ?? [],
+  }));
+}
+
+function channel(entries: readonly Entry[]): Json {
+  return {
+    address: '/',
+    title: 'The default namespace',
+    description: 'All events of the product travel here; a client joins it by connecting.',
+    messages: Object.fromEntries(entries.map(({ key }) => [key, { $ref: `#/components/messages/${key}` }])),
+  };
+}
+
+function sendOperation(entry: Entry, replies: ReadonlySet<string>): Json {
+  const ack = ackKey(entry.key);
+  const reply = { channel: { $ref: '#/channels/default' }, messages: [messageRef(ack)] };
+  return { action: 'send', ...operationOf(entry), ...(replies.has(ack) ? { reply } : {}) };
+}
+
+function receiveOperation(entry: Entry): Json {
+  return { action: 'receive', ...operationOf(entry) };
+}
+
+function operationOf({ key, title, schema }: Entry): Json {
+  return {
+    title,
+    ...(schema.description === undefined ? {} : { summary: schema.description }),
+    channel: { $ref: '#/channels/default' },
+    messages: [messageRef(key)],
+  };
+}
+
+function ackKey(event: string): string {
+  return `${event}_ack`;
+}
+
+function messageRef(key: string): Json {
+  return { $ref: `#/channels/default/messages/${key}` };
+}
+
+function messageOf({ name, title, schema, io, examples }: Entry, schemas: Json): Json {
+  return {
+    name,
+    title,
+    payload: payloadOf(schema, io, schemas),
+    ...(examples.length === 0
+      ? {}
+      : { examples: examples.map(({ name, summary, value }) => ({ name, summary, payload: value })) }),
+  };
+}
+
+/** The JSON Schema of a payload; the named schemas within it move to the shared `schemas` of the document. */
+function payloadOf(schema: z.ZodType, io: Entry['io'], schemas: Json): unknown {
+  const made = z.toJSONSchema(schema, { io, target: 'draft-7', override: readableSchema });
+  const text = JSON.stringify(made).replaceAll('"#/definitions/', '"#/components/schemas/');
+  const { $schema: _, definitions = {}, ...payload } = JSON.parse(text) as Json & { definitions?: Json };
+  Object.assign(schemas, definitions);
+  return payload;
+}

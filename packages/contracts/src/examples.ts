@@ -1,0 +1,178 @@
+import type { z } from 'zod';
+import { type ErrorCode, Rejection } from './errors.ts';
+import type { conversation, conversationsPage, historyPage, openConversationBody, Problem } from './http.ts';
+import type { message } from './message.ts';
+import type { clientAcks, clientEvents, serverEvents } from './socket-events.ts';
+
+/**
+ * The examples of both documents, one little story: alice opens a conversation with bob and asks him to lunch, bob
+ * reads it and answers with the menu. A new row of an event table needs its example here; the compiler asks for it.
+ */
+export interface Example<T = unknown> {
+  /** Machine name, unique among the examples of the same place. */
+  name: string;
+  summary: string;
+  value: T;
+}
+
+type ExamplesOf<Table extends Record<string, z.ZodType>> = { [Row in keyof Table]: Example<z.input<Table[Row]>>[] };
+
+const conversationId = '01926b3a-7c11-7d3e-9f52-0a4c1f6f2b10';
+
+const lunch: z.input<typeof message> = {
+  id: '01926b3a-8a57-7a10-8f6c-5d2f6a7b9c01',
+  conversationId,
+  seq: 1,
+  senderId: 'alice',
+  receiverId: 'bob',
+  clientMessageId: 'b7d6a1f0-3c55-4c0e-a0a5-0d7f3f0c9e11',
+  content: 'Hi Bob, lunch at noon?',
+  attachments: [],
+  isRead: false,
+  createdAt: '2026-01-01T12:00:00.000Z',
+};
+
+const menu: z.input<typeof message> = {
+  id: '01926b3a-9d02-7c44-b1aa-6f0e2d3c4b02',
+  conversationId,
+  seq: 2,
+  senderId: 'bob',
+  receiverId: 'alice',
+  clientMessageId: '5f0c2f1e-7f0b-4a52-8d0f-2f8f3e1b6a22',
+  content: 'Yes! Here is the menu.',
+  attachments: [{ url: 'https://files.example.com/menu.pdf', type: 'PDF' }],
+  isRead: false,
+  createdAt: '2026-01-01T12:00:09.000Z',
+};
+
+const refused = { name: 'refused', summary: 'Refused: nothing was stored' };
+
+export const clientEventExamples: ExamplesOf<typeof clientEvents> = {
+  send_message: [
+    {
+      name: 'text',
+      summary: 'alice asks bob to lunch',
+      value: { conversationId, content: 'Hi Bob, lunch at noon?', clientMessageId: lunch.clientMessageId },
+    },
+    {
+      name: 'attachment',
+      summary: 'bob answers with the menu',
+      value: {
+        conversationId,
+        content: 'Yes! Here is the menu.',
+        attachments: [{ url: 'https://files.example.com/menu.pdf', type: 'PDF' }],
+        clientMessageId: menu.clientMessageId,
+      },
+    },
+  ],
+  read_messages: [
+    { name: 'upToSeq', summary: 'bob has read up to the first message', value: { conversationId, upToSeq: 1 } },
+    { name: 'everything', summary: 'alice has read everything so far', value: { conversationId } },
+  ],
+};
+
+export const clientAckExamples: ExamplesOf<typeof clientAcks> = {
+  send_message: [
+    { name: 'stored', summary: 'Stored', value: { ok: true, message: lunch, duplicate: false } },
+    {
+      name: 'resent',
+      summary: 'A resend after a lost ack: the first result again',
+      value: { ok: true, message: lunch, duplicate: true },
+    },
+    { ...refused, value: { ok: false, error: new Rejection('CONVERSATION_NOT_FOUND').payload } },
+  ],
+  read_messages: [
+    {
+      name: 'read',
+      summary: 'The mark has moved',
+      value: { ok: true, conversationId, upToSeq: 1, unread: { count: 0 } },
+    },
+    { ...refused, value: { ok: false, error: new Rejection('UNAVAILABLE').payload } },
+  ],
+};
+
+export const serverEventExamples: ExamplesOf<typeof serverEvents> = {
+  session: [
+    {
+      name: 'session',
+      summary: 'alice has connected',
+      value: {
+        userId: 'alice',
+        connectionId: 'Zb3sYp0TqN4mXQy1AAAB',
+        gatewayId: 'gateway-1',
+        serverTime: '2026-01-01T11:59:58.000Z',
+      },
+    },
+  ],
+  new_message: [
+    { name: 'lunch', summary: 'To every device of alice and of bob', value: lunch },
+    { name: 'menu', summary: 'The answer, with an attachment', value: menu },
+  ],
+  unread_count: [
+    {
+      name: 'arrived',
+      summary: 'To bob, after the message of alice',
+      value: { count: 1, conversations: [{ conversationId, count: 1 }] },
+    },
+    { name: 'total', summary: 'On connect: the total alone', value: { count: 0 } },
+  ],
+  messages_read: [
+    {
+      name: 'read',
+      summary: 'To alice and to bob: bob has read the first message',
+      value: { conversationId, userId: 'bob', upToSeq: 1, readAt: '2026-01-01T12:00:05.000Z' },
+    },
+  ],
+  exception: [
+    {
+      name: 'empty',
+      summary: 'An empty message, sent without an ack callback',
+      value: {
+        event: 'send_message',
+        error: problemExample('VALIDATION_FAILED', 'content: a message needs content or at least one attachment').error,
+      },
+    },
+  ],
+};
+
+const aliceAndBob: z.input<typeof conversation> = {
+  id: conversationId,
+  kind: 'direct',
+  participantIds: ['alice', 'bob'],
+  createdAt: '2026-01-01T11:59:59.000Z',
+};
+
+/** Bodies of requests and answers over HTTP. */
+export const httpExamples = {
+  openConversationBody: { participantId: 'bob' } satisfies z.input<typeof openConversationBody>,
+  conversation: aliceAndBob,
+  historyPage: {
+    conversationId,
+    messages: [menu, { ...lunch, isRead: true }],
+    nextCursor: null,
+  } satisfies z.input<typeof historyPage>,
+  emptyHistoryPage: { conversationId: null, messages: [], nextCursor: null } satisfies z.input<typeof historyPage>,
+  conversationsPage: {
+    conversations: [
+      {
+        id: conversationId,
+        otherUserId: 'bob',
+        lastMessage: menu,
+        unreadCount: 1,
+        lastSeq: 2,
+        updatedAt: menu.createdAt,
+      },
+    ],
+    nextCursor: null,
+  } satisfies z.input<typeof conversationsPage>,
+};
+
+/** A real error body of a code; `message` where the table's own sentence would say less than the server does. */
+export function problemExample(code: ErrorCode, message?: string): Problem {
+  return {
+    error: new Rejection(code, {
+      ...(message === undefined ? {} : { message }),
+      ...(code === 'RATE_LIMITED' ? { retryAfterMs: 1_500 } : {}),
+    }).payload,
+  };
+}

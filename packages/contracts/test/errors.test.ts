@@ -1,0 +1,176 @@
+import {
+  attachment,
+  draft,
+  ERRORS,
+  type ErrorCode,
+  errorCodes,
+  errorPayload,
+  HTTP_STATUS,
+  historyQuery,
+  LIMITS,
+  openConversationBody,
+  parseOrReject,
+  Rejection,
+  toErrorPayload,
+} from '@chat-cluster/contracts';
+import { expect } from 'chai';
+import { z } from 'zod';
+
+const conversationId = '01926b3a-7c11-7d3e-9f52-0a4c1f6f2b10';
+
+describe('The error table', () => {
+  it('has an HTTP status for each code, and no status for a code that does not exist', () => {
+    expect(Object.keys(HTTP_STATUS).sort()).to.deep.equal(Object.keys(ERRORS).sort());
+  });
+
+  it('answers what a client can repair with 4xx, and what may pass with 429 or 5xx', () => {
+    for (const code of errorCodes) {
+      const status = HTTP_STATUS[code];
+      expect(status === 429 || status >= 500, code).to.equal(ERRORS[code].retryable);
+    }
+  });
+
+  it('yields payloads of the wire for every code', () => {
+    for (const code of errorCodes) {
+      expect(errorPayload.parse(new Rejection(code).payload)).to.deep.equal({ code, ...ERRORS[code] });
+    }
+  });
+
+  it('says nothing of a fault but UNAVAILABLE', () => {
+    const fault = new Error('duplicate key value violates unique constraint "messages_pkey"');
+    expect(toErrorPayload(fault)).to.deep.equal(new Rejection('UNAVAILABLE').payload);
+    expect(toErrorPayload(undefined).code).to.equal('UNAVAILABLE');
+  });
+});
+
+describe('parseOrReject', () => {
+  it('names the first wrong field', () => {
+    expect(refusal(draft, { conversationId: 'x', content: 'a' }).message).to.equal('conversationId: must be a UUID');
+    const attachments = [{ url: 'http://files.example.com/a.png', type: 'IMAGE' }];
+    expect(refusal(draft, { conversationId, attachments }).message).to.match(/^attachments\.0\.url: /);
+  });
+
+  const wrong: [string, unknown][] = [
+    ['nothing', undefined],
+    ['null', null],
+    ['a number', 7],
+    ['a text', 'hello'],
+    ['a list', [{ conversationId, content: 'a' }]],
+    ['a buffer', Buffer.from('{}')],
+    ['a NUL byte', { conversationId, content: 'a\u0000b' }],
+    ['a lone high surrogate', { conversationId, content: 'a\ud800' }],
+    ['a lone low surrogate in an id', { conversationId, content: 'a', clientMessageId: '\udc00' }],
+    ['a control character in an id', { conversationId, content: 'a', clientMessageId: 'a\nb' }],
+    ['an empty id', { conversationId, content: 'a', clientMessageId: '' }],
+    ['an id that is too long', { conversationId, content: 'a', clientMessageId: 'x'.repeat(65) }],
+    ['no content', { conversationId }],
+    ['white space only', { conversationId, content: ' \n\t' }],
+    ['1 MB of text', { conversationId, content: 'x'.repeat(1_000_000) }],
+    ['10,000 nested lists', { conversationId, content: nested(10_000) }],
+    ['10,000 nested lists as attachments', { conversationId, attachments: nested(10_000) }],
+    [
+      'too many attachments',
+      { conversationId, attachments: Array(11).fill({ url: 'https://a.example/', type: 'PDF' }) },
+    ],
+    ['attachments of another shape', { conversationId, attachments: { length: 1 } }],
+    ['a payload hidden in __proto__', JSON.parse(`{"__proto__":{"conversationId":"${conversationId}","content":"a"}}`)],
+  ];
+  for (const [name, payload] of wrong) {
+    it(`refuses ${name}`, () => {
+      const { code, message } = refusal(draft, payload);
+      expect(code).to.equal('VALIDATION_FAILED');
+      expect(message.length).to.be.within(1, 302);
+    });
+  }
+
+  it('drops __proto__, constructor and unknown fields', () => {
+    const input = JSON.parse(
+      `{"conversationId":"${conversationId}","content":"a","__proto__":{"admin":true},"constructor":{},"senderId":"eve"}`,
+    );
+    const parsed = parseOrReject(draft, input);
+    expect(Object.keys(parsed).sort()).to.deep.equal(['content', 'conversationId']);
+    expect(Object.getPrototypeOf(parsed)).to.equal(Object.prototype);
+    expect('admin' in parsed).to.equal(false);
+  });
+
+  it('accepts the longest text, and text of any script', () => {
+    for (const content of ['x'.repeat(LIMITS.contentLength), 'Grüße 你好 🎉 \u202e', '<script>alert(1)</script>']) {
+      expect(parseOrReject(draft, { conversationId, content }).content).to.equal(content);
+    }
+  });
+
+  const urls = [
+    'javascript:alert(1)',
+    'JaVaScRiPt:alert(1)',
+    ' https://a.example/',
+    'data:text/html;base64,PHNjcmlwdD4=',
+    'vbscript:x',
+    'blob:https://a.example/1',
+    'file:///etc/passwd',
+    'http://a.example/',
+    '//a.example/x',
+    '/x.png',
+    'https://',
+    'https://user:secret@a.example/',
+    'https://user@a.example/',
+    'https://a.example/\r\nX: y',
+    'https://a.example/\u0000',
+    'https://a.example/\ud800',
+    `https://a.example/${'x'.repeat(2_048)}`,
+  ];
+  for (const url of urls) {
+    it(`refuses the attachment ${JSON.stringify(url.slice(0, 40))}`, () => {
+      expect(refusal(attachment, { url, type: 'IMAGE' }).code).to.equal('VALIDATION_FAILED');
+    });
+  }
+
+  it('refuses ids of users that no database column holds', () => {
+    for (const participantId of ['', 'a\u0000', '\ud800', 'x'.repeat(65), 7, null, ['bob'], { $ne: '' }]) {
+      expect(refusal(openConversationBody, { participantId }).message).to.match(/^participantId: /);
+    }
+  });
+
+  it('refuses queries that are no whole numbers, and two cursors at once', () => {
+    const queries = [
+      { limit: '0' },
+      { limit: '101' },
+      { limit: '' },
+      { limit: ['1', '2'] },
+      { limit: '1e1' },
+      { limit: '0x10' },
+      { before: '' },
+      { before: '-1' },
+      { after: '1.5' },
+      { after: '9007199254740992' },
+      { markAsRead: 'yes' },
+      { before: '5', after: '1' },
+    ];
+    for (const query of queries)
+      expect(refusal(historyQuery, query).code, JSON.stringify(query)).to.equal('VALIDATION_FAILED');
+    const query = Object.assign(Object.create(null), { before: '43', markAsRead: 'true' });
+    expect(parseOrReject(historyQuery, query)).to.deep.equal({
+      limit: LIMITS.pageSize,
+      before: 43,
+      markAsRead: 'true',
+    });
+  });
+
+  it('keeps the message short however long the name of the field', () => {
+    const { message } = refusal(z.record(z.string(), z.number()), { ['k'.repeat(1_000_000)]: 'x' });
+    expect(message.length).to.be.below(303);
+  });
+});
+
+function refusal(schema: z.ZodType, input: unknown): { code: ErrorCode; message: string } {
+  try {
+    parseOrReject(schema, input);
+  } catch (error) {
+    expect(error).to.be.instanceOf(Rejection);
+    if (error instanceof Rejection) return error.payload;
+  }
+  throw new Error('the input was accepted');
+}
+
+function nested(depth: number): unknown {
+  return JSON.parse('['.repeat(depth) + ']'.repeat(depth));
+}

@@ -1,0 +1,18 @@
+import { type MigrationResult, Migrator } from 'kysely/migration';
+import type { Database } from './database.ts';
+import * as conversationsAndMessages from './migrations/001-conversations-and-messages.ts';
+
+const MIGRATIONS = {
+  '001-conversations-and-messages': conversationsAndMessages,
+};
+
+/**
+ * Brings the schema up to date; safe to run from many processes at once (Kysely takes a session-level advisory lock,
+ * so give it a direct connection, not a transaction pooler). Returns what it ran; throws the first failure.
+ */
+export async function migrate(db: Database): Promise<MigrationResult[]> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
+  const { error, results = [] } = await migrator.migrateToLatest();
+  if (error) throw error;
+  return results;
+}

@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import { type Entry, type EntryResult, type LaneBatch, Rejection } from '@chat-cluster/contracts';
+import type { Inbox } from '@chat-cluster/domain';
+import { NaturalBatch, withDeadline } from '@chat-cluster/runtime';
+import { Queue } from 'bullmq';
+import { Counter, Gauge, Histogram } from 'prom-client';
+import type { QueueConnection } from './connection.ts';
+import { inboxQueue, laneOf, QUEUE_PREFIX } from './lanes.ts';
+import type { ReplyReceiver } from './replies.ts';
+
+const batchSize = new Histogram({
+  name: 'chat_lane_batch_entries',
+  help: 'Entries per lane batch sent',
+  buckets: [1, 2, 5, 10, 20, 50, 100, 200],
+});
+const roundTrip = new Histogram({
+  name: 'chat_lane_round_trip_seconds',
+  help: 'From sending a lane batch to its reply, after commit',
+  buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
+});
+const refused = new Counter({
+  name: 'chat_lane_refused_total',
+  help: 'Batches without a result, by reason',
+  labelNames: ['reason'],
+});
+
+export interface InboxOptions {
+  lanes: number;
+  connection: QueueConnection;
+  replies: ReplyReceiver;
+  /** Jobs of this gateway that one lane may hold at a time; a second one waits in Redis while the first is stored. */
+  maxInFlight?: number;
+}
+
+/** Entries of one job: enough to amortise its cost (measured: 200 brought nothing over 100 but latency). */
+const MAX_ENTRIES = 200;
+/** Text of one job, in UTF-16 code units, so that many long messages do not make one huge job. */
+const MAX_CHARACTERS = 512 * 1024;
+/** Entries that wait per lane: about a second of what a lane stores at full speed. Past it clients hear OVERLOADED. */
+const MAX_WAITING = 5_000;
+const ADD_DEADLINE_MS = 2_000;
+const REPLY_DEADLINE_MS = 10_000;
+
+/**
+ * The gateway's side of the inbox: joins entries to the open batch of their conversation's lane. One BullMQ job
+ * carries many entries; the reply to it, after commit, resolves them all and lets the next batch leave.
+ */
+export function createInbox({
+  lanes,
+  connection,
+  replies,
+  maxInFlight = 1,
+}: InboxOptions): Inbox & { close(): Promise<void> } {
+  const open = Array.from({ length: lanes }, (_, lane) => openLane(lane, connection, replies, maxInFlight));
+  new Gauge({
+    name: 'chat_lane_waiting_entries',
+    help: 'Entries that wait in this gateway for their batch to leave',
+    collect() {
+      this.set(open.reduce((sum, { batches }) => sum + batches.waiting, 0));
+    },
+  });
+  return {
+    submit(entry) {
+      const lane = open[laneOf(entry.conversationId, lanes)];
+      return lane ? lane.batches.submit(entry) : Promise.reject(new Error('no lane'));
+    },
+    async close() {
+      await Promise.all(open.map(({ queue }) => queue.close()));
+    },
+  };
+}
+
+function openLane(lane: number, connection: QueueConnection, replies: ReplyReceiver, maxInFlight: number) {
+  const queue = new Queue<LaneBatch>(inboxQueue(lane), {
+    connection,
+    prefix: QUEUE_PREFIX,
+    defaultJobOptions: { removeOnComplete: true, removeOnFail: { age: 14 * 24 * 3600, count: 10_000 } },
+  });
+  // Connection faults are logged by the client; each add hears its own.
+  queue.on('error', () => {});
+  const batches = new NaturalBatch<Entry, EntryResult>({
+    run: (entries) => sendBatch(queue, replies, entries),
+    maxInFlight,
+    maxItems: MAX_ENTRIES,
+    maxWaiting: MAX_WAITING,
+    maxWeight: MAX_CHARACTERS,
+    weigh: charactersOf,
+    overflow: () => {
+      refused.inc({ reason: 'overloaded' });
+      return new Rejection('OVERLOADED', { retryAfterMs: 1_000 });
+    },
+  });
+  return { queue, batches };
+}
+
+async function sendBatch(queue: Queue<LaneBatch>, replies: ReplyReceiver, entries: Entry[]): Promise<EntryResult[]> {
+  const started = performance.now();
+  const batch: LaneBatch = { v: 1, batchId: randomUUID(), replyTo: replies.channel, acceptedAt: Date.now(), entries };
+  const { reply, forget } = replies.expect(batch.batchId, REPLY_DEADLINE_MS);
+  batchSize.observe(entries.length);
+  try {
+    await withDeadline(queue.add('batch', batch), ADD_DEADLINE_MS, 'queue');
+  } catch {
+    forget();
+    refused.inc({ reason: 'unavailable' });
+    throw new Rejection('UNAVAILABLE', { retryAfterMs: 1_000 });
+  }
+  const answer = await reply;
+  if (!answer) {
+    refused.inc({ reason: 'timeout' });
+    throw new Rejection('TIMEOUT', { retryAfterMs: 1_000 });
+  }
+  roundTrip.observe((performance.now() - started) / 1_000);
+  return answer.results;
+}
+
+/** Text dominates; the ids of an entry are about 250 characters. */
+function charactersOf(entry: Entry): number {
+  if (entry.kind === 'read') return 250;
+  return 250 + (entry.content?.length ?? 0) + entry.attachments.reduce((sum, { url }) => sum + url.length, 0);
+}

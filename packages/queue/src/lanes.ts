@@ -1,0 +1,24 @@
+import { crc32 } from 'node:zlib';
+import type { ConversationId, UserId } from '@chat-cluster/contracts';
+
+/**
+ * Lanes are the partitions of the inbox. A conversation always has the same lane, a lane is one BullMQ queue, and in
+ * the whole cluster at most one job of a lane runs at a time: that gives order without locks.
+ *
+ * The number of lanes is configuration. Changing it moves conversations to other lanes, so let the queues drain first
+ * (stop the gateways, wait until the lanes are empty): otherwise an old and a new lane may run the same conversation.
+ */
+export const QUEUE_PREFIX = 'chat';
+
+export function inboxQueue(lane: number): string {
+  return `inbox-${lane}`;
+}
+
+export function recountQueue(lane: number): string {
+  return `recount-${lane}`;
+}
+
+/** The lane of a conversation (or, for recounts, of a user): stable over processes, versions and machines. */
+export function laneOf(id: ConversationId | UserId, lanes: number): number {
+  return crc32(id) % lanes;
+}

@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import type {
+  ClientToServerEvents,
+  Conversation,
+  ErrorPayload,
+  FailureAck,
+  Message,
+  MessagesRead,
+  ReadAck,
+  SendAck,
+  ServerToClientEvents,
+  Session,
+  UnreadCount,
+} from '@chat-cluster/contracts';
+import { signToken } from '@chat-cluster/local';
+import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
+import { eventually } from './eventually.ts';
+
+/** What a test needs to reach a cluster. */
+export interface Target {
+  url: string;
+  jwtSecret: string;
+}
+
+/** A stock socket.io-client that keeps all it heard. */
+export interface TestClient {
+  userId: string;
+  socket: Socket<ServerToClientEvents, ClientToServerEvents>;
+  session: Session;
+  messages: Message[];
+  badges: UnreadCount[];
+  receipts: MessagesRead[];
+  exceptions: { event: string; error: ErrorPayload }[];
+  /** Resolve with the ack, also with a failure. */
+  send(payload: unknown): Promise<SendAck | FailureAck>;
+  read(payload: unknown): Promise<ReadAck | FailureAck>;
+  close(): void;
+}
+
+/** A user id that no other test has. */
+export function newUser(name: string): string {
+  return `${name}-${randomBytes(4).toString('hex')}`;
+}
+
+export function tokenFor({ jwtSecret }: Pick<Target, 'jwtSecret'>, userId: string): string {
+  return signToken(userId, jwtSecret);
+}
+
+/** Connects a device of `userId` and resolves after its session and its first badge. Rejects with the connect_error. */
+export async function connect(
+  target: Target,
+  userId: string,
+  options: Partial<ManagerOptions & SocketOptions> = {},
+): Promise<TestClient> {
+  const socket: TestClient['socket'] = io(target.url, {
+    forceNew: true,
+    auth: { token: tokenFor(target, userId) },
+    ...options,
+  });
+  const heard = { messages: [], badges: [], receipts: [], exceptions: [] } as Pick<
+    TestClient,
+    'messages' | 'badges' | 'receipts' | 'exceptions'
+  >;
+  socket.on('new_message', (message) => heard.messages.push(message));
+  socket.on('unread_count', (badge) => heard.badges.push(badge));
+  socket.on('messages_read', (receipt) => heard.receipts.push(receipt));
+  socket.on('exception', (exception) => heard.exceptions.push(exception));
+  const session = new Promise<Session>((resolve) => socket.on('session', resolve));
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('connect_error', reject);
+    });
+    const client = { userId, socket, ...heard, session: await session } as TestClient;
+    client.send = (payload) => socket.timeout(20_000).emitWithAck('send_message', payload as never);
+    client.read = (payload) => socket.timeout(20_000).emitWithAck('read_messages', payload as never);
+    client.close = () => socket.disconnect();
+    await eventually(() => {
+      if (heard.badges.length === 0) throw new Error('no unread_count after connect');
+    });
+    return client;
+  } catch (error) {
+    socket.disconnect();
+    throw error;
+  }
+}
+
+/** As `connect`, on a gateway other than `gatewayId`: comes back until the entry has given it another one. */
+export async function connectElsewhere(target: Target, userId: string, gatewayId: string): Promise<TestClient> {
+  return eventually(async () => {
+    const client = await connect(target, userId);
+    if (client.session.gatewayId !== gatewayId) return client;
+    client.close();
+    throw new Error(`always on ${gatewayId}`);
+  });
+}
+
+/** A call of the REST API as `userId` (or with no token). */
+export async function api<T>(
+  target: Target,
+  userId: string | undefined,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<{ status: number; headers: Headers; body: T }> {
+  const response = await fetch(target.url + path, {
+    method,
+    headers: {
+      ...(userId === undefined ? {} : { authorization: `Bearer ${tokenFor(target, userId)}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, headers: response.headers, body: (await response.json()) as T };
+}
+
+export async function openConversation(target: Target, a: string, b: string): Promise<string> {
+  const { status, body } = await api<Conversation>(target, a, 'POST', '/api/conversations', { participantId: b });
+  if (status !== 200 && status !== 201) throw new Error(`POST /api/conversations: ${status} ${JSON.stringify(body)}`);
+  return body.id;
+}

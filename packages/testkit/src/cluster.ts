@@ -1,0 +1,41 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Cluster, type ClusterOptions, startCluster } from '@chat-cluster/local';
+import { freshDatabase, privateServers } from './servers.ts';
+
+export type TestCluster = Cluster & { [Symbol.asyncDispose](): Promise<void> };
+
+/**
+ * A cluster of real processes on the run's Postgres (in a database of its own) and Redis, on a free port: two gateway
+ * processes and one worker unless said otherwise. Redis is shared by the run, so only one cluster runs at a time.
+ */
+export async function startTestCluster(options: Partial<ClusterOptions> = {}): Promise<TestCluster> {
+  const { redis } = await privateServers();
+  const database = await freshDatabase();
+  const dataDir = await mkdtemp(join(tmpdir(), 'chat-cluster-'));
+  const cluster = await startCluster({
+    port: 0,
+    dataDir,
+    gatewayProcesses: 2,
+    workers: 1,
+    lanes: 4,
+    databaseUrl: database.url,
+    redisUrl: redis.url,
+    log: () => {},
+    ...options,
+  });
+  const stop = async () => {
+    await cluster.stop();
+    await database.drop();
+    await rm(dataDir, { recursive: true, force: true });
+  };
+  return Object.defineProperties(
+    {},
+    {
+      ...Object.getOwnPropertyDescriptors(cluster),
+      stop: { value: stop },
+      [Symbol.asyncDispose]: { value: stop },
+    },
+  ) as TestCluster;
+}

@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type LocalPostgres, type LocalRedis, startPostgres, startRedis, toolsFolder } from '@chat-cluster/local';
+import { type Database, migrate, openDatabase } from '@chat-cluster/postgres';
+import pg from 'pg';
+
+/**
+ * The private Postgres and Redis of this test run: real servers, started by the first test that needs them and stopped
+ * by the root hook. Postgres forces nothing to disk; everything else is as in production.
+ */
+interface Servers {
+  folder: string;
+  postgres: LocalPostgres;
+  redis: LocalRedis;
+}
+
+let servers: Promise<Servers> | undefined;
+
+export function privateServers(): Promise<Servers> {
+  servers ??= start();
+  return servers;
+}
+
+async function start(): Promise<Servers> {
+  const folder = await mkdtemp(join(tmpdir(), 'chat-test-'));
+  const log = () => {};
+  const [postgres, redis] = await Promise.all([
+    startPostgres({ dataDir: join(folder, 'postgres'), durable: false, log }),
+    startRedis({ dataDir: join(folder, 'redis'), toolsDir: toolsFolder, log }),
+  ]);
+  return { folder, postgres, redis };
+}
+
+export async function stopPrivateServers(): Promise<void> {
+  if (!servers) return;
+  const { folder, postgres, redis } = await servers;
+  await Promise.all([postgres.stop(), redis.stop()]);
+  await rm(folder, { recursive: true, force: true });
+}
+
+/** A database of its own, migrated and empty, for one suite. Dispose of it in an `after` hook. */
+export async function freshDatabase(): Promise<{ url: string; db: Database; drop(): Promise<void> }> {
+  const { postgres } = await privateServers();
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  await administer(postgres.url, `create database ${name}`);
+  const url = new URL(postgres.url);
+  url.pathname = `/${name}`;
+  const db = openDatabase({ url: url.href, poolSize: 4, applicationName: 'test', onError: () => {} });
+  await migrate(db);
+  return {
+    url: url.href,
+    db,
+    async drop() {
+      await db.destroy();
+      await administer(postgres.url, `drop database ${name} with (force)`);
+    },
+  };
+}
+
+async function administer(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(statement);
+  await client.end();
+}

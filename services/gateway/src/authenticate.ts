@@ -1,0 +1,50 @@
+import { Rejection, type UserId, userId } from '@chat-cluster/contracts';
+import jwt from 'jsonwebtoken';
+import type { GatewayConfig } from './config.ts';
+
+export interface Identity {
+  userId: UserId;
+  /** Seconds since the epoch. */
+  expiresAt: number;
+}
+
+/** Longest token that is looked at; a signed token of a few claims has 200 to 1,000 characters. */
+const MAX_TOKEN_LENGTH = 8_192;
+/** Seconds by which the clocks of issuer and gateway may differ. */
+const CLOCK_TOLERANCE = 30;
+
+/**
+ * Verifies tokens: HS256 and nothing else, whatever the token's header says; `exp` and the user claim must be there;
+ * issuer and audience when configured. Throws TOKEN_MISSING, TOKEN_EXPIRED or TOKEN_INVALID rejections.
+ */
+export function createAuthenticator(
+  config: Pick<GatewayConfig, 'JWT_SECRET' | 'JWT_ISSUER' | 'JWT_AUDIENCE' | 'JWT_USER_CLAIM'>,
+): (token: unknown) => Identity {
+  const options: jwt.VerifyOptions & { complete: false } = {
+    algorithms: ['HS256'],
+    clockTolerance: CLOCK_TOLERANCE,
+    complete: false,
+    ...(config.JWT_ISSUER ? { issuer: config.JWT_ISSUER } : {}),
+    ...(config.JWT_AUDIENCE ? { audience: config.JWT_AUDIENCE } : {}),
+  };
+  return (token) => {
+    if (token === undefined || token === null || token === '') throw new Rejection('TOKEN_MISSING');
+    if (typeof token !== 'string' || token.length > MAX_TOKEN_LENGTH) throw new Rejection('TOKEN_INVALID');
+    const claims = verify(token, config.JWT_SECRET, options);
+    const user = userId.safeParse(claims[config.JWT_USER_CLAIM]);
+    if (!user.success || typeof claims.exp !== 'number') {
+      throw new Rejection('TOKEN_INVALID', { message: `The token needs the claims exp and ${config.JWT_USER_CLAIM}.` });
+    }
+    return { userId: user.data, expiresAt: claims.exp };
+  };
+}
+
+function verify(token: string, secret: string, options: jwt.VerifyOptions & { complete: false }): jwt.JwtPayload {
+  try {
+    const claims = jwt.verify(token, secret, options);
+    if (typeof claims === 'object') return claims;
+  } catch (error) {
+    if (error instanceof jwt.TokenExpiredError) throw new Rejection('TOKEN_EXPIRED');
+  }
+  throw new Rejection('TOKEN_INVALID');
+}

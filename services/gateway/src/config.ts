@@ -1,0 +1,61 @@
+import { hostname } from 'node:os';
+import { commonConfig, flag, integer, parseConfig } from '@chat-cluster/runtime';
+import { z } from 'zod';
+
+const DEVELOPMENT_SECRET_LENGTH = 1;
+/** HS256 needs a key of at least 256 bits (RFC 7518, 3.2). */
+const PRODUCTION_SECRET_LENGTH = 32;
+
+const schema = commonConfig.extend({
+  GATEWAY_NAME: z.string().default(hostname()),
+  /** 0 takes a free port. */
+  PORT: integer(0, 65_535, 3_000),
+  /** More than one: this process supervises so many forks behind a sticky entry. */
+  GATEWAY_PROCESSES: integer(1, 128, 1),
+  JWT_SECRET: z.string().min(DEVELOPMENT_SECRET_LENGTH),
+  JWT_ISSUER: z.string().optional(),
+  JWT_AUDIENCE: z.string().optional(),
+  /** The claim that holds the user id. */
+  JWT_USER_CLAIM: z.string().default('sub'),
+  ALLOW_QUERY_TOKEN: flag(true),
+  /** Comma-separated exact origins, or `*`. Default: any outside production, none cross-origin in production. */
+  ALLOWED_ORIGINS: z
+    .string()
+    .transform((list) =>
+      list.trim() === '*'
+        ? ('*' as const)
+        : list
+            .split(',')
+            .map((origin) => origin.trim())
+            .filter(Boolean),
+    )
+    .optional(),
+  PG_POOL_SIZE: integer(1, 100, 5),
+  /** Events of one connection: sustained per second, and at once. Past it RATE_LIMITED. */
+  RATE_LIMIT_PER_SECOND: integer(1, 1_000_000, 200),
+  RATE_LIMIT_BURST: integer(1, 1_000_000, 3_000),
+  /**
+   * Largest packet or request of a client, in bytes. Above the largest legal message, so that a text of 1 MB is still
+   * answered with a coded error instead of a cut connection.
+   */
+  MAX_PACKET_BYTES: integer(16_384, 16_777_216, 1_200_000),
+});
+
+export type GatewayConfig = Omit<z.output<typeof schema>, 'ALLOWED_ORIGINS'> & { ALLOWED_ORIGINS: '*' | string[] };
+
+export function loadConfig(env: NodeJS.ProcessEnv): Readonly<GatewayConfig> {
+  const config = parseConfig(schema.superRefine(checkProduction), env);
+  return Object.freeze({
+    ...config,
+    ALLOWED_ORIGINS: config.ALLOWED_ORIGINS ?? (config.NODE_ENV === 'production' ? [] : ('*' as const)),
+  });
+}
+
+function checkProduction(config: z.output<typeof schema>, context: z.RefinementCtx): void {
+  if (config.NODE_ENV !== 'production' || config.JWT_SECRET.length >= PRODUCTION_SECRET_LENGTH) return;
+  context.addIssue({
+    code: 'custom',
+    path: ['JWT_SECRET'],
+    message: `must have at least ${PRODUCTION_SECRET_LENGTH} characters in production, e.g. from: openssl rand -hex 32`,
+  });
+}

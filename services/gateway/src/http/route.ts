@@ -1,0 +1,75 @@
+import type { UserId } from '@chat-cluster/contracts';
+import type { Express, Request, RequestHandler, Response } from 'express';
+import type { HttpDeps } from './app.ts';
+import { methodNotAllowed } from './errors.ts';
+
+/** One method of one path, as data: the app mounts the list, a test compares it with the OpenAPI document. */
+export interface Route {
+  method: 'get' | 'post';
+  /** Express pattern. */
+  path: string;
+  handlers: RequestHandler[];
+}
+
+/** What a handler says; it never touches the response, so an answer that comes after its deadline does no harm. */
+export interface Answer {
+  status: number;
+  body: object;
+}
+
+/** Mounts the routes; any other method on one of their paths is METHOD_NOT_ALLOWED. */
+export function mount(app: Express, routes: readonly Route[]): void {
+  for (const [path, group] of Map.groupBy(routes, (route) => route.path)) {
+    const mounted = app.route(path);
+    for (const { method, handlers } of group) mounted[method](...handlers);
+    mounted.all(methodNotAllowed(group.map(({ method }) => method)));
+  }
+}
+
+/**
+ * A route for users: token first, so that a stranger's body is never read, then `before` (a body parser), then
+ * `handle`. Whatever `handle` throws is answered by the error handler.
+ */
+export function userRoute(
+  deps: HttpDeps,
+  route: Omit<Route, 'handlers'> & { before?: RequestHandler[] },
+  handle: (userId: UserId, req: Request) => Promise<Answer>,
+): Route {
+  const { before = [], ...rest } = route;
+  return {
+    ...rest,
+    handlers: [
+      authenticated(deps),
+      ...before,
+      async (req, res) => {
+        const { status, body } = await handle(userOf(res), req);
+        if (!res.headersSent) res.status(status).json(body);
+      },
+    ],
+  };
+}
+
+/** A route for anybody. */
+export function publicRoute(path: string, handle: (req: Request, res: Response) => void | Promise<void>): Route {
+  return { method: 'get', path, handlers: [handle] };
+}
+
+const users = new WeakMap<Response, UserId>();
+
+function authenticated({ authenticate }: HttpDeps): RequestHandler {
+  return (req, res, next) => {
+    users.set(res, authenticate(bearerToken(req)));
+    next();
+  };
+}
+
+function userOf(res: Response): UserId {
+  const userId = users.get(res);
+  if (userId === undefined) throw new Error('a user route ran without a user');
+  return userId;
+}
+
+/** The scheme is case-insensitive (RFC 9110); a header of another scheme is no token. */
+function bearerToken(req: Request): string | undefined {
+  return /^bearer +(\S+) *$/i.exec(req.get('authorization') ?? '')?.[1];
+}

@@ -1,0 +1,136 @@
+import cluster from 'node:cluster';
+import { randomUUID } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import {
+  createConversationStore,
+  createHistory,
+  createUnreadCounts,
+  openDatabase,
+  watchDatabase,
+} from '@chat-cluster/postgres';
+import { createInbox, queueConnection, ReplyReceiver } from '@chat-cluster/queue';
+import {
+  connectRedis,
+  createGatewayAdapter,
+  createRecentMessages,
+  disconnectRedis,
+  type RedisRole,
+} from '@chat-cluster/redis';
+import { announceReady, createLogger, Lifecycle, redactConfig } from '@chat-cluster/runtime';
+import { setupWorker } from '@socket.io/sticky';
+import { collectDefaultMetrics, Histogram } from 'prom-client';
+import { createAuthenticator } from './authenticate.ts';
+import type { GatewayConfig } from './config.ts';
+import { createConversations } from './conversations.ts';
+import { createMetricsReader } from './fork-metrics.ts';
+import { createHttpApp } from './http/app.ts';
+import { welcomeConnections } from './socket/connection.ts';
+import { dispatchEvents } from './socket/dispatch.ts';
+import { messageEvents } from './socket/message-events.ts';
+import { type ChatServer, createSocketServer } from './socket/server.ts';
+import { version } from './version.ts';
+
+const requests = new Histogram({
+  name: 'chat_http_request_duration_seconds',
+  help: 'HTTP requests by route',
+  labelNames: ['route', 'method', 'status'],
+  buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 10],
+});
+
+/** One gateway process: everything it owns, in the order in which it starts; stopped in reverse. */
+export async function serve(config: GatewayConfig): Promise<void> {
+  const gatewayId = config.GATEWAY_NAME;
+  const logger = createLogger({ name: gatewayId, level: config.LOG_LEVEL, format: config.LOG_FORMAT });
+  const lifecycle = new Lifecycle(logger, config.SHUTDOWN_TIMEOUT_MS);
+  logger.info({ config: redactConfig({ ...config }) }, 'gateway: starting');
+  collectDefaultMetrics();
+
+  const db = lifecycle.own(
+    'postgres',
+    openDatabase({
+      url: config.DATABASE_URL,
+      poolSize: config.PG_POOL_SIZE,
+      applicationName: gatewayId,
+      onError: (error) => logger.warn({ reason: error.message }, 'postgres: an idle connection was lost'),
+    }),
+    (database) => database.destroy(),
+  );
+  const watch = lifecycle.own('postgres watch', watchDatabase(db), (watcher) => watcher.stop());
+  const redis = async (role: RedisRole) =>
+    lifecycle.own(`redis ${role}`, await connectRedis(config.REDIS_URL, role, logger), disconnectRedis);
+  const [publish, subscribe, produce, cache] = [
+    await redis('publish'),
+    await redis('subscribe'),
+    await redis('produce'),
+    await redis('cache'),
+  ];
+
+  const replies = new ReplyReceiver(subscribe, `${gatewayId}:${randomUUID()}`, logger);
+  await replies.start();
+  lifecycle.own('replies', replies, (receiver) => receiver.stop());
+  const inbox = lifecycle.own(
+    'inbox',
+    createInbox({ lanes: config.LANES, connection: queueConnection(produce), replies }),
+    (lanes) => lanes.close(),
+  );
+
+  const conversations = createConversations(createConversationStore(db));
+  const authenticate = createAuthenticator(config);
+  const app = createHttpApp({
+    authenticate: (token) => authenticate(token).userId,
+    conversations,
+    history: createHistory(db),
+    recent: createRecentMessages(cache),
+    inbox,
+    allowedOrigins: config.ALLOWED_ORIGINS,
+    gatewayId,
+    version,
+    isReady: () => ({
+      // A shared outage must not take every gateway out of the load balancer at once: it is shown, but stays ready.
+      ready: !lifecycle.stopping,
+      checks: { redis: produce.isReady && subscribe.isReady ? 'ok' : 'away', postgres: watch.check() },
+    }),
+    metrics: createMetricsReader(),
+    onFault: (error, request) =>
+      logger.error({ err: error, method: request.method, route: request.route?.path }, 'http: a fault'),
+    observe: (route, method, status, seconds) => requests.observe({ route, method, status }, seconds),
+  });
+  const http = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, app);
+
+  const { adapter, subscribed } = createGatewayAdapter(publish, subscribe, logger);
+  const io = createSocketServer({ http, adapter, authenticate, config, gatewayId, logger });
+  welcomeConnections(io, { gatewayId, unread: createUnreadCounts(db), subscribed, logger });
+  const events = dispatchEvents(io, messageEvents({ conversations, inbox }), {
+    logger,
+    perSecond: config.RATE_LIMIT_PER_SECOND,
+    burst: config.RATE_LIMIT_BURST,
+  });
+  lifecycle.own('sockets', io, (server) => closeSockets(server, http, events));
+
+  const port = cluster.isWorker ? 0 : await listen(http, config);
+  if (cluster.isWorker) setupWorker(io);
+  logger.info({ port }, 'gateway: ready');
+  announceReady({ type: 'ready', port, gateways: [gatewayId] });
+}
+
+async function listen(http: Server, config: GatewayConfig): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    http.once('error', reject);
+    http.listen(config.PORT, config.HOST, resolve);
+  });
+  const address = http.address();
+  return typeof address === 'object' && address ? address.port : config.PORT;
+}
+
+const FINISH_MS = 3_000;
+
+/** No new connection, the events under way get their acks, then each transport closes so that stock clients come back. */
+async function closeSockets(io: ChatServer, http: Server, events: { underWay(): number }): Promise<void> {
+  http.close();
+  const until = performance.now() + FINISH_MS;
+  while (events.underWay() > 0 && performance.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  for (const socket of io.of('/').sockets.values()) socket.conn.close();
+  await io.close();
+}

@@ -1,0 +1,117 @@
+import {
+  type ClientEvent,
+  clientEvents,
+  type ErrorPayload,
+  parseOrReject,
+  Rejection,
+  toErrorPayload,
+  type UserId,
+} from '@chat-cluster/contracts';
+import type { Logger } from '@chat-cluster/runtime';
+import { Counter, Histogram } from 'prom-client';
+import type { output } from 'zod';
+import type { ChatServer, ChatSocket } from './server.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+const events = new Counter({
+  name: 'chat_events_total',
+  help: 'Events of clients by result: ok, or the code of the error',
+  labelNames: ['event', 'result'],
+});
+const durations = new Histogram({
+  name: 'chat_event_duration_seconds',
+  help: 'From an event to its ack',
+  labelNames: ['event'],
+  buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
+});
+
+/** What the gateway does for each event; the result goes to the ack callback, when there is one. */
+export type Handlers = {
+  [E in ClientEvent]: (userId: UserId, payload: output<(typeof clientEvents)[E]>) => Promise<object>;
+};
+
+/**
+ * Hears every event of every socket: parse, call, acknowledge. Whatever a client sends, it gets an answer: a result or
+ * a coded error in its ack, or the error as `exception` when it passed no callback. A bad event never ends the
+ * connection. Returns the number of events under way, for a clean stop.
+ */
+export function dispatchEvents(
+  io: ChatServer,
+  handlers: Handlers,
+  options: { logger: Logger; perSecond: number; burst: number },
+): { underWay(): number } {
+  let underWay = 0;
+  io.on('connection', (socket) => {
+    const bucket = new TokenBucket(options.perSecond, options.burst);
+    // A client may send an event named `error`, which ends a process when nobody listens to it.
+    socket.on('error' as never, () => {});
+    socket.onAny((event: string, ...args: unknown[]) => {
+      underWay++;
+      const started = performance.now();
+      const known = isKnown(event) ? event : undefined;
+      void answer(socket, event, known, args, (payload) => handle(known, payload, socket, bucket)).then((result) => {
+        underWay--;
+        events.inc({ event: known ?? 'unknown', result });
+        durations.observe({ event: known ?? 'unknown' }, (performance.now() - started) / 1_000);
+      });
+    });
+  });
+
+  async function handle(
+    event: ClientEvent | undefined,
+    payload: unknown,
+    socket: ChatSocket,
+    bucket: TokenBucket,
+  ): Promise<object> {
+    const waitMs = bucket.take();
+    if (waitMs > 0) throw new Rejection('RATE_LIMITED', { retryAfterMs: waitMs });
+    if (event === undefined) throw new Rejection('UNKNOWN_EVENT');
+    return call(handlers, event, socket.data.userId, payload);
+  }
+
+  /** Carries out the event and tells the client; resolves with `ok` or the error's code and never rejects. */
+  async function answer(
+    socket: ChatSocket,
+    event: string,
+    known: ClientEvent | undefined,
+    args: unknown[],
+    run: (payload: unknown) => Promise<object>,
+  ): Promise<string> {
+    const last = args.at(-1);
+    const ack = isFunction(last) ? last : undefined;
+    try {
+      const payloads = ack ? args.slice(0, -1) : args;
+      if (payloads.length > 1) {
+        throw new Rejection('VALIDATION_FAILED', { message: 'One payload, then an optional ack callback, please.' });
+      }
+      const result = await run(payloads[0]);
+      ack?.(result);
+      return 'ok';
+    } catch (error) {
+      if (!(error instanceof Rejection))
+        options.logger.error({ err: error, event: known ?? 'unknown' }, 'event: a fault');
+      refuse(socket, event, toErrorPayload(error), ack);
+      return toErrorPayload(error).code;
+    }
+  }
+
+  return { underWay: () => underWay };
+}
+
+function call<E extends ClientEvent>(handlers: Handlers, event: E, userId: UserId, payload: unknown): Promise<object> {
+  const parsed = parseOrReject(clientEvents[event], payload);
+  return handlers[event](userId, parsed as output<(typeof clientEvents)[E]>);
+}
+
+function refuse(socket: ChatSocket, event: string, error: ErrorPayload, ack?: (result: object) => void): void {
+  if (ack) ack({ ok: false, error });
+  else socket.emit('exception', { event: event.slice(0, 64), error });
+}
+
+function isKnown(event: string): event is ClientEvent {
+  return Object.hasOwn(clientEvents, event);
+}
+
+function isFunction(value: unknown): value is (result: object) => void {
+  return typeof value === 'function';
+}

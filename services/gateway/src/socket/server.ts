@@ -1,0 +1,81 @@
+import type { Server as HttpServer } from 'node:http';
+import {
+  type ClientToServerEvents,
+  Rejection,
+  type ServerToClientEvents,
+  toErrorPayload,
+} from '@chat-cluster/contracts';
+import type { Logger } from '@chat-cluster/runtime';
+import { Counter } from 'prom-client';
+import { type DefaultEventsMap, Server, type ServerOptions, type Socket } from 'socket.io';
+import type { Identity } from '../authenticate.ts';
+import type { GatewayConfig } from '../config.ts';
+import { mayConnect } from './origin.ts';
+
+export type ChatServer = Server<ClientToServerEvents, ServerToClientEvents, DefaultEventsMap, Identity>;
+export type ChatSocket = Socket<ClientToServerEvents, ServerToClientEvents, DefaultEventsMap, Identity>;
+
+const handshakes = new Counter({
+  name: 'chat_handshakes_total',
+  help: 'Socket handshakes by result: ok, or the code of the refusal',
+  labelNames: ['result'],
+});
+
+/** Milliseconds for a connection to authenticate; Socket.IO's own 45 s would let the unauthenticated pile up. */
+const CONNECT_TIMEOUT_MS = 8_000;
+
+/**
+ * The Socket.IO server of a gateway on the HTTP server of the REST API: path /socket.io, default namespace. Refused
+ * handshakes hear `connect_error` with `data.code`; their connection is closed at once.
+ */
+export function createSocketServer(options: {
+  http: HttpServer;
+  adapter: NonNullable<ServerOptions['adapter']>;
+  authenticate(token: unknown): Identity;
+  config: GatewayConfig;
+  gatewayId: string;
+  logger: Logger;
+}): ChatServer {
+  const { config, gatewayId } = options;
+  const io: ChatServer = new Server(options.http, {
+    adapter: options.adapter,
+    serveClient: false,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    maxHttpBufferSize: config.MAX_PACKET_BYTES,
+    perMessageDeflate: false,
+    httpCompression: false,
+    cors: { origin: config.ALLOWED_ORIGINS, credentials: config.ALLOWED_ORIGINS !== '*' },
+    allowRequest: (request, decide) => {
+      const allowed = mayConnect(request, config.ALLOWED_ORIGINS);
+      if (!allowed) handshakes.inc({ result: 'ORIGIN_NOT_ALLOWED' });
+      decide(allowed ? null : 'ORIGIN_NOT_ALLOWED', allowed);
+    },
+  });
+  io.engine.on('headers', (headers: Record<string, string>) => {
+    headers['X-Gateway-Id'] = gatewayId;
+  });
+  io.use((socket, next) => {
+    try {
+      const { userId, expiresAt } = options.authenticate(tokenOf(socket, config.ALLOW_QUERY_TOKEN));
+      socket.data.userId = userId;
+      socket.data.expiresAt = expiresAt;
+      handshakes.inc({ result: 'ok' });
+      next();
+    } catch (error) {
+      const payload = toErrorPayload(error);
+      handshakes.inc({ result: payload.code });
+      if (!(error instanceof Rejection)) options.logger.error({ err: error }, 'handshake: a fault');
+      next(Object.assign(new Error(payload.message), { data: payload }));
+      // After the refusal has been written (it is queued on the next tick): close() flushes what is in the buffer.
+      setImmediate(() => socket.conn.close());
+    }
+  });
+  return io;
+}
+
+/** `auth.token`, else (unless refused) `query.token`. */
+function tokenOf(socket: ChatSocket, allowQuery: boolean): unknown {
+  const auth: unknown = socket.handshake.auth;
+  const token = typeof auth === 'object' && auth !== null && 'token' in auth ? auth.token : undefined;
+  return token ?? (allowQuery ? socket.handshake.query.token : undefined);
+}

@@ -1,0 +1,85 @@
+import cluster, { type Worker } from 'node:cluster';
+import { createServer } from 'node:http';
+import { announceReady, backoff, createLogger, Lifecycle, type Logger } from '@chat-cluster/runtime';
+import { setupMaster } from '@socket.io/sticky';
+import type { GatewayConfig } from './config.ts';
+import { answerMetricsRequests } from './fork-metrics.ts';
+
+/**
+ * One pod, many cores: this process owns the port and hands each connection to one of its forks, always the same for
+ * the same Socket.IO session, so long-polling works. A fork that dies is replaced; its clients come back to any fork.
+ *
+ * Round-robin, not least-connection: the counts that the latter compares arrive late, so a burst of new connections
+ * would all land on the same fork.
+ */
+export async function supervise(config: GatewayConfig): Promise<void> {
+  const logger = createLogger({ name: config.GATEWAY_NAME, level: config.LOG_LEVEL, format: config.LOG_FORMAT });
+  const lifecycle = new Lifecycle(logger, config.SHUTDOWN_TIMEOUT_MS);
+  const names = Array.from({ length: config.GATEWAY_PROCESSES }, (_, i) => `${config.GATEWAY_NAME}-${i + 1}`);
+
+  // Sticky hands over bytes as Buffers, which the default JSON channel would turn into text.
+  cluster.setupPrimary({ serialization: 'advanced' });
+  const entry = createServer();
+  setupMaster(entry, { loadBalancingMethod: 'round-robin' });
+  entry.prependListener('connection', (socket) => socket.on('error', () => socket.destroy()));
+  answerMetricsRequests();
+
+  await new Promise<void>((resolve, reject) => {
+    entry.once('error', reject);
+    entry.listen(config.PORT, config.HOST, resolve);
+  });
+  lifecycle.own('entry', entry, (server) => server.close());
+  lifecycle.own('forks', names, stopForks);
+  await Promise.all(names.map((name) => keepAlive(name, lifecycle, logger)));
+
+  const address = entry.address();
+  const port = typeof address === 'object' && address ? address.port : config.PORT;
+  logger.info({ port, gateways: names }, 'gateway: ready');
+  announceReady({ type: 'ready', port, gateways: names });
+}
+
+/** Forks a gateway and replaces it whenever it dies, quickly at first, then with back-off. Resolves when it first serves. */
+function keepAlive(name: string, lifecycle: Lifecycle, logger: Logger): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let served = false;
+    let failures = 0;
+    const start = () => {
+      const fork = cluster.fork({ GATEWAY_NAME: name });
+      fork.on('message', (message: { type?: string }) => {
+        if (message?.type !== 'ready') return;
+        served = true;
+        failures = 0;
+        resolve();
+      });
+      fork.once('exit', async (code, signal) => {
+        if (lifecycle.stopping) return;
+        if (!served) return reject(new StartError(name));
+        logger.warn({ gateway: name, code, signal }, 'gateway: a fork died, replacing it');
+        await backoff(failures++, 50, 5_000);
+        if (!lifecycle.stopping) start();
+      });
+    };
+    start();
+  });
+}
+
+/** The fork has said on stderr why it could not start. */
+class StartError extends Error {
+  code = 'FORK_FAILED';
+  constructor(name: string) {
+    super(`${name} could not start (see above).`);
+  }
+}
+
+async function stopForks(): Promise<void> {
+  const forks = Object.values(cluster.workers ?? {}).filter((fork): fork is Worker => fork !== undefined);
+  await Promise.all(
+    forks.map(
+      (fork) =>
+        new Promise<void>((resolve) => {
+          fork.once('exit', () => resolve());
+          fork.process.kill('SIGTERM');
+        }),
+    ),
+  );
+}

@@ -1,0 +1,85 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type ConversationId, Rejection, type UserId } from '@chat-cluster/contracts';
+import type { Express } from 'express';
+import { createHttpApp, type HttpDeps } from '../src/http/app.ts';
+
+export interface Edge extends AsyncDisposable {
+  app: Express;
+  url: string;
+  faults: unknown[];
+  observed: { route: string; method: string; status: number; seconds: number }[];
+  /** `fetch` as alice, unless `headers` say otherwise. */
+  get(path: string, init?: RequestInit): Promise<Response>;
+}
+
+/**
+ * The real app on a free port, in front of ports that know alice, bob and nothing else: what is tested with it is the
+ * HTTP edge itself. Behaviour of the ports is tested on a real cluster.
+ */
+export async function startEdge(changed: Partial<HttpDeps> = {}): Promise<Edge> {
+  const faults: unknown[] = [];
+  const observed: Edge['observed'] = [];
+  const app = createHttpApp({
+    ...emptyPorts,
+    authenticate,
+    allowedOrigins: [],
+    gatewayId: 'gateway-7',
+    version: '1.2.3',
+    isReady: () => ({ ready: true, checks: { redis: 'ok' } }),
+    metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'up 1\n' }),
+    onFault: (error) => faults.push(error),
+    observe: (route, method, status, seconds) => observed.push({ route, method, status, seconds }),
+    ...changed,
+  });
+  const server = await new Promise<Server>((resolve) => {
+    const listening = app.listen(0, '127.0.0.1', () => resolve(listening));
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    app,
+    url,
+    faults,
+    observed,
+    get: (path, init = {}) =>
+      fetch(url + path, { redirect: 'manual', ...init, headers: { authorization: 'Bearer alice', ...init.headers } }),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+export const ALICE = 'alice' as UserId;
+export const CONVERSATION = '01926b3a-7c11-7d3e-9f52-0a4c1f6f2b10' as ConversationId;
+
+function authenticate(token: string | undefined): UserId {
+  if (token === undefined) throw new Rejection('TOKEN_MISSING');
+  if (token === 'old') throw new Rejection('TOKEN_EXPIRED');
+  if (token !== 'alice') throw new Rejection('TOKEN_INVALID');
+  return ALICE;
+}
+
+const emptyPorts: Pick<HttpDeps, 'conversations' | 'history' | 'recent' | 'inbox'> = {
+  conversations: {
+    participantsOf: async () => undefined,
+    open: async (_newId, a, b) => ({
+      created: b === 'bob',
+      conversation: {
+        id: CONVERSATION,
+        kind: 'direct',
+        participantIds: [a, b],
+        createdAt: '2026-01-01T12:00:00.000Z',
+      },
+    }),
+  },
+  history: {
+    directConversation: async () => undefined,
+    range: async () => [],
+    conversations: async () => ({ conversations: [], nextCursor: null }),
+  },
+  recent: { append: async () => undefined, range: async () => undefined },
+  inbox: {
+    submit: () => Promise.reject(new Error('nothing is submitted at the edge')),
+  },
+};

@@ -1,0 +1,285 @@
+import { connect } from 'node:net';
+import { conversation, ERRORS, type ErrorCode, HTTP_STATUS, problem, Rejection } from '@chat-cluster/contracts';
+import { liveness, openApiDocument, readiness } from '@chat-cluster/contracts/openapi';
+import { expect } from 'chai';
+import { startEdge } from './http-app.ts';
+
+describe('Every HTTP route', () => {
+  it('is in the OpenAPI document, and the other way round', async () => {
+    await using edge = await startEdge();
+    const mounted = edge.app.router.stack.flatMap(({ route }) =>
+      route ? route.stack.flatMap(({ method }) => (method ? [`${method} ${route.path}`] : [])) : [],
+    );
+    const { paths } = openApiDocument({ version: '1' }) as { paths: Record<string, object> };
+    const documented = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`),
+    );
+    const parts = ['get /', 'get /api/docs/start.js', 'get /api/docs/:asset'];
+    expect([...new Set(mounted)].filter((route) => !parts.includes(route)).sort()).to.deep.equal(documented.sort());
+  });
+
+  it('names the gateway in every answer, errors included', async () => {
+    await using edge = await startEdge();
+    for (const path of ['/healthz', '/api/docs', '/nowhere', '/api/messages/with/%zz', '/']) {
+      expect((await edge.get(path)).headers.get('x-gateway-id'), path).to.equal('gateway-7');
+    }
+  });
+
+  it('is observed once, by its pattern', async () => {
+    await using edge = await startEdge();
+    await edge.get('/api/messages/with/bob');
+    await edge.get('/api/messages/with/bob', { method: 'DELETE' });
+    await edge.get('/nowhere/at/all');
+    expect(edge.observed.map(({ route, method, status }) => `${method} ${route} ${status}`)).to.deep.equal([
+      'GET /api/messages/with/:otherUserId 200',
+      'DELETE /api/messages/with/:otherUserId 405',
+      'GET unmatched 404',
+    ]);
+    expect(edge.observed.every(({ seconds }) => seconds >= 0 && seconds < 5)).to.equal(true);
+  });
+});
+
+describe('Conversations and history over HTTP', () => {
+  it('answers 201 for a conversation that is made, 200 for one that exists', async () => {
+    await using edge = await startEdge();
+    const made = await edge.get('/api/conversations', json({ participantId: 'bob' }));
+    expect(made.status).to.equal(201);
+    expect(conversation.parse(await made.json()).participantIds).to.deep.equal(['alice', 'bob']);
+    expect((await edge.get('/api/conversations', json({ participantId: 'carol' }))).status).to.equal(200);
+  });
+
+  it('answers an empty page for two who never spoke, and never lets it be cached', async () => {
+    await using edge = await startEdge();
+    const answer = await edge.get('/api/messages/with/bob?limit=5');
+    expect(await answer.json()).to.deep.equal({ conversationId: null, messages: [], nextCursor: null });
+    expect(answer.headers.get('cache-control')).to.equal('no-store');
+    const list = await edge.get('/api/messages/conversations');
+    expect(await list.json()).to.deep.equal({ conversations: [], nextCursor: null });
+  });
+
+  it('decodes a user id once', async () => {
+    const asked: string[] = [];
+    await using edge = await startEdge({
+      history: {
+        directConversation: async (_userId, other) => void asked.push(other) as undefined,
+        range: async () => [],
+        conversations: async () => ({ conversations: [], nextCursor: null }),
+      },
+    });
+    for (const id of ['a/b', 'ü 你', '%2F', 'a+b', '__proto__']) {
+      expect((await edge.get(`/api/messages/with/${encodeURIComponent(id)}`)).status).to.equal(200);
+      expect(asked.pop()).to.equal(id);
+    }
+  });
+});
+
+describe('A request that is refused', () => {
+  const invalid: [string, RequestInit | undefined, number?][] = [
+    ['/api/messages/with/%zz', undefined],
+    ['/api/messages/with/%ff', undefined],
+    ['/api/messages/with/%00', undefined],
+    ['/api/messages/with/a%0ab', undefined],
+    [`/api/messages/with/${'x'.repeat(65)}`, undefined],
+    ['/api/messages/with/bob?limit=0', undefined],
+    ['/api/messages/with/bob?limit=1&limit=2', undefined],
+    ['/api/messages/with/bob?before=', undefined],
+    ['/api/messages/with/bob?before=2&after=1', undefined],
+    ['/api/messages/with/bob?markAsRead=1', undefined],
+    [`/api/messages/conversations?cursor=${'x'.repeat(201)}`, undefined],
+    ['/api/conversations', json({})],
+    ['/api/conversations', json({ participantId: 7 })],
+    ['/api/conversations', json({ participantId: 'a\u0000' })],
+    ['/api/conversations', json('[')],
+    ['/api/conversations', json('{"participantId":"\\ud800"}')],
+    ['/api/conversations', json('"bob"')],
+    ['/api/conversations', json('['.repeat(30_000) + ']'.repeat(30_000))],
+    ['/api/conversations', json('{"__proto__":{"participantId":"bob"}}')],
+    ['/api/conversations', json({ participantId: 'x'.repeat(70_000) }), 413],
+    ['/api/conversations', { method: 'POST' }, 415],
+    ['/api/conversations', { ...json('participantId=bob'), headers: { 'content-type': 'text/plain' } }, 415],
+    [
+      '/api/conversations',
+      { ...json('x'), headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' } },
+      415,
+    ],
+  ];
+  for (const [path, init, status = 400] of invalid) {
+    it(`hears VALIDATION_FAILED: ${path.slice(0, 60)} ${String(init?.body ?? '').slice(0, 30)}`, async () => {
+      await using edge = await startEdge();
+      const error = await refusal(await edge.get(path, init), 'VALIDATION_FAILED', status);
+      expect(error.message).not.to.match(/Unexpected token|SyntaxError|node_modules|body-parser/);
+      expect(edge.faults).to.deep.equal([]);
+    });
+  }
+
+  it('hears NOT_FOUND on an unknown path, with and without a token', async () => {
+    await using edge = await startEdge();
+    for (const path of ['/nowhere', '/api', '/api/docs/%2e%2e%2fpackage.json', '/api/docs/index.html', '/api/%zz']) {
+      await refusal(await edge.get(path), 'NOT_FOUND');
+      await refusal(await edge.get(path, { headers: { authorization: '' } }), 'NOT_FOUND');
+    }
+  });
+
+  it('hears METHOD_NOT_ALLOWED with what is allowed', async () => {
+    await using edge = await startEdge();
+    for (const [method, path, allow] of [
+      ['DELETE', '/api/conversations', 'POST'],
+      ['GET', '/api/conversations', 'POST'],
+      ['PUT', '/api/messages/conversations', 'GET, HEAD'],
+      ['POST', '/healthz', 'GET, HEAD'],
+    ] as const) {
+      const answer = await edge.get(path, { method });
+      expect(answer.headers.get('allow')).to.equal(allow);
+      await refusal(answer, 'METHOD_NOT_ALLOWED');
+    }
+    expect((await edge.get('/api/messages/conversations', { method: 'HEAD' })).status).to.equal(200);
+  });
+
+  it('hears which token problem it has, before its input is looked at', async () => {
+    await using edge = await startEdge();
+    const cases: [string, ErrorCode, string][] = [
+      ['', 'TOKEN_MISSING', 'Bearer'],
+      ['Basic YWxpY2U6', 'TOKEN_MISSING', 'Bearer'],
+      ['Bearer', 'TOKEN_MISSING', 'Bearer'],
+      ['Bearer nonsense', 'TOKEN_INVALID', 'Bearer error="invalid_token"'],
+      ['Bearer old', 'TOKEN_EXPIRED', 'Bearer error="invalid_token", error_description="expired"'],
+    ];
+    for (const [authorization, code, challenge] of cases) {
+      for (const path of ['/api/messages/with/bob?limit=0', '/api/messages/conversations', '/api/conversations']) {
+        const init = path === '/api/conversations' ? json('{') : {};
+        const answer = await edge.get(path, { ...init, headers: { ...init.headers, authorization } });
+        expect(answer.headers.get('www-authenticate')).to.equal(challenge);
+        await refusal(answer, code);
+      }
+    }
+    for (const authorization of ['bearer alice', 'BEARER  alice']) {
+      expect((await edge.get('/api/messages/conversations', { headers: { authorization } })).status).to.equal(200);
+    }
+  });
+
+  it('does not take a token from the address', async () => {
+    await using edge = await startEdge();
+    const answer = await edge.get('/api/messages/conversations?token=alice', { headers: { authorization: '' } });
+    await refusal(answer, 'TOKEN_MISSING');
+  });
+
+  it('hears when to come back, in whole seconds', async () => {
+    await using edge = await startEdge({
+      authenticate: throwing(new Rejection('RATE_LIMITED', { retryAfterMs: 1_200 })),
+    });
+    const answer = await edge.get('/api/messages/conversations');
+    expect(answer.headers.get('retry-after')).to.equal('2');
+    expect((await refusal(answer, 'RATE_LIMITED')).retryAfterMs).to.equal(1_200);
+  });
+
+  it('hears every code of the table under its status', async () => {
+    for (const code of Object.keys(ERRORS) as ErrorCode[]) {
+      await using edge = await startEdge({ authenticate: throwing(new Rejection(code)) });
+      await refusal(await edge.get('/api/messages/conversations'), code);
+      expect(edge.faults).to.deep.equal([]);
+    }
+  });
+});
+
+describe('A fault', () => {
+  it('is told once to the log and never to the client', async () => {
+    const fault = Object.assign(new Error('relation "messages" does not exist, select * from messages'), {
+      status: 400,
+    });
+    await using edge = await startEdge({ authenticate: throwing(fault), metrics: () => Promise.reject(fault) });
+    for (const path of ['/api/messages/conversations', '/metrics']) {
+      const text = await (await edge.get(path)).text();
+      expect(problem.parse(JSON.parse(text)).error).to.deep.equal(new Rejection('UNAVAILABLE').payload);
+      expect(text).not.to.match(/select|relation|at /);
+      expect(edge.faults.splice(0)).to.deep.equal([fault]);
+    }
+  });
+
+  it('may be anything that JavaScript can throw', async () => {
+    for (const thrown of [undefined, null, 'text', 404, { status: 404 }]) {
+      await using edge = await startEdge({ metrics: () => Promise.reject(thrown) });
+      await refusal(await edge.get('/metrics'), 'UNAVAILABLE');
+      expect(edge.faults).to.have.length(1);
+    }
+  });
+
+  it('that takes for ever is answered TIMEOUT; what comes later is logged and dropped', async () => {
+    const late = Promise.withResolvers<never>();
+    await using edge = await startEdge({ deadlineMs: 50, metrics: () => late.promise });
+    await refusal(await edge.get('/metrics'), 'TIMEOUT');
+    const fault = new Error('too late');
+    late.reject(fault);
+    expect((await edge.get('/healthz')).status).to.equal(200);
+    expect(edge.faults).to.deep.equal([fault]);
+  });
+
+  it('is not what a late success is', async () => {
+    const late = Promise.withResolvers<{ contentType: string; body: string }>();
+    await using edge = await startEdge({ deadlineMs: 50, metrics: () => late.promise });
+    await refusal(await edge.get('/metrics'), 'TIMEOUT');
+    late.resolve({ contentType: 'text/plain', body: 'up 1' });
+    expect((await edge.get('/healthz')).status).to.equal(200);
+    expect(edge.faults).to.deep.equal([]);
+  });
+
+  it('is not what a body is that never ends: TIMEOUT, and the connection is closed', async () => {
+    await using edge = await startEdge({ deadlineMs: 50 });
+    const socket = connect(Number(new URL(edge.url).port), '127.0.0.1');
+    socket.write('POST /api/conversations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer alice\r\n');
+    socket.write('Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"participant');
+    const text = (await socket.setEncoding('utf8').toArray()).join('');
+    expect(text).to.match(/^HTTP\/1\.1 504 [\s\S]*Connection: close[\s\S]*"TIMEOUT"/);
+    expect(edge.faults).to.deep.equal([]);
+  });
+});
+
+describe('Probes', () => {
+  it('tell liveness, readiness and metrics without a token', async () => {
+    await using edge = await startEdge();
+    const anonymous = { headers: { authorization: '' } };
+    const alive = await edge.get('/healthz', anonymous);
+    expect(liveness.parse(await alive.json())).to.deep.equal({
+      status: 'ok',
+      gatewayId: 'gateway-7',
+      version: '1.2.3',
+    });
+    const ready = await edge.get('/readyz', anonymous);
+    expect(ready.status).to.equal(200);
+    expect(readiness.parse(await ready.json())).to.deep.equal({ ready: true, checks: { redis: 'ok' } });
+    const metrics = await edge.get('/metrics', anonymous);
+    expect(metrics.headers.get('content-type')).to.equal('text/plain; version=0.0.4; charset=utf-8');
+    expect(await metrics.text()).to.equal('up 1\n');
+  });
+
+  it('are 503 while the gateway is not ready, and still alive', async () => {
+    await using edge = await startEdge({ isReady: () => ({ ready: false, checks: { lifecycle: 'draining' } }) });
+    const ready = await edge.get('/readyz');
+    expect(ready.status).to.equal(503);
+    expect(readiness.parse(await ready.json()).checks).to.deep.equal({ lifecycle: 'draining' });
+    expect((await edge.get('/healthz')).status).to.equal(200);
+  });
+});
+
+/** Checks the one shape of errors; returns the error. */
+async function refusal(answer: Response, code: ErrorCode, status = HTTP_STATUS[code]) {
+  expect(answer.status).to.equal(status);
+  expect(answer.headers.get('content-type')).to.equal('application/json; charset=utf-8');
+  const body = await answer.json();
+  const { error } = problem.strict().parse(body);
+  expect(error).to.include({ code, retryable: ERRORS[code].retryable });
+  return error;
+}
+
+function json(body: unknown): RequestInit {
+  return {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  };
+}
+
+function throwing(error: unknown): () => never {
+  return () => {
+    throw error;
+  };
+}

@@ -1,0 +1,19 @@
+import { hostname } from 'node:os';
+import { commonConfig, integer, parseConfig } from '@chat-cluster/runtime';
+import { z } from 'zod';
+
+const schema = commonConfig.extend({
+  WORKER_NAME: z.string().default(hostname()),
+  /** Listener of /healthz, /readyz and /metrics; 0 takes a free port. */
+  ADMIN_PORT: integer(0, 65_535, 9_091),
+  /** Lanes of the unread recount, partitioned by user. Workers must agree. */
+  RECOUNT_LANES: integer(1, 64, 2),
+  /** Connections to Postgres: more than lanes run at once in one process bring nothing. */
+  PG_POOL_SIZE: integer(1, 100, 8),
+});
+
+export type WorkerConfig = z.output<typeof schema>;
+
+export function loadConfig(env: NodeJS.ProcessEnv): Readonly<WorkerConfig> {
+  return parseConfig(schema, env);
+}
