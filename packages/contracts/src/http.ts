@@ -56,11 +56,10 @@ export const historyPage = z
 /** `GET /api/messages/conversations` */
 export const conversationsQuery = z.object({
   limit,
-  cursor: z
-    .string()
-    .max(200)
-    .optional()
-    .meta({ description: '`nextCursor` of the page before; opaque', example: 'MTc2NzI2ODgwMDAwMDAwMC4wMTkyNmIzYQ' }),
+  cursor: z.string().max(200).optional().meta({
+    description: '`nextCursor` of the page before; opaque',
+    example: 'MTc2NzI2ODgwOTAwMC4wMTkyNmIzYS03YzExLTdkM2UtOWY1Mi0wYTRjMWY2ZjJiMTA',
+  }),
 });
 
 export const conversationSummary = z

@@ -172,8 +172,8 @@ const readyz: ZodOpenApiOperationObject = {
   security: [],
   responses: {
     '200': json('Ready', readiness),
-    '503': json('Not ready: starting, draining, or cut off', readiness, {
-      draining: { ready: false, checks: { lifecycle: 'draining', redis: 'ok' } },
+    '503': json('Not ready: starting or draining', readiness, {
+      draining: { ready: false, checks: { postgres: 'ok', redis: 'ok' } },
     }),
   },
 };

@@ -86,9 +86,14 @@ export async function connect(
 }
 
 /** As `connect`, on a gateway other than `gatewayId`: comes back until the entry has given it another one. */
-export async function connectElsewhere(target: Target, userId: string, gatewayId: string): Promise<TestClient> {
+export async function connectElsewhere(
+  target: Target,
+  userId: string,
+  gatewayId: string,
+  options: Partial<ManagerOptions & SocketOptions> = {},
+): Promise<TestClient> {
   return eventually(async () => {
-    const client = await connect(target, userId);
+    const client = await connect(target, userId, options);
     if (client.session.gatewayId !== gatewayId) return client;
     client.close();
     throw new Error(`always on ${gatewayId}`);

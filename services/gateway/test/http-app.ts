@@ -1,6 +1,16 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type ConversationId, Rejection, type UserId } from '@chat-cluster/contracts';
+import {
+  type ConversationId,
+  ERRORS,
+  type ErrorCode,
+  type ErrorPayload,
+  HTTP_STATUS,
+  problem,
+  Rejection,
+  type UserId,
+} from '@chat-cluster/contracts';
+import { expect } from 'chai';
 import type { Express } from 'express';
 import { createHttpApp, type HttpDeps } from '../src/http/app.ts';
 
@@ -50,8 +60,32 @@ export async function startEdge(changed: Partial<HttpDeps> = {}): Promise<Edge> 
   };
 }
 
-export const ALICE = 'alice' as UserId;
-export const CONVERSATION = '01926b3a-7c11-7d3e-9f52-0a4c1f6f2b10' as ConversationId;
+/** Checks the one shape of errors; returns the error. */
+export async function refusal(answer: Response, code: ErrorCode, status = HTTP_STATUS[code]): Promise<ErrorPayload> {
+  expect(answer.status).to.equal(status);
+  expect(answer.headers.get('content-type')).to.equal('application/json; charset=utf-8');
+  const body = await answer.json();
+  const { error } = problem.strict().parse(body);
+  expect(error).to.include({ code, retryable: ERRORS[code].retryable });
+  return error;
+}
+
+export function json(body: unknown): RequestInit {
+  return {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  };
+}
+
+export function throwing(error: unknown): () => never {
+  return () => {
+    throw error;
+  };
+}
+
+const ALICE = 'alice' as UserId;
+const CONVERSATION = '01926b3a-7c11-7d3e-9f52-0a4c1f6f2b10' as ConversationId;
 
 function authenticate(token: string | undefined): UserId {
   if (token === undefined) throw new Rejection('TOKEN_MISSING');

@@ -1,8 +1,7 @@
-import { connect } from 'node:net';
-import { conversation, ERRORS, type ErrorCode, HTTP_STATUS, problem, Rejection } from '@chat-cluster/contracts';
+import { conversation, ERRORS, type ErrorCode, Rejection } from '@chat-cluster/contracts';
 import { liveness, openApiDocument, readiness } from '@chat-cluster/contracts/openapi';
 import { expect } from 'chai';
-import { startEdge } from './http-app.ts';
+import { json, refusal, startEdge, throwing } from './http-app.ts';
 
 describe('Every HTTP route', () => {
   it('is in the OpenAPI document, and the other way round', async () => {
@@ -181,58 +180,6 @@ describe('A request that is refused', () => {
   });
 });
 
-describe('A fault', () => {
-  it('is told once to the log and never to the client', async () => {
-    const fault = Object.assign(new Error('relation "messages" does not exist, select * from messages'), {
-      status: 400,
-    });
-    await using edge = await startEdge({ authenticate: throwing(fault), metrics: () => Promise.reject(fault) });
-    for (const path of ['/api/messages/conversations', '/metrics']) {
-      const text = await (await edge.get(path)).text();
-      expect(problem.parse(JSON.parse(text)).error).to.deep.equal(new Rejection('UNAVAILABLE').payload);
-      expect(text).not.to.match(/select|relation|at /);
-      expect(edge.faults.splice(0)).to.deep.equal([fault]);
-    }
-  });
-
-  it('may be anything that JavaScript can throw', async () => {
-    for (const thrown of [undefined, null, 'text', 404, { status: 404 }]) {
-      await using edge = await startEdge({ metrics: () => Promise.reject(thrown) });
-      await refusal(await edge.get('/metrics'), 'UNAVAILABLE');
-      expect(edge.faults).to.have.length(1);
-    }
-  });
-
-  it('that takes for ever is answered TIMEOUT; what comes later is logged and dropped', async () => {
-    const late = Promise.withResolvers<never>();
-    await using edge = await startEdge({ deadlineMs: 50, metrics: () => late.promise });
-    await refusal(await edge.get('/metrics'), 'TIMEOUT');
-    const fault = new Error('too late');
-    late.reject(fault);
-    expect((await edge.get('/healthz')).status).to.equal(200);
-    expect(edge.faults).to.deep.equal([fault]);
-  });
-
-  it('is not what a late success is', async () => {
-    const late = Promise.withResolvers<{ contentType: string; body: string }>();
-    await using edge = await startEdge({ deadlineMs: 50, metrics: () => late.promise });
-    await refusal(await edge.get('/metrics'), 'TIMEOUT');
-    late.resolve({ contentType: 'text/plain', body: 'up 1' });
-    expect((await edge.get('/healthz')).status).to.equal(200);
-    expect(edge.faults).to.deep.equal([]);
-  });
-
-  it('is not what a body is that never ends: TIMEOUT, and the connection is closed', async () => {
-    await using edge = await startEdge({ deadlineMs: 50 });
-    const socket = connect(Number(new URL(edge.url).port), '127.0.0.1');
-    socket.write('POST /api/conversations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer alice\r\n');
-    socket.write('Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"participant');
-    const text = (await socket.setEncoding('utf8').toArray()).join('');
-    expect(text).to.match(/^HTTP\/1\.1 504 [\s\S]*Connection: close[\s\S]*"TIMEOUT"/);
-    expect(edge.faults).to.deep.equal([]);
-  });
-});
-
 describe('Probes', () => {
   it('tell liveness, readiness and metrics without a token', async () => {
     await using edge = await startEdge();
@@ -259,27 +206,3 @@ describe('Probes', () => {
     expect((await edge.get('/healthz')).status).to.equal(200);
   });
 });
-
-/** Checks the one shape of errors; returns the error. */
-async function refusal(answer: Response, code: ErrorCode, status = HTTP_STATUS[code]) {
-  expect(answer.status).to.equal(status);
-  expect(answer.headers.get('content-type')).to.equal('application/json; charset=utf-8');
-  const body = await answer.json();
-  const { error } = problem.strict().parse(body);
-  expect(error).to.include({ code, retryable: ERRORS[code].retryable });
-  return error;
-}
-
-function json(body: unknown): RequestInit {
-  return {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: typeof body === 'string' ? body : JSON.stringify(body),
-  };
-}
-
-function throwing(error: unknown): () => never {
-  return () => {
-    throw error;
-  };
-}

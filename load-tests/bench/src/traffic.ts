@@ -1,0 +1,146 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Message } from '@chat-cluster/contracts';
+import type { TestClient } from '@chat-cluster/testkit';
+import type { BenchOptions } from './options.ts';
+import type { Pair } from './pairs.ts';
+
+/** What was seen in the measured time, and what was wrong over the whole run. Latencies in milliseconds. */
+export interface Outcome {
+  delivered: number;
+  seconds: number;
+  ackLatencies: number[];
+  deliveryLatencies: number[];
+  sent: number;
+  acked: number;
+  refused: Map<string, number>;
+  /** Deliveries (a message at a device) that never came, came twice, came with a smaller seq than the one before. */
+  lost: number;
+  duplicated: number;
+  reordered: number;
+}
+
+const QUIET_DEADLINE_MS = 20_000;
+
+/** Lets the pairs talk as the options say and counts. Ends when every acknowledged message is at both devices. */
+export async function runTraffic(pairs: readonly Pair[], options: BenchOptions): Promise<Outcome> {
+  const run = new Run(pairs, options);
+  const from = performance.now() + options.warmUpSeconds * 1_000;
+  const to = from + options.seconds * 1_000;
+  run.measureBetween(from, to);
+  await (options.rate > 0 ? run.openLoop(to) : run.closedLoop(to));
+  await run.quiet();
+  return run.outcome();
+}
+
+class Run {
+  #pairs: readonly Pair[];
+  #options: BenchOptions;
+  #text: string;
+  #from = 0;
+  #to = 0;
+  #outcome: Outcome;
+  /** When each message was to be sent, by client message id. */
+  #started = new Map<string, number>();
+  /** How many devices have heard an acknowledged or delivered message, by client message id. */
+  #heard = new Map<string, number>();
+  #pending = 0;
+  #next = 0;
+
+  constructor(pairs: readonly Pair[], options: BenchOptions) {
+    this.#pairs = pairs;
+    this.#options = options;
+    this.#text = 'x'.repeat(options.size);
+    this.#outcome = {
+      delivered: 0,
+      seconds: options.seconds,
+      ackLatencies: [],
+      deliveryLatencies: [],
+      sent: 0,
+      acked: 0,
+      refused: new Map(),
+      lost: 0,
+      duplicated: 0,
+      reordered: 0,
+    };
+    for (const pair of pairs) for (const device of pair.devices) this.#listen(device);
+  }
+
+  measureBetween(from: number, to: number): void {
+    this.#from = from;
+    this.#to = to;
+  }
+
+  async closedLoop(until: number): Promise<void> {
+    const loops = Array.from({ length: this.#options.inFlight }, async (_, i) => {
+      while (performance.now() < until) await this.#send(i, performance.now());
+    });
+    await Promise.all(loops);
+  }
+
+  /** Sends by the clock; what is late counts from when it was to be sent, so a stall is not hidden. */
+  async openLoop(until: number): Promise<void> {
+    const start = performance.now();
+    const every = 1_000 / this.#options.rate;
+    for (let i = 0; ; i++) {
+      const intended = start + i * every;
+      if (intended > until) break;
+      const wait = intended - performance.now();
+      if (wait > 1) await delay(wait);
+      void this.#send(i, intended);
+    }
+  }
+
+  /** Until every send is answered and every acknowledged message is at both devices, or the deadline. */
+  async quiet(): Promise<void> {
+    const until = performance.now() + QUIET_DEADLINE_MS;
+    const settled = () => this.#pending === 0 && [...this.#heard.values()].every((devices) => devices >= 2);
+    while (!settled() && performance.now() < until) await delay(50);
+  }
+
+  outcome(): Outcome {
+    for (const devices of this.#heard.values()) {
+      this.#outcome.lost += Math.max(0, 2 - devices);
+      this.#outcome.duplicated += Math.max(0, devices - 2);
+    }
+    return this.#outcome;
+  }
+
+  async #send(i: number, intended: number): Promise<void> {
+    const pair = this.#pairs[i % this.#pairs.length] as Pair;
+    const sender = pair.devices[Math.floor(i / this.#pairs.length) % 2] as TestClient;
+    const clientMessageId = String(this.#next++);
+    this.#started.set(clientMessageId, intended);
+    this.#outcome.sent++;
+    this.#pending++;
+    const ack = await sender
+      .send({ conversationId: pair.conversationId, content: this.#text, clientMessageId })
+      .catch((error: Error) => ({ ok: false as const, error: { code: error.message } }));
+    this.#pending--;
+    if (!ack.ok) {
+      this.#outcome.refused.set(ack.error.code, (this.#outcome.refused.get(ack.error.code) ?? 0) + 1);
+      return;
+    }
+    this.#outcome.acked++;
+    this.#heard.set(clientMessageId, this.#heard.get(clientMessageId) ?? 0);
+    const now = performance.now();
+    if (this.#measuring(now)) this.#outcome.ackLatencies.push(now - intended);
+  }
+
+  #listen(device: TestClient): void {
+    let lastSeq = 0;
+    device.socket.on('new_message', (message: Message) => {
+      const now = performance.now();
+      if (message.seq < lastSeq) this.#outcome.reordered++;
+      lastSeq = message.seq;
+      const devices = (this.#heard.get(message.clientMessageId) ?? 0) + 1;
+      this.#heard.set(message.clientMessageId, devices);
+      if (devices !== 2 || !this.#measuring(now)) return;
+      this.#outcome.delivered++;
+      this.#outcome.deliveryLatencies.push(now - (this.#started.get(message.clientMessageId) ?? now));
+    });
+  }
+
+  #measuring(now: number): boolean {
+    return now >= this.#from && now < this.#to;
+  }
+}
