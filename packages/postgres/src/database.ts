@@ -21,6 +21,13 @@ const CONNECT_TIMEOUT_MS = 2_000;
 const QUERY_TIMEOUT_MS = 6_000;
 
 /**
+ * Every statement of the product finds its rows by an index, and its text never changes, so one plan serves for ever.
+ * Without this, a plan that was made while a table was empty reads all of it later, for as long as the connection lives.
+ * (A PgBouncer in between needs `ignore_startup_parameters = options`, and the role the same settings by ALTER ROLE.)
+ */
+const PLANNER = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off';
+
+/**
  * The pool and the query builder over it. Every statement is prepared by name, because the text of each is constant:
  * the server plans it once per connection. (Through PgBouncer in transaction mode that needs 1.21 or later with
  * `max_prepared_statements`.) `bigint` comes as a number: a seq stays far below 2^53.
@@ -35,6 +42,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     statement_timeout: STATEMENT_TIMEOUT_MS,
     idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
+    options: PLANNER,
     keepAlive: true,
     types: { getTypeParser },
   });

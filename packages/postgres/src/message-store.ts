@@ -68,12 +68,18 @@ interface StoredRow {
  * `earlier`: sends whose key is stored already. `fresh`: the others, numbered within their conversation. `bumped`
  * takes their numbers from the conversation (none for a conversation that does not exist, which leaves the send
  * without a row). `counted`: the receivers' counters. One row per send comes back, in the order given.
+ *
+ * The plan is made once, maybe when the tables are empty, and must stay right when they hold a billion rows. So every
+ * access to a table is one that only an index can serve: `limit 1` keeps the lookup of earlier sends one per send, and
+ * `= any(array(…))` says again, for the planner, which few rows a join is about. (Without: a hash join over all of
+ * `messages`, 16 ms of CPU for 100 sends at 50,000 rows, growing; with: 3 ms, staying.)
  */
 export function storeSends(sends: Parameters<MessageStore['storeSends']>[0]) {
   const columns = [
     sends.map((send) => send.id),
     sends.map((send) => send.conversationId),
     sends.map((send) => send.senderId),
+    sends.map((send) => send.receiverId),
     sends.map((send) => send.clientMessageId),
     sends.map((send) => send.content),
     sends.map((send) => (send.attachments.length > 0 ? JSON.stringify(send.attachments) : null)),
@@ -81,13 +87,20 @@ export function storeSends(sends: Parameters<MessageStore['storeSends']>[0]) {
   return sql<StoredRow>`
 with input as (
   select * from unnest(
-    ${columns[0]}::uuid[], ${columns[1]}::uuid[], ${columns[2]}::text[],
-    ${columns[3]}::text[], ${columns[4]}::text[], ${columns[5]}::jsonb[]
-  ) with ordinality as t (id, conversation_id, sender_id, client_message_id, content, attachments, ord)
+    ${columns[0]}::uuid[], ${columns[1]}::uuid[], ${columns[2]}::text[], ${columns[3]}::text[],
+    ${columns[4]}::text[], ${columns[5]}::text[], ${columns[6]}::jsonb[]
+  ) with ordinality as t (id, conversation_id, sender_id, receiver_id, client_message_id, content, attachments, ord)
 ), earlier as (
-  select i.ord, m.id, m.seq, m.created_at, m.content, m.attachments
+  select i.ord, m.*
   from input i
-  join messages m using (conversation_id, sender_id, client_message_id)
+  cross join lateral (
+    select m.id, m.seq, m.created_at, m.content, m.attachments
+    from messages m
+    where m.conversation_id = i.conversation_id
+      and m.sender_id = i.sender_id
+      and m.client_message_id = i.client_message_id
+    limit 1
+  ) m
 ), fresh as (
   select i.*, row_number() over (partition by i.conversation_id order by i.ord) as nth
   from input i
@@ -96,7 +109,7 @@ with input as (
   update conversations c
   set last_seq = c.last_seq + f.n, updated_at = now()
   from (select conversation_id, count(*) as n from fresh group by conversation_id) f
-  where c.id = f.conversation_id
+  where c.id = f.conversation_id and c.id = any(array(select conversation_id from fresh))
   returning c.id, c.last_seq - f.n as base
 ), stored as (
   insert into messages (conversation_id, seq, id, sender_id, client_message_id, content, attachments)
@@ -108,12 +121,13 @@ with input as (
   update participants p
   set unread_count = p.unread_count + r.n
   from (
-    select o.conversation_id, o.user_id, count(*) as n
-    from fresh f
-    join participants o on o.conversation_id = f.conversation_id and o.user_id <> f.sender_id
-    group by o.conversation_id, o.user_id
+    select conversation_id, receiver_id, count(*) as n
+    from fresh
+    where receiver_id <> sender_id
+    group by conversation_id, receiver_id
   ) r
-  where p.conversation_id = r.conversation_id and p.user_id = r.user_id
+  where p.conversation_id = r.conversation_id and p.user_id = r.receiver_id
+    and p.conversation_id = any(array(select conversation_id from fresh))
 )
 select
   coalesce(e.id, s.id) as id,
@@ -152,7 +166,7 @@ with target as (
   select i.ord, i.conversation_id, i.user_id, least(coalesce(i.up_to_seq, c.last_seq), c.last_seq) as seq
   from unnest(${columns[0]}::uuid[], ${columns[1]}::text[], ${columns[2]}::bigint[])
     with ordinality as i (conversation_id, user_id, up_to_seq, ord)
-  left join conversations c on c.id = i.conversation_id
+  left join conversations c on c.id = i.conversation_id and c.id = any(${columns[0]}::uuid[])
 ), marked as (
   update participants p
   set
@@ -164,6 +178,7 @@ with target as (
     )
   from target t
   where p.conversation_id = t.conversation_id and p.user_id = t.user_id and p.last_read_seq < t.seq
+    and p.conversation_id = any(${columns[0]}::uuid[])
   returning p.conversation_id, p.user_id, p.last_read_seq, p.read_at, p.unread_count
 )
 select
@@ -180,6 +195,7 @@ select
   )::integer as unread_count
 from target t
 left join participants p on p.conversation_id = t.conversation_id and p.user_id = t.user_id
+  and p.conversation_id = any(${columns[0]}::uuid[])
 left join marked m on m.conversation_id = t.conversation_id and m.user_id = t.user_id
 order by t.ord`;
 }

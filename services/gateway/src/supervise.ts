@@ -9,8 +9,9 @@ import { answerMetricsRequests } from './fork-metrics.ts';
  * One pod, many cores: this process owns the port and hands each connection to one of its forks, always the same for
  * the same Socket.IO session, so long-polling works. A fork that dies is replaced; its clients come back to any fork.
  *
- * Round-robin, not least-connection: the counts that the latter compares arrive late, so a burst of new connections
- * would all land on the same fork.
+ * Random, because the entry's other two methods go wrong: round-robin over two forks keeps step with clients that open
+ * connections in twos (a request, then a socket), so all their sockets land on one fork; least-connection counts only
+ * sockets, and late, so requests and bursts all go to one.
  */
 export async function supervise(config: GatewayConfig): Promise<void> {
   const logger = createLogger({ name: config.GATEWAY_NAME, level: config.LOG_LEVEL, format: config.LOG_FORMAT });
@@ -20,7 +21,7 @@ export async function supervise(config: GatewayConfig): Promise<void> {
   // Sticky hands over bytes as Buffers, which the default JSON channel would turn into text.
   cluster.setupPrimary({ serialization: 'advanced' });
   const entry = createServer();
-  setupMaster(entry, { loadBalancingMethod: 'round-robin' });
+  setupMaster(entry, { loadBalancingMethod: 'random' });
   entry.prependListener('connection', (socket) => socket.on('error', () => socket.destroy()));
   answerMetricsRequests();
 

@@ -1,0 +1,38 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What a running cluster leaves in its data folder for `npm run demo` and for curious people. Holds no secret, yet is 0600. */
+export interface ClusterFile {
+  url: string;
+  /** Of the orchestrator. */
+  pid: number;
+  gateways: string[];
+  processes: { name: string; pid: number; port?: number }[];
+  startedAt: string;
+}
+
+/** Written aside and renamed, so a reader never sees half of it. */
+export function writeClusterFile(dataDir: string, content: ClusterFile): void {
+  const file = clusterFile(dataDir);
+  writeFileSync(`${file}.new`, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+/** The cluster that runs on `dataDir`, or `undefined`: none, or only the file of one that was killed. */
+export function readClusterFile(dataDir: string): ClusterFile | undefined {
+  try {
+    const content = JSON.parse(readFileSync(clusterFile(dataDir), 'utf8')) as ClusterFile;
+    process.kill(content.pid, 0);
+    return content;
+  } catch {
+    return undefined;
+  }
+}
+
+export function removeClusterFile(dataDir: string): void {
+  rmSync(clusterFile(dataDir), { force: true });
+}
+
+function clusterFile(dataDir: string): string {
+  return join(dataDir, 'cluster.json');
+}

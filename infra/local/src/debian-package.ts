@@ -1,0 +1,84 @@
+/*
+ * A Debian package without altering the machine. `apt-get install` would put a service on port 6379 at every boot, for
+ * everybody, and needs root. Instead apt keeps private package lists beside the tools, resolves what this machine lacks
+ * against its real package status, downloads (signatures checked as ever), and the packages are unpacked, not installed: no
+ * scripts run, nothing outside `folder` is written. It is the same way for root and for a normal user.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const APT_WITHIN_MS = 180_000;
+
+/**
+ * Unpacks the first of `names` that the distribution has, with the libraries this machine lacks, as the tree `folder`.
+ * Several copies may do so at once: the tree appears whole, and the first one stays. Throws what apt said.
+ */
+export async function unpackDebianPackage(names: readonly string[], folder: string): Promise<void> {
+  mkdirSync(dirname(folder), { recursive: true });
+  const work = mkdtempSync(`${folder}.part-`);
+  try {
+    const config = privateApt(work);
+    await apt(work, config, ['update']);
+    const packages = await missingPackages(work, config, names);
+    await apt(work, config, ['download', ...packages]);
+    for (const deb of readdirSync(work).filter((file) => file.endsWith('.deb'))) {
+      await run('dpkg', ['-x', join(work, deb), join(work, 'tree')]);
+    }
+    keepFirst(join(work, 'tree'), folder);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** Read last by apt, so it wins over the machine's settings; the cleared hooks would touch the machine's own lists. */
+function privateApt(work: string): string {
+  for (const folder of ['state/lists/partial', 'cache/archives/partial']) {
+    mkdirSync(join(work, folder), { recursive: true });
+  }
+  const settings = [
+    `Dir::State "${join(work, 'state')}";`,
+    'Dir::State::status "/var/lib/dpkg/status";',
+    `Dir::Cache "${join(work, 'cache')}";`,
+    '#clear APT::Update::Pre-Invoke;',
+    '#clear APT::Update::Post-Invoke;',
+    '#clear APT::Update::Post-Invoke-Success;',
+    'APT::Update::Error-Mode "any";',
+    'Acquire::Retries "2";',
+    'Acquire::http::Timeout "20";',
+    'Acquire::https::Timeout "20";',
+  ];
+  writeFileSync(join(work, 'apt.conf'), `${settings.join('\n')}\n`);
+  return join(work, 'apt.conf');
+}
+
+/** Libraries and the servers only: helpers that package scripts would need are of no use, and libc must stay the machine's. */
+async function missingPackages(work: string, config: string, names: readonly string[]): Promise<string[]> {
+  let failure: unknown;
+  for (const name of names) {
+    try {
+      const plan = await apt(work, config, ['install', '--simulate', '--no-install-recommends', name]);
+      const missing = [...plan.matchAll(/^Inst (\S+)/gm)].map(([, found = '']) => found);
+      return missing.filter((found) => /^(redis|valkey|lib)/.test(found) && !/^libc(6|-)/.test(found));
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure;
+}
+
+async function apt(cwd: string, config: string, args: readonly string[]): Promise<string> {
+  const env = { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' };
+  const { stdout } = await run('apt-get', ['-q', '-c', config, ...args], { cwd, env, timeout: APT_WITHIN_MS });
+  return stdout;
+}
+
+function keepFirst(tree: string, folder: string): void {
+  try {
+    renameSync(tree, folder);
+  } catch (error) {
+    if (!existsSync(folder)) throw error;
+  }
+}

@@ -1,0 +1,199 @@
+/*
+ * `npm run demo`: two people talk through the running cluster with the stock socket.io-client, on two gateways if there
+ * are two, and each line that either of them hears is printed. Ends by itself within 15 s.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { io, type Socket } from 'socket.io-client';
+import { readClusterFile } from './cluster-file.ts';
+import { readFlags, runCommand } from './command.ts';
+import { type Paint, paintFor } from './paint.ts';
+import { readSecret } from './secret-file.ts';
+import { loadEnvFile, readDataDir } from './settings.ts';
+import { signToken } from './sign-token.ts';
+import { until } from './until.ts';
+import { UserError } from './user-error.ts';
+
+const HELP = `npm run demo [-- --url http://host:port]: two people talk through the running cluster.
+
+Without --url the cluster in DATA_DIR is used. With --url, JWT_SECRET must be the secret of that cluster.
+`;
+
+const TALK: readonly [speaker: 0 | 1, line: string][] = [
+  [0, 'Hi Bob! Which gateway did you land on?'],
+  [1, 'Not sure it matters, you sound the same from here.'],
+  [0, 'Every line you read is already in Postgres, numbered.'],
+  [1, 'So if my train enters a tunnel …'],
+  [0, '… you ask for what you missed, and nothing is lost.'],
+];
+
+const ALL_WITHIN_MS = 14_000;
+const STEP_WITHIN_MS = 4_000;
+/** Each connection lands on a gateway by chance: with two of them, eight tries fail once in 256 runs. */
+const GATEWAY_TRIES = 8;
+
+interface Person {
+  name: string;
+  user: string;
+  paint: (text: string) => string;
+  socket: Socket;
+  gateway: string;
+  heard: { new_message: number; unread_count: number; messages_read: number; badge: number };
+}
+
+const paint: Paint = paintFor(process.stdout);
+
+await runCommand(async () => {
+  const flags = readFlags(process.argv.slice(2), ['url']);
+  if (flags.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  loadEnvFile();
+  setTimeout(() => {
+    process.stderr.write('The demo did not end within 15 s: the cluster answers too slowly.\n');
+    process.exit(1);
+  }, ALL_WITHIN_MS).unref();
+  await demonstrate(findCluster(flags.url));
+});
+process.exit();
+
+async function demonstrate({ url, secret, gateways }: Target): Promise<void> {
+  const suffix = randomBytes(2).toString('hex');
+  const [alice, bob] = [`alice-${suffix}`, `bob-${suffix}`];
+  const conversationId = await openConversation(url, signToken(alice, secret), bob);
+  print(`${paint.bold(alice)} and ${paint.bold(bob)} talk in conversation ${paint.dim(conversationId)} at ${url}\n`);
+
+  const first = await connectPerson(url, secret, 'Alice', alice, paint.cyan);
+  const second = await connectElsewhere(url, secret, bob, first.gateway, gateways);
+  const people: [Person, Person] = [first, second];
+  for (const person of people) print(`${label(person)} connected to ${paint.bold(person.gateway)}`);
+  print(
+    first.gateway === second.gateway
+      ? paint.dim('(both on one gateway: with GATEWAY_PROCESSES=2 or more the talk crosses gateways)\n')
+      : '',
+  );
+
+  for (const [index, [speaker, line]] of TALK.entries()) await say(people, speaker, line, conversationId, index + 1);
+  for (const person of people) await markRead(person, conversationId);
+  const quiet = () => people.every(({ heard }) => heard.badge === 0 && heard.messages_read >= 2) || undefined;
+  await until(quiet, { withinMs: STEP_WITHIN_MS });
+
+  for (const { socket } of people) socket.disconnect();
+  print(`\n${paint.green('✔')} ${TALK.length} lines, each stored once, in one order, heard on both sides.`);
+}
+
+interface Target {
+  url: string;
+  secret: string;
+  gateways: number | undefined;
+}
+
+function findCluster(url: string | undefined): Target {
+  const dataDir = readDataDir(process.env);
+  const running = readClusterFile(dataDir);
+  if (url === undefined && !running)
+    throw new UserError(`No cluster runs on ${dataDir}: run npm start first, or give --url.`);
+  const secret = process.env.JWT_SECRET || readSecret(join(dataDir, 'jwt-secret'));
+  if (!secret) throw new UserError('Set JWT_SECRET to the secret of that cluster.');
+  if (url !== undefined) return { url: url.replace(/\/+$/, ''), secret, gateways: undefined };
+  return { url: running?.url ?? '', secret, gateways: running?.gateways.length };
+}
+
+async function openConversation(url: string, token: string, participantId: string): Promise<string> {
+  const response = await fetch(`${url}/api/conversations`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ participantId }),
+    signal: AbortSignal.timeout(STEP_WITHIN_MS),
+  }).catch((error: Error) => {
+    throw new UserError(`${url} does not answer (${(error.cause as Error | undefined)?.message ?? error.message}).`);
+  });
+  const body = (await response.json().catch(() => ({}))) as { id?: string; conversationId?: string; message?: string };
+  const id = body.id ?? body.conversationId;
+  if (response.ok && id) return id;
+  throw new UserError(
+    `${url} refused to open a conversation (${response.status} ${body.message ?? response.statusText}).`,
+  );
+}
+
+async function connectElsewhere(
+  url: string,
+  secret: string,
+  user: string,
+  taken: string,
+  gateways: number | undefined,
+) {
+  const tries = gateways === 1 ? 1 : GATEWAY_TRIES;
+  for (let attempt = 1; ; attempt++) {
+    const person = await connectPerson(url, secret, 'Bob', user, paint.magenta);
+    if (person.gateway !== taken || attempt >= tries) return person;
+    person.socket.disconnect();
+  }
+}
+
+async function connectPerson(url: string, secret: string, name: string, user: string, color: Person['paint']) {
+  const socket = io(url, { auth: { token: signToken(user, secret) }, forceNew: true, reconnection: false });
+  const heard = { new_message: 0, unread_count: 0, messages_read: 0, badge: 0 };
+  const person: Person = { name, user, paint: color, socket, gateway: '', heard };
+  const session = new Promise<{ gatewayId: string }>((resolve, reject) => {
+    socket.once('session', resolve).once('connect_error', (error: Error & { data?: { code?: string } }) => {
+      const why = error.data?.code ?? error.message;
+      reject(
+        new UserError(`${url} refused the connection of ${user} (${why}): is JWT_SECRET the one of that cluster?`),
+      );
+    });
+  });
+  listen(person);
+  person.gateway = (await session).gatewayId;
+  return person;
+}
+
+function listen(person: Person): void {
+  const { socket, heard, user } = person;
+  socket.on('new_message', (message: { seq: number; senderId: string; content: string }) => {
+    heard.new_message++;
+    const from = message.senderId === user ? 'own' : 'new';
+    print(`${label(person)} ${paint.dim(`hears new_message #${message.seq} (${from})`)} ${message.content}`);
+  });
+  socket.on('unread_count', ({ count }: { count: number }) => {
+    heard.unread_count++;
+    heard.badge = count;
+    // Every connection is told its badge: the zero of an empty mailbox is no news.
+    if (count > 0 || heard.new_message > 0) print(`${label(person)} ${paint.dim(`hears unread_count ${count}`)}`);
+  });
+  socket.on('messages_read', (mark: { userId: string; upToSeq: number }) => {
+    heard.messages_read++;
+    const who = mark.userId === user ? 'own' : mark.userId;
+    print(`${label(person)} ${paint.dim(`hears messages_read: ${who} up to #${mark.upToSeq}`)}`);
+  });
+}
+
+type Ack = { ok: true; duplicate?: boolean } | { ok: false; error: { code: string; message: string } };
+
+async function say(people: [Person, Person], speaker: 0 | 1, content: string, conversationId: string, count: number) {
+  const person = people[speaker];
+  print(`${label(person)} ${paint.bold('says')} ${content}`);
+  const payload = { conversationId, content, clientMessageId: randomUUID() };
+  check((await person.socket.timeout(STEP_WITHIN_MS).emitWithAck('send_message', payload)) as Ack);
+  const other = people[speaker === 0 ? 1 : 0];
+  const arrived = await until(() => other.heard.new_message >= count || undefined, { withinMs: STEP_WITHIN_MS });
+  if (!arrived) throw new UserError(`${other.user} did not hear the line within ${STEP_WITHIN_MS / 1000} s.`);
+}
+
+async function markRead(person: Person, conversationId: string): Promise<void> {
+  print(`${label(person)} ${paint.bold('reads')}`);
+  check((await person.socket.timeout(STEP_WITHIN_MS).emitWithAck('read_messages', { conversationId })) as Ack);
+}
+
+function check(ack: Ack): void {
+  if (!ack.ok) throw new UserError(`The gateway answered ${ack.error.code}: ${ack.error.message}`);
+}
+
+function label(person: Person): string {
+  return person.paint(`${person.name.padEnd(5)} ${paint.dim(`[${person.gateway}]`)}`);
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

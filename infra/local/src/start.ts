@@ -1,0 +1,128 @@
+/*
+ * `npm start`. The first Ctrl-C (or SIGTERM) stops everything in order, within 10 s; a second one kills the services.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Cluster, startCluster } from './cluster.ts';
+import { readFlags, runCommand } from './command.ts';
+import { paintFor } from './paint.ts';
+import { loadEnvFile, readSettings, type Settings } from './settings.ts';
+import { signToken } from './sign-token.ts';
+
+const HELP = `npm start: Postgres, Redis, the gateways and the workers on this machine, on loopback only.
+
+Environment (or a file .env at the root; a variable that is set wins):
+  PORT=3000              port of HTTP and sockets; 0 takes a free one
+  GATEWAY_PROCESSES=2    gateway processes that share the port
+  WORKERS=1              worker processes
+  LANES=4                partitions of the inbox
+  DATABASE_URL           a Postgres of yours; without it one is started here
+  REDIS_URL              a Redis of yours (7 or newer); without it one is started here
+  JWT_SECRET             secret of the HS256 tokens; without it one is made and kept in DATA_DIR
+  ALLOWED_ORIGINS        web origins, separated by commas
+  DATA_DIR=.local/data   where data lives
+  LOG_LEVEL=warn         of the services
+
+Ctrl-C stops everything. Others: npm run demo, npm run token -- --user alice, npm test
+`;
+
+// npm repeats a Ctrl-C that the terminal has sent already: within this time it is the same key press.
+const SAME_PRESS_MS = 700;
+const ABANDON_AFTER_MS = 3_000;
+
+const paint = paintFor(process.stdout);
+
+await runCommand(async () => {
+  if (readFlags(process.argv.slice(2), []).help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  loadEnvFile();
+  const settings = readSettings(process.env);
+  const began = performance.now();
+  const interrupted = listenForInterruption();
+  const starting = startCluster({ ...settings, inheritLogs: true, log: warn, onStep: showStep });
+  const cluster = await Promise.race([starting, interrupted.first.then(() => undefined)]);
+  if (cluster) {
+    showSummary(cluster, settings, performance.now() - began);
+    await interrupted.first;
+  }
+  await stop(cluster ?? (await finishOrAbandon(starting)), interrupted);
+});
+// Nothing is left to wait for; an inherited IPC channel must not keep the process.
+process.exit();
+
+interface Interruption {
+  /** Resolves when the user, or whoever started us, wants the end. */
+  first: Promise<void>;
+  /** Called for each further request. */
+  again: () => void;
+}
+
+function listenForInterruption(): Interruption {
+  let since: number | undefined;
+  let resolve = () => {};
+  const interrupted: Interruption = {
+    first: new Promise((done) => {
+      resolve = done;
+    }),
+    again: () => {},
+  };
+  const request = () => {
+    since ??= performance.now();
+    resolve();
+    if (performance.now() - since > SAME_PRESS_MS) interrupted.again();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, request);
+  if (process.connected) process.on('disconnect', request);
+  return interrupted;
+}
+
+/** Interrupted half-way: a start that is almost done is stopped in order, a longer one (a download) is dropped. */
+async function finishOrAbandon(starting: Promise<Cluster>): Promise<Cluster> {
+  const cluster = await Promise.race([starting, pause(ABANDON_AFTER_MS)]);
+  if (cluster) return cluster;
+  // What runs already ends with us: the services by their closed channel, the databases by their death signal.
+  print(`\n${paint.yellow('!')} Stopped before the cluster was up`);
+  process.exit(1);
+}
+
+async function stop(cluster: Cluster, interrupted: Interruption): Promise<void> {
+  const began = performance.now();
+  print(`\n${paint.dim('Stopping … (Ctrl-C again hurries)')}`);
+  interrupted.again = () => cluster.hurry();
+  await cluster.stop();
+  print(`${paint.green('✔')} Stopped ${paint.dim(`(${seconds(performance.now() - began)})`)}`);
+}
+
+function showStep({ name, ms }: { name: string; ms: number }): void {
+  print(`${paint.green('✔')} ${name} ready ${paint.dim(`(${seconds(ms)})`)}`);
+}
+
+function showSummary(cluster: Cluster, settings: Settings, ms: number): void {
+  const workers = cluster.processes.filter(({ name }) => name.startsWith('worker'));
+  const row = (label: string, value: string) => print(`  ${paint.dim(label.padEnd(10))} ${value}`);
+  print(`\n${paint.bold('The chat cluster is up')} ${paint.dim(`after ${seconds(ms)}`)}\n`);
+  row('Open', paint.cyan(cluster.url));
+  row('API docs', paint.cyan(`${cluster.url}/api/docs`));
+  row('Gateways', cluster.gateways.join(', '));
+  for (const { name, port } of workers)
+    row('Worker', `${name}, metrics ${paint.cyan(`http://127.0.0.1:${port}/metrics`)}`);
+  row('Postgres', cluster.data.postgres);
+  row('Redis', cluster.data.redis);
+  row('Data', settings.dataDir);
+  print(`\n  Tokens of two demo users, good for 24 hours:`);
+  for (const user of ['alice', 'bob']) row(user, signToken(user, cluster.jwtSecret));
+  print(`\n  Try ${paint.bold('npm run demo')} in another terminal. ${paint.bold('Ctrl-C')} stops everything.\n`);
+}
+
+function warn(line: string): void {
+  process.stderr.write(`${paintFor(process.stderr).yellow('!')} ${line}\n`);
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,16 @@
+/*
+ * A process for tests to kill: starts the server named by its first argument in the folder given second, prints its pid and
+ * URL as a line of JSON, and waits.
+ */
+import { startPostgres } from '../src/postgres.ts';
+import { startRedis } from '../src/redis.ts';
+import { toolsFolder } from '../src/repository.ts';
+
+const [kind, dataDir = ''] = process.argv.slice(2);
+const log = () => {};
+const server =
+  kind === 'postgres'
+    ? await startPostgres({ dataDir, durable: false, log })
+    : await startRedis({ dataDir, toolsDir: toolsFolder, log });
+console.log(JSON.stringify({ pid: server.pid, url: server.url }));
+setInterval(() => {}, 60_000);

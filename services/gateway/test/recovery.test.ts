@@ -1,0 +1,131 @@
+import { execFileSync } from 'node:child_process';
+import {
+  api,
+  connect,
+  connectElsewhere,
+  eventually,
+  newUser,
+  openConversation,
+  startTestCluster,
+  type TestCluster,
+} from '@chat-cluster/testkit';
+import { expect } from 'chai';
+
+describe('a process that dies', () => {
+  let cluster: TestCluster;
+
+  before(async function () {
+    this.timeout(60_000);
+    cluster = await startTestCluster({ workers: 2 });
+  });
+  after(() => cluster.stop());
+
+  const pidOf = (name: string) => cluster.processes.find((one) => one.name === name)?.pid ?? 0;
+
+  /** The forks of the gateway's supervisor, read from the operating system. */
+  function forks(): number[] {
+    const pids = execFileSync('cat', [`/proc/${pidOf('gateway')}/task/${pidOf('gateway')}/children`], {
+      encoding: 'utf8',
+    });
+    return pids.split(' ').filter(Boolean).map(Number);
+  }
+
+  it('is a gateway: it is forked again, its clients come back, chat goes on', async () => {
+    const [a, b] = [newUser('a'), newUser('b')];
+    const conversationId = await openConversation(cluster, a, b);
+    const alice = await connect(cluster, a);
+    const bob = await connectElsewhere(cluster, b, alice.session.gatewayId);
+    const before = forks();
+    expect(before).to.have.length(2);
+    let reconnects = 0;
+    for (const client of [alice, bob]) client.socket.on('connect', () => reconnects++);
+    for (const pid of before) process.kill(pid, 'SIGKILL');
+    await eventually(() => {
+      expect(reconnects).to.equal(2);
+      expect(forks().filter((pid) => !before.includes(pid))).to.have.length(2);
+    }, 15_000);
+    expect(await alice.send({ conversationId, content: 'after' })).to.include({ ok: true });
+    await eventually(() => expect(bob.messages.map((message) => message.content)).to.deep.equal(['after']));
+    await eventually(() => expect(bob.badges.at(-1)?.count).to.equal(1));
+    alice.close();
+    bob.close();
+  });
+
+  it('is a worker: it is started again, and meanwhile its lanes run elsewhere', async () => {
+    const [a, b] = [newUser('a'), newUser('b')];
+    const conversationId = await openConversation(cluster, a, b);
+    const alice = await connect(cluster, a);
+    const old = pidOf('worker-1');
+    process.kill(old, 'SIGKILL');
+    expect(await alice.send({ conversationId, content: 'meanwhile' })).to.include({ ok: true });
+    await eventually(() => expect(pidOf('worker-1')).to.be.greaterThan(0).and.not.equal(old));
+    expect(await alice.send({ conversationId, content: 'after' })).to.include({ ok: true });
+    await eventually(() => expect(alice.messages.map((message) => message.seq)).to.deep.equal([1, 2]));
+    alice.close();
+  });
+
+  it('is a worker in the middle of its work: nothing acknowledged is lost, nothing is stored twice, order holds', async function () {
+    this.timeout(60_000);
+    const [a, b] = [newUser('a'), newUser('b')];
+    const conversationId = await openConversation(cluster, a, b);
+    const [alice, bob] = [await connect(cluster, a), await connect(cluster, b)];
+    const contents = Array.from({ length: 600 }, (_, i) => String(i));
+    const acked: string[] = [];
+    const sending = (async () => {
+      for (let i = 0; i < contents.length; i += 20) {
+        const acks = await Promise.all(
+          contents.slice(i, i + 20).map((content) => alice.send({ conversationId, content, clientMessageId: content })),
+        );
+        for (const ack of acks) if (ack.ok) acked.push(ack.message.content ?? '');
+      }
+    })();
+    await eventually(() => expect(acked.length).to.be.greaterThan(60));
+    process.kill(pidOf('worker-1'), 'SIGKILL');
+    await eventually(() => expect(acked.length).to.be.greaterThan(300), 30_000);
+    process.kill(pidOf('worker-2'), 'SIGKILL');
+    await sending;
+    expect(acked).to.deep.equal(contents);
+    const stored: string[] = [];
+    for (let after: number | null = 0; after !== null; ) {
+      const page: { body: { messages: { content: string; seq: number }[]; nextCursor: number | null } } = await api(
+        cluster,
+        b,
+        'GET',
+        `/api/messages/with/${a}?after=${after}&limit=100`,
+      );
+      stored.push(...page.body.messages.map((message) => message.content));
+      after = page.body.nextCursor;
+    }
+    expect(stored).to.deep.equal(contents);
+    await eventually(() => expect(bob.badges.at(-1)?.count).to.equal(600), 15_000);
+    alice.close();
+    bob.close();
+  });
+
+  it('keeps the order of every sender when two workers share the lanes', async () => {
+    const pairs = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const [a, b] = [newUser('a'), newUser('b')];
+        const conversationId = await openConversation(cluster, a, b);
+        return { conversationId, alice: await connect(cluster, a), bob: await connect(cluster, b) };
+      }),
+    );
+    await Promise.all(
+      pairs.flatMap(({ conversationId, alice }) =>
+        Array.from({ length: 150 }, (_, i) => alice.send({ conversationId, content: String(i) })),
+      ),
+    );
+    for (const { alice, bob } of pairs) {
+      await eventually(() => expect(bob.messages).to.have.length(150));
+      for (const client of [alice, bob]) {
+        expect(client.messages.map((message) => message.content)).to.deep.equal(
+          Array.from({ length: 150 }, (_, i) => String(i)),
+        );
+        expect(client.messages.map((message) => message.seq)).to.deep.equal(
+          Array.from({ length: 150 }, (_, i) => i + 1),
+        );
+        client.close();
+      }
+    }
+  });
+});
