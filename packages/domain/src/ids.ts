@@ -1,5 +1,5 @@
-import type { ConversationId, MessageId } from '@chat-cluster/contracts';
 import { randomUUIDv7 } from 'node:crypto';
+import type { ConversationId, MessageId } from '@chat-cluster/contracts';
 
 /** UUIDv7: grows with time, so that rows inserted together lie together in an index. */
 export function newMessageId(): MessageId {

@@ -30,8 +30,8 @@ export async function supervise(config: GatewayConfig): Promise<void> {
     entry.listen(config.PORT, config.HOST, resolve);
   });
   lifecycle.own('entry', entry, (server) => server.close());
-  lifecycle.own('forks', names, stopForks);
-  await Promise.all(names.map((name) => keepAlive(name, lifecycle, logger)));
+  const forks = lifecycle.own('forks', new Set<Worker>(), stopForks);
+  await Promise.all(names.map((name) => keepAlive(name, forks, lifecycle, logger)));
 
   const address = entry.address();
   const port = typeof address === 'object' && address ? address.port : config.PORT;
@@ -39,20 +39,30 @@ export async function supervise(config: GatewayConfig): Promise<void> {
   announceReady({ type: 'ready', port, gateways: names });
 }
 
-/** Forks a gateway and replaces it whenever it dies, quickly at first, then with back-off. Resolves when it first serves. */
-function keepAlive(name: string, lifecycle: Lifecycle, logger: Logger): Promise<void> {
+/**
+ * Forks a gateway and replaces it whenever it dies, quickly at first, then with back-off. Resolves when it first serves.
+ *
+ * The entry hands connections to whatever stands in `cluster.workers`, also to a fork that is still starting, where they
+ * would be lost and their clients wait for 20 s. So a fork stands there only while it serves; when none does, the
+ * entry answers 503 and clients come back on their own.
+ */
+function keepAlive(name: string, forks: Set<Worker>, lifecycle: Lifecycle, logger: Logger): Promise<void> {
   return new Promise((resolve, reject) => {
     let served = false;
     let failures = 0;
     const start = () => {
       const fork = cluster.fork({ GATEWAY_NAME: name });
+      forks.add(fork);
+      delete cluster.workers?.[fork.id];
       fork.on('message', (message: { type?: string }) => {
         if (message?.type !== 'ready') return;
+        if (cluster.workers) cluster.workers[fork.id] = fork;
         served = true;
         failures = 0;
         resolve();
       });
       fork.once('exit', async (code, signal) => {
+        forks.delete(fork);
         if (lifecycle.stopping) return;
         if (!served) return reject(new StartError(name));
         logger.warn({ gateway: name, code, signal }, 'gateway: a fork died, replacing it');
@@ -72,10 +82,9 @@ class StartError extends Error {
   }
 }
 
-async function stopForks(): Promise<void> {
-  const forks = Object.values(cluster.workers ?? {}).filter((fork): fork is Worker => fork !== undefined);
+async function stopForks(forks: Set<Worker>): Promise<void> {
   await Promise.all(
-    forks.map(
+    [...forks].map(
       (fork) =>
         new Promise<void>((resolve) => {
           fork.once('exit', () => resolve());

@@ -116,7 +116,7 @@ describe('a process that dies', () => {
       ),
     );
     for (const { alice, bob } of pairs) {
-      await eventually(() => expect(bob.messages).to.have.length(150));
+      await eventually(() => expect([alice, bob].map((client) => client.messages.length)).to.deep.equal([150, 150]));
       for (const client of [alice, bob]) {
         expect(client.messages.map((message) => message.content)).to.deep.equal(
           Array.from({ length: 150 }, (_, i) => String(i)),
