@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { DirtyBadge, RecountRequests } from '@chat-cluster/domain';
 import type { RedisClient } from '@chat-cluster/redis';
 import { Queue } from 'bullmq';
@@ -6,8 +7,10 @@ import { laneOf, QUEUE_PREFIX, recountQueue } from './lanes.ts';
 
 /**
  * Recount lanes, by user. Who is to be recounted stands in a Redis set per lane, so requests coalesce by themselves;
- * the lane's job only says that there is something in the set. A run takes the whole set. At most one job waits and
- * one runs per lane: a request that comes while a run is under way makes exactly one further run.
+ * the lane's job only says that there is something in the set. A run takes the whole set.
+ *
+ * Only the request that finds the set empty wakes the lane: while the set holds something, a wake-up is on its way. One
+ * that is lost with its process, between the two steps, is made up for by the sweep of any worker within SWEEP_MS.
  */
 export function createRecountRequests(
   client: RedisClient,
@@ -19,59 +22,85 @@ export function createRecountRequests(
     queue.on('error', () => {});
     return queue;
   });
+  const wake = async (lane: number) => {
+    // A run under way may have taken the set already, so a wake-up during it makes one more run behind it.
+    const deduplication = { id: 'recount', keepLastIfActive: true };
+    await queues[lane]?.add('recount', {}, { deduplication, removeOnComplete: true });
+  };
+  const sweep = setInterval(() => {
+    for (let lane = 0; lane < lanes; lane++) {
+      client
+        .exists([dirtySet(lane), takenSet(lane)])
+        .then((sets) => (sets > 0 ? wake(lane) : undefined))
+        .catch(() => {});
+    }
+  }, SWEEP_MS);
+  sweep.unref();
   return {
     async request(badges) {
       const byLane = Map.groupBy(badges, (badge) => laneOf(badge.userId, lanes));
       await Promise.all(
         [...byLane].map(async ([lane, dirty]) => {
-          await client.sAdd(dirtySet(lane), dirty.map(toMember));
-          // The one wake-up that counts is one after the set was written: a run under way may have taken it before.
-          await queues[lane]?.add(
-            'recount',
-            {},
-            { deduplication: { id: 'recount', keepLastIfActive: true }, removeOnComplete: true },
-          );
+          const wasEmpty = await client.eval(NOTE, { keys: [dirtySet(lane)], arguments: dirty.map(toMember) });
+          if (wasEmpty === 1) await wake(lane);
         }),
       );
     },
     async close() {
+      clearInterval(sweep);
       await Promise.all(queues.map((queue) => queue.close()));
     },
   };
 }
 
+const SWEEP_MS = 1_000;
+
+/** KEYS[1]: the dirty set. ARGV: members. Adds them; returns 1 when the set was empty before, else 0. */
+const NOTE = `
+local empty = redis.call('EXISTS', KEYS[1]) == 0
+redis.call('SADD', KEYS[1], unpack(ARGV))
+return empty and 1 or 0`;
+
+/** A lane recounts at most once in so many milliseconds: the first badge is not delayed, a burst shares the next. */
+const SPACING_MS = 20;
+
 /**
  * Hands the dirty badges of a lane to `recount` and forgets them when it is done. The set is renamed first: what is
- * added meanwhile belongs to the next run, and a run that died finds its share again. Not to be called twice at a time
- * for one lane (the lane sees to it).
+ * added meanwhile belongs to the next run, and the share of a run that died is found by the next. Not to be called
+ * twice at a time for one lane (the lane sees to it).
  */
 export async function takeDirty(
   client: RedisClient,
   lane: number,
   recount: (badges: DirtyBadge[]) => Promise<void>,
 ): Promise<void> {
-  // Twice: the first may be the share of a run that died, and what came meanwhile need not wait for the next job.
-  for (let pass = 0; pass < 2; pass++) {
-    const members = await client.eval(TAKE, { keys: [dirtySet(lane), takenSet(lane)] });
-    if (!isStrings(members) || members.length === 0) return;
+  const spacing = delay(SPACING_MS);
+  for (;;) {
+    const taken = await client.eval(TAKE, { keys: [dirtySet(lane), takenSet(lane)] });
+    if (!Array.isArray(taken)) break;
+    const [leftover, ...members] = taken.map(String);
     await recount(members.map(fromMember));
     await client.del(takenSet(lane));
+    // After the share of a run that died comes that of the wake-up which brought us here.
+    if (leftover !== '1') break;
   }
+  await spacing;
 }
 
 /**
- * KEYS[1]: the dirty set. KEYS[2]: the taken one. Returns the members of the taken set, which becomes the dirty one
- * when nothing is left in it from a run that died. Guarantee: no member is in neither set.
+ * KEYS[1]: the dirty set. KEYS[2]: the taken one. Makes the dirty set the taken one, unless something is left there
+ * from a run that died. Returns nil when both are empty, else '1' or '0' (whether it was left) and the taken members.
+ * Guarantee: a member is always in one of the two sets until KEYS[2] is deleted.
  */
 const TAKE = `
-if redis.call('EXISTS', KEYS[2]) == 0 and redis.call('EXISTS', KEYS[1]) == 1 then
+local left = redis.call('EXISTS', KEYS[2])
+if left == 0 then
+  if redis.call('EXISTS', KEYS[1]) == 0 then return nil end
   redis.call('RENAME', KEYS[1], KEYS[2])
 end
-return redis.call('SMEMBERS', KEYS[2])`;
-
-function isStrings(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((member) => typeof member === 'string');
-}
+local members = redis.call('SMEMBERS', KEYS[2])
+table.insert(members, 1, tostring(left))
+return members`;
 
 function dirtySet(lane: number): string {
   return `${QUEUE_PREFIX}:dirty:${lane}`;
