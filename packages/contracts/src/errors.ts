@@ -20,7 +20,8 @@ export const ERRORS = {
   OVERLOADED: { retryable: true, message: 'The server is busy. Try again.' },
   TIMEOUT: {
     retryable: true,
-    message: 'No answer in time. It may still be stored: resend with the same clientMessageId.',
+    message:
+      'No answer in time; it may still take effect. Try again: a send with the same clientMessageId is stored once.',
   },
   UNAVAILABLE: { retryable: true, message: 'The service is not available right now. Try again.' },
 } as const satisfies Record<string, { retryable: boolean; message: string }>;

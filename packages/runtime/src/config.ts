@@ -36,8 +36,8 @@ export function flag(fallback: boolean) {
 export const commonConfig = z.object({
   NODE_ENV: z.enum(['production', 'development', 'test']).default('development'),
   HOST: z.string().default('0.0.0.0'),
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' }),
-  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// URL' }),
+  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must be a postgres:// URL'),
+  REDIS_URL: z.string().regex(/^rediss?:\/\//, 'must be a redis:// or rediss:// URL'),
   /** Partitions of the inbox. Gateways and workers must agree: see packages/queue/src/lanes.ts. */
   LANES: integer(1, 256, 4),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
@@ -51,14 +51,12 @@ const SECRET = /SECRET|URL|PASSWORD|TOKEN/;
 /** The configuration for the start-up log line: credentials are masked, whatever the variable is called. */
 export function redactConfig(config: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(config).map(([name, value]) => [
-      name,
-      SECRET.test(name) && typeof value === 'string' ? mask(value) : value,
-    ]),
+    Object.entries(config).map(([name, value]) => [name, typeof value === 'string' ? mask(name, value) : value]),
   );
 }
 
-function mask(value: string): string {
+function mask(name: string, value: string): string {
   const url = URL.parse(value);
+  if (!SECRET.test(name) && !url?.username && !url?.password) return value;
   return url?.host ? `${url.protocol}//${url.host}${url.pathname}` : '[redacted]';
 }

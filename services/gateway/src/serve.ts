@@ -8,7 +8,7 @@ import {
   openDatabase,
   watchDatabase,
 } from '@chat-cluster/postgres';
-import { createInbox, queueConnection, ReplyReceiver } from '@chat-cluster/queue';
+import { announceLanes, createInbox, queueConnection, ReplyReceiver } from '@chat-cluster/queue';
 import {
   connectRedis,
   createGatewayAdapter,
@@ -65,6 +65,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
     await redis('cache'),
   ];
 
+  await announceLanes(produce, config.LANES, logger);
   const replies = new ReplyReceiver(subscribe, `${gatewayId}:${randomUUID()}`, logger);
   await replies.start();
   lifecycle.own('replies', replies, (receiver) => receiver.stop());

@@ -1,6 +1,7 @@
 import { recountUnread } from '@chat-cluster/domain';
 import { createMessageStore, createUnreadCounts, openDatabase, watchDatabase } from '@chat-cluster/postgres';
 import {
+  announceLanes,
   consumeLane,
   createRecountRequests,
   inboxQueue,
@@ -38,6 +39,7 @@ await runMain(async () => {
   );
   const watch = lifecycle.own('postgres watch', watchDatabase(db), (watcher) => watcher.stop());
 
+  await announceLanes(consume, config.LANES, logger);
   const connection = queueConnection(consume);
   const recounts = lifecycle.own(
     'recount requests',
