@@ -17,7 +17,6 @@ import {
   type RedisRole,
 } from '@chat-cluster/redis';
 import { announceReady, createLogger, Lifecycle, redactConfig } from '@chat-cluster/runtime';
-import { setupWorker } from '@socket.io/sticky';
 import { collectDefaultMetrics, Histogram } from 'prom-client';
 import { createAuthenticator } from './authenticate.ts';
 import type { GatewayConfig } from './config.ts';
@@ -28,6 +27,7 @@ import { welcomeConnections } from './socket/connection.ts';
 import { dispatchEvents } from './socket/dispatch.ts';
 import { messageEvents } from './socket/message-events.ts';
 import { type ChatServer, createSocketServer } from './socket/server.ts';
+import { bindSessions } from './sticky.ts';
 import { version } from './version.ts';
 
 const requests = new Histogram({
@@ -99,7 +99,8 @@ export async function serve(config: GatewayConfig): Promise<void> {
   const http = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, app);
 
   const { adapter, subscribed } = createGatewayAdapter(publish, subscribe, logger);
-  const io = createSocketServer({ http, adapter, authenticate, config, gatewayId, logger });
+  const sessions = cluster.isWorker ? bindSessions() : undefined;
+  const io = createSocketServer({ http, adapter, authenticate, config, gatewayId, logger, bind: sessions?.bind });
   welcomeConnections(io, { gatewayId, unread: createUnreadCounts(db), subscribed, logger });
   const events = dispatchEvents(io, messageEvents({ conversations, inbox }), {
     logger,
@@ -109,7 +110,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
   lifecycle.own('sockets', io, (server) => closeSockets(server, http, events));
 
   const port = cluster.isWorker ? 0 : await listen(http, config);
-  if (cluster.isWorker) setupWorker(io);
+  sessions?.attach(io);
   logger.info({ port }, 'gateway: ready');
   announceReady({ type: 'ready', port, gateways: [gatewayId] });
 }

@@ -4,6 +4,7 @@ import { announceReady, backoff, createLogger, Lifecycle, type Logger } from '@c
 import { setupMaster } from '@socket.io/sticky';
 import type { GatewayConfig } from './config.ts';
 import { answerMetricsRequests } from './fork-metrics.ts';
+import { confirmSessions, stopReadingOnHandover } from './sticky.ts';
 
 /**
  * One pod, many cores: this process owns the port and hands each connection to one of its forks, always the same for
@@ -24,6 +25,7 @@ export async function supervise(config: GatewayConfig): Promise<void> {
   setupMaster(entry, { loadBalancingMethod: 'random' });
   entry.prependListener('connection', (socket) => socket.on('error', () => socket.destroy()));
   answerMetricsRequests();
+  confirmSessions();
 
   await new Promise<void>((resolve, reject) => {
     entry.once('error', reject);
@@ -52,6 +54,7 @@ function keepAlive(name: string, forks: Set<Worker>, lifecycle: Lifecycle, logge
     let failures = 0;
     const start = () => {
       const fork = cluster.fork({ GATEWAY_NAME: name });
+      stopReadingOnHandover(fork);
       forks.add(fork);
       delete cluster.workers?.[fork.id];
       fork.on('message', (message: { type?: string }) => {

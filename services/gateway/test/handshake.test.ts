@@ -35,6 +35,8 @@ describe('handshake', () => {
     return new Promise((resolve) => {
       socket.onAny((event) => events.push(event));
       socket.on('session', ({ userId }) => resolve({ userId, events }));
+      // A refusal closes the connection too, in the same turn: only a close without one is a result by itself.
+      socket.io.on('close', (reason) => setImmediate(resolve, { code: `closed without a word: ${reason}`, events }));
       socket.on('connect_error', (error) =>
         resolve({ code: (error as { data?: { code?: string } }).data?.code ?? error.message, events }),
       );
@@ -87,6 +89,18 @@ describe('handshake', () => {
     await new Promise((resolve) => socket.addEventListener('close', resolve));
     expect(performance.now() - started).to.be.lessThan(3_000);
     expect(heard.at(-1)).to.match(/^44\{.*"code":"TOKEN_INVALID"/);
+  });
+
+  it('answers each of many clients that come and are refused at once', async () => {
+    // A reply to the very first packet: what got lost on the way from the entry to a fork would show here.
+    for (let round = 0; round < 30; round++) {
+      const results = await Promise.all(
+        Array.from({ length: 10 }, (_, i) =>
+          attempt({ transports: [i % 2 ? 'websocket' : 'polling'], auth: { token: 'x' } }),
+        ),
+      );
+      expect(new Set(results.map(({ code }) => code))).to.deep.equal(new Set(['TOKEN_INVALID']));
+    }
   });
 
   it('takes the token from auth first, then from the query', async () => {

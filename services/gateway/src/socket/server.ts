@@ -1,4 +1,4 @@
-import type { Server as HttpServer } from 'node:http';
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import {
   type ClientToServerEvents,
   Rejection,
@@ -35,6 +35,8 @@ export function createSocketServer(options: {
   config: GatewayConfig;
   gatewayId: string;
   logger: Logger;
+  /** Awaited before a request is answered; see sticky.ts. */
+  bind?: ((request: IncomingMessage) => Promise<void>) | undefined;
 }): ChatServer {
   const { config, gatewayId } = options;
   const io: ChatServer = new Server(options.http, {
@@ -48,7 +50,9 @@ export function createSocketServer(options: {
     allowRequest: (request, decide) => {
       const allowed = mayConnect(request, config.ALLOWED_ORIGINS);
       if (!allowed) handshakes.inc({ result: 'ORIGIN_NOT_ALLOWED' });
-      decide(allowed ? null : 'ORIGIN_NOT_ALLOWED', allowed);
+      const answer = () => decide(allowed ? null : 'ORIGIN_NOT_ALLOWED', allowed);
+      if (allowed && options.bind) void options.bind(request).then(answer);
+      else answer();
     },
   });
   io.engine.on('headers', (headers: Record<string, string>) => {

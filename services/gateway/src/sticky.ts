@@ -1,0 +1,82 @@
+import cluster, { type Worker } from 'node:cluster';
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { setupWorker } from '@socket.io/sticky';
+import type { ChatServer } from './socket/server.ts';
+
+/*
+ * Two races of @socket.io/sticky 2.0 between the supervisor, which owns the port, and its forks, closed from outside.
+ * Both showed on a busy machine in about 1 of 200 handshakes (services/gateway/test/handshake.test.ts provokes them).
+ *
+ * 1. A connection is handed to a fork as a file descriptor, but the supervisor goes on reading from it until the fork
+ *    has confirmed. What a quick client says meanwhile is read there and dropped, and its handshake hangs. So the
+ *    supervisor stops reading before it hands over.
+ * 2. A fork tells the supervisor of a new session while it answers the client. A quick client's next request may be
+ *    there first and go to another fork, which does not know the session. So a fork answers a new long-polling session
+ *    only after the supervisor knows it.
+ */
+
+interface SessionMessage {
+  type: 'chat:bind' | 'chat:bound' | 'chat:unbind';
+  sid: string;
+}
+
+/** In the supervisor, for each new fork: closes race 1. */
+export function stopReadingOnHandover(fork: Worker): void {
+  const send = fork.send.bind(fork) as (...args: unknown[]) => boolean;
+  fork.send = ((message: unknown, socket?: Socket & { _handle?: { readStop?(): void } }, ...rest: unknown[]) => {
+    socket?._handle?.readStop?.();
+    return send(message, socket, ...rest);
+  }) as typeof fork.send;
+}
+
+/** In the supervisor, once: its side of race 2. The messages are sticky's own, because its map has no other door. */
+export function confirmSessions(): void {
+  cluster.on('message', (fork, message: SessionMessage) => {
+    if (message?.type === 'chat:unbind') {
+      cluster.emit('message', fork, { type: 'sticky:disconnection', data: message.sid }, undefined);
+    }
+    if (message?.type !== 'chat:bind') return;
+    cluster.emit('message', fork, { type: 'sticky:connection', data: message.sid }, undefined);
+    fork.send({ type: 'chat:bound', sid: message.sid } satisfies SessionMessage, () => {});
+  });
+}
+
+/**
+ * In a fork: takes connections from the supervisor, and closes race 2. Resolves its function when the supervisor knows
+ * the session that the request is about to open; at once for a request that opens none, or no long-polling one.
+ */
+export function bindSessions(): { bind(request: IncomingMessage): Promise<void>; attach(io: ChatServer): void } {
+  const sids = new WeakMap<IncomingMessage, string>();
+  const waiting = new Map<string, () => void>();
+  process.on('message', (message: SessionMessage) => {
+    if (message?.type === 'chat:bound') waiting.get(message.sid)?.();
+  });
+  return {
+    async bind(request) {
+      if (!/[?&]transport=polling(&|$)/.test(request.url ?? '') || /[?&]sid=/.test(request.url ?? '')) return;
+      const sid = newSid();
+      sids.set(request, sid);
+      await new Promise<void>((resolve) => {
+        waiting.set(sid, resolve);
+        process.send?.({ type: 'chat:bind', sid } satisfies SessionMessage);
+      });
+      waiting.delete(sid);
+    },
+    attach(io) {
+      const engine = io.engine as unknown as { generateId(request: IncomingMessage): string };
+      engine.generateId = (request) => sids.get(request) ?? newSid();
+      io.engine.on('connection_error', ({ req }: { req?: IncomingMessage }) => {
+        const sid = req && sids.get(req);
+        if (sid) process.send?.({ type: 'chat:unbind', sid } satisfies SessionMessage);
+      });
+      setupWorker(io);
+    },
+  };
+}
+
+/** As engine.io's: 20 characters, which sticky looks for, of 15 random bytes. */
+function newSid(): string {
+  return randomBytes(15).toString('base64url');
+}
