@@ -31,7 +31,7 @@ export async function readHistory(
     ...message,
     isRead: (readUpTo.get(message.receiverId) ?? 0) >= message.seq,
   }));
-  if (query.markAsRead === 'true' && to > (readUpTo.get(userId) ?? 0)) {
+  if (query.markAsRead === 'true' && messages.length > 0 && to > (readUpTo.get(userId) ?? 0)) {
     await markRead(ports, userId, { conversationId: id, upToSeq: to });
   }
   const forward = query.after !== undefined;

@@ -24,8 +24,9 @@ export interface BatchOutcome {
 /**
  * Stores the entries of one lane batch: one transaction, which is one statement when all are sends, or all reads.
  *
- * Sends first, then reads: a read of "everything so far" that has later sends of its conversation in the same batch is
- * cut off just before the first of them, so the outcome is as if the entries had been stored one by one.
+ * Sends first, then reads: a read that has later sends of its conversation in the same batch is cut off just before the
+ * first of them, so the store is left as if the entries had been stored one by one. A read is answered with the mark
+ * and the count after its whole batch.
  *
  * Safe to run again, whole or in part, after a crash at any point: a send finds itself stored (same `id`) and yields
  * the same result; read marks never move back.
@@ -78,7 +79,8 @@ function coalesceMarks(entries: readonly Entry[], stored: Stored): Map<string, R
   entries.forEach((entry, i) => {
     if (entry.kind !== 'read') return;
     const { conversationId, userId } = entry;
-    const upToSeq = entry.upToSeq ?? endBeforeLaterSend(entries, i, entry, stored);
+    const end = endBeforeLaterSend(entries, i, entry, stored);
+    const upToSeq = entry.upToSeq === null || end === null ? (entry.upToSeq ?? end) : Math.min(entry.upToSeq, end);
     const earlier = marks.get(markKeyOf(entry));
     const furthest = earlier && (earlier.upToSeq === null || upToSeq === null) ? null : upToSeq;
     marks.set(markKeyOf(entry), {

@@ -68,7 +68,7 @@ select id, true as created, created_at from conversation
 union all
 select c.id, false as created, c.created_at
 from direct_conversations d
-join conversations c on c.id = d.conversation_id
+cross join lateral (select id, created_at from conversations where id = d.conversation_id limit 1) c
 where d.user_low = ${low} and d.user_high = ${high}`;
 }
 

@@ -39,12 +39,29 @@ export function directConversationQuery(db: Database, userId: UserId, otherUserI
   const [low, high] = inOrder(userId, otherUserId);
   return db
     .selectFrom('direct_conversations as d')
-    .innerJoin('conversations as c', 'c.id', 'd.conversation_id')
-    .innerJoin('participants as p', 'p.conversation_id', 'c.id')
+    .innerJoinLateral(
+      (eb) =>
+        eb
+          .selectFrom('conversations as c')
+          .selectAll('c')
+          .whereRef('c.id', '=', 'd.conversation_id')
+          .limit(ONE)
+          .as('c'),
+      (join) => join.onTrue(),
+    )
+    .innerJoinLateral(
+      (eb) =>
+        eb.selectFrom('participants as p').selectAll('p').whereRef('p.conversation_id', '=', 'c.id').limit(TWO).as('p'),
+      (join) => join.onTrue(),
+    )
     .select(['c.id', 'c.last_seq', 'p.user_id', 'p.last_read_seq'])
     .where('d.user_low', '=', low)
     .where('d.user_high', '=', high);
 }
+
+/** A limit in a lateral join makes it a lookup by index per row, in every plan (as told at `storeSends`). */
+const ONE = sql<number>`1`;
+const TWO = sql<number>`2`;
 
 export function rangeQuery(db: Database, id: ConversationId, fromSeq: number, toSeq: number) {
   return db
@@ -64,11 +81,38 @@ export function rangeQuery(db: Database, id: ConversationId, fromSeq: number, to
 export function conversationsQuery(db: Database, userId: UserId, limit: number, after: Cursor) {
   return db
     .selectFrom('participants as p')
-    .innerJoin('conversations as c', 'c.id', 'p.conversation_id')
-    .leftJoin('participants as o', (join) =>
-      join.onRef('o.conversation_id', '=', 'p.conversation_id').onRef('o.user_id', '<>', 'p.user_id'),
+    .innerJoinLateral(
+      (eb) =>
+        eb
+          .selectFrom('conversations as c')
+          .selectAll('c')
+          .whereRef('c.id', '=', 'p.conversation_id')
+          .limit(ONE)
+          .as('c'),
+      (join) => join.onTrue(),
     )
-    .leftJoin('messages as m', (join) => join.onRef('m.conversation_id', '=', 'c.id').onRef('m.seq', '=', 'c.last_seq'))
+    .leftJoinLateral(
+      (eb) =>
+        eb
+          .selectFrom('participants as o')
+          .selectAll('o')
+          .whereRef('o.conversation_id', '=', 'p.conversation_id')
+          .whereRef('o.user_id', '<>', 'p.user_id')
+          .limit(ONE)
+          .as('o'),
+      (join) => join.onTrue(),
+    )
+    .leftJoinLateral(
+      (eb) =>
+        eb
+          .selectFrom('messages as m')
+          .selectAll('m')
+          .whereRef('m.conversation_id', '=', 'c.id')
+          .whereRef('m.seq', '=', 'c.last_seq')
+          .limit(ONE)
+          .as('m'),
+      (join) => join.onTrue(),
+    )
     .select([
       'c.id',
       'c.last_seq',

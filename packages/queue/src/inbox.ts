@@ -4,8 +4,8 @@ import type { Inbox } from '@chat-cluster/domain';
 import { NaturalBatch, withDeadline } from '@chat-cluster/runtime';
 import { Queue } from 'bullmq';
 import { Counter, Gauge, Histogram } from 'prom-client';
-import type { QueueConnection } from './connection.ts';
-import { inboxQueue, laneOf, QUEUE_PREFIX } from './lanes.ts';
+import { type QueueConnection, queueOptions } from './connection.ts';
+import { inboxQueue, laneOf } from './lanes.ts';
 import type { ReplyReceiver } from './replies.ts';
 
 const batchSize = new Histogram({
@@ -72,8 +72,7 @@ export function createInbox({
 
 function openLane(lane: number, connection: QueueConnection, replies: ReplyReceiver, maxInFlight: number) {
   const queue = new Queue<LaneBatch>(inboxQueue(lane), {
-    connection,
-    prefix: QUEUE_PREFIX,
+    ...queueOptions(connection),
     defaultJobOptions: { removeOnComplete: true, removeOnFail: { age: 14 * 24 * 3600, count: 10_000 } },
   });
   // Connection faults are logged by the client; each add hears its own.

@@ -1,8 +1,7 @@
 import type { LaneBatch } from '@chat-cluster/contracts';
 import { type Logger, withDeadline } from '@chat-cluster/runtime';
 import { Queue, Worker } from 'bullmq';
-import type { QueueConnection } from './connection.ts';
-import { QUEUE_PREFIX } from './lanes.ts';
+import { type QueueConnection, queueOptions } from './connection.ts';
 
 /**
  * The consumer of one lane.
@@ -39,12 +38,11 @@ export interface LaneConsumer {
 
 export async function consumeLane<Data = LaneBatch>(options: LaneConsumerOptions<Data>): Promise<LaneConsumer> {
   const { queue: name, connection, logger } = options;
-  const queue = new Queue(name, { connection, prefix: QUEUE_PREFIX });
+  const queue = new Queue(name, queueOptions(connection));
   queue.on('error', () => {});
   await queue.setGlobalConcurrency(1);
   const worker = new Worker<Data>(name, (job) => options.process(job.data), {
-    connection,
-    prefix: QUEUE_PREFIX,
+    ...queueOptions(connection),
     concurrency: 1,
     lockDuration: LOCK_MS,
     stalledInterval: STALL_CHECK_MS,

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { DirtyBadge, RecountRequests } from '@chat-cluster/domain';
 import type { RedisClient } from '@chat-cluster/redis';
 import { Queue } from 'bullmq';
-import type { QueueConnection } from './connection.ts';
+import { type QueueConnection, queueOptions } from './connection.ts';
 import { laneOf, QUEUE_PREFIX, recountQueue } from './lanes.ts';
 
 /**
@@ -18,7 +18,7 @@ export function createRecountRequests(
   lanes: number,
 ): RecountRequests & { close(): Promise<void> } {
   const queues = Array.from({ length: lanes }, (_, lane) => {
-    const queue = new Queue(recountQueue(lane), { connection, prefix: QUEUE_PREFIX });
+    const queue = new Queue(recountQueue(lane), queueOptions(connection));
     queue.on('error', () => {});
     return queue;
   });

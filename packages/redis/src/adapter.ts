@@ -10,20 +10,29 @@ import type { RedisClient } from './connection.ts';
  * The adapter subscribes without waiting after `join()`, so emits right after a join can be missed (5 of 200 in a
  * measurement). `subscribed(room)` resolves when Redis has confirmed the room's channel: whatever was committed before
  * is in Postgres, whatever is emitted after arrives. It rejects when Redis refuses.
+ *
+ * Subscriptions and their ends take turns per channel: node-redis answers a subscription at once while the end of an
+ * earlier one is under way, and then drops both, so a room left and joined again would hear nothing any more.
  */
 export function createGatewayAdapter(pub: RedisClient, sub: RedisClient, logger: Logger) {
   const pending = new Map<string, Promise<unknown>>();
-  const sSubscribe = sub.sSubscribe.bind(sub) as (...args: unknown[]) => Promise<unknown>;
-  const track = (channel: string, ...rest: unknown[]) => {
-    const done = sSubscribe(channel, ...rest).finally(() => {
-      if (pending.get(channel) === done) pending.delete(channel);
-    });
-    done.catch((error: Error) => logger.error({ reason: error.message }, 'fan-out: a subscription failed'));
-    pending.set(channel, done);
-    return done;
-  };
+  const inTurn =
+    (command: (...args: unknown[]) => Promise<unknown>) =>
+    (channel: string, ...rest: unknown[]) => {
+      const run = () => command(channel, ...rest);
+      const earlier = pending.get(channel);
+      const done = (earlier ? earlier.then(run, run) : run()).finally(() => {
+        if (pending.get(channel) === done) pending.delete(channel);
+      });
+      done.catch((error: Error) => logger.error({ reason: error.message }, 'fan-out: a subscription failed'));
+      pending.set(channel, done);
+      return done;
+    };
   // On the instance, not on a wrapper: the client's methods need its private fields.
-  Object.assign(sub, { sSubscribe: track });
+  Object.assign(sub, {
+    sSubscribe: inTurn(sub.sSubscribe.bind(sub) as (...args: unknown[]) => Promise<unknown>),
+    sUnsubscribe: inTurn(sub.sUnsubscribe.bind(sub) as (...args: unknown[]) => Promise<unknown>),
+  });
   return {
     adapter: createShardedAdapter(pub, sub, { subscriptionMode: 'dynamic' }),
     async subscribed(room: string): Promise<void> {

@@ -1,0 +1,28 @@
+import type { Conversation } from '@chat-cluster/contracts';
+import { type Conversations, openConversation } from '@chat-cluster/domain';
+import { expect } from 'chai';
+import { newUsers } from './world.ts';
+
+describe('opening a conversation', () => {
+  it('offers a new id for the pair, and answers with what there is then', async () => {
+    const { alice, bob } = newUsers('alice', 'bob');
+    const calls: Parameters<Conversations['open']>[] = [];
+    const answer = { conversation: { kind: 'direct' } as Conversation, created: false };
+    const conversations: Conversations = {
+      participantsOf: () => Promise.reject(new Error('not asked for')),
+      async open(...call) {
+        calls.push(call);
+        return answer;
+      },
+    };
+    expect(await openConversation(conversations, alice, bob)).to.equal(answer);
+    await openConversation(conversations, bob, bob);
+    const [first, second] = calls.map(([newId]) => newId);
+    expect(calls.map(([, ...users]) => users)).to.deep.equal([
+      [alice, bob],
+      [bob, bob],
+    ]);
+    expect(first).to.match(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-/);
+    expect(second).to.not.equal(first);
+  });
+});

@@ -1,0 +1,31 @@
+import { createConversationStore, createHistory, createMessageStore, createUnreadCounts } from '@chat-cluster/postgres';
+import { freshDatabase } from '@chat-cluster/testkit';
+import type { World } from './world.ts';
+
+/** The store of production, on a database of its own. */
+export async function postgresWorld(): Promise<World & { close(): Promise<void> }> {
+  const { db, drop } = await freshDatabase();
+  return {
+    store: createMessageStore(db),
+    async open(id, [a, b = a]) {
+      await createConversationStore(db).open(id, a, b);
+    },
+    async history(id) {
+      const messages = await createHistory(db).range(id, 1, Number.MAX_SAFE_INTEGER);
+      return messages.map(({ seq, id, senderId, clientMessageId, content, attachments }) => ({
+        seq,
+        id,
+        senderId,
+        clientMessageId,
+        content,
+        attachments,
+      }));
+    },
+    async marks(id) {
+      const rows = await db.selectFrom('participants').selectAll().where('conversation_id', '=', id).execute();
+      return new Map(rows.map((row) => [row.user_id, row.last_read_seq]));
+    },
+    totals: createUnreadCounts(db).totals,
+    close: drop,
+  };
+}

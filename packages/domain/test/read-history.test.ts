@@ -1,0 +1,175 @@
+import type { ConversationId, HistoryQuery, Message } from '@chat-cluster/contracts';
+import { type History, type RecentMessages, readHistory } from '@chat-cluster/domain';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { conversation, conversationsAmong, inboxAnswering } from './ports.ts';
+import { newUsers } from './world.ts';
+
+const { alice, bob, carol } = newUsers('alice', 'bob', 'carol');
+const pair = conversation(alice, bob);
+
+/** The conversation of alice and bob with messages 1 to `lastSeq`, the odd ones from alice; each has its mark. */
+function setting({ lastSeq = 10, marks = [0, 0], cached = false as boolean | 'broken' } = {}) {
+  const asked = { history: [] as [number, number][], recent: [] as [number, number][] };
+  const messageAt = (seq: number) => {
+    const [senderId, receiverId] = seq % 2 ? [alice, bob] : [bob, alice];
+    return { seq, senderId, receiverId, conversationId: pair.conversationId, isRead: false } as Message;
+  };
+  const run = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => messageAt(from + i));
+  const history: History = {
+    async directConversation(...users) {
+      if (![alice, bob].every((user) => users.includes(user))) return undefined;
+      const readUpTo = new Map([alice, bob].map((user, i) => [user, marks[i] ?? 0]));
+      return { id: pair.conversationId, lastSeq, readUpTo };
+    },
+    async range(_id: ConversationId, from, to) {
+      asked.history.push([from, to]);
+      return run(from, Math.min(to, lastSeq));
+    },
+    conversations: () => Promise.reject(new Error('not asked for')),
+  };
+  const recent: RecentMessages = {
+    append: () => Promise.reject(new Error('not asked for')),
+    async range(_id, from, to) {
+      asked.recent.push([from, to]);
+      if (cached === 'broken') throw new Error('redis is away');
+      return cached ? run(from, to) : undefined;
+    },
+  };
+  const { inbox, submitted } = inboxAnswering(() => ({ kind: 'read', upToSeq: 0, unreadCount: 0 }));
+  const ports = { history, recent, inbox, conversations: conversationsAmong(pair) };
+  return { ports, asked, submitted };
+}
+
+const query = (parts: Partial<HistoryQuery> = {}): HistoryQuery => ({ limit: 3, markAsRead: 'false', ...parts });
+const seqs = (messages: readonly Message[]) => messages.map((message) => message.seq);
+
+describe('reading history', () => {
+  const pages: [string, Partial<HistoryQuery>, number[], number | null][] = [
+    ['the newest messages first', {}, [10, 9, 8], 8],
+    ['what is before, newest first', { before: 8 }, [7, 6, 5], 5],
+    ['the last page before has no next', { before: 4 }, [3, 2, 1], null],
+    ['a last page that is not full', { before: 3 }, [2, 1], null],
+    ['nothing before the first', { before: 1 }, [], null],
+    ['nothing before nothing', { before: 0 }, [], null],
+    ['from the end when before lies beyond it', { before: 99 }, [10, 9, 8], 8],
+    ['what is after, oldest first', { after: 4 }, [5, 6, 7], 7],
+    ['from the first after 0', { after: 0 }, [1, 2, 3], 3],
+    ['the last page after has no next', { after: 7 }, [8, 9, 10], null],
+    ['a last page after that is not full', { after: 8 }, [9, 10], null],
+    ['nothing after the last', { after: 10 }, [], null],
+    ['nothing after what lies beyond the end', { after: 99 }, [], null],
+    ['all of it when the page is as large', { limit: 10 }, [10, 9, 8, 7, 6, 5, 4, 3, 2, 1], null],
+  ];
+  for (const [name, parts, expected, nextCursor] of pages) {
+    it(`pages: ${name}`, async () => {
+      const { ports } = setting();
+      const page = await readHistory(ports, alice, bob, query(parts));
+      expect(seqs(page.messages)).to.deep.equal(expected);
+      expect(page).to.include({ conversationId: pair.conversationId, nextCursor });
+    });
+  }
+
+  it('is an empty page for two without a conversation, and of one without messages', async () => {
+    const { ports } = setting({ lastSeq: 0 });
+    const empty = { messages: [], nextCursor: null };
+    expect(await readHistory(ports, alice, carol, query())).to.deep.equal({ conversationId: null, ...empty });
+    for (const parts of [{}, { after: 0 }, { before: 5 }]) {
+      const page = await readHistory(ports, alice, bob, query(parts));
+      expect(page).to.deep.equal({ conversationId: pair.conversationId, ...empty });
+    }
+  });
+
+  it('shows each message once, in order, to who follows the cursors in either direction', async () => {
+    const property = fc.asyncProperty(fc.nat(40), fc.integer({ min: 1, max: 9 }), async (lastSeq, limit) => {
+      const { ports } = setting({ lastSeq });
+      const all = Array.from({ length: lastSeq }, (_, i) => i + 1);
+      for (const [parameter, expected] of [
+        ['after', all],
+        ['before', all.toReversed()],
+      ] as const) {
+        const seen: number[] = [];
+        let cursor: number | null = parameter === 'after' ? 0 : lastSeq + 1;
+        while (cursor !== null) {
+          const page = await readHistory(ports, alice, bob, query({ limit, [parameter]: cursor }));
+          seen.push(...seqs(page.messages));
+          cursor = page.nextCursor;
+          if (seen.length > lastSeq) break;
+        }
+        expect(seen).to.deep.equal(expected);
+      }
+    });
+    await fc.assert(property, { numRuns: 60 });
+  });
+
+  it('derives from the mark of its receiver whether a message is read', async () => {
+    // Alice has read up to 4, bob up to 7: of the even ones (to alice) 2 and 4, of the odd ones (to bob) 1 to 7.
+    for (const cached of [true, false]) {
+      const { ports } = setting({ marks: [4, 7], cached });
+      for (const reader of [alice, bob]) {
+        const other = reader === alice ? bob : alice;
+        const page = await readHistory(ports, reader, other, query({ limit: 10, after: 0 }));
+        expect(seqs(page.messages.filter((message) => message.isRead))).to.deep.equal([1, 2, 3, 4, 5, 7]);
+      }
+    }
+  });
+
+  it('asks Postgres only when the cache does not hold all of the page', async () => {
+    const hit = setting({ cached: true });
+    expect(seqs((await readHistory(hit.ports, alice, bob, query())).messages)).to.deep.equal([10, 9, 8]);
+    expect(hit.asked).to.deep.equal({ recent: [[8, 10]], history: [] });
+    const miss = setting({ cached: false });
+    expect(seqs((await readHistory(miss.ports, alice, bob, query())).messages)).to.deep.equal([10, 9, 8]);
+    expect(miss.asked).to.deep.equal({ recent: [[8, 10]], history: [[8, 10]] });
+  });
+
+  it('asks Postgres when the cache fails', async () => {
+    const { ports, asked } = setting({ cached: 'broken' });
+    expect(seqs((await readHistory(ports, alice, bob, query({ after: 2 }))).messages)).to.deep.equal([3, 4, 5]);
+    expect(asked.history).to.deep.equal([[3, 5]]);
+  });
+
+  it('asks nobody for an empty page', async () => {
+    const { ports, asked } = setting();
+    await readHistory(ports, alice, bob, query({ after: 10 }));
+    await readHistory(ports, alice, bob, query({ before: 1 }));
+    expect(asked).to.deep.equal({ recent: [], history: [] });
+  });
+
+  describe('with markAsRead', () => {
+    const marksAfter = async (parts: Partial<HistoryQuery>, marks = [0, 0]) => {
+      const { ports, submitted } = setting({ marks });
+      await readHistory(ports, alice, bob, query({ markAsRead: 'true', ...parts }));
+      return submitted.map((entry) => entry.kind === 'read' && [entry.userId, entry.upToSeq]);
+    };
+
+    it('moves the mark of the reader to the newest message of the page', async () => {
+      expect(await marksAfter({})).to.deep.equal([[alice, 10]]);
+      expect(await marksAfter({ before: 8 })).to.deep.equal([[alice, 7]]);
+      expect(await marksAfter({ after: 4 })).to.deep.equal([[alice, 7]]);
+    });
+
+    it('moves nothing when the mark stands there or further, whatever the mark of the other', async () => {
+      expect(await marksAfter({}, [10, 0])).to.deep.equal([]);
+      expect(await marksAfter({ after: 4 }, [8, 0])).to.deep.equal([]);
+      expect(await marksAfter({ after: 4 }, [6, 10])).to.deep.equal([[alice, 7]]);
+    });
+
+    it('moves nothing for an empty page', async () => {
+      expect(await marksAfter({ before: 1 })).to.deep.equal([]);
+      expect(await marksAfter({ after: 10 })).to.deep.equal([]);
+      expect(await marksAfter({ after: 99 })).to.deep.equal([]);
+    });
+
+    it('fails as a whole when the mark can not be stored', async () => {
+      const { ports } = setting();
+      const inbox = { submit: () => Promise.reject(new Error('no lane')) };
+      const page = readHistory({ ...ports, inbox }, alice, bob, query({ markAsRead: 'true' }));
+      expect(await page.catch((error: Error) => error.message)).to.equal('no lane');
+    });
+
+    it('is not the default', async () => {
+      expect(await marksAfter({ markAsRead: 'false' })).to.deep.equal([]);
+    });
+  });
+});

@@ -1,0 +1,116 @@
+import { type ClientMessageId, type Draft, type EntryResult, type Message, Rejection } from '@chat-cluster/contracts';
+import { newConversationId, submitMessage } from '@chat-cluster/domain';
+import { expect } from 'chai';
+import { conversation, conversationsAmong, inboxAnswering, rejectionOf } from './ports.ts';
+import { newUsers } from './world.ts';
+
+const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+describe('submitting a message', () => {
+  const { alice, bob, mallory } = newUsers('alice', 'bob', 'mallory');
+  const pair = conversation(alice, bob);
+  const notes = conversation(alice);
+  const conversations = conversationsAmong(pair, notes);
+  const stored: EntryResult = { kind: 'stored', seq: 7, createdAt: '2026-01-01T12:00:00.000Z' };
+  const draft: Draft = { conversationId: pair.conversationId, content: 'hello' };
+
+  it('hands the inbox an entry to the other participant, with an id of ours', async () => {
+    const { inbox, submitted } = inboxAnswering(() => stored);
+    const attachments = [{ url: 'https://files.example.com/a.png', type: 'IMAGE' as const }];
+    const clientMessageId = 'mine' as ClientMessageId;
+    await submitMessage({ conversations, inbox }, bob, { ...draft, attachments, clientMessageId });
+    const [entry] = submitted;
+    const id = entry?.kind === 'send' ? entry.id : undefined;
+    expect(id).to.match(UUID_V7);
+    expect(entry).to.deep.equal({
+      id,
+      kind: 'send',
+      conversationId: pair.conversationId,
+      senderId: bob,
+      receiverId: alice,
+      clientMessageId,
+      content: 'hello',
+      attachments,
+    });
+  });
+
+  it('acknowledges the stored message as all participants get it', async () => {
+    const { inbox, submitted } = inboxAnswering(() => stored);
+    const ack = await submitMessage({ conversations, inbox }, alice, draft);
+    const [entry] = submitted as { id: string }[];
+    expect(ack).to.deep.equal({
+      ok: true,
+      duplicate: false,
+      message: {
+        id: entry?.id,
+        conversationId: pair.conversationId,
+        seq: 7,
+        senderId: alice,
+        receiverId: bob,
+        clientMessageId: entry?.id,
+        content: 'hello',
+        attachments: [],
+        isRead: false,
+        createdAt: '2026-01-01T12:00:00.000Z',
+      },
+    });
+  });
+
+  it('stores no content as null and no attachments as an empty list', async () => {
+    const { inbox, submitted } = inboxAnswering(() => stored);
+    await submitMessage({ conversations, inbox }, alice, { ...draft, content: undefined, attachments: null });
+    expect(submitted[0]).to.deep.include({ content: null, attachments: [] });
+  });
+
+  it('knows a message that came without a client message id by its own id', async () => {
+    const { inbox, submitted } = inboxAnswering(() => stored);
+    await submitMessage({ conversations, inbox }, alice, draft);
+    await submitMessage({ conversations, inbox }, alice, draft);
+    const [first, second] = submitted as { id: string; clientMessageId: string }[];
+    expect(first?.clientMessageId).to.equal(first?.id);
+    expect(second?.id).to.not.equal(first?.id);
+  });
+
+  it('acknowledges a resend with the first result', async () => {
+    const message = { id: 'the first', content: 'what was said then' } as unknown as Message;
+    const { inbox } = inboxAnswering(() => ({ kind: 'duplicate', message }));
+    const ack = await submitMessage({ conversations, inbox }, alice, draft);
+    expect(ack).to.deep.equal({ ok: true, duplicate: true, message });
+  });
+
+  it('sends a note to oneself to oneself', async () => {
+    const { inbox, submitted } = inboxAnswering(() => stored);
+    await submitMessage({ conversations, inbox }, alice, { ...draft, conversationId: notes.conversationId });
+    expect(submitted[0]).to.include({ senderId: alice, receiverId: alice });
+  });
+
+  it('tells who is not in a conversation no more than that it may not exist, and submits nothing', async () => {
+    const { inbox, submitted } = inboxAnswering(() => stored);
+    const strange = await rejectionOf(submitMessage({ conversations, inbox }, mallory, draft));
+    const unknown = await rejectionOf(
+      submitMessage({ conversations, inbox }, alice, { ...draft, conversationId: newConversationId() }),
+    );
+    expect(strange).to.be.instanceOf(Rejection).with.nested.property('payload.code', 'CONVERSATION_NOT_FOUND');
+    expect((strange as Rejection).payload).to.deep.equal((unknown as Rejection).payload);
+    expect(submitted).to.deep.equal([]);
+  });
+
+  it('passes a rejection of the lane on as it is', async () => {
+    const error = { code: 'OVERLOADED' as const, message: 'busy', retryable: true, retryAfterMs: 40 };
+    const { inbox } = inboxAnswering(() => ({ kind: 'rejected', error }));
+    const rejection = await rejectionOf(submitMessage({ conversations, inbox }, alice, draft));
+    expect(rejection).to.be.instanceOf(Rejection).with.deep.property('payload', error);
+  });
+
+  it('passes a rejection of the inbox on as it is', async () => {
+    const timeout = new Rejection('TIMEOUT', { retryAfterMs: 1_000 });
+    const { inbox } = inboxAnswering(() => Promise.reject(timeout));
+    expect(await rejectionOf(submitMessage({ conversations, inbox }, alice, draft))).to.equal(timeout);
+  });
+
+  it('takes an answer of another kind for a fault of ours, not for a refusal', async () => {
+    const { inbox } = inboxAnswering(() => ({ kind: 'read', upToSeq: 1, unreadCount: 0 }));
+    const fault = await rejectionOf(submitMessage({ conversations, inbox }, alice, draft));
+    expect(fault).to.be.an('error').and.not.instanceOf(Rejection);
+  });
+});

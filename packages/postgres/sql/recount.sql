@@ -1,0 +1,12 @@
+-- The unread total of some users, with the counts of those of some conversations that they are in.
+select
+  p.user_id as "userId",
+  sum(p.unread_count)::integer as count,
+  coalesce(
+    jsonb_agg(jsonb_build_object('conversationId', p.conversation_id, 'count', p.unread_count))
+      filter (where p.conversation_id = any($1::uuid[])),
+    '[]'
+  ) as conversations
+from participants p
+where p.user_id = any($2::text[])
+group by p.user_id

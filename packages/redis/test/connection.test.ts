@@ -1,0 +1,61 @@
+import { connectRedis, disconnectRedis } from '@chat-cluster/redis';
+import { eventually, privateServers } from '@chat-cluster/testkit';
+import { expect } from 'chai';
+import { memoryLogger } from './clients.ts';
+import { ownRedis } from './own-redis.ts';
+
+describe('a connection to Redis', () => {
+  it('names itself by its role', async () => {
+    const { redis } = await privateServers();
+    const client = await connectRedis(redis.url, 'produce', memoryLogger().logger);
+    expect(await client.clientGetName()).to.equal('chat-produce');
+    await disconnectRedis(client);
+  });
+
+  it('waits for a Redis that is not there, outlives an outage, and tells of each outage once', async () => {
+    await using server = await ownRedis();
+    await server.stop();
+    const { logger, lines } = memoryLogger();
+    const connecting = connectRedis(server.url, 'publish', logger);
+    await eventually(() => expect(lines).to.have.length(1));
+    await server.comeBack();
+    const client = await connecting;
+    expect(await client.ping()).to.equal('PONG');
+
+    await server.stop();
+    await eventually(() => expect(client.isReady).to.equal(false));
+    const failed = await client.ping().catch((error: Error) => error);
+    expect(failed).to.be.an('error');
+    await server.comeBack();
+    await eventually(async () => expect(await client.ping()).to.equal('PONG'));
+    expect(lines.map(({ level, text }) => [level, text])).to.deep.equal([
+      ['warn', 'redis: connection lost, reconnecting'],
+      ['info', 'redis: connection is back'],
+      ['warn', 'redis: connection lost, reconnecting'],
+      ['info', 'redis: connection is back'],
+    ]);
+    await disconnectRedis(client);
+  });
+
+  it('keeps commands of a subscriber and of a consumer for a Redis that comes back', async () => {
+    await using server = await ownRedis();
+    const roles = ['subscribe', 'consume'] as const;
+    const waiting = await Promise.all(roles.map((role) => connectRedis(server.url, role, memoryLogger().logger)));
+    await server.stop();
+    await eventually(() => expect(waiting.map((client) => client.isReady)).to.deep.equal([false, false]));
+    const answers = waiting.map((client) => client.echo('waited'));
+    await server.comeBack();
+    expect(await Promise.all(answers)).to.deep.equal(['waited', 'waited']);
+    await Promise.all(waiting.map(disconnectRedis));
+  });
+
+  it('is closed once, also when Redis is away', async () => {
+    await using server = await ownRedis();
+    const client = await connectRedis(server.url, 'subscribe', memoryLogger().logger);
+    await server.stop();
+    await eventually(() => expect(client.isReady).to.equal(false));
+    await disconnectRedis(client);
+    await disconnectRedis(client);
+    expect(client.isOpen).to.equal(false);
+  });
+});

@@ -1,0 +1,272 @@
+import { randomBytes } from 'node:crypto';
+import type { Message, UserId } from '@chat-cluster/contracts';
+import { type Fanout, newConversationId, newMessageId } from '@chat-cluster/domain';
+import { createFanout, EVERY_GATEWAY, type RedisClient, roomChannel } from '@chat-cluster/redis';
+import { eventually } from '@chat-cluster/testkit';
+import { expect } from 'chai';
+import { register } from 'prom-client';
+import { memoryLogger, newClients } from './clients.ts';
+import { type Device, type Gateway, startGateway } from './gateways.ts';
+import { ownRedis } from './own-redis.ts';
+
+const newUser = (name: string) => `${name}-${randomBytes(4).toString('hex')}` as UserId;
+
+function message(senderId: UserId, receiverId: UserId, content = 'hi'): Message {
+  return {
+    id: newMessageId(),
+    conversationId: newConversationId(),
+    seq: 1,
+    senderId,
+    receiverId,
+    clientMessageId: 'mine' as Message['clientMessageId'],
+    content,
+    attachments: [{ url: 'https://files.example.com/a.png', type: 'IMAGE' }],
+    isRead: false,
+    createdAt: '2026-01-01T12:00:00.000Z',
+  };
+}
+
+async function metric(name: string, labels: Record<string, string> = {}): Promise<number> {
+  const { values = [] } = (await register.getSingleMetric(name)?.get()) ?? {};
+  const wanted = Object.entries(labels);
+  return values
+    .filter((value) => wanted.every(([key, label]) => (value.labels as Record<string, string>)[key] === label))
+    .reduce((sum, { value }) => sum + value, 0);
+}
+
+describe('fan-out', () => {
+  const clients = newClients();
+  let redis: RedisClient;
+  let fanout: Fanout;
+  let one: Gateway;
+  let two: Gateway;
+  const devices: Device[] = [];
+
+  before(async () => {
+    redis = await clients.connect('publish');
+    fanout = createFanout(redis, memoryLogger().logger);
+    const gateway = async () =>
+      startGateway(await clients.connect('publish'), await clients.connect('subscribe'), memoryLogger().logger);
+    [one, two] = [await gateway(), await gateway()];
+  });
+  afterEach(() => {
+    for (const device of devices.splice(0)) device.close();
+  });
+  after(async () => {
+    await Promise.all([one.close(), two.close()]);
+    await clients.close();
+  });
+
+  /** A device of the user, in the user's room as a gateway puts it there. */
+  async function join(gateway: Gateway, room: string): Promise<Device> {
+    const device = await gateway.device();
+    devices.push(device);
+    await device.socket.join(room);
+    await gateway.subscribed(room);
+    return device;
+  }
+
+  describe('from a worker', () => {
+    it('reaches every device of both users once, on whichever gateway', async () => {
+      const [a, b] = [newUser('a'), newUser('b')];
+      const reached = [await join(one, a), await join(two, a), await join(two, b), await join(two, b)];
+      const stranger = await join(two, newUser('c'));
+      const sent = message(a, b, 'to "all"\u2028 of you');
+      await fanout.newMessages([sent]);
+      await fanout.unreadCounts([{ userId: b, unread: { count: 7 } }]);
+      await eventually(() => expect(reached.at(-1)?.heard).to.have.length(2));
+      await eventually(() => {
+        for (const device of reached) expect(device.heard[0]).to.deep.equal(['new_message', sent]);
+      });
+      expect(reached.map((device) => device.heard.length)).to.deep.equal([1, 1, 2, 2]);
+      expect(reached[2]?.heard[1]).to.deep.equal(['unread_count', { count: 7 }]);
+      expect(stranger.heard).to.deep.equal([]);
+    });
+
+    it('keeps the order of its emits', async () => {
+      const [a, b] = [newUser('a'), newUser('b')];
+      const device = await join(one, b);
+      const sent = Array.from({ length: 300 }, (_, i) => ({ ...message(a, b), seq: i + 1 }));
+      await Promise.all([fanout.newMessages(sent.slice(0, 100)), fanout.newMessages(sent.slice(100, 101))]);
+      await Promise.all([fanout.newMessages(sent.slice(101, 299)), fanout.newMessages(sent.slice(299))]);
+      await eventually(() => expect(device.heard).to.have.length(300));
+      expect(device.heard.map(([, payload]) => payload)).to.deep.equal(sent);
+    });
+
+    it('tells a note to oneself once', async () => {
+      const me = newUser('me');
+      const device = await join(one, me);
+      await fanout.newMessages([message(me, me, 'note')]);
+      await fanout.unreadCounts([{ userId: me, unread: { count: 0 } }]);
+      await eventually(() => expect(device.heard.map(([event]) => event)).to.include('unread_count'));
+      expect(device.heard.map(([event]) => event)).to.deep.equal(['new_message', 'unread_count']);
+    });
+
+    it('tells receipts to those they are for', async () => {
+      const [a, b] = [newUser('a'), newUser('b')];
+      const [ofA, ofB] = [await join(one, a), await join(two, b)];
+      const receipt = {
+        conversationId: newConversationId(),
+        userId: b,
+        upToSeq: 3,
+        readAt: '2026-01-01T12:00:00.000Z',
+      };
+      await fanout.messagesRead([{ to: [b, a], receipt }]);
+      for (const device of [ofA, ofB]) {
+        await eventually(() => expect(device.heard).to.deep.equal([['messages_read', receipt]]));
+      }
+    });
+
+    it('reaches a user whose id has 20 characters, or those of the channel names', async () => {
+      for (const name of ['exactly-20-chars-abc', 'a#b', '/#', 'socket.io#/#', '"quoted"', 'ümläut 汉字']) {
+        const user = `${name}` as UserId;
+        const device = await join(two, user);
+        await fanout.unreadCounts([{ userId: user, unread: { count: 1 } }]);
+        await eventually(() => expect(device.heard, name).to.deep.equal([['unread_count', { count: 1 }]]));
+      }
+    });
+
+    it('costs nothing on a gateway that holds none of its users', async () => {
+      const [a, b, other] = [newUser('a'), newUser('b'), newUser('other')];
+      const [device, elsewhere] = [await join(one, a), await join(two, other)];
+      two.arrived.splice(0);
+      await fanout.newMessages([message(a, b), message(b, a)]);
+      await fanout.unreadCounts([{ userId: other, unread: { count: 0 } }]);
+      await eventually(() => expect(device.heard).to.have.length(2));
+      await eventually(() => expect(elsewhere.heard).to.have.length(1));
+      expect(two.arrived).to.deep.equal([roomChannel(other)]);
+    });
+
+    it('counts its emits by event', async () => {
+      const [a, b] = [newUser('a'), newUser('b')];
+      const published = () => metric('chat_fanout_published_total', { event: 'new_message' });
+      const before = await published();
+      await fanout.newMessages([message(a, b), message(a, a)]);
+      expect(await published()).to.equal(before + 3);
+    });
+
+    it('has nothing to do for nobody', async () => {
+      await Promise.all([fanout.newMessages([]), fanout.messagesRead([]), fanout.unreadCounts([])]);
+    });
+  });
+
+  describe('from a gateway', () => {
+    it('reaches the room on whichever gateway', async () => {
+      const room = newUser('room');
+      const reached = [await join(one, room), await join(two, room)];
+      one.io.to(room).emit('hello', { from: 'one' });
+      for (const device of reached) {
+        await eventually(() => expect(device.heard).to.deep.equal([['hello', { from: 'one' }]]));
+      }
+    });
+  });
+
+  describe('the channel of a room', () => {
+    const subscribers = async (room: string) => {
+      const counts = await redis.pubSubShardNumSub([roomChannel(room)]);
+      return Object.values(counts)[0];
+    };
+
+    it('is heard by the gateways that hold one of its sockets, and by no other', async () => {
+      const room = newUser('room');
+      expect(await subscribers(room)).to.equal(0);
+      const [first, second] = [await join(one, room), await join(one, room)];
+      expect(await subscribers(room)).to.equal(1);
+      const third = await join(two, room);
+      expect(await subscribers(room)).to.equal(2);
+      third.close();
+      first.close();
+      await eventually(async () => expect(await subscribers(room)).to.equal(1));
+      second.close();
+      await eventually(async () => expect(await subscribers(room)).to.equal(0));
+    });
+
+    it('is the one that all gateways hear for a room that looks like a socket id', async () => {
+      expect(roomChannel('exactly-20-chars-abc')).to.equal(EVERY_GATEWAY);
+      expect(await subscribers('exactly-20-chars-abc')).to.equal(2);
+    });
+  });
+
+  describe('a room just joined', () => {
+    it('misses nothing that is emitted once it is subscribed', async () => {
+      const device = await join(one, newUser('first'));
+      const rooms = Array.from({ length: 200 }, (_, i) => newUser(`room${i}`));
+      for (const room of rooms) {
+        void device.socket.join(room);
+        await one.subscribed(room);
+        await fanout.unreadCounts([{ userId: room, unread: { count: rooms.indexOf(room) } }]);
+      }
+      await eventually(() => expect(device.heard).to.have.length(200));
+      expect(device.heard.map(([, payload]) => payload)).to.deep.equal(rooms.map((_, count) => ({ count })));
+    });
+
+    it('misses nothing either when it had just been left', async () => {
+      const device = await join(one, newUser('first'));
+      const room = newUser('room');
+      for (let count = 0; count < 20; count++) {
+        void device.socket.join(room);
+        await one.subscribed(room);
+        await fanout.unreadCounts([{ userId: room, unread: { count } }]);
+        await eventually(() => expect(device.heard).to.have.length(count + 1));
+        void device.socket.leave(room);
+      }
+    });
+
+    it('is subscribed for the second of two who join at once, too', async () => {
+      const room = newUser('room');
+      const [first, second] = [await one.device(), await one.device()];
+      devices.push(first, second);
+      void first.socket.join(room);
+      void second.socket.join(room);
+      await one.subscribed(room);
+      await fanout.unreadCounts([{ userId: room, unread: { count: 1 } }]);
+      for (const device of [first, second]) await eventually(() => expect(device.heard).to.have.length(1));
+    });
+  });
+});
+
+describe('fan-out while Redis is away', () => {
+  it('loses emits without an error, counts and tells them, and works when Redis is back', async () => {
+    await using server = await ownRedis();
+    const clients = newClients();
+    try {
+      const { logger, lines } = memoryLogger();
+      const publish = await clients.connect('publish', server.url);
+      const fanout = createFanout(publish, logger);
+      const gateway = await startGateway(
+        await clients.connect('publish', server.url),
+        await clients.connect('subscribe', server.url),
+        memoryLogger().logger,
+      );
+      const [a, b] = [newUser('a'), newUser('b')];
+      const device = await gateway.device();
+      await device.socket.join(b);
+      await gateway.subscribed(b);
+
+      await server.stop();
+      await eventually(() => expect(publish.isReady).to.equal(false));
+      const lost = await metric('chat_fanout_publish_errors_total');
+      await fanout.newMessages([message(a, b), message(a, a)]);
+      await fanout.unreadCounts([{ userId: b, unread: { count: 1 } }]);
+      expect(await metric('chat_fanout_publish_errors_total')).to.equal(lost + 4);
+      expect(lines).to.deep.include({
+        level: 'warn',
+        fields: { event: 'new_message', lost: 3 },
+        text: 'fan-out: emits lost, redis did not take them',
+      });
+      // Its own sockets hear a gateway all the same.
+      gateway.io.to(b).emit('hello');
+      await eventually(() => expect(device.heard).to.deep.equal([['hello', undefined]]));
+
+      await server.comeBack();
+      await eventually(async () => {
+        await fanout.unreadCounts([{ userId: b, unread: { count: 2 } }]);
+        expect(device.heard).to.deep.include(['unread_count', { count: 2 }]);
+      });
+      device.close();
+      await gateway.close();
+    } finally {
+      await clients.close();
+    }
+  });
+});

@@ -1,0 +1,68 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createGatewayAdapter, type RedisClient } from '@chat-cluster/redis';
+import type { Logger } from '@chat-cluster/runtime';
+import { Server, type Socket } from 'socket.io';
+import { io as connectTo } from 'socket.io-client';
+
+/** A real Socket.IO server with the adapter of a gateway. */
+export interface Gateway {
+  io: Server;
+  subscribed(room: string): Promise<void>;
+  /** Channels of what Redis sent here, in order. */
+  arrived: string[];
+  /** A device connected here. It keeps all it hears; `socket` is its side in the server. */
+  device(): Promise<Device>;
+  close(): Promise<void>;
+}
+
+export interface Device {
+  socket: Socket;
+  heard: [event: string, payload: unknown][];
+  close(): void;
+}
+
+export async function startGateway(publish: RedisClient, subscribe: RedisClient, logger: Logger): Promise<Gateway> {
+  const arrived = recordArrivals(subscribe);
+  const { adapter, subscribed } = createGatewayAdapter(publish, subscribe, logger);
+  const http = createServer();
+  const io = new Server(http, { adapter, serveClient: false });
+  await once(http.listen(0, '127.0.0.1'), 'listening');
+  const { port } = http.address() as AddressInfo;
+  return {
+    io,
+    subscribed,
+    arrived,
+    async device() {
+      const client = connectTo(`http://127.0.0.1:${port}`, { transports: ['websocket'], forceNew: true });
+      const heard: Device['heard'] = [];
+      client.onAny((event, payload) => heard.push([event, payload]));
+      const connection = new Promise<Socket>((resolve) => io.once('connection', resolve));
+      const socket = await connection;
+      await new Promise<void>((resolve) => (client.connected ? resolve() : client.once('connect', resolve)));
+      return { socket, heard, close: () => client.disconnect() };
+    },
+    async close() {
+      io.disconnectSockets(true);
+      await io.close();
+    },
+  };
+}
+
+function recordArrivals(subscribe: RedisClient): string[] {
+  const arrived: string[] = [];
+  type Listener = (message: unknown, channel: unknown) => void;
+  const sSubscribe = subscribe.sSubscribe.bind(subscribe) as (...args: unknown[]) => Promise<void>;
+  const record = (channel: string, listener: Listener, ...rest: unknown[]) =>
+    sSubscribe(
+      channel,
+      (message: unknown, from: unknown) => {
+        arrived.push(String(from));
+        listener(message, from);
+      },
+      ...rest,
+    );
+  Object.assign(subscribe, { sSubscribe: record });
+  return arrived;
+}

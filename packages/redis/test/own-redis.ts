@@ -1,0 +1,24 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type LocalRedis, startRedis, toolsFolder } from '@chat-cluster/local';
+
+/** A Redis of its own for a test that takes it away; it comes back at the same address. */
+export async function ownRedis() {
+  const folder = await mkdtemp(join(tmpdir(), 'chat-redis-test-'));
+  const start = (port?: number): Promise<LocalRedis> =>
+    startRedis({ dataDir: join(folder, 'redis'), toolsDir: toolsFolder, log: () => {}, port });
+  let server = await start();
+  const { url, port } = server;
+  return {
+    url,
+    stop: () => server.stop(),
+    async comeBack() {
+      server = await start(port);
+    },
+    async [Symbol.asyncDispose]() {
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,104 @@
+import { ConfigError, commonConfig, flag, integer, parseConfig, redactConfig } from '@chat-cluster/runtime';
+import { expect } from 'chai';
+import { z } from 'zod';
+
+const valid = { DATABASE_URL: 'postgres://app:pg-pass@db:5432/chat', REDIS_URL: 'redis://:redis-pass@cache:6379/1' };
+
+function problemsOf(env: NodeJS.ProcessEnv, schema: z.ZodObject = commonConfig): string[] {
+  try {
+    parseConfig(schema, env);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.message.split('\n').slice(1);
+  }
+}
+
+describe('configuration', () => {
+  it('takes the defaults of what is not set', () => {
+    expect(parseConfig(commonConfig, valid)).to.deep.equal({
+      ...valid,
+      NODE_ENV: 'development',
+      HOST: '0.0.0.0',
+      LANES: 4,
+      LOG_LEVEL: 'info',
+      SHUTDOWN_TIMEOUT_MS: 7_000,
+    });
+  });
+
+  it('tells every problem at once, each with its variable', () => {
+    const env = { ...valid, DATABASE_URL: undefined, REDIS_URL: 'http://cache', LANES: '0', LOG_LEVEL: 'loud' };
+    const problems = problemsOf(env);
+    expect(problems.map((line) => /^ {2}- (\w+): \S/.exec(line)?.[1])).to.deep.equal([
+      'DATABASE_URL',
+      'REDIS_URL',
+      'LANES',
+      'LOG_LEVEL',
+    ]);
+    expect(problems[0]).to.include('must be a postgres:// URL');
+    expect(problems[1]).to.include('must be a redis:// or rediss:// URL');
+  });
+
+  it('never repeats the value of a URL, which may hold a password', () => {
+    const env = { DATABASE_URL: 'mysql://app:hush@db/chat', REDIS_URL: 'hush' };
+    expect(problemsOf(env)).to.have.length(2);
+    expect(problemsOf(env).join()).to.not.include('hush');
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    expect(parseConfig(commonConfig, { ...valid, LANES: '', LOG_FORMAT: '' })).to.include({ LANES: 4 });
+    expect(problemsOf({ ...valid, REDIS_URL: '' })).to.have.length(1);
+  });
+
+  it('ignores the variables of others', () => {
+    expect(parseConfig(commonConfig, { ...valid, PATH: '/bin' })).to.not.have.property('PATH');
+  });
+
+  it('is frozen', () => {
+    const config = parseConfig(commonConfig, valid);
+    expect(() => Object.assign(config, { LANES: 5 })).to.throw(TypeError);
+  });
+
+  it('reads whole numbers within their bounds only', () => {
+    const schema = z.object({ N: integer(1, 256, 4) });
+    for (const [text, value] of [
+      ['1', 1],
+      ['256', 256],
+    ] as const) {
+      expect(parseConfig(schema, { N: text })).to.deep.equal({ N: value });
+    }
+    for (const text of ['0', '257', '1.5', 'four', '-1', '4 lanes']) {
+      expect(problemsOf({ N: text }, schema), text).to.have.length(1);
+      expect(problemsOf({ N: text }, schema)[0]).to.match(/^ {2}- N: /);
+    }
+  });
+
+  it('reads a flag as true or false only', () => {
+    const schema = z.object({ ON: flag(true), OFF: flag(false) });
+    expect(parseConfig(schema, {})).to.deep.equal({ ON: true, OFF: false });
+    expect(parseConfig(schema, { ON: 'false', OFF: 'true' })).to.deep.equal({ ON: false, OFF: true });
+    expect(problemsOf({ ON: 'yes', OFF: '0' }, schema)).to.have.length(2);
+  });
+});
+
+describe('the configuration in the log', () => {
+  it('shows where servers are, without the credentials of their URLs', () => {
+    expect(redactConfig(valid)).to.deep.equal({
+      DATABASE_URL: 'postgres://db:5432/chat',
+      REDIS_URL: 'redis://cache:6379/1',
+    });
+    expect(redactConfig({ REDIS_URL: 'redis://cache?password=hush' })).to.deep.equal({ REDIS_URL: 'redis://cache' });
+  });
+
+  it('masks secrets, and leaves everything else as it is', () => {
+    const shown = { LANES: 4, ALLOW_QUERY_TOKEN: true, LOG_LEVEL: 'info', ALLOWED_ORIGINS: ['https://chat.example'] };
+    const secrets = { JWT_SECRET: 'hush', SMTP_PASSWORD: 'hush', API_TOKEN: 'hush', REDIS_URL: 'hush' };
+    const masked = redactConfig({ ...shown, ...secrets });
+    expect(masked).to.deep.include(shown);
+    expect(JSON.stringify(masked)).to.not.include('hush');
+  });
+
+  it('masks the credentials of a URL whatever its variable is called', () => {
+    expect(JSON.stringify(redactConfig({ UPSTREAM: 'redis://app:hush@cache:6379' }))).to.not.include('hush');
+  });
+});

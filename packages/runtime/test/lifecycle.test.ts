@@ -1,0 +1,100 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { eventually } from '@chat-cluster/testkit';
+import { expect } from 'chai';
+
+const program = fileURLToPath(new URL('./lifecycle-process.ts', import.meta.url));
+
+/** A process of the scenario that has started; it is killed when the test ends before it does. */
+async function start(scenario: string) {
+  const child: ChildProcess = fork(program, [scenario], { silent: true });
+  let told = '';
+  child.stdout?.on('data', (chunk) => {
+    told += chunk;
+  });
+  // Not `close`: that does not come for a child whose IPC channel its parent has cut.
+  const ended = Promise.all([once(child, 'exit'), child.stdout && once(child.stdout, 'end')]);
+  await once(child, 'message');
+  return {
+    child,
+    lines: () => told.trimEnd().split('\n').slice(1),
+    /** Exit code, or the signal that killed it. */
+    async end(): Promise<unknown> {
+      const [[code, signal]] = await ended;
+      return code ?? signal;
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+const stopped = ['stopped last', 'stopped slow', 'stopped first'];
+
+describe('lifecycle', () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    it(`stops everything in reverse order on ${signal}, one after the other, and exits with 0`, async () => {
+      await using life = await start('plain');
+      life.child.kill(signal);
+      expect(await life.end()).to.equal(0);
+      expect(life.lines()).to.deep.equal(['log: stopping', ...stopped, 'log: stopped']);
+    });
+  }
+
+  it('stops when its parent is gone', async () => {
+    await using life = await start('plain');
+    life.child.disconnect();
+    expect(await life.end()).to.equal(0);
+    expect(life.lines()).to.include.members(stopped);
+  });
+
+  it('stops the others when one fails to stop', async () => {
+    await using life = await start('fails');
+    life.child.kill();
+    expect(await life.end()).to.equal(0);
+    const failed = 'log: a part did not stop cleanly';
+    expect(life.lines().slice(1, -1)).to.deep.equal([...stopped.slice(0, 2), failed, failed, 'stopped first']);
+  });
+
+  it('exits with 1 at once on a second signal', async () => {
+    await using life = await start('hangs');
+    life.child.kill('SIGTERM');
+    await eventually(() => expect(life.lines()).to.include('stopped slow'));
+    life.child.kill('SIGINT');
+    expect(await life.end()).to.equal(1);
+    expect(life.lines()).to.not.include('stopped first');
+  });
+
+  it('exits with 1 when the deadline that all share has passed', async () => {
+    await using life = await start('deadline');
+    life.child.kill();
+    expect(await life.end()).to.equal(1);
+    expect(life.lines().at(-1)).to.equal('log: not stopped within 50 ms: exiting anyway');
+  });
+
+  it('stops each part once, whoever asks how often', async () => {
+    await using life = await start('twice');
+    life.child.send('stop');
+    await eventually(() => expect(life.lines().at(-1)).to.equal('stopping: true'));
+    expect(life.lines()).to.deep.equal([...stopped, 'stopping: true']);
+  });
+
+  it('stops after an exception that nobody caught, and exits with 1', async () => {
+    await using life = await start('uncaught');
+    life.child.send('throw');
+    expect(await life.end()).to.equal(1);
+    expect(life.lines()[0]).to.include('uncaught exception');
+    expect(life.lines()).to.include.members(stopped);
+  });
+
+  it('goes on after a rejection that nobody handled, and tells of it', async () => {
+    await using life = await start('unhandled');
+    life.child.send('reject');
+    await eventually(() => expect(life.lines()[0]).to.include('unhandled rejection'));
+    expect(life.child.exitCode).to.equal(null);
+    life.child.kill();
+    expect(await life.end()).to.equal(0);
+  });
+});

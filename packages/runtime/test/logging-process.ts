@@ -1,0 +1,24 @@
+import { createLogger } from '@chat-cluster/runtime';
+
+/** Logs, in the format of its first argument, the objects that a careless line might hold. Each secret contains "hush". */
+const format = process.argv[2] === 'pretty' ? 'pretty' : 'json';
+const logger = createLogger({ name: 'careless', level: 'debug', format });
+
+const secrets = {
+  token: 'hush-token',
+  authorization: 'Bearer hush-authorization',
+  cookie: 'session=hush-cookie',
+  content: 'hush-content',
+  attachments: [{ url: 'https://files.example.com/hush-attachment' }],
+  password: 'hush-password',
+  secret: 'hush-secret',
+};
+
+logger.info(secrets, 'at the top');
+logger.info({ handshake: { auth: secrets, query: secrets } }, 'a handshake');
+logger.warn({ request: { method: 'GET', headers: secrets } }, 'a request');
+logger.info({ message: secrets, entries: [secrets, { kind: 'send', ...secrets }] }, 'messages');
+logger.error({ err: Object.assign(new Error('failed'), { entry: secrets, ...secrets }) }, 'an error');
+logger.child(secrets).child({ socket: secrets }).info('from a child');
+logger.trace('below the level');
+logger.info({ conversation: 'kept', seq: 7 }, 'the last line');

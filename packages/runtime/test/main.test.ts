@@ -1,0 +1,34 @@
+import { fork, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+
+const program = fileURLToPath(new URL('./main-process.ts', import.meta.url));
+const run = (...args: string[]) => spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' });
+
+describe('the main function of a process', () => {
+  it('ends with 1 and plain words when the operator can mend what is wrong', () => {
+    const variable = run('wrong variable');
+    expect(variable.status).to.equal(1);
+    expect(variable.stderr).to.equal(
+      'The configuration can not be used:\n  - LANES: must be a whole number from 1 to 256\n',
+    );
+    const port = run('port in use');
+    expect(port.status).to.equal(1);
+    expect(port.stderr).to.match(/^Port \d+ is in use\. .*PORT\.\n$/);
+  });
+
+  it('ends with 1 and the stack of a fault', () => {
+    const { status, stderr } = run('fault');
+    expect(status).to.equal(1);
+    expect(stderr).to.match(/^TypeError: ours\n {4}at .*main-process\.ts/);
+  });
+
+  it('tells its parent that it serves, if it has one', async () => {
+    expect(run()).to.include({ status: 0, stdout: 'serving\n' });
+    const child = fork(program, { silent: true });
+    const [[message], [code]] = await Promise.all([once(child, 'message'), once(child, 'exit')]);
+    expect(message).to.deep.equal({ type: 'ready', port: 7 });
+    expect(code).to.equal(0);
+  });
+});

@@ -1,0 +1,188 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { NaturalBatch, type NaturalBatchOptions } from '@chat-cluster/runtime';
+import { expect } from 'chai';
+
+interface Run {
+  items: string[];
+  succeed(): void;
+  end(results: string[]): void;
+  fail(error: Error): void;
+}
+
+/** Batches whose runs end when the test says so. */
+function gated(options: Partial<NaturalBatchOptions<string, string>> = {}) {
+  const runs: Run[] = [];
+  const batches = new NaturalBatch<string, string>({
+    run: (items) =>
+      new Promise((resolve, reject) => {
+        const succeed = () => resolve(items.map((item) => item.toUpperCase()));
+        runs.push({ items, succeed, end: resolve, fail: reject });
+      }),
+    maxInFlight: 1,
+    maxItems: 100,
+    maxWaiting: 1_000,
+    overflow: () => new Error('overflow'),
+    ...options,
+  });
+  const departed = () => runs.map((run) => run.items.join(''));
+  /** Ends the run and lets what follows from that happen. */
+  const finish = async (index: number, how: (run: Run) => void = (run) => run.succeed()) => {
+    const run = runs[index];
+    if (!run) throw new Error(`there is no run ${index}`);
+    how(run);
+    await turn();
+  };
+  const submit = (letters: string) =>
+    [...letters].map((letter) => {
+      const result = batches.submit(letter);
+      // Some reject before the test looks at them.
+      result.catch(() => {});
+      return result;
+    });
+  return { batches, runs, departed, finish, submit };
+}
+
+const reasons = async (promises: Promise<unknown>[]) =>
+  (await Promise.allSettled(promises)).map((result) =>
+    result.status === 'rejected' ? (result.reason as Error).message : result.value,
+  );
+
+describe('natural batching', () => {
+  it('lets an item leave alone at the end of the turn when nothing is in flight', async () => {
+    const { batches, departed, finish } = gated();
+    for (const [i, letter] of ['a', 'b', 'c'].entries()) {
+      const result = batches.submit(letter);
+      expect(departed()).to.have.length(i);
+      await turn();
+      expect(departed()[i]).to.equal(letter);
+      await finish(i);
+      expect(await result).to.equal(letter.toUpperCase());
+    }
+  });
+
+  it('joins what arrives in one turn', async () => {
+    const { departed, submit, finish } = gated();
+    const results = submit('abc');
+    await turn();
+    expect(departed()).to.deep.equal(['abc']);
+    await finish(0);
+    expect(await Promise.all(results)).to.deep.equal(['A', 'B', 'C']);
+  });
+
+  it('gathers while a batch is in flight; all of it leaves together when that one completes', async () => {
+    const { batches, departed, submit, finish } = gated();
+    submit('a');
+    await turn();
+    for (const letter of 'bcd') {
+      submit(letter);
+      await turn();
+    }
+    expect(departed()).to.deep.equal(['a']);
+    expect([batches.inFlight, batches.waiting]).to.deep.equal([1, 3]);
+    await finish(0);
+    expect(departed()).to.deep.equal(['a', 'bcd']);
+    expect([batches.inFlight, batches.waiting]).to.deep.equal([1, 0]);
+    await finish(1);
+    expect([batches.inFlight, batches.waiting]).to.deep.equal([0, 0]);
+  });
+
+  it('has at most maxInFlight batches under way', async () => {
+    const { batches, departed, submit, finish } = gated({ maxInFlight: 2 });
+    for (const letters of ['a', 'b', 'c', 'd']) {
+      submit(letters);
+      await turn();
+    }
+    expect(departed()).to.deep.equal(['a', 'b']);
+    expect(batches.inFlight).to.equal(2);
+    await finish(1);
+    expect(departed()).to.deep.equal(['a', 'b', 'cd']);
+    await finish(0);
+    expect(batches.inFlight).to.equal(1);
+    submit('e');
+    await turn();
+    expect(departed()).to.deep.equal(['a', 'b', 'cd', 'e']);
+  });
+
+  it('puts at most maxItems items into one batch', async () => {
+    const { departed, submit, finish } = gated({ maxItems: 3 });
+    submit('abcdefgh');
+    await turn();
+    await finish(0);
+    await finish(1);
+    expect(departed()).to.deep.equal(['abc', 'def', 'gh']);
+  });
+
+  it('puts at most maxWeight of weight into one batch, but always one item', async () => {
+    const weights: Record<string, number> = { a: 4, b: 6, c: 1, d: 50, e: 10, f: 1 };
+    const { departed, submit, finish } = gated({ maxWeight: 10, weigh: (item) => weights[item] ?? 0 });
+    submit('abcdef');
+    await turn();
+    for (let i = 0; i < 4; i++) await finish(i);
+    expect(departed()).to.deep.equal(['ab', 'c', 'd', 'e', 'f']);
+  });
+
+  it('rejects past maxWaiting at once, runs nothing of it, and accepts again when the queue has moved', async () => {
+    const { departed, submit, finish } = gated({ maxWaiting: 2 });
+    submit('a');
+    await turn();
+    const waiting = submit('bc');
+    expect(await reasons(submit('de'))).to.deep.equal(['overflow', 'overflow']);
+    await finish(0);
+    const later = submit('f');
+    await finish(1);
+    await finish(2);
+    expect(await Promise.all([...waiting, ...later])).to.deep.equal(['B', 'C', 'F']);
+    expect(departed()).to.deep.equal(['a', 'bc', 'f']);
+  });
+
+  it('lets batches leave in order of submission, and gives each item its own result', async () => {
+    const { departed, submit, finish, runs } = gated({ maxItems: 7, maxInFlight: 2 });
+    const letters = 'abcdefghijklmnopqrstuvwxyz';
+    const results = submit(letters);
+    await turn();
+    // The younger of two batches in flight completes first.
+    while (runs.length < 4) await finish(runs.length - 1);
+    for (let i = 0; i < runs.length; i++) await finish(i);
+    expect(departed().join('')).to.equal(letters);
+    expect((await Promise.all(results)).join('')).to.equal(letters.toUpperCase());
+  });
+
+  it('rejects only the items of a run that fails; the next batch leaves', async () => {
+    const { submit, finish, batches } = gated();
+    const first = submit('ab');
+    await turn();
+    const second = submit('cd');
+    await finish(0, (run) => run.fail(new Error('down')));
+    await finish(1);
+    expect(await reasons([...first, ...second])).to.deep.equal(['down', 'down', 'C', 'D']);
+    expect(batches.inFlight).to.equal(0);
+  });
+
+  it('treats a run that throws at once as one that fails', async () => {
+    let runs = 0;
+    const { submit } = gated({
+      run(items) {
+        if (runs++ === 0) throw new Error('thrown');
+        return Promise.resolve(items);
+      },
+    });
+    const first = submit('a');
+    await turn();
+    expect(await reasons([...first, ...submit('b')])).to.deep.equal(['thrown', 'b']);
+  });
+
+  it('rejects a batch that comes back with too few or too many results; the next batch leaves', async () => {
+    const { submit, finish } = gated({ maxItems: 2 });
+    const results = submit('abcdef');
+    await turn();
+    await finish(0, (run) => run.end(['A']));
+    await finish(1, (run) => run.end(['C', 'D', '?']));
+    await finish(2);
+    expect(await reasons(results)).to.deep.equal([
+      ...Array(2).fill('a batch of 2 came back with 1 results'),
+      ...Array(2).fill('a batch of 2 came back with 3 results'),
+      'E',
+      'F',
+    ]);
+  });
+});

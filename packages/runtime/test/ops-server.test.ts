@@ -1,0 +1,91 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Readiness, serveOps } from '@chat-cluster/runtime';
+import { expect } from 'chai';
+import { Counter, register } from 'prom-client';
+
+describe('ops listener', () => {
+  let server: Server;
+  let readiness: Readiness;
+  const asked = { readiness: 0 };
+
+  before(async () => {
+    server = await serveOps({
+      host: '127.0.0.1',
+      port: 0,
+      readiness() {
+        asked.readiness++;
+        return readiness;
+      },
+    });
+  });
+  beforeEach(() => {
+    readiness = { ready: true, checks: { redis: 'ok' } };
+    asked.readiness = 0;
+  });
+  after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+
+  const portOf = ({ port }: AddressInfo) => port;
+  const get = (path: string) => fetch(`http://127.0.0.1:${portOf(server.address() as AddressInfo)}${path}`);
+
+  it('is alive as long as it answers, and asks nobody else for it', async () => {
+    readiness = { ready: false, checks: {} };
+    const response = await get('/healthz');
+    expect(response.status).to.equal(200);
+    expect(await response.json()).to.deep.equal({ status: 'ok' });
+    expect(asked.readiness).to.equal(0);
+  });
+
+  it('is ready or not, and says why', async () => {
+    const ready = await get('/readyz');
+    expect([ready.status, await ready.json()]).to.deep.equal([200, { ready: true, checks: { redis: 'ok' } }]);
+    readiness = { ready: false, checks: { redis: 'away' } };
+    const unready = await get('/readyz?verbose');
+    expect([unready.status, await unready.json()]).to.deep.equal([503, { ready: false, checks: { redis: 'away' } }]);
+    expect(unready.headers.get('cache-control')).to.equal('no-store');
+  });
+
+  it('shows the metrics of the process to Prometheus', async () => {
+    const counter = new Counter({ name: 'ops_server_test_total', help: 'Counted by a test' });
+    try {
+      counter.inc(3);
+      const response = await get('/metrics');
+      expect(response.status).to.equal(200);
+      expect(response.headers.get('content-type')).to.match(/^text\/plain; version=0\.0\.4/);
+      expect(await response.text()).to.include('\nops_server_test_total 3\n');
+    } finally {
+      register.removeSingleMetric('ops_server_test_total');
+    }
+  });
+
+  it('answers 500 to Prometheus when a metric can not be read', async () => {
+    const counter = new Counter({
+      name: 'ops_server_broken_total',
+      help: 'Can not be read',
+      collect() {
+        throw new Error('no reading');
+      },
+    });
+    try {
+      expect((await get('/metrics')).status).to.equal(500);
+    } finally {
+      register.removeSingleMetric('ops_server_broken_total');
+      counter.reset();
+    }
+  });
+
+  it('names its paths to who asks for another', async () => {
+    const response = await get('/healthz/deep');
+    expect(response.status).to.equal(404);
+    expect(await response.json()).to.have.nested.property('error.code', 'NOT_FOUND');
+  });
+
+  it('does not start on a port in use', async () => {
+    const { port } = server.address() as AddressInfo;
+    const error = await serveOps({ host: '127.0.0.1', port, readiness: () => readiness }).catch((thrown) => thrown);
+    expect(error).to.have.property('code', 'EADDRINUSE');
+  });
+});

@@ -1,0 +1,97 @@
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { repository } from '@chat-cluster/local';
+import { expect } from 'chai';
+
+/**
+ * contracts ← domain ← postgres | redis | queue ← gateway | worker. What each package may import of the others in its
+ * src; tests may use the testkit and what they test against.
+ */
+const ARROW: Record<string, string[]> = {
+  'packages/contracts': [],
+  'packages/domain': ['contracts'],
+  'packages/runtime': [],
+  'packages/postgres': ['contracts', 'domain', 'runtime'],
+  'packages/redis': ['contracts', 'domain', 'runtime'],
+  'packages/queue': ['contracts', 'domain', 'runtime', 'redis'],
+  'services/gateway': ['contracts', 'domain', 'runtime', 'postgres', 'redis', 'queue'],
+  'services/worker': ['contracts', 'domain', 'runtime', 'postgres', 'redis', 'queue'],
+  'infra/local': ['contracts'],
+  'packages/testkit': ['contracts', 'domain', 'runtime', 'postgres', 'redis', 'queue', 'local'],
+  'load-tests/bench': ['contracts', 'local', 'testkit'],
+};
+
+const SCOPE = '@chat-cluster/';
+
+describe('the import arrow', () => {
+  const folders = globSync(['packages/*', 'services/*', 'infra/*', 'load-tests/*'], { cwd: repository }).filter(
+    (folder) => globSync('package.json', { cwd: join(repository, folder) }).length > 0,
+  );
+
+  it('knows every package of the workspace', () => {
+    expect(folders.sort()).to.deep.equal(Object.keys(ARROW).sort());
+  });
+
+  for (const [folder, allowed] of Object.entries(ARROW)) {
+    it(`holds in ${folder}`, () => {
+      const manifest = JSON.parse(readFileSync(join(repository, folder, 'package.json'), 'utf8'));
+      const declared = Object.keys(manifest.dependencies ?? {});
+      const ours = declared.filter((name) => name.startsWith(SCOPE)).map((name) => name.slice(SCOPE.length));
+      expect(allowed, `dependencies of ${folder}/package.json`).to.include.members(ours);
+
+      for (const { file, specifier } of importsOf(join(repository, folder))) {
+        const where = `${relative(repository, file)} imports ${specifier}`;
+        if (specifier.startsWith('.')) {
+          expect(resolve(dirname(file), specifier), where).to.satisfy((path: string) =>
+            path.startsWith(join(repository, folder)),
+          );
+        } else if (!specifier.startsWith('node:')) {
+          expect(declared, where).to.include(packageOf(specifier));
+        }
+      }
+    });
+  }
+});
+
+describe('resolved versions', () => {
+  /** Older ones have known holes, which the ranges of their dependents alone would let in. */
+  const FLOORS: Record<string, string> = {
+    'engine.io': '6.6.10',
+    'socket.io-parser': '4.2.7',
+    'socket.io': '4.6.2',
+    ws: '8.21.1',
+    bullmq: '6.3.4',
+    jsonwebtoken: '9.0.0',
+  };
+  const lockfile = readFileSync(join(repository, 'pnpm-lock.yaml'), 'utf8');
+
+  for (const [name, floor] of Object.entries(FLOORS)) {
+    it(`${name} is ${floor} or newer`, () => {
+      const found = [...lockfile.matchAll(new RegExp(`^  '?${RegExp.escape(name)}@(\\d+\\.\\d+\\.\\d+)`, 'gm'))].map(
+        ([, version]) => version ?? '',
+      );
+      expect(found).not.to.deep.equal([]);
+      for (const version of found) expect(compare(version, floor), `${name}@${version}`).to.be.at.least(0);
+    });
+  }
+});
+
+function importsOf(folder: string): { file: string; specifier: string }[] {
+  return globSync('src/**/*.ts', { cwd: folder }).flatMap((name) => {
+    const file = join(folder, name);
+    const text = readFileSync(file, 'utf8');
+    const found = text.matchAll(/^(?:import|export)\b[^;]*?from '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm);
+    return [...found].map(([, from, bare, dynamic]) => ({ file, specifier: from ?? bare ?? dynamic ?? '' }));
+  });
+}
+
+function packageOf(specifier: string): string {
+  const parts = specifier.split('/');
+  return specifier.startsWith('@') ? parts.slice(0, 2).join('/') : (parts[0] ?? '');
+}
+
+function compare(a: string, b: string): number {
+  const [left, right] = [a, b].map((version) => version.split('.').map(Number)) as [number[], number[]];
+  const i = left.findIndex((part, at) => part !== right[at]);
+  return i < 0 ? 0 : (left[i] ?? 0) - (right[i] ?? 0);
+}
