@@ -71,10 +71,10 @@ describe('natural batching', () => {
 
   it('gathers while a batch is in flight; all of it leaves together when that one completes', async () => {
     const { batches, departed, submit, finish } = gated();
-    submit('a');
+    void submit('a');
     await turn();
     for (const letter of 'bcd') {
-      submit(letter);
+      void submit(letter);
       await turn();
     }
     expect(departed()).to.deep.equal(['a']);
@@ -89,7 +89,7 @@ describe('natural batching', () => {
   it('has at most maxInFlight batches under way', async () => {
     const { batches, departed, submit, finish } = gated({ maxInFlight: 2 });
     for (const letters of ['a', 'b', 'c', 'd']) {
-      submit(letters);
+      void submit(letters);
       await turn();
     }
     expect(departed()).to.deep.equal(['a', 'b']);
@@ -98,14 +98,14 @@ describe('natural batching', () => {
     expect(departed()).to.deep.equal(['a', 'b', 'cd']);
     await finish(0);
     expect(batches.inFlight).to.equal(1);
-    submit('e');
+    void submit('e');
     await turn();
     expect(departed()).to.deep.equal(['a', 'b', 'cd', 'e']);
   });
 
   it('puts at most maxItems items into one batch', async () => {
     const { departed, submit, finish } = gated({ maxItems: 3 });
-    submit('abcdefgh');
+    void submit('abcdefgh');
     await turn();
     await finish(0);
     await finish(1);
@@ -115,7 +115,7 @@ describe('natural batching', () => {
   it('puts at most maxWeight of weight into one batch, but always one item', async () => {
     const weights: Record<string, number> = { a: 4, b: 6, c: 1, d: 50, e: 10, f: 1 };
     const { departed, submit, finish } = gated({ maxWeight: 10, weigh: (item) => weights[item] ?? 0 });
-    submit('abcdef');
+    void submit('abcdef');
     await turn();
     for (let i = 0; i < 4; i++) await finish(i);
     expect(departed()).to.deep.equal(['ab', 'c', 'd', 'e', 'f']);
@@ -123,7 +123,7 @@ describe('natural batching', () => {
 
   it('rejects past maxWaiting at once, runs nothing of it, and accepts again when the queue has moved', async () => {
     const { departed, submit, finish } = gated({ maxWaiting: 2 });
-    submit('a');
+    void submit('a');
     await turn();
     const waiting = submit('bc');
     expect(await reasons(submit('de'))).to.deep.equal(['overflow', 'overflow']);
