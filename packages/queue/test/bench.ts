@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto';
+import type { BatchReply, Entry, EntryResult, LaneBatch, SendEntry, UserId } from '@chat-cluster/contracts';
+import { type Inbox, newConversationId, newMessageId } from '@chat-cluster/domain';
+import {
+  consumeLane,
+  createInbox,
+  inboxQueue,
+  type LaneConsumer,
+  queueConnection,
+  ReplyReceiver,
+  sendReply,
+} from '@chat-cluster/queue';
+import { connectRedis, disconnectRedis, type RedisClient, type RedisRole } from '@chat-cluster/redis';
+import type { Logger } from '@chat-cluster/runtime';
+import { privateServers } from '@chat-cluster/testkit';
+import { register } from 'prom-client';
+
+type Line = { level: string; fields: Record<string, unknown>; text: string };
+
+/** What a test of queues makes, in an empty database of the run's Redis; disposing closes it, the last made first. */
+export interface Bench extends AsyncDisposable {
+  logger: Logger;
+  lines: Line[];
+  connect(role: RedisRole, url?: string): Promise<RedisClient>;
+  /** Closes `value` when the bench goes. */
+  own<T>(value: T, close: (value: T) => Promise<unknown>): T;
+  /** A gateway's side. `patienceMs`: how long it waits for a reply instead of the ten seconds of production. */
+  inbox(options?: {
+    lanes?: number;
+    maxInFlight?: number;
+    patienceMs?: number;
+    url?: string;
+  }): Promise<Inbox & { close(): Promise<void> }>;
+  /** A worker's side of one lane: answers each batch with what `work` makes of its entries. */
+  consumer(work: (batch: LaneBatch) => Promise<EntryResult[]>, lane?: number): Promise<LaneConsumer>;
+}
+
+/** Pub/sub knows no databases, but its channels here are unique. */
+const DATABASE = 9;
+
+export async function newBench(): Promise<Bench> {
+  const { redis } = await privateServers();
+  const lines: Line[] = [];
+  const at = (level: string) => (fields: Line['fields'], text: string) => lines.push({ level, fields, text });
+  const logger = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') } as unknown as Logger;
+  const owned: (() => Promise<unknown>)[] = [];
+  const own: Bench['own'] = (value, close) => {
+    owned.push(() => close(value));
+    return value;
+  };
+  const connect: Bench['connect'] = async (role, url = `${redis.url}/${DATABASE}`) =>
+    own(await connectRedis(url, role, logger), disconnectRedis);
+  await (await connect('consume')).flushDb();
+
+  return {
+    logger,
+    lines,
+    own,
+    connect,
+    async inbox({ lanes = 1, maxInFlight = 1, patienceMs, url } = {}) {
+      const replies = new PatientReceiver(await connect('subscribe', url), randomUUID(), logger);
+      replies.patienceMs = patienceMs;
+      await replies.start();
+      // One process has one inbox; a test has several, and each registers its gauge.
+      register.removeSingleMetric('chat_lane_waiting_entries');
+      const connection = queueConnection(await connect('produce', url));
+      return own(createInbox({ lanes, connection, replies, maxInFlight }), (inbox) => inbox.close());
+    },
+    async consumer(work, lane = 0) {
+      const publish = await connect('publish');
+      const process = async (batch: LaneBatch) => {
+        const reply: BatchReply = { v: 1, batchId: batch.batchId, results: await work(batch) };
+        await sendReply(publish, batch.replyTo, reply);
+      };
+      const connection = queueConnection(await connect('consume'));
+      return own(await consumeLane({ queue: inboxQueue(lane), connection, logger, process }), (lane) => lane.close());
+    },
+    async [Symbol.asyncDispose]() {
+      for (const close of owned.reverse()) await close();
+    },
+  };
+}
+
+class PatientReceiver extends ReplyReceiver {
+  patienceMs: number | undefined;
+
+  override expect(batchId: string, ms: number) {
+    return super.expect(batchId, this.patienceMs ?? ms);
+  }
+}
+
+/** Sends of one conversation with these contents. */
+export function sends(contents: readonly string[], conversationId = newConversationId()): SendEntry[] {
+  return contents.map((content) => {
+    const id = newMessageId();
+    return {
+      kind: 'send',
+      id,
+      conversationId,
+      senderId: 'alice' as UserId,
+      receiverId: 'bob' as UserId,
+      clientMessageId: id as string as SendEntry['clientMessageId'],
+      content,
+      attachments: [],
+    };
+  });
+}
+
+/** A result that tells which entry it belongs to. */
+export function echo(entry: Entry): EntryResult {
+  return { kind: 'stored', seq: 1, createdAt: entry.kind === 'send' ? String(entry.content) : 'read' };
+}
+
+export function contentsOf(batch: LaneBatch): string[] {
+  return batch.entries.map((entry) => (entry.kind === 'send' ? String(entry.content) : 'read'));
+}

@@ -1,0 +1,187 @@
+import type { UserId } from '@chat-cluster/contracts';
+import { type DirtyBadge, newConversationId, type RecountRequests } from '@chat-cluster/domain';
+import {
+  consumeLane,
+  createRecountRequests,
+  laneOf,
+  queueConnection,
+  recountQueue,
+  takeDirty,
+} from '@chat-cluster/queue';
+import type { RedisClient } from '@chat-cluster/redis';
+import { eventually } from '@chat-cluster/testkit';
+import { expect } from 'chai';
+import { type Bench, newBench } from './bench.ts';
+
+const LANES = 2;
+
+const badge = (user: string): DirtyBadge => ({ userId: user as UserId, conversationId: newConversationId() });
+const usersOf = (badges: readonly DirtyBadge[]) => [...new Set(badges.map(({ userId }) => userId as string))].sort();
+const users = (count: number) => Array.from({ length: count }, (_, i) => `user-${i}`).sort();
+
+describe('recount requests', () => {
+  let bench: Bench;
+  let client: RedisClient;
+
+  beforeEach(async () => {
+    bench = await newBench();
+    client = await bench.connect('consume');
+  });
+  afterEach(() => bench[Symbol.asyncDispose]());
+
+  /** Without the sweep, unless said: it would make up for a wake-up that is missing. */
+  function requests({ sweep = false } = {}): RecountRequests {
+    const made = createRecountRequests(sweep ? client : blind(client), queueConnection(client), LANES);
+    return bench.own(made, (requests) => requests.close());
+  }
+
+  /** A worker that hands each share to `recount`; resolves with all shares so far. */
+  async function worker(recount: (share: DirtyBadge[], lane: number) => Promise<void> = async () => {}) {
+    const shares: { lane: number; badges: DirtyBadge[] }[] = [];
+    const connection = queueConnection(await bench.connect('consume'));
+    for (let lane = 0; lane < LANES; lane++) {
+      const process = () =>
+        takeDirty(client, lane, async (badges) => {
+          shares.push({ lane, badges });
+          await recount(badges, lane);
+        });
+      const consumer = await consumeLane({ queue: recountQueue(lane), connection, logger: bench.logger, process });
+      bench.own(consumer, (lane) => lane.close());
+    }
+    return shares;
+  }
+
+  const recounted = (shares: { badges: DirtyBadge[] }[]) => usersOf(shares.flatMap(({ badges }) => badges));
+
+  it('recounts each user in the lane of the user, with the conversation that changed', async () => {
+    const shares = await worker();
+    const badges = [badge('alice'), badge('bob'), badge('user "ü" 汉字'), badge('alice')];
+    await requests().request(badges);
+    await eventually(() => {
+      const seen = shares.flatMap((share) => share.badges);
+      const inOrder = (list: DirtyBadge[]) => list.map(({ conversationId }) => conversationId).sort();
+      expect(inOrder(seen)).to.deep.equal(inOrder(badges));
+      for (const one of badges) expect(seen).to.deep.include(one);
+    });
+    for (const { lane, badges: share } of shares) {
+      for (const { userId } of share) expect(laneOf(userId, LANES)).to.equal(lane);
+    }
+  });
+
+  it('coalesces: many requests are few runs, and nobody is left out', async () => {
+    const shares = await worker();
+    const queue = requests();
+    const names = users(40);
+    const conversations = names.map(() => newConversationId());
+    for (let round = 0; round < 25; round++) {
+      await Promise.all(
+        names.map((name, i) =>
+          queue.request([{ userId: name as UserId, conversationId: conversations[i] ?? newConversationId() }]),
+        ),
+      );
+    }
+    await eventually(() => expect(recounted(shares)).to.deep.equal(names));
+    await eventually(async () => expect(await waiting()).to.deep.equal([]));
+    expect(shares.length, 'runs for 1,000 requests').to.be.below(50);
+  });
+
+  it('recounts by a run that starts after the request, also when one is under way', async () => {
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let runs = 0;
+    const shares = await worker(async () => {
+      if (++runs === 1) await released;
+    });
+    const queue = requests();
+    await queue.request([badge('alice')]);
+    await eventually(() => expect(runs).to.equal(1));
+    await Promise.all([queue.request([badge('alice')]), queue.request([badge('alice')])]);
+    await queue.request([badge('alice')]);
+    release();
+    await eventually(() => expect(runs).to.equal(2));
+    expect(shares[1]?.badges).to.have.length(3);
+    await eventually(async () => expect(await waiting()).to.deep.equal([]));
+    expect(runs).to.equal(2);
+  });
+
+  it('does not run twice at a time for one lane, with two workers', async () => {
+    const lanes = Array.from({ length: LANES }, () => ({ now: 0, most: 0 }));
+    const recount = async (_badges: DirtyBadge[], lane: number) => {
+      const ran = lanes[lane] ?? { now: 0, most: 0 };
+      ran.most = Math.max(ran.most, ++ran.now);
+      await new Promise((resolve) => setTimeout(resolve, 3));
+      ran.now--;
+    };
+    const shares = [await worker(recount), await worker(recount)];
+    const queue = requests();
+    const names = users(20);
+    for (let round = 0; round < 30; round++) await Promise.all(names.map((name) => queue.request([badge(name)])));
+    await eventually(() => expect(recounted(shares.flat())).to.deep.equal(names));
+    await eventually(async () => expect(await waiting()).to.deep.equal([]));
+    expect(lanes.map(({ most }) => most)).to.deep.equal([1, 1]);
+  });
+
+  it('recounts the share of a run that threw, without a further request', async () => {
+    let runs = 0;
+    const shares = await worker(async () => {
+      if (++runs === 1) throw new Error('postgres is away');
+    });
+    await requests({ sweep: true }).request([badge('alice')]);
+    await eventually(() => expect(runs).to.equal(2));
+    expect(usersOf(shares[1]?.badges ?? [])).to.deep.equal(['alice']);
+    await eventually(async () => expect(await waiting()).to.deep.equal([]));
+  });
+
+  it('hands the share of a run that died to the next, before what came meanwhile', async () => {
+    const queue = requests();
+    await queue.request([badge('alice')]);
+    const lane = laneOf('alice' as UserId, LANES);
+    // A process that dies in its recount never comes to what follows it.
+    const died = takeDirty(client, lane, () => Promise.reject(new Error('killed')));
+    expect(await died.catch((error: Error) => error.message)).to.equal('killed');
+    const meanwhile = users(20).filter((name) => laneOf(name as UserId, LANES) === lane);
+    await queue.request(meanwhile.map(badge));
+    const shares: string[][] = [];
+    await takeDirty(client, lane, async (badges) => {
+      shares.push(usersOf(badges));
+    });
+    expect(shares).to.deep.equal([['alice'], meanwhile]);
+  });
+
+  it('runs for a share whose wake-up was lost', async () => {
+    const shares = await worker();
+    // What a process leaves that died between noting the badge and waking the lane.
+    const { userId, conversationId } = badge('alice');
+    await client.sAdd(`chat:dirty:${laneOf(userId, LANES)}`, conversationId + userId);
+    requests({ sweep: true });
+    await eventually(() => expect(shares.flatMap(({ badges }) => badges)).to.deep.equal([{ userId, conversationId }]));
+  });
+
+  it('has nothing to do for nobody', async () => {
+    await requests().request([]);
+    let runs = 0;
+    await takeDirty(client, 0, async () => {
+      runs++;
+    });
+    expect([runs, await waiting()]).to.deep.equal([0, []]);
+  });
+
+  /** What still holds a badge, or a job that is not done. */
+  async function waiting(): Promise<string[]> {
+    const keys = await client.keys('chat:*');
+    return keys.filter((key) => /:dirty:|:recount-\d+:(wait|active)$/.test(key)).sort();
+  }
+});
+
+/** The client, to which no key exists. */
+function blind(client: RedisClient): RedisClient {
+  return new Proxy(client, {
+    get(target, name) {
+      if (name === 'exists') return async () => 0;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
