@@ -58,4 +58,18 @@ describe('a connection to Redis', () => {
     await disconnectRedis(client);
     expect(client.isOpen).to.equal(false);
   });
+
+  it('is closed soon when Redis hangs, whatever waits for an answer', async () => {
+    await using server = await ownRedis();
+    const client = await connectRedis(server.url, 'consume', memoryLogger().logger);
+    server.hang();
+    try {
+      const waiting = client.ping().catch((error: Error) => error);
+      await disconnectRedis(client);
+      expect(client.isOpen).to.equal(false);
+      expect(await waiting).to.be.an('error');
+    } finally {
+      server.resume();
+    }
+  });
 });

@@ -13,6 +13,9 @@ export async function ownRedis() {
   return {
     url,
     stop: () => server.stop(),
+    /** It keeps its connections and answers nobody, until `resume`. */
+    hang: () => process.kill(server.pid, 'SIGSTOP'),
+    resume: () => process.kill(server.pid, 'SIGCONT'),
     async comeBack() {
       server = await start(port);
     },

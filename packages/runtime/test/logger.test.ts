@@ -27,12 +27,14 @@ describe('logger', () => {
       'a request',
       'messages',
       'an error',
+      'an error of Postgres',
       'from a child',
       'the last line',
     ]);
     expect(lines.at(-1)).to.include({ name: 'careless', level: 30, conversation: 'kept', seq: 7 });
     expect(lines[2].request.method).to.equal('GET');
     expect(lines[4].err).to.include({ type: 'Error' });
+    expect(lines[5].err).to.include({ code: '23502' });
     expect(lines[4].err.stack).to.include('logging-process.ts');
   });
 

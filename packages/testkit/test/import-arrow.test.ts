@@ -1,5 +1,5 @@
 import { globSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { repository } from '@chat-cluster/local';
 import { expect } from 'chai';
 
@@ -43,7 +43,7 @@ describe('the import arrow', () => {
         const where = `${relative(repository, file)} imports ${specifier}`;
         if (specifier.startsWith('.')) {
           expect(resolve(dirname(file), specifier), where).to.satisfy((path: string) =>
-            path.startsWith(join(repository, folder)),
+            path.startsWith(join(repository, folder) + sep),
           );
         } else if (!specifier.startsWith('node:')) {
           expect(declared, where).to.include(packageOf(specifier));
@@ -53,13 +53,29 @@ describe('the import arrow', () => {
   }
 });
 
+describe('the packages', () => {
+  it('stand in one order in which each uses only those before it', () => {
+    const before = new Set<string>();
+    const left = new Map(Object.entries(ARROW).map(([folder, uses]) => [folder.replace(/^.*\//, ''), uses]));
+    for (;;) {
+      const next = [...left].filter(([, uses]) => uses.every((name) => before.has(name)));
+      if (next.length === 0) break;
+      for (const [name] of next) {
+        before.add(name);
+        left.delete(name);
+      }
+    }
+    expect([...left.keys()], 'in a cycle').to.deep.equal([]);
+  });
+});
+
 describe('resolved versions', () => {
   /** Older ones have known holes, which the ranges of their dependents alone would let in. */
   const FLOORS: Record<string, string> = {
-    'engine.io': '6.6.10',
+    'engine.io': '6.6.12',
     'socket.io-parser': '4.2.7',
     'socket.io': '4.6.2',
-    ws: '8.21.1',
+    ws: '8.23.0',
     bullmq: '6.3.4',
     jsonwebtoken: '9.0.0',
   };

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ClientMessageId, SendEntry, UserId } from '@chat-cluster/contracts';
 import { type MessageStore, newConversationId, newMessageId } from '@chat-cluster/domain';
 import { createConversationStore, createMessageStore } from '@chat-cluster/postgres';
-import { createLogger } from '@chat-cluster/runtime';
+import { createLogger, type Logger } from '@chat-cluster/runtime';
 import { freshDatabase } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { sql } from 'kysely';
@@ -60,6 +60,80 @@ describe('storing in place', () => {
       [5, '5'],
     ]);
     expect(outcome.results[2]).to.have.nested.property('error.code', 'REJECTED');
+  });
+
+  it('stores nothing of a batch that is poison from end to end, and yields one rejection each', async () => {
+    const batch = await sends('\u0000', '\u0000', '\u0000');
+    const outcome = await storeInPlace({ store, logger, signal: forever }, batch);
+    expect(outcome.results.map((result) => result.kind)).to.deep.equal(['rejected', 'rejected', 'rejected']);
+    expect([outcome.messages, outcome.receipts, outcome.badges]).to.deep.equal([[], [], []]);
+    expect(await stored(batch)).to.deep.equal([]);
+  });
+
+  it('keeps reads and resends in their places around a poison entry', async () => {
+    const [one, poison, two, three] = await sends('1', '\u0000', '2', '3');
+    if (!one || !poison || !two || !three) throw new Error('no entries');
+    const { conversationId, senderId, receiverId } = one;
+    const read = { kind: 'read' as const, conversationId, userId: receiverId, otherUserId: senderId, upToSeq: null };
+    const resend = { ...three, id: newMessageId(), clientMessageId: one.clientMessageId };
+    const outcome = await storeInPlace({ store, logger, signal: forever }, [one, poison, two, read, three, resend]);
+    expect(outcome.results.map((result) => result.kind)).to.deep.equal([
+      'stored',
+      'rejected',
+      'stored',
+      'read',
+      'stored',
+      'duplicate',
+    ]);
+    expect(outcome.results[3]).to.include({ upToSeq: 2 });
+    expect(outcome.receipts.map(({ receipt }) => receipt.upToSeq)).to.deep.equal([2]);
+    expect(await stored([one])).to.deep.equal(['1', '2', '3']);
+  });
+
+  it('logs of a poison entry why and where, and nothing of what it says', async () => {
+    const logged: object[] = [];
+    const listening = {
+      ...logger,
+      error: (fields: object) => logged.push(fields),
+      warn: () => {},
+    } as unknown as Logger;
+    const [entry, other] = await sends('a secret \u0000 text', 'another secret');
+    if (!entry || !other) throw new Error('no entries');
+    // The second breaks a constraint of the table. Its error tells the whole row in `detail`, which the logger masks.
+    const headless = { ...other, senderId: null as unknown as UserId };
+    await storeInPlace({ store, logger: listening, signal: forever }, [entry, headless]);
+    expect(logged).to.have.length(2);
+    // As pino's serializer does: every own property of the error.
+    const text = logged.map((fields) => JSON.stringify(Object.entries(fields).map(everything))).join();
+    expect(text).to.include(entry.conversationId);
+    expect(text).to.include('22021');
+    expect(text).to.not.include('secret');
+  });
+
+  it('repeats a fault of any class that passes by itself, until it has passed', async () => {
+    const codes = ['40001', '40P01', '53100', '53300', '57014', '57P01', '57P03', '58030', '55P03', '25006', '42501'];
+    const batch = await sends('patient');
+    const left = [...codes];
+    const failing: MessageStore = {
+      ...store,
+      async storeSends(entries) {
+        const code = left.shift();
+        if (code) {
+          await sql.raw(`do $$ begin raise exception 'made up' using errcode = '${code}'; end $$`).execute(database.db);
+        }
+        return store.storeSends(entries);
+      },
+    };
+    const random = Math.random;
+    // No back-off: what it waits is another test's concern.
+    Math.random = () => 0;
+    try {
+      const outcome = await storeInPlace({ store: failing, logger, signal: forever }, batch);
+      expect(left).to.deep.equal([]);
+      expect(outcome.results.map((result) => result.kind)).to.deep.equal(['stored']);
+    } finally {
+      Math.random = random;
+    }
   });
 
   it('waits for a lock that others hold longer than a statement may wait', async () => {
@@ -130,6 +204,12 @@ describe('storing in place', () => {
     expect(faults).to.equal(3);
   });
 
+  async function stored([entry]: SendEntry[]): Promise<(string | null)[]> {
+    const query = database.db.selectFrom('messages').select('content').orderBy('seq');
+    const rows = await query.where('conversation_id', '=', entry?.conversationId ?? newConversationId()).execute();
+    return rows.map((row) => row.content);
+  }
+
   /** The store, with word of each of its faults. */
   function watched(inner: MessageStore, onFault: () => void): MessageStore {
     return {
@@ -142,3 +222,8 @@ describe('storing in place', () => {
     };
   }
 });
+
+function everything([name, value]: [string, unknown]): unknown {
+  if (!(value instanceof Error)) return [name, value];
+  return [name, value.message, value.stack, { ...value, detail: undefined }];
+}

@@ -1,0 +1,23 @@
+import { eventually } from '@chat-cluster/testkit';
+import { expect } from 'chai';
+
+describe('eventually', () => {
+  it('repeats an assertion until it holds, and resolves with its result', async () => {
+    let calls = 0;
+    const result = await eventually(async () => {
+      if (++calls < 3) throw new Error('not yet');
+      return calls;
+    });
+    expect([result, calls]).to.deep.equal([3, 3]);
+  });
+
+  it('throws what the assertion threw last when the time is over', async () => {
+    let calls = 0;
+    const never = () => {
+      throw new Error(`call ${++calls}`);
+    };
+    const error = await eventually(never, 30).catch((thrown: Error) => thrown);
+    expect(calls).to.be.at.least(2);
+    expect(error).to.have.property('message', `call ${calls}`);
+  });
+});

@@ -1,0 +1,191 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BatchReply, ClientMessageId, Entry, LaneBatch, SendEntry, UserId } from '@chat-cluster/contracts';
+import { type MessageStore, newConversationId, newMessageId } from '@chat-cluster/domain';
+import { createConversationStore, createMessageStore } from '@chat-cluster/postgres';
+import type { Logger } from '@chat-cluster/runtime';
+import { eventually, freshDatabase, newUser } from '@chat-cluster/testkit';
+import { expect } from 'chai';
+import { register } from 'prom-client';
+import { createLaneWorker, type LaneWorkerPorts } from '../src/lane-worker.ts';
+
+describe('the lane worker', () => {
+  let database: Awaited<ReturnType<typeof freshDatabase>>;
+  let store: MessageStore;
+
+  before(async () => {
+    database = await freshDatabase();
+    store = createMessageStore(database.db);
+  });
+  after(() => database.drop());
+
+  async function pair() {
+    const [a, b] = [newUser('a'), newUser('b')] as [UserId, UserId];
+    const { conversation } = await createConversationStore(database.db).open(newConversationId(), a, b);
+    const send = (content: string): SendEntry => {
+      const id = newMessageId();
+      const clientMessageId = id as string as ClientMessageId;
+      const { id: conversationId } = conversation;
+      return {
+        kind: 'send',
+        id,
+        conversationId,
+        senderId: a,
+        receiverId: b,
+        clientMessageId,
+        content,
+        attachments: [],
+      };
+    };
+    const read: Entry = {
+      kind: 'read',
+      conversationId: conversation.id,
+      userId: b,
+      otherUserId: a,
+      upToSeq: null,
+    };
+    return { a, b, id: conversation.id, send, read };
+  }
+
+  function batchOf(...entries: Entry[]): LaneBatch {
+    return { v: 1, batchId: 'batch', replyTo: 'chat:reply:one', acceptedAt: Date.now() - 5_000, entries };
+  }
+
+  /** A worker whose ports keep what they are told; `change` puts others in their place. */
+  function workerWith(change: Partial<LaneWorkerPorts> = {}) {
+    const told: Record<string, unknown[]> = {};
+    const note =
+      (name: string) =>
+      async (...args: unknown[]) => {
+        told[name] = [...(told[name] ?? []), args.length > 1 ? args : args[0]];
+      };
+    const logger = { debug() {}, warn: note('warn'), error: note('error') } as unknown as Logger;
+    const notAsked = () => Promise.reject(new Error('not asked for'));
+    const work = createLaneWorker({
+      store,
+      fanout: { newMessages: note('messages'), messagesRead: note('receipts'), unreadCounts: notAsked },
+      recent: { append: note('recent'), range: notAsked },
+      recounts: { request: note('recounts') },
+      reply: note('reply'),
+      logger,
+      signal: new AbortController().signal,
+      ...change,
+    });
+    return { work, told };
+  }
+
+  it('commits the batch, answers its gateway, and tells rooms, cache and recounts', async () => {
+    const { a, b, id, send, read } = await pair();
+    const { work, told } = workerWith();
+    const entries = [send('1'), send('2'), read];
+    await work(batchOf(...entries));
+    const rows = await database.db.selectFrom('messages').selectAll().where('conversation_id', '=', id).execute();
+    expect(rows).to.have.length(2);
+    const [[replyTo, { batchId, results }]] = told.reply as [[string, BatchReply]];
+    expect([replyTo, batchId]).to.deep.equal(['chat:reply:one', 'batch']);
+    expect(results.map(({ kind }) => kind)).to.deep.equal(['stored', 'stored', 'read']);
+    const [messages] = told.messages as [{ seq: number; content: string }[]];
+    expect(messages.map(({ seq, content }) => [seq, content])).to.deep.equal([
+      [1, '1'],
+      [2, '2'],
+    ]);
+    expect(told.recent).to.deep.equal([messages]);
+    expect(told.receipts).to.have.nested.property('[0][0].receipt.upToSeq', 2);
+    expect(told.receipts).to.have.deep.nested.property('[0][0].to', [b, a]);
+    expect(told.recounts).to.deep.equal([Array(3).fill({ userId: b, conversationId: id })]);
+  });
+
+  async function cacheErrors(): Promise<number> {
+    const { values = [] } = (await register.getSingleMetric('chat_cache_errors_total')?.get()) ?? {};
+    return values[0]?.value ?? 0;
+  }
+
+  it('tells it all again when the batch runs again', async () => {
+    const { send, read } = await pair();
+    const { work, told } = workerWith();
+    const batch = batchOf(send('1'), read);
+    await work(batch);
+    await work(batch);
+    for (const name of ['reply', 'messages', 'recent', 'recounts']) {
+      expect(told[name]?.[1], name).to.deep.equal(told[name]?.[0]);
+    }
+  });
+
+  for (const slow of ['fanout', 'recounts', 'reply'] as const) {
+    it(`is not done before ${slow} is`, async () => {
+      const { send } = await pair();
+      let finish = () => {};
+      const finished = new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      let asked = false;
+      const wait = () => {
+        asked = true;
+        return finished;
+      };
+      const changes: Partial<LaneWorkerPorts> = {
+        fanout: { newMessages: wait, messagesRead: wait, unreadCounts: wait },
+        recounts: { request: wait },
+        reply: wait,
+      };
+      const { work } = workerWith({ [slow]: changes[slow] });
+      let done = false;
+      const job = work(batchOf(send('1'))).then(() => {
+        done = true;
+      });
+      await eventually(() => expect(asked).to.equal(true));
+      await delay(20);
+      expect(done).to.equal(false);
+      finish();
+      await job;
+    });
+  }
+
+  it('is done although its reply was lost or the cache failed: others make up for both', async () => {
+    const { send } = await pair();
+    const fail = () => Promise.reject(new Error('redis is away'));
+    const { work, told } = workerWith({ reply: fail, recent: { append: fail, range: fail } });
+    const before = await cacheErrors();
+    await work(batchOf(send('1')));
+    expect(await cacheErrors()).to.equal(before + 1);
+    expect(told.warn).to.deep.equal([[{ reason: 'redis is away' }, 'lane: a reply was lost']]);
+    expect(told.messages).to.have.length(1);
+  });
+
+  it('fails when the recounts could not be noted, for a badge would stay wrong', async () => {
+    const { send } = await pair();
+    const { work } = workerWith({ recounts: { request: () => Promise.reject(new Error('redis is full')) } });
+    const error = await work(batchOf(send('1'))).catch((reason: Error) => reason);
+    expect(error).to.have.property('message', 'redis is full');
+  });
+
+  it('answers a poison entry with a rejection', async () => {
+    const { send } = await pair();
+    const { work, told } = workerWith();
+    await work(batchOf(send('1'), send('\u0000')));
+    const [[, { results }]] = told.reply as [[string, BatchReply]];
+    expect(results.map(({ kind }) => kind)).to.deep.equal(['stored', 'rejected']);
+  });
+
+  it('stays active when the process stops in an outage, so that another worker takes the job', async () => {
+    const { send } = await pair();
+    const stop = new AbortController();
+    let faults = 0;
+    const away: MessageStore = {
+      ...store,
+      storeSends() {
+        faults++;
+        return Promise.reject(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }));
+      },
+    };
+    const { work, told } = workerWith({ store: away, signal: stop.signal });
+    const job = work(batchOf(send('1'))).then(
+      () => 'done',
+      () => 'failed',
+    );
+    await eventually(() => expect(faults).to.equal(1));
+    stop.abort();
+    expect(await Promise.race([job, delay(50, 'active')])).to.equal('active');
+    expect(faults).to.equal(1);
+    expect(told).to.not.have.any.keys('reply', 'messages', 'error');
+  });
+});
