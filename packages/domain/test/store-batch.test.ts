@@ -9,7 +9,7 @@ import { newPair, newUsers, read, send, type World } from './world.ts';
 
 /** `runs`: random plans per property. */
 const stores: [name: string, open: () => Promise<World & { close?(): Promise<void> }>, runs: number][] = [
-  ['in memory', async () => memoryWorld(), 150],
+  ['in memory', async () => memoryWorld(), 100],
   ['on Postgres', postgresWorld, 20],
 ];
 

@@ -61,8 +61,17 @@ function nameOf(text: string): string {
   return name;
 }
 
-/** Kysely asks `query(text, values)`; this asks the server by the statement's name. */
+/**
+ * Kysely asks `query(text, values)`; this asks the server by the statement's name. The pool listens for errors only while
+ * a connection is idle: one cut between two statements of a transaction would end the process. The next statement on it
+ * fails, which is how its user hears of it.
+ */
 class PreparingClient extends pg.Client {
+  constructor(config?: string | pg.ClientConfig) {
+    super(config);
+    this.on('error', () => {});
+  }
+
   // biome-ignore lint/suspicious/noExplicitAny: pg declares query by a dozen overloads; only this one is changed.
   override query(...args: any[]): any {
     const [text, values] = args;

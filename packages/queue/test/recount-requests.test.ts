@@ -123,17 +123,6 @@ describe('recount requests', () => {
     expect(lanes.map(({ most }) => most)).to.deep.equal([1, 1]);
   });
 
-  it('recounts the share of a run that threw, without a further request', async () => {
-    let runs = 0;
-    const shares = await worker(async () => {
-      if (++runs === 1) throw new Error('postgres is away');
-    });
-    await requests({ sweep: true }).request([badge('alice')]);
-    await eventually(() => expect(runs).to.equal(2));
-    expect(usersOf(shares[1]?.badges ?? [])).to.deep.equal(['alice']);
-    await eventually(async () => expect(await waiting()).to.deep.equal([]));
-  });
-
   it('hands the share of a run that died to the next, before what came meanwhile', async () => {
     const queue = requests();
     await queue.request([badge('alice')]);
@@ -150,13 +139,20 @@ describe('recount requests', () => {
     expect(shares).to.deep.equal([['alice'], meanwhile]);
   });
 
-  it('runs for a share whose wake-up was lost', async () => {
-    const shares = await worker();
-    // What a process leaves that died between noting the badge and waking the lane.
-    const { userId, conversationId } = badge('alice');
-    await client.sAdd(`chat:dirty:${laneOf(userId, LANES)}`, conversationId + userId);
-    requests({ sweep: true });
-    await eventually(() => expect(shares.flatMap(({ badges }) => badges)).to.deep.equal([{ userId, conversationId }]));
+  it('recounts without a further request the share of a run that threw, and one whose wake-up was lost', async () => {
+    const [threw, lost] = [badge('alice'), badge('bob')];
+    expect(laneOf(threw.userId, LANES)).to.not.equal(laneOf(lost.userId, LANES));
+    let faults = 0;
+    const shares = await worker(async (badges) => {
+      if (badges[0]?.userId === threw.userId && faults++ === 0) throw new Error('postgres is away');
+    });
+    const queue = requests({ sweep: true });
+    await queue.request([threw]);
+    // What a process leaves that died between noting a badge and waking the lane.
+    await client.sAdd(`chat:dirty:${laneOf(lost.userId, LANES)}`, lost.conversationId + lost.userId);
+    await eventually(() => expect(shares).to.have.length(3));
+    expect(shares.flatMap(({ badges }) => badges)).to.have.deep.members([threw, threw, lost]);
+    await eventually(async () => expect(await waiting()).to.deep.equal([]));
   });
 
   it('has nothing to do for nobody', async () => {

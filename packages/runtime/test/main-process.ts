@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { announceReady, ConfigError, runMain } from '@chat-cluster/runtime';
+import { ConfigError } from '@chat-cluster/runtime/config';
+import { announceReady, runMain } from '@chat-cluster/runtime/main';
 
 /** A process whose main function ends as its first argument says. */
 await runMain(async () => {

@@ -107,7 +107,9 @@ describe('natural batching', () => {
     const { departed, submit, finish } = gated({ maxItems: 3 });
     void submit('abcdefgh');
     await turn();
+    expect(departed()).to.deep.equal(['abc']);
     await finish(0);
+    expect(departed()).to.deep.equal(['abc', 'def']);
     await finish(1);
     expect(departed()).to.deep.equal(['abc', 'def', 'gh']);
   });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ClientMessageId, SendEntry, UserId } from '@chat-cluster/contracts';
 import { type MessageStore, newConversationId, newMessageId } from '@chat-cluster/domain';
-import { createConversationStore, createMessageStore } from '@chat-cluster/postgres';
+import { createConversationStore, createMessageStore, openDatabase } from '@chat-cluster/postgres';
 import { createLogger, type Logger } from '@chat-cluster/runtime';
 import { freshDatabase } from '@chat-cluster/testkit';
 import { expect } from 'chai';
@@ -138,24 +138,20 @@ describe('storing in place', () => {
 
   it('waits for a lock that others hold longer than a statement may wait', async () => {
     const batch = await sends('patient');
-    // On every connection of the pool: each is kept busy until all are.
-    await Promise.all(
-      Array.from({ length: 4 }, () =>
-        sql`select set_config('lock_timeout', '100ms', false), pg_sleep(0.1)`.execute(database.db),
-      ),
-    );
-    let release = () => {};
-    const released = new Promise<void>((resolve) => {
-      release = resolve;
-    });
+    const url = new URL(database.url);
+    await sql`alter database ${sql.id(url.pathname.slice(1))} set lock_timeout = '100ms'`.execute(database.db);
+    await using impatient = openDatabase({ url: url.href, poolSize: 1, applicationName: 'test', onError: () => {} });
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
     let faults = 0;
-    const impatient = watched(store, () => ++faults === 2 && release());
+    const watching = watched(createMessageStore(impatient), () => ++faults === 2 && release());
+    const { promise: lock, resolve: locked } = Promise.withResolvers<void>();
     const holding = database.db.transaction().execute(async (tx) => {
       await sql`lock table messages in exclusive mode`.execute(tx);
+      locked();
       await released;
     });
-    const outcome = await storeInPlace({ store: impatient, logger, signal: forever }, batch);
-    await holding;
+    await lock;
+    const [outcome] = await Promise.all([storeInPlace({ store: watching, logger, signal: forever }, batch), holding]);
     expect(faults).to.be.at.least(2);
     expect(outcome.results.map((result) => result.kind)).to.deep.equal(['stored']);
   });
