@@ -69,6 +69,14 @@ export const clientEventExamples: ExamplesOf<typeof clientEvents> = {
     { name: 'upToSeq', summary: 'bob has read up to the first message', value: { conversationId, upToSeq: 1 } },
     { name: 'everything', summary: 'alice has read everything so far', value: { conversationId } },
   ],
+  sync: [
+    {
+      name: 'reconnected',
+      summary: 'alice was away; she holds everything up to her own message',
+      value: { conversations: [{ id: conversationId, afterSeq: 1 }] },
+    },
+    { name: 'fresh', summary: 'A new device asks what is unread', value: { conversations: [] } },
+  ],
 };
 
 export const clientAckExamples: ExamplesOf<typeof clientAcks> = {
@@ -88,6 +96,35 @@ export const clientAckExamples: ExamplesOf<typeof clientAcks> = {
       value: { ok: true, conversationId, upToSeq: 1, unread: { count: 0 } },
     },
     { ...refused, value: { ok: false, error: new Rejection('UNAVAILABLE').payload } },
+  ],
+  sync: [
+    {
+      name: 'missed',
+      summary: 'The answer of bob, who has read the message of alice',
+      value: {
+        ok: true,
+        conversations: [
+          {
+            id: conversationId,
+            messages: [menu],
+            lastSeq: 2,
+            hasMore: false,
+            readMarks: [
+              { userId: 'alice', upToSeq: 0, readAt: null },
+              { userId: 'bob', upToSeq: 1, readAt: '2026-01-01T12:00:05.000Z' },
+            ],
+          },
+        ],
+        notFound: [],
+        hasMore: false,
+        unread: { count: 1, conversations: [{ conversationId, count: 1 }] },
+      },
+    },
+    {
+      name: 'busy',
+      summary: 'A storm of reconnects: ask again a little later',
+      value: { ok: false, error: new Rejection('OVERLOADED', { retryAfterMs: 1_000 }).payload },
+    },
   ],
 };
 
@@ -121,6 +158,13 @@ export const serverEventExamples: ExamplesOf<typeof serverEvents> = {
       name: 'read',
       summary: 'To alice and to bob: bob has read the first message',
       value: { conversationId, userId: 'bob', upToSeq: 1, readAt: '2026-01-01T12:00:05.000Z' },
+    },
+  ],
+  sync_required: [
+    {
+      name: 'gap',
+      summary: 'The gateway of alice had lost Redis for a while; she sends `sync`',
+      value: { reason: 'fanout_gap' },
     },
   ],
   exception: [

@@ -13,4 +13,11 @@ export const LIMITS = {
   /** Largest page of `GET /api/messages/...`; the default page is `pageSize`. */
   maxPageSize: 100,
   pageSize: 50,
+  /** Conversations one `sync` may ask about; a client with more asks again. */
+  syncConversations: 100,
+  /** Messages in one answer to `sync`, over all its conversations; the default is `syncSize`. */
+  maxSyncSize: 500,
+  syncSize: 200,
+  /** Conversations with unread messages that one answer to `sync` names, newest conversation first. */
+  syncUnreadConversations: 100,
 } as const;

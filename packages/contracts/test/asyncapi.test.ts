@@ -61,5 +61,6 @@ describe('The AsyncAPI document', () => {
 function expectExamples(key: string, schema: z.ZodType): void {
   const { examples } = messages[key];
   expect(examples, key).to.be.an('array').that.is.not.empty;
-  for (const { payload } of examples) expect(schema.parse(payload), key).to.deep.equal(payload);
+  // Defaults may come on top of what a client sends.
+  for (const { payload } of examples) expect(schema.parse(payload), key).to.deep.include(payload);
 }

@@ -9,6 +9,8 @@ import type {
   MessageId,
   MessagesRead,
   SendEntry,
+  SyncAck,
+  SyncedConversation,
   UnreadCount,
   UserId,
 } from '@chat-cluster/contracts';
@@ -39,11 +41,19 @@ export interface History {
     userId: UserId,
     otherUserId: UserId,
   ): Promise<{ id: ConversationId; lastSeq: number; readUpTo: ReadonlyMap<UserId, number> } | undefined>;
+  /** A conversation of the user; undefined when the user is in none with this id. */
+  head(userId: UserId, id: ConversationId): Promise<ConversationHead | undefined>;
   /** Messages with `fromSeq <= seq <= toSeq` in order; `isRead` false in all: the caller derives it. */
   range(id: ConversationId, fromSeq: number, toSeq: number): Promise<Message[]>;
   /** Conversations of a user, newest activity first. Throws a VALIDATION_FAILED rejection for a foreign cursor. */
   conversations(userId: UserId, limit: number, cursor: string | undefined): Promise<ConversationsPage>;
 }
+
+/** What is known of a conversation without its messages: where it ends, and how far each participant has read. */
+export type ConversationHead = Pick<SyncedConversation, 'id' | 'lastSeq' | 'readMarks'>;
+
+/** The unread messages of a user: the total, and the newest conversations that have any. */
+export type UnreadSummary = SyncAck['unread'];
 
 /** Who takes part in a direct conversation. Never changes once the conversation exists, so it may be cached. */
 export interface Participants {
@@ -107,8 +117,8 @@ export interface MessageStore {
 
 /** Unread counts read from committed state. */
 export interface UnreadCounts {
-  /** Total of each user, in any order of asking; 0 for a user without conversations. */
-  totals(userIds: readonly UserId[]): Promise<number[]>;
+  /** `result[i]` belongs to `userIds[i]`; a user without conversations has a count of 0. */
+  summaries(userIds: readonly UserId[]): Promise<UnreadSummary[]>;
   /** Total and the counts of `conversationIds` of each user; users without conversations are left out. */
   recount(
     userIds: readonly UserId[],

@@ -1,5 +1,6 @@
-import type { HistoryPage, HistoryQuery, Message, UserId } from '@chat-cluster/contracts';
+import type { HistoryPage, HistoryQuery, UserId } from '@chat-cluster/contracts';
 import { markRead } from './mark-read.ts';
+import { messageRun } from './message-run.ts';
 import type { Conversations, History, Inbox, RecentMessages } from './ports.ts';
 
 interface HistoryPorts {
@@ -24,13 +25,7 @@ export async function readHistory(
   if (!conversation) return { conversationId: null, messages: [], nextCursor: null };
   const { id, lastSeq, readUpTo } = conversation;
   const { from, to } = window(query, lastSeq);
-  // Dense seq proves the cached run complete: it holds every number from `from` to `to`, or it is not used.
-  const found =
-    from > to ? [] : ((await cached(ports.recent, id, from, to)) ?? (await ports.history.range(id, from, to)));
-  const messages = found.map((message) => ({
-    ...message,
-    isRead: (readUpTo.get(message.receiverId) ?? 0) >= message.seq,
-  }));
+  const messages = await messageRun(ports, id, { fromSeq: from, toSeq: to }, (reader) => readUpTo.get(reader));
   if (query.markAsRead === 'true' && messages.length > 0 && to > (readUpTo.get(userId) ?? 0)) {
     await markRead(ports, userId, { conversationId: id, upToSeq: to });
   }
@@ -48,12 +43,4 @@ function window({ limit, before, after }: HistoryQuery, lastSeq: number): { from
   if (after !== undefined) return { from: after + 1, to: Math.min(after + limit, lastSeq) };
   const to = Math.min(lastSeq, before === undefined ? lastSeq : before - 1);
   return { from: Math.max(1, to - limit + 1), to };
-}
-
-/** The cache is a short cut: when it fails, Postgres answers. */
-async function cached(
-  recent: RecentMessages,
-  ...range: Parameters<RecentMessages['range']>
-): Promise<Message[] | undefined> {
-  return recent.range(...range).catch(() => undefined);
 }

@@ -11,7 +11,7 @@ export async function postgresWorld(): Promise<World & { close(): Promise<void> 
       await createConversationStore(db).open(id, a, b);
     },
     async history(id) {
-      const messages = await createHistory(db).range(id, 1, Number.MAX_SAFE_INTEGER);
+      const [messages = []] = await createHistory(db).ranges([{ id, fromSeq: 1, toSeq: Number.MAX_SAFE_INTEGER }]);
       return messages.map(({ seq, id, senderId, clientMessageId, content, attachments }) => ({
         seq,
         id,
@@ -25,7 +25,9 @@ export async function postgresWorld(): Promise<World & { close(): Promise<void> 
       const rows = await db.selectFrom('participants').selectAll().where('conversation_id', '=', id).execute();
       return new Map(rows.map((row) => [row.user_id, row.last_read_seq]));
     },
-    totals: createUnreadCounts(db).totals,
+    async totals(users) {
+      return (await createUnreadCounts(db).summaries(users)).map(({ count }) => count);
+    },
     close: drop,
   };
 }

@@ -26,6 +26,7 @@ function setting({ lastSeq = 10, marks = [0, 0], cached = false as boolean | 'br
       asked.history.push([from, to]);
       return run(from, Math.min(to, lastSeq));
     },
+    head: () => Promise.reject(new Error('not asked for')),
     conversations: () => Promise.reject(new Error('not asked for')),
   };
   const recent: RecentMessages = {

@@ -11,7 +11,7 @@ describe('recounting unread messages', () => {
     const told: unknown[] = [];
     const counts = [{ userId: alice, unread: { count: 3 } }];
     const unread = {
-      totals: () => Promise.reject(new Error('not asked for')),
+      summaries: () => Promise.reject(new Error('not asked for')),
       async recount(...args: unknown[]) {
         asked.push(args);
         return counts;

@@ -2,18 +2,39 @@ import {
   type ConversationId,
   type ConversationSummary,
   conversationId,
+  LIMITS,
   type Message,
   Rejection,
   type UserId,
 } from '@chat-cluster/contracts';
-import type { History } from '@chat-cluster/domain';
+import type { ConversationHead, History } from '@chat-cluster/domain';
 import { type Selectable, sql } from 'kysely';
 import { inOrder } from './conversation-store.ts';
 import type { Database } from './database.ts';
 import type { Schema } from './schema.ts';
 
-/** Committed history. Each method is one query on an index. */
-export function createHistory(db: Database): History {
+/** Committed history for many at once; the gateway makes the single questions of its users into such batches. */
+export interface HistoryStore extends Pick<History, 'directConversation' | 'conversations'> {
+  /** `result[i]` belongs to `questions[i]`: undefined when that user is in no such conversation. */
+  heads(questions: readonly HeadQuestion[]): Promise<(ConversationHead | undefined)[]>;
+  /** `result[i]` belongs to `runs[i]`: as {@link History.range}. */
+  ranges(runs: readonly Run[]): Promise<Message[][]>;
+}
+
+export interface HeadQuestion {
+  userId: UserId;
+  id: ConversationId;
+}
+
+/** Messages with `fromSeq <= seq <= toSeq` of a conversation. */
+export interface Run {
+  id: ConversationId;
+  fromSeq: number;
+  toSeq: number;
+}
+
+/** Each method is one query, on indexes. */
+export function createHistory(db: Database): HistoryStore {
   return {
     async directConversation(userId, otherUserId) {
       const rows = await directConversationQuery(db, userId, otherUserId).execute();
@@ -22,9 +43,20 @@ export function createHistory(db: Database): History {
       const readUpTo = new Map(rows.map((row) => [row.user_id, row.last_read_seq]));
       return { id: first.id, lastSeq: first.last_seq, readUpTo };
     },
-    async range(id, fromSeq, toSeq) {
-      const rows = await rangeQuery(db, id, fromSeq, toSeq).execute();
-      return rows.map(({ receiver_id, ...row }) => toMessage(row, receiver_id ?? row.sender_id, false));
+    async heads(questions) {
+      const { rows } = await heads(questions).execute(db);
+      const byQuestion = Map.groupBy(rows, (row) => row.ord);
+      return questions.map(({ id }, i): ConversationHead | undefined => {
+        const [first, ...others] = byQuestion.get(i + 1) ?? [];
+        return first && { id, lastSeq: first.last_seq, readMarks: [first, ...others].map(toReadMark) };
+      });
+    },
+    async ranges(runs) {
+      const { rows } = await ranges(runs).execute(db);
+      const byRun = Map.groupBy(rows, (row) => row.ord);
+      return runs.map((_, i) =>
+        (byRun.get(i + 1) ?? []).map((row) => toMessage(row, row.receiver_id ?? row.sender_id, false)),
+      );
     },
     async conversations(userId, limit, cursor) {
       const rows = await conversationsQuery(db, userId, limit + 1, parseCursor(cursor)).execute();
@@ -63,18 +95,57 @@ export function directConversationQuery(db: Database, userId: UserId, otherUserI
 const ONE = sql<number>`1`;
 const TWO = sql<number>`2`;
 
-export function rangeQuery(db: Database, id: ConversationId, fromSeq: number, toSeq: number) {
-  return db
-    .selectFrom('messages as m')
-    .leftJoin('participants as o', (join) =>
-      join.onRef('o.conversation_id', '=', 'm.conversation_id').onRef('o.user_id', '<>', 'm.sender_id'),
-    )
-    .selectAll('m')
-    .select('o.user_id as receiver_id')
-    .where('m.conversation_id', '=', id)
-    .where('m.seq', '>=', fromSeq)
-    .where('m.seq', '<=', toSeq)
-    .orderBy('m.seq');
+interface HeadRow {
+  ord: number;
+  last_seq: number;
+  user_id: UserId;
+  last_read_seq: number;
+  read_at: Date | null;
+}
+
+/** One row per participant of each conversation that its asker is in. */
+export function heads(questions: readonly HeadQuestion[]) {
+  return sql<HeadRow>`
+select i.ord, c.last_seq, p.user_id, p.last_read_seq, p.read_at
+from unnest(${questions.map(({ id }) => id)}::uuid[], ${questions.map(({ userId }) => userId)}::text[])
+  with ordinality as i (conversation_id, user_id, ord)
+cross join lateral (
+  select from participants p where p.conversation_id = i.conversation_id and p.user_id = i.user_id limit 1
+) asker
+cross join lateral (select c.last_seq from conversations c where c.id = i.conversation_id limit 1) c
+cross join lateral (select p.* from participants p where p.conversation_id = i.conversation_id limit 2) p
+order by i.ord, p.user_id`;
+}
+
+type RangeRow = MessageRow & { ord: number; receiver_id: UserId | null };
+
+/** One row per message of each run, in order. The receiver is the other participant, none in a talk with oneself. */
+export function ranges(runs: readonly Run[]) {
+  return sql<RangeRow>`
+select r.ord, m.*, o.user_id as receiver_id
+from unnest(
+  ${runs.map(({ id }) => id)}::uuid[], ${runs.map(({ fromSeq }) => fromSeq)}::bigint[],
+  ${runs.map(({ toSeq }) => toSeq)}::bigint[]
+) with ordinality as r (conversation_id, from_seq, to_seq, ord)
+cross join lateral (
+  select m.* from messages m
+  where m.conversation_id = r.conversation_id and m.seq between r.from_seq and r.to_seq
+  order by m.seq
+  limit ${MAX_RUN}
+) m
+left join lateral (
+  select o.user_id from participants o
+  where o.conversation_id = m.conversation_id and o.user_id <> m.sender_id
+  limit 1
+) o on true
+order by r.ord, m.seq`;
+}
+
+/** No caller asks for more of one conversation (LIMITS.maxSyncSize). */
+const MAX_RUN = LIMITS.maxSyncSize;
+
+function toReadMark(row: HeadRow): ConversationHead['readMarks'][number] {
+  return { userId: row.user_id, upToSeq: row.last_read_seq, readAt: row.read_at?.toISOString() ?? null };
 }
 
 /** `after` is (updated_at, id) of the last row of the page before; the first page starts at infinity. */

@@ -1,15 +1,14 @@
-import type { ConversationId, UnreadCount, UserId } from '@chat-cluster/contracts';
-import type { UnreadCounts } from '@chat-cluster/domain';
+import { type ConversationId, LIMITS, type UnreadCount, type UserId } from '@chat-cluster/contracts';
+import type { UnreadCounts, UnreadSummary } from '@chat-cluster/domain';
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
 
 /** Unread counts from the participants' counters, which the store keeps in the transaction of each message. */
 export function createUnreadCounts(db: Database): UnreadCounts {
   return {
-    async totals(userIds) {
-      const rows = await totalsQuery(db, userIds).execute();
-      const totals = new Map(rows.map((row) => [row.user_id, row.count]));
-      return userIds.map((id) => totals.get(id) ?? 0);
+    async summaries(userIds) {
+      const { rows } = await summaries(userIds).execute(db);
+      return rows;
     },
     async recount(userIds, conversationIds) {
       const { rows } = await recount(userIds, conversationIds).execute(db);
@@ -18,12 +17,26 @@ export function createUnreadCounts(db: Database): UnreadCounts {
   };
 }
 
-export function totalsQuery(db: Database, userIds: readonly UserId[]) {
-  return db
-    .selectFrom('participants')
-    .select(['user_id', sql<number>`sum(unread_count)::integer`.as('count')])
-    .where('user_id', '=', sql<UserId>`any(${userIds}::text[])`)
-    .groupBy('user_id');
+/**
+ * Total of each user in the order given, with the newest of the conversations that have unread messages (ids are
+ * UUIDv7, so the greatest id is the newest conversation).
+ */
+export function summaries(userIds: readonly UserId[]) {
+  return sql<UnreadSummary>`
+select
+  (select coalesce(sum(p.unread_count), 0) from participants p where p.user_id = i.user_id)::integer as count,
+  (
+    select coalesce(jsonb_agg(jsonb_build_object('conversationId', n.conversation_id, 'count', n.unread_count)), '[]')
+    from (
+      select p.conversation_id, p.unread_count
+      from participants p
+      where p.user_id = i.user_id and p.unread_count > 0
+      order by p.conversation_id desc
+      limit ${LIMITS.syncUnreadConversations}
+    ) n
+  ) as conversations
+from unnest(${userIds}::text[]) with ordinality as i (user_id, ord)
+order by i.ord`;
 }
 
 interface RecountRow {

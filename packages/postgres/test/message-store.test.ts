@@ -40,7 +40,7 @@ describe('message store on Postgres', () => {
   }
 
   async function unread(user: UserId): Promise<number | undefined> {
-    return (await createUnreadCounts(database.db).totals([user]))[0];
+    return (await createUnreadCounts(database.db).summaries([user]))[0]?.count;
   }
 
   it('gives each conversation a dense seq in the order of the batch', async () => {

@@ -6,13 +6,14 @@ import {
   conversationsQuery,
   type Database,
   directConversationQuery,
+  heads,
   markRead,
   openConversation,
   participantsQuery,
-  rangeQuery,
+  ranges,
   recount,
   storeSends,
-  totalsQuery,
+  summaries,
 } from '@chat-cluster/postgres';
 import { freshDatabase } from '@chat-cluster/testkit';
 import { expect } from 'chai';
@@ -56,17 +57,21 @@ const queries: Record<string, { what: string; of(db: Database, n: number): Query
     what: 'The direct conversation of two users, with its last seq and the read mark of each.',
     of: (db) => directConversationQuery(db, newUser(), newUser()),
   },
-  range: {
-    what: 'A run of messages by seq, each with its receiver.',
-    of: (db, n) => rangeQuery(db, newConversationId(), 1, n),
+  heads: {
+    what: 'Where some conversations end and how far each participant has read, for users who are in them.',
+    of: (_db, n) => heads(Array.from({ length: n }, () => ({ userId: newUser(), id: newConversationId() }))),
+  },
+  ranges: {
+    what: 'Runs of messages by seq, each message with its receiver.',
+    of: (_db, n) => ranges(Array.from({ length: n }, (_, i) => ({ id: newConversationId(), fromSeq: 1, toSeq: i }))),
   },
   conversations: {
     what: 'A page of the conversations of a user, newest activity first.',
     of: (db, n) => conversationsQuery(db, newUser(), n, { updatedAt: 'infinity', id: newConversationId() }),
   },
-  totals: {
-    what: 'The unread total of some users.',
-    of: (db, n) => totalsQuery(db, Array.from({ length: n }, newUser)),
+  summaries: {
+    what: 'The unread total of some users, with the newest conversations that have unread messages.',
+    of: (_db, n) => summaries(Array.from({ length: n }, newUser)),
   },
   recount: {
     what: 'The unread total of some users, with the counts of those of some conversations that they are in.',

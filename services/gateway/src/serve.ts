@@ -23,10 +23,12 @@ import type { GatewayConfig } from './config.ts';
 import { createConversations } from './conversations.ts';
 import { createMetricsReader } from './fork-metrics.ts';
 import { createHttpApp } from './http/app.ts';
+import { createReads } from './reads.ts';
 import { welcomeConnections } from './socket/connection.ts';
 import { dispatchEvents } from './socket/dispatch.ts';
 import { messageEvents } from './socket/message-events.ts';
 import { type ChatServer, createSocketServer } from './socket/server.ts';
+import { syncEvent } from './socket/sync-event.ts';
 import { bindSessions } from './sticky.ts';
 import { version } from './version.ts';
 
@@ -76,12 +78,14 @@ export async function serve(config: GatewayConfig): Promise<void> {
   );
 
   const conversations = createConversations(createConversationStore(db));
+  const { history, unreadOf } = createReads(createHistory(db), createUnreadCounts(db));
+  const recent = createRecentMessages(cache);
   const authenticate = createAuthenticator(config);
   const app = createHttpApp({
     authenticate: (token) => authenticate(token).userId,
     conversations,
-    history: createHistory(db),
-    recent: createRecentMessages(cache),
+    history,
+    recent,
     inbox,
     allowedOrigins: config.ALLOWED_ORIGINS,
     gatewayId,
@@ -100,14 +104,27 @@ export async function serve(config: GatewayConfig): Promise<void> {
 
   const { adapter, subscribed } = createGatewayAdapter(publish, subscribe, logger);
   const sessions = cluster.isWorker ? bindSessions() : undefined;
-  const io = createSocketServer({ http, adapter, authenticate, config, gatewayId, logger, bind: sessions?.bind });
-  welcomeConnections(io, { gatewayId, unread: createUnreadCounts(db), subscribed, logger });
-  const events = dispatchEvents(io, messageEvents({ conversations, inbox }), {
+  const { io, admission } = createSocketServer({
+    http,
+    adapter,
+    authenticate,
+    config,
+    gatewayId,
+    logger,
+    bind: sessions?.bind,
+  });
+  welcomeConnections(io, { gatewayId, unreadOf, subscribed, logger });
+  const handlers = {
+    ...messageEvents({ conversations, inbox }),
+    ...syncEvent({ history, recent, unreadOf, subscribed }),
+  };
+  const events = dispatchEvents(io, handlers, {
     logger,
     perSecond: config.RATE_LIMIT_PER_SECOND,
     burst: config.RATE_LIMIT_BURST,
   });
   lifecycle.own('sockets', io, (server) => closeSockets(server, http, events));
+  lifecycle.own('admission', admission, (gate) => gate.close());
 
   const port = cluster.isWorker ? 0 : await listen(http, config);
   sessions?.attach(io);

@@ -109,6 +109,7 @@ const emptyPorts: Pick<HttpDeps, 'conversations' | 'history' | 'recent' | 'inbox
   },
   history: {
     directConversation: async () => undefined,
+    head: async () => undefined,
     range: async () => [],
     conversations: async () => ({ conversations: [], nextCursor: null }),
   },

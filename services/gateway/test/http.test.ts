@@ -61,6 +61,7 @@ describe('Conversations and history over HTTP', () => {
     await using edge = await startEdge({
       history: {
         directConversation: async (_userId, other) => void asked.push(other) as undefined,
+        head: async () => undefined,
         range: async () => [],
         conversations: async () => ({ conversations: [], nextCursor: null }),
       },

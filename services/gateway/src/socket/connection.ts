@@ -1,7 +1,9 @@
-import { Rejection, type UserId } from '@chat-cluster/contracts';
-import type { UnreadCounts } from '@chat-cluster/domain';
-import { backoff, type Logger, NaturalBatch } from '@chat-cluster/runtime';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { UserId } from '@chat-cluster/contracts';
+import type { UnreadSummary } from '@chat-cluster/domain';
+import { backoff, type Logger, withDeadline } from '@chat-cluster/runtime';
 import { Counter, Gauge } from 'prom-client';
+import { watchBadges } from './badge-watch.ts';
 import type { ChatServer, ChatSocket } from './server.ts';
 
 const connections = new Gauge({ name: 'chat_connections', help: 'Authenticated sockets' });
@@ -10,30 +12,27 @@ const disconnects = new Counter({
   help: 'Sockets closed, by reason',
   labelNames: ['reason'],
 });
+const syncsRequired = new Counter({
+  name: 'chat_sync_required_total',
+  help: 'Sockets told to sync, because emits may not have reached this gateway',
+});
 
 export interface ConnectionDeps {
   gatewayId: string;
-  unread: UnreadCounts;
+  unreadOf(userId: UserId): Promise<UnreadSummary>;
   /** Resolves when emits to the room reach this gateway. */
   subscribed(room: string): Promise<void>;
   logger: Logger;
 }
 
-/** Attempts to read the first badge while Postgres is away: with back-off up to 5 s, about a minute. */
-const BADGE_ATTEMPTS = 15;
+/** How long a badge waits for the room, before it is told anyway. */
+const SUBSCRIBED_DEADLINE_MS = 2_000;
 
 /**
  * Welcomes sockets: room of the user, `session`, then the unread badge. In a storm of reconnects the badges of many
- * sockets are one query.
+ * sockets are one query. `heal` makes every socket of this gateway whole after emits may have been lost on their way.
  */
-export function welcomeConnections(io: ChatServer, deps: ConnectionDeps): void {
-  const totals = new NaturalBatch<UserId, number>({
-    run: (userIds) => deps.unread.totals(userIds),
-    maxInFlight: 2,
-    maxItems: 500,
-    maxWaiting: 100_000,
-    overflow: () => new Rejection('OVERLOADED'),
-  });
+export function welcomeConnections(io: ChatServer, deps: ConnectionDeps): { heal(): void } {
   io.on('connection', (socket) => {
     connections.inc();
     socket.on('disconnect', (reason) => {
@@ -47,41 +46,64 @@ export function welcomeConnections(io: ChatServer, deps: ConnectionDeps): void {
       gatewayId: deps.gatewayId,
       serverTime: new Date().toISOString(),
     });
-    welcome(socket, deps, (userId) => totals.submit(userId)).catch((error: unknown) => {
-      deps.logger.error({ err: error }, 'connection: could not be set up, closing it so that the client comes back');
-      socket.conn.close();
-    });
+    welcome(socket, deps).catch((error: unknown) => deps.logger.error({ err: error }, 'connection: a fault'));
   });
+  let passes = 0;
+  return {
+    heal: () => void healAll(io, deps, ++passes, () => passes),
+  };
 }
 
 /**
  * The first badge, from a count that starts after Redis has confirmed the room: what is committed before it is in the
- * count, what comes after is emitted to the room. An `unread_count` from the room that passes while the count is under
- * way is newer or will be followed by a newer one, so then the count is not sent at all.
+ * count, what comes after is emitted to the room. While Redis is away the badge does not wait for it, and the socket is
+ * healed when the room is subscribed at last.
  */
-async function welcome(
-  socket: ChatSocket,
-  deps: ConnectionDeps,
-  total: (userId: UserId) => Promise<number>,
-): Promise<void> {
-  await deps.subscribed(socket.data.userId);
-  let overtaken = false;
-  const watch = (event: string) => {
-    overtaken ||= event === 'unread_count';
-  };
-  socket.onAnyOutgoing(watch);
-  try {
-    for (let attempt = 0; socket.connected && !overtaken; attempt++) {
-      try {
-        const count = await total(socket.data.userId);
-        if (!overtaken) socket.emit('unread_count', { count });
-        return;
-      } catch (error) {
-        if (attempt === BADGE_ATTEMPTS) throw error;
-        await backoff(attempt, 200, 5_000);
-      }
+async function welcome(socket: ChatSocket, deps: ConnectionDeps): Promise<void> {
+  const subscription = deps.subscribed(socket.data.userId);
+  const inTime = await withDeadline(subscription, SUBSCRIBED_DEADLINE_MS, 'subscription').then(
+    () => true,
+    () => false,
+  );
+  await tellBadge(socket, deps);
+  if (inTime) return;
+  await subscription;
+  await heal(socket, deps);
+}
+
+/** Tells a client that knows `sync` to send it, and one that does not at least its badge. */
+async function heal(socket: ChatSocket, deps: ConnectionDeps): Promise<void> {
+  if (!socket.connected) return;
+  syncsRequired.inc();
+  socket.emit('sync_required', { reason: 'fanout_gap' });
+  await tellBadge(socket, deps);
+}
+
+/** Sockets healed at once, and the pause between: 1,000 a second, so that the syncs that follow are no storm. */
+const HEAL_SLICE = 100;
+const HEAL_PAUSE_MS = 100;
+
+/** One pass over the sockets of now (later ones read after the gap anyway); a newer gap's pass takes over. */
+async function healAll(io: ChatServer, deps: ConnectionDeps, pass: number, current: () => number): Promise<void> {
+  const sockets = [...io.of('/').sockets.values()];
+  for (let at = 0; at < sockets.length && pass === current(); at += HEAL_SLICE) {
+    if (at > 0) await delay(HEAL_PAUSE_MS);
+    for (const socket of sockets.slice(at, at + HEAL_SLICE)) {
+      heal(socket, deps).catch((error: unknown) => deps.logger.error({ err: error }, 'connection: a fault'));
     }
-  } finally {
-    socket.offAnyOutgoing(watch);
+  }
+}
+
+/** The badge as it is now, unless a newer one passes while it is read. Tries again for as long as the socket lives. */
+async function tellBadge(socket: ChatSocket, deps: ConnectionDeps): Promise<void> {
+  using badges = watchBadges(socket);
+  for (let attempt = 0; socket.connected && !badges.passed(); attempt++) {
+    try {
+      const { count } = await deps.unreadOf(socket.data.userId);
+      if (!badges.passed()) socket.emit('unread_count', { count });
+      return;
+    } catch {
+      await backoff(attempt, 200, 5_000);
+    }
   }
 }

@@ -27,7 +27,11 @@ const durations = new Histogram({
 
 /** What the gateway does for each event; the result goes to the ack callback, when there is one. */
 export type Handlers = {
-  [E in ClientEvent]: (userId: UserId, payload: output<(typeof clientEvents)[E]>) => Promise<object>;
+  [E in ClientEvent]: (
+    userId: UserId,
+    payload: output<(typeof clientEvents)[E]>,
+    socket: ChatSocket,
+  ) => Promise<object>;
 };
 
 /**
@@ -66,7 +70,7 @@ export function dispatchEvents(
     const waitMs = bucket.take();
     if (waitMs > 0) throw new Rejection('RATE_LIMITED', { retryAfterMs: waitMs });
     if (event === undefined) throw new Rejection('UNKNOWN_EVENT');
-    return call(handlers, event, socket.data.userId, payload);
+    return call(handlers, event, socket, payload);
   }
 
   /** Carries out the event and tells the client; resolves with `ok` or the error's code and never rejects. */
@@ -98,9 +102,14 @@ export function dispatchEvents(
   return { underWay: () => underWay };
 }
 
-function call<E extends ClientEvent>(handlers: Handlers, event: E, userId: UserId, payload: unknown): Promise<object> {
+function call<E extends ClientEvent>(
+  handlers: Handlers,
+  event: E,
+  socket: ChatSocket,
+  payload: unknown,
+): Promise<object> {
   const parsed = parseOrReject(clientEvents[event], payload);
-  return handlers[event](userId, parsed as output<(typeof clientEvents)[E]>);
+  return handlers[event](socket.data.userId, parsed as output<(typeof clientEvents)[E]>, socket);
 }
 
 function refuse(socket: ChatSocket, event: string, error: ErrorPayload, ack?: (result: object) => void): void {

@@ -10,7 +10,10 @@ import { Counter } from 'prom-client';
 import { type DefaultEventsMap, Server, type ServerOptions, type Socket } from 'socket.io';
 import type { Identity } from '../authenticate.ts';
 import type { GatewayConfig } from '../config.ts';
+import { type Admission, createAdmission } from './admission.ts';
 import { mayConnect } from './origin.ts';
+import { refuse } from './refuse.ts';
+import { boundWriteBuffers } from './slow-consumer.ts';
 
 export type ChatServer = Server<ClientToServerEvents, ServerToClientEvents, DefaultEventsMap, Identity>;
 export type ChatSocket = Socket<ClientToServerEvents, ServerToClientEvents, DefaultEventsMap, Identity>;
@@ -26,7 +29,8 @@ const CONNECT_TIMEOUT_MS = 8_000;
 
 /**
  * The Socket.IO server of a gateway on the HTTP server of the REST API: path /socket.io, default namespace. Refused
- * handshakes hear `connect_error` with `data.code`; their connection is closed at once.
+ * handshakes hear `connect_error` with `data.code`; their connection is closed at once. New sessions come in through
+ * `admission`; close it when the server no longer takes any.
  */
 export function createSocketServer(options: {
   http: HttpServer;
@@ -37,8 +41,9 @@ export function createSocketServer(options: {
   logger: Logger;
   /** Awaited before a request is answered; see sticky.ts. */
   bind?: ((request: IncomingMessage) => Promise<void>) | undefined;
-}): ChatServer {
+}): { io: ChatServer; admission: Admission } {
   const { config, gatewayId } = options;
+  const admission = createAdmission(config.CONNECTS_PER_SECOND, (more) => hasRoom(io, config, more));
   const io: ChatServer = new Server(options.http, {
     adapter: options.adapter,
     serveClient: false,
@@ -48,11 +53,20 @@ export function createSocketServer(options: {
     httpCompression: false,
     cors: { origin: config.ALLOWED_ORIGINS, credentials: config.ALLOWED_ORIGINS !== '*' },
     allowRequest: (request, decide) => {
-      const allowed = mayConnect(request, config.ALLOWED_ORIGINS);
-      if (!allowed) handshakes.inc({ result: 'ORIGIN_NOT_ALLOWED' });
-      const answer = () => decide(allowed ? null : 'ORIGIN_NOT_ALLOWED', allowed);
-      if (allowed && options.bind) void options.bind(request).then(answer);
-      else answer();
+      // Only requests that open a session come here: those of an open one never wait.
+      if (!mayConnect(request, config.ALLOWED_ORIGINS)) {
+        handshakes.inc({ result: 'ORIGIN_NOT_ALLOWED' });
+        return decide('ORIGIN_NOT_ALLOWED', false);
+      }
+      const admitted = () => decide(null, true);
+      admission.admit(
+        request,
+        () => (options.bind ? void options.bind(request).then(admitted) : admitted()),
+        (retryAfterMs) => {
+          handshakes.inc({ result: 'OVERLOADED' });
+          refuse(request, new Rejection('OVERLOADED', { retryAfterMs }), gatewayId);
+        },
+      );
     },
   });
   io.engine.on('headers', (headers: Record<string, string>) => {
@@ -74,7 +88,21 @@ export function createSocketServer(options: {
       setImmediate(() => socket.conn.close());
     }
   });
-  return io;
+  boundWriteBuffers(
+    io,
+    { maxBytes: config.WRITE_BUFFER_MAX_BYTES, maxPackets: config.WRITE_BUFFER_MAX_PACKETS },
+    options.logger,
+  );
+  return { io, admission };
+}
+
+/** Whether `more` connections may open. One without a socket has not authenticated, or has left again. */
+function hasRoom(io: ChatServer, config: GatewayConfig, more: number): boolean {
+  const open = io.engine.clientsCount + more;
+  const unauthenticated = open - io.of('/').sockets.size;
+  return (
+    unauthenticated <= config.MAX_UNAUTHENTICATED && (open <= config.MAX_CONNECTIONS || config.MAX_CONNECTIONS === 0)
+  );
 }
 
 /** `auth.token`, else (unless refused) `query.token`. */
