@@ -35,6 +35,24 @@ const schema = commonConfig.extend({
   RATE_LIMIT_PER_SECOND: integer(1, 1_000_000, 200),
   RATE_LIMIT_BURST: integer(1, 1_000_000, 3_000),
   /**
+   * New sockets per second and process, with a burst of one second; who comes faster waits in line for up to 5 s, who
+   * would wait longer hears 503.
+   */
+  CONNECTS_PER_SECOND: integer(1, 1_000_000, 300),
+  /** Sockets of one process; past it 503. 0: no limit. */
+  MAX_CONNECTIONS: integer(0, 10_000_000, 50_000),
+  /**
+   * Of those, connections that have not authenticated (yet). CONNECTS_PER_SECOND lets in at most 9 s of them before
+   * the time-out closes the first; this bounds them whatever that is set to.
+   */
+  MAX_UNAUTHENTICATED: integer(1, 10_000_000, 5_000),
+  /**
+   * What one client may leave unread before it is cut, in bytes and in packets. Above the largest answer, that of
+   * `sync` (about 1.5 MB), or a slow reader would be cut for asking.
+   */
+  WRITE_BUFFER_MAX_BYTES: integer(65_536, 1_073_741_824, 4_194_304),
+  WRITE_BUFFER_MAX_PACKETS: integer(16, 1_000_000, 4_000),
+  /**
    * Largest packet or request of a client, in bytes. Above the largest legal message, so that a text of 1 MB is still
    * answered with a coded error instead of a cut connection.
    */

@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { connectRedis, createGatewayAdapter, disconnectRedis } from '@chat-cluster/redis';
+import type { Logger } from '@chat-cluster/runtime';
+import { privateServers, tokenFor } from '@chat-cluster/testkit';
+import { register } from 'prom-client';
+import { io as connectTo, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
+import { createAuthenticator } from '../src/authenticate.ts';
+import { loadConfig } from '../src/config.ts';
+import type { Admission } from '../src/socket/admission.ts';
+import { type ChatServer, createSocketServer } from '../src/socket/server.ts';
+
+const SECRET = 'a secret of the tests of sockets';
+
+/** The sockets of a gateway as production makes them, in this process: what is tested is their outermost edge. */
+export interface SocketEdge extends AsyncDisposable {
+  url: string;
+  io: ChatServer;
+  admission: Admission;
+  /** Lines of the log, from info on. */
+  lines: { fields: Record<string, unknown>; text: string }[];
+  /** A stock client of `userId` that is on its way, in the room of the user once it is connected. */
+  client(userId: string, options?: Partial<ManagerOptions & SocketOptions>): Socket;
+  /** As `client`, connected. */
+  connected(userId: string, options?: Partial<ManagerOptions & SocketOptions>): Promise<Socket>;
+}
+
+export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketEdge> {
+  const { redis } = await privateServers();
+  const lines: SocketEdge['lines'] = [];
+  const log = (fields: Record<string, unknown>, text: string) => lines.push({ fields, text });
+  const logger = { debug: () => {}, info: log, warn: log, error: log } as unknown as Logger;
+  const [publish, subscribe] = [
+    await connectRedis(redis.url, 'publish', logger),
+    await connectRedis(redis.url, 'subscribe', logger),
+  ];
+  const http = createServer();
+  const { io, admission } = createSocketServer({
+    http,
+    adapter: createGatewayAdapter(publish, subscribe, logger).adapter,
+    authenticate: createAuthenticator({
+      JWT_SECRET: SECRET,
+      JWT_ISSUER: undefined,
+      JWT_AUDIENCE: undefined,
+      JWT_USER_CLAIM: 'sub',
+    }),
+    config: loadConfig({ DATABASE_URL: 'postgres://none', REDIS_URL: redis.url, JWT_SECRET: SECRET, ...env }),
+    gatewayId: 'gateway-7',
+    logger,
+  });
+  io.on('connection', (socket) => void socket.join(socket.data.userId));
+  await once(http.listen(0, '127.0.0.1'), 'listening');
+  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+
+  const clients: Socket[] = [];
+  const client: SocketEdge['client'] = (userId, options) => {
+    const auth = { token: tokenFor({ jwtSecret: SECRET }, userId) };
+    const socket = connectTo(url, { forceNew: true, transports: ['websocket'], auth, ...options });
+    clients.push(socket);
+    return socket;
+  };
+  return {
+    url,
+    io,
+    admission,
+    lines,
+    client,
+    async connected(userId, options) {
+      const socket = client(userId, options);
+      await once(socket as never, 'connect');
+      return socket;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of clients) socket.disconnect();
+      admission.close();
+      http.closeAllConnections();
+      await io.close();
+      await Promise.all([publish, subscribe].map(disconnectRedis));
+      for (const name of ['chat_write_buffer_bytes', 'chat_write_buffer_packets']) register.removeSingleMetric(name);
+    },
+  };
+}
+
+/** The value of a counter or gauge of this process. */
+export async function metric(name: string, labels: Record<string, string> = {}): Promise<number> {
+  const values = (await register.getSingleMetric(name)?.get())?.values ?? [];
+  const matches = values.filter((value) => Object.entries(labels).every(([key, is]) => value.labels[key] === is));
+  return matches.reduce((sum, { value }) => sum + value, 0);
+}
+
+/** A token for the raw clients of these tests. */
+export function rawToken(userId: string): string {
+  return tokenFor({ jwtSecret: SECRET }, userId);
+}
