@@ -127,9 +127,10 @@ export interface UnreadCounts {
 }
 
 /**
- * Tells every device of a user, on whatever gateway. At most once per device: an emit may be lost when Redis is away
- * (a client heals by history or sync). Emits of one process arrive in the order in which they were made.
- * The promise resolves when the emits have left for every gateway concerned.
+ * Tells every device of a user, on whatever gateway. At most once per device: an emit may be lost when Redis is away;
+ * the user is told `sync_required` as soon as that is possible. Emits of one process arrive in the order in which they
+ * were made. The promises resolve when the emits have left for every gateway concerned, or are lost;
+ * `unreadCounts` rejects then, since a recount can be made again.
  */
 export interface Fanout {
   newMessages(messages: readonly Message[]): Promise<void>;
@@ -159,4 +160,35 @@ export interface RecentMessages {
    * `isRead` of what it returns is always false: the reader derives it.
    */
   range(id: ConversationId, fromSeq: number, toSeq: number): Promise<Message[] | undefined>;
+}
+
+/** An accepted entry that could not be stored, kept for an operator to look at and to replay. */
+export interface DeadLetter {
+  /** Of a send its own id, else made from the content: the same entry is the same letter, however often it fails. */
+  id: string;
+  /** When it was first kept. */
+  at: Date;
+  /** `store`: Postgres refused it. `lane`: its job was given up. */
+  source: 'store' | 'lane';
+  /** Why, the last time; without a word of what the entry says. */
+  reason: string;
+  attempts: number;
+  /** The entry as JSON; of a job that could not be read, its text as a JSON string. */
+  entry: string;
+}
+
+export interface DeadLetters {
+  /**
+   * Keeps letters, in the order given. One that is there already gets the new reason; its attempts grow by those of
+   * `store`, while those of `lane` are a total that may be reported twice.
+   */
+  keep(letters: readonly Omit<DeadLetter, 'at'>[]): Promise<void>;
+  /** The newest, newest first; with `before`, those older than that letter. */
+  newest(limit: number, before?: Pick<DeadLetter, 'id' | 'at'>): Promise<DeadLetter[]>;
+  /** In no special order; an id that no letter has is left out. */
+  find(ids: readonly string[]): Promise<DeadLetter[]>;
+  /** How many of them were there, and are no more. */
+  drop(ids: readonly string[]): Promise<number>;
+  /** How many there are; counts no further than `atMost`. */
+  count(atMost: number): Promise<number>;
 }

@@ -16,6 +16,17 @@ export function isTransientFault(error: unknown): boolean {
   return !DATA_FAULT.test(error.code ?? '');
 }
 
+/**
+ * What a fault was, for people and in short: the SQLSTATE and the message, without the values that Postgres (and
+ * JSON.parse) quote in it. The fields that hold whole rows are left out.
+ */
+export function describeFault(error: unknown): string {
+  if (error instanceof SyntaxError) return 'SyntaxError: not the JSON that was expected';
+  if (!(error instanceof Error)) return 'thrown: not an error';
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  return `${code}: ${error.message.replace(/: ".*/s, '')}`.slice(0, 300);
+}
+
 function isConnectionFault(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if ('code' in error && typeof error.code === 'string') return true;

@@ -1,5 +1,6 @@
 export * from './conversation-store.ts';
 export * from './database.ts';
+export * from './dead-letters.ts';
 export * from './faults.ts';
 export * from './history.ts';
 export * from './message-store.ts';

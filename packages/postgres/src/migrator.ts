@@ -1,9 +1,11 @@
 import { type MigrationResult, Migrator } from 'kysely/migration';
 import type { Database } from './database.ts';
 import * as conversationsAndMessages from './migrations/001-conversations-and-messages.ts';
+import * as deadLetters from './migrations/002-dead-letters.ts';
 
 const MIGRATIONS = {
   '001-conversations-and-messages': conversationsAndMessages,
+  '002-dead-letters': deadLetters,
 };
 
 /**

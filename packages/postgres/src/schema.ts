@@ -34,4 +34,14 @@ export interface Schema {
     attachments: ColumnType<Attachment[] | null, string | null, never>;
     created_at: Generated<Date>;
   };
+  /** What was accepted and could not be stored. */
+  dead_letters: {
+    id: string;
+    at: Generated<Date>;
+    source: 'store' | 'lane';
+    reason: string;
+    attempts: Generated<number>;
+    /** JSON. */
+    entry: string;
+  };
 }

@@ -1,5 +1,5 @@
 import type { BatchReply, LaneBatch } from '@chat-cluster/contracts';
-import type { Fanout, MessageStore, RecentMessages, RecountRequests } from '@chat-cluster/domain';
+import type { DeadLetters, Fanout, MessageStore, RecentMessages, RecountRequests } from '@chat-cluster/domain';
 import type { Logger } from '@chat-cluster/runtime';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { storeInPlace } from './store-in-place.ts';
@@ -22,6 +22,7 @@ const cacheFaults = new Counter({
 
 export interface LaneWorkerPorts {
   store: MessageStore;
+  deadLetters: DeadLetters;
   fanout: Fanout;
   recent: RecentMessages;
   recounts: RecountRequests;

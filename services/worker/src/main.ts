@@ -1,5 +1,11 @@
 import { recountUnread } from '@chat-cluster/domain';
-import { createMessageStore, createUnreadCounts, openDatabase, watchDatabase } from '@chat-cluster/postgres';
+import {
+  createDeadLetters,
+  createMessageStore,
+  createUnreadCounts,
+  openDatabase,
+  watchDatabase,
+} from '@chat-cluster/postgres';
 import {
   announceLanes,
   consumeLane,
@@ -64,6 +70,7 @@ await runMain(async () => {
   const stop = new AbortController();
   const laneWorker = createLaneWorker({
     store: createMessageStore(db),
+    deadLetters: createDeadLetters(db),
     fanout,
     recent: createRecentMessages(cache),
     recounts,

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BatchReply, ClientMessageId, Entry, LaneBatch, SendEntry, UserId } from '@chat-cluster/contracts';
 import { type MessageStore, newConversationId, newMessageId } from '@chat-cluster/domain';
-import { createConversationStore, createMessageStore } from '@chat-cluster/postgres';
+import { createConversationStore, createDeadLetters, createMessageStore } from '@chat-cluster/postgres';
 import type { Logger } from '@chat-cluster/runtime';
 import { eventually, freshDatabase, newUser } from '@chat-cluster/testkit';
 import { expect } from 'chai';
@@ -62,6 +62,7 @@ describe('the lane worker', () => {
     const notAsked = () => Promise.reject(new Error('not asked for'));
     const work = createLaneWorker({
       store,
+      deadLetters: createDeadLetters(database.db),
       fanout: { newMessages: note('messages'), messagesRead: note('receipts'), unreadCounts: notAsked },
       recent: { append: note('recent'), range: notAsked },
       recounts: { request: note('recounts') },

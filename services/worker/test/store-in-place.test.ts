@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ClientMessageId, SendEntry, UserId } from '@chat-cluster/contracts';
-import { type MessageStore, newConversationId, newMessageId } from '@chat-cluster/domain';
-import { createConversationStore, createMessageStore, openDatabase } from '@chat-cluster/postgres';
+import { type DeadLetters, type MessageStore, newConversationId, newMessageId } from '@chat-cluster/domain';
+import { createConversationStore, createDeadLetters, createMessageStore, openDatabase } from '@chat-cluster/postgres';
 import { createLogger, type Logger } from '@chat-cluster/runtime';
 import { freshDatabase } from '@chat-cluster/testkit';
 import { expect } from 'chai';
@@ -11,12 +11,14 @@ import { storeInPlace } from '../src/store-in-place.ts';
 describe('storing in place', () => {
   let database: Awaited<ReturnType<typeof freshDatabase>>;
   let store: MessageStore;
+  let deadLetters: DeadLetters;
   const logger = createLogger({ name: 'test', level: 'silent', format: 'json' });
   const forever = new AbortController().signal;
 
   before(async () => {
     database = await freshDatabase();
     store = createMessageStore(database.db);
+    deadLetters = createDeadLetters(database.db);
   });
   after(() => database.drop());
 
@@ -42,7 +44,7 @@ describe('storing in place', () => {
 
   it('rejects a poison entry alone; its neighbours are stored in order', async () => {
     const batch = await sends('1', '2', 'po\u0000ison', '3', '4', 'po\u0000ison too', '5');
-    const outcome = await storeInPlace({ store, logger, signal: forever }, batch);
+    const outcome = await storeInPlace({ store, deadLetters, logger, signal: forever }, batch);
     expect(outcome.results.map((result) => result.kind)).to.deep.equal([
       'stored',
       'stored',
@@ -60,11 +62,54 @@ describe('storing in place', () => {
       [5, '5'],
     ]);
     expect(outcome.results[2]).to.have.nested.property('error.code', 'REJECTED');
+    const [first, second] = [batch[2], batch[5]];
+    const letters = (await deadLetters.newest(10)).reverse();
+    const { at: _, ...letter } = letters[0] ?? {};
+    expect(letter).to.deep.equal({
+      id: first?.id,
+      source: 'store',
+      reason: '22021: invalid byte sequence for encoding "UTF8": 0x00',
+      attempts: 1,
+      entry: JSON.stringify(first),
+    });
+    expect(letters.map(({ id }) => id)).to.deep.equal([first?.id, second?.id]);
+  });
+
+  it('keeps no second letter when the job runs again, and goes on when a letter can not be kept', async () => {
+    const [poison, read] = await sends('\u0000', 'read');
+    if (!poison || !read) throw new Error('no entries');
+    const { conversationId, receiverId: userId, senderId: otherUserId } = read;
+    // Twice in one batch, and poison: a mark of this size is no bigint.
+    const mark = { kind: 'read' as const, conversationId, userId, otherUserId, upToSeq: 1e30 };
+    const batch = [poison, mark, mark];
+    for (let run = 1; run <= 2; run++) await storeInPlace({ store, deadLetters, logger, signal: forever }, batch);
+    const letters = await deadLetters.newest(2);
+    expect(letters.map(({ entry, attempts }) => [JSON.parse(entry), attempts])).to.have.deep.members([
+      [poison, 2],
+      [mark, 4],
+    ]);
+
+    let left = 2;
+    const failing: DeadLetters = {
+      ...deadLetters,
+      async keep(these) {
+        const passes = left-- > 1;
+        if (passes) throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+        throw new Error(`this is a bug (${these.length})`);
+      },
+    };
+    const said: unknown[] = [];
+    const listening = { ...logger, error: (...line: unknown[]) => said.push(line), warn() {} } as unknown as Logger;
+    const deps = { store, deadLetters: failing, logger: listening, signal: forever };
+    const outcome = await storeInPlace(deps, await sends('\u0000', 'fine'));
+    expect(outcome.results.map((result) => result.kind)).to.deep.equal(['rejected', 'stored']);
+    expect(left).to.equal(0);
+    expect(JSON.stringify(said)).to.include('could not be kept').and.to.include('this is a bug (1)');
   });
 
   it('stores nothing of a batch that is poison from end to end, and yields one rejection each', async () => {
     const batch = await sends('\u0000', '\u0000', '\u0000');
-    const outcome = await storeInPlace({ store, logger, signal: forever }, batch);
+    const outcome = await storeInPlace({ store, deadLetters, logger, signal: forever }, batch);
     expect(outcome.results.map((result) => result.kind)).to.deep.equal(['rejected', 'rejected', 'rejected']);
     expect([outcome.messages, outcome.receipts, outcome.badges]).to.deep.equal([[], [], []]);
     expect(await stored(batch)).to.deep.equal([]);
@@ -76,7 +121,14 @@ describe('storing in place', () => {
     const { conversationId, senderId, receiverId } = one;
     const read = { kind: 'read' as const, conversationId, userId: receiverId, otherUserId: senderId, upToSeq: null };
     const resend = { ...three, id: newMessageId(), clientMessageId: one.clientMessageId };
-    const outcome = await storeInPlace({ store, logger, signal: forever }, [one, poison, two, read, three, resend]);
+    const outcome = await storeInPlace({ store, deadLetters, logger, signal: forever }, [
+      one,
+      poison,
+      two,
+      read,
+      three,
+      resend,
+    ]);
     expect(outcome.results.map((result) => result.kind)).to.deep.equal([
       'stored',
       'rejected',
@@ -101,13 +153,15 @@ describe('storing in place', () => {
     if (!entry || !other) throw new Error('no entries');
     // The second breaks a constraint of the table. Its error tells the whole row in `detail`, which the logger masks.
     const headless = { ...other, senderId: null as unknown as UserId };
-    await storeInPlace({ store, logger: listening, signal: forever }, [entry, headless]);
+    await storeInPlace({ store, deadLetters, logger: listening, signal: forever }, [entry, headless]);
     expect(logged).to.have.length(2);
     // As pino's serializer does: every own property of the error.
     const text = logged.map((fields) => JSON.stringify(Object.entries(fields).map(everything))).join();
     expect(text).to.include(entry.conversationId);
     expect(text).to.include('22021');
     expect(text).to.not.include('secret');
+    const reasons = (await deadLetters.newest(2)).map(({ reason }) => reason);
+    expect(reasons.join()).to.include('23502').and.to.not.include('secret');
   });
 
   it('repeats a fault of any class that passes by itself, until it has passed', async () => {
@@ -128,7 +182,7 @@ describe('storing in place', () => {
     // No back-off: what it waits is another test's concern.
     Math.random = () => 0;
     try {
-      const outcome = await storeInPlace({ store: failing, logger, signal: forever }, batch);
+      const outcome = await storeInPlace({ store: failing, deadLetters, logger, signal: forever }, batch);
       expect(left).to.deep.equal([]);
       expect(outcome.results.map((result) => result.kind)).to.deep.equal(['stored']);
     } finally {
@@ -151,7 +205,10 @@ describe('storing in place', () => {
       await released;
     });
     await lock;
-    const [outcome] = await Promise.all([storeInPlace({ store: watching, logger, signal: forever }, batch), holding]);
+    const [outcome] = await Promise.all([
+      storeInPlace({ store: watching, deadLetters, logger, signal: forever }, batch),
+      holding,
+    ]);
     expect(faults).to.be.at.least(2);
     expect(outcome.results.map((result) => result.kind)).to.deep.equal(['stored']);
   });
@@ -166,7 +223,7 @@ describe('storing in place', () => {
         return store.storeSends(entries);
       },
     };
-    const outcome = await storeInPlace({ store: cutting, logger, signal: forever }, batch);
+    const outcome = await storeInPlace({ store: cutting, deadLetters, logger, signal: forever }, batch);
     expect(cuts).to.equal(4);
     expect(outcome.messages.map((message) => message.seq)).to.deep.equal([1, 2]);
   });
@@ -178,7 +235,7 @@ describe('storing in place', () => {
     const waiting = watched(store, () => {
       if (++faults === 2) void sql`alter table messages_later rename to messages`.execute(database.db);
     });
-    const outcome = await storeInPlace({ store: waiting, logger, signal: forever }, batch);
+    const outcome = await storeInPlace({ store: waiting, deadLetters, logger, signal: forever }, batch);
     expect(outcome.results.map((result) => result.kind)).to.deep.equal(['stored']);
   });
 
@@ -193,7 +250,7 @@ describe('storing in place', () => {
         throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
       },
     };
-    const error = await storeInPlace({ store: broken, logger, signal: stop.signal }, batch).catch(
+    const error = await storeInPlace({ store: broken, deadLetters, logger, signal: stop.signal }, batch).catch(
       (reason: Error) => reason,
     );
     expect(error).to.be.instanceOf(Error);

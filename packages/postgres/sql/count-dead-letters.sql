@@ -1,0 +1,3 @@
+-- How many dead letters there are, up to a bound.
+select count(*)::integer as count
+from (select from dead_letters where at <= 'infinity' limit $1) t
