@@ -4,5 +4,6 @@ export { type LocalPostgres, type PostgresOptions, startPostgres } from './postg
 export type { Step } from './progress.ts';
 export { type LocalRedis, type RedisOptions, startRedis } from './redis.ts';
 export { defaultDataFolder, repository, toolsFolder } from './repository.ts';
+export { type ServiceProcess, startService } from './service-process.ts';
 export { signToken } from './sign-token.ts';
 export { UserError } from './user-error.ts';

@@ -1,7 +1,11 @@
 export * from './client.ts';
 export * from './cluster.ts';
+export type { ControlledServer } from './controlled-server.ts';
+export type { ControlledService } from './controlled-service.ts';
 export * from './eventually.ts';
+export * from './fault-cluster.ts';
 export * from './fault-proxy.ts';
+export * from './free-port.ts';
 export * from './history.ts';
 export * from './history-checker.ts';
 export * from './random.ts';

@@ -1,0 +1,133 @@
+import { join } from 'node:path';
+import { repository, type ServiceProcess, startService } from '@chat-cluster/local';
+import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+import { freePort } from './free-port.ts';
+import type { Random } from './random.ts';
+
+/** A gateway or worker as a process that a fault may end or pause. One that ends is started again, as a supervisor would. */
+export interface ControlledService {
+  name: string;
+  pid(): number;
+  /** Of HTTP: the API, or the worker's probes. The same for its whole life. */
+  port: number;
+  /** Its own links to the servers. */
+  redis: FaultProxy;
+  postgres: FaultProxy;
+  kill(signal?: 'SIGKILL' | 'SIGTERM'): void;
+  pause(): void;
+  resume(): void;
+  /** True when /readyz says so. */
+  isReady(): Promise<boolean>;
+  /** The value of a metric that has no labels, or the sum over all labels; undefined while it does not answer. */
+  metric(name: string): Promise<number | undefined>;
+  stop(): Promise<void>;
+}
+
+export interface ServiceOptions {
+  kind: 'gateway' | 'worker';
+  name: string;
+  env: NodeJS.ProcessEnv;
+  /** Past every proxy; the ports are replaced by those of the links. */
+  redisUrl: string;
+  databaseUrl: string;
+  logsDir: string;
+  random: Random;
+  onExit(exit: { process: string; how: string; ordered: boolean }): void;
+}
+
+export async function controlService(options: ServiceOptions): Promise<ControlledService> {
+  const { kind, name, random } = options;
+  const [redis, postgres] = await Promise.all([
+    startFaultProxy({ upstreams: [portOf(options.redisUrl)], random }),
+    startFaultProxy({ upstreams: [portOf(options.databaseUrl)], random }),
+  ]);
+  const port = await freePort();
+  // Pids that a fault has ended: their exit is no surprise.
+  const doomed = new Set<number>();
+  let service: ServiceProcess | undefined;
+  const closeLinks = async () => {
+    await redis[Symbol.asyncDispose]();
+    await postgres[Symbol.asyncDispose]();
+  };
+  try {
+    service = await startService({
+      name,
+      main: join(repository, 'services', kind, 'src/main.ts'),
+      env: {
+        ...process.env,
+        HOST: '127.0.0.1',
+        LOG_LEVEL: 'warn',
+        LOG_FORMAT: 'json',
+        ...(kind === 'gateway'
+          ? { PORT: String(port), GATEWAY_NAME: name, GATEWAY_PROCESSES: '1' }
+          : { ADMIN_PORT: String(port), WORKER_NAME: name }),
+        ...options.env,
+        REDIS_URL: withPort(options.redisUrl, redis.port),
+        DATABASE_URL: withPort(options.databaseUrl, postgres.port),
+      },
+      logFile: join(options.logsDir, `${name}.log`),
+      // Called when the process has ended, with the sentence that tells how.
+      log: (how) => options.onExit({ process: name, how, ordered: doomed.has(service?.pid() ?? 0) }),
+    });
+  } catch (error) {
+    await closeLinks();
+    throw error;
+  }
+  const running = service;
+  const signal = (which: NodeJS.Signals) => {
+    try {
+      process.kill(running.pid(), which);
+    } catch (error) {
+      // Between its end and its restart there is nobody to hear it.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  };
+  const ask = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(2_000) });
+    return { ok: response.ok, text: await response.text() };
+  };
+  return {
+    name,
+    port,
+    redis,
+    postgres,
+    pid: () => running.pid(),
+    kill(which = 'SIGKILL') {
+      doomed.add(running.pid());
+      signal(which);
+    },
+    pause: () => signal('SIGSTOP'),
+    resume: () => signal('SIGCONT'),
+    isReady: () =>
+      ask('/readyz').then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    metric: (metric) =>
+      ask('/metrics').then(
+        ({ text }) => sumOf(text, metric),
+        () => undefined,
+      ),
+    async stop() {
+      signal('SIGCONT');
+      doomed.add(running.pid());
+      await running.stop(4_000);
+      await closeLinks();
+    },
+  };
+}
+
+function sumOf(text: string, metric: string): number {
+  const values = [...text.matchAll(/^(\w+)(?:\{[^}]*\})? (\S+)$/gm)].filter(([, name]) => name === metric);
+  return values.reduce((sum, [, , value]) => sum + Number(value), 0);
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port);
+}
+
+function withPort(url: string, port: number): string {
+  const changed = new URL(url);
+  changed.port = String(port);
+  return changed.href;
+}

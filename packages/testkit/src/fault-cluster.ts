@@ -1,0 +1,124 @@
+/*
+ * A cluster of real processes in which every link can fail:
+ *
+ *   clients ──entry──▶ gateways ──one proxy each──▶ Redis        gateways and workers are services/…/main.ts, started
+ *                      workers  ──one proxy each──▶ Postgres     again when they end; all of it is private
+ *
+ * A fault gets its hands on the proxies, and on the processes: kill, pause, restart with the same data at the same port.
+ * Every exit is written down, with whether a fault ordered it.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Database, migrate, openDatabase } from '@chat-cluster/postgres';
+import { type ControlledServer, controlledPostgres, controlledRedis } from './controlled-server.ts';
+import { type ControlledService, controlService } from './controlled-service.ts';
+import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+import type { ProcessExit } from './history.ts';
+import type { Random } from './random.ts';
+
+export interface FaultClusterOptions {
+  gateways?: number;
+  workers?: number;
+  lanes?: number;
+  /** Where jitter comes from. */
+  random?: Random;
+  /** Added to the environment of every service. */
+  env?: NodeJS.ProcessEnv;
+}
+
+export interface FaultCluster extends AsyncDisposable {
+  /** Of the entry: a client gets one of the gateways in turn, so only websockets stay with theirs. */
+  url: string;
+  entry: FaultProxy;
+  jwtSecret: string;
+  lanes: number;
+  gateways: ControlledService[];
+  workers: ControlledService[];
+  redis: ControlledServer;
+  postgres: ControlledServer;
+  /** Past every proxy, for the checker. */
+  db: Database;
+  /** So far, ordered or not; `at` on the clock of performance.now(). */
+  exits: ProcessExit[];
+  /** Logs of services, one file each. */
+  logsDir: string;
+}
+
+export async function startFaultCluster(options: FaultClusterOptions = {}): Promise<FaultCluster> {
+  const { gateways = 3, workers = 2, lanes = 4, random = Math.random } = options;
+  const undo = new AsyncDisposableStack();
+  try {
+    const folder = await mkdtemp(join(tmpdir(), 'chat-faults-'));
+    undo.defer(() => rm(folder, { recursive: true, force: true }));
+    const logsDir = join(folder, 'logs');
+    await mkdir(logsDir);
+    const exits: ProcessExit[] = [];
+    let stopping = false;
+    const onExit = (exit: Omit<ProcessExit, 'at'>) => {
+      if (!stopping) exits.push({ at: performance.now(), ...exit });
+    };
+
+    const [redis, postgres] = await Promise.all([
+      controlledRedis(join(folder, 'redis'), onExit).then((server) => stopWith(undo, server)),
+      controlledPostgres(join(folder, 'postgres'), onExit).then((server) => stopWith(undo, server)),
+    ]);
+    const db = openDatabase({ url: postgres.url, poolSize: 2, applicationName: 'checker', onError: () => {} });
+    undo.defer(() => db.destroy());
+    await migrate(db);
+
+    const jwtSecret = randomBytes(32).toString('hex');
+    const base = {
+      env: { ...options.env, LANES: String(lanes), JWT_SECRET: jwtSecret },
+      redisUrl: redis.url,
+      databaseUrl: postgres.url,
+      logsDir,
+      random,
+      onExit,
+    };
+    const start = (kind: 'gateway' | 'worker', count: number) =>
+      Array.from({ length: count }, (_, i) =>
+        controlService({ ...base, kind, name: `${kind}-${i + 1}` }).then((service) => stopWith(undo, service)),
+      );
+    const services = await all([...start('gateway', gateways), ...start('worker', workers)]);
+    const entry = undo.use(await startFaultProxy({ upstreams: services.slice(0, gateways).map(({ port }) => port) }));
+
+    const parts = undo.move();
+    return {
+      url: `http://127.0.0.1:${entry.port}`,
+      entry,
+      jwtSecret,
+      lanes,
+      gateways: services.slice(0, gateways),
+      workers: services.slice(gateways),
+      redis,
+      postgres,
+      db,
+      exits,
+      logsDir,
+      async [Symbol.asyncDispose]() {
+        stopping = true;
+        await Promise.all(services.map((service) => service.stop()));
+        await parts.disposeAsync();
+      },
+    };
+  } catch (error) {
+    await undo.disposeAsync();
+    throw error;
+  }
+}
+
+function stopWith<T extends { stop(): Promise<void> }>(undo: AsyncDisposableStack, part: T): T {
+  undo.defer(() => part.stop());
+  return part;
+}
+
+/** As Promise.all, but a failure waits for the others: what they start is to be stopped too. */
+async function all<T>(promises: Promise<T>[]): Promise<T[]> {
+  const outcomes = await Promise.allSettled(promises);
+  return outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
+  });
+}
