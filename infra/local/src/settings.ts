@@ -35,8 +35,8 @@ export function readSettings(env: Environment): Settings {
     gatewayProcesses: wholeNumber(env, 'GATEWAY_PROCESSES', 1, 64, 2),
     workers: wholeNumber(env, 'WORKERS', 1, 64, 1),
     lanes: wholeNumber(env, 'LANES', 1, 256, 4),
-    databaseUrl: url(env, 'DATABASE_URL', /^postgres(ql)?:$/, 'postgres://user:password@host:5432/chat'),
-    redisUrl: url(env, 'REDIS_URL', /^rediss?:$/, 'redis://:password@host:6379'),
+    databaseUrl: url(env, 'DATABASE_URL', /^postgres(ql)?:\/\/./, 'postgres://user:password@host:5432/chat'),
+    redisUrl: url(env, 'REDIS_URL', /^(rediss?|redis\+sentinel):\/\/./, 'redis://:password@host:6379'),
     jwtSecret: env.JWT_SECRET || undefined,
     allowedOrigins: env.ALLOWED_ORIGINS || undefined,
     dataDir: readDataDir(env),
@@ -56,10 +56,10 @@ function wholeNumber(env: Environment, name: string, min: number, max: number, f
   throw new UserError(`${name} must be a whole number from ${min} to ${max}, not "${text}".`);
 }
 
-function url(env: Environment, name: string, protocol: RegExp, example: string): string | undefined {
+function url(env: Environment, name: string, form: RegExp, example: string): string | undefined {
   const text = env[name];
   if (!text) return undefined;
-  if (protocol.test(URL.parse(text)?.protocol ?? '')) return text;
+  if (form.test(text)) return text;
   // Not repeated back: it may carry a password.
   throw new UserError(`${name} is not a URL of the form ${example}.`);
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Entry, type EntryResult, type LaneBatch, Rejection } from '@chat-cluster/contracts';
 import type { Inbox } from '@chat-cluster/domain';
+import type { Pulse } from '@chat-cluster/redis';
 import { NaturalBatch, withDeadline } from '@chat-cluster/runtime';
 import { Queue } from 'bullmq';
 import { Counter, Gauge, Histogram } from 'prom-client';
@@ -20,7 +21,7 @@ const roundTrip = new Histogram({
 });
 const refused = new Counter({
   name: 'chat_lane_refused_total',
-  help: 'Batches without a result, by reason',
+  help: 'Entries not accepted and batches without a reply, by reason',
   labelNames: ['reason'],
 });
 
@@ -28,6 +29,8 @@ export interface InboxOptions {
   lanes: number;
   connection: QueueConnection;
   replies: ReplyReceiver;
+  /** Of the connections behind `connection` and `replies`. */
+  pulses: readonly Pulse[];
   /** Jobs of this gateway that one lane may hold at a time; a second one waits in Redis while the first is stored. */
   maxInFlight?: number;
 }
@@ -44,11 +47,15 @@ const REPLY_DEADLINE_MS = 10_000;
 /**
  * The gateway's side of the inbox: joins entries to the open batch of their conversation's lane. One BullMQ job
  * carries many entries; the reply to it, after commit, resolves them all and lets the next batch leave.
+ *
+ * While Redis does not answer, nothing is accepted and nothing is left waiting: clients hear UNAVAILABLE at once, or
+ * TIMEOUT for what had left already, within 3 s of the moment at which Redis fell silent.
  */
 export function createInbox({
   lanes,
   connection,
   replies,
+  pulses,
   maxInFlight = 1,
 }: InboxOptions): Inbox & { close(): Promise<void> } {
   const open = Array.from({ length: lanes }, (_, lane) => openLane(lane, connection, replies, maxInFlight));
@@ -59,8 +66,17 @@ export function createInbox({
       this.set(open.reduce((sum, { batches }) => sum + batches.waiting, 0));
     },
   });
+  const answers = () => pulses.every((pulse) => pulse.answers);
+  for (const pulse of pulses) {
+    pulse.onChange(() => {
+      if (answers()) return;
+      for (const { batches } of open) batches.rejectWaiting(unavailable);
+      replies.abandon();
+    });
+  }
   return {
     submit(entry) {
+      if (!answers()) return Promise.reject(unavailable());
       const lane = open[laneOf(entry.conversationId, lanes)];
       return lane ? lane.batches.submit(entry) : Promise.reject(new Error('no lane'));
     },
@@ -77,8 +93,13 @@ function openLane(lane: number, connection: QueueConnection, replies: ReplyRecei
   });
   // Connection faults are logged by the client; each add hears its own.
   queue.on('error', () => {});
-  const batches = new NaturalBatch<Entry, EntryResult>({
-    run: (entries) => sendBatch(queue, replies, entries),
+  const batches: NaturalBatch<Entry, EntryResult> = new NaturalBatch({
+    run: (entries) =>
+      sendBatch(queue, replies, entries).catch((error: unknown) => {
+        // Those behind would overtake it when their senders resend, so they fail with it, in order.
+        batches.rejectWaiting(unavailable);
+        throw error;
+      }),
     maxInFlight,
     maxItems: MAX_ENTRIES,
     maxWaiting: MAX_WAITING,
@@ -101,8 +122,7 @@ async function sendBatch(queue: Queue<LaneBatch>, replies: ReplyReceiver, entrie
     await withDeadline(queue.add('batch', batch), ADD_DEADLINE_MS, 'queue');
   } catch {
     forget();
-    refused.inc({ reason: 'unavailable' });
-    throw new Rejection('UNAVAILABLE', { retryAfterMs: 1_000 });
+    throw unavailable();
   }
   const answer = await reply;
   if (!answer) {
@@ -111,6 +131,11 @@ async function sendBatch(queue: Queue<LaneBatch>, replies: ReplyReceiver, entrie
   }
   roundTrip.observe((performance.now() - started) / 1_000);
   return answer.results;
+}
+
+function unavailable(): Rejection {
+  refused.inc({ reason: 'unavailable' });
+  return new Rejection('UNAVAILABLE', { retryAfterMs: 1_000 });
 }
 
 /** Text dominates; the ids of an entry are about 250 characters. */

@@ -28,7 +28,7 @@ const STALL_CHECK_MS = 2_000;
 /** A job may lose its worker this often before it counts as poison: deploys and crashes are no fault of the job. */
 const MAX_STALLS = 10;
 /** Seconds of one blocking wait for a job. */
-const DRAIN_DELAY_S = 5;
+const DRAIN_DELAY_S = 2;
 const CLOSE_DEADLINE_MS = 3_000;
 
 export interface LaneConsumer {

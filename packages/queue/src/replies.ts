@@ -1,15 +1,15 @@
 import type { BatchReply } from '@chat-cluster/contracts';
 import type { RedisClient } from '@chat-cluster/redis';
-import type { Logger } from '@chat-cluster/runtime';
+import { backoff, type Logger, withDeadline } from '@chat-cluster/runtime';
 
 /**
- * Replies go to the one gateway that sent the batch, over a pub/sub channel of its own. At most once: a lost reply is a
- * time-out at the gateway, whose client resends, and the store's dedupe answers. Sharded pub/sub, so that it scales
- * like the fan-out on a Redis Cluster.
+ * Replies go to the one gateway that sent the batch, over a pub/sub channel of its own. A lost reply is a time-out at the
+ * gateway, whose client resends, and the store's dedupe answers. Sharded pub/sub, so that it scales like the fan-out on
+ * a Redis Cluster.
  */
 export class ReplyReceiver {
   readonly channel: string;
-  #waiting = new Map<string, (reply: BatchReply) => void>();
+  #waiting = new Map<string, { settle(reply: BatchReply | undefined): void; timer: NodeJS.Timeout; until: number }>();
   #sub: RedisClient;
   #logger: Logger;
 
@@ -22,39 +22,75 @@ export class ReplyReceiver {
 
   async start(): Promise<void> {
     await this.#sub.sSubscribe(this.channel, (text) => this.#receive(text));
+    this.#sub.on('ready', this.#hurry);
   }
 
   async stop(): Promise<void> {
+    this.#sub.off('ready', this.#hurry);
     await this.#sub.sUnsubscribe(this.channel);
   }
 
   /** The reply to a batch, or undefined after `ms` milliseconds. Call it before the batch is queued. */
   expect(batchId: string, ms: number): { reply: Promise<BatchReply | undefined>; forget(): void } {
-    let settle: (reply: BatchReply | undefined) => void = () => {};
-    const reply = new Promise<BatchReply | undefined>((resolve) => {
-      settle = resolve;
-    });
-    const timer = setTimeout(() => done(undefined), ms);
-    const done = (value: BatchReply | undefined) => {
-      clearTimeout(timer);
+    const { promise: reply, resolve } = Promise.withResolvers<BatchReply | undefined>();
+    const settle = (value: BatchReply | undefined) => {
+      clearTimeout(this.#waiting.get(batchId)?.timer);
       this.#waiting.delete(batchId);
-      settle(value);
+      resolve(value);
     };
-    this.#waiting.set(batchId, done);
-    return { reply, forget: () => done(undefined) };
+    this.#waiting.set(batchId, { settle, timer: setTimeout(settle, ms, undefined), until: performance.now() + ms });
+    return { reply, forget: () => settle(undefined) };
   }
+
+  /** Waits for no reply any longer. */
+  abandon(): void {
+    for (const { settle } of [...this.#waiting.values()]) settle(undefined);
+  }
+
+  /** The channel is back after its connection was lost: replies sent meanwhile are lost, but for those sent again. */
+  #hurry = () => {
+    for (const waiting of this.#waiting.values()) {
+      if (waiting.until - performance.now() <= AFTER_GAP_MS) continue;
+      clearTimeout(waiting.timer);
+      waiting.timer = setTimeout(waiting.settle, AFTER_GAP_MS, undefined);
+    }
+  };
 
   #receive(text: string): void {
     try {
       const reply = JSON.parse(text) as BatchReply;
-      this.#waiting.get(reply.batchId)?.(reply);
+      this.#waiting.get(reply.batchId)?.settle(reply);
     } catch (error) {
       this.#logger.error({ err: error }, 'a reply that can not be read was dropped');
     }
   }
 }
 
-/** Sends a reply. Rejects when Redis does not take it; the gateway's time-out then answers its clients. */
+/** More than the longest pause between two attempts to send a reply. */
+const AFTER_GAP_MS = 1_500;
+const ATTEMPTS = 8;
+const LONGEST_PAUSE_MS = 1_000;
+
+/**
+ * Sends a reply and resolves after the first attempt. One that Redis does not take, or that nobody hears (the gateway's
+ * connection is broken, or the gateway is gone), is sent again in the background for a few seconds: the lane does not
+ * wait for it, and a gateway that missed it times out.
+ */
 export async function sendReply(pub: RedisClient, replyTo: string, reply: BatchReply): Promise<void> {
-  await pub.sPublish(replyTo, JSON.stringify(reply));
+  const text = JSON.stringify(reply);
+  const send = () =>
+    pub.sPublish(replyTo, text).then(
+      (heard) => heard > 0,
+      () => false,
+    );
+  if (!(await withDeadline(send(), REPLY_DEADLINE_MS, 'reply').catch(() => false))) void sendAgain(send);
+}
+
+const REPLY_DEADLINE_MS = 2_000;
+
+async function sendAgain(send: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    await backoff(attempt, 100, LONGEST_PAUSE_MS);
+    if (await send()) return;
+  }
 }

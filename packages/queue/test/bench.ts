@@ -58,13 +58,14 @@ export async function newBench(): Promise<Bench> {
     own,
     connect,
     async inbox({ lanes = 1, maxInFlight = 1, patienceMs, url } = {}) {
-      const replies = new PatientReceiver(await connect('subscribe', url), randomUUID(), logger);
+      const [subscribe, produce] = [await connect('subscribe', url), await connect('produce', url)];
+      const replies = new PatientReceiver(subscribe, randomUUID(), logger);
       replies.patienceMs = patienceMs;
       await replies.start();
       // One process has one inbox; a test has several, and each registers its gauge.
       register.removeSingleMetric('chat_lane_waiting_entries');
-      const connection = queueConnection(await connect('produce', url));
-      return own(createInbox({ lanes, connection, replies, maxInFlight }), (inbox) => inbox.close());
+      const [connection, pulses] = [queueConnection(produce), [subscribe.pulse, produce.pulse]];
+      return own(createInbox({ lanes, connection, replies, pulses, maxInFlight }), (inbox) => inbox.close());
     },
     async consumer(work, lane = 0) {
       const publish = await connect('publish');

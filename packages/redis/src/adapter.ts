@@ -1,7 +1,13 @@
-import type { Logger } from '@chat-cluster/runtime';
+import { backoff, type Logger } from '@chat-cluster/runtime';
 import { createShardedAdapter } from '@socket.io/redis-adapter';
+import { Counter } from 'prom-client';
 import { roomChannel } from './channels.ts';
 import type { RedisClient } from './connection.ts';
+
+const gaps = new Counter({
+  name: 'chat_fanout_gaps_total',
+  help: 'Times that this gateway lost its subscriptions for a while; its sockets are told to sync',
+});
 
 /**
  * The Socket.IO adapter of a gateway: a sharded pub/sub channel per room, so a message costs work only on gateways
@@ -12,19 +18,21 @@ import type { RedisClient } from './connection.ts';
  * is in Postgres, whatever is emitted after arrives. It rejects when Redis refuses.
  *
  * Subscriptions and their ends take turns per channel: node-redis answers a subscription at once while the end of an
- * earlier one is under way, and then drops both, so a room left and joined again would hear nothing any more.
+ * earlier one is under way, and then drops both, so a room left and joined again would hear nothing any more. One that
+ * fails is tried again until it succeeds: node-redis forgets a subscription whose connection broke before its answer.
+ *
+ * `onGap` is called when the subscriptions are back after the connection was lost: what was emitted meanwhile was lost.
  */
 export function createGatewayAdapter(pub: RedisClient, sub: RedisClient, logger: Logger) {
   const pending = new Map<string, Promise<unknown>>();
   const inTurn =
     (command: (...args: unknown[]) => Promise<unknown>) =>
     (channel: string, ...rest: unknown[]) => {
-      const run = () => command(channel, ...rest);
+      const run = () => untilDone(() => command(channel, ...rest), sub, logger);
       const earlier = pending.get(channel);
-      const done = (earlier ? earlier.then(run, run) : run()).finally(() => {
+      const done = (earlier ? earlier.then(run) : run()).finally(() => {
         if (pending.get(channel) === done) pending.delete(channel);
       });
-      done.catch((error: Error) => logger.error({ reason: error.message }, 'fan-out: a subscription failed'));
       pending.set(channel, done);
       return done;
     };
@@ -38,5 +46,25 @@ export function createGatewayAdapter(pub: RedisClient, sub: RedisClient, logger:
     async subscribed(room: string): Promise<void> {
       await pending.get(roomChannel(room));
     },
+    onGap(listener: () => void): void {
+      // The client is ready again when Redis has confirmed every subscription.
+      sub.on('ready', () => {
+        gaps.inc();
+        listener();
+      });
+    },
   };
+}
+
+/** Never rejects. Gives up when the client is closed for good. */
+async function untilDone(command: () => Promise<unknown>, sub: RedisClient, logger: Logger): Promise<void> {
+  for (let attempt = 0; sub.isOpen; attempt++) {
+    try {
+      await command();
+      return;
+    } catch (error) {
+      if (attempt === 1) logger.error({ reason: String(error) }, 'fan-out: a subscription fails, trying again');
+      await backoff(attempt, 100, 2_000);
+    }
+  }
 }

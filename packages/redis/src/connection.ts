@@ -1,5 +1,7 @@
-import type { Logger } from '@chat-cluster/runtime';
+import { backoff, type Logger } from '@chat-cluster/runtime';
 import { createClient } from 'redis';
+import { type Pulse, startPulse } from './pulse.ts';
+import { findPrimary, type Primary, parseSentinelUrl, primaryOf, type SentinelGroup } from './sentinel.ts';
 
 /**
  * What a connection is for decides how it behaves while Redis is away:
@@ -11,17 +13,28 @@ import { createClient } from 'redis';
  */
 export type RedisRole = 'publish' | 'subscribe' | 'produce' | 'consume' | 'cache';
 
-export type RedisClient = ReturnType<typeof newClient>;
+type PlainClient = ReturnType<typeof newClient>;
+
+/** A client, and whether its Redis answers. */
+export type RedisClient = PlainClient & { readonly pulse: Pulse };
 
 /** Commands that may wait in one client: some seconds of a busy process, a few MB. */
 const MAX_QUEUED_COMMANDS = 50_000;
+/**
+ * A connection that is silent for so long is made anew. Each carries a probe every half second; those that BullMQ adds
+ * for blocking carry an answer every 2 s (DRAIN_DELAY_S in lane-consumer.ts).
+ */
+const SILENT_MS = 7_500;
 
 /**
- * A connected client of the one library used for everything. Waits for a Redis that is not there yet, with back-off
- * (100 ms to 2 s, jittered), and reconnects for ever. Faults of the connection are logged once per outage.
+ * A connected client of the one library used for everything, for a `redis://`, `rediss://` or `redis+sentinel://` URL.
+ * Waits for a Redis that is not there yet, with back-off (100 ms to 2 s, jittered), and reconnects for ever. Faults of
+ * the connection are logged once per outage.
  */
 export async function connectRedis(url: string, role: RedisRole, logger: Logger): Promise<RedisClient> {
-  const client = newClient(url, role);
+  const group = parseSentinelUrl(url);
+  const primary = group && (await followPrimary(group, role, logger));
+  const client = newClient(group && primary ? placeOf(group, primary) : { url }, role);
   let down = false;
   client.on('error', (error: Error) => {
     if (!down) logger.warn({ role, reason: error.message || String(error) }, 'redis: connection lost, reconnecting');
@@ -32,28 +45,72 @@ export async function connectRedis(url: string, role: RedisRole, logger: Logger)
     down = false;
   });
   await client.connect();
-  return client;
+  const cut = (why: string) => {
+    logger.warn({ role }, `redis: ${why}, connecting anew`);
+    down = true;
+    client.destroy();
+    client.connect().catch((error: Error) => logger.error({ role, err: error }, 'redis: could not connect anew'));
+  };
+  const pulse = startPulse({
+    probe: primary ? () => askRole(client, cut) : () => client.ping(),
+    isConnected: () => client.isReady,
+    cut: () => cut('no answer'),
+    ...(primary ? { isAstray: () => primary.hasMoved() } : {}),
+  });
+  return Object.assign(client, { pulse });
 }
 
-function newClient(url: string, role: RedisRole) {
+type Place = Pick<Parameters<typeof createClient>[0] & object, 'url' | 'username' | 'password' | 'database' | 'socket'>;
+
+function newClient({ socket, ...place }: Place, role: RedisRole) {
   return createClient({
-    url,
+    ...place,
     name: `chat-${role}`,
     commandsQueueMaxLength: MAX_QUEUED_COMMANDS,
     disableOfflineQueue: role === 'publish' || role === 'produce' || role === 'cache',
     // The library's own time-out makes an AbortSignal per command (7 % of a busy worker's CPU) and ends when the command
     // is written. Callers set deadlines where they wait.
     commandOptions: { timeout: 0 },
-    pingInterval: 10_000,
     socket: {
+      ...socket,
       connectTimeout: 5_000,
-      reconnectStrategy: (retries) => Math.min(2_000, 100 * 2 ** Math.min(retries, 6)) * (0.5 + Math.random() / 2),
-    },
+      socketTimeout: SILENT_MS,
+      reconnectStrategy: (retries: number) =>
+        Math.min(2_000, 100 * 2 ** Math.min(retries, 6)) * (0.5 + Math.random() / 2),
+    } as NonNullable<Place['socket']>,
   });
+}
+
+function placeOf({ name, username, password, database }: SentinelGroup, { port, lookup }: Primary): Place {
+  return {
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    database,
+    socket: { host: name, port, lookup } as NonNullable<Place['socket']>,
+  };
+}
+
+/** Waits for sentinels that are not there yet. */
+async function followPrimary(group: SentinelGroup, role: RedisRole, logger: Logger): Promise<Primary> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return primaryOf(group, await findPrimary(group));
+    } catch (error) {
+      if (attempt === 0) logger.warn({ role, reason: String(error) }, 'redis: waiting for the sentinels');
+      await backoff(attempt, 100, 2_000);
+    }
+  }
+}
+
+/** The probe behind Sentinel: a primary that was demoted still answers, but must not be written to. */
+async function askRole(client: PlainClient, cut: (why: string) => void): Promise<void> {
+  const role = await client.sendCommand(['ROLE']);
+  if (Array.isArray(role) && String(role[0]) !== 'master') cut('this server is no primary any more');
 }
 
 /** Closes without waiting for a server that does not answer. */
 export async function disconnectRedis(client: RedisClient): Promise<void> {
+  client.pulse.stop();
   if (!client.isOpen) return;
   if (!client.isReady) return client.destroy();
   const force = setTimeout(() => client.destroy(), 1_000);

@@ -2,7 +2,7 @@ import type { ServerEvent, UserId } from '@chat-cluster/contracts';
 import type { Fanout } from '@chat-cluster/domain';
 import { type Logger, withDeadline } from '@chat-cluster/runtime';
 import { Counter } from 'prom-client';
-import { roomChannel } from './channels.ts';
+import { EVERY_GATEWAY, roomChannel } from './channels.ts';
 import type { RedisClient } from './connection.ts';
 
 const published = new Counter({
@@ -12,12 +12,15 @@ const published = new Counter({
 });
 const failed = new Counter({
   name: 'chat_fanout_publish_errors_total',
-  help: 'Emits that could not be published; clients heal by history or sync',
+  help: 'Emits that could not be published; their users are told to sync when Redis is back',
 });
 
 /** Message type BROADCAST of the adapter, packet type EVENT of the Socket.IO protocol. */
 const BROADCAST = 3;
 const EVENT = 2;
+/** Users owed a `sync_required` at the most; past it everybody is told. */
+const MAX_OWED = 10_000;
+const OWED_RETRY_MS = 500;
 /** A publish that is not answered by then is given up: the lane must not wait longer for something that may be lost. */
 const PUBLISH_DEADLINE_MS = 2_000;
 
@@ -25,50 +28,119 @@ const PUBLISH_DEADLINE_MS = 2_000;
  * Emits to rooms without being a Socket.IO server: publishes what a gateway's adapter would, so a worker hears no echo
  * and parses nothing. A payload is encoded once, whatever the number of its rooms; one room per emit keeps it off
  * gateways that hold none of its users. Commands of one call leave in one write.
+ *
+ * An emit that Redis does not take is lost, since lanes do not wait for it. Its user is told `sync_required` as soon as
+ * Redis takes commands again. (Lost on the other side, between Redis and a gateway, it is the gateway that tells.)
  */
 export function createFanout(pub: RedisClient, logger: Logger): Fanout {
-  const flush = async (event: ServerEvent, emits: [to: UserId, packet: string][]) => {
-    const results = emits.map(([to, packet]) => pub.sPublish(roomChannel(to), broadcast(to, packet)));
+  const owed = new OwedSyncs(pub);
+  /** Resolves with the users who missed an emit. */
+  const publish = async (event: ServerEvent, emits: Emit[]): Promise<UserId[]> => {
     published.inc({ event }, emits.length);
-    const settled = await withDeadline(Promise.allSettled(results), PUBLISH_DEADLINE_MS, 'publish').catch(
-      () => undefined,
-    );
-    const lost = settled ? settled.filter((result) => result.status === 'rejected').length : emits.length;
-    if (lost === 0) return;
-    failed.inc(lost);
-    logger.warn({ event, lost }, 'fan-out: emits lost, redis did not take them');
+    const missed = await publishAll(pub, emits);
+    if (missed.length > 0) {
+      failed.inc(missed.length);
+      logger.warn({ event, lost: missed.length }, 'fan-out: emits lost, redis did not take them');
+    }
+    return missed;
   };
   return {
-    newMessages: (messages) =>
-      flush(
-        'new_message',
-        messages.flatMap((message) => {
-          const packet = encode('new_message', message);
-          return distinct(message.senderId, message.receiverId).map((to): [UserId, string] => [to, packet]);
-        }),
+    newMessages: async (messages) =>
+      owed.add(
+        await publish(
+          'new_message',
+          messages.flatMap((message) => {
+            const packet = encode('new_message', message);
+            return distinct(message.senderId, message.receiverId).map((to): Emit => [to, packet]);
+          }),
+        ),
       ),
-    messagesRead: (receipts) =>
-      flush(
-        'messages_read',
-        receipts.flatMap(({ to, receipt }) => {
-          const packet = encode('messages_read', receipt);
-          return to.map((userId): [UserId, string] => [userId, packet]);
-        }),
+    messagesRead: async (receipts) =>
+      owed.add(
+        await publish(
+          'messages_read',
+          receipts.flatMap(({ to, receipt }) => {
+            const packet = encode('messages_read', receipt);
+            return to.map((userId): Emit => [userId, packet]);
+          }),
+        ),
       ),
-    unreadCounts: (counts) =>
-      flush(
+    async unreadCounts(counts) {
+      const missed = await publish(
         'unread_count',
         counts.map(({ userId, unread }) => [userId, encode('unread_count', unread)]),
-      ),
+      );
+      if (missed.length > 0) throw new Error(`${missed.length} badges were not told: redis did not take them`);
+    },
   };
+}
+
+type Emit = [to: UserId, packet: string];
+
+/** Resolves with the users whose emits Redis did not confirm in time. */
+async function publishAll(pub: RedisClient, emits: readonly Emit[]): Promise<UserId[]> {
+  const sent = emits.map(([to, packet]) => pub.sPublish(roomChannel(to), broadcast([to], packet)));
+  const settled = await withDeadline(Promise.allSettled(sent), PUBLISH_DEADLINE_MS, 'publish').catch(() => undefined);
+  return emits.flatMap(([to], i) => (settled?.[i]?.status === 'fulfilled' ? [] : [to]));
+}
+
+/** Those who missed an emit, until they are told so. Bounded: when they are too many, it is everybody. */
+class OwedSyncs {
+  #pub: RedisClient;
+  #users = new Set<UserId>();
+  #everybody = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(pub: RedisClient) {
+    this.#pub = pub;
+  }
+
+  add(users: readonly UserId[]): void {
+    for (const user of users) this.#users.add(user);
+    if (this.#users.size > MAX_OWED) {
+      this.#everybody = true;
+      this.#users.clear();
+    }
+    if (users.length > 0) this.#later();
+  }
+
+  #later(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      void this.#tell();
+    }, OWED_RETRY_MS).unref();
+  }
+
+  async #tell(): Promise<void> {
+    if (!this.#pub.isReady || !this.#pub.pulse.answers) {
+      this.#later();
+      return;
+    }
+    const packet = encode('sync_required', { reason: 'fanout_gap' });
+    const users = [...this.#users];
+    this.#users.clear();
+    this.add(
+      await publishAll(
+        this.#pub,
+        users.map((user) => [user, packet]),
+      ),
+    );
+    if (!this.#everybody) return;
+    const told = withDeadline(this.#pub.sPublish(EVERY_GATEWAY, broadcast([], packet)), PUBLISH_DEADLINE_MS, 'publish');
+    this.#everybody = await told.then(
+      () => false,
+      () => true,
+    );
+    if (this.#everybody) this.#later();
+  }
 }
 
 function encode(event: ServerEvent, payload: object): string {
   return `{"type":${EVENT},"data":["${event}",${JSON.stringify(payload)}],"nsp":"/"}`;
 }
 
-function broadcast(room: string, packet: string): string {
-  const opts = `{"rooms":[${JSON.stringify(room)}],"except":[],"flags":{}}`;
+function broadcast(rooms: readonly string[], packet: string): string {
+  const opts = `{"rooms":${JSON.stringify(rooms)},"except":[],"flags":{}}`;
   return `{"uid":"emitter","nsp":"/","type":${BROADCAST},"data":{"packet":${packet},"opts":${opts}}}`;
 }
 

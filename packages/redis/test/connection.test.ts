@@ -1,5 +1,5 @@
 import { connectRedis, disconnectRedis } from '@chat-cluster/redis';
-import { eventually, privateServers } from '@chat-cluster/testkit';
+import { eventually, privateServers, startFaultProxy } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { memoryLogger } from './clients.ts';
 import { ownRedis } from './own-redis.ts';
@@ -70,6 +70,55 @@ describe('a connection to Redis', () => {
       expect(await waiting).to.be.an('error');
     } finally {
       server.resume();
+    }
+  });
+
+  it('knows within two seconds that Redis hangs, and at once that it answers again', async () => {
+    await using server = await ownRedis();
+    const client = await connectRedis(server.url, 'produce', memoryLogger().logger);
+    const changes: boolean[] = [];
+    client.pulse.onChange((answers) => changes.push(answers));
+    try {
+      expect(client.pulse.answers).to.equal(true);
+      server.hang();
+      await eventually(() => expect(changes).to.deep.equal([false]), 2_200);
+      expect([client.pulse.answers, client.isReady]).to.deep.equal([false, true]);
+      server.resume();
+      await eventually(() => expect(changes).to.deep.equal([false, true]));
+      await server.stop();
+      await eventually(() => expect(changes).to.deep.equal([false, true, false]));
+      await server.comeBack();
+      await eventually(() => expect(client.pulse.answers).to.equal(true));
+    } finally {
+      server.resume();
+      await disconnectRedis(client);
+    }
+  });
+
+  it('is made anew when its packets vanish, though it goes on writing; commands in hand are rejected', async () => {
+    await using server = await ownRedis();
+    const url = new URL(server.url);
+    await using proxy = await startFaultProxy({ upstreams: [Number(url.port)] });
+    url.port = String(proxy.port);
+    const { logger, lines } = memoryLogger();
+    const client = await connectRedis(url.href, 'consume', logger);
+    const heard: string[] = [];
+    await client.sSubscribe('news', (text) => heard.push(text));
+    proxy.set({ kind: 'blackhole' });
+    const writing = setInterval(() => void client.ping().catch(() => {}), 100);
+    const waiting = client.echo('lost').catch((error: Error) => error);
+    try {
+      expect(await waiting).to.be.an('error');
+      expect(lines.map(({ text }) => text)).to.include('redis: no answer, connecting anew');
+      proxy.set({ kind: 'pass' });
+      await eventually(async () => expect(await client.echo('here')).to.equal('here'), 15_000);
+      const direct = await connectRedis(server.url, 'publish', logger);
+      await direct.sPublish('news', 'still subscribed');
+      await eventually(() => expect(heard).to.deep.equal(['still subscribed']));
+      await disconnectRedis(direct);
+    } finally {
+      clearInterval(writing);
+      await disconnectRedis(client);
     }
   });
 });

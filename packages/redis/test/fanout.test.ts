@@ -226,7 +226,7 @@ describe('fan-out', () => {
 });
 
 describe('fan-out while Redis is away', () => {
-  it('loses emits without an error, counts and tells them, and works when Redis is back', async () => {
+  it('loses emits of lanes, rejects badges, counts them, and has those who missed one sync when Redis is back', async () => {
     await using server = await ownRedis();
     const clients = newClients();
     try {
@@ -247,7 +247,8 @@ describe('fan-out while Redis is away', () => {
       await eventually(() => expect(publish.isReady).to.equal(false));
       const lost = await metric('chat_fanout_publish_errors_total');
       await fanout.newMessages([message(a, b), message(a, a)]);
-      await fanout.unreadCounts([{ userId: b, unread: { count: 1 } }]);
+      const untold = await fanout.unreadCounts([{ userId: b, unread: { count: 1 } }]).catch((error: Error) => error);
+      expect(untold).to.be.an('error');
       expect(await metric('chat_fanout_publish_errors_total')).to.equal(lost + 4);
       expect(lines).to.deep.include({
         level: 'warn',
@@ -257,12 +258,39 @@ describe('fan-out while Redis is away', () => {
       // Its own sockets hear a gateway all the same.
       gateway.io.to(b).emit('hello');
       await eventually(() => expect(device.heard).to.deep.equal([['hello', undefined]]));
+      let gaps = 0;
+      gateway.onGap(() => gaps++);
 
       await server.comeBack();
-      await eventually(async () => {
-        await fanout.unreadCounts([{ userId: b, unread: { count: 2 } }]);
-        expect(device.heard).to.deep.include(['unread_count', { count: 2 }]);
-      });
+      await eventually(() => expect(gaps).to.equal(1));
+      await eventually(() => expect(device.heard).to.deep.include(['sync_required', { reason: 'fanout_gap' }]));
+      await fanout.unreadCounts([{ userId: b, unread: { count: 2 } }]);
+      await eventually(() => expect(device.heard).to.deep.include(['unread_count', { count: 2 }]));
+      expect(device.heard.filter(([event]) => event === 'sync_required')).to.have.length(1);
+      device.close();
+      await gateway.close();
+    } finally {
+      await clients.close();
+    }
+  });
+
+  it('has everybody sync when too many have missed an emit', async () => {
+    await using server = await ownRedis();
+    const clients = newClients();
+    try {
+      const publish = await clients.connect('publish', server.url);
+      const fanout = createFanout(publish, memoryLogger().logger);
+      await server.stop();
+      await eventually(() => expect(publish.isReady).to.equal(false));
+      await fanout.newMessages(Array.from({ length: 5_001 }, (_, i) => message(`a${i}` as UserId, `b${i}` as UserId)));
+      await server.comeBack();
+      const gateway = await startGateway(
+        await clients.connect('publish', server.url),
+        await clients.connect('subscribe', server.url),
+        memoryLogger().logger,
+      );
+      const device = await gateway.device();
+      await eventually(() => expect(device.heard).to.deep.equal([['sync_required', { reason: 'fanout_gap' }]]));
       device.close();
       await gateway.close();
     } finally {

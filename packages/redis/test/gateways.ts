@@ -10,6 +10,7 @@ import { io as connectTo } from 'socket.io-client';
 export interface Gateway {
   io: Server;
   subscribed(room: string): Promise<void>;
+  onGap(listener: () => void): void;
   /** Channels of what Redis sent here, in order. */
   arrived: string[];
   /** A device connected here. It keeps all it hears; `socket` is its side in the server. */
@@ -25,7 +26,7 @@ export interface Device {
 
 export async function startGateway(publish: RedisClient, subscribe: RedisClient, logger: Logger): Promise<Gateway> {
   const arrived = recordArrivals(subscribe);
-  const { adapter, subscribed } = createGatewayAdapter(publish, subscribe, logger);
+  const { adapter, subscribed, onGap } = createGatewayAdapter(publish, subscribe, logger);
   const http = createServer();
   const io = new Server(http, { adapter, serveClient: false });
   await once(http.listen(0, '127.0.0.1'), 'listening');
@@ -33,6 +34,7 @@ export async function startGateway(publish: RedisClient, subscribe: RedisClient,
   return {
     io,
     subscribed,
+    onGap,
     arrived,
     async device() {
       const client = connectTo(`http://127.0.0.1:${port}`, { transports: ['websocket'], forceNew: true });

@@ -32,14 +32,14 @@ export function flag(fallback: boolean) {
     .transform((value) => value === 'true');
 }
 
+const REDIS_FORMS = 'must be a redis://, rediss:// or redis+sentinel:// URL';
+
 /** What every process of the cluster reads. */
 export const commonConfig = z.object({
   NODE_ENV: z.enum(['production', 'development', 'test']).default('development'),
   HOST: z.string().default('0.0.0.0'),
   DATABASE_URL: z.string('must be a postgres:// URL').regex(/^postgres(ql)?:\/\//, 'must be a postgres:// URL'),
-  REDIS_URL: z
-    .string('must be a redis:// or rediss:// URL')
-    .regex(/^rediss?:\/\//, 'must be a redis:// or rediss:// URL'),
+  REDIS_URL: z.string(REDIS_FORMS).regex(/^(rediss?|redis\+sentinel):\/\//, REDIS_FORMS),
   /** Partitions of the inbox. Gateways and workers must agree: see packages/queue/src/lanes.ts. */
   LANES: integer(1, 256, 4),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),

@@ -60,6 +60,13 @@ export class NaturalBatch<In, Out> {
     return promise;
   }
 
+  /** Rejects everything that waits; what is in flight goes on. */
+  rejectWaiting(reason: () => Error): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { reject } of waiting) reject(reason());
+  }
+
   #depart(): void {
     while (this.#waiting.length > 0 && this.#inFlight < this.#options.maxInFlight) {
       const batch = this.#take();

@@ -36,7 +36,7 @@ describe('configuration', () => {
       'LOG_LEVEL',
     ]);
     expect(problems[0]).to.include('must be a postgres:// URL');
-    expect(problems[1]).to.include('must be a redis:// or rediss:// URL');
+    expect(problems[1]).to.include('must be a redis://, rediss:// or redis+sentinel:// URL');
   });
 
   it('never repeats the value of a URL, which may hold a password', () => {

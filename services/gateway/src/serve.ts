@@ -73,7 +73,12 @@ export async function serve(config: GatewayConfig): Promise<void> {
   lifecycle.own('replies', replies, (receiver) => receiver.stop());
   const inbox = lifecycle.own(
     'inbox',
-    createInbox({ lanes: config.LANES, connection: queueConnection(produce), replies }),
+    createInbox({
+      lanes: config.LANES,
+      connection: queueConnection(produce),
+      replies,
+      pulses: [produce.pulse, subscribe.pulse],
+    }),
     (lanes) => lanes.close(),
   );
 
@@ -93,7 +98,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
     isReady: () => ({
       // A shared outage must not take every gateway out of the load balancer at once: it is shown, but stays ready.
       ready: !lifecycle.stopping,
-      checks: { redis: produce.isReady && subscribe.isReady ? 'ok' : 'away', postgres: watch.check() },
+      checks: { redis: produce.pulse.answers && subscribe.pulse.answers ? 'ok' : 'away', postgres: watch.check() },
     }),
     metrics: createMetricsReader(),
     onFault: (error, request) =>
@@ -102,7 +107,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
   });
   const http = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, app);
 
-  const { adapter, subscribed } = createGatewayAdapter(publish, subscribe, logger);
+  const { adapter, subscribed, onGap } = createGatewayAdapter(publish, subscribe, logger);
   const sessions = cluster.isWorker ? bindSessions() : undefined;
   const { io, admission } = createSocketServer({
     http,
@@ -113,7 +118,8 @@ export async function serve(config: GatewayConfig): Promise<void> {
     logger,
     bind: sessions?.bind,
   });
-  welcomeConnections(io, { gatewayId, unreadOf, subscribed, logger });
+  const { heal } = welcomeConnections(io, { gatewayId, unreadOf, subscribed, logger });
+  onGap(heal);
   const handlers = {
     ...messageEvents({ conversations, inbox }),
     ...syncEvent({ history, recent, unreadOf, subscribed }),

@@ -1,0 +1,87 @@
+/**
+ * Whether Redis answers a client, asked all the time.
+ *
+ * node-redis has no time limit for a reply: when Redis hangs, or the network swallows packets, its promises wait for as
+ * long as the connection lives, and a client that goes on writing keeps even the socket's idle time-out from firing. So
+ * every client is probed each TICK_MS, and ticks without an answer are counted (ticks, not time: a process that was
+ * paused must not take its own pause for one of Redis).
+ *
+ *   answers ──LOST ticks without an answer, or disconnected──▶ lost ──CUT ticks──▶ its connection is cut and made anew
+ *      ▲                                                         │
+ *      └───────────────────────── an answer ─────────────────────┘
+ */
+export interface Pulse {
+  /** False within 2 s after Redis stopped answering; true again with its first answer. */
+  readonly answers: boolean;
+  /** Calls `listener` at each change. */
+  onChange(listener: (answers: boolean) => void): void;
+  stop(): void;
+}
+
+export interface PulseOptions {
+  /** Resolves with Redis's answer. */
+  probe(): Promise<unknown>;
+  isConnected(): boolean;
+  /** Drops the connection and makes a new one. */
+  cut(): void;
+  /** While lost: whether the connection leads to the wrong server by now (a failover), so that it is cut at once. */
+  isAstray?(): Promise<boolean>;
+}
+
+const TICK_MS = 500;
+const LOST = 2;
+const CUT = 15;
+
+export function startPulse({ probe, isConnected, cut, isAstray }: PulseOptions): Pulse {
+  const listeners: ((answers: boolean) => void)[] = [];
+  let answers = true;
+  let missed = 0;
+  let waiting = false;
+  let asking = false;
+  const change = (now: boolean) => {
+    if (answers === now) return;
+    answers = now;
+    for (const listener of listeners) listener(now);
+  };
+  const restart = () => {
+    missed = LOST;
+    waiting = false;
+    cut();
+  };
+  const ask = () => {
+    waiting = true;
+    probe().then(
+      () => {
+        missed = 0;
+        waiting = false;
+        change(true);
+      },
+      () => {
+        waiting = false;
+      },
+    );
+  };
+  const timer = setInterval(() => {
+    if (waiting || !isConnected()) missed++;
+    if (!waiting && isConnected()) ask();
+    if (missed >= LOST) change(false);
+    if (missed >= CUT && isConnected()) restart();
+    else if (missed >= LOST && isAstray && !asking) {
+      asking = true;
+      isAstray()
+        .then((astray) => astray && restart())
+        .catch(() => {})
+        .finally(() => {
+          asking = false;
+        });
+    }
+  }, TICK_MS);
+  timer.unref();
+  return {
+    get answers() {
+      return answers;
+    },
+    onChange: (listener) => void listeners.push(listener),
+    stop: () => clearInterval(timer),
+  };
+}
