@@ -29,6 +29,7 @@ npm run check                   type check and lint
 npm run demo                    two people talk through the running cluster
 npm run token -- --user alice   a token of a user
 npm run bench                   measure it
+npm run verify                  hold it to its promises under faults (npm run verify -- --help)
 `;
 
 const TASKS = {
@@ -36,6 +37,7 @@ const TASKS = {
   demo: (args) => script('infra/local/src/demo.ts', args),
   token: (args) => script('infra/local/src/token.ts', args),
   bench: (args) => script('load-tests/bench/src/main.ts', args),
+  verify: (args) => script('load-tests/verify/src/main.ts', args),
   check: async () => ((await gates()).failed > 0 ? 1 : 0),
   test: (args) => test(args),
 };

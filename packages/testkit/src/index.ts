@@ -2,6 +2,7 @@ export * from './client.ts';
 export * from './cluster.ts';
 export type { ControlledServer } from './controlled-server.ts';
 export type { ControlledService } from './controlled-service.ts';
+export * from './database-state.ts';
 export * from './eventually.ts';
 export * from './fault-cluster.ts';
 export * from './fault-proxy.ts';

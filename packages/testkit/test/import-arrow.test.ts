@@ -19,6 +19,7 @@ const ARROW: Record<string, string[]> = {
   'infra/local': ['contracts'],
   'packages/testkit': ['contracts', 'domain', 'runtime', 'postgres', 'redis', 'queue', 'local'],
   'load-tests/bench': ['contracts', 'local', 'testkit'],
+  'load-tests/verify': ['contracts', 'local', 'queue', 'testkit'],
 };
 
 const SCOPE = '@chat-cluster/';

@@ -1,0 +1,46 @@
+import type { FaultCluster, FaultClusterOptions, History, Random } from '@chat-cluster/testkit';
+import type { Population } from './population.ts';
+import type { Traffic, TrafficOptions } from './traffic.ts';
+
+/** What a fault gets its hands on. */
+export interface World {
+  cluster: FaultCluster;
+  population: Population;
+  traffic: Traffic;
+  random: Random;
+  /** From 1. */
+  round: number;
+  /** Milliseconds from the start of the round: the clock of the history. */
+  now(): number;
+}
+
+/** One kind of trouble. */
+export interface Fault {
+  id: string;
+  /** What happens, in a few words. */
+  title: string;
+  cluster?: FaultClusterOptions;
+  traffic?: Partial<TrafficOptions>;
+  /** True: each round has a cluster of its own, because the fault leaves marks. */
+  fresh?: boolean;
+  /** Makes trouble, at a moment it does not choose; resolves when it is under way. */
+  inject(world: World): Promise<Healing | undefined>;
+  /** What the product owes under this fault beyond the promises that always hold: a sentence for each breach. */
+  expect?(outcome: RoundOutcome, world: World): string[];
+}
+
+export interface Healing {
+  /** How long the trouble lasts, in milliseconds. */
+  lastsMs: number;
+  heal(): Promise<void>;
+}
+
+/** What a fault's own expectations look at. */
+export interface RoundOutcome {
+  history: History;
+  /** The trouble began and ended, on the clock of the history. */
+  from: number;
+  to: number;
+  /** Pids of the gateways before the trouble and at the end of the round. */
+  gatewayPids: { before: number[]; after: number[] };
+}

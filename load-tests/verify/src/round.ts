@@ -1,0 +1,145 @@
+/*
+ * One round of a fault: fresh users, a little ordinary traffic, the trouble at a random moment, its end, and then
+ * everything has to come to rest: each message acknowledged or refused, each device in sync, each badge right. Last, each
+ * device syncs once more, the database is read, and the history is checked.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  checkHistory,
+  type FaultCluster,
+  type History,
+  readDatabase,
+  readParticipants,
+  seededRandom,
+  type Verdict,
+} from '@chat-cluster/testkit';
+import type { Fault, World } from './fault.ts';
+import { healTime } from './heal-time.ts';
+import { type Population, populate } from './population.ts';
+import { ORDINARY_TRAFFIC, Traffic } from './traffic.ts';
+
+export interface RoundOptions {
+  seed: string;
+  round: number;
+  pairs: number;
+  /** Messages a second; the fault may want another number. */
+  rate: number | undefined;
+}
+
+export interface RoundReport {
+  history: History;
+  verdict: Verdict;
+  /** Breaches of what the fault itself expects. */
+  breaches: string[];
+  healMs: number | undefined;
+  /** The trouble on the clock of the history. */
+  from: number;
+  to: number;
+}
+
+const WARM_UP_MS = 1_000;
+/** The trouble begins within so many milliseconds after the warm-up. */
+const PHASE_MS = 1_500;
+/** Traffic goes on after the trouble at least so long, and until every lane answers again. */
+const AFTER_MS = 2_500;
+const HEAL_DEADLINE_MS = 30_000;
+const REST_DEADLINE_MS = 40_000;
+
+export async function runRound(fault: Fault, cluster: FaultCluster, options: RoundOptions): Promise<RoundReport> {
+  const random = seededRandom(`${options.seed}/${fault.id}/${options.round}`);
+  const start = performance.now();
+  const now = () => performance.now() - start;
+  const exitsBefore = cluster.exits.length;
+  const population = await populate(cluster, options.pairs, { now, random });
+  const traffic = new Traffic(
+    population,
+    { ...ORDINARY_TRAFFIC, ...fault.traffic, ...(options.rate === undefined ? {} : { rate: options.rate }) },
+    { now, random, lanes: cluster.lanes },
+  );
+  const world: World = { cluster, population, traffic, random, round: options.round, now };
+  const pids = () => cluster.gateways.map((gateway) => gateway.pid());
+  try {
+    traffic.start();
+    await delay(WARM_UP_MS + random() * PHASE_MS);
+    const before = pids();
+    const from = now();
+    const healing = await fault.inject(world);
+    if (healing) {
+      await delay(healing.lastsMs);
+      await healing.heal();
+    }
+    const to = healing ? now() : from;
+    await delay(AFTER_MS);
+    await until(() => traffic.everyLaneAnswersSince(to), HEAL_DEADLINE_MS);
+    await traffic.stop();
+    const unsettled = await comeToRest(world);
+    traffic.giveUp();
+    const history = await finish(world, unsettled, { exitsBefore, start });
+    const outcome = { history, from, to, gatewayPids: { before, after: pids() } };
+    return {
+      history,
+      verdict: checkHistory(history),
+      breaches: fault.expect?.(outcome, world) ?? [],
+      healMs: healTime(history, to, cluster.lanes),
+      from,
+      to,
+    };
+  } finally {
+    await traffic.stop();
+    traffic.giveUp();
+    for (const device of population.devices) device.close();
+  }
+}
+
+/** Waits for rest; resolves with what had not come to it at the deadline. */
+async function comeToRest(world: World): Promise<string[]> {
+  const { cluster, population, traffic } = world;
+  let restless: string[] = [];
+  await until(async () => {
+    restless = [
+      ...traffic.underWay.map((key) => `${key} has no answer`),
+      ...population.devices.filter((one) => !one.current).map(({ history }) => `${history.id} is not in sync`),
+    ];
+    if (restless.length > 0) return false;
+    restless = await wrongBadges(cluster, population).catch((error: Error) => [`postgres: ${error.message}`]);
+    return restless.length === 0;
+  }, REST_DEADLINE_MS);
+  return restless.length > 5 ? [...restless.slice(0, 5), `and ${restless.length - 5} more`] : restless;
+}
+
+async function wrongBadges(cluster: FaultCluster, { conversations, devices }: Population): Promise<string[]> {
+  const participants = await readParticipants(
+    cluster.db,
+    conversations.map(({ id }) => id),
+  );
+  const unread = new Map<string, number>();
+  for (const { userId, recount } of participants) unread.set(userId, (unread.get(userId) ?? 0) + recount);
+  return devices.flatMap(({ history, userId, badge }) =>
+    badge === unread.get(userId) ? [] : [`${history.id} shows ${badge} unread instead of ${unread.get(userId)}`],
+  );
+}
+
+async function finish(
+  { cluster, population, traffic }: World,
+  unsettled: string[],
+  { exitsBefore, start }: { exitsBefore: number; start: number },
+): Promise<History> {
+  const synced = await Promise.allSettled(population.devices.map((device) => device.finalSync()));
+  const silent = synced.flatMap((outcome) =>
+    outcome.status === 'rejected' ? [(outcome.reason as Error).message] : [],
+  );
+  const ids = population.conversations.map(({ id }) => id);
+  return {
+    sends: traffic.sends,
+    reads: traffic.reads,
+    devices: population.devices.map(({ history }) => history),
+    database: await readDatabase(cluster.db, ids),
+    exits: cluster.exits.slice(exitsBefore).map((exit) => ({ ...exit, at: exit.at - start })),
+    unsettled: [...unsettled, ...silent],
+  };
+}
+
+async function until(condition: () => boolean | Promise<boolean>, ms: number): Promise<void> {
+  const deadline = performance.now() + ms;
+  while (!(await condition()) && performance.now() < deadline) await delay(50);
+}

@@ -1,0 +1,102 @@
+import { type FaultCluster, seededRandom, startFaultCluster, VIOLATIONS } from '@chat-cluster/testkit';
+import type { Fault } from './fault.ts';
+import type { VerifyOptions } from './options.ts';
+import { type RoundReport, runRound } from './round.ts';
+import { saveHistory } from './saved-history.ts';
+import { LEGEND, table } from './table.ts';
+import { addRound, newTally, type Tally, wrongs } from './tally.ts';
+
+/** Runs the faults and tells of them line by line; resolves with the exit code. */
+export async function verify(options: VerifyOptions, say: (line: string) => void): Promise<number> {
+  const started = performance.now();
+  say(`seed ${options.seed}: npm run verify -- --seed ${options.seed} makes the same choices again`);
+  const tallies: Tally[] = [];
+  for (const fault of options.faults) tallies.push(await runFault(fault, options, say));
+  say(`\n${table(tallies)}\n\n${LEGEND}\n`);
+  const wrong = tallies.filter((tally) => wrongs(tally) > 0).map(({ fault }) => fault);
+  const sum = (of: (tally: Tally) => number) => tallies.reduce((total, tally) => total + of(tally), 0);
+  const what =
+    `${sum(({ rounds }) => rounds)} rounds of ${tallies.length} faults in ${Math.round((performance.now() - started) / 1_000)} s, ` +
+    `${sum(({ acked }) => acked)} messages acknowledged`;
+  say(
+    wrong.length === 0
+      ? `Every promise held: ${what}, 0 lost, 0 stored twice, 0 wrong.`
+      : `Promises were broken under ${wrong.join(', ')}: ${what}, ${sum(wrongs)} findings.`,
+  );
+  return wrong.length === 0 ? 0 : 1;
+}
+
+async function runFault(fault: Fault, options: VerifyOptions, say: (line: string) => void): Promise<Tally> {
+  const tally = newTally(fault);
+  say(`\n${fault.id}  ${fault.title}`);
+  let cluster: FaultCluster | undefined;
+  const close = async () => {
+    await cluster?.[Symbol.asyncDispose]();
+    cluster = undefined;
+  };
+  const rounds =
+    options.round === undefined ? Array.from({ length: options.rounds }, (_, i) => i + 1) : [options.round];
+  try {
+    for (const round of rounds) {
+      const started = performance.now();
+      const took = () => `${((performance.now() - started) / 1_000).toFixed(0)} s`;
+      try {
+        cluster ??= await startFaultCluster({
+          random: seededRandom(`${options.seed}/${fault.id}/network`),
+          ...fault.cluster,
+        });
+        const { seed, pairs, rate } = options;
+        const report = await runRound(fault, cluster, { seed, round, pairs, rate });
+        addRound(tally, report);
+        say(`  round ${round}  ${summary(report)}  (${took()})`);
+        if (isWrong(report)) explain(fault, round, options, report, say);
+        if (fault.fresh || isWrong(report)) await close();
+      } catch (error) {
+        tally.failed++;
+        say(`  round ${round}  could not be carried out (${took()}): ${(error as Error).stack}`);
+        await close();
+      }
+    }
+  } finally {
+    await close();
+  }
+  return tally;
+}
+
+function isWrong({ verdict, breaches, healMs }: RoundReport): boolean {
+  return verdict.violations.length > 0 || breaches.length > 0 || healMs === undefined;
+}
+
+function summary({ verdict, breaches, healMs }: RoundReport): string {
+  const { seen, violations } = verdict;
+  const refused = Object.entries(seen.refused).map(([code, count]) => `${count} ${code}`);
+  const wrong = violations.length + breaches.length;
+  return [
+    wrong === 0 && healMs !== undefined ? '✔' : '✖',
+    `${seen.messages} sent, ${seen.acked} acked,`,
+    wrong === 0 ? 'nothing wrong,' : `${wrong} WRONG,`,
+    healMs === undefined ? 'never healed' : `healed in ${(healMs / 1_000).toFixed(1)} s`,
+    ...(refused.length > 0 ? [`[tried again: ${refused.join(', ')}]`] : []),
+  ].join(' ');
+}
+
+/** How many findings of a round are told; the saved history has them all. */
+const TOLD = 8;
+
+function explain(
+  fault: Fault,
+  round: number,
+  options: VerifyOptions,
+  report: RoundReport,
+  say: (line: string) => void,
+) {
+  const { history, verdict, breaches, from, to, healMs } = report;
+  const rules = [...breaches, ...(healMs === undefined ? ['some lane never acknowledged and delivered again'] : [])];
+  for (const { kind, detail } of verdict.violations.slice(0, TOLD)) say(`    ${kind} (${VIOLATIONS[kind]}): ${detail}`);
+  if (verdict.violations.length > TOLD) say(`    … and ${verdict.violations.length - TOLD} more`);
+  for (const rule of rules) say(`    rule of the fault: ${rule}`);
+  const file = saveHistory({ fault: fault.id, seed: options.seed, round, from, to, breaches: rules, history });
+  say(`    history   ${file}`);
+  say(`    replay    npm run verify -- ${fault.id} --seed ${options.seed} --round ${round}`);
+  say(`    re-check  npm run verify -- --check ${file}`);
+}
