@@ -48,10 +48,11 @@ const schema = commonConfig.extend({
   MAX_UNAUTHENTICATED: integer(1, 10_000_000, 5_000),
   /**
    * What one client may leave unread before it is cut, in bytes and in packets. Above the largest answer, that of
-   * `sync` (about 1.5 MB), or a slow reader would be cut for asking.
+   * `sync` (about 1.5 MB), and above what RATE_LIMIT_BURST events bring their sender (an ack and a message each), or a
+   * slow reader would be cut for asking.
    */
   WRITE_BUFFER_MAX_BYTES: integer(65_536, 1_073_741_824, 4_194_304),
-  WRITE_BUFFER_MAX_PACKETS: integer(16, 1_000_000, 4_000),
+  WRITE_BUFFER_MAX_PACKETS: integer(16, 1_000_000, 10_000),
   /**
    * Largest packet or request of a client, in bytes. Above the largest legal message, so that a text of 1 MB is still
    * answered with a coded error instead of a cut connection.

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type Server as HttpServer } from 'node:http';
+import { type AddressInfo, connect as connectTcp, type Socket as TcpSocket } from 'node:net';
 import { connectRedis, createGatewayAdapter, disconnectRedis } from '@chat-cluster/redis';
 import type { Logger } from '@chat-cluster/runtime';
 import { privateServers, tokenFor } from '@chat-cluster/testkit';
@@ -16,12 +16,15 @@ const SECRET = 'a secret of the tests of sockets';
 /** The sockets of a gateway as production makes them, in this process: what is tested is their outermost edge. */
 export interface SocketEdge extends AsyncDisposable {
   url: string;
+  http: HttpServer;
   io: ChatServer;
   admission: Admission;
   /** Lines of the log, from info on. */
   lines: { fields: Record<string, unknown>; text: string }[];
   /** A stock client of `userId` that is on its way, in the room of the user once it is connected. */
   client(userId: string, options?: Partial<ManagerOptions & SocketOptions>): Socket;
+  /** A raw connection that is on its way. */
+  tcp(): TcpSocket;
   /** As `client`, connected. */
   connected(userId: string, options?: Partial<ManagerOptions & SocketOptions>): Promise<Socket>;
 }
@@ -51,9 +54,11 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
   });
   io.on('connection', (socket) => void socket.join(socket.data.userId));
   await once(http.listen(0, '127.0.0.1'), 'listening');
-  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  const { port } = http.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
 
   const clients: Socket[] = [];
+  const raw: TcpSocket[] = [];
   const client: SocketEdge['client'] = (userId, options) => {
     const auth = { token: tokenFor({ jwtSecret: SECRET }, userId) };
     const socket = connectTo(url, { forceNew: true, transports: ['websocket'], auth, ...options });
@@ -62,10 +67,17 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
   };
   return {
     url,
+    http,
     io,
     admission,
     lines,
     client,
+    tcp() {
+      const socket = connectTcp({ port, host: '127.0.0.1' });
+      socket.on('error', () => {});
+      raw.push(socket);
+      return socket;
+    },
     async connected(userId, options) {
       const socket = client(userId, options);
       await once(socket as never, 'connect');
@@ -73,6 +85,7 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
     },
     async [Symbol.asyncDispose]() {
       for (const socket of clients) socket.disconnect();
+      for (const socket of raw) socket.destroy();
       admission.close();
       http.closeAllConnections();
       await io.close();

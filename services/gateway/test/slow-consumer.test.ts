@@ -1,0 +1,103 @@
+import { once } from 'node:events';
+import { eventually } from '@chat-cluster/testkit';
+import { expect } from 'chai';
+import type { Socket } from 'socket.io-client';
+import { metric, rawToken, type SocketEdge, startSockets } from './socket-edge.ts';
+
+const CAP = 256 * 1024;
+const TEXT = 'x'.repeat(10_000);
+/** How far a buffer may be over its cap when it is noticed: the packets between two sums. */
+const SLACK = 17 * (TEXT.length + 100);
+
+describe('a client that does not read', () => {
+  it('is cut with what it held, alone of its room, and comes back by itself', async () => {
+    await using edge = await startSockets({ WRITE_BUFFER_MAX_BYTES: String(CAP) });
+    const before = await metric('chat_slow_consumer_disconnects_total');
+    const reasons = disconnectReasons(edge);
+    const paused = await Promise.all(Array.from({ length: 10 }, () => edge.connected('alice')));
+    const reader = await edge.connected('alice');
+    let heard = 0;
+    reader.on('new_message', () => heard++);
+    for (const socket of paused) ws(socket).pause();
+
+    let sent = 0;
+    let most = 0;
+    while (reasons.length < paused.length && sent < 5_000) {
+      emitTo(edge, 'alice', TEXT);
+      sent++;
+      await turn();
+      most = Math.max(most, await metric('chat_write_buffer_bytes'));
+    }
+    expect(reasons).to.deep.equal(paused.map(() => 'slow_consumer'));
+    expect(most)
+      .to.be.greaterThan(CAP)
+      .and.lessThan((paused.length + 1) * (CAP + SLACK));
+    await turn();
+    expect(edge.io.engine.clientsCount).to.equal(1);
+    expect(await metric('chat_slow_consumer_disconnects_total')).to.equal(before + paused.length);
+    expect(edge.lines).to.have.length(paused.length);
+    expect(Object.keys(edge.lines[0]?.fields ?? {})).to.have.members(['packets', 'bytes', 'transport']);
+
+    await eventually(() => expect(heard).to.equal(sent));
+    expect(await metric('chat_write_buffer_bytes')).to.equal(0);
+    const back = paused.map((socket) => once(socket as never, 'connect'));
+    for (const socket of paused) ws(socket).resume();
+    await Promise.all(back);
+    expect(reader.connected).to.equal(true);
+  });
+
+  it('is cut over long-polling too, at once', async () => {
+    await using edge = await startSockets({ WRITE_BUFFER_MAX_PACKETS: '1000' });
+    const reasons = disconnectReasons(edge);
+    const url = `${edge.url}/socket.io/?EIO=4&transport=polling`;
+    const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1)) as { sid: string };
+    await fetch(`${url}&sid=${sid}`, { method: 'POST', body: `40${JSON.stringify({ token: rawToken('alice') })}` });
+    expect(await (await fetch(`${url}&sid=${sid}`)).text()).to.match(/^40/);
+
+    for (let sent = 0; sent <= 1_000; sent++) emitTo(edge, 'alice', 'hi');
+    await turn();
+    expect(reasons).to.deep.equal([]);
+    emitTo(edge, 'alice', 'hi');
+    await turn();
+    expect(reasons).to.deep.equal(['slow_consumer']);
+    expect(edge.io.engine.clientsCount).to.equal(0);
+    expect(await (await fetch(`${url}&sid=${sid}`)).json()).to.include({ message: 'Session ID unknown' });
+  });
+});
+
+describe('a client that reads', () => {
+  for (const transport of ['websocket', 'polling']) {
+    it(`hears any burst within the bytes, over ${transport}`, async () => {
+      await using edge = await startSockets();
+      const reasons = disconnectReasons(edge);
+      const reader = await edge.connected('alice', { transports: [transport] });
+      let heard = 0;
+      reader.on('new_message', () => heard++);
+      const burst = transport === 'websocket' ? 30_000 : 9_000;
+      for (let sent = 0; sent < burst; sent++) emitTo(edge, 'alice', 'hi');
+      await eventually(() => expect(heard).to.equal(burst));
+      expect(reasons).to.deep.equal([]);
+    });
+  }
+});
+
+/** Why sockets ended, in order. */
+function disconnectReasons(edge: SocketEdge): string[] {
+  const reasons: string[] = [];
+  edge.io.on('connection', (socket) => socket.on('disconnect', (reason) => void reasons.push(reason)));
+  return reasons;
+}
+
+/** As a fan-out that arrives from Redis: at once, on this gateway. */
+function emitTo(edge: SocketEdge, userId: string, content: string): void {
+  edge.io.local.to(userId).emit('new_message', { content } as never);
+}
+
+/** The raw connection of a stock client. */
+function ws(socket: Socket): { pause(): void; resume(): void } {
+  return (socket.io.engine.transport as unknown as { ws: { pause(): void; resume(): void } }).ws;
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
