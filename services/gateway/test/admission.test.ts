@@ -9,7 +9,7 @@ const POLLING = '/socket.io/?EIO=4&transport=polling';
 
 describe('a storm of connects', () => {
   it('is taken in at its pace and in its order, while open sessions go on', async () => {
-    await using edge = await startSockets({ CONNECTS_PER_SECOND: '100' });
+    await using edge = await startSockets({ CONNECTS_PER_SECOND: '40' });
     edge.io.on('connection', (socket) => socket.onAny((_event, ack) => ack()));
     const [came, entered]: [string[], string[]] = [[], []];
     edge.http.prependListener('upgrade', ({ url }) => came.push(userIn(url)));
@@ -18,17 +18,17 @@ describe('a storm of connects', () => {
 
     const started = performance.now();
     const errors: Error[] = [];
-    const clients = Array.from({ length: 200 }, (_, i) => edge.client(`user-${i}`, { query: { user: `user-${i}` } }));
+    const clients = Array.from({ length: 140 }, (_, i) => edge.client(`user-${i}`, { query: { user: `user-${i}` } }));
     for (const client of clients) client.on('connect_error', (error) => errors.push(error));
-    await eventually(async () => expect(await metric('chat_handshakes_waiting')).to.be.greaterThan(50));
-    await early.timeout(1_000).emitWithAck('hello');
+    await eventually(async () => expect(await metric('chat_handshakes_waiting')).to.be.greaterThan(10));
+    await early.timeout(2_000).emitWithAck('hello');
     expect(await metric('chat_handshakes_waiting')).to.be.greaterThan(0);
 
     await eventually(() => expect(clients.every((client) => client.connected)).to.equal(true));
-    // A hundred at once, the others in a second.
-    expect(performance.now() - started).to.be.greaterThan(990);
+    // 40 at once, the other hundred at 40 a second.
+    expect(performance.now() - started).to.be.greaterThan(2_490);
     expect(errors).to.deep.equal([]);
-    expect(came).to.have.length(200);
+    expect(came).to.have.length(140);
     expect(entered.filter((user) => user !== 'none')).to.deep.equal(came);
     expect(await metric('chat_handshakes_waiting')).to.equal(0);
   });

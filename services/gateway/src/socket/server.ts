@@ -26,6 +26,11 @@ const handshakes = new Counter({
 
 /** Milliseconds for a connection to authenticate; Socket.IO's own 45 s would let the unauthenticated pile up. */
 const CONNECT_TIMEOUT_MS = 8_000;
+/**
+ * Milliseconds without a byte after which an HTTP connection is cut: else an answer that nobody reads (a poll, a page
+ * of history) is kept for ever. Longer than a poll without news, 25 s. Websockets have their heartbeat.
+ */
+const SILENCE_MS = 60_000;
 
 /**
  * The Socket.IO server of a gateway on the HTTP server of the REST API: path /socket.io, default namespace. Refused
@@ -43,6 +48,7 @@ export function createSocketServer(options: {
   bind?: ((request: IncomingMessage) => Promise<void>) | undefined;
 }): { io: ChatServer; admission: Admission } {
   const { config, gatewayId } = options;
+  options.http.timeout = SILENCE_MS;
   const admission = createAdmission(config.CONNECTS_PER_SECOND, (more) => hasRoom(io, config, more));
   const io: ChatServer = new Server(options.http, {
     adapter: options.adapter,

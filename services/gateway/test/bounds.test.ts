@@ -1,0 +1,97 @@
+import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
+import type { SyncAck } from '@chat-cluster/contracts';
+import {
+  connect,
+  eventually,
+  newUser,
+  openConversation,
+  startTestCluster,
+  type TestCluster,
+} from '@chat-cluster/testkit';
+import { expect } from 'chai';
+
+describe('a gateway of two processes under pressure', () => {
+  let cluster: TestCluster;
+
+  before(async function () {
+    this.timeout(60_000);
+    cluster = await startTestCluster({ env: { CONNECTS_PER_SECOND: '15', WRITE_BUFFER_MAX_BYTES: '1048576' } });
+  });
+  after(() => cluster.stop());
+
+  /** The sum of a metric over its labels and both processes. */
+  async function metric(pattern: RegExp): Promise<number> {
+    const text = await (await fetch(`${cluster.url}/metrics`)).text();
+    return [...text.matchAll(pattern)].reduce((sum, match) => sum + Number(match[1]), 0);
+  }
+
+  it('takes a storm in one after the other, over any transport', async () => {
+    const transports = [['websocket'], ['polling'], ['polling', 'websocket']];
+    // connect() rejects at the first connect_error: nobody is refused and nobody has to come twice.
+    const clients = await Promise.all(
+      Array.from({ length: 75 }, (_, i) =>
+        connect(cluster, newUser('u'), { transports: transports[i % 3] as ['websocket'] }),
+      ),
+    );
+    expect(await metric(/^chat_handshake_wait_seconds_bucket\{le="0"\} (\d+)$/gm)).to.be.lessThan(75);
+    expect(await metric(/^chat_handshake_wait_seconds_count (\d+)$/gm)).to.equal(75);
+    for (const client of clients) client.close();
+  });
+
+  it('gives up the places of those who leave, on whatever process', async () => {
+    const admitted = () => metric(/^chat_handshake_wait_seconds_count (\d+)$/gm);
+    const waiting = () => metric(/^chat_handshakes_waiting (\d+)$/gm);
+    const before = await admitted();
+    const crowd = Array.from({ length: 90 }, () => {
+      const socket = connectTcp({ port: cluster.port, host: '127.0.0.1' });
+      socket.on('error', () => {});
+      socket.write(
+        'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+          'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+      );
+      return socket;
+    });
+    await eventually(async () => expect(await waiting()).to.be.greaterThan(30));
+    for (const [i, socket] of crowd.entries()) i % 2 ? socket.end() : socket.resetAndDestroy();
+    await eventually(async () => expect(await waiting()).to.equal(0), 1_000);
+    expect((await admitted()) - before).to.be.lessThan(75);
+    for (const socket of crowd) socket.destroy();
+  });
+
+  it('cuts a device that stopped reading and no other; it comes back and has missed nothing', async () => {
+    const [alice, bob] = [newUser('alice'), newUser('bob')];
+    const id = await openConversation(cluster, alice, bob);
+    const sender = await connect(cluster, alice);
+    const [stuck, fine] = [
+      await connect(cluster, bob, { transports: ['websocket'] }),
+      await connect(cluster, bob, { transports: ['websocket'] }),
+    ];
+    const { ws } = stuck.socket.io.engine.transport as unknown as { ws: { pause(): void; resume(): void } };
+    ws.pause();
+    // Some 5 MB of it wait in the kernel, then the bound is reached.
+    let sent = 0;
+    await eventually(async () => {
+      await Promise.all(
+        Array.from({ length: 100 }, () => sender.send({ conversationId: id, content: 'x'.repeat(9_999) })),
+      );
+      sent += 100;
+      expect(await metric(/^chat_disconnects_total\{reason="slow_consumer"\} (\d+)$/gm)).to.equal(1);
+    });
+    await eventually(() => expect(fine.messages.length).to.equal(sent));
+    expect(await metric(/^chat_slow_consumer_disconnects_total (\d+)$/gm)).to.equal(1);
+
+    const back = once(stuck.socket as never, 'connect');
+    ws.resume();
+    await back;
+    const heard = new Set(stuck.messages.map(({ seq }) => seq));
+    for (let more = true; more; ) {
+      const question = { conversations: [{ id, afterSeq: Math.max(0, ...heard) }] };
+      const ack = (await stuck.socket.timeout(5_000).emitWithAck('sync', question as never)) as SyncAck;
+      for (const { messages } of ack.conversations) for (const { seq } of messages) heard.add(seq);
+      more = ack.hasMore;
+    }
+    expect([...heard]).to.deep.equal(Array.from({ length: sent }, (_, i) => i + 1));
+    for (const client of [sender, stuck, fine]) client.close();
+  });
+});
