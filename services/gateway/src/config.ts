@@ -34,6 +34,9 @@ const schema = commonConfig.extend({
   /** Events of one connection: sustained per second, and at once. Past it RATE_LIMITED. */
   RATE_LIMIT_PER_SECOND: integer(1, 1_000_000, 200),
   RATE_LIMIT_BURST: integer(1, 1_000_000, 3_000),
+  /** REST requests of one user, per process: sustained per second, and at once. Past it RATE_LIMITED. */
+  HTTP_RATE_LIMIT_PER_SECOND: integer(1, 1_000_000, 100),
+  HTTP_RATE_LIMIT_BURST: integer(1, 1_000_000, 500),
   /**
    * New sockets per second and process, with a burst of one second; who comes faster waits in line for up to 5 s, who
    * would wait longer hears 503. A connect costs 1.1 to 1.2 ms of CPU (services/gateway/test/connect-cost.ts), so a

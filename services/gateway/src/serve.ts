@@ -23,6 +23,7 @@ import type { GatewayConfig } from './config.ts';
 import { createConversations } from './conversations.ts';
 import { createMetricsReader } from './fork-metrics.ts';
 import { createHttpApp } from './http/app.ts';
+import { createRateLimit } from './http/rate-limit.ts';
 import { createReads } from './reads.ts';
 import { welcomeConnections } from './socket/connection.ts';
 import { dispatchEvents } from './socket/dispatch.ts';
@@ -88,6 +89,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
   const authenticate = createAuthenticator(config);
   const app = createHttpApp({
     authenticate: (token) => authenticate(token).userId,
+    limitRate: createRateLimit(config.HTTP_RATE_LIMIT_PER_SECOND, config.HTTP_RATE_LIMIT_BURST),
     conversations,
     history,
     recent,

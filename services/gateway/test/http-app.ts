@@ -33,6 +33,7 @@ export async function startEdge(changed: Partial<HttpDeps> = {}): Promise<Edge> 
   const app = createHttpApp({
     ...emptyPorts,
     authenticate,
+    limitRate: () => {},
     allowedOrigins: [],
     gatewayId: 'gateway-7',
     version: '1.2.3',

@@ -14,6 +14,8 @@ import { mount } from './route.ts';
 export interface HttpDeps {
   /** The user of a bearer token. Throws a rejection: TOKEN_MISSING, TOKEN_INVALID or TOKEN_EXPIRED. */
   authenticate(token: string | undefined): UserId;
+  /** Counts a request of the user. Throws RATE_LIMITED. */
+  limitRate(userId: UserId): void;
   conversations: Conversations;
   history: History;
   recent: RecentMessages;

@@ -27,7 +27,7 @@ export function mount(app: Express, routes: readonly Route[]): void {
 }
 
 /**
- * A route for users: token first, so that a stranger's body is never read, then `before` (a body parser), then
+ * A route for users: token and rate first, so that a stranger's body is never read, then `before` (a body parser), then
  * `handle`. Whatever `handle` throws is answered by the error handler.
  */
 export function userRoute(
@@ -56,9 +56,11 @@ export function publicRoute(path: string, handle: (req: Request, res: Response) 
 
 const users = new WeakMap<Response, UserId>();
 
-function authenticated({ authenticate }: HttpDeps): RequestHandler {
+function authenticated({ authenticate, limitRate }: HttpDeps): RequestHandler {
   return (req, res, next) => {
-    users.set(res, authenticate(bearerToken(req)));
+    const userId = authenticate(bearerToken(req));
+    limitRate(userId);
+    users.set(res, userId);
     next();
   };
 }

@@ -1,4 +1,4 @@
-/** A rate limit of one connection: `burst` at once, `perSecond` sustained. Monotonic time, no timer, 4 numbers. */
+/** A rate limit: `burst` at once, `perSecond` sustained. Monotonic time, no timer, 4 numbers. */
 export class TokenBucket {
   #perMs: number;
   #burst: number;

@@ -1,0 +1,60 @@
+import type { UserId } from '@chat-cluster/contracts';
+import { openApiDocument } from '@chat-cluster/contracts/openapi';
+import { eventually } from '@chat-cluster/testkit';
+import { expect } from 'chai';
+import { createRateLimit } from '../src/http/rate-limit.ts';
+import { type Edge, json, refusal, startEdge } from './http-app.ts';
+
+/** Any token is the name of its user. */
+const byName = { authenticate: (token: string | undefined) => (token ?? 'nobody') as UserId };
+
+describe('The rate limit of the REST API', () => {
+  it('is per user over all routes, says when to come again, and keeps its word', async () => {
+    await using edge = await startEdge({ ...byName, limitRate: createRateLimit(1, 3) });
+    expect((await as(edge, 'alice', '/api/messages/with/bob')).status).to.equal(200);
+    expect((await as(edge, 'alice', '/api/messages/conversations')).status).to.equal(200);
+    expect((await as(edge, 'alice', '/api/conversations', json({ participantId: 'bob' }))).status).to.equal(201);
+    const answer = await as(edge, 'alice', '/api/messages/with/bob');
+    const error = await refusal(answer, 'RATE_LIMITED', 429);
+    expect(error.retryAfterMs).to.be.within(1, 1_000);
+    expect(answer.headers.get('retry-after')).to.equal('1');
+    expect((await as(edge, 'bob', '/api/messages/conversations')).status).to.equal(200);
+    expect((await edge.get('/readyz')).status).to.equal(200);
+    await eventually(async () => expect((await as(edge, 'alice', '/api/messages/conversations')).status).to.equal(200));
+  });
+
+  it('comes before the body is read, and after the token', async () => {
+    await using edge = await startEdge({ limitRate: createRateLimit(1, 1) });
+    await edge.get('/api/messages/conversations');
+    await refusal(await edge.get('/api/conversations', json('{not json')), 'RATE_LIMITED');
+    await refusal(
+      await edge.get('/api/messages/conversations', { headers: { authorization: 'Bearer old' } }),
+      'TOKEN_EXPIRED',
+    );
+  });
+
+  it('forgets users instead of growing without bound', () => {
+    const limitRate = createRateLimit(1, 1);
+    limitRate('first' as UserId);
+    expect(() => limitRate('first' as UserId)).to.throw('Too many requests');
+    for (let i = 0; i < 20_000; i++) limitRate(`user-${i}` as UserId);
+    expect(() => limitRate('first' as UserId)).not.to.throw();
+  });
+
+  it('is documented at every route that has it', () => {
+    const { paths } = openApiDocument({ version: '1' }) as { paths: Record<string, Record<string, Operation>> };
+    const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
+    const ofUsers = operations.filter(({ security }) => security === undefined);
+    expect(ofUsers).to.have.length(3);
+    for (const { responses } of ofUsers) expect(responses['429']?.headers).to.have.property('Retry-After');
+  });
+});
+
+interface Operation {
+  security?: object[];
+  responses: Record<string, { headers: object }>;
+}
+
+function as(edge: Edge, user: string, path: string, init: RequestInit = {}): Promise<Response> {
+  return edge.get(path, { ...init, headers: { authorization: `Bearer ${user}`, ...init.headers } });
+}
