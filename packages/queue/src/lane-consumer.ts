@@ -1,35 +1,51 @@
 import type { LaneBatch } from '@chat-cluster/contracts';
 import { type Logger, withDeadline } from '@chat-cluster/runtime';
-import { Queue, Worker } from 'bullmq';
+import { Queue } from 'bullmq';
 import { type QueueConnection, queueOptions } from './connection.ts';
+import { type FailedJob, sweepFailedJobs } from './failed-jobs.ts';
+import { holdOf, type LaneHold, LaneWorker } from './lane-job.ts';
 
 /**
  * The consumer of one lane.
  *
- * A job of a lane is in one of three states. *Waiting*: in Redis, in the order in which batches were added. *Active*:
- * held by one worker of the whole cluster (global concurrency 1), its lock renewed every LOCK_MS / 2. *Gone*: done, and
- * removed. A worker that dies leaves its job active; when the lock has expired, the next stall check of any worker puts
- * the job back **in front** of those that wait, so order holds, and it runs again (the store is idempotent). The lane
- * stands still for at most LOCK_MS + STALL_CHECK_MS = 6 s then, which is why both are much shorter than BullMQ's 30 s.
+ * A job of a lane is in one of four states. *Waiting*: in Redis, in the order in which batches were added. *Active*:
+ * held by one worker of the whole cluster (global concurrency 1), its lock renewed every 1 to 2 s. *Failed*: given up,
+ * see below. *Gone*: done, and removed. A worker that dies leaves its job active; when the lock has expired, the next
+ * stall check of any worker puts the job back **in front** of those that wait, so order holds, and it runs again (the
+ * store is idempotent). The lane stands still for LOCK_MS + 2 * STALL_CHECK_MS = 6 s at most then, and seldom more than
+ * 5 s: why both are much shorter than BullMQ's 30 s.
  *
  * Jobs are never retried by BullMQ: a retried job would go behind its successors. What may pass is retried in place
- * by `process`, with the lane waiting and the lock renewed.
+ * by `process`, with the lane waiting and the lock renewed. A job fails when `process` throws or when it has lost
+ * MAX_STALLS workers; failed jobs are handed to `giveUp`, now and at every start, and removed.
+ *
+ * That global concurrency is a setting in Redis, which a Redis that comes back empty has forgotten, so it is set again
+ * on every connection and every 2 s. The same care looks for a consumer that no longer takes jobs, and replaces it.
  */
 export interface LaneConsumerOptions<Data> {
   queue: string;
   connection: QueueConnection;
   logger: Logger;
-  /** Carries out one job. May see a job twice. A rejection is a fault: the job is kept as failed, the lane goes on. */
-  process(data: Data): Promise<void>;
+  /**
+   * Carries out one job. May see a job twice. A rejection is a fault: the job is given up, the lane goes on; a
+   * `LeaveJob` leaves it to another worker.
+   */
+  process(data: Data, hold: LaneHold): Promise<void>;
+  /** Takes over jobs that were given up; may see one twice. Absent: they stay in Redis as failed ones. */
+  giveUp?(jobs: FailedJob[]): Promise<void>;
+  /** For tests: milliseconds between two looks after the lane, and until a consumer that takes no jobs is replaced. */
+  care?: { everyMs: number; wedgedAfterMs: number };
 }
 
-const LOCK_MS = 4_000;
-const STALL_CHECK_MS = 2_000;
+/** Much shorter, and a busy moment of the process or of Redis would cost a lane its worker. */
+const LOCK_MS = 3_000;
+const STALL_CHECK_MS = 1_500;
 /** A job may lose its worker this often before it counts as poison: deploys and crashes are no fault of the job. */
 const MAX_STALLS = 10;
 /** Seconds of one blocking wait for a job. */
 const DRAIN_DELAY_S = 2;
 const CLOSE_DEADLINE_MS = 3_000;
+const CARE = { everyMs: 2_000, wedgedAfterMs: 30_000 };
 
 export interface LaneConsumer {
   /** Waits for the job in hand (its commit and its reply), takes no further one. */
@@ -37,29 +53,133 @@ export interface LaneConsumer {
 }
 
 export async function consumeLane<Data = LaneBatch>(options: LaneConsumerOptions<Data>): Promise<LaneConsumer> {
-  const { queue: name, connection, logger } = options;
+  const { queue: name, connection, logger, care: { everyMs, wedgedAfterMs } = CARE } = options;
   const queue = new Queue(name, queueOptions(connection));
   queue.on('error', () => {});
   await queue.setGlobalConcurrency(1);
-  const worker = new Worker<Data>(name, (job) => options.process(job.data), {
-    ...queueOptions(connection),
-    concurrency: 1,
-    lockDuration: LOCK_MS,
-    stalledInterval: STALL_CHECK_MS,
-    maxStalledCount: MAX_STALLS,
-    drainDelay: DRAIN_DELAY_S,
-    removeOnComplete: { count: 0 },
-    removeOnFail: { age: 14 * 24 * 3600, count: 10_000 },
-  });
-  worker.on('error', (error) => logger.warn({ queue: name, reason: error.message }, 'lane: a fault of the queue'));
-  worker.on('failed', (job, error) => logger.error({ queue: name, job: job?.id, err: error }, 'lane: a job failed'));
-  worker.on('stalled', (job) => logger.warn({ queue: name, job }, 'lane: took over a job whose worker is gone'));
+  const sweep = createSweep(options, queue);
+  let worker = startWorker(options, queue, sweep);
   await worker.waitUntilReady();
+
+  const wedge = createWedgeWatch(queue, connection, wedgedAfterMs);
+  const care = async () => {
+    await queue.setGlobalConcurrency(1);
+    if ((await connection.zcard(queue.toKey('failed'))) > 0) sweep();
+    if (!(await wedge())) return;
+    logger.error(
+      { queue: name },
+      'lane: jobs wait and nobody takes them, although redis answers; a new consumer starts',
+    );
+    const old = worker;
+    worker = startWorker(options, queue, sweep);
+    await withDeadline(old.close(true), CLOSE_DEADLINE_MS, name);
+  };
+  const stopCare = regularly(care, everyMs, connection);
+  sweep();
+
   return {
     async close() {
-      // A job that waits for Postgres to come back can not be finished: its lock runs out and another worker takes it.
-      await withDeadline(worker.close(), CLOSE_DEADLINE_MS, name).catch(() => worker.close(true));
+      stopCare();
+      // A job that waits for something to come back can not be finished: its lock runs out and another worker takes it.
+      await withDeadline(worker.close(), CLOSE_DEADLINE_MS, name).catch((error: Error) =>
+        logger.warn({ queue: name, reason: error.message }, 'lane: closed with a job in hand'),
+      );
       await queue.close();
     },
+  };
+}
+
+function startWorker<Data>(options: LaneConsumerOptions<Data>, queue: Queue, sweep: () => void): LaneWorker<Data> {
+  const { queue: name, connection, logger } = options;
+  const worker = new LaneWorker<Data>(
+    name,
+    (job, token) =>
+      options.process(
+        job.data,
+        holdOf(job, token, () => connection.get(`${queue.toKey(job.id ?? '')}:lock`)),
+      ),
+    {
+      ...queueOptions(connection),
+      concurrency: 1,
+      lockDuration: LOCK_MS,
+      stalledInterval: STALL_CHECK_MS,
+      maxStalledCount: MAX_STALLS,
+      drainDelay: DRAIN_DELAY_S,
+      removeOnComplete: { count: 0 },
+    },
+  );
+  worker.on('error', (error) => logger.warn({ queue: name, reason: error.message }, 'lane: a fault of the queue'));
+  worker.on('failed', (job, error) => {
+    logger.error({ queue: name, job: job?.id, err: error }, 'lane: a job failed');
+    sweep();
+  });
+  worker.on('stalled', (job) => logger.warn({ queue: name, job }, 'lane: took over a job whose worker is gone'));
+  return worker;
+}
+
+/** One sweep at a time; one asked for meanwhile follows. A fault is left to the next care. */
+function createSweep<Data>(
+  { giveUp, connection, logger, queue: name }: LaneConsumerOptions<Data>,
+  queue: Queue,
+): () => void {
+  if (!giveUp) return () => {};
+  let again = false;
+  let sweeping = false;
+  const sweep = async () => {
+    if (sweeping) {
+      again = true;
+      return;
+    }
+    sweeping = true;
+    again = false;
+    await sweepFailedJobs(queue, connection, giveUp).catch((error: Error) =>
+      logger.warn({ queue: name, reason: error.message }, 'lane: failed jobs are still to be swept'),
+    );
+    sweeping = false;
+    if (again) void sweep();
+  };
+  return () => void sweep();
+}
+
+/** Resolves true when the same job has headed the lane, with none active, at each look of the last `ms`. */
+function createWedgeWatch(queue: Queue, connection: QueueConnection, ms: number): () => Promise<boolean> {
+  let head: string | undefined;
+  let since = 0;
+  return async () => {
+    const [next] = await connection.lrange(queue.toKey('wait'), -1, -1);
+    const active = await connection.llen(queue.toKey('active'));
+    const now = performance.now();
+    if (next === undefined || active > 0 || next !== head) {
+      head = active > 0 ? undefined : next;
+      since = now;
+      return false;
+    }
+    if (now - since < ms) return false;
+    head = undefined;
+    return true;
+  };
+}
+
+/** Runs `care` every `everyMs` and on every new connection, once at a time; its faults are those of Redis, which show elsewhere. */
+function regularly(care: () => Promise<void>, everyMs: number, connection: QueueConnection): () => void {
+  let caring = false;
+  const run = () => {
+    if (caring) return;
+    caring = true;
+    void care()
+      .catch(() => {})
+      .finally(() => {
+        caring = false;
+      });
+  };
+  const timer = setInterval(run, everyMs);
+  timer.unref();
+  // One listener a lane.
+  connection.setMaxListeners(connection.getMaxListeners() + 1);
+  connection.on('ready', run);
+  return () => {
+    clearInterval(timer);
+    connection.off('ready', run);
+    connection.setMaxListeners(connection.getMaxListeners() - 1);
   };
 }

@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DirtyBadge, RecountRequests } from '@chat-cluster/domain';
 import type { RedisClient } from '@chat-cluster/redis';
+import { backoff, type Logger } from '@chat-cluster/runtime';
 import { Queue } from 'bullmq';
 import { type QueueConnection, queueOptions } from './connection.ts';
+import type { LaneHold } from './lane-job.ts';
 import { laneOf, QUEUE_PREFIX, recountQueue } from './lanes.ts';
 
 /**
@@ -25,7 +27,7 @@ export function createRecountRequests(
   const wake = async (lane: number) => {
     // A run under way may have taken the set already, so a wake-up during it makes one more run behind it.
     const deduplication = { id: 'recount', keepLastIfActive: true };
-    await queues[lane]?.add('recount', {}, { deduplication, removeOnComplete: true });
+    await queues[lane]?.add('recount', {}, { deduplication, removeOnComplete: true, removeOnFail: true });
   };
   const sweep = setInterval(() => {
     for (let lane = 0; lane < lanes; lane++) {
@@ -41,8 +43,7 @@ export function createRecountRequests(
       const byLane = Map.groupBy(badges, (badge) => laneOf(badge.userId, lanes));
       await Promise.all(
         [...byLane].map(async ([lane, dirty]) => {
-          const wasEmpty = await client.eval(NOTE, { keys: [dirtySet(lane)], arguments: dirty.map(toMember) });
-          if (wasEmpty === 1) await wake(lane);
+          if (await note(client, lane, dirty.map(toMember))) await wake(lane);
         }),
       );
     },
@@ -61,30 +62,71 @@ local empty = redis.call('EXISTS', KEYS[1]) == 0
 redis.call('SADD', KEYS[1], unpack(ARGV))
 return empty and 1 or 0`;
 
+async function note(client: RedisClient, lane: number, members: string[]): Promise<boolean> {
+  return (await client.eval(NOTE, { keys: [dirtySet(lane)], arguments: members })) === 1;
+}
+
 /** A lane recounts at most once in so many milliseconds: the first badge is not delayed, a burst shares the next. */
 const SPACING_MS = 20;
+
+/** What `takeDirty` needs beside the lane. Without `hold`, the caller sees to it that nobody else has the lane. */
+export interface TakeDirtyOptions {
+  hold?: LaneHold;
+  logger?: Logger;
+  signal?: AbortSignal;
+}
 
 /**
  * Hands the dirty badges of a lane to `recount` and forgets them when it is done. The set is renamed first: what is
  * added meanwhile belongs to the next run, and the share of a run that died is found by the next. Not to be called
  * twice at a time for one lane (the lane sees to it).
+ *
+ * A recount that rejects, because Postgres or Redis is away, is repeated in place with jittered back-off from 50 ms to
+ * 2 s: nobody's badge may stay wrong. On `signal` it is left, and its share with it, to the next run of any worker. The
+ * counts of a process that was paused may be old when it tells them: one that finds its lane lost has them counted again.
  */
 export async function takeDirty(
   client: RedisClient,
   lane: number,
   recount: (badges: DirtyBadge[]) => Promise<void>,
+  { hold = ALWAYS, logger, signal }: TakeDirtyOptions = {},
 ): Promise<void> {
   const spacing = delay(SPACING_MS);
-  for (;;) {
-    const taken = await client.eval(TAKE, { keys: [dirtySet(lane), takenSet(lane)] });
-    if (!Array.isArray(taken)) break;
-    const [leftover, ...members] = taken.map(String);
-    await recount(members.map(fromMember));
-    await client.del(takenSet(lane));
-    // After the share of a run that died comes that of the wake-up which brought us here.
-    if (leftover !== '1') break;
+  for (let attempt = 0; ; ) {
+    try {
+      if (!(await takeShare(client, lane, recount, hold))) break;
+      attempt = 0;
+    } catch (error) {
+      if (signal?.aborted) return;
+      if (attempt % 30 === 0)
+        logger?.warn({ lane, attempt, reason: String(error) }, 'recount: failed, trying again in place');
+      await backoff(attempt++, 50, 2_000, signal).catch(() => {});
+      if (signal?.aborted) return;
+    }
   }
   await spacing;
+}
+
+const ALWAYS: LaneHold = { held: async () => true };
+
+/** Resolves true when there may be more: after the share of a run that died comes that of the wake-up. */
+async function takeShare(
+  client: RedisClient,
+  lane: number,
+  recount: (badges: DirtyBadge[]) => Promise<void>,
+  hold: LaneHold,
+): Promise<boolean> {
+  const taken = await client.eval(TAKE, { keys: [dirtySet(lane), takenSet(lane)] });
+  if (!Array.isArray(taken)) return false;
+  const [leftover, ...members] = taken.map(String);
+  await recount(members.map(fromMember));
+  if (!(await hold.held())) {
+    // The taken set is another's by now.
+    await note(client, lane, members);
+    return false;
+  }
+  await client.del(takenSet(lane));
+  return leftover === '1';
 }
 
 /**

@@ -127,9 +127,16 @@ describe('recount requests', () => {
     const queue = requests();
     await queue.request([badge('alice')]);
     const lane = laneOf('alice' as UserId, LANES);
-    // A process that dies in its recount never comes to what follows it.
-    const died = takeDirty(client, lane, () => Promise.reject(new Error('killed')));
-    expect(await died.catch((error: Error) => error.message)).to.equal('killed');
+    // A process that stops in an outage leaves its share, as one does that dies.
+    let faults = 0;
+    const stop = new AbortController();
+    const recount = async () => {
+      if (++faults === 3) stop.abort();
+      throw new Error('postgres is away');
+    };
+    await takeDirty(client, lane, recount, { signal: stop.signal, logger: bench.logger });
+    expect(faults).to.equal(3);
+    expect(bench.lines.map(({ text }) => text)).to.deep.equal(['recount: failed, trying again in place']);
     const meanwhile = users(20).filter((name) => laneOf(name as UserId, LANES) === lane);
     await queue.request(meanwhile.map(badge));
     const shares: string[][] = [];
@@ -153,6 +160,23 @@ describe('recount requests', () => {
     await eventually(() => expect(shares).to.have.length(3));
     expect(shares.flatMap(({ badges }) => badges)).to.have.deep.members([threw, threw, lost]);
     await eventually(async () => expect(await waiting()).to.deep.equal([]));
+  });
+
+  it('has counted again what a process tells that was paused for longer than it held its lane', async () => {
+    const queue = requests();
+    await queue.request([badge('alice')]);
+    const lane = laneOf('alice' as UserId, LANES);
+    const others: string[][] = [];
+    const recountOfAnother = async (badges: DirtyBadge[]) => {
+      others.push(usersOf(badges));
+    };
+    const late = takeDirty(client, lane, () => takeDirty(client, lane, recountOfAnother), {
+      hold: { held: async () => false },
+    });
+    await late;
+    await takeDirty(client, lane, recountOfAnother);
+    expect(others).to.deep.equal([['alice'], ['alice']]);
+    expect(await client.keys('chat:dirty:*')).to.deep.equal([]);
   });
 
   it('has nothing to do for nobody', async () => {

@@ -1,6 +1,14 @@
 import type { BatchReply, LaneBatch } from '@chat-cluster/contracts';
-import type { DeadLetters, Fanout, MessageStore, RecentMessages, RecountRequests } from '@chat-cluster/domain';
-import type { Logger } from '@chat-cluster/runtime';
+import type {
+  DeadLetters,
+  DirtyBadge,
+  Fanout,
+  MessageStore,
+  RecentMessages,
+  RecountRequests,
+} from '@chat-cluster/domain';
+import { type LaneHold, LeaveJob } from '@chat-cluster/queue';
+import { backoff, type Logger } from '@chat-cluster/runtime';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { storeInPlace } from './store-in-place.ts';
 
@@ -36,24 +44,28 @@ export interface LaneWorkerPorts {
  * What a lane does with a batch: commit it, then tell everybody. The job counts as done only when the emits have left
  * and the recounts are noted in Redis, so a worker that dies before is followed by one that does it again; and the next
  * batch of the lane, maybe on another worker, starts after the emits of this one.
+ *
+ * After the commit nothing may fail the job, for what is stored is no dead letter. A recount that Redis does not note
+ * (full, failing over) is tried again in place while the lane waits: without it a badge would stay wrong.
  */
-export function createLaneWorker(ports: LaneWorkerPorts): (batch: LaneBatch) => Promise<void> {
-  return async (batch) => {
+export function createLaneWorker(ports: LaneWorkerPorts): (batch: LaneBatch, hold?: LaneHold) => Promise<void> {
+  return async (batch, hold = ALWAYS) => {
+    if (batch.v !== 1 || !Array.isArray(batch.entries)) throw new Error('no batch of a version known here');
     const started = performance.now();
-    const outcome = await storeInPlace(ports, batch.entries).catch((error: unknown) => stayActive(ports.signal, error));
+    const outcome = await storeInPlace({ ...ports, hold }, batch.entries).catch((error: unknown) =>
+      leave(ports.signal, error),
+    );
     duration.observe((performance.now() - started) / 1_000);
     lag.set(Math.max(0, Date.now() - batch.acceptedAt) / 1_000);
     for (const result of outcome.results) results.inc({ result: result.kind });
 
     ports.recent.append(outcome.messages).catch(() => cacheFaults.inc());
-    const replied = ports
-      .reply(batch.replyTo, { v: 1, batchId: batch.batchId, results: outcome.results })
-      .catch((error: Error) => ports.logger.warn({ reason: error.message }, 'lane: a reply was lost'));
+    const lose = (what: string) => (error: Error) => ports.logger.warn({ reason: error.message }, `lane: ${what} lost`);
     await Promise.all([
-      ports.fanout.newMessages(outcome.messages),
-      ports.fanout.messagesRead(outcome.receipts),
-      ports.recounts.request(outcome.badges),
-      replied,
+      ports.fanout.newMessages(outcome.messages).catch(lose('emits of messages were')),
+      ports.fanout.messagesRead(outcome.receipts).catch(lose('emits of receipts were')),
+      ports.reply(batch.replyTo, { v: 1, batchId: batch.batchId, results: outcome.results }).catch(lose('a reply was')),
+      noteRecounts(ports, outcome.badges),
     ]);
     ports.logger.debug(
       { entries: batch.entries.length, ms: Math.round(performance.now() - started) },
@@ -62,8 +74,21 @@ export function createLaneWorker(ports: LaneWorkerPorts): (batch: LaneBatch) => 
   };
 }
 
-/** The process stops in the middle of an outage: the job must stay active, so that its lock's end brings it back. */
-function stayActive(signal: AbortSignal, error: unknown): Promise<never> {
-  if (!signal.aborted) throw error;
-  return new Promise(() => {});
+const ALWAYS: LaneHold = { held: async () => true };
+
+async function noteRecounts({ recounts, logger, signal }: LaneWorkerPorts, badges: DirtyBadge[]): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await recounts.request(badges);
+    } catch (error) {
+      if (attempt % 30 === 0)
+        logger.warn({ attempt, reason: String(error) }, 'lane: redis notes no recounts, trying again in place');
+      await backoff(attempt, 50, 2_000, signal).catch((aborted: unknown) => leave(signal, aborted));
+    }
+  }
+}
+
+/** The process stops in the middle of an outage: the job is not failed, another worker does it again. */
+function leave(signal: AbortSignal, error: unknown): never {
+  throw signal.aborted ? new LeaveJob('this process stops') : error;
 }

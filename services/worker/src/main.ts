@@ -11,6 +11,7 @@ import {
   consumeLane,
   createRecountRequests,
   inboxQueue,
+  keepAnnounced,
   queueConnection,
   recountQueue,
   sendReply,
@@ -20,6 +21,8 @@ import { connectRedis, createFanout, createRecentMessages, disconnectRedis, type
 import { announceReady, createLogger, Lifecycle, redactConfig, runMain, serveOps } from '@chat-cluster/runtime';
 import { collectDefaultMetrics } from 'prom-client';
 import { loadConfig } from './config.ts';
+import { watchDeadLetters } from './dead-letter-gauge.ts';
+import { giveUpJobs } from './give-up-jobs.ts';
 import { createLaneWorker } from './lane-worker.ts';
 
 await runMain(async () => {
@@ -46,44 +49,51 @@ await runMain(async () => {
   const watch = lifecycle.own('postgres watch', watchDatabase(db), (watcher) => watcher.stop());
 
   await announceLanes(consume, config.LANES, logger);
+  lifecycle.own('announcement', keepAnnounced(consume, config.LANES, logger), (announcer) => announcer.stop());
   const connection = queueConnection(consume);
   const recounts = lifecycle.own(
     'recount requests',
     createRecountRequests(consume, connection, config.RECOUNT_LANES),
     (requests) => requests.close(),
   );
-  const fanout = createFanout(publish, logger);
-  const unread = createUnreadCounts(db);
-  for (let lane = 0; lane < config.RECOUNT_LANES; lane++) {
-    lifecycle.own(
-      recountQueue(lane),
-      await consumeLane({
-        queue: recountQueue(lane),
-        connection,
-        logger,
-        process: () => takeDirty(consume, lane, (badges) => recountUnread({ unread, fanout }, badges)),
-      }),
-      (consumer) => consumer.close(),
-    );
-  }
+  const deadLetters = createDeadLetters(db);
+  lifecycle.own('dead letters', watchDeadLetters(deadLetters), (watcher) => watcher.stop());
 
   const stop = new AbortController();
+  const { signal } = stop;
+  const fanout = createFanout(publish, logger);
+  const unread = createUnreadCounts(db);
   const laneWorker = createLaneWorker({
     store: createMessageStore(db),
-    deadLetters: createDeadLetters(db),
+    deadLetters,
     fanout,
     recent: createRecentMessages(cache),
     recounts,
     reply: (replyTo, reply) => sendReply(publish, replyTo, reply),
     logger,
-    signal: stop.signal,
+    signal,
   });
-  const lanes = await Promise.all(
-    Array.from({ length: config.LANES }, (_, lane) =>
-      consumeLane({ queue: inboxQueue(lane), connection, logger, process: laneWorker }),
+  const consumers = await Promise.all([
+    ...numbers(config.RECOUNT_LANES).map((lane) =>
+      consumeLane({
+        queue: recountQueue(lane),
+        connection,
+        logger,
+        process: (_data, hold) =>
+          takeDirty(consume, lane, (badges) => recountUnread({ unread, fanout }, badges), { hold, logger, signal }),
+      }),
     ),
-  );
-  lifecycle.own('lanes', lanes, (consumers) => Promise.all(consumers.map((consumer) => consumer.close())));
+    ...numbers(config.LANES).map((lane) =>
+      consumeLane({
+        queue: inboxQueue(lane),
+        connection,
+        logger,
+        process: laneWorker,
+        giveUp: (jobs) => giveUpJobs({ deadLetters, logger, signal }, jobs),
+      }),
+    ),
+  ]);
+  lifecycle.own('lanes', consumers, (lanes) => Promise.all(lanes.map((consumer) => consumer.close())));
   lifecycle.own('retries in place', stop, (controller) => controller.abort());
 
   const ops = lifecycle.own(
@@ -103,3 +113,7 @@ await runMain(async () => {
   logger.info({ port, lanes: config.LANES }, 'worker: ready');
   announceReady({ type: 'ready', port });
 });
+
+function numbers(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i);
+}

@@ -1,6 +1,7 @@
 import { type Entry, Rejection } from '@chat-cluster/contracts';
 import { type BatchOutcome, type DeadLetters, deadLetterOf, type MessageStore, storeBatch } from '@chat-cluster/domain';
 import { describeFault, isTransientFault } from '@chat-cluster/postgres';
+import { type LaneHold, LeaveJob } from '@chat-cluster/queue';
 import { backoff, type Logger } from '@chat-cluster/runtime';
 import { Counter } from 'prom-client';
 import { keepDeadLetters } from './keep-dead-letters.ts';
@@ -13,16 +14,20 @@ export interface StoreInPlace {
   deadLetters: DeadLetters;
   logger: Logger;
   signal: AbortSignal;
+  hold: LaneHold;
 }
 
 /**
  * Stores a batch whatever it takes. A transient fault (restart, failover, lock, full disk) is repeated here, with
  * jittered back-off from 50 ms to 2 s, while the lane waits: order holds and nothing is given up. Any other fault means
  * that an entry is poison: the batch is halved until that entry stands alone, which is kept as a dead letter and
- * rejected; its neighbours go through. Rejects only when `signal` aborts.
+ * rejected; its neighbours go through. Rejects only when `signal` aborts, and when the lane is no longer ours: a process
+ * that was paused for long must not store what another one has stored, since a read mark means everything before it
+ * **now**.
  */
 export async function storeInPlace(deps: StoreInPlace, entries: readonly Entry[]): Promise<BatchOutcome> {
   for (let attempt = 0; ; attempt++) {
+    if (!(await deps.hold.held())) throw new LeaveJob('the lock of its lane was lost');
     try {
       return await storeBatch(deps.store, entries);
     } catch (error) {

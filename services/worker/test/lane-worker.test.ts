@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { BatchReply, ClientMessageId, Entry, LaneBatch, SendEntry, UserId } from '@chat-cluster/contracts';
 import { type MessageStore, newConversationId, newMessageId } from '@chat-cluster/domain';
 import { createConversationStore, createDeadLetters, createMessageStore } from '@chat-cluster/postgres';
+import { LeaveJob } from '@chat-cluster/queue';
 import type { Logger } from '@chat-cluster/runtime';
 import { eventually, freshDatabase, newUser } from '@chat-cluster/testkit';
 import { expect } from 'chai';
@@ -152,11 +153,37 @@ describe('the lane worker', () => {
     expect(told.messages).to.have.length(1);
   });
 
-  it('fails when the recounts could not be noted, for a badge would stay wrong', async () => {
+  it('waits until the recounts are noted, for a badge would stay wrong', async () => {
     const { send } = await pair();
-    const { work } = workerWith({ recounts: { request: () => Promise.reject(new Error('redis is full')) } });
-    const error = await work(batchOf(send('1'))).catch((reason: Error) => reason);
-    expect(error).to.have.property('message', 'redis is full');
+    let faults = 0;
+    const request = async () => {
+      if (++faults < 4) throw new Error('OOM command not allowed');
+    };
+    const { work, told } = workerWith({ recounts: { request } });
+    await work(batchOf(send('1')));
+    expect(faults).to.equal(4);
+    expect(told.messages).to.have.length(1);
+    expect(told.warn).to.have.length(1);
+  });
+
+  it('does not store what another worker has the lane for by now', async () => {
+    const { send, id } = await pair();
+    const { work, told } = workerWith();
+    const fault = await work(batchOf(send('1')), { held: async () => false }).catch((error: unknown) => error);
+    expect(fault).to.be.instanceOf(LeaveJob);
+    expect(
+      await database.db.selectFrom('messages').selectAll().where('conversation_id', '=', id).execute(),
+    ).to.have.length(0);
+    expect(told).to.not.have.any.keys('reply', 'messages');
+  });
+
+  it('refuses a batch of a version that it does not know', async () => {
+    const { send } = await pair();
+    const batch = { ...batchOf(send('1')), v: 7 } as unknown as LaneBatch;
+    const fault = await workerWith()
+      .work(batch)
+      .catch((error: Error) => error.message);
+    expect(fault).to.equal('no batch of a version known here');
   });
 
   it('answers a poison entry with a rejection', async () => {
@@ -167,26 +194,28 @@ describe('the lane worker', () => {
     expect(results.map(({ kind }) => kind)).to.deep.equal(['stored', 'rejected']);
   });
 
-  it('stays active when the process stops in an outage, so that another worker takes the job', async () => {
-    const { send } = await pair();
-    const stop = new AbortController();
-    let faults = 0;
-    const away: MessageStore = {
-      ...store,
-      storeSends() {
+  for (const [what, changes] of Object.entries({
+    Postgres: { store: true },
+    Redis: { recounts: true },
+  }) as [string, { store?: true; recounts?: true }][]) {
+    it(`leaves the job to another worker when the process stops while ${what} is away`, async () => {
+      const { send } = await pair();
+      const stop = new AbortController();
+      let faults = 0;
+      const away = () => {
         faults++;
         return Promise.reject(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }));
-      },
-    };
-    const { work, told } = workerWith({ store: away, signal: stop.signal });
-    const job = work(batchOf(send('1'))).then(
-      () => 'done',
-      () => 'failed',
-    );
-    await eventually(() => expect(faults).to.equal(1));
-    stop.abort();
-    expect(await Promise.race([job, delay(50, 'active')])).to.equal('active');
-    expect(faults).to.equal(1);
-    expect(told).to.not.have.any.keys('reply', 'messages', 'error');
-  });
+      };
+      const { work, told } = workerWith({
+        ...(changes.store ? { store: { ...store, storeSends: away } } : {}),
+        ...(changes.recounts ? { recounts: { request: away } } : {}),
+        signal: stop.signal,
+      });
+      const job = work(batchOf(send('1'))).catch((error: unknown) => error);
+      await eventually(() => expect(faults).to.equal(1));
+      stop.abort();
+      expect(await job).to.be.instanceOf(LeaveJob);
+      expect(told).to.not.have.any.keys('error');
+    });
+  }
 });

@@ -13,6 +13,7 @@ describe('storing in place', () => {
   let store: MessageStore;
   let deadLetters: DeadLetters;
   const logger = createLogger({ name: 'test', level: 'silent', format: 'json' });
+  const hold = { held: async () => true };
   const forever = new AbortController().signal;
 
   before(async () => {
@@ -44,7 +45,7 @@ describe('storing in place', () => {
 
   it('rejects a poison entry alone; its neighbours are stored in order', async () => {
     const batch = await sends('1', '2', 'po\u0000ison', '3', '4', 'po\u0000ison too', '5');
-    const outcome = await storeInPlace({ store, deadLetters, logger, signal: forever }, batch);
+    const outcome = await storeInPlace({ hold, store, deadLetters, logger, signal: forever }, batch);
     expect(outcome.results.map((result) => result.kind)).to.deep.equal([
       'stored',
       'stored',
@@ -82,7 +83,7 @@ describe('storing in place', () => {
     // Twice in one batch, and poison: a mark of this size is no bigint.
     const mark = { kind: 'read' as const, conversationId, userId, otherUserId, upToSeq: 1e30 };
     const batch = [poison, mark, mark];
-    for (let run = 1; run <= 2; run++) await storeInPlace({ store, deadLetters, logger, signal: forever }, batch);
+    for (let run = 1; run <= 2; run++) await storeInPlace({ hold, store, deadLetters, logger, signal: forever }, batch);
     const letters = await deadLetters.newest(2);
     expect(letters.map(({ entry, attempts }) => [JSON.parse(entry), attempts])).to.have.deep.members([
       [poison, 2],
@@ -100,7 +101,7 @@ describe('storing in place', () => {
     };
     const said: unknown[] = [];
     const listening = { ...logger, error: (...line: unknown[]) => said.push(line), warn() {} } as unknown as Logger;
-    const deps = { store, deadLetters: failing, logger: listening, signal: forever };
+    const deps = { hold, store, deadLetters: failing, logger: listening, signal: forever };
     const outcome = await storeInPlace(deps, await sends('\u0000', 'fine'));
     expect(outcome.results.map((result) => result.kind)).to.deep.equal(['rejected', 'stored']);
     expect(left).to.equal(0);
@@ -109,7 +110,7 @@ describe('storing in place', () => {
 
   it('stores nothing of a batch that is poison from end to end, and yields one rejection each', async () => {
     const batch = await sends('\u0000', '\u0000', '\u0000');
-    const outcome = await storeInPlace({ store, deadLetters, logger, signal: forever }, batch);
+    const outcome = await storeInPlace({ hold, store, deadLetters, logger, signal: forever }, batch);
     expect(outcome.results.map((result) => result.kind)).to.deep.equal(['rejected', 'rejected', 'rejected']);
     expect([outcome.messages, outcome.receipts, outcome.badges]).to.deep.equal([[], [], []]);
     expect(await stored(batch)).to.deep.equal([]);
@@ -121,7 +122,7 @@ describe('storing in place', () => {
     const { conversationId, senderId, receiverId } = one;
     const read = { kind: 'read' as const, conversationId, userId: receiverId, otherUserId: senderId, upToSeq: null };
     const resend = { ...three, id: newMessageId(), clientMessageId: one.clientMessageId };
-    const outcome = await storeInPlace({ store, deadLetters, logger, signal: forever }, [
+    const outcome = await storeInPlace({ hold, store, deadLetters, logger, signal: forever }, [
       one,
       poison,
       two,
@@ -153,7 +154,7 @@ describe('storing in place', () => {
     if (!entry || !other) throw new Error('no entries');
     // The second breaks a constraint of the table. Its error tells the whole row in `detail`, which the logger masks.
     const headless = { ...other, senderId: null as unknown as UserId };
-    await storeInPlace({ store, deadLetters, logger: listening, signal: forever }, [entry, headless]);
+    await storeInPlace({ hold, store, deadLetters, logger: listening, signal: forever }, [entry, headless]);
     expect(logged).to.have.length(2);
     // As pino's serializer does: every own property of the error.
     const text = logged.map((fields) => JSON.stringify(Object.entries(fields).map(everything))).join();
@@ -182,7 +183,7 @@ describe('storing in place', () => {
     // No back-off: what it waits is another test's concern.
     Math.random = () => 0;
     try {
-      const outcome = await storeInPlace({ store: failing, deadLetters, logger, signal: forever }, batch);
+      const outcome = await storeInPlace({ hold, store: failing, deadLetters, logger, signal: forever }, batch);
       expect(left).to.deep.equal([]);
       expect(outcome.results.map((result) => result.kind)).to.deep.equal(['stored']);
     } finally {
@@ -206,7 +207,7 @@ describe('storing in place', () => {
     });
     await lock;
     const [outcome] = await Promise.all([
-      storeInPlace({ store: watching, deadLetters, logger, signal: forever }, batch),
+      storeInPlace({ hold, store: watching, deadLetters, logger, signal: forever }, batch),
       holding,
     ]);
     expect(faults).to.be.at.least(2);
@@ -223,7 +224,7 @@ describe('storing in place', () => {
         return store.storeSends(entries);
       },
     };
-    const outcome = await storeInPlace({ store: cutting, deadLetters, logger, signal: forever }, batch);
+    const outcome = await storeInPlace({ hold, store: cutting, deadLetters, logger, signal: forever }, batch);
     expect(cuts).to.equal(4);
     expect(outcome.messages.map((message) => message.seq)).to.deep.equal([1, 2]);
   });
@@ -235,7 +236,7 @@ describe('storing in place', () => {
     const waiting = watched(store, () => {
       if (++faults === 2) void sql`alter table messages_later rename to messages`.execute(database.db);
     });
-    const outcome = await storeInPlace({ store: waiting, deadLetters, logger, signal: forever }, batch);
+    const outcome = await storeInPlace({ hold, store: waiting, deadLetters, logger, signal: forever }, batch);
     expect(outcome.results.map((result) => result.kind)).to.deep.equal(['stored']);
   });
 
@@ -250,7 +251,7 @@ describe('storing in place', () => {
         throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
       },
     };
-    const error = await storeInPlace({ store: broken, deadLetters, logger, signal: stop.signal }, batch).catch(
+    const error = await storeInPlace({ hold, store: broken, deadLetters, logger, signal: stop.signal }, batch).catch(
       (reason: Error) => reason,
     );
     expect(error).to.be.instanceOf(Error);
