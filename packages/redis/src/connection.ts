@@ -67,6 +67,8 @@ function newClient({ socket, ...place }: Place, role: RedisRole) {
     ...place,
     name: `chat-${role}`,
     commandsQueueMaxLength: MAX_QUEUED_COMMANDS,
+    // A feature of Redis Enterprise, which asks DNS for a host that only our own lookup knows.
+    maintNotifications: 'disabled',
     disableOfflineQueue: role === 'publish' || role === 'produce' || role === 'cache',
     // The library's own time-out makes an AbortSignal per command (7 % of a busy worker's CPU) and ends when the command
     // is written. Callers set deadlines where they wait.
