@@ -21,6 +21,8 @@ export interface Fault {
   title: string;
   cluster?: FaultClusterOptions;
   traffic?: Partial<TrafficOptions>;
+  /** Every so many users have a second device, on another gateway; default 6. */
+  secondDeviceEvery?: number;
   /** True: each round has a cluster of its own, because the fault leaves marks. */
   fresh?: boolean;
   /** Makes trouble, at a moment it does not choose; resolves when it is under way. */
@@ -33,6 +35,8 @@ export interface Healing {
   /** How long the trouble lasts, in milliseconds. */
   lastsMs: number;
   heal(): Promise<void>;
+  /** As that of the fault, for what only this round knows. */
+  expect?(outcome: RoundOutcome): string[];
 }
 
 /** What a fault's own expectations look at. */

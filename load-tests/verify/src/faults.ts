@@ -1,7 +1,32 @@
 import type { Fault } from './fault.ts';
-import { postgresRestarted } from './faults/postgres-faults.ts';
-import { gatewayKilled, workerKilled } from './faults/process-faults.ts';
-import { redisRestarted } from './faults/redis-faults.ts';
+import { poison } from './faults/poison.ts';
+import { postgresRestarted, postgresSlow } from './faults/postgres-faults.ts';
+import {
+  gatewayKilled,
+  processPaused,
+  startedInAnyOrder,
+  workerCutOff,
+  workerKilled,
+  workerPaused,
+} from './faults/process-faults.ts';
+import { redisFull, redisHung, redisRestarted, scriptsFlushed, sentTwice } from './faults/redis-faults.ts';
+import { slowConsumers } from './faults/slow-consumer.ts';
 
 /** The catalogue, in the order in which it runs. */
-export const FAULTS: readonly Fault[] = [gatewayKilled, workerKilled, redisRestarted, postgresRestarted];
+export const FAULTS: readonly Fault[] = [
+  gatewayKilled,
+  workerKilled,
+  redisRestarted,
+  redisHung,
+  redisFull,
+  postgresRestarted,
+  postgresSlow,
+  workerCutOff,
+  sentTwice,
+  workerPaused,
+  poison,
+  slowConsumers,
+  scriptsFlushed,
+  startedInAnyOrder,
+  processPaused,
+];

@@ -21,11 +21,12 @@ export interface Population {
 
 /**
  * Fresh users in pairs, connected: each pair has a conversation, every fourth pair one with the next pair too (so that
- * badges sum up), and the first user of every third pair a second device, on another gateway.
+ * badges sum up), and every so many users a second device, on another gateway.
  */
 export async function populate(
   target: Target,
   pairs: number,
+  secondDeviceEvery: number,
   clock: { now(): number; random: Random },
 ): Promise<Population> {
   const users = Array.from({ length: pairs * 2 }, (_, i): User => {
@@ -37,7 +38,9 @@ export async function populate(
   const conversations = await Promise.all(
     couples.map(async (couple): Promise<Conversation> => {
       const [a, b] = couple;
-      const conversation = { id: await openConversation(target, a.id, b.id), users: couple };
+      // Tried again like everything: just after a start or a fault a gateway may answer that it is not there yet.
+      const id = await eventually(() => openConversation(target, a.id, b.id), 20_000);
+      const conversation = { id, users: couple };
       a.conversations.push(conversation);
       b.conversations.push(conversation);
       return conversation;
@@ -56,7 +59,7 @@ export async function populate(
   };
   for (const user of users) add(user);
   await allCurrent(users);
-  const doubled = users.filter((_, i) => i % 6 === 0);
+  const doubled = users.filter((_, i) => i % secondDeviceEvery === 0);
   for (const user of doubled) add(user);
   await allCurrent(users);
   await Promise.all(doubled.map(separate));

@@ -50,7 +50,7 @@ export async function runRound(fault: Fault, cluster: FaultCluster, options: Rou
   const start = performance.now();
   const now = () => performance.now() - start;
   const exitsBefore = cluster.exits.length;
-  const population = await populate(cluster, options.pairs, { now, random });
+  const population = await populate(cluster, options.pairs, fault.secondDeviceEvery ?? 6, { now, random });
   const traffic = new Traffic(
     population,
     { ...ORDINARY_TRAFFIC, ...fault.traffic, ...(options.rate === undefined ? {} : { rate: options.rate }) },
@@ -79,7 +79,7 @@ export async function runRound(fault: Fault, cluster: FaultCluster, options: Rou
     return {
       history,
       verdict: checkHistory(history),
-      breaches: fault.expect?.(outcome, world) ?? [],
+      breaches: [...(fault.expect?.(outcome, world) ?? []), ...(healing?.expect?.(outcome) ?? [])],
       healMs: healTime(history, to, cluster.lanes),
       from,
       to,

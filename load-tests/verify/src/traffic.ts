@@ -44,6 +44,7 @@ export class Traffic {
   #stop = new AbortController();
   /** Ended with the round: what has no ack by then stays without. */
   #giveUp = new AbortController();
+  #acked: Draft[] = [];
   #open = new Map<string, number>();
   #loops: Promise<void>[] = [];
   /** When the newest acknowledged attempt of each lane began. */
@@ -145,6 +146,12 @@ export class Traffic {
     return laneOf(conversationId as Parameters<typeof laneOf>[0], this.#lanes);
   }
 
+  /** Sends again what was acknowledged before, up to so many messages, each from some device of its sender. */
+  async sendAgain(atMost: number): Promise<void> {
+    const drafts = this.#acked.slice(-atMost);
+    await Promise.all(drafts.map((draft) => this.deliver(draft, oneOf(this.#random, draft.sender.devices))));
+  }
+
   async #sendSomething(): Promise<void> {
     const draft = this.someDraft();
     const device = oneOf(this.#random, draft.sender.devices);
@@ -152,6 +159,7 @@ export class Traffic {
     const other = oneOf(this.#random, draft.sender.devices.filter((one) => one !== device).concat(device));
     if (dice < this.#options.twice) void this.deliver(draft, other);
     const outcome = await this.deliver(draft, device);
+    if (outcome.kind === 'acked') this.#acked.push(draft);
     if (outcome.kind !== 'acked' || dice < 1 - this.#options.again) return;
     await delay(between(this.#random, 100, 2_000));
     if (this.#stop.signal.aborted) return;

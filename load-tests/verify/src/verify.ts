@@ -2,7 +2,7 @@ import { type FaultCluster, seededRandom, startFaultCluster, VIOLATIONS } from '
 import type { Fault } from './fault.ts';
 import type { VerifyOptions } from './options.ts';
 import { type RoundReport, runRound } from './round.ts';
-import { saveHistory } from './saved-history.ts';
+import { saveHistory, saveLogs } from './saved-history.ts';
 import { LEGEND, table } from './table.ts';
 import { addRound, newTally, type Tally, wrongs } from './tally.ts';
 
@@ -49,11 +49,13 @@ async function runFault(fault: Fault, options: VerifyOptions, say: (line: string
         const report = await runRound(fault, cluster, { seed, round, pairs, rate });
         addRound(tally, report);
         say(`  round ${round}  ${summary(report)}  (${took()})`);
-        if (isWrong(report)) explain(fault, round, options, report, say);
+        if (isWrong(report)) explain(fault, round, cluster, options, report, say);
         if (fault.fresh || isWrong(report)) await close();
       } catch (error) {
         tally.failed++;
         say(`  round ${round}  could not be carried out (${took()}): ${(error as Error).stack}`);
+        const which = { fault: fault.id, seed: options.seed, round };
+        if (cluster) say(`    logs      ${saveLogs(which, cluster.logsDir)}`);
         await close();
       }
     }
@@ -95,8 +97,10 @@ function explain(
   for (const { kind, detail } of verdict.violations.slice(0, TOLD)) say(`    ${kind} (${VIOLATIONS[kind]}): ${detail}`);
   if (verdict.violations.length > TOLD) say(`    … and ${verdict.violations.length - TOLD} more`);
   for (const rule of rules) say(`    rule of the fault: ${rule}`);
-  const file = saveHistory({ fault: fault.id, seed: options.seed, round, from, to, breaches: rules, history });
+  const which = { fault: fault.id, seed: options.seed, round };
+  const file = saveHistory({ ...which, from, to, breaches: rules, history });
   say(`    history   ${file}`);
+  say(`    logs      ${saveLogs(which, cluster.logsDir)}`);
   say(`    replay    npm run verify -- ${fault.id} --seed ${options.seed} --round ${round}`);
   say(`    re-check  npm run verify -- --check ${file}`);
 }

@@ -1,3 +1,4 @@
+export * from './ask-redis.ts';
 export * from './client.ts';
 export * from './cluster.ts';
 export type { ControlledServer } from './controlled-server.ts';

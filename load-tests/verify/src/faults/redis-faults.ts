@@ -1,6 +1,7 @@
-import { between } from '@chat-cluster/testkit';
+import { setTimeout as delay } from 'node:timers/promises';
+import { askRedis, between, type NetworkFault } from '@chat-cluster/testkit';
 import { answeredWithin, gatewaysLiveOn, socketsStayConnected } from '../expectations.ts';
-import type { Fault, RoundOutcome } from '../fault.ts';
+import type { Fault, RoundOutcome, World } from '../fault.ts';
 
 /** What holds for every trouble with Redis: clients hear of it quickly, and nobody is thrown out. */
 function calm(outcome: RoundOutcome): string[] {
@@ -19,4 +20,73 @@ export const redisRestarted: Fault = {
     };
   },
   expect: calm,
+};
+
+/** In turn: the process stops, the network swallows everything, the network is slow (300 ms there and back). */
+export const redisHung: Fault = {
+  id: 'F6',
+  title: 'Redis hangs, or is slow',
+  async inject(world) {
+    const { cluster, random, round } = world;
+    if (round % 3 !== 1) {
+      setLinks(world, round % 3 === 2 ? { kind: 'blackhole' } : { kind: 'delay', ms: 150, jitterMs: 20 });
+      return { lastsMs: between(random, 3_000, 8_000), heal: async () => setLinks(world, { kind: 'pass' }) };
+    }
+    cluster.redis.pause();
+    return { lastsMs: between(random, 3_000, 10_000), heal: async () => cluster.redis.resume() };
+  },
+  expect: calm,
+};
+
+function setLinks({ cluster }: World, fault: NetworkFault): void {
+  for (const { redis } of [...cluster.gateways, ...cluster.workers]) redis.set(fault);
+}
+
+/** It refuses every write, and goes on reading and publishing. */
+export const redisFull: Fault = {
+  id: 'F7',
+  title: 'Redis is full',
+  async inject({ cluster, random }) {
+    await askRedis(cluster.redis.url, 'CONFIG', 'SET', 'maxmemory', '1mb');
+    return {
+      lastsMs: between(random, 2_000, 6_000),
+      async heal() {
+        await askRedis(cluster.redis.url, 'CONFIG', 'SET', 'maxmemory', '0');
+      },
+    };
+  },
+  expect: calm,
+};
+
+/** What BullMQ keeps as scripts is gone again and again; nobody is to notice. */
+export const scriptsFlushed: Fault = {
+  id: 'F22',
+  title: 'Redis forgets its scripts',
+  async inject({ cluster }) {
+    const until = performance.now() + 2_000;
+    while (performance.now() < until) {
+      await askRedis(cluster.redis.url, 'SCRIPT', 'FLUSH');
+      await delay(20);
+    }
+    return { lastsMs: 0, heal: async () => undefined };
+  },
+  expect(outcome) {
+    const { history, from, to } = outcome;
+    const refused = history.sends.filter(({ at, outcome: { kind } }) => at >= from && at <= to && kind === 'refused');
+    return [...calm(outcome), ...(refused.length > 0 ? [`${refused.length} sends were refused`] : [])];
+  },
+};
+
+/** Everything is sent from two devices at once and again later, and Redis loses all it has in between. */
+export const sentTwice: Fault = {
+  id: 'F13',
+  title: 'all is sent twice, and Redis loses its data',
+  traffic: { twice: 1, again: 0.5, rate: 60 },
+  secondDeviceEvery: 1,
+  async inject({ cluster, traffic }) {
+    await askRedis(cluster.redis.url, 'FLUSHALL');
+    await traffic.sendAgain(200);
+    return { lastsMs: 0, heal: async () => undefined };
+  },
+  expect: (outcome) => [...gatewaysLiveOn(outcome), ...socketsStayConnected(outcome)],
 };

@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { between, eventually, oneOf, tokenFor } from '@chat-cluster/testkit';
+import { gatewaysLiveOn } from '../expectations.ts';
+import type { Fault } from '../fault.ts';
+
+const DEAF = 20;
+const MESSAGES = 1_000;
+const AT_ONCE = 50;
+/** Characters of a message: DEAF * MESSAGES of them are 190 MB, if nothing bounds what waits for a client. */
+const SIZE = 9_500;
+const GROWTH_MB = 120;
+const CUT_WITHIN_MS = 30_000;
+
+/** Connections of one user that stop reading, on one gateway, while messages flow to that user. */
+export const slowConsumers: Fault = {
+  id: 'F16',
+  title: 'clients stop reading',
+  traffic: { rate: 40 },
+  fresh: true,
+  async inject({ cluster, population, traffic, random }) {
+    const gateway = oneOf(random, cluster.gateways);
+    const conversation = oneOf(random, population.conversations);
+    const [sender, receiver] = conversation.users;
+    const deaf = await Promise.all(
+      Array.from({ length: DEAF }, () => deafSocket(gateway.port, tokenFor(cluster, receiver.id))),
+    );
+    const before = megabytes(gateway.pid());
+    let peak = before;
+    const watch = setInterval(() => {
+      peak = Math.max(peak, megabytes(gateway.pid()));
+    }, 50);
+    for (let sent = 0; sent < MESSAGES; sent += AT_ONCE) {
+      const drafts = Array.from({ length: AT_ONCE }, () => ({ ...traffic.someDraft(), sender, conversation }));
+      await Promise.all(
+        drafts.map((draft) => {
+          const content = draft.clientMessageId.padEnd(SIZE, 'x');
+          return traffic.deliver({ ...draft, content }, oneOf(random, sender.devices));
+        }),
+      );
+    }
+    let cut: number | undefined;
+    return {
+      lastsMs: between(random, 0, 1_000),
+      async heal() {
+        cut = await eventually(async () => {
+          const count = await gateway.metric('chat_slow_consumer_disconnects_total');
+          if ((count ?? 0) < DEAF) throw new Error('not all are cut');
+          return count;
+        }, CUT_WITHIN_MS).catch(() => gateway.metric('chat_slow_consumer_disconnects_total'));
+        clearInterval(watch);
+        for (const socket of deaf) socket.destroy();
+        await delay(0);
+      },
+      expect: () => [
+        ...(peak - before > GROWTH_MB ? [`the gateway grew from ${before} to ${peak} MB`] : []),
+        ...((cut ?? 0) < DEAF ? [`${cut} of ${DEAF} connections that do not read were cut`] : []),
+      ],
+    };
+  },
+  expect: gatewaysLiveOn,
+};
+
+/** A websocket that is let into the namespace and then never reads again. */
+function deafSocket(port: number, token: string): Promise<Socket> {
+  const socket = connect({ host: '127.0.0.1', port });
+  let heard = '';
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    socket.once('connect', () => socket.write(UPGRADE));
+    socket.on('data', (chunk: Buffer) => {
+      const before = heard;
+      heard += chunk.toString('latin1');
+      if (!before.includes('0{"sid"') && heard.includes('0{"sid"'))
+        socket.write(frame(`40${JSON.stringify({ token })}`));
+      if (!heard.includes('40{"sid"')) return;
+      socket
+        .removeAllListeners('data')
+        .removeListener('error', reject)
+        .on('error', () => {});
+      socket.pause();
+      resolve(socket);
+    });
+  });
+}
+
+const UPGRADE = [
+  'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1',
+  'Host: 127.0.0.1',
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+  '\r\n',
+].join('\r\n');
+
+/** A text frame of a client, masked with zeros, of up to 65,535 bytes. */
+function frame(text: string): Buffer {
+  const body = Buffer.from(text);
+  const head = Buffer.from([0x81, 0x80 | 126, body.length >> 8, body.length & 0xff, 0, 0, 0, 0]);
+  return Buffer.concat([head, body]);
+}
+
+/** Resident memory of a process; 0 when it is gone. */
+function megabytes(pid: number): number {
+  try {
+    const [, kilobytes] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    return Math.round(Number(kilobytes) / 1_024);
+  } catch {
+    return 0;
+  }
+}
