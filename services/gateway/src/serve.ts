@@ -19,6 +19,7 @@ import {
 import { announceReady, createLogger, Lifecycle, redactConfig } from '@chat-cluster/runtime';
 import { collectDefaultMetrics, Histogram } from 'prom-client';
 import { createAuthenticator } from './authenticate.ts';
+import { available } from './available.ts';
 import type { GatewayConfig } from './config.ts';
 import { createConversations } from './conversations.ts';
 import { createMetricsReader } from './fork-metrics.ts';
@@ -58,7 +59,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
     }),
     (database) => database.destroy(),
   );
-  const watch = lifecycle.own('postgres watch', watchDatabase(db), (watcher) => watcher.stop());
+  const watch = lifecycle.own('postgres watch', watchDatabase(db, logger), (watcher) => watcher.stop());
   const redis = async (role: RedisRole) =>
     lifecycle.own(`redis ${role}`, await connectRedis(config.REDIS_URL, role, logger), disconnectRedis);
   const [publish, subscribe, produce, cache] = [
@@ -83,8 +84,8 @@ export async function serve(config: GatewayConfig): Promise<void> {
     (lanes) => lanes.close(),
   );
 
-  const conversations = createConversations(createConversationStore(db));
-  const { history, unreadOf } = createReads(createHistory(db), createUnreadCounts(db));
+  const conversations = createConversations(available(createConversationStore(db)));
+  const { history, unreadOf } = createReads(available(createHistory(db)), available(createUnreadCounts(db)));
   const recent = createRecentMessages(cache);
   const authenticate = createAuthenticator(config);
   const app = createHttpApp({
