@@ -1,3 +1,4 @@
+export * from './audit-unread.ts';
 export * from './dead-letter.ts';
 export * from './ids.ts';
 export * from './mark-read.ts';

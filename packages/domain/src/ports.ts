@@ -192,3 +192,33 @@ export interface DeadLetters {
   /** How many there are; counts no further than `atMost`. */
   count(atMost: number): Promise<number>;
 }
+
+/** One participant of one conversation. */
+export interface CounterKey {
+  conversationId: ConversationId;
+  userId: UserId;
+}
+
+/** The unread counter of a participant with what it should follow from, all of one moment. */
+export interface Counter extends CounterKey {
+  unreadCount: number;
+  lastReadSeq: number;
+  lastSeq: number;
+}
+
+/** Unread counters beside the messages that they count. Messages never change, so what is counted once stays true. */
+export interface UnreadAudit {
+  /** The counters that follow `after` in the order of their keys (undefined: the first ones). */
+  after(after: CounterKey | undefined, limit: number): Promise<Counter[]>;
+  /** Those of one user, in the order of conversations. */
+  ofUser(userId: UserId, after: ConversationId | undefined, limit: number): Promise<Counter[]>;
+  /** In no special order; keys without a counter are left out. */
+  of(keys: readonly CounterKey[]): Promise<Counter[]>;
+  /** `result[i]`: messages of others than the user with `fromSeq < seq <= toSeq`. */
+  count(ranges: readonly (CounterKey & { fromSeq: number; toSeq: number })[]): Promise<number[]>;
+  /**
+   * Sets each counter to `truth`, unless it or its read mark is no longer what was read. Returns those that were set.
+   * While the mark stands a counter only grows, so an unchanged one means that no message came: `truth` still holds.
+   */
+  heal(drifts: readonly (Counter & { truth: number })[]): Promise<CounterKey[]>;
+}

@@ -27,6 +27,12 @@ export function describeFault(error: unknown): string {
   return `${code}: ${error.message.replace(/: ".*/s, '')}`.slice(0, 300);
 }
 
+/** True when a statement was cut off because it took too long: less of the same may succeed. */
+export function isTooSlow(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ('code' in error && error.code === '57014') || error.message === 'Query read timeout';
+}
+
 function isConnectionFault(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if ('code' in error && typeof error.code === 'string') return true;

@@ -6,5 +6,6 @@ export * from './history.ts';
 export * from './message-store.ts';
 export * from './migrator.ts';
 export * from './schema.ts';
+export * from './unread-audit.ts';
 export * from './unread-counts.ts';
 export * from './watch.ts';

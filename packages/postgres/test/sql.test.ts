@@ -5,11 +5,16 @@ import { newConversationId, newMessageId } from '@chat-cluster/domain';
 import {
   conversationsQuery,
   countDeadLetters,
+  countersAfter,
+  countersOf,
+  countersOfUser,
+  countRanges,
   type Database,
   directConversationQuery,
   dropDeadLetters,
   findDeadLetters,
   heads,
+  healCounters,
   keepDeadLetters,
   markRead,
   newestDeadLetters,
@@ -112,10 +117,37 @@ const queries: Record<string, { what: string; readsNothing?: true; of(db: Databa
     what: 'How many dead letters there are, up to a bound.',
     of: (_db, n) => countDeadLetters(n),
   },
+  'counters-after': {
+    what: 'A slice of the unread counters, each with the end of its conversation.',
+    of: (_db, n) => countersAfter(newKey(), n),
+  },
+  'counters-of-user': {
+    what: 'A page of the unread counters of a user, each with the end of its conversation.',
+    of: (_db, n) => countersOfUser(newUser(), newConversationId(), n),
+  },
+  'counters-of': {
+    what: 'Some unread counters, each with the end of its conversation.',
+    of: (_db, n) => countersOf(Array.from({ length: n }, newKey)),
+  },
+  'count-ranges': {
+    what: 'How many messages of others there are in some runs of seq.',
+    of: (_db, n) => countRanges(Array.from({ length: n }, (_, i) => ({ ...newKey(), fromSeq: 0, toSeq: i }))),
+  },
+  'heal-counters': {
+    what: 'Sets unread counters right that are still what was read of them.',
+    of: (_db, n) =>
+      healCounters(
+        Array.from({ length: n }, (_, i) => ({ ...newKey(), lastReadSeq: 0, lastSeq: 9, unreadCount: i, truth: 9 })),
+      ),
+  },
 };
 
 function newUser(): UserId {
   return newMessageId() as string as UserId;
+}
+
+function newKey() {
+  return { conversationId: newConversationId(), userId: newUser() };
 }
 
 function newSend(_: unknown, i: number): SendEntry {

@@ -10,6 +10,8 @@ const schema = commonConfig.extend({
   RECOUNT_LANES: integer(1, 64, 2),
   /** Connections to Postgres: more than lanes run at once in one process bring nothing. */
   PG_POOL_SIZE: integer(1, 100, 8),
+  /** Milliseconds between two slices of the unread audit, of all workers together; 0 turns it off. */
+  AUDIT_INTERVAL_MS: integer(0, 3_600_000, 1_000),
 });
 
 export type WorkerConfig = z.output<typeof schema>;

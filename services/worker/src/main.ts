@@ -2,6 +2,7 @@ import { recountUnread } from '@chat-cluster/domain';
 import {
   createDeadLetters,
   createMessageStore,
+  createUnreadAudit,
   createUnreadCounts,
   openDatabase,
   watchDatabase,
@@ -24,6 +25,7 @@ import { loadConfig } from './config.ts';
 import { watchDeadLetters } from './dead-letter-gauge.ts';
 import { giveUpJobs } from './give-up-jobs.ts';
 import { createLaneWorker } from './lane-worker.ts';
+import { watchUnread } from './watch-unread.ts';
 
 await runMain(async () => {
   const config = loadConfig(process.env);
@@ -46,7 +48,7 @@ await runMain(async () => {
     }),
     (database) => database.destroy(),
   );
-  const watch = lifecycle.own('postgres watch', watchDatabase(db), (watcher) => watcher.stop());
+  const watch = lifecycle.own('postgres watch', watchDatabase(db, logger), (watcher) => watcher.stop());
 
   await announceLanes(consume, config.LANES, logger);
   lifecycle.own('announcement', keepAnnounced(consume, config.LANES, logger), (announcer) => announcer.stop());
@@ -95,6 +97,17 @@ await runMain(async () => {
   ]);
   lifecycle.own('lanes', consumers, (lanes) => Promise.all(lanes.map((consumer) => consumer.close())));
   lifecycle.own('retries in place', stop, (controller) => controller.abort());
+
+  if (config.AUDIT_INTERVAL_MS > 0) {
+    const audit = watchUnread({
+      audit: createUnreadAudit(db),
+      recounts,
+      redis: cache,
+      logger,
+      everyMs: config.AUDIT_INTERVAL_MS,
+    });
+    lifecycle.own('unread audit', audit, (watcher) => watcher.stop());
+  }
 
   const ops = lifecycle.own(
     'ops listener',

@@ -1,0 +1,12 @@
+-- A slice of the unread counters, each with the end of its conversation.
+select
+  p.conversation_id as "conversationId",
+  p.user_id as "userId",
+  p.unread_count as "unreadCount",
+  p.last_read_seq as "lastReadSeq",
+  c.last_seq as "lastSeq"
+from participants p
+cross join lateral (select last_seq from conversations where id = p.conversation_id limit 1) c
+where (p.conversation_id, p.user_id) > ($1::uuid, $2::text)
+order by p.conversation_id, p.user_id
+limit $3

@@ -1,0 +1,12 @@
+-- Some unread counters, each with the end of its conversation.
+select
+  p.conversation_id as "conversationId",
+  p.user_id as "userId",
+  p.unread_count as "unreadCount",
+  p.last_read_seq as "lastReadSeq",
+  c.last_seq as "lastSeq"
+from unnest($1::uuid[], $2::text[]) k (conversation_id, user_id)
+cross join lateral (
+  select * from participants where conversation_id = k.conversation_id and user_id = k.user_id limit 1
+) p
+cross join lateral (select last_seq from conversations where id = p.conversation_id limit 1) c
