@@ -88,6 +88,7 @@ const TOLD = 8;
 function explain(
   fault: Fault,
   round: number,
+  cluster: FaultCluster,
   options: VerifyOptions,
   report: RoundReport,
   say: (line: string) => void,
