@@ -2,7 +2,8 @@ import { laneOf } from '@chat-cluster/queue';
 import type { RoundOutcome } from './fault.ts';
 
 /** Every send begun during the trouble has an answer, good or coded, within `ms`. */
-export function answeredWithin({ history, from, to }: RoundOutcome, ms: number): string[] {
+export function answeredWithin({ history, from, to, patience }: RoundOutcome, wantedMs: number): string[] {
+  const ms = wantedMs * patience;
   const late = history.sends.filter(
     ({ at, outcome }) => at >= from && at <= to && (outcome.kind === 'unknown' || outcome.at - at > ms),
   );
@@ -28,7 +29,12 @@ export function socketsStayConnected({ history, from, to }: RoundOutcome): strin
 }
 
 /** Each lane acknowledges a send that began after `since`, within `ms` of it. */
-export function lanesAnswerWithin({ history, from }: RoundOutcome, lanes: number, ms: number): string[] {
+export function lanesAnswerWithin(
+  { history, from, patience }: RoundOutcome,
+  lanes: number,
+  wantedMs: number,
+): string[] {
+  const ms = wantedMs * patience;
   const first = new Map<number, number>();
   for (const { at, conversationId, outcome } of history.sends) {
     if (at < from || outcome.kind !== 'acked') continue;

@@ -45,6 +45,8 @@ export interface RoundOutcome {
   /** The trouble began and ended, on the clock of the history. */
   from: number;
   to: number;
+  /** What deadlines of expectations are multiplied by: 1, or more where the machine is busy with other things too. */
+  patience: number;
   /** Pids of the gateways before the trouble and at the end of the round. */
   gatewayPids: { before: number[]; after: number[] };
 }

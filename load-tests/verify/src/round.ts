@@ -22,8 +22,20 @@ export interface RoundOptions {
   seed: string;
   round: number;
   pairs: number;
-  /** Messages a second; the fault may want another number. */
+  /** Messages a second; undefined: what the fault wants. */
   rate: number | undefined;
+  pace?: Pace;
+}
+
+/** How long things take that could be longer or shorter. Milliseconds. */
+export interface Pace {
+  /** Ordinary traffic before the trouble, plus up to `phaseMs`. */
+  warmUpMs: number;
+  phaseMs: number;
+  /** Traffic goes on after the trouble at least so long, and until every lane answers again. */
+  afterMs: number;
+  /** Factor for the deadlines of a fault's own expectations. */
+  patience: number;
 }
 
 export interface RoundReport {
@@ -37,15 +49,12 @@ export interface RoundReport {
   to: number;
 }
 
-const WARM_UP_MS = 1_000;
-/** The trouble begins within so many milliseconds after the warm-up. */
-const PHASE_MS = 1_500;
-/** Traffic goes on after the trouble at least so long, and until every lane answers again. */
-const AFTER_MS = 2_500;
+const ORDINARY_PACE: Pace = { warmUpMs: 1_000, phaseMs: 1_500, afterMs: 2_500, patience: 1 };
 const HEAL_DEADLINE_MS = 30_000;
 const REST_DEADLINE_MS = 40_000;
 
 export async function runRound(fault: Fault, cluster: FaultCluster, options: RoundOptions): Promise<RoundReport> {
+  const { warmUpMs, phaseMs, afterMs, patience } = options.pace ?? ORDINARY_PACE;
   const random = seededRandom(`${options.seed}/${fault.id}/${options.round}`);
   const start = performance.now();
   const now = () => performance.now() - start;
@@ -60,7 +69,7 @@ export async function runRound(fault: Fault, cluster: FaultCluster, options: Rou
   const pids = () => cluster.gateways.map((gateway) => gateway.pid());
   try {
     traffic.start();
-    await delay(WARM_UP_MS + random() * PHASE_MS);
+    await delay(warmUpMs + random() * phaseMs);
     const before = pids();
     const from = now();
     const healing = await fault.inject(world);
@@ -69,13 +78,13 @@ export async function runRound(fault: Fault, cluster: FaultCluster, options: Rou
       await healing.heal();
     }
     const to = healing ? now() : from;
-    await delay(AFTER_MS);
+    await delay(afterMs);
     await until(() => traffic.everyLaneAnswersSince(to), HEAL_DEADLINE_MS);
     await traffic.stop();
     const unsettled = await comeToRest(world);
     traffic.giveUp();
     const history = await finish(world, unsettled, { exitsBefore, start });
-    const outcome = { history, from, to, gatewayPids: { before, after: pids() } };
+    const outcome = { history, from, to, patience, gatewayPids: { before, after: pids() } };
     return {
       history,
       verdict: checkHistory(history),
