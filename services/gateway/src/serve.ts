@@ -16,7 +16,7 @@ import {
   disconnectRedis,
   type RedisRole,
 } from '@chat-cluster/redis';
-import { announceReady, createLogger, Lifecycle, redactConfig } from '@chat-cluster/runtime';
+import { announceReady, createLogger, Lifecycle, redactConfig, withDeadline } from '@chat-cluster/runtime';
 import { collectDefaultMetrics, Histogram } from 'prom-client';
 import { createAuthenticator } from './authenticate.ts';
 import { available } from './available.ts';
@@ -30,6 +30,7 @@ import { welcomeConnections } from './socket/connection.ts';
 import { dispatchEvents } from './socket/dispatch.ts';
 import { messageEvents } from './socket/message-events.ts';
 import { type ChatServer, createSocketServer } from './socket/server.ts';
+import { connectionsOf, cut } from './socket/slow-consumer.ts';
 import { syncEvent } from './socket/sync-event.ts';
 import { bindSessions } from './sticky.ts';
 import { version } from './version.ts';
@@ -151,14 +152,23 @@ async function listen(http: Server, config: GatewayConfig): Promise<number> {
 }
 
 const FINISH_MS = 3_000;
+const GOODBYE_MS = 500;
 
-/** No new connection, the events under way get their acks, then each transport closes so that stock clients come back. */
+/**
+ * No new connection, the events under way get their acks, then each transport closes so that stock clients come back.
+ * A peer that does not answer the goodbye is not waited for (ws would, for 30 s).
+ */
 async function closeSockets(io: ChatServer, http: Server, events: { underWay(): number }): Promise<void> {
   http.close();
   const until = performance.now() + FINISH_MS;
   while (events.underWay() > 0 && performance.now() < until) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+  const connections = connectionsOf(io);
   for (const socket of io.of('/').sockets.values()) socket.conn.close();
-  await io.close();
+  const closed = io.close();
+  await withDeadline(closed, GOODBYE_MS, 'goodbye').catch(() => {
+    for (const connection of connections) cut(connection, 'forced close');
+  });
+  await closed;
 }

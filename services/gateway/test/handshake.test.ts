@@ -91,6 +91,17 @@ describe('handshake', () => {
     expect(heard.at(-1)).to.match(/^44\{.*"code":"TOKEN_INVALID"/);
   });
 
+  it('closes the connection of a client that leaves the namespace', async () => {
+    const socket = new WebSocket(`${cluster.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+    const closed = new Promise((resolve) => socket.addEventListener('close', resolve));
+    const token = tokenFor(cluster, newUser('alice'));
+    socket.addEventListener('message', ({ data }) => {
+      if (String(data).startsWith('0')) socket.send(`40${JSON.stringify({ token })}`);
+      if (String(data).startsWith('40')) socket.send('41');
+    });
+    await closed;
+  });
+
   it('answers each of many clients that come and are refused at once', async () => {
     // A reply to the very first packet: what got lost on the way from the entry to a fork would show here.
     for (let round = 0; round < 30; round++) {

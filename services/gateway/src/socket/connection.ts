@@ -38,6 +38,8 @@ export function welcomeConnections(io: ChatServer, deps: ConnectionDeps): { heal
     socket.on('disconnect', (reason) => {
       connections.dec();
       disconnects.inc({ reason });
+      // Socket.IO would keep the connection for another namespace, but there is none.
+      if (reason === 'client namespace disconnect') socket.conn.close();
     });
     void socket.join(socket.data.userId);
     socket.emit('session', {
