@@ -29,6 +29,8 @@ npm run check                   type check and lint
 npm run demo                    two people talk through the running cluster
 npm run token -- --user alice   a token of a user
 npm run bench                   measure it
+npm run dead-letters -- list    what could not be stored: list, show, replay, drop
+npm run unread -- audit         compare unread counters with their messages, and heal them
 npm run verify                  hold it to its promises under faults (npm run verify -- --help)
 `;
 
@@ -36,6 +38,8 @@ const TASKS = {
   start: (args) => script('infra/local/src/start.ts', args, { ipc: true }),
   demo: (args) => script('infra/local/src/demo.ts', args),
   token: (args) => script('infra/local/src/token.ts', args),
+  'dead-letters': (args) => script('infra/local/src/operate.ts', ['dead-letters', ...args]),
+  unread: (args) => script('infra/local/src/operate.ts', ['unread', ...args]),
   bench: (args) => script('load-tests/bench/src/main.ts', args),
   verify: (args) => script('load-tests/verify/src/main.ts', args),
   check: async () => ((await gates()).failed > 0 ? 1 : 0),

@@ -31,6 +31,34 @@ export function readClusterFile(dataDir: string): ClusterFile | undefined {
 
 export function removeClusterFile(dataDir: string): void {
   rmSync(clusterFile(dataDir), { force: true });
+  rmSync(serversFile(dataDir), { force: true });
+}
+
+/** Where the running cluster keeps its data, for the commands of operators. The URLs carry passwords: 0600, and a file of its own. */
+export interface ServersFile {
+  databaseUrl: string;
+  redisUrl: string;
+  lanes: number;
+}
+
+export function writeServersFile(dataDir: string, content: ServersFile): void {
+  const file = serversFile(dataDir);
+  writeFileSync(`${file}.new`, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+/** Those of the cluster that runs on `dataDir`, or `undefined`. */
+export function readServersFile(dataDir: string): ServersFile | undefined {
+  if (!readClusterFile(dataDir)) return undefined;
+  try {
+    return JSON.parse(readFileSync(serversFile(dataDir), 'utf8')) as ServersFile;
+  } catch {
+    return undefined;
+  }
+}
+
+function serversFile(dataDir: string): string {
+  return join(dataDir, 'servers.json');
 }
 
 function clusterFile(dataDir: string): string {

@@ -11,7 +11,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BackingServers, startBackingServers } from './backing-servers.ts';
 import { claimFolder } from './claim-folder.ts';
-import { readClusterFile, removeClusterFile, writeClusterFile } from './cluster-file.ts';
+import { readClusterFile, removeClusterFile, writeClusterFile, writeServersFile } from './cluster-file.ts';
 import { checkPort } from './free-port.ts';
 import { type Report, reportTo, type Step } from './progress.ts';
 import { repository, toolsFolder } from './repository.ts';
@@ -220,7 +220,8 @@ function assemble(options: ClusterOptions, parts: Parts, jwtSecret: string, rele
       for (const service of [gateway, ...workers]) service.kill();
     },
   };
-  const { gateways, processes } = cluster;
+  const { gateways, processes, databaseUrl, redisUrl } = cluster;
+  writeServersFile(dataDir, { databaseUrl, redisUrl, lanes: options.lanes });
   writeClusterFile(dataDir, { url, pid: process.pid, gateways, processes, startedAt: new Date().toISOString() });
   return cluster;
 }

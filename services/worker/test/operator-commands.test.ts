@@ -1,0 +1,155 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { ClientMessageId, ConversationId, SendEntry, UserId } from '@chat-cluster/contracts';
+import { deadLetterOf, newMessageId } from '@chat-cluster/domain';
+import { createDeadLetters, type Database, openDatabase } from '@chat-cluster/postgres';
+import { inboxQueue, laneOf, queueConnection } from '@chat-cluster/queue';
+import { connectRedis, disconnectRedis, type RedisClient } from '@chat-cluster/redis';
+import { createLogger } from '@chat-cluster/runtime';
+import {
+  connect,
+  eventually,
+  newUser,
+  openConversation,
+  startTestCluster,
+  type TestCluster,
+} from '@chat-cluster/testkit';
+import { Queue } from 'bullmq';
+import { expect } from 'chai';
+import { sql } from 'kysely';
+
+const bootstrap = join(import.meta.dirname, '../../../infra/local/bootstrap.mjs');
+
+describe('what operators have', () => {
+  let cluster: TestCluster;
+  let db: Database;
+  let redis: RedisClient;
+
+  before(async () => {
+    cluster = await startTestCluster({ gatewayProcesses: 1, lanes: 2, env: { AUDIT_INTERVAL_MS: '40' } });
+    db = openDatabase({ url: cluster.databaseUrl, poolSize: 2, applicationName: 'test', onError: () => {} });
+    redis = await connectRedis(
+      cluster.redisUrl,
+      'consume',
+      createLogger({ name: 'test', level: 'silent', format: 'json' }),
+    );
+  });
+  after(async () => {
+    await disconnectRedis(redis);
+    await db.destroy();
+    await cluster.stop();
+  });
+
+  /** As an operator types it: only the data folder is known. */
+  async function run(command: string, ...args: string[]) {
+    const { DATABASE_URL: _, REDIS_URL: __, LANES: ___, ...env } = process.env;
+    const child = spawn(process.execPath, [bootstrap, command, ...args], {
+      env: { ...env, DATA_DIR: cluster.dataDir },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+    return { stdout, stderr, code: child.exitCode };
+  }
+
+  async function pair() {
+    const [a, b] = [newUser('a'), newUser('b')];
+    const id = await openConversation(cluster, a, b);
+    const entry = (content: string): SendEntry => {
+      const key = newMessageId();
+      const ids = { id: key, clientMessageId: key as string as ClientMessageId, conversationId: id as ConversationId };
+      return { kind: 'send', ...ids, senderId: a as UserId, receiverId: b as UserId, content, attachments: [] };
+    };
+    return { a, b, id, entry };
+  }
+
+  it('keep a job that a lane gave up, list it without its text, show, replay and drop it', async () => {
+    const { a, id, entry } = await pair();
+    const letters = createDeadLetters(db);
+    const [lost, poison] = [entry('a secret'), entry('a secret \u0000')];
+    const queue = new Queue(inboxQueue(laneOf(lost.conversationId, 2)), {
+      connection: queueConnection(redis),
+      prefix: 'chat',
+    });
+    try {
+      await queue.add('batch', { v: 7, batchId: 'b', replyTo: 'nobody', acceptedAt: 0, entries: [lost] });
+      await queue.add('batch', { v: 1, batchId: 'c', replyTo: 'nobody', acceptedAt: 0, entries: [poison] });
+      await eventually(async () => expect(await letters.count(9)).to.equal(2));
+    } finally {
+      await queue.close();
+    }
+    await letters.keep([deadLetterOf('nonsense', { source: 'lane', reason: 'made up' })]);
+
+    const listed = await run('dead-letters', 'list');
+    expect(listed.code).to.equal(0);
+    expect(listed.stdout.trim().split('\n')).to.have.length(3);
+    for (const word of [lost.id, id, a, 'no batch of a version known here', '22021'])
+      expect(listed.stdout).to.include(word);
+    expect(listed.stdout).to.not.include('secret');
+    const shown = await run('dead-letters', 'show', lost.id, '--json');
+    expect(JSON.parse(shown.stdout)[0].entry).to.deep.equal(lost);
+
+    const replayed = await run('dead-letters', 'replay', '--all', '--json');
+    expect(replayed.code).to.equal(1);
+    expect(JSON.parse(replayed.stdout)).to.include({ replayed: 1, left: 2 });
+    const stored = db.selectFrom('messages').select('content').where('conversation_id', '=', lost.conversationId);
+    expect(await stored.execute()).to.deep.equal([{ content: 'a secret' }]);
+    expect((await letters.find([poison.id]))[0]).to.include({ attempts: 2, source: 'store' });
+
+    // Stored already: nothing happens but that it goes.
+    await letters.keep([deadLetterOf(lost, { source: 'store', reason: 'again' })]);
+    expect(await run('dead-letters', 'replay', lost.id)).to.include({ code: 0 });
+    expect(await stored.execute()).to.have.length(1);
+    expect(await run('dead-letters', 'drop', lost.id)).to.include({ code: 1, stdout: '0 dropped\n' });
+    expect(await run('dead-letters', 'drop', '--all')).to.include({ code: 0, stdout: '2 dropped\n' });
+    expect(await run('dead-letters', 'list')).to.include({ code: 0, stdout: 'No dead letters.\n' });
+  });
+
+  it('need not correct a badge: a counter that drifts is healed, and the device told', async () => {
+    const { a, b, id } = await pair();
+    const [alice, bob] = [await connect(cluster, a), await connect(cluster, b)];
+    try {
+      for (const content of ['1', '2']) await alice.send({ conversationId: id, content });
+      await eventually(() => expect(bob.badges.at(-1)?.count).to.equal(2));
+      await sql`update participants set unread_count = 41 where conversation_id = ${id} and user_id = ${b}`.execute(db);
+      const before = bob.badges.length;
+      await eventually(() => {
+        expect(bob.badges.length).to.be.above(before);
+        expect(bob.badges.at(-1)).to.deep.include({ count: 2, conversations: [{ conversationId: id, count: 2 }] });
+      });
+    } finally {
+      alice.close();
+      bob.close();
+    }
+  });
+
+  it('can audit by hand, everybody or some, and heal', async () => {
+    const { a, b, id } = await pair();
+    const bob = await connect(cluster, b);
+    try {
+      // Nobody has the turn but us, so the drift stays.
+      await redis.set('chat:audit:turn', 'test', { expiration: { type: 'EX', value: 60 } });
+      await eventually(async () => expect(await redis.get('chat:audit:turn')).to.equal('test'));
+      await sql`update participants set unread_count = 3 where conversation_id = ${id} and user_id = ${b}`.execute(db);
+      expect(await run('unread', 'audit', '--user', a)).to.include({
+        code: 0,
+        stdout: '1 counters checked, 0 wrong, 0 fixed\n',
+      });
+      const found = await run('unread', 'audit');
+      expect(found.code).to.equal(1);
+      expect(found.stdout).to.include(`✖ ${b}  ${id}  counter 3, truth 0`);
+      const fixed = await run('unread', 'audit', '--fix', '--json', '--user', b);
+      expect(fixed.code).to.equal(0);
+      const drift = { userId: b, conversationId: id, counter: 3, truth: 0, fixed: true };
+      expect(JSON.parse(fixed.stdout)).to.deep.equal({ checked: 1, drifted: 1, fixed: 1, drifts: [drift] });
+      await eventually(() =>
+        expect(bob.badges.at(-1)).to.deep.equal({ count: 0, conversations: [{ conversationId: id, count: 0 }] }),
+      );
+      expect(await run('unread', 'audit')).to.include({ code: 0 });
+    } finally {
+      await redis.del('chat:audit:turn');
+      bob.close();
+    }
+  });
+});
