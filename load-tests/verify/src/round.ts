@@ -44,6 +44,8 @@ export interface RoundReport {
   /** Breaches of what the fault itself expects. */
   breaches: string[];
   healMs: number | undefined;
+  /** From the end of the traffic until everything was at rest, and what the last was to come to it. */
+  rest: { ms: number; last: string | undefined };
   /** The trouble on the clock of the history. */
   from: number;
   to: number;
@@ -81,7 +83,7 @@ export async function runRound(fault: Fault, cluster: FaultCluster, options: Rou
     await delay(afterMs);
     await until(() => traffic.everyLaneAnswersSince(to), HEAL_DEADLINE_MS);
     await traffic.stop();
-    const unsettled = await comeToRest(world);
+    const { unsettled, rest } = await comeToRest(world);
     traffic.giveUp();
     const history = await finish(world, unsettled, { exitsBefore, start });
     const outcome = { history, from, to, patience, gatewayPids: { before, after: pids() } };
@@ -90,6 +92,7 @@ export async function runRound(fault: Fault, cluster: FaultCluster, options: Rou
       verdict: checkHistory(history),
       breaches: [...(fault.expect?.(outcome, world) ?? []), ...(healing?.expect?.(outcome) ?? [])],
       healMs: healTime(history, to, cluster.lanes),
+      rest,
       from,
       to,
     };
@@ -100,20 +103,28 @@ export async function runRound(fault: Fault, cluster: FaultCluster, options: Rou
   }
 }
 
-/** Waits for rest; resolves with what had not come to it at the deadline. */
-async function comeToRest(world: World): Promise<string[]> {
-  const { cluster, population, traffic } = world;
+/** Waits for rest; `unsettled`: what had not come to it at the deadline. */
+async function comeToRest(world: World): Promise<{ unsettled: string[]; rest: RoundReport['rest'] }> {
+  const started = performance.now();
   let restless: string[] = [];
+  let last: string | undefined;
   await until(async () => {
-    restless = [
-      ...traffic.underWay.map((key) => `${key} has no answer`),
-      ...population.devices.filter((one) => !one.current).map(({ history }) => `${history.id} is not in sync`),
-    ];
-    if (restless.length > 0) return false;
-    restless = await wrongBadges(cluster, population).catch((error: Error) => [`postgres: ${error.message}`]);
+    restless = await restlessParts(world);
+    last = restless[0] ?? last;
     return restless.length === 0;
   }, REST_DEADLINE_MS);
-  return restless.length > 5 ? [...restless.slice(0, 5), `and ${restless.length - 5} more`] : restless;
+  const unsettled = restless.length > 5 ? [...restless.slice(0, 5), `and ${restless.length - 5} more`] : restless;
+  return { unsettled, rest: { ms: performance.now() - started, last } };
+}
+
+/** What is under way, a sentence each; badges are looked at once nothing else is. */
+async function restlessParts({ cluster, population, traffic }: World): Promise<string[]> {
+  const found = [
+    ...traffic.underWay.map((key) => `${key} has no answer`),
+    ...population.devices.filter((one) => !one.current).map(({ history }) => `${history.id} is not in sync`),
+  ];
+  if (found.length > 0) return found;
+  return wrongBadges(cluster, population).catch((error: Error) => [`postgres: ${error.message}`]);
 }
 
 async function wrongBadges(cluster: FaultCluster, { conversations, devices }: Population): Promise<string[]> {

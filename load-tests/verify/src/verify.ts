@@ -69,7 +69,10 @@ function isWrong({ verdict, breaches, healMs }: RoundReport): boolean {
   return verdict.violations.length > 0 || breaches.length > 0 || healMs === undefined;
 }
 
-function summary({ verdict, breaches, healMs }: RoundReport): string {
+/** Rest that takes longer is worth a word, even if it comes. */
+const SLOW_REST_MS = 10_000;
+
+function summary({ verdict, breaches, healMs, rest }: RoundReport): string {
   const { seen, violations } = verdict;
   const refused = Object.entries(seen.refused).map(([code, count]) => `${count} ${code}`);
   const wrong = violations.length + breaches.length;
@@ -78,6 +81,7 @@ function summary({ verdict, breaches, healMs }: RoundReport): string {
     `${seen.messages} sent, ${seen.acked} acked,`,
     wrong === 0 ? 'nothing wrong,' : `${wrong} WRONG,`,
     healMs === undefined ? 'never healed' : `healed in ${(healMs / 1_000).toFixed(1)} s`,
+    ...(rest.ms > SLOW_REST_MS ? [`[at rest only after ${(rest.ms / 1_000).toFixed(0)} s: ${rest.last}]`] : []),
     ...(refused.length > 0 ? [`[tried again: ${refused.join(', ')}]`] : []),
   ].join(' ');
 }
