@@ -101,9 +101,8 @@ describe('what operators have', () => {
     await letters.keep([deadLetterOf(lost, { source: 'store', reason: 'again' })]);
     expect(await run('dead-letters', 'replay', lost.id)).to.include({ code: 0 });
     expect(await stored.execute()).to.have.length(1);
-    expect(await run('dead-letters', 'drop', lost.id)).to.include({ code: 1, stdout: '0 dropped\n' });
     expect(await run('dead-letters', 'drop', '--all')).to.include({ code: 0, stdout: '2 dropped\n' });
-    expect(await run('dead-letters', 'list')).to.include({ code: 0, stdout: 'No dead letters.\n' });
+    expect(await letters.count(9)).to.equal(0);
   });
 
   it('need not correct a badge: a counter that drifts is healed, and the device told', async () => {
@@ -146,7 +145,6 @@ describe('what operators have', () => {
       await eventually(() =>
         expect(bob.badges.at(-1)).to.deep.equal({ count: 0, conversations: [{ conversationId: id, count: 0 }] }),
       );
-      expect(await run('unread', 'audit')).to.include({ code: 0 });
     } finally {
       await redis.del('chat:audit:turn');
       bob.close();
