@@ -9,7 +9,14 @@ import {
   workerKilled,
   workerPaused,
 } from './faults/process-faults.ts';
-import { redisFull, redisHung, redisRestarted, scriptsFlushed, sentTwice } from './faults/redis-faults.ts';
+import {
+  redisFailover,
+  redisFull,
+  redisHung,
+  redisRestarted,
+  scriptsFlushed,
+  sentTwice,
+} from './faults/redis-faults.ts';
 import { slowConsumers } from './faults/slow-consumer.ts';
 
 /** The catalogue, in the order in which it runs. */
@@ -17,6 +24,7 @@ export const FAULTS: readonly Fault[] = [
   gatewayKilled,
   workerKilled,
   redisRestarted,
+  redisFailover,
   redisHung,
   redisFull,
   postgresRestarted,

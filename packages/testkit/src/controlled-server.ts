@@ -13,13 +13,13 @@ export interface ControlledServer {
   /** Starts it again at the same port, with the data it had, and waits until it answers. */
   start(): Promise<void>;
   /** It keeps its connections and answers nothing. */
-  pause(): void;
-  resume(): void;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
   stop(): Promise<void>;
 }
 
 type Start = (port?: number) => Promise<LocalRedis | LocalPostgres>;
-type OnExit = (exit: { process: string; how: string; ordered: boolean }) => void;
+export type OnExit = (exit: { process: string; how: string; ordered: boolean }) => void;
 
 export function controlledRedis(dataDir: string, onExit: OnExit, name = 'redis'): Promise<ControlledServer> {
   return control(name, (port) => startRedis({ dataDir, toolsDir: toolsFolder, log: () => {}, port }), onExit);
@@ -62,8 +62,12 @@ async function control(name: string, start: Start, onExit: OnExit): Promise<Cont
       ordered = false;
       watch(server);
     },
-    pause: () => signal('SIGSTOP'),
-    resume: () => signal('SIGCONT'),
+    async pause() {
+      signal('SIGSTOP');
+    },
+    async resume() {
+      signal('SIGCONT');
+    },
     async stop() {
       ordered = true;
       signal('SIGCONT');

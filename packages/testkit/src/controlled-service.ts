@@ -10,7 +10,7 @@ export interface ControlledService {
   pid(): number;
   /** Of HTTP: the API, or the worker's probes. The same for its whole life. */
   port: number;
-  /** Its own links to the servers. */
+  /** Its own links to the servers. None to a Redis behind Sentinel, which names its primary itself: that proxy is idle. */
   redis: FaultProxy;
   postgres: FaultProxy;
   kill(signal?: 'SIGKILL' | 'SIGTERM'): void;
@@ -38,7 +38,7 @@ export interface ServiceOptions {
 export async function controlService(options: ServiceOptions): Promise<ControlledService> {
   const { kind, name, random } = options;
   const [redis, postgres] = await Promise.all([
-    startFaultProxy({ upstreams: [portOf(options.redisUrl)], random }),
+    startFaultProxy({ upstreams: isSentinel(options.redisUrl) ? [] : [portOf(options.redisUrl)], random }),
     startFaultProxy({ upstreams: [portOf(options.databaseUrl)], random }),
   ]);
   const port = await freePort();
@@ -62,7 +62,7 @@ export async function controlService(options: ServiceOptions): Promise<Controlle
           ? { PORT: String(port), GATEWAY_NAME: name, GATEWAY_PROCESSES: '1' }
           : { ADMIN_PORT: String(port), WORKER_NAME: name }),
         ...options.env,
-        REDIS_URL: withPort(options.redisUrl, redis.port),
+        REDIS_URL: isSentinel(options.redisUrl) ? options.redisUrl : withPort(options.redisUrl, redis.port),
         DATABASE_URL: withPort(options.databaseUrl, postgres.port),
       },
       logFile: join(options.logsDir, `${name}.log`),
@@ -120,6 +120,10 @@ export async function controlService(options: ServiceOptions): Promise<Controlle
 function sumOf(text: string, metric: string): number {
   const values = [...text.matchAll(/^(\w+)(?:\{[^}]*\})? (\S+)$/gm)].filter(([, name]) => name === metric);
   return values.reduce((sum, [, , value]) => sum + Number(value), 0);
+}
+
+function isSentinel(url: string): boolean {
+  return url.startsWith('redis+sentinel:');
 }
 
 function portOf(url: string): number {

@@ -12,6 +12,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Database, migrate, openDatabase } from '@chat-cluster/postgres';
+import { controlledSentinel } from './controlled-sentinel.ts';
 import { type ControlledServer, controlledPostgres, controlledRedis } from './controlled-server.ts';
 import { type ControlledService, controlService } from './controlled-service.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
@@ -22,6 +23,8 @@ export interface FaultClusterOptions {
   gateways?: number;
   workers?: number;
   lanes?: number;
+  /** Redis as a primary with two replicas behind Sentinel. */
+  sentinel?: boolean;
   /** Where jitter comes from. */
   random?: Random;
   /** Added to the environment of every service. */
@@ -47,7 +50,7 @@ export interface FaultCluster extends AsyncDisposable {
 }
 
 export async function startFaultCluster(options: FaultClusterOptions = {}): Promise<FaultCluster> {
-  const { gateways = 3, workers = 2, lanes = 4, random = Math.random } = options;
+  const { gateways = 3, workers = 2, lanes = 4, sentinel = false, random = Math.random } = options;
   const undo = new AsyncDisposableStack();
   try {
     const folder = await mkdtemp(join(tmpdir(), 'chat-faults-'));
@@ -61,7 +64,9 @@ export async function startFaultCluster(options: FaultClusterOptions = {}): Prom
     };
 
     const [redis, postgres] = await Promise.all([
-      controlledRedis(join(folder, 'redis'), onExit).then((server) => stopWith(undo, server)),
+      (sentinel ? controlledSentinel : controlledRedis)(join(folder, 'redis'), onExit).then((server) =>
+        stopWith(undo, server),
+      ),
       controlledPostgres(join(folder, 'postgres'), onExit).then((server) => stopWith(undo, server)),
     ]);
     const db = openDatabase({ url: postgres.url, poolSize: 2, applicationName: 'checker', onError: () => {} });

@@ -22,6 +22,23 @@ export const redisRestarted: Fault = {
   expect: calm,
 };
 
+/** In turn: the primary is killed, or stops and wakes up when another has taken its place. */
+export const redisFailover: Fault = {
+  id: 'F5',
+  title: 'the Redis primary fails, a replica takes over',
+  cluster: { sentinel: true },
+  async inject({ cluster, random, round }) {
+    const lastsMs = between(random, 4_000, 8_000);
+    if (round % 2 === 1) {
+      await cluster.redis.kill();
+      return { lastsMs, heal: () => cluster.redis.start() };
+    }
+    await cluster.redis.pause();
+    return { lastsMs, heal: () => cluster.redis.resume() };
+  },
+  expect: calm,
+};
+
 /** In turn: the process stops, the network swallows everything, the network is slow (300 ms there and back). */
 export const redisHung: Fault = {
   id: 'F6',
@@ -32,8 +49,8 @@ export const redisHung: Fault = {
       setLinks(world, round % 3 === 2 ? { kind: 'blackhole' } : { kind: 'delay', ms: 150, jitterMs: 20 });
       return { lastsMs: between(random, 3_000, 8_000), heal: async () => setLinks(world, { kind: 'pass' }) };
     }
-    cluster.redis.pause();
-    return { lastsMs: between(random, 3_000, 10_000), heal: async () => cluster.redis.resume() };
+    await cluster.redis.pause();
+    return { lastsMs: between(random, 3_000, 10_000), heal: () => cluster.redis.resume() };
   },
   expect: calm,
 };

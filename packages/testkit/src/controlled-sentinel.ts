@@ -1,0 +1,170 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { toolsFolder } from '@chat-cluster/local';
+import { findRedis, type RedisProgram } from '@chat-cluster/local/redis-program';
+import { type ServerProcess, spawnServer } from '@chat-cluster/local/server-process';
+import { askRedis } from './ask-redis.ts';
+import type { ControlledServer, OnExit } from './controlled-server.ts';
+import { eventually } from './eventually.ts';
+import { freePort } from './free-port.ts';
+
+/** Addresses of the members: all on one port, as clients that follow a primary by its name expect it. */
+const HOSTS = ['127.0.0.2', '127.0.0.3', '127.0.0.4'] as const;
+const GROUP = 'chat';
+/** A primary that is silent so long counts as down. */
+const DOWN_AFTER_MS = 2_000;
+
+interface Member {
+  host: string;
+  url: string;
+  configFile: string;
+  process: ServerProcess;
+}
+
+/**
+ * A primary with two replicas, watched by three sentinels, all as processes. `kill` and `pause` hit the server that is the
+ * primary then; `start` and `resume` bring it back with its old data, still thinking that it is the primary.
+ */
+export async function controlledSentinel(dataDir: string, onExit: OnExit): Promise<ControlledServer> {
+  const program = await findRedis(toolsFolder, () => {});
+  const [port, sentinelPort] = [await freePort(), await freePort()];
+  const password = randomBytes(16).toString('hex');
+  const ordered = new Set<ServerProcess>();
+  const run = async (name: string, configFile: string, folder: string, mode: string[] = []) => {
+    const process = await start(program, configFile, folder, mode);
+    void process.exited.then((how) => onExit({ process: name, how, ordered: ordered.has(process) }));
+    return process;
+  };
+
+  const members: Member[] = [];
+  const sentinels: ServerProcess[] = [];
+  for (const host of HOSTS) {
+    const folder = join(dataDir, `redis-${host}`);
+    const configFile = await configure(folder, redisConfig(folder, host, port, password));
+    const url = `redis://:${password}@${host}:${port}`;
+    members.push({ host, url, configFile, process: await run(`redis ${host}`, configFile, folder) });
+  }
+  await eventually(async () => {
+    for (const { url } of members) expectAnswer(await askRedis(url, 'PING'), /^\+PONG$/);
+  });
+  for (const host of HOSTS) {
+    const folder = join(dataDir, `sentinel-${host}`);
+    const configFile = await configure(folder, sentinelConfig(folder, host, { port, sentinelPort, password }));
+    sentinels.push(await run(`sentinel ${host}`, configFile, folder, ['--sentinel']));
+  }
+
+  const primary = async (): Promise<Member> => {
+    for (const member of members) {
+      const role = member.process.ended() ? '' : await roleOf(member.url).catch(() => '');
+      if (role === 'master') return member;
+    }
+    throw new Error('no server says that it is the primary');
+  };
+  await eventually(async () => {
+    for (const host of HOSTS) {
+      const sentinel = `redis://${host}:${sentinelPort}`;
+      expectAnswer(await askRedis(sentinel, 'SENTINEL', 'REPLICAS', GROUP), /^\*2$/);
+      expectAnswer(await askRedis(sentinel, 'SENTINEL', 'CKQUORUM', GROUP), /^\+OK 3 /);
+    }
+  }, 20_000);
+
+  let victim = await primary();
+  return {
+    name: 'redis',
+    url: `redis+sentinel://:${password}@${HOSTS.map((host) => `${host}:${sentinelPort}`).join(',')}/${GROUP}`,
+    port,
+    pid: () => victim.process.pid,
+    async kill(signal = 'SIGKILL') {
+      victim = await primary();
+      ordered.add(victim.process);
+      process.kill(victim.process.pid, signal);
+      await victim.process.exited;
+    },
+    async start() {
+      if (!victim.process.ended()) return;
+      const folder = join(dataDir, `redis-${victim.host}`);
+      victim.process = await run(`redis ${victim.host}`, victim.configFile, folder);
+    },
+    async pause() {
+      victim = await primary();
+      process.kill(victim.process.pid, 'SIGSTOP');
+    },
+    async resume() {
+      process.kill(victim.process.pid, 'SIGCONT');
+    },
+    async stop() {
+      const all = [...sentinels, ...members.map((member) => member.process)];
+      for (const one of all) ordered.add(one);
+      await Promise.all(
+        all.map(async (one) => {
+          if (!one.ended()) process.kill(one.pid, 'SIGCONT');
+          await one.end([{ signal: 'SIGTERM', withinMs: 2_000 }]);
+        }),
+      );
+    },
+  };
+}
+
+async function configure(folder: string, lines: string[]): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, 'redis.conf');
+  await writeFile(file, `${lines.join('\n')}\n`, { mode: 0o600 });
+  return file;
+}
+
+/** As in production, beside what a member needs to be found under its own address. */
+function redisConfig(folder: string, host: string, port: number, password: string): string[] {
+  return [
+    `bind ${host}`,
+    `port ${port}`,
+    'protected-mode no',
+    `dir ${folder}`,
+    `requirepass ${password}`,
+    `masterauth ${password}`,
+    `replica-announce-ip ${host}`,
+    'repl-diskless-sync-delay 0',
+    'appendonly yes',
+    'appendfsync everysec',
+    'save ""',
+    'maxmemory-policy noeviction',
+    ...(host === HOSTS[0] ? [] : [`replicaof ${HOSTS[0]} ${port}`]),
+  ];
+}
+
+function sentinelConfig(
+  folder: string,
+  host: string,
+  { port, sentinelPort, password }: { port: number; sentinelPort: number; password: string },
+): string[] {
+  return [
+    `bind ${host}`,
+    `port ${sentinelPort}`,
+    'protected-mode no',
+    `dir ${folder}`,
+    `sentinel announce-ip ${host}`,
+    `sentinel monitor ${GROUP} ${HOSTS[0]} ${port} 2`,
+    `sentinel auth-pass ${GROUP} ${password}`,
+    `sentinel down-after-milliseconds ${GROUP} ${DOWN_AFTER_MS}`,
+    `sentinel failover-timeout ${GROUP} 6000`,
+  ];
+}
+
+function start(program: RedisProgram, configFile: string, folder: string, mode: string[]): Promise<ServerProcess> {
+  return spawnServer({
+    command: [program.program, configFile, ...mode],
+    cwd: folder,
+    env: { PATH: process.env.PATH, LC_ALL: 'C', ...program.env },
+    logFile: join(folder, 'redis.log'),
+    deathSignal: 'TERM',
+  });
+}
+
+function expectAnswer(answer: string, expected: RegExp): void {
+  if (!expected.test(answer)) throw new Error(`redis answers ${answer} instead of ${expected}`);
+}
+
+/** 'master' or 'slave'. */
+function roleOf(url: string): Promise<string> {
+  return askRedis(url, 'EVAL', `"return redis.call('ROLE')[1]"`, '0');
+}
