@@ -12,8 +12,8 @@ import { holdOf, type LaneHold, LaneWorker } from './lane-job.ts';
  * held by one worker of the whole cluster (global concurrency 1), its lock renewed every 1 to 2 s. *Failed*: given up,
  * see below. *Gone*: done, and removed. A worker that dies leaves its job active; when the lock has expired, the next
  * stall check of any worker puts the job back **in front** of those that wait, so order holds, and it runs again (the
- * store is idempotent). The lane stands still for LOCK_MS + 2 * STALL_CHECK_MS = 6 s at most then, and seldom more than
- * 5 s: why both are much shorter than BullMQ's 30 s.
+ * store is idempotent). The lane stands still for LOCK_MS + 2 * STALL_CHECK_MS = 5 s at most then (and while no
+ * worker is left, until one has started): why both are much shorter than BullMQ's 30 s.
  *
  * Jobs are never retried by BullMQ: a retried job would go behind its successors. What may pass is retried in place
  * by `process`, with the lane waiting and the lock renewed. A job fails when `process` throws or when it has lost
@@ -39,12 +39,13 @@ export interface LaneConsumerOptions<Data> {
 
 /** Much shorter, and a busy moment of the process or of Redis would cost a lane its worker. */
 const LOCK_MS = 3_000;
-const STALL_CHECK_MS = 1_500;
+const STALL_CHECK_MS = 1_000;
 /** A job may lose its worker this often before it counts as poison: deploys and crashes are no fault of the job. */
 const MAX_STALLS = 10;
 /** Seconds of one blocking wait for a job. */
 const DRAIN_DELAY_S = 2;
 const CLOSE_DEADLINE_MS = 3_000;
+const CLOSE_WITHOUT_REDIS_MS = 300;
 const CARE = { everyMs: 2_000, wedgedAfterMs: 30_000 };
 
 export interface LaneConsumer {
@@ -81,10 +82,11 @@ export async function consumeLane<Data = LaneBatch>(options: LaneConsumerOptions
     async close() {
       stopCare();
       // A job that waits for something to come back can not be finished: its lock runs out and another worker takes it.
-      await withDeadline(worker.close(), CLOSE_DEADLINE_MS, name).catch((error: Error) =>
+      const patience = connection.status === 'ready' ? CLOSE_DEADLINE_MS : CLOSE_WITHOUT_REDIS_MS;
+      await withDeadline(worker.close(), patience, name).catch((error: Error) =>
         logger.warn({ queue: name, reason: error.message }, 'lane: closed with a job in hand'),
       );
-      await queue.close();
+      await withDeadline(queue.close(), CLOSE_WITHOUT_REDIS_MS, name).catch(() => {});
     },
   };
 }

@@ -52,7 +52,11 @@ export async function connectRedis(url: string, role: RedisRole, logger: Logger)
     client.connect().catch((error: Error) => logger.error({ role, err: error }, 'redis: could not connect anew'));
   };
   const pulse = startPulse({
-    probe: primary ? () => askRole(client, cut) : () => client.ping(),
+    probe: async () => {
+      if (primary) await askRole(client, cut);
+      // Whoever adds jobs must know of a Redis that is full or read-only, not only of one that is silent.
+      await (role === 'produce' ? client.set('chat:pulse', '', { PX: 10_000 }) : client.ping());
+    },
     isConnected: () => client.isReady,
     cut: () => cut('no answer'),
     ...(primary ? { isAstray: () => primary.hasMoved() } : {}),

@@ -6,9 +6,9 @@
  * every client is probed each TICK_MS, and ticks without an answer are counted (ticks, not time: a process that was
  * paused must not take its own pause for one of Redis).
  *
- *   answers ──LOST ticks without an answer, or disconnected──▶ lost ──CUT ticks──▶ its connection is cut and made anew
- *      ▲                                                         │
- *      └───────────────────────── an answer ─────────────────────┘
+ *   answers ──LOST ticks without a good answer──▶ lost ──CUT ticks without any answer──▶ its connection is made anew
+ *      ▲                                            │
+ *      └─────────────── a good answer ──────────────┘
  */
 export interface Pulse {
   /** False within 2 s after Redis stopped answering; true again with its first answer. */
@@ -19,7 +19,7 @@ export interface Pulse {
 }
 
 export interface PulseOptions {
-  /** Resolves with Redis's answer. */
+  /** Resolves when Redis answers as it should; rejects when it answers that it is full, read-only or loading. */
   probe(): Promise<unknown>;
   isConnected(): boolean;
   /** Drops the connection and makes a new one. */
@@ -36,6 +36,7 @@ export function startPulse({ probe, isConnected, cut, isAstray }: PulseOptions):
   const listeners: ((answers: boolean) => void)[] = [];
   let answers = true;
   let missed = 0;
+  let answered = true;
   let waiting = false;
   let asking = false;
   const change = (now: boolean) => {
@@ -50,31 +51,34 @@ export function startPulse({ probe, isConnected, cut, isAstray }: PulseOptions):
   };
   const ask = () => {
     waiting = true;
-    probe().then(
-      () => {
-        missed = 0;
+    probe()
+      .then(
+        () => {
+          missed = 0;
+          answered = true;
+          change(true);
+        },
+        () => {},
+      )
+      .finally(() => {
         waiting = false;
-        change(true);
-      },
-      () => {
-        waiting = false;
-      },
-    );
+      });
   };
   const timer = setInterval(() => {
-    if (waiting || !isConnected()) missed++;
-    if (!waiting && isConnected()) ask();
+    if (!answered) missed++;
+    answered = false;
     if (missed >= LOST) change(false);
-    if (missed >= CUT && isConnected()) restart();
+    if (missed >= CUT && waiting && isConnected()) restart();
     else if (missed >= LOST && isAstray && !asking) {
       asking = true;
       isAstray()
-        .then((astray) => astray && restart())
+        .then((astray) => astray && missed >= LOST && restart())
         .catch(() => {})
         .finally(() => {
           asking = false;
         });
     }
+    if (!waiting && isConnected()) ask();
   }, TICK_MS);
   timer.unref();
   return {

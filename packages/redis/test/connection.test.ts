@@ -121,4 +121,22 @@ describe('a connection to Redis', () => {
       await disconnectRedis(client);
     }
   });
+
+  it('of one who adds jobs knows of a Redis that is full, and does not cut it off', async () => {
+    await using server = await ownRedis();
+    const { logger, lines } = memoryLogger();
+    const [produce, other] = [
+      await connectRedis(server.url, 'produce', logger),
+      await connectRedis(server.url, 'cache', logger),
+    ];
+    try {
+      await other.configSet('maxmemory', '1');
+      await eventually(() => expect([produce.pulse.answers, other.pulse.answers]).to.deep.equal([false, true]));
+      await other.configSet('maxmemory', '0');
+      await eventually(() => expect(produce.pulse.answers).to.equal(true));
+      expect(lines).to.deep.equal([]);
+    } finally {
+      await Promise.all([disconnectRedis(produce), disconnectRedis(other)]);
+    }
+  });
 });
