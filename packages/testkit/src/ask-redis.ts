@@ -17,11 +17,26 @@ export function askRedis(url: string, ...words: string[]): Promise<string> {
     socket.once('close', () => reject(new Error(`redis closed the connection before it answered ${words[0]}`)));
     socket.on('data', (chunk) => {
       heard += chunk;
-      const [first, text] = heard.split('\r\n').slice(asked.length - 1, -1);
-      const answer = first?.startsWith('$') ? text : first;
+      const answer = parse(
+        heard
+          .split('\r\n')
+          .slice(asked.length - 1)
+          .join('\r\n'),
+      );
       if (answer === undefined) return;
       resolve(answer);
       socket.destroy();
     });
   });
+}
+
+/** Undefined: not all there yet. */
+function parse(answer: string): string | undefined {
+  const end = answer.indexOf('\r\n');
+  if (end < 0) return undefined;
+  const first = answer.slice(0, end);
+  if (!first.startsWith('$')) return first;
+  const text = answer.slice(end + 2);
+  const length = Number(first.slice(1));
+  return text.length < length ? undefined : text.slice(0, length);
 }

@@ -54,12 +54,12 @@ export async function controlledSentinel(dataDir: string, onExit: OnExit): Promi
     sentinels.push(await run(`sentinel ${host}`, configFile, folder, ['--sentinel']));
   }
 
+  // As the sentinels see it: one that came back stale thinks of itself as the primary too, for a while.
   const primary = async (): Promise<Member> => {
-    for (const member of members) {
-      const role = member.process.ended() ? '' : await roleOf(member.url).catch(() => '');
-      if (role === 'master') return member;
-    }
-    throw new Error('no server says that it is the primary');
+    const info = await askRedis(`redis://${HOSTS[0]}:${sentinelPort}`, 'INFO', 'sentinel');
+    const member = members.find(({ host }) => info.includes(`address=${host}:`));
+    if (!member) throw new Error('no sentinel names a primary');
+    return member;
   };
   await eventually(async () => {
     for (const host of HOSTS) {
@@ -162,9 +162,4 @@ function start(program: RedisProgram, configFile: string, folder: string, mode: 
 
 function expectAnswer(answer: string, expected: RegExp): void {
   if (!expected.test(answer)) throw new Error(`redis answers ${answer} instead of ${expected}`);
-}
-
-/** 'master' or 'slave'. */
-function roleOf(url: string): Promise<string> {
-  return askRedis(url, 'EVAL', `"return redis.call('ROLE')[1]"`, '0');
 }
