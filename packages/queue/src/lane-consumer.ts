@@ -44,7 +44,7 @@ const STALL_CHECK_MS = 1_000;
 const MAX_STALLS = 10;
 /** Seconds of one blocking wait for a job. */
 const DRAIN_DELAY_S = 2;
-const CLOSE_DEADLINE_MS = 3_000;
+const CLOSE_DEADLINE_MS = 2_000;
 const CLOSE_WITHOUT_REDIS_MS = 300;
 const CARE = { everyMs: 2_000, wedgedAfterMs: 30_000 };
 
@@ -84,7 +84,7 @@ export async function consumeLane<Data = LaneBatch>(options: LaneConsumerOptions
       // A job that waits for something to come back can not be finished: its lock runs out and another worker takes it.
       const patience = connection.status === 'ready' ? CLOSE_DEADLINE_MS : CLOSE_WITHOUT_REDIS_MS;
       await withDeadline(worker.close(), patience, name).catch((error: Error) =>
-        logger.warn({ queue: name, reason: error.message }, 'lane: closed with a job in hand'),
+        logger.warn({ queue: name, reason: error.message }, 'lane: closed without waiting any longer'),
       );
       await withDeadline(queue.close(), CLOSE_WITHOUT_REDIS_MS, name).catch(() => {});
     },

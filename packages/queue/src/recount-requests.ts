@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DirtyBadge, RecountRequests } from '@chat-cluster/domain';
 import type { RedisClient } from '@chat-cluster/redis';
-import { backoff, type Logger } from '@chat-cluster/runtime';
+import { backoff, type Logger, withDeadline } from '@chat-cluster/runtime';
 import { Queue } from 'bullmq';
 import { type QueueConnection, queueOptions } from './connection.ts';
 import type { LaneHold } from './lane-job.ts';
@@ -49,12 +49,14 @@ export function createRecountRequests(
     },
     async close() {
       clearInterval(sweep);
-      await Promise.all(queues.map((queue) => queue.close()));
+      // Nothing is under way that must not be lost: who is dirty stands in Redis.
+      await withDeadline(Promise.all(queues.map((queue) => queue.close())), CLOSE_MS, 'queues').catch(() => {});
     },
   };
 }
 
 const SWEEP_MS = 1_000;
+const CLOSE_MS = 500;
 
 /** KEYS[1]: the dirty set. ARGV: members. Adds them; returns 1 when the set was empty before, else 0. */
 const NOTE = `
