@@ -1,5 +1,5 @@
 import type { LaneBatch } from '@chat-cluster/contracts';
-import { type Logger, withDeadline } from '@chat-cluster/runtime';
+import { type Logger, persist, withDeadline } from '@chat-cluster/runtime';
 import { Queue } from 'bullmq';
 import { type QueueConnection, queueOptions } from './connection.ts';
 import { type FailedJob, sweepFailedJobs } from './failed-jobs.ts';
@@ -57,10 +57,10 @@ export async function consumeLane<Data = LaneBatch>(options: LaneConsumerOptions
   const { queue: name, connection, logger, care: { everyMs, wedgedAfterMs } = CARE } = options;
   const queue = new Queue(name, queueOptions(connection));
   queue.on('error', () => {});
-  await queue.setGlobalConcurrency(1);
+  await persist(name, logger, () => queue.setGlobalConcurrency(1));
   const sweep = createSweep(options, queue);
   let worker = startWorker(options, queue, sweep);
-  await worker.waitUntilReady();
+  await persist(name, logger, () => worker.waitUntilReady());
 
   const wedge = createWedgeWatch(queue, connection, wedgedAfterMs);
   const care = async () => {

@@ -26,16 +26,22 @@ export class LeaveJob extends Error {
 const SURE_MS = 1_000;
 
 /**
- * BullMQ's worker, with three things that a lane needs beyond it:
+ * BullMQ's worker, with four things that a lane needs beyond it:
  * - A job whose data is no JSON throws in the worker's fetch loop, stays active and holds its lane for ever. Here it
  *   fails like any job that can not be done.
  * - A job that was carried out, but whose completion Redis did not take, would be moved to the failed ones. Here its
  *   completion is tried again; at worst it stays active and runs again, which it may.
  * - A job can be left (LeaveJob).
+ * - After its blocking connection was lost, a worker waits for up to ten seconds, and in vain for a job whose wake-up
+ *   went with the connection. Here it never waits for longer than `drainDelay` before it looks.
  */
 export class LaneWorker<Data> extends Worker<Data> {
   #unreadable = new WeakSet<Job>();
   #done = new WeakSet<Job>();
+
+  protected override getBlockTimeout(blockUntil: number): number {
+    return Math.min(super.getBlockTimeout(blockUntil), this.opts.drainDelay ?? Number.POSITIVE_INFINITY);
+  }
 
   protected override createJob(json: JobJson, id: string): Job<Data> {
     if (isJson(json.data)) return super.createJob(json, id);

@@ -11,8 +11,8 @@ import { laneOf, QUEUE_PREFIX, recountQueue } from './lanes.ts';
  * Recount lanes, by user. Who is to be recounted stands in a Redis set per lane, so requests coalesce by themselves;
  * the lane's job only says that there is something in the set. A run takes the whole set.
  *
- * Only the request that finds the set empty wakes the lane: while the set holds something, a wake-up is on its way. One
- * that is lost with its process, between the two steps, is made up for by the sweep of any worker within SWEEP_MS.
+ * Only the request that finds the set empty wakes the lane: while the set holds something, a wake-up is on its way. No
+ * request waits for it, and one that is lost is made up for by the sweep of any worker within SWEEP_MS.
  */
 export function createRecountRequests(
   client: RedisClient,
@@ -43,7 +43,7 @@ export function createRecountRequests(
       const byLane = Map.groupBy(badges, (badge) => laneOf(badge.userId, lanes));
       await Promise.all(
         [...byLane].map(async ([lane, dirty]) => {
-          if (await note(client, lane, dirty.map(toMember))) await wake(lane);
+          if (await note(client, lane, dirty.map(toMember))) wake(lane).catch(() => {});
         }),
       );
     },

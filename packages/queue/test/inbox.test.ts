@@ -131,7 +131,8 @@ describe('inbox and lane', () => {
   });
 
   it('rejects with TIMEOUT when a reply is lost; what comes after is answered', async () => {
-    const inbox = await bench.inbox({ patienceMs: 100 });
+    const inbox = await bench.inbox({ patienceMs: 500 });
+    const { promise: timedOut, resolve: goOn } = Promise.withResolvers<void>();
     let lost = 0;
     const publish = await bench.connect('publish');
     await bench.consumer(async (batch) => {
@@ -139,13 +140,14 @@ describe('inbox and lane', () => {
       // The reply of another batch is no answer to this one, and neither is noise.
       await sendReply(publish, batch.replyTo, { v: 1, batchId: 'another', results: batch.entries.map(echo) });
       await publish.sPublish(batch.replyTo, 'noise');
-      await delay(150);
+      await timedOut;
       return batch.entries.map(echo);
     });
     const [first, second] = sends(['lost', 'answered']);
     if (!first || !second) throw new Error('no entries');
     const error = await inbox.submit(first).catch((reason: unknown) => reason);
     expect(error).to.have.deep.property('payload', new Rejection('TIMEOUT', { retryAfterMs: 1_000 }).payload);
+    goOn();
     expect(await inbox.submit(second)).to.deep.equal(echo(second));
     expect(bench.lines.map(({ text }) => text)).to.include('a reply that can not be read was dropped');
   });

@@ -5,3 +5,4 @@ export * from './logger.ts';
 export * from './main.ts';
 export * from './natural-batch.ts';
 export * from './ops-server.ts';
+export * from './persist.ts';

@@ -16,7 +16,7 @@ import {
   disconnectRedis,
   type RedisRole,
 } from '@chat-cluster/redis';
-import { announceReady, createLogger, Lifecycle, redactConfig, withDeadline } from '@chat-cluster/runtime';
+import { announceReady, createLogger, Lifecycle, persist, redactConfig, withDeadline } from '@chat-cluster/runtime';
 import { collectDefaultMetrics, Histogram } from 'prom-client';
 import { createAuthenticator } from './authenticate.ts';
 import { available } from './available.ts';
@@ -70,9 +70,9 @@ export async function serve(config: GatewayConfig): Promise<void> {
     await redis('cache'),
   ];
 
-  await announceLanes(produce, config.LANES, logger);
+  await persist('lanes', logger, () => announceLanes(produce, config.LANES, logger));
   const replies = new ReplyReceiver(subscribe, `${gatewayId}:${randomUUID()}`, logger);
-  await replies.start();
+  await persist('replies', logger, () => replies.start());
   lifecycle.own('replies', replies, (receiver) => receiver.stop());
   const inbox = lifecycle.own(
     'inbox',

@@ -19,7 +19,15 @@ import {
   takeDirty,
 } from '@chat-cluster/queue';
 import { connectRedis, createFanout, createRecentMessages, disconnectRedis, type RedisRole } from '@chat-cluster/redis';
-import { announceReady, createLogger, Lifecycle, redactConfig, runMain, serveOps } from '@chat-cluster/runtime';
+import {
+  announceReady,
+  createLogger,
+  Lifecycle,
+  persist,
+  redactConfig,
+  runMain,
+  serveOps,
+} from '@chat-cluster/runtime';
 import { collectDefaultMetrics } from 'prom-client';
 import { loadConfig } from './config.ts';
 import { watchDeadLetters } from './dead-letter-gauge.ts';
@@ -50,7 +58,7 @@ await runMain(async () => {
   );
   const watch = lifecycle.own('postgres watch', watchDatabase(db, logger), (watcher) => watcher.stop());
 
-  await announceLanes(consume, config.LANES, logger);
+  await persist('lanes', logger, () => announceLanes(consume, config.LANES, logger));
   lifecycle.own('announcement', keepAnnounced(consume, config.LANES, logger), (announcer) => announcer.stop());
   const connection = queueConnection(consume);
   const recounts = lifecycle.own(
