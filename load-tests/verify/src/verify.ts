@@ -86,8 +86,8 @@ function summary({ verdict, breaches, healMs, rest }: RoundReport): string {
   ].join(' ');
 }
 
-/** How many findings of a round are told; the saved history has them all. */
-const TOLD = 8;
+/** How many findings of each kind are told; the saved history has them all. */
+const TOLD = 3;
 
 function explain(
   fault: Fault,
@@ -99,8 +99,11 @@ function explain(
 ) {
   const { history, verdict, breaches, from, to, healMs } = report;
   const rules = [...breaches, ...(healMs === undefined ? ['some lane never acknowledged and delivered again'] : [])];
-  for (const { kind, detail } of verdict.violations.slice(0, TOLD)) say(`    ${kind} (${VIOLATIONS[kind]}): ${detail}`);
-  if (verdict.violations.length > TOLD) say(`    … and ${verdict.violations.length - TOLD} more`);
+  for (const [kind, found] of Map.groupBy(verdict.violations, (violation) => violation.kind)) {
+    say(`    ${found.length} ${kind}: ${VIOLATIONS[kind]}`);
+    for (const { detail } of found.slice(0, TOLD)) say(`      ${detail}`);
+    if (found.length > TOLD) say(`      … and ${found.length - TOLD} more`);
+  }
   for (const rule of rules) say(`    rule of the fault: ${rule}`);
   const which = { fault: fault.id, seed: options.seed, round };
   const file = saveHistory({ ...which, from, to, breaches: rules, history });
