@@ -2,7 +2,15 @@ import { UserError } from '@chat-cluster/local';
 import { checkHistory } from '@chat-cluster/testkit';
 import { parseOptions } from './options.ts';
 import { loadHistory } from './saved-history.ts';
-import { verify } from './verify.ts';
+import { stopCluster, verify } from './verify.ts';
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    // What was under way fails all over once its cluster is gone: nobody wants to read that.
+    process.stdout.write('\nstopping\n');
+    void stopCluster().finally(() => process.exit(130));
+  });
+}
 
 try {
   const options = parseOptions(process.argv.slice(2));

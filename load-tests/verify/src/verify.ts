@@ -26,12 +26,21 @@ export async function verify(options: VerifyOptions, say: (line: string) => void
   return wrong.length === 0 ? 0 : 1;
 }
 
+let running: Promise<FaultCluster> | undefined;
+
+/** Ends the cluster that runs now, if any, and all its processes. */
+export async function stopCluster(): Promise<void> {
+  const cluster = await running?.catch(() => undefined);
+  running = undefined;
+  await cluster?.[Symbol.asyncDispose]();
+}
+
 async function runFault(fault: Fault, options: VerifyOptions, say: (line: string) => void): Promise<Tally> {
   const tally = newTally(fault);
   say(`\n${fault.id}  ${fault.title}`);
   let cluster: FaultCluster | undefined;
   const close = async () => {
-    await cluster?.[Symbol.asyncDispose]();
+    await stopCluster();
     cluster = undefined;
   };
   const rounds =
@@ -41,10 +50,11 @@ async function runFault(fault: Fault, options: VerifyOptions, say: (line: string
       const started = performance.now();
       const took = () => `${((performance.now() - started) / 1_000).toFixed(0)} s`;
       try {
-        cluster ??= await startFaultCluster({
+        running ??= startFaultCluster({
           random: seededRandom(`${options.seed}/${fault.id}/network`),
           ...fault.cluster,
         });
+        cluster = await running;
         const { seed, pairs, rate } = options;
         const report = await runRound(fault, cluster, { seed, round, pairs, rate });
         addRound(tally, report);

@@ -1,0 +1,145 @@
+import type { History, SendAttempt } from '@chat-cluster/testkit';
+import { expect } from 'chai';
+import { answeredWithin, gatewaysLiveOn, lanesAnswerWithin, socketsStayConnected } from '../src/expectations.ts';
+import type { RoundOutcome } from '../src/fault.ts';
+import { FAULTS } from '../src/faults.ts';
+import { healTime } from '../src/heal-time.ts';
+import { parseOptions } from '../src/options.ts';
+import { table } from '../src/table.ts';
+import { newTally, wrongs } from '../src/tally.ts';
+
+const CONVERSATION = '01926b3a-7c11-7d3e-9f52-0a4c1f6f2b10';
+
+describe('what a fault expects', () => {
+  it('an answer within so many milliseconds to all that was sent while it lasted', () => {
+    const outcome = during([acked(50, 5_000), acked(150, 3_100), refused(200, 300), acked(1_500, 9_000)]);
+    expect(answeredWithin(outcome, 3_000)).to.deep.equal([]);
+    expect(answeredWithin(outcome, 2_900)).to.have.length(1);
+    expect(answeredWithin({ ...outcome, patience: 2 }, 2_900)).to.deep.equal([]);
+    expect(answeredWithin(during([{ ...acked(150, 0), outcome: { kind: 'unknown', at: 200 } }]), 3_000)).to.have.length(
+      1,
+    );
+  });
+
+  it('the same gateways afterwards', () => {
+    expect(gatewaysLiveOn(during([]))).to.deep.equal([]);
+    expect(gatewaysLiveOn({ ...during([]), gatewayPids: { before: [1, 2], after: [1, 3] } })).to.have.length(1);
+  });
+
+  it('connections that last', () => {
+    const outcome = during([]);
+    const events = outcome.history.devices[0]?.events;
+    events?.push({ kind: 'disconnected', at: 50, reason: 'transport close' });
+    expect(socketsStayConnected(outcome)).to.deep.equal([]);
+    events?.push({ kind: 'disconnected', at: 150, reason: 'transport close' });
+    expect(socketsStayConnected(outcome)).to.have.length(1);
+  });
+
+  it('lanes that work again, by the acks of what was sent since', () => {
+    const outcome = during([acked(50, 110), acked(200, 3_000)]);
+    expect(lanesAnswerWithin(outcome, 4, 3_000)).to.deep.equal([]);
+    expect(lanesAnswerWithin(outcome, 4, 2_000)).to.have.length(1);
+  });
+});
+
+describe('the time to heal', () => {
+  it('lasts until each lane acknowledged and delivered something sent after the fault', () => {
+    const { history } = during([acked(50, 1_100), acked(1_200, 1_300)]);
+    expect(healTime(history, 1_000, 4), 'nothing delivered').to.equal(undefined);
+    history.devices[0]?.events.push({
+      kind: 'message',
+      at: 1_150,
+      conversationId: CONVERSATION,
+      seq: 1,
+      id: 'm1',
+      content: '',
+    });
+    expect(healTime(history, 1_000, 4), 'only what was sent before').to.equal(undefined);
+    history.devices[0]?.events.push({
+      kind: 'message',
+      at: 1_450,
+      conversationId: CONVERSATION,
+      seq: 2,
+      id: 'm2',
+      content: '',
+    });
+    expect(healTime(history, 1_000, 4)).to.equal(450);
+  });
+});
+
+describe('the command line of verify', () => {
+  it('takes faults in any case, and all of them by default', () => {
+    expect(parseOptions(['f4', 'F8', '--seed', '7'])).to.deep.include({
+      rounds: 10,
+      seed: '7',
+      pairs: 20,
+      round: undefined,
+    });
+    expect(parseOptions(['f4', 'F8'])?.faults.map(({ id }) => id)).to.deep.equal(['F4', 'F8']);
+    expect(parseOptions([])?.faults).to.equal(FAULTS);
+  });
+
+  it('names what is wrong with it', () => {
+    expect(() => parseOptions(['F99'])).to.throw('There is no fault F99: F1, F2');
+    expect(() => parseOptions(['--rounds', 'x'])).to.throw('--rounds: "x" is no whole number above 0.');
+    expect(() => parseOptions(['--wat'])).to.throw("Unknown option '--wat'");
+  });
+
+  it('has faults with ids of their own', () => {
+    expect(new Set(FAULTS.map(({ id }) => id)).size).to.equal(FAULTS.length);
+  });
+});
+
+describe('the table of verify', () => {
+  it('says WRONG for anything that is not zero, and nothing else does', () => {
+    const good = { ...newTally({ id: 'F1', title: 'one' }), rounds: 2, healMs: [1_000, 3_000], staleDevices: 5 };
+    const bad = newTally({ id: 'F2', title: 'another' });
+    bad.found.wrongAck = 1;
+    expect([wrongs(good), wrongs(bad)]).to.deep.equal([0, 1]);
+    const [, first = '', second = ''] = table([good, bad]).split('\n');
+    expect(first).to.match(/^F1 {3}one .* 1\.0 s +3\.0 s +ok$/);
+    expect(second).to.match(/^F2 {3}another .*WRONG$/);
+  });
+});
+
+/** A round with trouble from 100 to 1,000, two gateways, and a device of ben, to whom ann wrote. */
+function during(sends: SendAttempt[]): RoundOutcome {
+  const history: History = {
+    sends,
+    reads: [],
+    devices: [{ id: 'ben/1', userId: 'ben', conversations: [CONVERSATION], events: [] }],
+    database: {
+      conversations: [{ id: CONVERSATION, lastSeq: sends.length }],
+      messages: sends.map(({ clientMessageId, content }, i) => ({
+        conversationId: CONVERSATION,
+        seq: i + 1,
+        id: `m${i + 1}`,
+        senderId: 'ann',
+        clientMessageId,
+        content,
+      })),
+      participants: [],
+    },
+    exits: [],
+    unsettled: [],
+  };
+  return { history, from: 100, to: 1_000, patience: 1, gatewayPids: { before: [1, 2], after: [1, 2] } };
+}
+
+function acked(at: number, answeredAt: number): SendAttempt {
+  const clientMessageId = `sent-at-${at}`;
+  return {
+    at,
+    device: 'ann/1',
+    connection: 'c',
+    sender: 'ann',
+    conversationId: CONVERSATION,
+    clientMessageId,
+    content: '',
+    outcome: { kind: 'acked', at: answeredAt, id: 'm', seq: 1, duplicate: false },
+  };
+}
+
+function refused(at: number, answeredAt: number): SendAttempt {
+  return { ...acked(at, 0), outcome: { kind: 'refused', at: answeredAt, code: 'UNAVAILABLE', retryable: true } };
+}
