@@ -2,13 +2,14 @@ import { UserError } from '@chat-cluster/local';
 import { checkHistory } from '@chat-cluster/testkit';
 import { parseOptions } from './options.ts';
 import { loadHistory } from './saved-history.ts';
-import { stopCluster, verify } from './verify.ts';
+import { stopVerify, verify } from './verify.ts';
 
+// Several signals may come, from a terminal and from npm; they mean the same.
+let stopping = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => {
-    // What was under way fails all over once its cluster is gone: nobody wants to read that.
-    process.stdout.write('\nstopping\n');
-    void stopCluster().finally(() => process.exit(130));
+  process.on(signal, () => {
+    if (!stopping) void stopVerify().finally(() => process.exit(130));
+    stopping = true;
   });
 }
 

@@ -27,9 +27,15 @@ export async function verify(options: VerifyOptions, say: (line: string) => void
 }
 
 let running: Promise<FaultCluster> | undefined;
+let stopped = false;
 
-/** Ends the cluster that runs now, if any, and all its processes. */
-export async function stopCluster(): Promise<void> {
+/** Ends the cluster that runs now and all its processes; no other one starts. `verify` is not to be waited for then. */
+export async function stopVerify(): Promise<void> {
+  stopped = true;
+  await stopCluster();
+}
+
+async function stopCluster(): Promise<void> {
   const cluster = await running?.catch(() => undefined);
   running = undefined;
   await cluster?.[Symbol.asyncDispose]();
@@ -50,6 +56,7 @@ async function runFault(fault: Fault, options: VerifyOptions, say: (line: string
       const started = performance.now();
       const took = () => `${((performance.now() - started) / 1_000).toFixed(0)} s`;
       try {
+        if (stopped) return new Promise(() => {});
         running ??= startFaultCluster({
           random: seededRandom(`${options.seed}/${fault.id}/network`),
           ...fault.cluster,
@@ -62,6 +69,7 @@ async function runFault(fault: Fault, options: VerifyOptions, say: (line: string
         if (isWrong(report)) explain(fault, round, cluster, options, report, say);
         if (fault.fresh || isWrong(report)) await close();
       } catch (error) {
+        if (stopped) return new Promise(() => {});
         tally.failed++;
         say(`  round ${round}  could not be carried out (${took()}): ${(error as Error).stack}`);
         const which = { fault: fault.id, seed: options.seed, round };
