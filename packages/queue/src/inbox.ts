@@ -42,7 +42,8 @@ const MAX_CHARACTERS = 512 * 1024;
 /** Entries that wait per lane: about a second of what a lane stores at full speed. Past it clients hear OVERLOADED. */
 const MAX_WAITING = 5_000;
 const ADD_DEADLINE_MS = 2_000;
-const REPLY_DEADLINE_MS = 10_000;
+/** More than the 5 s after which the lane of a killed worker is served again, less than clients are used to wait. */
+const REPLY_DEADLINE_MS = 7_000;
 
 /**
  * The gateway's side of the inbox: joins entries to the open batch of their conversation's lane. One BullMQ job

@@ -24,7 +24,7 @@ export interface Bench extends AsyncDisposable {
   connect(role: RedisRole, url?: string): Promise<RedisClient>;
   /** Closes `value` when the bench goes. */
   own<T>(value: T, close: (value: T) => Promise<unknown>): T;
-  /** A gateway's side. `patienceMs`: how long it waits for a reply instead of the ten seconds of production. */
+  /** A gateway's side. `patienceMs`: how long it waits for a reply instead of the seconds of production. */
   inbox(options?: {
     lanes?: number;
     maxInFlight?: number;

@@ -37,26 +37,56 @@ export function parseSentinelUrl(url: string): SentinelGroup | undefined {
 }
 
 /** Where the sentinels say the primary is: the first that answers is believed. Rejects when none does within a second each. */
-export async function findPrimary(group: SentinelGroup): Promise<{ host: string; port: number }> {
+export async function findPrimary(group: SentinelGroup): Promise<Address> {
   const problems: string[] = [];
-  for (const { host, port } of group.sentinels) {
-    const sentinel = createClient({
-      socket: { host, port, connectTimeout: ANSWER_MS, socketTimeout: ANSWER_MS, reconnectStrategy: false },
-      ...(group.sentinelPassword === undefined ? {} : { password: group.sentinelPassword }),
-    });
-    sentinel.on('error', () => {});
+  for (const sentinel of group.sentinels) {
     try {
-      await sentinel.connect();
-      const answer = await sentinel.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', group.name]);
+      const command = ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', group.name];
+      const answer = await ask(sentinel, { password: group.sentinelPassword }, command);
       if (!Array.isArray(answer)) throw new Error(`knows no primary named ${group.name}`);
       return { host: String(answer[0]), port: Number(answer[1]) };
     } catch (error) {
-      problems.push(`${host}:${port} ${error instanceof Error ? error.message : String(error)}`);
-    } finally {
-      sentinel.destroy();
+      problems.push(`${sentinel.host}:${sentinel.port} ${error instanceof Error ? error.message : String(error)}`);
     }
   }
   throw new Error(`no sentinel names the primary: ${problems.join('; ')}`);
+}
+
+interface Address {
+  host: string;
+  port: number;
+}
+
+/** One question over a connection of its own. Rejects when there is no answer within a second. */
+async function ask(
+  { host, port }: Address,
+  { username, password }: { username?: string | undefined; password?: string | undefined },
+  command: string[],
+): Promise<unknown> {
+  const client = createClient({
+    socket: { host, port, connectTimeout: ANSWER_MS, socketTimeout: ANSWER_MS, reconnectStrategy: false },
+    maintNotifications: 'disabled',
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+  });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return await client.sendCommand(command);
+  } finally {
+    client.destroy();
+  }
+}
+
+/**
+ * The sentinels name a primary that hangs until they have replaced it, and one that was replaced may not know it yet. A
+ * connection to either would be lost time: a handshake without an answer holds a client for seconds.
+ */
+async function findLivePrimary(group: SentinelGroup): Promise<Address> {
+  const primary = await findPrimary(group);
+  const role = await ask(primary, group, ['ROLE']);
+  if (!Array.isArray(role) || String(role[0]) !== 'master') throw new Error(`${primary.host} is no primary`);
+  return primary;
 }
 
 /** The primary of a group, wherever it is. */
@@ -78,7 +108,7 @@ export function primaryOf(group: SentinelGroup, { host, port }: { host: string; 
   return {
     port,
     lookup(_host, options, callback) {
-      findPrimary(group).then(
+      findLivePrimary(group).then(
         (primary) => {
           const family = isIP(primary.host);
           if (primary.port !== port || family === 0) {
