@@ -1,12 +1,12 @@
 import { backoff, type Logger } from '@chat-cluster/runtime';
 import { createShardedAdapter } from '@socket.io/redis-adapter';
 import { Counter } from 'prom-client';
-import { roomChannel } from './channels.ts';
+import { GAP_CHANNEL, roomChannel } from './channels.ts';
 import type { RedisClient } from './connection.ts';
 
 const gaps = new Counter({
   name: 'chat_fanout_gaps_total',
-  help: 'Times that this gateway lost its subscriptions for a while; its sockets are told to sync',
+  help: 'Times that emits may not have reached this gateway; its sockets are told to sync',
 });
 
 /**
@@ -21,7 +21,8 @@ const gaps = new Counter({
  * earlier one is under way, and then drops both, so a room left and joined again would hear nothing any more. One that
  * fails is tried again until it succeeds: node-redis forgets a subscription whose connection broke before its answer.
  *
- * `onGap` is called when the subscriptions are back after the connection was lost: what was emitted meanwhile was lost.
+ * `onGap` calls its listener when the subscriptions are back after the connection was lost, since what was emitted
+ * meanwhile was lost, and when a worker says that it does not know where its emits went.
  */
 export function createGatewayAdapter(pub: RedisClient, sub: RedisClient, logger: Logger) {
   const pending = new Map<string, Promise<unknown>>();
@@ -47,11 +48,13 @@ export function createGatewayAdapter(pub: RedisClient, sub: RedisClient, logger:
       await pending.get(roomChannel(room));
     },
     onGap(listener: () => void): void {
-      // The client is ready again when Redis has confirmed every subscription.
-      sub.on('ready', () => {
+      const onGap = () => {
         gaps.inc();
         listener();
-      });
+      };
+      // The client is ready again when Redis has confirmed every subscription.
+      sub.on('ready', onGap);
+      void sub.sSubscribe(GAP_CHANNEL, onGap);
     },
   };
 }

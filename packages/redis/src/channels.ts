@@ -13,3 +13,6 @@ export const EVERY_GATEWAY = 'socket.io#/#';
 export function roomChannel(room: string): string {
   return room.length === 20 ? EVERY_GATEWAY : `${EVERY_GATEWAY}${room}#`;
 }
+
+/** On which workers tell every gateway that emits may be lost, of whom is not known. */
+export const GAP_CHANNEL = 'chat:gap';

@@ -16,7 +16,11 @@ export type RedisRole = 'publish' | 'subscribe' | 'produce' | 'consume' | 'cache
 type PlainClient = ReturnType<typeof newClient>;
 
 /** A client, and whether its Redis answers. */
-export type RedisClient = PlainClient & { readonly pulse: Pulse };
+export type RedisClient = PlainClient & {
+  readonly pulse: Pulse;
+  /** Calls `listener` when the client is connected to another server than before (a failover behind Sentinel). */
+  onMoved(listener: () => void): void;
+};
 
 /** Commands that may wait in one client: some seconds of a busy process, a few MB. */
 const MAX_QUEUED_COMMANDS = 50_000;
@@ -61,7 +65,15 @@ export async function connectRedis(url: string, role: RedisRole, logger: Logger)
     cut: () => cut('no answer'),
     ...(primary ? { isAstray: () => primary.hasMoved() } : {}),
   });
-  return Object.assign(client, { pulse });
+  return Object.assign(client, { pulse, onMoved: (listener: () => void) => onMoved(client, primary, listener) });
+}
+
+function onMoved(client: PlainClient, primary: Primary | undefined, listener: () => void): void {
+  let host = primary?.host();
+  client.on('ready', () => {
+    if (primary?.host() !== host) listener();
+    host = primary?.host();
+  });
 }
 
 type Place = Pick<Parameters<typeof createClient>[0] & object, 'url' | 'username' | 'password' | 'database' | 'socket'>;

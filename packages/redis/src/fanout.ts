@@ -2,7 +2,7 @@ import type { ServerEvent, UserId } from '@chat-cluster/contracts';
 import type { Fanout } from '@chat-cluster/domain';
 import { type Logger, withDeadline } from '@chat-cluster/runtime';
 import { Counter } from 'prom-client';
-import { EVERY_GATEWAY, roomChannel } from './channels.ts';
+import { GAP_CHANNEL, roomChannel } from './channels.ts';
 import type { RedisClient } from './connection.ts';
 
 const published = new Counter({
@@ -18,7 +18,7 @@ const failed = new Counter({
 /** Message type BROADCAST of the adapter, packet type EVENT of the Socket.IO protocol. */
 const BROADCAST = 3;
 const EVENT = 2;
-/** Users owed a `sync_required` at the most; past it everybody is told. */
+/** Users owed a `sync_required` at the most; past it every gateway is told that there was a gap. */
 const MAX_OWED = 10_000;
 const OWED_RETRY_MS = 500;
 /** A publish that is not answered by then is given up: the lane must not wait longer for something that may be lost. */
@@ -34,6 +34,8 @@ const PUBLISH_DEADLINE_MS = 2_000;
  */
 export function createFanout(pub: RedisClient, logger: Logger): Fanout {
   const owed = new OwedSyncs(pub);
+  // Until it followed, a publisher may have told a primary of old, to which no gateway listens any more.
+  pub.onMoved(() => owed.addEverybody());
   /** Resolves with the users who missed an emit. */
   const publish = async (event: ServerEvent, emits: Emit[]): Promise<UserId[]> => {
     published.inc({ event }, emits.length);
@@ -79,12 +81,12 @@ type Emit = [to: UserId, packet: string];
 
 /** Resolves with the users whose emits Redis did not confirm in time. */
 async function publishAll(pub: RedisClient, emits: readonly Emit[]): Promise<UserId[]> {
-  const sent = emits.map(([to, packet]) => pub.sPublish(roomChannel(to), broadcast([to], packet)));
+  const sent = emits.map(([to, packet]) => pub.sPublish(roomChannel(to), broadcast(to, packet)));
   const settled = await withDeadline(Promise.allSettled(sent), PUBLISH_DEADLINE_MS, 'publish').catch(() => undefined);
   return emits.flatMap(([to], i) => (settled?.[i]?.status === 'fulfilled' ? [] : [to]));
 }
 
-/** Those who missed an emit, until they are told so. Bounded: when they are too many, it is everybody. */
+/** Those who missed an emit, until they are told so. Bounded: when they are too many, it is everybody's gap. */
 class OwedSyncs {
   #pub: RedisClient;
   #users = new Set<UserId>();
@@ -97,11 +99,14 @@ class OwedSyncs {
 
   add(users: readonly UserId[]): void {
     for (const user of users) this.#users.add(user);
-    if (this.#users.size > MAX_OWED) {
-      this.#everybody = true;
-      this.#users.clear();
-    }
-    if (users.length > 0) this.#later();
+    if (this.#users.size > MAX_OWED) this.addEverybody();
+    else if (users.length > 0) this.#later();
+  }
+
+  addEverybody(): void {
+    this.#everybody = true;
+    this.#users.clear();
+    this.#later();
   }
 
   #later(): void {
@@ -126,12 +131,9 @@ class OwedSyncs {
       ),
     );
     if (!this.#everybody) return;
-    const told = withDeadline(this.#pub.sPublish(EVERY_GATEWAY, broadcast([], packet)), PUBLISH_DEADLINE_MS, 'publish');
-    this.#everybody = await told.then(
-      () => false,
-      () => true,
-    );
-    if (this.#everybody) this.#later();
+    this.#everybody = false;
+    const told = withDeadline(this.#pub.sPublish(GAP_CHANNEL, ''), PUBLISH_DEADLINE_MS, 'publish');
+    await told.catch(() => this.addEverybody());
   }
 }
 
@@ -139,8 +141,8 @@ function encode(event: ServerEvent, payload: object): string {
   return `{"type":${EVENT},"data":["${event}",${JSON.stringify(payload)}],"nsp":"/"}`;
 }
 
-function broadcast(rooms: readonly string[], packet: string): string {
-  const opts = `{"rooms":${JSON.stringify(rooms)},"except":[],"flags":{}}`;
+function broadcast(room: string, packet: string): string {
+  const opts = `{"rooms":[${JSON.stringify(room)}],"except":[],"flags":{}}`;
   return `{"uid":"emitter","nsp":"/","type":${BROADCAST},"data":{"packet":${packet},"opts":${opts}}}`;
 }
 

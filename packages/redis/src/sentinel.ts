@@ -92,6 +92,8 @@ async function findLivePrimary(group: SentinelGroup): Promise<Address> {
 /** The primary of a group, wherever it is. */
 export interface Primary {
   port: number;
+  /** Of the server that the last connection went to. */
+  host(): string;
   /** For the sockets of a client: each new connection goes to the primary of now. */
   lookup(host: string, options: { all?: boolean }, callback: LookupCallback): void;
   /** Whether the sentinels name another server than the last connection went to. */
@@ -107,6 +109,7 @@ export function primaryOf(group: SentinelGroup, { host, port }: { host: string; 
   let current = host;
   return {
     port,
+    host: () => current,
     lookup(_host, options, callback) {
       findLivePrimary(group).then(
         (primary) => {
