@@ -1,0 +1,58 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectRedis, disconnectRedis, parseSentinelUrl } from '@chat-cluster/redis';
+import { eventually } from '@chat-cluster/testkit';
+import { controlledSentinel } from '@chat-cluster/testkit/controlled-sentinel';
+import { expect } from 'chai';
+import { memoryLogger } from './clients.ts';
+
+describe('Redis behind Sentinel', () => {
+  it('is told by its URL', () => {
+    const group = { name: 'main', sentinelPassword: undefined, username: undefined, password: undefined, database: 0 };
+    expect(parseSentinelUrl('redis+sentinel://10.0.0.1,s2:26380,[::1]:26381/main')).to.deep.equal({
+      ...group,
+      sentinels: [
+        { host: '10.0.0.1', port: 26_379 },
+        { host: 's2', port: 26_380 },
+        { host: '::1', port: 26_381 },
+      ],
+    });
+    expect(parseSentinelUrl('redis+sentinel://me:p%40ss@s1/main?db=2&sentinelPassword=other')).to.deep.equal({
+      ...group,
+      sentinels: [{ host: 's1', port: 26_379 }],
+      username: 'me',
+      password: 'p@ss',
+      database: 2,
+      sentinelPassword: 'other',
+    });
+    for (const url of ['redis://localhost:6379', 'redis+sentinel://s1', 'redis+sentinel:///main']) {
+      expect(parseSentinelUrl(url)).to.equal(undefined);
+    }
+  });
+
+  it('is followed to its new primary, with every subscription', async function () {
+    this.timeout(90_000);
+    const folder = await mkdtemp(join(tmpdir(), 'chat-sentinel-test-'));
+    const group = await controlledSentinel(folder, () => {});
+    const { logger } = memoryLogger();
+    const client = await connectRedis(group.url, 'consume', logger);
+    try {
+      const heard: string[] = [];
+      await client.sSubscribe('news', (text) => heard.push(text));
+      let moves = 0;
+      client.onMoved(() => moves++);
+      await client.set('key', 'before');
+      await group.kill();
+      await eventually(() => expect(moves).to.equal(1), 60_000);
+      await client.set('key', 'after');
+      await client.sPublish('news', 'hello');
+      await eventually(() => expect(heard).to.deep.equal(['hello']));
+      expect(await client.sendCommand(['ROLE'])).to.have.property('0', 'master');
+    } finally {
+      await disconnectRedis(client);
+      await group.stop();
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
