@@ -136,6 +136,22 @@ describe('sync over a socket', () => {
     }
   });
 
+  it('answers one after the other, and refuses who asks without end', async () => {
+    const [a, b] = [newUser('a'), newUser('b')];
+    const id = await openConversation(cluster, a, b);
+    const alice = await device(a);
+    const ask = () =>
+      alice.socket.timeout(10_000).emitWithAck('sync', { conversations: [{ id, afterSeq: 0 }] } as never) as Promise<
+        { ok: true } | { ok: false; error: { code: string; retryAfterMs: number } }
+      >;
+    const answers = await Promise.all(Array.from({ length: 200 }, ask));
+    const refused = answers.filter((answer) => !answer.ok);
+    expect(answers.filter((answer) => answer.ok).length).to.be.at.least(10);
+    expect(refused.length).to.be.greaterThan(0);
+    for (const answer of refused) expect(answer).to.deep.nested.include({ 'error.code': 'RATE_LIMITED' });
+    expect(await ask()).to.have.property('ok', true);
+  });
+
   it('while messages pour in leaves no gap between its answer and the events', async () => {
     const [a, b] = [newUser('a'), newUser('b')];
     const id = await openConversation(cluster, a, b);
