@@ -1,18 +1,41 @@
 import { laneOf } from '@chat-cluster/queue';
+import { checkHistory, type SendAttempt } from '@chat-cluster/testkit';
 import type { RoundOutcome } from './fault.ts';
 
+/** Which of the sends an expectation is about. */
+type Which = (send: SendAttempt) => boolean;
+
 /** Every send begun during the trouble has an answer, good or coded, within `ms`. */
-export function answeredWithin({ history, from, to, patience }: RoundOutcome, wantedMs: number): string[] {
+export function answeredWithin(
+  { history, from, to, patience }: RoundOutcome,
+  wantedMs: number,
+  which: Which = () => true,
+): string[] {
   const ms = wantedMs * patience;
   const late = history.sends.filter(
-    ({ at, outcome }) => at >= from && at <= to && (outcome.kind === 'unknown' || outcome.at - at > ms),
+    (send) => begunBetween(send, from, to) && which(send) && (send.outcome.kind === 'unknown' || tookMs(send) > ms),
   );
   if (late.length === 0) return [];
   const none = late.filter(({ outcome }) => outcome.kind === 'unknown').length;
-  const slowest = Math.max(...late.map(({ at, outcome }) => (outcome.kind === 'unknown' ? 0 : outcome.at - at)));
+  const slowest = Math.max(...late.map((send) => (send.outcome.kind === 'unknown' ? 0 : tookMs(send))));
   return [
     `${late.length} sends had no answer within ${ms} ms: ${none} had none at all, the slowest other took ${Math.round(slowest)} ms`,
   ];
+}
+
+/** Those who have nothing to do with the trouble do not notice it: what they send meanwhile is taken at the first try. */
+export function acknowledgedAtOnce({ history, from, to }: RoundOutcome, which: Which = () => true): string[] {
+  const outcomes = history.sends.filter((send) => begunBetween(send, from, to) && which(send)).map(heard);
+  const refused = outcomes.filter((one) => one !== 'acked');
+  return refused.length === 0
+    ? []
+    : [`${refused.length} of ${outcomes.length} sends were not acknowledged: ${[...new Set(refused)].join(', ')}`];
+}
+
+/** Who missed something has been told so: nobody learns of it only by the sync after everything. */
+export function nobodyIsStale({ history }: RoundOutcome): string[] {
+  const { staleDevices } = checkHistory(history).seen;
+  return staleDevices === 0 ? [] : [`${staleDevices} devices were not told that they had missed something`];
 }
 
 /** The trouble was elsewhere: gateways live on. */
@@ -44,4 +67,16 @@ export function lanesAnswerWithin(
   return [...first].flatMap(([lane, at]) =>
     at - from <= ms ? [] : [`lane ${lane} stood still for ${Math.round(at - from)} ms`],
   );
+}
+
+function begunBetween({ at }: SendAttempt, from: number, to: number): boolean {
+  return at >= from && at <= to;
+}
+
+function tookMs({ at, outcome }: SendAttempt): number {
+  return outcome.at - at;
+}
+
+function heard({ outcome }: SendAttempt): string {
+  return outcome.kind === 'refused' ? outcome.code : outcome.kind;
 }

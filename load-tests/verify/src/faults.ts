@@ -10,6 +10,7 @@ import {
   workerPaused,
 } from './faults/process-faults.ts';
 import {
+  gatewayCutOff,
   redisFailover,
   redisFull,
   redisHung,
@@ -29,6 +30,7 @@ export const FAULTS: readonly Fault[] = [
   redisFull,
   postgresRestarted,
   postgresSlow,
+  gatewayCutOff,
   workerCutOff,
   sentTwice,
   workerPaused,

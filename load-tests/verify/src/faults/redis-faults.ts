@@ -1,6 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { askRedis, between, type NetworkFault } from '@chat-cluster/testkit';
-import { answeredWithin, gatewaysLiveOn, socketsStayConnected } from '../expectations.ts';
+import { askRedis, between, type Direction, type NetworkFault, oneOf, type SendAttempt } from '@chat-cluster/testkit';
+import {
+  acknowledgedAtOnce,
+  answeredWithin,
+  gatewaysLiveOn,
+  nobodyIsStale,
+  socketsStayConnected,
+} from '../expectations.ts';
 import type { Fault, RoundOutcome, World } from '../fault.ts';
 
 /** What holds for every trouble with Redis: clients hear of it quickly, and nobody is thrown out. */
@@ -94,6 +100,46 @@ export const redisFull: Fault = {
   },
   expect: calm,
 };
+
+/** In turn: nothing comes through, nothing comes back, nothing gets there, all is reset, and what is sent vanishes. */
+const CUTS: readonly [NetworkFault, Direction][] = [
+  [{ kind: 'blackhole' }, 'both'],
+  [{ kind: 'blackhole' }, 'toClient'],
+  [{ kind: 'blackhole' }, 'toUpstream'],
+  [{ kind: 'reset' }, 'both'],
+  [{ kind: 'half-open' }, 'both'],
+];
+
+/** Its users hear of it quickly and are told what they missed; those of the other gateways do not notice. */
+export const gatewayCutOff: Fault = {
+  id: 'F11',
+  title: 'a gateway is cut off from Redis',
+  async inject({ cluster, random, round }) {
+    const { name, redis } = oneOf(random, cluster.gateways);
+    redis.set(...(CUTS[(round - 1) % CUTS.length] ?? oneOf(random, CUTS)));
+    return {
+      lastsMs: between(random, 3_000, 15_000),
+      async heal() {
+        redis.set({ kind: 'pass' });
+      },
+      expect(outcome) {
+        const gatewayOf = gatewaysByConnection(outcome);
+        const there = ({ connection }: SendAttempt) => gatewayOf.get(connection) === name;
+        return [
+          ...answeredWithin(outcome, 3_000, there),
+          ...answeredWithin(outcome, 3_000, (send) => !there(send)),
+          ...acknowledgedAtOnce(outcome, (send) => !there(send)),
+        ];
+      },
+    };
+  },
+  expect: (outcome) => [...undisturbed(outcome), ...nobodyIsStale(outcome)],
+};
+
+function gatewaysByConnection({ history }: RoundOutcome): Map<string, string> {
+  const events = history.devices.flatMap((device) => device.events);
+  return new Map(events.flatMap((event) => (event.kind === 'connected' ? [[event.connection, event.gateway]] : [])));
+}
 
 /** What BullMQ keeps as scripts is gone again and again; nobody is to notice. */
 export const scriptsFlushed: Fault = {
