@@ -19,7 +19,8 @@ export interface Fault {
   id: string;
   /** What happens, in a few words. */
   title: string;
-  cluster?: FaultClusterOptions;
+  /** What its cluster is like; a function, for a `fresh` fault: what it is like in this round. */
+  cluster?: FaultClusterOptions | ((random: Random) => FaultClusterOptions);
   traffic?: Partial<TrafficOptions>;
   /** Every so many users have a second device, on another gateway; default 6. */
   secondDeviceEvery?: number;

@@ -1,4 +1,5 @@
 import type { Fault } from './fault.ts';
+import { clocksDiffer } from './faults/clock-skew.ts';
 import { poison } from './faults/poison.ts';
 import { postgresRestarted, postgresSlow } from './faults/postgres-faults.ts';
 import {
@@ -36,6 +37,7 @@ export const FAULTS: readonly Fault[] = [
   workerPaused,
   poison,
   slowConsumers,
+  clocksDiffer,
   scriptsFlushed,
   startedInAnyOrder,
   processPaused,

@@ -57,13 +57,16 @@ async function runFault(fault: Fault, options: VerifyOptions, say: (line: string
       const took = () => `${((performance.now() - started) / 1_000).toFixed(0)} s`;
       try {
         if (stopped) return new Promise(() => {});
+        const seed = `${options.seed}/${fault.id}`;
         running ??= startFaultCluster({
-          random: seededRandom(`${options.seed}/${fault.id}/network`),
-          ...fault.cluster,
+          random: seededRandom(`${seed}/network`),
+          ...(typeof fault.cluster === 'function'
+            ? fault.cluster(seededRandom(`${seed}/${round}/cluster`))
+            : fault.cluster),
         });
         cluster = await running;
-        const { seed, pairs, rate } = options;
-        const report = await runRound(fault, cluster, { seed, round, pairs, rate });
+        const { pairs, rate } = options;
+        const report = await runRound(fault, cluster, { seed: options.seed, round, pairs, rate });
         addRound(tally, report);
         say(`  round ${round}  ${summary(report)}  (${took()})`);
         if (isWrong(report)) explain(fault, round, cluster, options, report, say);

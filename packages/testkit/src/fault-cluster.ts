@@ -29,6 +29,8 @@ export interface FaultClusterOptions {
   random?: Random;
   /** Added to the environment of every service. */
   env?: NodeJS.ProcessEnv;
+  /** Added to the environment of one of them, by its name: gateway-1, worker-2. */
+  envOf?: Record<string, NodeJS.ProcessEnv>;
 }
 
 export interface FaultCluster extends AsyncDisposable {
@@ -74,8 +76,8 @@ export async function startFaultCluster(options: FaultClusterOptions = {}): Prom
     await migrate(db);
 
     const jwtSecret = randomBytes(32).toString('hex');
+    const env = { LANES: String(lanes), JWT_SECRET: jwtSecret };
     const base = {
-      env: { ...options.env, LANES: String(lanes), JWT_SECRET: jwtSecret },
       redisUrl: redis.url,
       databaseUrl: postgres.url,
       logsDir,
@@ -83,9 +85,11 @@ export async function startFaultCluster(options: FaultClusterOptions = {}): Prom
       onExit,
     };
     const start = (kind: 'gateway' | 'worker', count: number) =>
-      Array.from({ length: count }, (_, i) =>
-        controlService({ ...base, kind, name: `${kind}-${i + 1}` }).then((service) => stopWith(undo, service)),
-      );
+      Array.from({ length: count }, async (_, i) => {
+        const name = `${kind}-${i + 1}`;
+        const service = { ...base, kind, name, env: { ...options.env, ...options.envOf?.[name], ...env } };
+        return stopWith(undo, await controlService(service));
+      });
     const services = await all([...start('gateway', gateways), ...start('worker', workers)]);
     const entry = undo.use(await startFaultProxy({ upstreams: services.slice(0, gateways).map(({ port }) => port) }));
 
