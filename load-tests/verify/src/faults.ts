@@ -1,5 +1,6 @@
 import type { Fault } from './fault.ts';
 import { clocksDiffer } from './faults/clock-skew.ts';
+import { malformedPackets } from './faults/malformed-packets.ts';
 import { poison } from './faults/poison.ts';
 import { postgresRestarted, postgresSlow } from './faults/postgres-faults.ts';
 import {
@@ -37,6 +38,7 @@ export const FAULTS: readonly Fault[] = [
   workerPaused,
   poison,
   slowConsumers,
+  malformedPackets,
   clocksDiffer,
   scriptsFlushed,
   startedInAnyOrder,

@@ -3,7 +3,7 @@ import { type Logger, persist, withDeadline } from '@chat-cluster/runtime';
 import { Queue } from 'bullmq';
 import { type QueueConnection, queueOptions } from './connection.ts';
 import { type FailedJob, sweepFailedJobs } from './failed-jobs.ts';
-import { holdOf, type LaneHold, LaneWorker } from './lane-job.ts';
+import { holdOf, type LaneHold, LaneWorker, RETRY_MS } from './lane-job.ts';
 
 /**
  * The consumer of one lane.
@@ -33,6 +33,8 @@ export interface LaneConsumerOptions<Data> {
   process(data: Data, hold: LaneHold): Promise<void>;
   /** Takes over jobs that were given up; may see one twice. Absent: they stay in Redis as failed ones. */
   giveUp?(jobs: FailedJob[]): Promise<void>;
+  /** Calls `listener` when `connection` leads to another server than before: blocking ones must not stay behind. */
+  onMoved?(listener: () => void): void;
   /** For tests: milliseconds between two looks after the lane, and until a consumer that takes no jobs is replaced. */
   care?: { everyMs: number; wedgedAfterMs: number };
 }
@@ -77,6 +79,7 @@ export async function consumeLane<Data = LaneBatch>(options: LaneConsumerOptions
   };
   const stopCare = regularly(care, everyMs, connection);
   sweep();
+  options.onMoved?.(() => void worker.renew().catch(() => {}));
 
   return {
     async close() {
@@ -107,6 +110,8 @@ function startWorker<Data>(options: LaneConsumerOptions<Data>, queue: Queue, swe
       stalledInterval: STALL_CHECK_MS,
       maxStalledCount: MAX_STALLS,
       drainDelay: DRAIN_DELAY_S,
+      // BullMQ's own 15 s would be the pause of a lane after each short outage.
+      runRetryDelay: RETRY_MS,
       removeOnComplete: { count: 0 },
     },
   );

@@ -22,11 +22,13 @@ export class LeaveJob extends Error {
   }
 }
 
+/** After a fault of Redis, before a worker asks again. */
+export const RETRY_MS = 1_000;
 /** Younger than this, a job's lock (LOCK_MS, 3 s) can not have run out. */
 const SURE_MS = 1_000;
 
 /**
- * BullMQ's worker, with four things that a lane needs beyond it:
+ * BullMQ's worker, with five things that a lane needs beyond it:
  * - A job whose data is no JSON throws in the worker's fetch loop, stays active and holds its lane for ever. Here it
  *   fails like any job that can not be done.
  * - A job that was carried out, but whose completion Redis did not take, would be moved to the failed ones. Here its
@@ -34,10 +36,21 @@ const SURE_MS = 1_000;
  * - A job can be left (LeaveJob).
  * - After its blocking connection was lost, a worker waits for up to ten seconds, and in vain for a job whose wake-up
  *   went with the connection. Here it never waits for longer than `drainDelay` before it looks.
+ * - After a failover it may go on waiting at the old primary until that one wakes up or is demoted (`renew`).
  */
 export class LaneWorker<Data> extends Worker<Data> {
   #unreadable = new WeakSet<Job>();
   #done = new WeakSet<Job>();
+
+  protected override checkConnectionError<T>(run: () => Promise<T>): Promise<T | undefined> {
+    return super.checkConnectionError(run, RETRY_MS);
+  }
+
+  /** Makes the blocking connection anew. */
+  async renew(): Promise<void> {
+    await this.backend.disconnectBlocking();
+    await this.backend.reconnectBlocking();
+  }
 
   protected override getBlockTimeout(blockUntil: number): number {
     return Math.min(super.getBlockTimeout(blockUntil), this.opts.drainDelay ?? Number.POSITIVE_INFINITY);

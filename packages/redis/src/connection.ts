@@ -65,15 +65,18 @@ export async function connectRedis(url: string, role: RedisRole, logger: Logger)
     cut: () => cut('no answer'),
     ...(primary ? { isAstray: () => primary.hasMoved() } : {}),
   });
-  return Object.assign(client, { pulse, onMoved: (listener: () => void) => onMoved(client, primary, listener) });
+  return Object.assign(client, { pulse, onMoved: watchMoves(client, primary) });
 }
 
-function onMoved(client: PlainClient, primary: Primary | undefined, listener: () => void): void {
+function watchMoves(client: PlainClient, primary: Primary | undefined): RedisClient['onMoved'] {
+  const listeners: (() => void)[] = [];
   let host = primary?.host();
   client.on('ready', () => {
-    if (primary?.host() !== host) listener();
+    if (primary?.host() === host) return;
     host = primary?.host();
+    for (const listener of listeners) listener();
   });
+  return (listener) => void listeners.push(listener);
 }
 
 type Place = Pick<Parameters<typeof createClient>[0] & object, 'url' | 'username' | 'password' | 'database' | 'socket'>;

@@ -88,6 +88,7 @@ await runMain(async () => {
       consumeLane({
         queue: recountQueue(lane),
         connection,
+        onMoved: consume.onMoved,
         logger,
         process: (_data, hold) =>
           takeDirty(consume, lane, (badges) => recountUnread({ unread, fanout }, badges), { hold, logger, signal }),
@@ -97,6 +98,7 @@ await runMain(async () => {
       consumeLane({
         queue: inboxQueue(lane),
         connection,
+        onMoved: consume.onMoved,
         logger,
         process: laneWorker,
         giveUp: (jobs) => giveUpJobs({ deadLetters, logger, signal }, jobs),

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { between, eventually, oneOf, tokenFor } from '@chat-cluster/testkit';
 import { gatewaysLiveOn } from '../expectations.ts';
 import type { Fault } from '../fault.ts';
+import { openRawWebSocket } from '../raw-socket.ts';
 
 const DEAF = 20;
 const MESSAGES = 1_000;
@@ -63,43 +64,9 @@ export const slowConsumers: Fault = {
 };
 
 /** A websocket that is let into the namespace and then never reads again. */
-function deafSocket(port: number, token: string): Promise<Socket> {
-  const socket = connect({ host: '127.0.0.1', port });
-  let heard = '';
-  return new Promise((resolve, reject) => {
-    socket.once('error', reject);
-    socket.once('connect', () => socket.write(UPGRADE));
-    socket.on('data', (chunk: Buffer) => {
-      const before = heard;
-      heard += chunk.toString('latin1');
-      if (!before.includes('0{"sid"') && heard.includes('0{"sid"'))
-        socket.write(frame(`40${JSON.stringify({ token })}`));
-      if (!heard.includes('40{"sid"')) return;
-      socket
-        .removeAllListeners('data')
-        .removeListener('error', reject)
-        .on('error', () => {});
-      socket.pause();
-      resolve(socket);
-    });
-  });
-}
-
-const UPGRADE = [
-  'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1',
-  'Host: 127.0.0.1',
-  'Connection: Upgrade',
-  'Upgrade: websocket',
-  'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-  '\r\n',
-].join('\r\n');
-
-/** A text frame of a client, masked with zeros, of up to 65,535 bytes. */
-function frame(text: string): Buffer {
-  const body = Buffer.from(text);
-  const head = Buffer.from([0x81, 0x80 | 126, body.length >> 8, body.length & 0xff, 0, 0, 0, 0]);
-  return Buffer.concat([head, body]);
+async function deafSocket(port: number, token: string): Promise<Socket> {
+  const { socket } = await openRawWebSocket(port, token);
+  return socket.removeAllListeners('data').pause();
 }
 
 /** Resident memory of a process; 0 when it is gone. */
