@@ -8,6 +8,8 @@ export interface World {
   population: Population;
   traffic: Traffic;
   random: Random;
+  /** Of this round: for what must not depend on how often others have asked `random`. */
+  seed: string;
   /** From 1. */
   round: number;
   /** Milliseconds from the start of the round: the clock of the history. */

@@ -2,7 +2,7 @@ import type { Fault } from './fault.ts';
 import { clocksDiffer } from './faults/clock-skew.ts';
 import { malformedPackets } from './faults/malformed-packets.ts';
 import { poison } from './faults/poison.ts';
-import { postgresRestarted, postgresSlow } from './faults/postgres-faults.ts';
+import { postgresDiskFull, postgresRestarted, postgresSlow } from './faults/postgres-faults.ts';
 import {
   gatewayKilled,
   processPaused,
@@ -32,6 +32,7 @@ export const FAULTS: readonly Fault[] = [
   redisFull,
   postgresRestarted,
   postgresSlow,
+  postgresDiskFull,
   gatewayCutOff,
   workerCutOff,
   sentTwice,

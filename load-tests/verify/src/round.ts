@@ -57,7 +57,8 @@ const REST_DEADLINE_MS = 40_000;
 
 export async function runRound(fault: Fault, cluster: FaultCluster, options: RoundOptions): Promise<RoundReport> {
   const { warmUpMs, phaseMs, afterMs, patience } = options.pace ?? ORDINARY_PACE;
-  const random = seededRandom(`${options.seed}/${fault.id}/${options.round}`);
+  const seed = `${options.seed}/${fault.id}/${options.round}`;
+  const random = seededRandom(seed);
   const start = performance.now();
   const now = () => performance.now() - start;
   const exitsBefore = cluster.exits.length;
@@ -67,7 +68,7 @@ export async function runRound(fault: Fault, cluster: FaultCluster, options: Rou
     { ...ORDINARY_TRAFFIC, ...fault.traffic, ...(options.rate === undefined ? {} : { rate: options.rate }) },
     { now, random, lanes: cluster.lanes },
   );
-  const world: World = { cluster, population, traffic, random, round: options.round, now };
+  const world: World = { cluster, population, traffic, random, seed, round: options.round, now };
   const pids = () => cluster.gateways.map((gateway) => gateway.pid());
   try {
     traffic.start();

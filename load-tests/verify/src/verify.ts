@@ -1,3 +1,4 @@
+import { UserError } from '@chat-cluster/local';
 import { type FaultCluster, seededRandom, startFaultCluster, VIOLATIONS } from '@chat-cluster/testkit';
 import type { Fault } from './fault.ts';
 import type { VerifyOptions } from './options.ts';
@@ -74,10 +75,13 @@ async function runFault(fault: Fault, options: VerifyOptions, say: (line: string
       } catch (error) {
         if (stopped) return new Promise(() => {});
         tally.failed++;
-        say(`  round ${round}  could not be carried out (${took()}): ${(error as Error).stack}`);
+        const why = error instanceof UserError ? error.message : (error as Error).stack;
+        say(`  round ${round}  could not be carried out (${took()}): ${why}`);
         const which = { fault: fault.id, seed: options.seed, round };
         if (cluster) say(`    logs      ${saveLogs(which, cluster.logsDir)}`);
         await close();
+        // What this machine does not allow it will not allow in the next round either.
+        if (error instanceof UserError) break;
       }
     }
   } finally {

@@ -81,6 +81,9 @@ export async function controlledSentinel(dataDir: string, onExit: OnExit): Promi
       process.kill(victim.process.pid, signal);
       await victim.process.exited;
     },
+    mayEnd() {
+      for (const member of members) ordered.add(member.process);
+    },
     async start() {
       if (!victim.process.ended()) return;
       const folder = join(dataDir, `redis-${victim.host}`);

@@ -10,6 +10,8 @@ export interface ControlledServer {
   pid(): number;
   /** Ends it with `signal` and waits until it is gone. */
   kill(signal?: NodeJS.Signals): Promise<void>;
+  /** Until it is started again its end is no surprise. */
+  mayEnd(): void;
   /** Starts it again at the same port, with the data it had, and waits until it answers. */
   start(): Promise<void>;
   /** It keeps its connections and answers nothing. */
@@ -52,6 +54,9 @@ async function control(name: string, start: Start, onExit: OnExit): Promise<Cont
       ordered = true;
       signal(which);
       await server.exited;
+    },
+    mayEnd() {
+      ordered = true;
     },
     async start() {
       if (running) return;

@@ -18,6 +18,7 @@ import { type ControlledService, controlService } from './controlled-service.ts'
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import type { ProcessExit } from './history.ts';
 import type { Random } from './random.ts';
+import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 
 export interface FaultClusterOptions {
   gateways?: number;
@@ -25,6 +26,8 @@ export interface FaultClusterOptions {
   lanes?: number;
   /** Redis as a primary with two replicas behind Sentinel. */
   sentinel?: boolean;
+  /** So many megabytes for Postgres, on a disk of its own; needs root. */
+  postgresDiskMb?: number;
   /** Where jitter comes from. */
   random?: Random;
   /** Added to the environment of every service. */
@@ -43,6 +46,8 @@ export interface FaultCluster extends AsyncDisposable {
   workers: ControlledService[];
   redis: ControlledServer;
   postgres: ControlledServer;
+  /** With `postgresDiskMb`. */
+  postgresDisk: SmallDisk | undefined;
   /** Past every proxy, for the checker. */
   db: Database;
   /** So far, ordered or not; `at` on the clock of performance.now(). */
@@ -65,6 +70,9 @@ export async function startFaultCluster(options: FaultClusterOptions = {}): Prom
       if (!stopping) exits.push({ at: performance.now(), ...exit });
     };
 
+    const disk = options.postgresDiskMb
+      ? undo.use(mountSmallDisk(join(folder, 'postgres'), options.postgresDiskMb))
+      : undefined;
     const [redis, postgres] = await Promise.all([
       (sentinel ? controlledSentinel : controlledRedis)(join(folder, 'redis'), onExit).then((server) =>
         stopWith(undo, server),
@@ -103,6 +111,7 @@ export async function startFaultCluster(options: FaultClusterOptions = {}): Prom
       workers: services.slice(gateways),
       redis,
       postgres,
+      postgresDisk: disk,
       db,
       exits,
       logsDir,

@@ -12,3 +12,4 @@ export * from './history.ts';
 export * from './history-checker.ts';
 export * from './random.ts';
 export * from './servers.ts';
+export type { SmallDisk } from './small-disk.ts';

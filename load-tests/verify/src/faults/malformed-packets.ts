@@ -1,5 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { between, type ControlledService, newUser, oneOf, type Random, tokenFor } from '@chat-cluster/testkit';
+import {
+  between,
+  type ControlledService,
+  newUser,
+  oneOf,
+  type Random,
+  seededRandom,
+  tokenFor,
+} from '@chat-cluster/testkit';
 import { acknowledgedAtOnce, answeredWithin, gatewaysLiveOn, socketsStayConnected } from '../expectations.ts';
 import type { Fault, World } from '../fault.ts';
 import { BEFORE_HANDSHAKE, packets, polls, REQUESTS, type Throws } from '../malformed.ts';
@@ -33,8 +41,9 @@ export const malformedPackets: Fault = {
 };
 
 /** Each thing over a connection of its own, which stays open as long as the gateway lets it. */
-async function throwAll({ cluster, population, random }: World, gateway: ControlledService, open: RawSocket[]) {
+async function throwAll({ cluster, population, seed }: World, gateway: ControlledService, open: RawSocket[]) {
   const { port } = gateway;
+  const random = seededRandom(`${seed}/${gateway.name}`);
   const token = tokenFor(cluster, newUser('intruder'));
   const conversation = oneOf(random, population.conversations);
   const throwOver = async (connect: () => Promise<RawSocket>, things: Throws) => {

@@ -1,5 +1,5 @@
 import { oneOf } from '@chat-cluster/testkit';
-import pg from 'pg';
+import { deadLetters, query } from '../dead-letters.ts';
 import type { SendOutcome } from '../device.ts';
 import type { Fault, World } from '../fault.ts';
 
@@ -67,21 +67,4 @@ function sendOnce({ traffic, random }: World, content: string): Promise<SendOutc
 
 function heard(outcome: SendOutcome): string {
   return outcome.kind === 'refused' ? outcome.code : outcome.kind;
-}
-
-async function deadLetters(url: string): Promise<number> {
-  const [row] = await query(url, 'select count(*)::int as n from dead_letters');
-  return Number(row?.n);
-}
-
-async function query(url: string, statement: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    // A text of several statements has several results.
-    const results: pg.QueryResult | pg.QueryResult[] = await client.query(statement);
-    return Array.isArray(results) ? [] : results.rows;
-  } finally {
-    await client.end();
-  }
 }
