@@ -1,5 +1,5 @@
 import type { LaneBatch } from '@chat-cluster/contracts';
-import { consumeLane, type FailedJob, inboxQueue, keepAnnounced, LeaveJob, queueConnection } from '@chat-cluster/queue';
+import { consumeLane, type FailedJob, inboxQueue, LeaveJob, queueConnection, watchWipe } from '@chat-cluster/queue';
 import type { RedisClient } from '@chat-cluster/redis';
 import { eventually } from '@chat-cluster/testkit';
 import { Queue } from 'bullmq';
@@ -123,16 +123,23 @@ describe('the care of a lane', () => {
     expect(bench.lines.map(({ fields }) => fields.reason)).to.deep.equal(['Socket closed unexpectedly']);
   });
 
-  it('says again what a Redis has forgotten that comes back empty', async () => {
-    const announcer = keepAnnounced(client, 4, bench.logger);
+  it('says again what a Redis has forgotten that comes back empty; one worker hears of it, again if that failed', async () => {
+    const wipes: number[] = [];
+    const watches = [0, 1].map((worker) =>
+      watchWipe(client, async () => {
+        wipes.push(worker);
+        if (wipes.length === 2) throw new Error('not told');
+      }),
+    );
     try {
       await consume(async () => {});
+      await eventually(() => expect(wipes).to.have.length(1));
       await client.flushDb();
       await client.scriptFlush();
       await eventually(async () => {
         expect(await client.hGet(`${LANE}:meta`, 'concurrency')).to.equal('1');
-        expect(await client.get('chat:lanes')).to.equal('4');
       });
+      await eventually(() => expect(wipes).to.have.length(3));
       let ran = 0;
       await consume(async () => {
         ran++;
@@ -144,7 +151,8 @@ describe('the care of a lane', () => {
       expect(ran).to.be.below(2);
       expect(bench.lines.filter(({ level }) => level === 'error')).to.deep.equal([]);
     } finally {
-      announcer.stop();
+      expect(wipes).to.have.length(3);
+      for (const watch of watches) watch.stop();
     }
   });
 

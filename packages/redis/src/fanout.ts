@@ -32,7 +32,7 @@ const PUBLISH_DEADLINE_MS = 2_000;
  * An emit that Redis does not take is lost, since lanes do not wait for it. Its user is told `sync_required` as soon as
  * Redis takes commands again. (Lost on the other side, between Redis and a gateway, it is the gateway that tells.)
  */
-export function createFanout(pub: RedisClient, logger: Logger): Fanout {
+export function createFanout(pub: RedisClient, logger: Logger): Fanout & { gap(): void } {
   const owed = new OwedSyncs(pub);
   // Until it followed, a publisher may have told a primary of old, to which no gateway listens any more.
   pub.onMoved(() => owed.addEverybody());
@@ -47,6 +47,8 @@ export function createFanout(pub: RedisClient, logger: Logger): Fanout {
     return missed;
   };
   return {
+    /** Has every gateway heal its sockets, as soon as Redis takes that. */
+    gap: () => owed.addEverybody(),
     newMessages: async (messages) =>
       owed.add(
         await publish(

@@ -12,11 +12,11 @@ import {
   consumeLane,
   createRecountRequests,
   inboxQueue,
-  keepAnnounced,
   queueConnection,
   recountQueue,
   sendReply,
   takeDirty,
+  watchWipe,
 } from '@chat-cluster/queue';
 import { connectRedis, createFanout, createRecentMessages, disconnectRedis, type RedisRole } from '@chat-cluster/redis';
 import {
@@ -59,7 +59,6 @@ await runMain(async () => {
   const watch = lifecycle.own('postgres watch', watchDatabase(db, logger), (watcher) => watcher.stop());
 
   await persist('lanes', logger, () => announceLanes(consume, config.LANES, logger));
-  lifecycle.own('announcement', keepAnnounced(consume, config.LANES, logger), (announcer) => announcer.stop());
   const connection = queueConnection(consume);
   const recounts = lifecycle.own(
     'recount requests',
@@ -72,6 +71,11 @@ await runMain(async () => {
   const stop = new AbortController();
   const { signal } = stop;
   const fanout = createFanout(publish, logger);
+  const wipe = watchWipe(consume, async () => {
+    await announceLanes(consume, config.LANES, logger);
+    fanout.gap();
+  });
+  lifecycle.own('wipe watch', wipe, (watcher) => watcher.stop());
   const unread = createUnreadCounts(db);
   const laneWorker = createLaneWorker({
     store: createMessageStore(db),
