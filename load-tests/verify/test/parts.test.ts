@@ -1,6 +1,13 @@
+import { execFileSync } from 'node:child_process';
 import type { History, SendAttempt } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-import { answeredWithin, gatewaysLiveOn, lanesAnswerWithin, socketsStayConnected } from '../src/expectations.ts';
+import {
+  acknowledgedAtOnce,
+  answeredWithin,
+  gatewaysLiveOn,
+  lanesAnswerWithin,
+  socketsStayConnected,
+} from '../src/expectations.ts';
 import type { RoundOutcome } from '../src/fault.ts';
 import { FAULTS } from '../src/faults.ts';
 import { healTime } from '../src/heal-time.ts';
@@ -9,6 +16,20 @@ import { table } from '../src/table.ts';
 import { newTally, wrongs } from '../src/tally.ts';
 
 const CONVERSATION = '01926b3a-7c11-7d3e-9f52-0a4c1f6f2b10';
+
+describe('a clock that is off', () => {
+  it('is off for whoever asks the time, and for nothing else', () => {
+    const shiftMs = -3_600_000;
+    const script = 'console.log(JSON.stringify([Date.now(), +new Date(), +new Date(5), new Date() instanceof Date]))';
+    const env = { ...process.env, CLOCK_SHIFT_MS: String(shiftMs) };
+    const preload = `--import=${new URL('../src/shifted-clock.ts', import.meta.url).href}`;
+    const before = Date.now();
+    const printed = execFileSync(process.execPath, [preload, '-e', script], { env, encoding: 'utf8' });
+    const [now, made, given, isDate] = JSON.parse(printed) as [number, number, number, boolean];
+    for (const time of [now, made]) expect(time - shiftMs).to.be.within(before, Date.now());
+    expect([given, isDate]).to.deep.equal([5, true]);
+  });
+});
 
 describe('what a fault expects', () => {
   it('an answer within so many milliseconds to all that was sent while it lasted', () => {
@@ -19,6 +40,12 @@ describe('what a fault expects', () => {
     expect(answeredWithin(during([{ ...acked(150, 0), outcome: { kind: 'unknown', at: 200 } }]), 3_000)).to.have.length(
       1,
     );
+  });
+
+  it('an ack at the first try of those who have nothing to do with it', () => {
+    const outcome = during([refused(50, 60), acked(150, 160), refused(200, 300)]);
+    expect(acknowledgedAtOnce(outcome)).to.have.length(1);
+    expect(acknowledgedAtOnce(outcome, ({ at }) => at < 200)).to.deep.equal([]);
   });
 
   it('the same gateways afterwards', () => {
