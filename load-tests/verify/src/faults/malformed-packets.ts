@@ -24,12 +24,21 @@ export const malformedPackets: Fault = {
   title: 'clients send malformed packets',
   async inject(world) {
     const open: RawSocket[] = [];
-    await Promise.all(world.cluster.gateways.map((gateway) => throwAll(world, gateway, open)));
+    const wrong = await Promise.all(
+      world.cluster.gateways.map(async (gateway) => {
+        const thrown: string[] = [];
+        return throwAll(world, gateway, { open, thrown }).then(
+          () => [],
+          (error: Error) => [`${gateway.name} let nobody in after "${thrown.at(-1)}": ${error.message}`],
+        );
+      }),
+    );
     return {
       lastsMs: between(world.random, 0, 1_000),
       async heal() {
         for (const { socket } of open) socket.destroy();
       },
+      expect: () => wrong.flat(),
     };
   },
   expect: (outcome) => [
@@ -40,16 +49,21 @@ export const malformedPackets: Fault = {
   ],
 };
 
-/** Each thing over a connection of its own, which stays open as long as the gateway lets it. */
-async function throwAll({ cluster, population, seed }: World, gateway: ControlledService, open: RawSocket[]) {
+/** Each thing over a connection of its own, which stays open as long as the gateway lets it. Rejects when one cannot be had. */
+async function throwAll(
+  { cluster, population, seed }: World,
+  gateway: ControlledService,
+  { open, thrown }: { open: RawSocket[]; thrown: string[] },
+) {
   const { port } = gateway;
   const random = seededRandom(`${seed}/${gateway.name}`);
   const token = tokenFor(cluster, newUser('intruder'));
   const conversation = oneOf(random, population.conversations);
   const throwOver = async (connect: () => Promise<RawSocket>, things: Throws) => {
-    for (const [, ...bytes] of things) {
+    for (const [name, ...bytes] of things) {
       const raw = await connect();
       open.push(raw);
+      thrown.push(name);
       for (const part of bytes) raw.write(part);
       await delay(PAUSE_MS);
     }
