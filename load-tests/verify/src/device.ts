@@ -68,10 +68,10 @@ export class Device {
     return this.connected && this.gateway !== '' && !this.#syncing && !this.#wantsSync && !this.#hasHole();
   }
 
-  /** The unread count that it shows: what it heard last. */
+  /** The unread count that it shows: the last `unread_count`. */
   get badge(): number | undefined {
-    const event = this.history.events.findLast(({ kind }) => kind === 'badge' || kind === 'synced');
-    return event?.kind === 'badge' ? event.count : event?.kind === 'synced' ? event.unread : undefined;
+    const event = this.history.events.findLast(({ kind }) => kind === 'badge');
+    return event?.kind === 'badge' ? event.count : undefined;
   }
 
   /** Sends once and resolves with what became of it. Not to be called while it is not connected. */

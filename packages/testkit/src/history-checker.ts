@@ -245,15 +245,17 @@ function messagesOf(event: DeviceEvent) {
   return event.kind === 'synced' ? event.messages : [];
 }
 
-/** A device shows the unread count it heard last, from `unread_count` or in the answer to a sync. */
+/**
+ * A device shows the `unread_count` it heard last. Not the total in the answer to a sync: an app that awaits the answer
+ * handles it after events that came behind it.
+ */
 function* wrongBadges({ devices, database }: History): Generator<Violation> {
   const unread = new Map<string, number>();
   for (const { userId, recount } of database.participants) unread.set(userId, (unread.get(userId) ?? 0) + recount);
   for (const { id, userId, events } of devices) {
     const right = unread.get(userId) ?? 0;
-    const badges = events.filter((event) => event.kind === 'badge' || (event.kind === 'synced' && !event.final));
-    const last = badges.at(-1);
-    const shown = last?.kind === 'badge' ? last.count : last?.kind === 'synced' ? last.unread : undefined;
+    const last = events.findLast((event) => event.kind === 'badge');
+    const shown = last?.kind === 'badge' ? last.count : undefined;
     if (shown !== right) yield { kind: 'wrongBadge', detail: `${id}: shows ${shown}, the recount is ${right}` };
     const final = events.findLast((event) => event.kind === 'synced' && event.final);
     if (final?.kind === 'synced' && final.unread !== right) {

@@ -290,7 +290,10 @@ function recount(it: History, conversationId: string, senderId: string, by: numb
     one.unreadCount += by;
     for (const { userId, events } of it.devices) {
       if (userId !== one.userId) continue;
-      for (const event of events) if (event.kind === 'synced') event.unread += by;
+      for (const event of events) {
+        if (event.kind === 'synced') event.unread += by;
+        if (event.kind === 'badge') event.count += by;
+      }
     }
   }
 }

@@ -165,6 +165,8 @@ class World {
       .map(({ conversationId, seq, id, content }): SeenMessage => ({ conversationId, seq, id, content }));
     const unread = this.#unread(device.userId);
     device.events.push({ kind: 'synced', at: this.#now, messages: missed, unread, final });
+    // A device syncs after a connect or a gap, and hears its badge then.
+    if (!final) device.events.push({ kind: 'badge', at: this.#now, count: unread });
   }
 
   #emit(conversationId: string, event: DeviceHistory['events'][number]): void {
