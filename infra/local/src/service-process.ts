@@ -20,6 +20,8 @@ export interface ServiceOptions {
   /** Where its output goes; without it, to ours. */
   logFile?: string | undefined;
   log: (line: string) => void;
+  /** Longest pause before it is started again; 10 s when absent. */
+  longestPauseMs?: number;
 }
 
 /** What a service sends over IPC when it is ready. */
@@ -132,7 +134,7 @@ class Service {
     this.restart = setTimeout(() => {
       this.child = this.spawn();
     }, this.pauseMs);
-    this.pauseMs = Math.min(this.pauseMs * 2, LONGEST_PAUSE_MS);
+    this.pauseMs = Math.min(this.pauseMs * 2, this.options.longestPauseMs ?? LONGEST_PAUSE_MS);
   }
 
   private startFailure(): string {

@@ -66,6 +66,8 @@ export async function controlService(options: ServiceOptions): Promise<Controlle
         DATABASE_URL: withPort(options.databaseUrl, postgres.port),
       },
       logFile: join(options.logsDir, `${name}.log`),
+      // Faults end it again and again, which is no crash loop.
+      longestPauseMs: 500,
       // Called when the process has ended, with the sentence that tells how.
       log: (how) => options.onExit({ process: name, how, ordered: doomed.has(service?.pid() ?? 0) }),
     });
