@@ -39,12 +39,15 @@ export function startPulse({ probe, isConnected, cut, isAstray }: PulseOptions):
   let answered = true;
   let waiting = false;
   let asking = false;
+  let stopped = false;
   const change = (now: boolean) => {
     if (answers === now) return;
     answers = now;
     for (const listener of listeners) listener(now);
   };
   const restart = () => {
+    // An answer of the sentinels may come after the client was closed for good.
+    if (stopped) return;
     missed = LOST;
     waiting = false;
     cut();
@@ -86,6 +89,9 @@ export function startPulse({ probe, isConnected, cut, isAstray }: PulseOptions):
       return answers;
     },
     onChange: (listener) => void listeners.push(listener),
-    stop: () => clearInterval(timer),
+    stop() {
+      stopped = true;
+      clearInterval(timer);
+    },
   };
 }

@@ -1,3 +1,6 @@
+/*
+ * Longer than most, on purpose: one table of planted bugs beside the small hands that plant them.
+ */
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { DeviceHistory, History, SendAttempt } from '../src/history.ts';
