@@ -1,0 +1,71 @@
+import type { SyncAck } from '@chat-cluster/contracts';
+import { expect } from 'chai';
+import { newUser, type TestClient } from '../client.ts';
+import { eventually } from '../eventually.ts';
+import type { Stage } from './stage.ts';
+
+export function syncBehaviours({ device, deviceElsewhere, pair }: Stage): void {
+  describe('sync', () => {
+    it('on another gateway brings what was missed: messages in pages, read marks, the badge', async () => {
+      const { alice, bob, conversationId: id } = await pair();
+      for (const content of ['1', '2']) await alice.send({ conversationId: id, content });
+      await eventually(() => expect(bob.messages).to.have.length(2));
+      await bob.read({ conversationId: id });
+      bob.close();
+      for (let n = 3; n <= 12; n++) await alice.send({ conversationId: id, content: String(n) });
+      const again = await deviceElsewhere(bob.userId, bob);
+
+      const first = await synced(again, { conversations: [{ id, afterSeq: 2 }], limit: 6 });
+      expect(seqsOf(first)).to.deep.equal([3, 4, 5, 6, 7, 8]);
+      expect(first.conversations[0]).to.include({ id, lastSeq: 12, hasMore: true });
+      expect(first.hasMore).to.equal(true);
+      expect(first.conversations[0]?.readMarks.map(({ userId, upToSeq }) => [userId, upToSeq])).to.have.deep.members([
+        [alice.userId, 0],
+        [bob.userId, 2],
+      ]);
+      expect(first.unread).to.deep.equal({ count: 10, conversations: [{ conversationId: id, count: 10 }] });
+
+      const rest = await synced(again, { conversations: [{ id, afterSeq: 8 }], limit: 6 });
+      expect(seqsOf(rest)).to.deep.equal([9, 10, 11, 12]);
+      expect(rest.conversations[0]?.messages).to.deep.equal(alice.messages.slice(8));
+      expect(rest.hasMore).to.equal(false);
+    });
+
+    it('leaves nothing between its answer and the events', async () => {
+      const { alice, bob, conversationId: id } = await pair();
+      const sending = Promise.all(
+        Array.from({ length: 100 }, (_, i) => alice.send({ conversationId: id, content: String(i) })),
+      );
+      const late = await deviceElsewhere(bob.userId, bob);
+      const answer = await synced(late, { conversations: [{ id, afterSeq: 0 }] });
+      await sending;
+      await eventually(() => {
+        const held = new Set([...seqsOf(answer), ...late.messages.map(({ seq }) => seq)]);
+        expect(held.size).to.equal(100);
+        expect(late.badges.at(-1)?.count).to.equal(100);
+      });
+    });
+
+    it('tells a stranger nothing but that there is nothing', async () => {
+      const { alice, conversationId: id } = await pair();
+      await alice.send({ conversationId: id, content: 'secret' });
+      expect(await synced(await device(newUser('eve')), { conversations: [{ id, afterSeq: 0 }] })).to.deep.equal({
+        ok: true,
+        conversations: [],
+        notFound: [id],
+        hasMore: false,
+        unread: { count: 0, conversations: [] },
+      });
+    });
+  });
+}
+
+async function synced(client: TestClient, question: unknown): Promise<SyncAck> {
+  const ack = await client.socket.timeout(10_000).emitWithAck('sync', question as never);
+  if (!ack.ok) throw new Error(JSON.stringify(ack));
+  return ack;
+}
+
+function seqsOf({ conversations }: SyncAck): number[] {
+  return conversations.flatMap(({ messages }) => messages.map(({ seq }) => seq));
+}

@@ -1,0 +1,16 @@
+import { startTestCluster, type TestCluster } from '@chat-cluster/testkit';
+import { CLIENT_KINDS, describeProtocol } from '@chat-cluster/testkit/protocol-suite';
+
+describe('the protocol on two gateways behind the sticky entry', () => {
+  let cluster: TestCluster;
+
+  before(async function () {
+    this.timeout(60_000);
+    cluster = await startTestCluster();
+  });
+  after(() => cluster.stop());
+
+  for (const [kind, clients] of Object.entries(CLIENT_KINDS)) {
+    describe(`with ${kind} clients`, () => describeProtocol(() => cluster, { clients }));
+  }
+});
