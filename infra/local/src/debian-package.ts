@@ -54,19 +54,24 @@ function privateApt(work: string): string {
   return join(work, 'apt.conf');
 }
 
-/** Libraries and the servers only: helpers that package scripts would need are of no use, and libc must stay the machine's. */
+/** Libraries and the program's own packages only: helpers that package scripts would need are of no use, and libc must stay the machine's. */
 async function missingPackages(work: string, config: string, names: readonly string[]): Promise<string[]> {
   let failure: unknown;
   for (const name of names) {
     try {
       const plan = await apt(work, config, ['install', '--simulate', '--no-install-recommends', name]);
       const missing = [...plan.matchAll(/^Inst (\S+)/gm)].map(([, found = '']) => found);
-      return missing.filter((found) => /^(redis|valkey|lib)/.test(found) && !/^libc(6|-)/.test(found));
+      return missing.filter((found) => familyOf(found) === familyOf(name) || /^lib(?!c6|c-)/.test(found));
     } catch (error) {
       failure ??= error;
     }
   }
   throw failure;
+}
+
+/** `redis` of `redis-server`: the packages of one program have names that begin so. */
+export function familyOf(name: string): string {
+  return name.split('-', 1)[0] ?? name;
 }
 
 async function apt(cwd: string, config: string, args: readonly string[]): Promise<string> {
