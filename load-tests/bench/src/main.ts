@@ -1,71 +1,59 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { startCluster } from '@chat-cluster/local';
-import { cpuSeconds } from './cpu.ts';
-import { type BenchOptions, parseOptions } from './options.ts';
-import { connectPairs } from './pairs.ts';
-import { type Outcome, runTraffic } from './traffic.ts';
+import { UserError } from '@chat-cluster/local';
+import type { Experiment } from './experiment.ts';
+import { pairs } from './pairs/pairs.ts';
+import { printReport } from './results/print.ts';
+import { saveReport } from './results/save.ts';
+import { scale } from './scale/scale.ts';
 
-const options = parseOptions(process.argv.slice(2));
-if (options) process.exitCode = await bench(options);
+const EXPERIMENTS: readonly Experiment[] = [scale];
+/** Those of `all`, one after the other. */
+const ALL = ['scale', 'idle', 'storm'];
 
-/** Runs the benchmark on a cluster of its own; resolves with the exit code: 1 when anything was lost or wrong. */
-async function bench(options: BenchOptions): Promise<number> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'chat-bench-'));
-  say(`starting a cluster: ${options.gateways} gateways, ${options.workers} workers, ${options.lanes} lanes`);
-  const cluster = await startCluster({
-    port: 0,
-    dataDir,
-    gatewayProcesses: options.gateways,
-    workers: options.workers,
-    lanes: options.lanes,
-    log: say,
-    // Few users carry all the load here; the limit per connection is not what is measured.
-    env: { RATE_LIMIT_PER_SECOND: '1000000', RATE_LIMIT_BURST: '1000000' },
-  });
-  try {
-    say(`connecting ${options.pairs} pairs of users`);
-    const pairs = await connectPairs(cluster, options.pairs);
-    say(
-      `${options.rate > 0 ? `${options.rate} messages a second` : `${options.inFlight} messages in flight`}, ` +
-        `${options.warmUpSeconds} s warm-up, ${options.seconds} s measured`,
-    );
-    const before = await cpuSeconds(cluster.processes);
-    const outcome = await runTraffic(pairs, options);
-    const after = await cpuSeconds(cluster.processes);
-    for (const { devices } of pairs) for (const device of devices) device.close();
-    report(outcome, new Map([...after].map(([name, seconds]) => [name, seconds - (before.get(name) ?? 0)])));
-    const wrong = outcome.lost + outcome.duplicated + outcome.reordered;
-    return wrong > 0 || outcome.acked === 0 ? 1 : 0;
-  } finally {
-    await cluster.stop();
-    await rm(dataDir, { recursive: true, force: true });
+const help = () => `npm run bench -- [experiment] [options]
+
+Measures a cluster of its own on this machine. ${'`--help`'} after an experiment tells its options.
+
+  pairs     pairs of users talk as fast as they can, or at a rate (the default)
+${EXPERIMENTS.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join('\n')}
+  all       ${ALL.join(', ')} one after the other, with their defaults
+
+  --save    after any but pairs: writes load-tests/results
+`;
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`✖ ${error instanceof UserError ? error.message : (error as Error).stack}\n`);
+  process.exitCode = 1;
+}
+
+/** Resolves with the exit code: 1 when a figure misses its target or anything was lost or wrong. */
+async function main(args: string[]): Promise<number> {
+  const [name = 'pairs', ...rest] = args;
+  if (name === '--help' || name === '-h' || name === 'help') {
+    say(help());
+    return 0;
   }
-}
-
-function report(outcome: Outcome, cpu: Map<string, number>): void {
-  const row = (name: string, value: string) => process.stdout.write(`  ${name.padEnd(24)}${value}\n`);
-  process.stdout.write(
-    `\n${cpus().length} cores (${cpus()[0]?.model.trim()}), generator on the same cores, node ${process.version}\n\n`,
-  );
-  row('delivered to both sides', `${Math.round(outcome.delivered / outcome.seconds)} msg/s`);
-  row('ack', latency(outcome.ackLatencies));
-  row('delivery', latency(outcome.deliveryLatencies));
-  row('sent / acknowledged', `${outcome.sent} / ${outcome.acked}`);
-  row('refused', [...outcome.refused].map(([code, count]) => `${count} ${code}`).join(', ') || '0');
-  row('lost', String(outcome.lost));
-  row('duplicated', String(outcome.duplicated));
-  row('reordered', String(outcome.reordered));
-  for (const [name, seconds] of cpu)
-    row(`CPU of ${name}`, `${((seconds * 1e6) / outcome.acked).toFixed(0)} µs a message`);
-}
-
-function latency(values: number[]): string {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number) =>
-    (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(1);
-  return `p50 ${at(0.5)} ms   p99 ${at(0.99)} ms   max ${(sorted.at(-1) ?? 0).toFixed(1)} ms`;
+  if (name.startsWith('-')) return pairs(args, say);
+  if (name === 'pairs') return pairs(rest, say);
+  const experiments = EXPERIMENTS.filter((one) => (name === 'all' ? ALL.includes(one.name) : one.name === name));
+  if (experiments.length === 0)
+    throw new UserError(`There is no experiment ${name}; npm run bench -- --help has them all.`);
+  if (rest.includes('--help') || rest.includes('-h')) {
+    say(name === 'all' ? help() : (experiments[0]?.help ?? ''));
+    return 0;
+  }
+  const save = rest.includes('--save');
+  const options = rest.filter((argument) => argument !== '--save');
+  if (name === 'all' && options.length > 0) throw new UserError('`all` takes no options but --save.');
+  let failed = false;
+  for (const experiment of experiments) {
+    const report = await experiment.run(options, say);
+    printReport(report, say);
+    if (save) await saveReport(experiment.name, options, report);
+    failed ||= report.verdicts.some(({ ok }) => !ok);
+  }
+  return failed ? 1 : 0;
 }
 
 function say(line: string): void {

@@ -1,8 +1,21 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Message } from '@chat-cluster/contracts';
 import type { TestClient } from '@chat-cluster/testkit';
-import type { BenchOptions } from './options.ts';
-import type { Pair } from './pairs.ts';
+import type { Pair } from './users.ts';
+
+export interface TrafficOptions {
+  /** Messages per second sent by the clock, whatever comes back; 0: closed loop. */
+  rate: number;
+  /** Closed loop: messages under way at any time, over all pairs. */
+  inFlight: number;
+  /** Not measured. */
+  warmUpSeconds: number;
+  /** Measured. */
+  seconds: number;
+  /** Characters of a message. */
+  size: number;
+}
 
 /** What was seen in the measured time, and what was wrong over the whole run. Latencies in milliseconds. */
 export interface Outcome {
@@ -21,20 +34,24 @@ export interface Outcome {
 
 const QUIET_DEADLINE_MS = 20_000;
 
-/** Lets the pairs talk as the options say and counts. Ends when every acknowledged message is at both devices. */
-export async function runTraffic(pairs: readonly Pair[], options: BenchOptions): Promise<Outcome> {
+/**
+ * Lets the pairs talk as the options say and counts. Ends when every acknowledged message is at both devices. The same
+ * pairs may talk again in a later run.
+ */
+export async function runTraffic(pairs: readonly Pair[], options: TrafficOptions): Promise<Outcome> {
   const run = new Run(pairs, options);
   const from = performance.now() + options.warmUpSeconds * 1_000;
   const to = from + options.seconds * 1_000;
   run.measureBetween(from, to);
   await (options.rate > 0 ? run.openLoop(to) : run.closedLoop(to));
   await run.quiet();
+  run.stopListening();
   return run.outcome();
 }
 
 class Run {
   #pairs: readonly Pair[];
-  #options: BenchOptions;
+  #options: TrafficOptions;
   #text: string;
   #from = 0;
   #to = 0;
@@ -44,9 +61,11 @@ class Run {
   /** How many devices have heard an acknowledged or delivered message, by client message id. */
   #heard = new Map<string, number>();
   #pending = 0;
+  /** Makes the client message ids of this run its own. */
+  #run = randomBytes(4).toString('hex');
   #next = 0;
 
-  constructor(pairs: readonly Pair[], options: BenchOptions) {
+  constructor(pairs: readonly Pair[], options: TrafficOptions) {
     this.#pairs = pairs;
     this.#options = options;
     this.#text = 'x'.repeat(options.size);
@@ -70,6 +89,10 @@ class Run {
     this.#to = to;
   }
 
+  stopListening(): void {
+    for (const { devices } of this.#pairs) for (const { socket } of devices) socket.off('new_message');
+  }
+
   async closedLoop(until: number): Promise<void> {
     const loops = Array.from({ length: this.#options.inFlight }, async (_, i) => {
       while (performance.now() < until) await this.#send(i, performance.now());
@@ -83,7 +106,7 @@ class Run {
     const every = 1_000 / this.#options.rate;
     for (let i = 0; ; i++) {
       const intended = start + i * every;
-      if (intended > until) break;
+      if (intended >= until) break;
       const wait = intended - performance.now();
       if (wait > 1) await delay(wait);
       void this.#send(i, intended);
@@ -108,7 +131,7 @@ class Run {
   async #send(i: number, intended: number): Promise<void> {
     const pair = this.#pairs[i % this.#pairs.length] as Pair;
     const sender = pair.devices[Math.floor(i / this.#pairs.length) % 2] as TestClient;
-    const clientMessageId = String(this.#next++);
+    const clientMessageId = `${this.#run}-${this.#next++}`;
     this.#started.set(clientMessageId, intended);
     this.#outcome.sent++;
     this.#pending++;

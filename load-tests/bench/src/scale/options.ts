@@ -1,0 +1,67 @@
+import { UserError } from '@chat-cluster/local';
+import { readLists } from '../options.ts';
+
+export interface ScaleOptions {
+  /** Numbers of gateways, ascending. */
+  gateways: number[];
+  rounds: number;
+  users: number;
+  /** Messages a second, of all users together. */
+  rate: number;
+  seconds: number;
+  warmUpSeconds: number;
+  backgroundSeconds: number;
+  workers: number;
+  lanes: number;
+  /** Characters of a message. */
+  size: number;
+}
+
+export const HELP = `npm run bench -- scale [options]
+
+What a message costs by the number of gateways, at the same users and the same rate: CPU of every process, and how many
+gateways hear of it. For the sharded and the classic Socket.IO adapter in turn, every gateway a process of its own.
+
+  --gateways N,N   numbers of gateways (1,2,4,8)
+  --rate N         messages a second by the clock (400)
+  --users N        in pairs whose two are on different gateways (200)
+  --rounds N       of each, there and back: 1,2,4,8,8,4,2,1 ... (3)
+  --seconds N      measured (10), after --warm-up N seconds at full speed (6), and --background N seconds of rest (4)
+  --workers N      worker processes (1)     --lanes N  lanes (4)
+  --size N         characters of a message (100)
+  --save           write load-tests/results
+`;
+
+/** Throws UserError. */
+export function parseScaleOptions(args: string[]): ScaleOptions {
+  const { gateways, ...lists } = readLists(args, {
+    gateways: [1, 2, 4, 8],
+    rate: [400],
+    users: [200],
+    rounds: [3],
+    seconds: [10],
+    'warm-up': [6],
+    background: [4],
+    workers: [1],
+    lanes: [4],
+    size: [100],
+  });
+  const one = (name: keyof typeof lists) => {
+    const [value = 0, ...more] = lists[name];
+    if (value > 0 && more.length === 0) return value;
+    throw new UserError(`--${name} takes one number above 0.`);
+  };
+  if (gateways.includes(0)) throw new UserError('--gateways: there is at least one.');
+  return {
+    gateways: [...new Set(gateways)].sort((a, b) => a - b),
+    rounds: one('rounds'),
+    users: Math.max(2, one('users')),
+    rate: one('rate'),
+    seconds: one('seconds'),
+    warmUpSeconds: one('warm-up'),
+    backgroundSeconds: one('background'),
+    workers: one('workers'),
+    lanes: one('lanes'),
+    size: one('size'),
+  };
+}
