@@ -35,12 +35,7 @@ const SUBSCRIBED_DEADLINE_MS = 2_000;
 export function welcomeConnections(io: ChatServer, deps: ConnectionDeps): { heal(): void } {
   io.on('connection', (socket) => {
     connections.inc();
-    socket.on('disconnect', (reason) => {
-      connections.dec();
-      disconnects.inc({ reason });
-      // Socket.IO would keep the connection for another namespace, but there is none.
-      if (reason === 'client namespace disconnect') socket.conn.close();
-    });
+    socket.on('disconnect', onDisconnect);
     void socket.join(socket.data.userId);
     socket.emit('session', {
       userId: socket.data.userId,
@@ -54,6 +49,14 @@ export function welcomeConnections(io: ChatServer, deps: ConnectionDeps): { heal
   return {
     heal: () => void healAll(io, deps, ++passes, () => passes),
   };
+}
+
+/** One listener for all sockets. */
+function onDisconnect(this: ChatSocket, reason: string): void {
+  connections.dec();
+  disconnects.inc({ reason });
+  // Socket.IO would keep the connection for another namespace, but there is none.
+  if (reason === 'client namespace disconnect') this.conn.close();
 }
 
 /**

@@ -45,29 +45,29 @@ export function dispatchEvents(
   options: { logger: Logger; perSecond: number; burst: number },
 ): { underWay(): number } {
   let underWay = 0;
-  io.on('connection', (socket) => {
-    const bucket = new TokenBucket(options.perSecond, options.burst);
-    // A client may send an event named `error`, which ends a process when nobody listens to it.
-    socket.on('error' as never, () => {});
-    socket.onAny((event: string, ...args: unknown[]) => {
-      underWay++;
-      const started = performance.now();
-      const known = isKnown(event) ? event : undefined;
-      void answer(socket, event, known, args, (payload) => handle(known, payload, socket, bucket)).then((result) => {
-        underWay--;
-        events.inc({ event: known ?? 'unknown', result });
-        durations.observe({ event: known ?? 'unknown' }, (performance.now() - started) / 1_000);
-      });
-    });
-  });
+  const buckets = new WeakMap<ChatSocket, TokenBucket>();
+  io.on('connection', (socket) => socket.onAny(hear));
 
-  async function handle(
-    event: ClientEvent | undefined,
-    payload: unknown,
-    socket: ChatSocket,
-    bucket: TokenBucket,
-  ): Promise<object> {
-    const waitMs = bucket.take();
+  /** One listener for all sockets; an idle one has nothing of its own here. */
+  function hear(this: ChatSocket, event: string, ...args: unknown[]): void {
+    underWay++;
+    const started = performance.now();
+    const known = isKnown(event) ? event : undefined;
+    void answer(this, event, known, args, (payload) => handle(known, payload, this)).then((result) => {
+      underWay--;
+      events.inc({ event: known ?? 'unknown', result });
+      durations.observe({ event: known ?? 'unknown' }, (performance.now() - started) / 1_000);
+    });
+  }
+
+  function bucketOf(socket: ChatSocket): TokenBucket {
+    const bucket = buckets.get(socket) ?? new TokenBucket(options.perSecond, options.burst);
+    buckets.set(socket, bucket);
+    return bucket;
+  }
+
+  async function handle(event: ClientEvent | undefined, payload: unknown, socket: ChatSocket): Promise<object> {
+    const waitMs = bucketOf(socket).take();
     if (waitMs > 0) throw new Rejection('RATE_LIMITED', { retryAfterMs: waitMs });
     if (event === undefined) throw new Rejection('UNKNOWN_EVENT');
     return call(handlers, event, socket, payload);

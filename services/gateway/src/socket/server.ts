@@ -11,6 +11,7 @@ import { type DefaultEventsMap, Server, type ServerOptions, type Socket } from '
 import type { Identity } from '../authenticate.ts';
 import type { GatewayConfig } from '../config.ts';
 import { type Admission, createAdmission } from './admission.ts';
+import { lightenSockets } from './lighten.ts';
 import { mayConnect } from './origin.ts';
 import { refuse } from './refuse.ts';
 import { boundWriteBuffers } from './slow-consumer.ts';
@@ -94,6 +95,7 @@ export function createSocketServer(options: {
       setImmediate(() => socket.conn.close());
     }
   });
+  lightenSockets(io);
   boundWriteBuffers(
     io,
     { maxBytes: config.WRITE_BUFFER_MAX_BYTES, maxPackets: config.WRITE_BUFFER_MAX_PACKETS },
