@@ -5,10 +5,7 @@ import { type Pods, PROCESS_KINDS, type ProcessKind, startPods } from '../pods.t
 import { percentile } from '../statistics.ts';
 import { type Outcome, runTraffic } from '../traffic.ts';
 import { closePairs, type Pair, spreadPairs } from '../users.ts';
-import type { ScaleOptions } from './options.ts';
-
-export const ADAPTERS = ['sharded', 'classic'] as const;
-export type Adapter = (typeof ADAPTERS)[number];
+import type { Adapter, ScaleOptions } from './options.ts';
 
 /** One measurement: one adapter, one number of gateways, a cluster of its own. */
 export interface Sample {

@@ -1,7 +1,11 @@
 import { UserError } from '@chat-cluster/local';
 import { readLists } from '../options.ts';
 
+export const ADAPTERS = ['sharded', 'classic'] as const;
+export type Adapter = (typeof ADAPTERS)[number];
+
 export interface ScaleOptions {
+  adapters: readonly Adapter[];
   /** Numbers of gateways, ascending. */
   gateways: number[];
   rounds: number;
@@ -53,6 +57,7 @@ export function parseScaleOptions(args: string[]): ScaleOptions {
   };
   if (gateways.includes(0)) throw new UserError('--gateways: there is at least one.');
   return {
+    adapters: ADAPTERS,
     gateways: [...new Set(gateways)].sort((a, b) => a - b),
     rounds: one('rounds'),
     users: Math.max(2, one('users')),

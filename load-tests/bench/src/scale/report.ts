@@ -2,8 +2,8 @@ import type { Report, Table, Verdict } from '../experiment.ts';
 import { PROCESS_KINDS } from '../pods.ts';
 import type { BarChart, LineChart } from '../results/chart.ts';
 import { median } from '../statistics.ts';
-import { ADAPTERS, type Adapter, type CpuByKind, type Sample } from './measure.ts';
-import type { ScaleOptions } from './options.ts';
+import type { CpuByKind, Sample } from './measure.ts';
+import { ADAPTERS, type Adapter, type ScaleOptions } from './options.ts';
 
 /** So many times as much may a message cost with 8 gateways as with 2. */
 const TARGET = 1.3;

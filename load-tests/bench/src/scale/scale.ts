@@ -1,6 +1,6 @@
 import type { Experiment, Report } from '../experiment.ts';
-import { ADAPTERS, type Adapter, measure, type Sample } from './measure.ts';
-import { HELP, parseScaleOptions, type ScaleOptions } from './options.ts';
+import { measure, type Sample } from './measure.ts';
+import { type Adapter, HELP, parseScaleOptions, type ScaleOptions } from './options.ts';
 import { reportScale } from './report.ts';
 
 export const scale: Experiment = {
@@ -23,10 +23,10 @@ export async function runScale(options: ScaleOptions, say: (line: string) => voi
 }
 
 /** Up and down again, the adapters changing places, so that whatever else the machine does hits all alike. */
-function order({ gateways, rounds }: ScaleOptions): { adapter: Adapter; gateways: number; round: number }[] {
+function order({ adapters, gateways, rounds }: ScaleOptions): { adapter: Adapter; gateways: number; round: number }[] {
   return Array.from({ length: rounds }, (_, round) => {
     const counts = round % 2 === 0 ? gateways : gateways.toReversed();
-    const adapters = round % 2 === 0 ? ADAPTERS : ADAPTERS.toReversed();
-    return counts.flatMap((count) => adapters.map((adapter) => ({ adapter, gateways: count, round })));
+    const turns = round % 2 === 0 ? adapters : adapters.toReversed();
+    return counts.flatMap((count) => turns.map((adapter) => ({ adapter, gateways: count, round })));
   }).flat();
 }
