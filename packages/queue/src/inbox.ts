@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { type Entry, type EntryResult, type LaneBatch, Rejection } from '@chat-cluster/contracts';
 import type { Inbox } from '@chat-cluster/domain';
-import type { Pulse } from '@chat-cluster/redis';
 import { NaturalBatch, withDeadline } from '@chat-cluster/runtime';
 import { Queue } from 'bullmq';
 import { Counter, Gauge, Histogram } from 'prom-client';
-import { type QueueConnection, queueOptions } from './connection.ts';
+import { type QueueServer, queueOptions, serverOf } from './connection.ts';
 import { inboxQueue, laneOf } from './lanes.ts';
 import type { ReplyReceiver } from './replies.ts';
 
@@ -27,10 +26,9 @@ const refused = new Counter({
 
 export interface InboxOptions {
   lanes: number;
-  connection: QueueConnection;
+  /** Each with a client of role `produce`. */
+  servers: readonly QueueServer[];
   replies: ReplyReceiver;
-  /** Of the connections behind `connection` and `replies`. */
-  pulses: readonly Pulse[];
   /** Jobs of this gateway that one lane may hold at a time; a second one waits in Redis while the first is stored. */
   maxInFlight?: number;
 }
@@ -54,12 +52,13 @@ const REPLY_DEADLINE_MS = 7_000;
  */
 export function createInbox({
   lanes,
-  connection,
+  servers,
   replies,
-  pulses,
   maxInFlight = 1,
 }: InboxOptions): Inbox & { close(): Promise<void> } {
-  const open = Array.from({ length: lanes }, (_, lane) => openLane(lane, connection, replies, maxInFlight));
+  const open = Array.from({ length: lanes }, (_, lane) =>
+    openLane(lane, serverOf(lane, servers), replies, maxInFlight),
+  );
   new Gauge({
     name: 'chat_lane_waiting_entries',
     help: 'Entries that wait in this gateway for their batch to leave',
@@ -67,19 +66,10 @@ export function createInbox({
       this.set(open.reduce((sum, { batches }) => sum + batches.waiting, 0));
     },
   });
-  const answers = () => pulses.every((pulse) => pulse.answers);
-  for (const pulse of pulses) {
-    pulse.onChange(() => {
-      if (answers()) return;
-      for (const { batches } of open) batches.rejectWaiting(unavailable);
-      replies.abandon();
-    });
-  }
   return {
     submit(entry) {
-      if (!answers()) return Promise.reject(unavailable());
       const lane = open[laneOf(entry.conversationId, lanes)];
-      return lane ? lane.batches.submit(entry) : Promise.reject(new Error('no lane'));
+      return lane ? lane.submit(entry) : Promise.reject(new Error('no lane'));
     },
     async close() {
       await Promise.all(open.map(({ queue }) => queue.close()));
@@ -87,16 +77,17 @@ export function createInbox({
   };
 }
 
-function openLane(lane: number, connection: QueueConnection, replies: ReplyReceiver, maxInFlight: number) {
+function openLane(lane: number, { client, connection }: QueueServer, replies: ReplyReceiver, maxInFlight: number) {
   const queue = new Queue<LaneBatch>(inboxQueue(lane), {
     ...queueOptions(connection),
     defaultJobOptions: { removeOnComplete: true, removeOnFail: { age: 14 * 24 * 3600, count: 10_000 } },
   });
   // Connection faults are logged by the client; each add hears its own.
   queue.on('error', () => {});
+  const underWay = new Set<() => void>();
   const batches: NaturalBatch<Entry, EntryResult> = new NaturalBatch({
     run: (entries) =>
-      sendBatch(queue, replies, entries).catch((error: unknown) => {
+      sendBatch(queue, replies, underWay, entries).catch((error: unknown) => {
         // Those behind would overtake it when their senders resend, so they fail with it, in order.
         batches.rejectWaiting(unavailable);
         throw error;
@@ -111,19 +102,40 @@ function openLane(lane: number, connection: QueueConnection, replies: ReplyRecei
       return new Rejection('OVERLOADED', { retryAfterMs: 1_000 });
     },
   });
-  return { queue, batches };
+  const answers = () => client.pulse.answers && replies.pulse.answers;
+  for (const pulse of [client.pulse, replies.pulse]) {
+    pulse.onChange(() => {
+      if (answers()) return;
+      batches.rejectWaiting(unavailable);
+      for (const forget of underWay) forget();
+    });
+  }
+  return {
+    queue,
+    batches,
+    submit: (entry: Entry) => (answers() ? batches.submit(entry) : Promise.reject(unavailable())),
+  };
 }
 
-async function sendBatch(queue: Queue<LaneBatch>, replies: ReplyReceiver, entries: Entry[]): Promise<EntryResult[]> {
+/** `underWay`: gets what ends the waiting for this batch's reply, for as long as there is any. */
+async function sendBatch(
+  queue: Queue<LaneBatch>,
+  replies: ReplyReceiver,
+  underWay: Set<() => void>,
+  entries: Entry[],
+): Promise<EntryResult[]> {
   const started = performance.now();
   const batch: LaneBatch = { v: 1, batchId: randomUUID(), replyTo: replies.channel, acceptedAt: Date.now(), entries };
   const { reply, forget } = replies.expect(batch.batchId, REPLY_DEADLINE_MS);
+  underWay.add(forget);
   batchSize.observe(entries.length);
   try {
     await withDeadline(queue.add('batch', batch), ADD_DEADLINE_MS, 'queue');
   } catch {
     forget();
     throw unavailable();
+  } finally {
+    void reply.then(() => underWay.delete(forget));
   }
   const answer = await reply;
   if (!answer) {

@@ -3,7 +3,7 @@ import type { DirtyBadge, RecountRequests } from '@chat-cluster/domain';
 import type { RedisClient } from '@chat-cluster/redis';
 import { backoff, type Logger, withDeadline } from '@chat-cluster/runtime';
 import { Queue } from 'bullmq';
-import { type QueueConnection, queueOptions } from './connection.ts';
+import { type QueueServer, queueOptions, serverOf } from './connection.ts';
 import type { LaneHold } from './lane-job.ts';
 import { laneOf, QUEUE_PREFIX, recountQueue } from './lanes.ts';
 
@@ -13,14 +13,18 @@ import { laneOf, QUEUE_PREFIX, recountQueue } from './lanes.ts';
  *
  * Only the request that finds the set empty wakes the lane: while the set holds something, a wake-up is on its way. No
  * request waits for it, and one that is lost is made up for by the sweep of any worker within SWEEP_MS.
+ *
+ * Lanes of several servers do not wait for each other: a request for a lane whose server is away, while there are
+ * others, counts as made, and `onMissed` is called when that server is back. Every badge is to be told anew then.
  */
 export function createRecountRequests(
-  client: RedisClient,
-  connection: QueueConnection,
+  servers: readonly QueueServer[],
   lanes: number,
+  onMissed: () => void = () => {},
 ): RecountRequests & { close(): Promise<void> } {
+  const clientOf = (lane: number) => serverOf(lane, servers).client;
   const queues = Array.from({ length: lanes }, (_, lane) => {
-    const queue = new Queue(recountQueue(lane), queueOptions(connection));
+    const queue = new Queue(recountQueue(lane), queueOptions(serverOf(lane, servers).connection));
     queue.on('error', () => {});
     return queue;
   });
@@ -31,18 +35,29 @@ export function createRecountRequests(
   };
   const sweep = setInterval(() => {
     for (let lane = 0; lane < lanes; lane++) {
-      client
+      clientOf(lane)
         .exists([dirtySet(lane), takenSet(lane)])
         .then((sets) => (sets > 0 ? wake(lane) : undefined))
         .catch(() => {});
     }
   }, SWEEP_MS);
   sweep.unref();
+  const missed = new Set<RedisClient>();
+  for (const { client } of servers) {
+    client.pulse.onChange((answers) => {
+      if (answers && missed.delete(client)) onMissed();
+    });
+  }
   return {
     async request(badges) {
       const byLane = Map.groupBy(badges, (badge) => laneOf(badge.userId, lanes));
       await Promise.all(
         [...byLane].map(async ([lane, dirty]) => {
+          const client = clientOf(lane);
+          if (servers.length > 1 && !client.pulse.answers) {
+            missed.add(client);
+            return;
+          }
           if (await note(client, lane, dirty.map(toMember))) wake(lane).catch(() => {});
         }),
       );

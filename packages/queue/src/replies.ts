@@ -1,33 +1,34 @@
 import type { BatchReply } from '@chat-cluster/contracts';
-import type { RedisClient } from '@chat-cluster/redis';
+import type { Publisher, Pulse, Subscriber } from '@chat-cluster/redis';
 import { backoff, type Logger, withDeadline } from '@chat-cluster/runtime';
 
 /**
  * Replies go to the one gateway that sent the batch, over a pub/sub channel of its own. A lost reply is a time-out at the
- * gateway, whose client resends, and the store's dedupe answers. Sharded pub/sub, so that it scales like the fan-out on
- * a Redis Cluster.
+ * gateway, whose client resends, and the store's dedupe answers.
  */
 export class ReplyReceiver {
   readonly channel: string;
+  /** Of the server that has the channel. */
+  readonly pulse: Pick<Pulse, 'answers' | 'onChange'>;
   #waiting = new Map<string, { settle(reply: BatchReply | undefined): void; timer: NodeJS.Timeout; until: number }>();
-  #sub: RedisClient;
+  #sub: Subscriber;
   #logger: Logger;
 
   /** `instanceId` is unique for each life of a process: a reply for the one before it must not reach this one. */
-  constructor(sub: RedisClient, instanceId: string, logger: Logger) {
+  constructor(sub: Subscriber, instanceId: string, logger: Logger) {
     this.channel = `chat:reply:${instanceId}`;
     this.#sub = sub;
     this.#logger = logger;
+    this.pulse = sub.pulseOf(this.channel);
+    sub.onGap(() => this.#hurry());
   }
 
-  async start(): Promise<void> {
-    await this.#sub.sSubscribe(this.channel, (text) => this.#receive(text));
-    this.#sub.on('ready', this.#hurry);
+  start(): Promise<void> {
+    return this.#sub.subscribe(this.channel, (text) => this.#receive(text));
   }
 
-  async stop(): Promise<void> {
-    this.#sub.off('ready', this.#hurry);
-    await this.#sub.sUnsubscribe(this.channel);
+  stop(): Promise<void> {
+    return this.#sub.unsubscribe(this.channel);
   }
 
   /** The reply to a batch, or undefined after `ms` milliseconds. Call it before the batch is queued. */
@@ -42,19 +43,14 @@ export class ReplyReceiver {
     return { reply, forget: () => settle(undefined) };
   }
 
-  /** Waits for no reply any longer. */
-  abandon(): void {
-    for (const { settle } of [...this.#waiting.values()]) settle(undefined);
-  }
-
   /** The channel is back after its connection was lost: replies sent meanwhile are lost, but for those sent again. */
-  #hurry = () => {
+  #hurry(): void {
     for (const waiting of this.#waiting.values()) {
       if (waiting.until - performance.now() <= AFTER_GAP_MS) continue;
       clearTimeout(waiting.timer);
       waiting.timer = setTimeout(waiting.settle, AFTER_GAP_MS, undefined);
     }
-  };
+  }
 
   #receive(text: string): void {
     try {
@@ -76,10 +72,10 @@ const LONGEST_PAUSE_MS = 1_000;
  * connection is broken, or the gateway is gone), is sent again in the background for a few seconds: the lane does not
  * wait for it, and a gateway that missed it times out.
  */
-export async function sendReply(pub: RedisClient, replyTo: string, reply: BatchReply): Promise<void> {
+export async function sendReply(pub: Publisher, replyTo: string, reply: BatchReply): Promise<void> {
   const text = JSON.stringify(reply);
   const send = () =>
-    pub.sPublish(replyTo, text).then(
+    pub.publish(replyTo, text).then(
       (heard) => heard > 0,
       () => false,
     );

@@ -7,10 +7,18 @@ import {
   inboxQueue,
   type LaneConsumer,
   queueConnection,
+  queueServer,
   ReplyReceiver,
   sendReply,
 } from '@chat-cluster/queue';
-import { connectRedis, disconnectRedis, type RedisClient, type RedisRole } from '@chat-cluster/redis';
+import {
+  connectPubSub,
+  connectRedis,
+  disconnectRedis,
+  type PubSub,
+  type RedisClient,
+  type RedisRole,
+} from '@chat-cluster/redis';
 import type { Logger } from '@chat-cluster/runtime';
 import { privateServers } from '@chat-cluster/testkit';
 import { register } from 'prom-client';
@@ -22,6 +30,7 @@ export interface Bench extends AsyncDisposable {
   logger: Logger;
   lines: Line[];
   connect(role: RedisRole, url?: string): Promise<RedisClient>;
+  pubsub(url?: string): Promise<PubSub>;
   /** Closes `value` when the bench goes. */
   own<T>(value: T, close: (value: T) => Promise<unknown>): T;
   /** A gateway's side. `patienceMs`: how long it waits for a reply instead of the seconds of production. */
@@ -48,8 +57,11 @@ export async function newBench(): Promise<Bench> {
     owned.push(() => close(value));
     return value;
   };
-  const connect: Bench['connect'] = async (role, url = `${redis.url}/${DATABASE}`) =>
+  const database = `${redis.url}/${DATABASE}`;
+  const connect: Bench['connect'] = async (role, url = database) =>
     own(await connectRedis(url, role, logger), disconnectRedis);
+  const pubsub: Bench['pubsub'] = async (url = database) =>
+    own(await connectPubSub(url, 'sharded', logger), (connections) => connections.close());
   await (await connect('consume')).flushDb();
 
   return {
@@ -57,21 +69,22 @@ export async function newBench(): Promise<Bench> {
     lines,
     own,
     connect,
+    pubsub,
     async inbox({ lanes = 1, maxInFlight = 1, patienceMs, url } = {}) {
-      const [subscribe, produce] = [await connect('subscribe', url), await connect('produce', url)];
-      const replies = new PatientReceiver(subscribe, randomUUID(), logger);
+      const [{ subscriber }, produce] = [await pubsub(url), await connect('produce', url)];
+      const replies = new PatientReceiver(subscriber, randomUUID(), logger);
       replies.patienceMs = patienceMs;
       await replies.start();
       // One process has one inbox; a test has several, and each registers its gauge.
       register.removeSingleMetric('chat_lane_waiting_entries');
-      const [connection, pulses] = [queueConnection(produce), [subscribe.pulse, produce.pulse]];
-      return own(createInbox({ lanes, connection, replies, pulses, maxInFlight }), (inbox) => inbox.close());
+      const servers = [queueServer(produce)];
+      return own(createInbox({ lanes, servers, replies, maxInFlight }), (inbox) => inbox.close());
     },
     async consumer(work, lane = 0) {
-      const publish = await connect('publish');
+      const { publisher } = await pubsub();
       const process = async (batch: LaneBatch) => {
         const reply: BatchReply = { v: 1, batchId: batch.batchId, results: await work(batch) };
-        await sendReply(publish, batch.replyTo, reply);
+        await sendReply(publisher, batch.replyTo, reply);
       };
       const connection = queueConnection(await connect('consume'));
       return own(await consumeLane({ queue: inboxQueue(lane), connection, logger, process }), (lane) => lane.close());

@@ -134,12 +134,12 @@ describe('inbox and lane', () => {
     const inbox = await bench.inbox({ patienceMs: 500 });
     const { promise: timedOut, resolve: goOn } = Promise.withResolvers<void>();
     let lost = 0;
-    const publish = await bench.connect('publish');
+    const { publisher } = await bench.pubsub();
     await bench.consumer(async (batch) => {
       if (++lost > 1) return batch.entries.map(echo);
       // The reply of another batch is no answer to this one, and neither is noise.
-      await sendReply(publish, batch.replyTo, { v: 1, batchId: 'another', results: batch.entries.map(echo) });
-      await publish.sPublish(batch.replyTo, 'noise');
+      await sendReply(publisher, batch.replyTo, { v: 1, batchId: 'another', results: batch.entries.map(echo) });
+      await publisher.publish(batch.replyTo, 'noise');
       await timedOut;
       return batch.entries.map(echo);
     });

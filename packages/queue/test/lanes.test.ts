@@ -45,11 +45,18 @@ describe('the lane of an id', () => {
   });
 });
 
-describe('the number of lanes', () => {
+describe('the layout of lanes', () => {
   it('is announced, and a process that has another one is told of', async () => {
     await using bench = await newBench();
     const client = await bench.connect('consume');
-    for (const lanes of [4, 4, 8, 8]) await announceLanes(client, lanes, bench.logger);
-    expect(bench.lines.map(({ level, fields }) => [level, fields])).to.deep.equal([['error', { here: 8, before: 4 }]]);
+    const one = (lanes: number) => ({ lanes, index: 0, servers: 1 });
+    for (const layout of [one(4), one(4), one(8), one(8)]) await announceLanes(client, layout, bench.logger);
+    for (let times = 0; times < 2; times++) {
+      await announceLanes(client, { lanes: 8, index: 1, servers: 2 }, bench.logger);
+    }
+    expect(bench.lines.map(({ level, fields }) => [level, fields])).to.deep.equal([
+      ['error', { here: '8', before: '4' }],
+      ['error', { here: '8, server 2 of 2', before: '8' }],
+    ]);
   });
 });

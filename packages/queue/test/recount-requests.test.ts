@@ -31,7 +31,10 @@ describe('recount requests', () => {
 
   /** Without the sweep, unless said: it would make up for a wake-up that is missing. */
   function requests({ sweep = false } = {}): RecountRequests {
-    const made = createRecountRequests(sweep ? client : blind(client), queueConnection(client), LANES);
+    const made = createRecountRequests(
+      [{ client: sweep ? client : blind(client), connection: queueConnection(client) }],
+      LANES,
+    );
     return bench.own(made, (requests) => requests.close());
   }
 

@@ -1,73 +1,123 @@
-import { backoff, type Logger } from '@chat-cluster/runtime';
-import { createShardedAdapter } from '@socket.io/redis-adapter';
+import redisAdapter from '@socket.io/redis-adapter';
 import { Counter } from 'prom-client';
-import { GAP_CHANNEL, roomChannel } from './channels.ts';
-import type { RedisClient } from './connection.ts';
+import type { Namespace, ServerOptions } from 'socket.io';
+import { EVERY_GATEWAY, GAP_CHANNEL, roomChannel, roomOf } from './channels.ts';
+import type { Publisher, PubSub, RawListener, Subscriber } from './pubsub.ts';
 
 const gaps = new Counter({
   name: 'chat_fanout_gaps_total',
   help: 'Times that emits may not have reached this gateway; its sockets are told to sync',
 });
+const received = new Counter({
+  name: 'chat_fanout_received_total',
+  help: 'Emits that reached this gateway',
+});
+const useful = new Counter({
+  name: 'chat_fanout_useful_total',
+  help: 'Emits that reached this gateway while it held a socket of their room',
+});
+const failed = new Counter({
+  name: 'chat_adapter_publish_errors_total',
+  help: 'Emits of this gateway that the others missed',
+});
+
+type AdapterFactory = Extract<NonNullable<ServerOptions['adapter']>, (nsp: Namespace) => unknown>;
 
 /**
- * The Socket.IO adapter of a gateway: a sharded pub/sub channel per room, so a message costs work only on gateways
- * that hold one of its users.
+ * The Socket.IO adapter of a gateway, on the pub/sub of the cluster. Of kind `sharded` it has a channel per room, so a
+ * message costs work only on gateways that hold one of its users; of kind `classic` every gateway takes every emit from
+ * Redis, and drops what is for rooms that it does not hold.
  *
- * The adapter subscribes without waiting after `join()`, so emits right after a join can be missed (5 of 200 in a
- * measurement). `subscribed(room)` resolves when Redis has confirmed the room's channel: whatever was committed before
- * is in Postgres, whatever is emitted after arrives. It rejects when Redis refuses.
+ * The adapter neither waits for its subscriptions nor looks after them, and one of kind `classic` ends the process when
+ * it can not publish. So it gets, for clients, our own publisher and subscriber under the names it calls.
  *
- * Subscriptions and their ends take turns per channel: node-redis answers a subscription at once while the end of an
- * earlier one is under way, and then drops both, so a room left and joined again would hear nothing any more. One that
- * fails is tried again until it succeeds: node-redis forgets a subscription whose connection broke before its answer.
+ * It subscribes without waiting after `join()`, so emits right after a join can be missed (5 of 200 in a measurement).
+ * `subscribed(room)` resolves when Redis has confirmed the room's channel: whatever was committed before is in Postgres,
+ * whatever is emitted after arrives.
  *
  * `onGap` calls its listener when the subscriptions are back after the connection was lost, since what was emitted
  * meanwhile was lost, and when a worker says that it does not know where its emits went.
  */
-export function createGatewayAdapter(pub: RedisClient, sub: RedisClient, logger: Logger) {
-  const pending = new Map<string, Promise<unknown>>();
-  const inTurn =
-    (command: (...args: unknown[]) => Promise<unknown>) =>
-    (channel: string, ...rest: unknown[]) => {
-      const run = () => untilDone(() => command(channel, ...rest), sub, logger);
-      const earlier = pending.get(channel);
-      const done = (earlier ? earlier.then(run) : run()).finally(() => {
-        if (pending.get(channel) === done) pending.delete(channel);
-      });
-      pending.set(channel, done);
-      return done;
-    };
-  // On the instance, not on a wrapper: the client's methods need its private fields.
-  Object.assign(sub, {
-    sSubscribe: inTurn(sub.sSubscribe.bind(sub) as (...args: unknown[]) => Promise<unknown>),
-    sUnsubscribe: inTurn(sub.sUnsubscribe.bind(sub) as (...args: unknown[]) => Promise<unknown>),
-  });
+export function createGatewayAdapter({ publisher, subscriber }: Omit<PubSub, 'close'>) {
+  const sharded = subscriber.kind === 'sharded';
+  const factory = sharded ? shardedAdapter(publisher, subscriber) : classicAdapter(publisher, subscriber);
   return {
-    adapter: createShardedAdapter(pub, sub, { subscriptionMode: 'dynamic' }),
-    async subscribed(room: string): Promise<void> {
-      await pending.get(roomChannel(room));
-    },
+    adapter: countingAdapter(factory) as AdapterFactory,
+    subscribed: (room: string): Promise<void> => subscriber.settled(sharded ? roomChannel(room) : `${EVERY_GATEWAY}*`),
     onGap(listener: () => void): void {
       const onGap = () => {
         gaps.inc();
         listener();
       };
-      // The client is ready again when Redis has confirmed every subscription.
-      sub.on('ready', onGap);
-      void sub.sSubscribe(GAP_CHANNEL, onGap);
+      subscriber.onGap(onGap);
+      void subscriber.subscribe(GAP_CHANNEL, onGap);
     },
   };
 }
 
-/** Never rejects. Gives up when the client is closed for good. */
-async function untilDone(command: () => Promise<unknown>, sub: RedisClient, logger: Logger): Promise<void> {
-  for (let attempt = 0; sub.isOpen; attempt++) {
-    try {
-      await command();
-      return;
-    } catch (error) {
-      if (attempt === 1) logger.error({ reason: String(error) }, 'fan-out: a subscription fails, trying again');
-      await backoff(attempt, 100, 2_000);
+/** What the adapters use of a client of node-redis. */
+function shardedAdapter(publisher: Publisher, subscriber: Subscriber) {
+  const client = {
+    sPublish: quietly(publisher),
+    sSubscribe: (channel: string, listener: RawListener) => subscriber.subscribeRaw(channel, listener),
+    sUnsubscribe: (channel: string) => subscriber.unsubscribe(channel),
+  };
+  return redisAdapter.createShardedAdapter(client, client, { subscriptionMode: 'dynamic' });
+}
+
+function classicAdapter(publisher: Publisher, subscriber: Subscriber) {
+  const client = {
+    publish: quietly(publisher),
+    pSubscribe: (pattern: string, listener: RawListener) => subscriber.subscribeRaw(pattern, listener, 'pattern'),
+    pUnsubscribe: (pattern: string) => subscriber.unsubscribe(pattern),
+    subscribe: (channels: string[], listener: RawListener) =>
+      Promise.all(channels.map((channel) => subscriber.subscribeRaw(channel, listener))),
+    unsubscribe: (channel: string) => subscriber.unsubscribe(channel),
+    // It would listen for errors only to warn when nobody else does.
+    on() {},
+    off() {},
+  };
+  return redisAdapter.createAdapter(client, client);
+}
+
+/** Nobody awaits what an adapter publishes. */
+function quietly(publisher: Publisher) {
+  return (channel: string, message: string | Buffer): Promise<number> =>
+    publisher.publish(channel, message).catch(() => {
+      failed.inc();
+      return 0;
+    });
+}
+
+/** The methods by which the adapters of the two kinds take what Redis sends. */
+interface Receiving {
+  rooms: Map<string, unknown>;
+  onRawMessage?(message: Buffer, channel: Buffer): void;
+  onmessage?(pattern: null, channel: Buffer, message: Buffer): void;
+}
+
+/** A function, since Socket.IO calls it with `new`. */
+function countingAdapter(factory: (nsp: Namespace) => unknown) {
+  return function adapterOf(nsp: Namespace) {
+    const adapter = factory(nsp) as Receiving;
+    const count = (channel: Buffer) => {
+      received.inc();
+      const room = roomOf(channel.toString());
+      if (room === '' || adapter.rooms.has(room)) useful.inc();
+    };
+    const { onRawMessage, onmessage } = adapter;
+    if (onRawMessage) {
+      adapter.onRawMessage = function (message, channel) {
+        count(channel);
+        onRawMessage.call(this, message, channel);
+      };
     }
-  }
+    if (onmessage) {
+      adapter.onmessage = function (pattern, channel, message) {
+        count(channel);
+        onmessage.call(this, pattern, channel, message);
+      };
+    }
+    return adapter;
+  };
 }

@@ -38,34 +38,49 @@ const SILENT_MS = 7_500;
 export async function connectRedis(url: string, role: RedisRole, logger: Logger): Promise<RedisClient> {
   const group = parseSentinelUrl(url);
   const primary = group && (await followPrimary(group, role, logger));
-  const client = newClient(group && primary ? placeOf(group, primary) : { url }, role);
+  const { client, connected } = open(group && primary ? placeOf(group, primary) : { url }, role, logger, primary);
+  await connected;
+  return client;
+}
+
+/** As `connectRedis`, but does not wait: commands behave as while Redis is away until the connection is there. */
+export function openRedis(url: string, role: RedisRole, logger: Logger): RedisClient {
+  const { client, connected } = open({ url }, role, logger);
+  // It ends only when the client is closed before it has ever connected.
+  connected.catch(() => {});
+  return client;
+}
+
+function open(place: Place, role: RedisRole, logger: Logger, primary?: Primary) {
+  const plain = newClient(place, role);
   let down = false;
-  client.on('error', (error: Error) => {
+  plain.on('error', (error: Error) => {
     if (!down) logger.warn({ role, reason: error.message || String(error) }, 'redis: connection lost, reconnecting');
     down = true;
   });
-  client.on('ready', () => {
+  plain.on('ready', () => {
     if (down) logger.info({ role }, 'redis: connection is back');
     down = false;
   });
-  await client.connect();
+  const connected = plain.connect();
   const cut = (why: string) => {
     logger.warn({ role }, `redis: ${why}, connecting anew`);
     down = true;
-    client.destroy();
-    client.connect().catch((error: Error) => logger.error({ role, err: error }, 'redis: could not connect anew'));
+    plain.destroy();
+    plain.connect().catch((error: Error) => logger.error({ role, err: error }, 'redis: could not connect anew'));
   };
   const pulse = startPulse({
     probe: async () => {
-      if (primary) await askRole(client, cut);
+      if (primary) await askRole(plain, cut);
       // Whoever adds jobs must know of a Redis that is full or read-only, not only of one that is silent.
-      await (role === 'produce' ? client.set('chat:pulse', '', { PX: 10_000 }) : client.ping());
+      await (role === 'produce' ? plain.set('chat:pulse', '', { PX: 10_000 }) : plain.ping());
     },
-    isConnected: () => client.isReady,
+    isConnected: () => plain.isReady,
     cut: () => cut('no answer'),
     ...(primary ? { isAstray: () => primary.hasMoved() } : {}),
   });
-  return Object.assign(client, { pulse, onMoved: watchMoves(client, primary) });
+  const client: RedisClient = Object.assign(plain, { pulse, onMoved: watchMoves(plain, primary) });
+  return { client, connected };
 }
 
 function watchMoves(client: PlainClient, primary: Primary | undefined): RedisClient['onMoved'] {

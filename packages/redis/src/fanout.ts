@@ -3,7 +3,8 @@ import type { Fanout } from '@chat-cluster/domain';
 import { type Logger, withDeadline } from '@chat-cluster/runtime';
 import { Counter } from 'prom-client';
 import { GAP_CHANNEL, roomChannel } from './channels.ts';
-import type { RedisClient } from './connection.ts';
+import type { Publisher } from './pubsub.ts';
+import { type Packet, type Wire, wireOf } from './wire.ts';
 
 const published = new Counter({
   name: 'chat_fanout_published_total',
@@ -15,9 +16,6 @@ const failed = new Counter({
   help: 'Emits that could not be published; their users are told to sync when Redis is back',
 });
 
-/** Message type BROADCAST of the adapter, packet type EVENT of the Socket.IO protocol. */
-const BROADCAST = 3;
-const EVENT = 2;
 /** Users owed a `sync_required` at the most; past it every gateway is told that there was a gap. */
 const MAX_OWED = 10_000;
 const OWED_RETRY_MS = 500;
@@ -32,14 +30,15 @@ const PUBLISH_DEADLINE_MS = 2_000;
  * An emit that Redis does not take is lost, since lanes do not wait for it. Its user is told `sync_required` as soon as
  * Redis takes commands again. (Lost on the other side, between Redis and a gateway, it is the gateway that tells.)
  */
-export function createFanout(pub: RedisClient, logger: Logger): Fanout & { gap(): void } {
-  const owed = new OwedSyncs(pub);
+export function createFanout(pub: Publisher, logger: Logger): Fanout & { gap(): void } {
+  const wire = wireOf(pub.kind);
+  const owed = new OwedSyncs(pub, wire);
   // Until it followed, a publisher may have told a primary of old, to which no gateway listens any more.
   pub.onMoved(() => owed.addEverybody());
   /** Resolves with the users who missed an emit. */
   const publish = async (event: ServerEvent, emits: Emit[]): Promise<UserId[]> => {
     published.inc({ event }, emits.length);
-    const missed = await publishAll(pub, emits);
+    const missed = await publishAll(pub, wire, emits);
     if (missed.length > 0) {
       failed.inc(missed.length);
       logger.warn({ event, lost: missed.length }, 'fan-out: emits lost, redis did not take them');
@@ -54,7 +53,7 @@ export function createFanout(pub: RedisClient, logger: Logger): Fanout & { gap()
         await publish(
           'new_message',
           messages.flatMap((message) => {
-            const packet = encode('new_message', message);
+            const packet = wire.packet('new_message', message);
             return distinct(message.senderId, message.receiverId).map((to): Emit => [to, packet]);
           }),
         ),
@@ -64,7 +63,7 @@ export function createFanout(pub: RedisClient, logger: Logger): Fanout & { gap()
         await publish(
           'messages_read',
           receipts.flatMap(({ to, receipt }) => {
-            const packet = encode('messages_read', receipt);
+            const packet = wire.packet('messages_read', receipt);
             return to.map((userId): Emit => [userId, packet]);
           }),
         ),
@@ -72,31 +71,33 @@ export function createFanout(pub: RedisClient, logger: Logger): Fanout & { gap()
     async unreadCounts(counts) {
       const missed = await publish(
         'unread_count',
-        counts.map(({ userId, unread }) => [userId, encode('unread_count', unread)]),
+        counts.map(({ userId, unread }) => [userId, wire.packet('unread_count', unread)]),
       );
       if (missed.length > 0) throw new Error(`${missed.length} badges were not told: redis did not take them`);
     },
   };
 }
 
-type Emit = [to: UserId, packet: string];
+type Emit = [to: UserId, packet: Packet];
 
 /** Resolves with the users whose emits Redis did not confirm in time. */
-async function publishAll(pub: RedisClient, emits: readonly Emit[]): Promise<UserId[]> {
-  const sent = emits.map(([to, packet]) => pub.sPublish(roomChannel(to), broadcast(to, packet)));
+async function publishAll(pub: Publisher, wire: Wire, emits: readonly Emit[]): Promise<UserId[]> {
+  const sent = emits.map(([to, packet]) => pub.publish(roomChannel(to), wire.emit(to, packet)));
   const settled = await withDeadline(Promise.allSettled(sent), PUBLISH_DEADLINE_MS, 'publish').catch(() => undefined);
   return emits.flatMap(([to], i) => (settled?.[i]?.status === 'fulfilled' ? [] : [to]));
 }
 
 /** Those who missed an emit, until they are told so. Bounded: when they are too many, it is everybody's gap. */
 class OwedSyncs {
-  #pub: RedisClient;
+  #pub: Publisher;
+  #wire: Wire;
   #users = new Set<UserId>();
   #everybody = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(pub: RedisClient) {
+  constructor(pub: Publisher, wire: Wire) {
     this.#pub = pub;
+    this.#wire = wire;
   }
 
   add(users: readonly UserId[]): void {
@@ -119,33 +120,25 @@ class OwedSyncs {
   }
 
   async #tell(): Promise<void> {
-    if (!this.#pub.isReady || !this.#pub.pulse.answers) {
+    if (!this.#pub.answers) {
       this.#later();
       return;
     }
-    const packet = encode('sync_required', { reason: 'fanout_gap' });
+    const packet = this.#wire.packet('sync_required', { reason: 'fanout_gap' });
     const users = [...this.#users];
     this.#users.clear();
     this.add(
       await publishAll(
         this.#pub,
+        this.#wire,
         users.map((user) => [user, packet]),
       ),
     );
     if (!this.#everybody) return;
     this.#everybody = false;
-    const told = withDeadline(this.#pub.sPublish(GAP_CHANNEL, ''), PUBLISH_DEADLINE_MS, 'publish');
+    const told = withDeadline(this.#pub.publish(GAP_CHANNEL, ''), PUBLISH_DEADLINE_MS, 'publish');
     await told.catch(() => this.addEverybody());
   }
-}
-
-function encode(event: ServerEvent, payload: object): string {
-  return `{"type":${EVENT},"data":["${event}",${JSON.stringify(payload)}],"nsp":"/"}`;
-}
-
-function broadcast(room: string, packet: string): string {
-  const opts = `{"rooms":[${JSON.stringify(room)}],"except":[],"flags":{}}`;
-  return `{"uid":"emitter","nsp":"/","type":${BROADCAST},"data":{"packet":${packet},"opts":${opts}}}`;
 }
 
 function distinct(a: UserId, b: UserId): UserId[] {

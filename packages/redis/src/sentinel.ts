@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { createClient } from 'redis';
+import { askServer } from './ask-server.ts';
 
 /**
  * Redis behind Sentinel: `redis+sentinel://[user:password@]host:port,host:port,…/name[?db=0&sentinelPassword=…]`, where
@@ -57,25 +57,15 @@ interface Address {
   port: number;
 }
 
-/** One question over a connection of its own. Rejects when there is no answer within a second. */
-async function ask(
-  { host, port }: Address,
-  { username, password }: { username?: string | undefined; password?: string | undefined },
-  command: string[],
-): Promise<unknown> {
-  const client = createClient({
-    socket: { host, port, connectTimeout: ANSWER_MS, socketTimeout: ANSWER_MS, reconnectStrategy: false },
-    maintNotifications: 'disabled',
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-  });
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    return await client.sendCommand(command);
-  } finally {
-    client.destroy();
-  }
+interface Credentials {
+  username?: string | undefined;
+  password?: string | undefined;
+}
+
+function ask({ host, port }: Address, { username = '', password }: Credentials, command: string[]): Promise<unknown> {
+  const credentials = password === undefined ? '' : `${encodeURIComponent(username)}:${encodeURIComponent(password)}@`;
+  const url = `redis://${credentials}${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+  return askServer(url, command, ANSWER_MS);
 }
 
 /**

@@ -1,4 +1,12 @@
-import { connectRedis, disconnectRedis, type RedisClient, type RedisRole } from '@chat-cluster/redis';
+import {
+  connectPubSub,
+  connectRedis,
+  disconnectRedis,
+  type PubSub,
+  type PubSubKind,
+  type RedisClient,
+  type RedisRole,
+} from '@chat-cluster/redis';
 import type { Logger } from '@chat-cluster/runtime';
 import { privateServers } from '@chat-cluster/testkit';
 
@@ -13,14 +21,20 @@ export function memoryLogger() {
 /** Clients of one suite, on the run's Redis unless another is named; `close` disconnects all of them. */
 export function newClients() {
   const all: RedisClient[] = [];
+  const pubsubs: PubSub[] = [];
   return {
+    async pubsub(url?: string, kind: PubSubKind = 'sharded', logger: Logger = memoryLogger().logger): Promise<PubSub> {
+      const pubsub = await connectPubSub(url ?? (await privateServers()).redis.url, kind, logger);
+      pubsubs.push(pubsub);
+      return pubsub;
+    },
     async connect(role: RedisRole, url?: string, logger: Logger = memoryLogger().logger): Promise<RedisClient> {
       const client = await connectRedis(url ?? (await privateServers()).redis.url, role, logger);
       all.push(client);
       return client;
     },
     async close(): Promise<void> {
-      await Promise.all(all.map(disconnectRedis));
+      await Promise.all([...all.map(disconnectRedis), ...pubsubs.map((pubsub) => pubsub.close())]);
     },
   };
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Message, UserId } from '@chat-cluster/contracts';
 import { type Fanout, newConversationId, newMessageId } from '@chat-cluster/domain';
-import { createFanout, EVERY_GATEWAY, type RedisClient, roomChannel } from '@chat-cluster/redis';
+import { createFanout, type RedisClient, roomChannel } from '@chat-cluster/redis';
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { register } from 'prom-client';
@@ -44,9 +44,8 @@ describe('fan-out', () => {
 
   before(async () => {
     redis = await clients.connect('publish');
-    fanout = createFanout(redis, memoryLogger().logger);
-    const gateway = async () =>
-      startGateway(await clients.connect('publish'), await clients.connect('subscribe'), memoryLogger().logger);
+    fanout = createFanout((await clients.pubsub()).publisher, memoryLogger().logger);
+    const gateway = async () => startGateway(await clients.pubsub());
     [one, two] = [await gateway(), await gateway()];
   });
   afterEach(() => {
@@ -181,9 +180,15 @@ describe('fan-out', () => {
       await eventually(async () => expect(await subscribers(room)).to.equal(0));
     });
 
-    it('is the one that all gateways hear for a room that looks like a socket id', async () => {
-      expect(roomChannel('exactly-20-chars-abc')).to.equal(EVERY_GATEWAY);
-      expect(await subscribers('exactly-20-chars-abc')).to.equal(2);
+    it('is its own also for a room that looks like a socket id', async () => {
+      const room = `twenty-${randomBytes(6).toString('hex')}x`;
+      expect(room).to.have.length(20);
+      await join(one, room);
+      expect(await subscribers(room)).to.equal(1);
+      two.arrived.splice(0);
+      await fanout.unreadCounts([{ userId: room as UserId, unread: { count: 1 } }]);
+      await eventually(() => expect(devices.at(-1)?.heard).to.deep.equal([['unread_count', { count: 1 }]]));
+      expect(two.arrived).to.deep.equal([]);
     });
   });
 
@@ -231,20 +236,16 @@ describe('fan-out while Redis is away', () => {
     const clients = newClients();
     try {
       const { logger, lines } = memoryLogger();
-      const publish = await clients.connect('publish', server.url);
-      const fanout = createFanout(publish, logger);
-      const gateway = await startGateway(
-        await clients.connect('publish', server.url),
-        await clients.connect('subscribe', server.url),
-        memoryLogger().logger,
-      );
+      const { publisher } = await clients.pubsub(server.url);
+      const fanout = createFanout(publisher, logger);
+      const gateway = await startGateway(await clients.pubsub(server.url));
       const [a, b] = [newUser('a'), newUser('b')];
       const device = await gateway.device();
       await device.socket.join(b);
       await gateway.subscribed(b);
 
       await server.stop();
-      await eventually(() => expect(publish.isReady).to.equal(false));
+      await eventually(() => expect(publisher.answers).to.equal(false));
       const lost = await metric('chat_fanout_publish_errors_total');
       await fanout.newMessages([message(a, b), message(a, a)]);
       const untold = await fanout.unreadCounts([{ userId: b, unread: { count: 1 } }]).catch((error: Error) => error);
@@ -278,17 +279,13 @@ describe('fan-out while Redis is away', () => {
     await using server = await ownRedis();
     const clients = newClients();
     try {
-      const publish = await clients.connect('publish', server.url);
-      const fanout = createFanout(publish, memoryLogger().logger);
+      const { publisher } = await clients.pubsub(server.url);
+      const fanout = createFanout(publisher, memoryLogger().logger);
       await server.stop();
-      await eventually(() => expect(publish.isReady).to.equal(false));
+      await eventually(() => expect(publisher.answers).to.equal(false));
       await fanout.newMessages(Array.from({ length: 5_001 }, (_, i) => message(`a${i}` as UserId, `b${i}` as UserId)));
       await server.comeBack();
-      const gateway = await startGateway(
-        await clients.connect('publish', server.url),
-        await clients.connect('subscribe', server.url),
-        memoryLogger().logger,
-      );
+      const gateway = await startGateway(await clients.pubsub(server.url));
       let gaps = 0;
       gateway.onGap(() => gaps++);
       await eventually(() => expect(gaps).to.equal(1));

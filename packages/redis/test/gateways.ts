@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createGatewayAdapter, type RedisClient } from '@chat-cluster/redis';
-import type { Logger } from '@chat-cluster/runtime';
+import { createGatewayAdapter, type PubSub, type RawListener, type Subscriber } from '@chat-cluster/redis';
 import { Server, type Socket } from 'socket.io';
 import { io as connectTo } from 'socket.io-client';
 
@@ -24,9 +23,9 @@ export interface Device {
   close(): void;
 }
 
-export async function startGateway(publish: RedisClient, subscribe: RedisClient, logger: Logger): Promise<Gateway> {
-  const arrived = recordArrivals(subscribe);
-  const { adapter, subscribed, onGap } = createGatewayAdapter(publish, subscribe, logger);
+export async function startGateway({ publisher, subscriber }: PubSub): Promise<Gateway> {
+  const arrived = recordArrivals(subscriber);
+  const { adapter, subscribed, onGap } = createGatewayAdapter({ publisher, subscriber });
   const http = createServer();
   const io = new Server(http, { adapter, serveClient: false });
   await once(http.listen(0, '127.0.0.1'), 'listening');
@@ -52,19 +51,18 @@ export async function startGateway(publish: RedisClient, subscribe: RedisClient,
   };
 }
 
-function recordArrivals(subscribe: RedisClient): string[] {
+function recordArrivals(subscriber: Subscriber): string[] {
   const arrived: string[] = [];
-  type Listener = (message: unknown, channel: unknown) => void;
-  const sSubscribe = subscribe.sSubscribe.bind(subscribe) as (...args: unknown[]) => Promise<void>;
-  const record = (channel: string, listener: Listener, ...rest: unknown[]) =>
-    sSubscribe(
+  const subscribeRaw = subscriber.subscribeRaw.bind(subscriber);
+  const record = (channel: string, listener: RawListener, as?: 'pattern') =>
+    subscribeRaw(
       channel,
-      (message: unknown, from: unknown) => {
-        arrived.push(String(from));
+      (message, from) => {
+        arrived.push(from.toString());
         listener(message, from);
       },
-      ...rest,
+      as,
     );
-  Object.assign(subscribe, { sSubscribe: record });
+  Object.assign(subscriber, { subscribeRaw: record });
   return arrived;
 }

@@ -33,13 +33,36 @@ export function flag(fallback: boolean) {
 }
 
 const REDIS_FORMS = 'must be a redis://, rediss:// or redis+sentinel:// URL';
+const REDIS_FORM = /^(rediss?|redis\+sentinel):\/\/./;
+const PUBSUB_FORMS = 'must be a redis://, rediss://, redis+sentinel:// or redis+cluster:// URL';
+const PUBSUB_FORM = /^(rediss?|redis\+sentinel|rediss?\+cluster):\/\/./;
+/** Commas also stand within a URL that names several hosts. */
+const BETWEEN_URLS = /\s*,\s*(?=rediss?(?:\+\w+)?:\/\/)/;
+
+/** Which Redis has what, see {@link redisServers}. */
+export const redisConfig = z.object({
+  /** For everything that has no server of its own below. */
+  REDIS_URL: z.string().regex(REDIS_FORM, REDIS_FORMS).optional(),
+  /** Emits and replies. May be a Redis Cluster. */
+  REDIS_PUBSUB_URL: z.string().regex(PUBSUB_FORM, PUBSUB_FORMS).optional(),
+  /** Lanes, comma-separated: lane i is on the server i modulo their number. Gateways and workers must agree. */
+  REDIS_QUEUE_URLS: z
+    .string()
+    .transform((list) => list.trim().split(BETWEEN_URLS))
+    .pipe(z.array(z.string().regex(REDIS_FORM, `each ${REDIS_FORMS}`)))
+    .optional(),
+  /** Recent messages, presence and the registry of gateways. */
+  REDIS_CACHE_URL: z.string().regex(REDIS_FORM, REDIS_FORMS).optional(),
+  /** `classic`: for a Redis older than 7, every gateway takes every emit from it. All processes must agree. */
+  REDIS_ADAPTER: z.enum(['sharded', 'classic']).default('sharded'),
+});
 
 /** What every process of the cluster reads. */
 export const commonConfig = z.object({
   NODE_ENV: z.enum(['production', 'development', 'test']).default('development'),
   HOST: z.string().default('0.0.0.0'),
   DATABASE_URL: z.string('must be a postgres:// URL').regex(/^postgres(ql)?:\/\//, 'must be a postgres:// URL'),
-  REDIS_URL: z.string(REDIS_FORMS).regex(/^(rediss?|redis\+sentinel):\/\//, REDIS_FORMS),
+  ...redisConfig.shape,
   /** Partitions of the inbox. Gateways and workers must agree: see packages/queue/src/lanes.ts. */
   LANES: integer(1, 256, 4),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
@@ -48,13 +71,44 @@ export const commonConfig = z.object({
   SHUTDOWN_TIMEOUT_MS: integer(500, 600_000, 7_000),
 });
 
+export type RedisConfig = z.output<typeof redisConfig>;
+
+/** Which Redis has what. */
+export interface RedisServers {
+  pubsub: string;
+  /** At least one; all different. */
+  queues: string[];
+  cache: string;
+}
+
+/** Throws {@link ConfigError} when a part has no server, or one that can not serve it. */
+export function redisServers(config: RedisConfig): RedisServers {
+  const { REDIS_URL: fallback, REDIS_PUBSUB_URL: pubsub = fallback, REDIS_CACHE_URL: cache = fallback } = config;
+  const queues = config.REDIS_QUEUE_URLS ?? (fallback === undefined ? undefined : [fallback]);
+  if (pubsub === undefined || queues === undefined || cache === undefined) {
+    throw new ConfigError([
+      'REDIS_URL: is needed, unless REDIS_PUBSUB_URL, REDIS_QUEUE_URLS and REDIS_CACHE_URL are all given',
+    ]);
+  }
+  if (new Set(queues).size < queues.length) throw new ConfigError(['REDIS_QUEUE_URLS: names a server twice']);
+  if (config.REDIS_ADAPTER === 'classic' && /\+cluster:/.test(pubsub)) {
+    throw new ConfigError([
+      'REDIS_ADAPTER: classic pub/sub sends every message to every server of a Redis Cluster; leave it at sharded there',
+    ]);
+  }
+  return { pubsub, queues, cache };
+}
+
 const SECRET = /SECRET|URL|PASSWORD|TOKEN/;
 
 /** The configuration for the start-up log line: credentials are masked, whatever the variable is called. */
 export function redactConfig(config: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(config).map(([name, value]) => [name, typeof value === 'string' ? mask(name, value) : value]),
-  );
+  return Object.fromEntries(Object.entries(config).map(([name, value]) => [name, redacted(name, value)]));
+}
+
+function redacted(name: string, value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((one) => redacted(name, one));
+  return typeof value === 'string' ? mask(name, value) : value;
 }
 
 function mask(name: string, value: string): string {

@@ -1,4 +1,13 @@
-import { ConfigError, commonConfig, flag, integer, parseConfig, redactConfig } from '@chat-cluster/runtime';
+import {
+  ConfigError,
+  commonConfig,
+  flag,
+  integer,
+  parseConfig,
+  redactConfig,
+  redisConfig,
+  redisServers,
+} from '@chat-cluster/runtime';
 import { expect } from 'chai';
 import { z } from 'zod';
 
@@ -22,6 +31,7 @@ describe('configuration', () => {
       HOST: '0.0.0.0',
       LANES: 4,
       LOG_LEVEL: 'info',
+      REDIS_ADAPTER: 'sharded',
       SHUTDOWN_TIMEOUT_MS: 7_000,
     });
   });
@@ -47,7 +57,7 @@ describe('configuration', () => {
 
   it('takes an empty variable for one that is not set', () => {
     expect(parseConfig(commonConfig, { ...valid, LANES: '', LOG_FORMAT: '' })).to.include({ LANES: 4 });
-    expect(problemsOf({ ...valid, REDIS_URL: '' })).to.have.length(1);
+    expect(problemsOf({ ...valid, DATABASE_URL: '' })).to.have.length(1);
   });
 
   it('ignores the variables of others', () => {
@@ -78,6 +88,50 @@ describe('configuration', () => {
     expect(parseConfig(schema, {})).to.deep.equal({ ON: true, OFF: false });
     expect(parseConfig(schema, { ON: 'false', OFF: 'true' })).to.deep.equal({ ON: false, OFF: true });
     expect(problemsOf({ ON: 'yes', OFF: '0' }, schema)).to.have.length(2);
+  });
+});
+
+describe('which Redis has what', () => {
+  const read = (env: NodeJS.ProcessEnv) => redisServers(parseConfig(redisConfig, env));
+  const [a, b, c] = ['redis://a:6379', 'redis://b:6379', 'redis://c:6379'];
+  const group = 'redis+sentinel://:pw@s1:26379,s2:26379/main';
+
+  it('is REDIS_URL for everything that has none of its own', () => {
+    expect(read({ REDIS_URL: a })).to.deep.equal({ pubsub: a, queues: [a], cache: a });
+    expect(read({ REDIS_URL: a, REDIS_PUBSUB_URL: 'redis+cluster://b:1,c:2', REDIS_CACHE_URL: c })).to.deep.equal({
+      pubsub: 'redis+cluster://b:1,c:2',
+      queues: [a],
+      cache: c,
+    });
+  });
+
+  it('needs no REDIS_URL when each part has its own', () => {
+    const parts = { REDIS_PUBSUB_URL: a, REDIS_QUEUE_URLS: `${b}, ${c}`, REDIS_CACHE_URL: a };
+    expect(read(parts)).to.deep.equal({ pubsub: a, queues: [b, c], cache: a });
+    expect(() => read({ ...parts, REDIS_CACHE_URL: undefined })).to.throw(ConfigError, 'REDIS_URL: is needed');
+    expect(() => read({})).to.throw(ConfigError, 'REDIS_URL: is needed');
+  });
+
+  it('takes commas within a URL for a list of hosts, not of servers', () => {
+    expect(read({ REDIS_URL: a, REDIS_QUEUE_URLS: `${group},${b}` }).queues).to.deep.equal([group, b]);
+  });
+
+  it('refuses what can not work, without a word of the URLs', () => {
+    const refused = (env: NodeJS.ProcessEnv, what: string) =>
+      expect(() => read({ REDIS_URL: 'redis://:hush@a', ...env }))
+        .to.throw(ConfigError, what)
+        .that.satisfies((error: Error) => !error.message.includes('hush'));
+    refused({ REDIS_QUEUE_URLS: 'redis://:hush@q, redis://:hush@q' }, 'REDIS_QUEUE_URLS: names a server twice');
+    refused({ REDIS_QUEUE_URLS: 'redis+cluster://:hush@q' }, 'REDIS_QUEUE_URLS');
+    refused({ REDIS_CACHE_URL: 'http://hush' }, 'REDIS_CACHE_URL: must be a redis://');
+    refused({ REDIS_ADAPTER: 'classic', REDIS_PUBSUB_URL: 'redis+cluster://:hush@p' }, 'REDIS_ADAPTER: classic');
+    refused({ REDIS_ADAPTER: 'streams' }, 'REDIS_ADAPTER');
+  });
+
+  it('is shown without credentials', () => {
+    const shown = redactConfig(parseConfig(redisConfig, { REDIS_URL: group, REDIS_QUEUE_URLS: 'redis://:pw@q:1/2' }));
+    expect(JSON.stringify(shown)).to.not.include('pw');
+    expect(shown.REDIS_QUEUE_URLS).to.deep.equal(['redis://q:1/2']);
   });
 });
 

@@ -8,15 +8,26 @@ import {
   openDatabase,
   watchDatabase,
 } from '@chat-cluster/postgres';
-import { announceLanes, createInbox, queueConnection, ReplyReceiver } from '@chat-cluster/queue';
+import { announceLanes, createInbox, queueServer, ReplyReceiver } from '@chat-cluster/queue';
 import {
+  connectPubSub,
   connectRedis,
   createGatewayAdapter,
   createRecentMessages,
   disconnectRedis,
+  joinGatewayRegistry,
   type RedisRole,
+  redisHealth,
 } from '@chat-cluster/redis';
-import { announceReady, createLogger, Lifecycle, persist, redactConfig, withDeadline } from '@chat-cluster/runtime';
+import {
+  announceReady,
+  createLogger,
+  Lifecycle,
+  persist,
+  redactConfig,
+  redisServers,
+  withDeadline,
+} from '@chat-cluster/runtime';
 import { collectDefaultMetrics, Histogram } from 'prom-client';
 import { createAuthenticator } from './authenticate.ts';
 import { available } from './available.ts';
@@ -61,30 +72,32 @@ export async function serve(config: GatewayConfig): Promise<void> {
     (database) => database.destroy(),
   );
   const watch = lifecycle.own('postgres watch', watchDatabase(db, logger), (watcher) => watcher.stop());
-  const redis = async (role: RedisRole) =>
-    lifecycle.own(`redis ${role}`, await connectRedis(config.REDIS_URL, role, logger), disconnectRedis);
-  const [publish, subscribe, produce, cache] = [
-    await redis('publish'),
-    await redis('subscribe'),
-    await redis('produce'),
-    await redis('cache'),
-  ];
+  const servers = redisServers(config);
+  const redis = async (url: string, role: RedisRole) =>
+    lifecycle.own(`redis ${role}`, await connectRedis(url, role, logger), disconnectRedis);
+  const { publisher, subscriber } = lifecycle.own(
+    'pub/sub',
+    await connectPubSub(servers.pubsub, config.REDIS_ADAPTER, logger),
+    (pubsub) => pubsub.close(),
+  );
+  const cache = await redis(servers.cache, 'cache');
+  const queues = (await Promise.all(servers.queues.map((url) => redis(url, 'produce')))).map(queueServer);
+  // Unique for each life of the process: what was meant for the one before it must not reach this one.
+  const processId = `${gatewayId}:${randomUUID()}`;
+  lifecycle.own('registry', await joinGatewayRegistry(cache, processId, logger), (one) => one.stop());
 
-  await persist('lanes', logger, () => announceLanes(produce, config.LANES, logger));
-  const replies = new ReplyReceiver(subscribe, `${gatewayId}:${randomUUID()}`, logger);
-  await persist('replies', logger, () => replies.start());
+  for (const [index, { client }] of queues.entries()) {
+    const layout = { lanes: config.LANES, index, servers: queues.length };
+    await persist('lanes', logger, () => announceLanes(client, layout, logger));
+  }
+  const replies = new ReplyReceiver(subscriber, processId, logger);
+  await replies.start();
   lifecycle.own('replies', replies, (receiver) => receiver.stop());
-  const inbox = lifecycle.own(
-    'inbox',
-    createInbox({
-      lanes: config.LANES,
-      connection: queueConnection(produce),
-      replies,
-      pulses: [produce.pulse, subscribe.pulse],
-    }),
-    (lanes) => lanes.close(),
+  const inbox = lifecycle.own('inbox', createInbox({ lanes: config.LANES, servers: queues, replies }), (lanes) =>
+    lanes.close(),
   );
 
+  const recent = createRecentMessages(cache);
   const conversations = createConversations(available(createConversationStore(db)));
   const { history, unreadOf } = createReads(available(createHistory(db)), available(createUnreadCounts(db)));
   const recent = createRecentMessages(cache);
@@ -102,7 +115,14 @@ export async function serve(config: GatewayConfig): Promise<void> {
     isReady: () => ({
       // A shared outage must not take every gateway out of the load balancer at once: it is shown, but stays ready.
       ready: !lifecycle.stopping,
-      checks: { redis: produce.pulse.answers && subscribe.pulse.answers ? 'ok' : 'away', postgres: watch.check() },
+      checks: {
+        redis: redisHealth({
+          pubsub: replies.pulse.answers && publisher.answers,
+          queue: queues.every(({ client }) => client.pulse.answers),
+          cache: cache.pulse.answers,
+        }),
+        postgres: watch.check(),
+      },
     }),
     metrics: createMetricsReader(),
     onFault: (error, request) =>
@@ -111,7 +131,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
   });
   const http = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, app);
 
-  const { adapter, subscribed, onGap } = createGatewayAdapter(publish, subscribe, logger);
+  const { adapter, subscribed, onGap } = createGatewayAdapter({ publisher, subscriber });
   const sessions = cluster.isWorker ? bindSessions() : undefined;
   const { io, admission } = createSocketServer({
     http,

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server as HttpServer } from 'node:http';
 import { type AddressInfo, connect as connectTcp, type Socket as TcpSocket } from 'node:net';
-import { connectRedis, createGatewayAdapter, disconnectRedis } from '@chat-cluster/redis';
+import { connectPubSub, createGatewayAdapter } from '@chat-cluster/redis';
 import type { Logger } from '@chat-cluster/runtime';
 import { privateServers, tokenFor } from '@chat-cluster/testkit';
 import { register } from 'prom-client';
@@ -34,14 +34,11 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
   const lines: SocketEdge['lines'] = [];
   const log = (fields: Record<string, unknown>, text: string) => lines.push({ fields, text });
   const logger = { debug: () => {}, info: log, warn: log, error: log } as unknown as Logger;
-  const [publish, subscribe] = [
-    await connectRedis(redis.url, 'publish', logger),
-    await connectRedis(redis.url, 'subscribe', logger),
-  ];
+  const pubsub = await connectPubSub(redis.url, 'sharded', logger);
   const http = createServer();
   const { io, admission } = createSocketServer({
     http,
-    adapter: createGatewayAdapter(publish, subscribe, logger).adapter,
+    adapter: createGatewayAdapter(pubsub).adapter,
     authenticate: createAuthenticator({
       JWT_SECRET: SECRET,
       JWT_ISSUER: undefined,
@@ -89,7 +86,7 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
       admission.close();
       http.closeAllConnections();
       await io.close();
-      await Promise.all([publish, subscribe].map(disconnectRedis));
+      await pubsub.close();
       for (const name of ['chat_write_buffer_bytes', 'chat_write_buffer_packets']) register.removeSingleMetric(name);
     },
   };

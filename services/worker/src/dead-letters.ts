@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { DeadLetter, DeadLetters } from '@chat-cluster/domain';
 import { createDeadLetters, openDatabase } from '@chat-cluster/postgres';
-import { commonConfig, parseConfig, runMain } from '@chat-cluster/runtime';
+import { commonConfig, parseConfig, redisConfig, runMain } from '@chat-cluster/runtime';
 import { openReplay, type ReplayResult } from './replay-dead-letters.ts';
 
 const HELP = `dead-letters: what was accepted and could not be stored, kept for you to look at.
@@ -88,7 +88,9 @@ async function replay({ letters, ids, all, json }: Request): Promise<boolean> {
   const inOrder = found.sort((a, b) => a.at.getTime() - b.at.getTime() || (a.id < b.id ? -1 : 1));
   const results: ReplayResult[] = [];
   if (inOrder.length > 0) {
-    await using lanes = await openReplay(parseConfig(commonConfig.pick({ REDIS_URL: true, LANES: true }), process.env));
+    await using lanes = await openReplay(
+      parseConfig(redisConfig.extend({ LANES: commonConfig.shape.LANES }), process.env),
+    );
     for (let from = 0; from < inOrder.length; from += PAGE) {
       const share = await lanes.replay(inOrder.slice(from, from + PAGE));
       await letters.drop(share.filter(({ done }) => done).map(({ id }) => id));

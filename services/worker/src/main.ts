@@ -12,19 +12,29 @@ import {
   consumeLane,
   createRecountRequests,
   inboxQueue,
-  queueConnection,
+  queueServer,
   recountQueue,
   sendReply,
+  serverOf,
   takeDirty,
   watchWipe,
 } from '@chat-cluster/queue';
-import { connectRedis, createFanout, createRecentMessages, disconnectRedis, type RedisRole } from '@chat-cluster/redis';
+import {
+  connectPublisher,
+  connectRedis,
+  createFanout,
+  createRecentMessages,
+  disconnectRedis,
+  type RedisRole,
+  redisHealth,
+} from '@chat-cluster/redis';
 import {
   announceReady,
   createLogger,
   Lifecycle,
   persist,
   redactConfig,
+  redisServers,
   runMain,
   serveOps,
 } from '@chat-cluster/runtime';
@@ -42,9 +52,16 @@ await runMain(async () => {
   logger.info({ config: redactConfig(config) }, 'worker: starting');
   collectDefaultMetrics();
 
-  const redis = async (role: RedisRole) =>
-    lifecycle.own(`redis ${role}`, await connectRedis(config.REDIS_URL, role, logger), disconnectRedis);
-  const [publish, cache, consume] = [await redis('publish'), await redis('cache'), await redis('consume')];
+  const servers = redisServers(config);
+  const redis = async (url: string, role: RedisRole) =>
+    lifecycle.own(`redis ${role}`, await connectRedis(url, role, logger), disconnectRedis);
+  const publisher = lifecycle.own(
+    'pub/sub',
+    await connectPublisher(servers.pubsub, config.REDIS_ADAPTER, logger),
+    (pubsub) => pubsub.close(),
+  );
+  const cache = await redis(servers.cache, 'cache');
+  const queues = (await Promise.all(servers.queues.map((url) => redis(url, 'consume')))).map(queueServer);
 
   const db = lifecycle.own(
     'postgres',
@@ -58,11 +75,10 @@ await runMain(async () => {
   );
   const watch = lifecycle.own('postgres watch', watchDatabase(db, logger), (watcher) => watcher.stop());
 
-  await persist('lanes', logger, () => announceLanes(consume, config.LANES, logger));
-  const connection = queueConnection(consume);
+  const fanout = createFanout(publisher, logger);
   const recounts = lifecycle.own(
     'recount requests',
-    createRecountRequests(consume, connection, config.RECOUNT_LANES),
+    createRecountRequests(queues, config.RECOUNT_LANES, () => fanout.gap()),
     (requests) => requests.close(),
   );
   const deadLetters = createDeadLetters(db);
@@ -70,12 +86,15 @@ await runMain(async () => {
 
   const stop = new AbortController();
   const { signal } = stop;
-  const fanout = createFanout(publish, logger);
-  const wipe = watchWipe(consume, async () => {
-    await announceLanes(consume, config.LANES, logger);
-    fanout.gap();
-  });
-  lifecycle.own('wipe watch', wipe, (watcher) => watcher.stop());
+  for (const [index, { client }] of queues.entries()) {
+    const announce = () => announceLanes(client, { lanes: config.LANES, index, servers: queues.length }, logger);
+    await persist('lanes', logger, announce);
+    const wipe = watchWipe(client, async () => {
+      await announce();
+      fanout.gap();
+    });
+    lifecycle.own('wipe watch', wipe, (watcher) => watcher.stop());
+  }
   const unread = createUnreadCounts(db);
   const laneWorker = createLaneWorker({
     store: createMessageStore(db),
@@ -83,31 +102,33 @@ await runMain(async () => {
     fanout,
     recent: createRecentMessages(cache),
     recounts,
-    reply: (replyTo, reply) => sendReply(publish, replyTo, reply),
+    reply: (replyTo, reply) => sendReply(publisher, replyTo, reply),
     logger,
     signal,
   });
   const consumers = await Promise.all([
-    ...numbers(config.RECOUNT_LANES).map((lane) =>
-      consumeLane({
+    ...numbers(config.RECOUNT_LANES).map((lane) => {
+      const { client, connection } = serverOf(lane, queues);
+      return consumeLane({
         queue: recountQueue(lane),
         connection,
-        onMoved: consume.onMoved,
+        onMoved: client.onMoved,
         logger,
         process: (_data, hold) =>
-          takeDirty(consume, lane, (badges) => recountUnread({ unread, fanout }, badges), { hold, logger, signal }),
-      }),
-    ),
-    ...numbers(config.LANES).map((lane) =>
-      consumeLane({
+          takeDirty(client, lane, (badges) => recountUnread({ unread, fanout }, badges), { hold, logger, signal }),
+      });
+    }),
+    ...numbers(config.LANES).map((lane) => {
+      const { client, connection } = serverOf(lane, queues);
+      return consumeLane({
         queue: inboxQueue(lane),
         connection,
-        onMoved: consume.onMoved,
+        onMoved: client.onMoved,
         logger,
         process: laneWorker,
         giveUp: (jobs) => giveUpJobs({ deadLetters, logger, signal }, jobs),
-      }),
-    ),
+      });
+    }),
   ]);
   lifecycle.own('lanes', consumers, (lanes) => Promise.all(lanes.map((consumer) => consumer.close())));
   lifecycle.own('retries in place', stop, (controller) => controller.abort());
@@ -129,7 +150,12 @@ await runMain(async () => {
       host: config.HOST,
       port: config.ADMIN_PORT,
       readiness: () => {
-        const checks = { redis: consume.isReady ? 'ok' : 'away', postgres: watch.check() };
+        const redis = redisHealth({
+          pubsub: publisher.answers,
+          queue: queues.every(({ client }) => client.isReady),
+          cache: cache.isReady,
+        });
+        const checks = { redis, postgres: watch.check() };
         return { ready: !lifecycle.stopping && checks.redis === 'ok' && checks.postgres === 'ok', checks };
       },
     }),

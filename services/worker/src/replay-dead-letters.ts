@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { type Entry, type EntryResult, Rejection } from '@chat-cluster/contracts';
 import type { DeadLetter } from '@chat-cluster/domain';
-import { createInbox, QUEUE_PREFIX, queueConnection, ReplyReceiver } from '@chat-cluster/queue';
-import { connectRedis, disconnectRedis, type RedisRole } from '@chat-cluster/redis';
-import { ConfigError, createLogger, withDeadline } from '@chat-cluster/runtime';
+import { createInbox, describeLayout, queueServer, ReplyReceiver, readLayout } from '@chat-cluster/queue';
+import { connectPubSub, connectRedis, disconnectRedis } from '@chat-cluster/redis';
+import { ConfigError, createLogger, type RedisConfig, redisServers, withDeadline } from '@chat-cluster/runtime';
 import { z } from 'zod';
 
 export interface ReplayResult {
@@ -22,26 +22,27 @@ export interface Replay extends AsyncDisposable {
 
 const CONNECT_MS = 5_000;
 
-/** The way back into the lanes. Rejects when Redis does not answer, or is used with another number of lanes. */
-export async function openReplay({ REDIS_URL, LANES }: { REDIS_URL: string; LANES: number }): Promise<Replay> {
+/** The way back into the lanes. Rejects when a Redis does not answer, or is used with lanes spread in another way. */
+export async function openReplay(config: RedisConfig & { LANES: number }): Promise<Replay> {
   const logger = createLogger({ name: 'dead-letters', level: 'silent', format: 'json' });
+  const { pubsub: pubsubUrl, queues } = redisServers(config);
   await using open = new AsyncDisposableStack();
-  const connect = async (role: RedisRole) =>
-    open.adopt(await withDeadline(connectRedis(REDIS_URL, role, logger), CONNECT_MS, 'redis'), disconnectRedis);
-  const [produce, subscribe] = [await connect('produce'), await connect('subscribe')];
-  const announced = await produce.get(`${QUEUE_PREFIX}:lanes`);
-  if (announced !== null && announced !== String(LANES)) {
-    throw new ConfigError([`LANES: this Redis is used with ${announced} lanes, not ${LANES}`]);
-  }
-  const replies = new ReplyReceiver(subscribe, `dead-letters:${randomUUID()}`, logger);
+  const pubsub = await withDeadline(connectPubSub(pubsubUrl, config.REDIS_ADAPTER, logger), CONNECT_MS, 'redis');
+  open.defer(() => pubsub.close());
+  const servers = await Promise.all(
+    queues.map(async (url, index) => {
+      const client = await withDeadline(connectRedis(url, 'produce', logger), CONNECT_MS, 'redis');
+      open.adopt(client, disconnectRedis);
+      const here = describeLayout({ lanes: config.LANES, index, servers: queues.length });
+      const known = (await readLayout(client)) ?? here;
+      if (known !== here) throw new ConfigError([`LANES: this Redis is used with ${known} lanes, not ${here}`]);
+      return queueServer(client);
+    }),
+  );
+  const replies = new ReplyReceiver(pubsub.subscriber, `dead-letters:${randomUUID()}`, logger);
   await replies.start();
   open.defer(() => replies.stop());
-  const inbox = createInbox({
-    lanes: LANES,
-    connection: queueConnection(produce),
-    replies,
-    pulses: [produce.pulse, subscribe.pulse],
-  });
+  const inbox = createInbox({ lanes: config.LANES, servers, replies });
   open.defer(() => inbox.close());
   const owned = open.move();
   return {

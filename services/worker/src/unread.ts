@@ -10,9 +10,18 @@ import {
   type UnreadAudit,
 } from '@chat-cluster/domain';
 import { createUnreadAudit, openDatabase } from '@chat-cluster/postgres';
-import { createRecountRequests, queueConnection } from '@chat-cluster/queue';
+import { createRecountRequests, queueServer } from '@chat-cluster/queue';
 import { connectRedis, disconnectRedis } from '@chat-cluster/redis';
-import { commonConfig, createLogger, integer, parseConfig, runMain, withDeadline } from '@chat-cluster/runtime';
+import {
+  commonConfig,
+  createLogger,
+  integer,
+  parseConfig,
+  redisConfig,
+  redisServers,
+  runMain,
+  withDeadline,
+} from '@chat-cluster/runtime';
 
 const HELP = `unread audit [--fix] [--user <id>]… [--json]: compares every unread counter with its messages.
 
@@ -53,12 +62,15 @@ await runMain(async () => {
 });
 
 async function openRecounts(open: AsyncDisposableStack): Promise<RecountRequests> {
-  const schema = commonConfig.pick({ REDIS_URL: true }).extend({ RECOUNT_LANES: integer(1, 64, 2) });
-  const { REDIS_URL, RECOUNT_LANES } = parseConfig(schema, process.env);
+  const config = parseConfig(redisConfig.extend({ RECOUNT_LANES: integer(1, 64, 2) }), process.env);
   const logger = createLogger({ name: 'unread', level: 'silent', format: 'json' });
-  const client = await withDeadline(connectRedis(REDIS_URL, 'produce', logger), CONNECT_MS, 'redis');
-  open.adopt(client, disconnectRedis);
-  const requests = createRecountRequests(client, queueConnection(client), RECOUNT_LANES);
+  const servers = await Promise.all(
+    redisServers(config).queues.map(async (url) => {
+      const client = await withDeadline(connectRedis(url, 'produce', logger), CONNECT_MS, 'redis');
+      return queueServer(open.adopt(client, disconnectRedis));
+    }),
+  );
+  const requests = createRecountRequests(servers, config.RECOUNT_LANES);
   return open.adopt(requests, (made) => made.close());
 }
 

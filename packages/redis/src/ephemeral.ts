@@ -1,0 +1,30 @@
+import type { ServerEvent, UserId } from '@chat-cluster/contracts';
+import { Counter } from 'prom-client';
+import { roomChannel } from './channels.ts';
+import type { Publisher } from './pubsub.ts';
+import { wireOf } from './wire.ts';
+
+const sent = new Counter({
+  name: 'chat_ephemeral_published_total',
+  help: 'Volatile emits published to the gateways, by event and by whether Redis took them',
+  labelNames: ['event', 'result'],
+});
+
+/** Emits that may be lost: nobody waits for them, repeats them, or is told that one is missing. */
+export interface EphemeralEmitter {
+  /** To every device of the user that is ready to take it. */
+  emit(event: ServerEvent, to: UserId, payload: object): void;
+}
+
+export function createEphemeralEmitter(publisher: Publisher): EphemeralEmitter {
+  const wire = wireOf(publisher.kind);
+  return {
+    emit(event, to, payload) {
+      const message = wire.emit(to, wire.packet(event, payload), { volatile: true });
+      publisher.publish(roomChannel(to), message).then(
+        () => sent.inc({ event, result: 'ok' }),
+        () => sent.inc({ event, result: 'lost' }),
+      );
+    },
+  };
+}
