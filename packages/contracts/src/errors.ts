@@ -16,6 +16,7 @@ export const ERRORS = {
   METHOD_NOT_ALLOWED: { retryable: false, message: 'This method is not supported here. See /api/docs.' },
   UNKNOWN_EVENT: { retryable: false, message: 'There is no such event. See /api/asyncapi.json.' },
   REJECTED: { retryable: false, message: 'The message could not be stored.' },
+  LIMIT_EXCEEDED: { retryable: false, message: 'More than one connection may have. Give something up first.' },
   RATE_LIMITED: { retryable: true, message: 'Too many requests. Slow down.' },
   OVERLOADED: { retryable: true, message: 'The server is busy. Try again.' },
   TIMEOUT: {

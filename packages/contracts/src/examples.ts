@@ -77,6 +77,14 @@ export const clientEventExamples: ExamplesOf<typeof clientEvents> = {
     },
     { name: 'fresh', summary: 'A new device asks what is unread', value: { conversations: [] } },
   ],
+  watch_presence: [{ name: 'list', summary: 'alice shows her chats', value: { userIds: ['bob', 'carol'] } }],
+  unwatch_presence: [
+    { name: 'scrolled', summary: 'carol has left the screen of alice', value: { userIds: ['carol'] } },
+  ],
+  typing: [
+    { name: 'begins', summary: 'bob is typing; again every 3 s', value: { conversationId, typing: true } },
+    { name: 'ends', summary: 'bob has stopped', value: { conversationId, typing: false } },
+  ],
 };
 
 export const clientAckExamples: ExamplesOf<typeof clientAcks> = {
@@ -126,6 +134,33 @@ export const clientAckExamples: ExamplesOf<typeof clientAcks> = {
       value: { ok: false, error: new Rejection('OVERLOADED', { retryAfterMs: 1_000 }).payload },
     },
   ],
+  watch_presence: [
+    {
+      name: 'watching',
+      summary: 'bob is here, carol has left',
+      value: {
+        ok: true,
+        presence: [
+          { userId: 'bob', online: true },
+          { userId: 'carol', online: false, lastSeenAt: '2026-01-01T11:40:00.000Z' },
+        ],
+      },
+    },
+    {
+      name: 'full',
+      summary: 'Too many: nothing has changed, who was watched is watched',
+      value: { ok: false, error: new Rejection('LIMIT_EXCEEDED').payload },
+    },
+  ],
+  unwatch_presence: [{ name: 'done', summary: 'Also for users who were not watched', value: { ok: true } }],
+  typing: [
+    { name: 'taken', summary: 'Told, or dropped: typing promises nothing', value: { ok: true } },
+    {
+      name: 'stranger',
+      summary: 'A conversation of others',
+      value: { ok: false, error: new Rejection('CONVERSATION_NOT_FOUND').payload },
+    },
+  ],
 };
 
 export const serverEventExamples: ExamplesOf<typeof serverEvents> = {
@@ -166,6 +201,17 @@ export const serverEventExamples: ExamplesOf<typeof serverEvents> = {
       summary: 'The gateway of alice had lost Redis for a while; she sends `sync`',
       value: { reason: 'fanout_gap' },
     },
+  ],
+  presence: [
+    { name: 'online', summary: 'To alice, who watches bob: he has connected', value: { userId: 'bob', online: true } },
+    {
+      name: 'offline',
+      summary: 'Some seconds after the last device of bob has gone',
+      value: { userId: 'bob', online: false, lastSeenAt: '2026-01-01T12:00:30.000Z' },
+    },
+  ],
+  typing: [
+    { name: 'typing', summary: 'To every device of alice', value: { conversationId, userId: 'bob', typing: true } },
   ],
   exception: [
     {

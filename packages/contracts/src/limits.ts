@@ -20,4 +20,6 @@ export const LIMITS = {
   syncSize: 200,
   /** Conversations with unread messages that one answer to `sync` names, newest conversation first. */
   syncUnreadConversations: 100,
+  /** Users whose presence one connection may watch: more than a screen of a chat list shows. */
+  watchedUsers: 200,
 } as const;

@@ -4,6 +4,27 @@ import { conversationId, userId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { type Draft, draft, type Message, message } from './message.ts';
 
+const watchedIds = z
+  .array(userId)
+  .min(1)
+  .max(LIMITS.watchedUsers)
+  .meta({ example: ['bob', 'carol'] });
+const isTyping = z.boolean().meta({ example: true });
+
+const presence = z
+  .object({
+    userId,
+    online: z.boolean().meta({ description: 'Some device of the user is connected, on any gateway', example: true }),
+    lastSeenAt: z.iso.datetime().optional().meta({
+      description: 'Of a user who is offline, for an hour, when it is known: the end of the last connection',
+      example: '2026-01-01T12:00:30.000Z',
+    }),
+  })
+  .meta({
+    id: 'Presence',
+    description: 'Whether a user is online. Told offline after some seconds without a connection',
+  });
+
 /** Client → server: the payload of each event. The one table from which the gateway dispatches and the docs are made. */
 export const clientEvents = {
   send_message: draft,
@@ -34,10 +55,23 @@ export const clientEvents = {
         .meta({ description: 'Messages in the answer, over all conversations' }),
     })
     .meta({ id: 'Sync', description: 'What this device missed: after each connect, and on `sync_required`' }),
+  watch_presence: z.object({ userIds: watchedIds }).meta({
+    id: 'WatchPresence',
+    description:
+      'Asks who is online and to be told of changes, for as long as this connection lasts. Adds to earlier ones',
+  }),
+  unwatch_presence: z
+    .object({ userIds: watchedIds })
+    .meta({ id: 'UnwatchPresence', description: 'No further `presence` of these users' }),
+  typing: z.object({ conversationId, typing: isTyping }).meta({
+    id: 'TypingSignal',
+    description: 'The user is typing: repeat it every 3 s while that lasts, and send false when it ends',
+  }),
 } as const;
 
 export type ClientEvent = keyof typeof clientEvents;
 export type ReadMessages = z.infer<(typeof clientEvents)['read_messages']>;
+export type TypingSignal = z.infer<(typeof clientEvents)['typing']>;
 export type SyncQuestion = z.output<(typeof clientEvents)['sync']>;
 
 const failure = z.object({ ok: z.literal(false), error: errorPayload });
@@ -92,16 +126,27 @@ const synced = z
   })
   .meta({ id: 'SyncAck', description: 'Committed state: whatever comes after it, comes as an event' });
 
+const watched = z
+  .object({ ok: z.literal(true), presence: z.array(presence).meta({ description: 'In the order asked' }) })
+  .meta({ id: 'WatchPresenceAck', description: 'How they stand now: whatever changes after it, comes as `presence`' });
+
+const done = z.object({ ok: z.literal(true) }).meta({ id: 'DoneAck', description: 'Done' });
+
 /** Acks, for clients that pass a callback. */
 export const clientAcks = {
   send_message: z.union([sent, failure]),
   read_messages: z.union([read, failure]),
   sync: z.union([synced, failure]),
+  watch_presence: z.union([watched, failure]),
+  unwatch_presence: z.union([done, failure]),
+  typing: z.union([done, failure]),
 } as const;
 
 export type SendAck = z.infer<typeof sent>;
 export type ReadAck = z.infer<typeof read>;
 export type SyncAck = z.infer<typeof synced>;
+export type WatchPresenceAck = z.infer<typeof watched>;
+export type DoneAck = z.infer<typeof done>;
 export type SyncedConversation = SyncAck['conversations'][number];
 export type FailureAck = z.infer<typeof failure>;
 
@@ -137,6 +182,11 @@ export const serverEvents = {
     id: 'SyncRequired',
     description: 'Events may have been lost on their way to this device (the fan-out was interrupted): send `sync`',
   }),
+  presence,
+  typing: z.object({ conversationId, userId, typing: isTyping }).meta({
+    id: 'Typing',
+    description: 'The other participant is typing, or not any more. Show it for 5 s at the most: it may be lost',
+  }),
   exception: z
     .object({ event: z.string().meta({ example: 'send_message' }), error: errorPayload })
     .meta({ id: 'Exception', description: 'The error of an event that was sent without an ack callback' }),
@@ -147,6 +197,8 @@ export type Session = z.infer<(typeof serverEvents)['session']>;
 export type UnreadCount = z.infer<(typeof serverEvents)['unread_count']>;
 export type MessagesRead = z.infer<(typeof serverEvents)['messages_read']>;
 export type SyncRequired = z.infer<(typeof serverEvents)['sync_required']>;
+export type Presence = z.infer<typeof presence>;
+export type Typing = z.infer<(typeof serverEvents)['typing']>;
 export type Exception = z.infer<(typeof serverEvents)['exception']>;
 
 /** Socket.IO's typed event maps, for servers and clients alike. */
@@ -154,6 +206,15 @@ export interface ClientToServerEvents {
   send_message: (payload: Draft, ack?: (result: SendAck | FailureAck) => void) => void;
   read_messages: (payload: ReadMessages, ack?: (result: ReadAck | FailureAck) => void) => void;
   sync: (payload: z.input<(typeof clientEvents)['sync']>, ack?: (result: SyncAck | FailureAck) => void) => void;
+  watch_presence: (
+    payload: z.input<(typeof clientEvents)['watch_presence']>,
+    ack?: (result: WatchPresenceAck | FailureAck) => void,
+  ) => void;
+  unwatch_presence: (
+    payload: z.input<(typeof clientEvents)['unwatch_presence']>,
+    ack?: (result: DoneAck | FailureAck) => void,
+  ) => void;
+  typing: (payload: z.input<(typeof clientEvents)['typing']>, ack?: (result: DoneAck | FailureAck) => void) => void;
 }
 
 export interface ServerToClientEvents {
@@ -162,6 +223,8 @@ export interface ServerToClientEvents {
   unread_count: (payload: UnreadCount) => void;
   messages_read: (payload: MessagesRead) => void;
   sync_required: (payload: SyncRequired) => void;
+  presence: (payload: Presence) => void;
+  typing: (payload: Typing) => void;
   exception: (payload: Exception) => void;
 }
 

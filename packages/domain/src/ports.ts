@@ -8,6 +8,7 @@ import type {
   Message,
   MessageId,
   MessagesRead,
+  Presence,
   SendEntry,
   SyncAck,
   SyncedConversation,
@@ -69,6 +70,12 @@ export interface Conversations {
    * get the same conversation and exactly one of them `created: true`. `newId` names it when it is made.
    */
   open(newId: ConversationId, a: UserId, b: UserId): Promise<{ conversation: Conversation; created: boolean }>;
+}
+
+/** Conversations close at hand, for what is not worth a question to the store. */
+export interface KnownConversations {
+  /** As {@link Conversations.participantsOf}, without asking the store: undefined also when it is just not known here. */
+  known(id: ConversationId): Promise<Participants | undefined>;
 }
 
 /** A message as the store knows it; `id` differs from the entry's own when an earlier send had the same key. */
@@ -138,6 +145,27 @@ export interface Fanout {
   unreadCounts(counts: readonly { userId: UserId; unread: UnreadCount }[]): Promise<void>;
 }
 
+/**
+ * Tells the cluster which users have a connection in this process. Both calls count and never wait; what they say takes
+ * effect within moments, or as soon as Redis is back. Of a process that ends without a word the cluster knows it.
+ */
+export interface PresenceAnnouncer {
+  hold(userId: UserId): void;
+  release(userId: UserId): void;
+}
+
+/** Who is online, in the whole cluster, by the rule of `presence.ts`. Volatile; never stored for good. */
+export interface PresenceWatch {
+  /**
+   * Watches the users from now on and resolves with how they stand, in the order asked. Waits while Redis is away; who
+   * does not want to wait any more calls `unwatch`. Users that are watched already stay so.
+   */
+  watch(userIds: readonly UserId[]): Promise<Presence[]>;
+  unwatch(userId: UserId): void;
+  /** Calls the listener with each change of a watched user after its first answer. */
+  onChange(listener: (presence: Presence) => void): void;
+}
+
 /** Users whose badge may have changed, and the conversation that changed it. */
 export interface DirtyBadge {
   userId: UserId;
@@ -160,6 +188,12 @@ export interface RecentMessages {
    * `isRead` of what it returns is always false: the reader derives it.
    */
   range(id: ConversationId, fromSeq: number, toSeq: number): Promise<Message[] | undefined>;
+}
+
+/** A second use of the same cache. */
+export interface NewestMessages {
+  /** The message with the highest seq that is at hand; undefined when there is none. */
+  newest(id: ConversationId): Promise<Message | undefined>;
 }
 
 /** An accepted entry that could not be stored, kept for an operator to look at and to replay. */

@@ -5,6 +5,7 @@ export * from './ephemeral.ts';
 export * from './fanout.ts';
 export * from './gateway-registry.ts';
 export * from './health.ts';
+export * from './presence.ts';
 export * from './pubsub.ts';
 export * from './pulse.ts';
 export * from './recent-messages.ts';

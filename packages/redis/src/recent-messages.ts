@@ -1,5 +1,5 @@
 import type { ConversationId, Message } from '@chat-cluster/contracts';
-import type { RecentMessages } from '@chat-cluster/domain';
+import type { NewestMessages, RecentMessages } from '@chat-cluster/domain';
 import { withDeadline } from '@chat-cluster/runtime';
 import type { RedisClient } from './connection.ts';
 
@@ -27,7 +27,7 @@ end`;
  * The recent-message cache: a sorted set of JSON by seq per conversation. A lost write leaves a hole, which `range`
  * sees because seq is dense, so the cache needs no invalidation: messages never change.
  */
-export function createRecentMessages(client: RedisClient): RecentMessages {
+export function createRecentMessages(client: RedisClient): RecentMessages & NewestMessages {
   return {
     async append(messages) {
       if (messages.length === 0) return;
@@ -51,6 +51,10 @@ export function createRecentMessages(client: RedisClient): RecentMessages {
       if (members.length !== size) return undefined;
       const messages = members.map((member) => JSON.parse(member) as Message);
       return messages.every((message, i) => message.seq === fromSeq + i) ? messages : undefined;
+    },
+    async newest(id) {
+      const [member] = await withDeadline(client.zRange(keyOf(id), -1, -1), DEADLINE_MS, 'cache newest');
+      return member === undefined ? undefined : (JSON.parse(member) as Message);
     },
   };
 }

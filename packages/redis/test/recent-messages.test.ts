@@ -1,5 +1,5 @@
 import type { ConversationId, Message, MessageId } from '@chat-cluster/contracts';
-import { newConversationId, newMessageId, type RecentMessages } from '@chat-cluster/domain';
+import { type NewestMessages, newConversationId, newMessageId, type RecentMessages } from '@chat-cluster/domain';
 import { createRecentMessages, type RedisClient } from '@chat-cluster/redis';
 import { expect } from 'chai';
 import { newClients } from './clients.ts';
@@ -7,7 +7,7 @@ import { newClients } from './clients.ts';
 describe('recent messages', () => {
   const clients = newClients();
   let redis: RedisClient;
-  let recent: RecentMessages;
+  let recent: RecentMessages & NewestMessages;
 
   before(async () => {
     redis = await clients.connect('cache');
@@ -63,6 +63,14 @@ describe('recent messages', () => {
     }
     expect(await recent.range(id, 2, 4)).to.have.length(3);
     expect(await recent.range(id, 6, 7)).to.have.length(2);
+  });
+
+  it('knows the newest message, in whatever order they came', async () => {
+    const id = newConversationId();
+    expect(await recent.newest(id)).to.equal(undefined);
+    const messages = run(id, 8, 11);
+    await recent.append(messages.toReversed());
+    expect(await recent.newest(id)).to.deep.equal(messages.at(-1));
   });
 
   it('does not take two messages with one seq for a run', async () => {

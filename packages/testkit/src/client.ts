@@ -6,10 +6,12 @@ import type {
   FailureAck,
   Message,
   MessagesRead,
+  Presence,
   ReadAck,
   SendAck,
   ServerToClientEvents,
   Session,
+  Typing,
   UnreadCount,
 } from '@chat-cluster/contracts';
 import { signToken } from '@chat-cluster/local';
@@ -30,6 +32,8 @@ export interface TestClient {
   messages: Message[];
   badges: UnreadCount[];
   receipts: MessagesRead[];
+  presence: Presence[];
+  typings: Typing[];
   exceptions: { event: string; error: ErrorPayload }[];
   /** Resolve with the ack, also with a failure. */
   send(payload: unknown): Promise<SendAck | FailureAck>;
@@ -57,13 +61,15 @@ export async function connect(
     auth: { token: tokenFor(target, userId) },
     ...options,
   });
-  const heard = { messages: [], badges: [], receipts: [], exceptions: [] } as Pick<
+  const heard = { messages: [], badges: [], receipts: [], presence: [], typings: [], exceptions: [] } as Pick<
     TestClient,
-    'messages' | 'badges' | 'receipts' | 'exceptions'
+    'messages' | 'badges' | 'receipts' | 'presence' | 'typings' | 'exceptions'
   >;
   socket.on('new_message', (message) => heard.messages.push(message));
   socket.on('unread_count', (badge) => heard.badges.push(badge));
   socket.on('messages_read', (receipt) => heard.receipts.push(receipt));
+  socket.on('presence', (presence) => heard.presence.push(presence));
+  socket.on('typing', (typing) => heard.typings.push(typing));
   socket.on('exception', (exception) => heard.exceptions.push(exception));
   const session = new Promise<Session>((resolve) => socket.on('session', resolve));
   try {

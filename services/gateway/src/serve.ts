@@ -12,7 +12,9 @@ import { announceLanes, createInbox, queueServer, ReplyReceiver } from '@chat-cl
 import {
   connectPubSub,
   connectRedis,
+  createEphemeralEmitter,
   createGatewayAdapter,
+  createPresence,
   createRecentMessages,
   disconnectRedis,
   joinGatewayRegistry,
@@ -40,9 +42,11 @@ import { createReads } from './reads.ts';
 import { welcomeConnections } from './socket/connection.ts';
 import { dispatchEvents } from './socket/dispatch.ts';
 import { messageEvents } from './socket/message-events.ts';
+import { presenceEvents } from './socket/presence-events.ts';
 import { type ChatServer, createSocketServer } from './socket/server.ts';
 import { connectionsOf, cut } from './socket/slow-consumer.ts';
 import { syncEvent } from './socket/sync-event.ts';
+import { typingEvent } from './socket/typing-event.ts';
 import { bindSessions } from './sticky.ts';
 import { version } from './version.ts';
 
@@ -84,7 +88,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
   const queues = (await Promise.all(servers.queues.map((url) => redis(url, 'produce')))).map(queueServer);
   // Unique for each life of the process: what was meant for the one before it must not reach this one.
   const processId = `${gatewayId}:${randomUUID()}`;
-  lifecycle.own('registry', await joinGatewayRegistry(cache, processId, logger), (one) => one.stop());
+  const registry = lifecycle.own('registry', await joinGatewayRegistry(cache, processId, logger), (one) => one.stop());
 
   for (const [index, { client }] of queues.entries()) {
     const layout = { lanes: config.LANES, index, servers: queues.length };
@@ -98,9 +102,10 @@ export async function serve(config: GatewayConfig): Promise<void> {
   );
 
   const recent = createRecentMessages(cache);
-  const conversations = createConversations(available(createConversationStore(db)));
-  const { history, unreadOf } = createReads(available(createHistory(db)), available(createUnreadCounts(db)));
-  const recent = createRecentMessages(cache);
+  const conversations = createConversations(available(createConversationStore(db)), recent);
+  const reads = createReads(available(createHistory(db)), available(createUnreadCounts(db)));
+  const history = conversations.learnFrom(reads.history);
+  const { unreadOf } = reads;
   const authenticate = createAuthenticator(config);
   const app = createHttpApp({
     authenticate: (token) => authenticate(token).userId,
@@ -144,9 +149,16 @@ export async function serve(config: GatewayConfig): Promise<void> {
   });
   const { heal } = welcomeConnections(io, { gatewayId, unreadOf, subscribed, logger });
   onGap(heal);
+  const presence = lifecycle.own(
+    'presence',
+    createPresence({ cache, publisher, subscriber, gateways: registry, logger }),
+    (one) => one.stop(),
+  );
   const handlers = {
     ...messageEvents({ conversations, inbox }),
     ...syncEvent({ history, recent, unreadOf, subscribed }),
+    ...presenceEvents(io, presence),
+    ...typingEvent({ conversations, ephemeral: createEphemeralEmitter(publisher) }),
   };
   const events = dispatchEvents(io, handlers, {
     logger,

@@ -12,13 +12,13 @@ export class TokenBucket {
     this.#at = performance.now();
   }
 
-  /** Takes a token and returns 0, or returns the milliseconds until there is one. */
-  take(): number {
+  /** Takes `count` tokens and returns 0, or takes none and returns the milliseconds until there are so many. */
+  take(count = 1): number {
     const now = performance.now();
     this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#at) * this.#perMs);
     this.#at = now;
-    if (this.#tokens < 1) return Math.ceil((1 - this.#tokens) / this.#perMs);
-    this.#tokens -= 1;
+    if (this.#tokens < count) return Math.ceil((count - this.#tokens) / this.#perMs);
+    this.#tokens -= count;
     return 0;
   }
 }

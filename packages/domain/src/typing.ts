@@ -1,0 +1,19 @@
+import type { ConversationId, UserId } from '@chat-cluster/contracts';
+import { Rejection } from '@chat-cluster/contracts';
+import type { KnownConversations } from './ports.ts';
+
+/**
+ * Who hears that `userId` is typing: the other participant; undefined when there is none (a talk with oneself), or when
+ * the conversation is not known here, since typing is not worth a question to the store. Rejects with
+ * CONVERSATION_NOT_FOUND for a conversation of others.
+ */
+export async function hearerOfTyping(
+  conversations: KnownConversations,
+  conversationId: ConversationId,
+  userId: UserId,
+): Promise<UserId | undefined> {
+  const participants = await conversations.known(conversationId);
+  if (!participants) return undefined;
+  if (!participants.userIds.some((id) => id === userId)) throw new Rejection('CONVERSATION_NOT_FOUND');
+  return participants.userIds.find((id) => id !== userId);
+}

@@ -1,0 +1,200 @@
+import type { Presence, UserId } from '@chat-cluster/contracts';
+import { PRESENCE_GRACE_MS } from '@chat-cluster/domain';
+import { connectPubSub, connectRedis, disconnectRedis, joinGatewayRegistry } from '@chat-cluster/redis';
+import { type ClusterPresence, createPresence } from '@chat-cluster/redis/presence';
+import { presenceChannel } from '@chat-cluster/redis/presence-store';
+import { eventually, newUser, privateServers } from '@chat-cluster/testkit';
+import { expect } from 'chai';
+import { memoryLogger } from './clients.ts';
+import { ownRedis } from './own-redis.ts';
+
+/** In a hurry; where other gateways must take their place again, as in production. */
+const GRACE_MS = 600;
+
+interface Gateway extends ClusterPresence, AsyncDisposable {
+  /** Every change that its watchers would hear, in order. */
+  told: Presence[];
+  toldOf(userId: UserId): boolean[];
+}
+
+let lastGateway = 0;
+
+/** The presence of a gateway, without its sockets. */
+async function startGateway(url: string, graceMs: number = GRACE_MS): Promise<Gateway> {
+  const { logger } = memoryLogger();
+  const cache = await connectRedis(url, 'cache', logger);
+  const pubsub = await connectPubSub(url, 'sharded', logger);
+  const gateways = await joinGatewayRegistry(cache, `gateway-${++lastGateway}:test`, logger);
+  const presence = createPresence({ cache, ...pubsub, gateways, logger, graceMs });
+  const told: Presence[] = [];
+  presence.watch.onChange((change) => told.push(change));
+  return {
+    ...presence,
+    told,
+    toldOf: (userId) => told.filter((change) => change.userId === userId).map(({ online }) => online),
+    async [Symbol.asyncDispose]() {
+      await presence.stop();
+      await gateways.stop();
+      await pubsub.close();
+      await disconnectRedis(cache);
+    },
+  };
+}
+
+const user = () => newUser('user') as UserId;
+
+describe('presence between gateways', () => {
+  let one: Gateway;
+  let two: Gateway;
+  let three: Gateway;
+
+  before(async () => {
+    const { redis } = await privateServers();
+    [one, two, three] = [await startGateway(redis.url), await startGateway(redis.url), await startGateway(redis.url)];
+  });
+  after(async () => {
+    for (const gateway of [one, two, three]) await gateway[Symbol.asyncDispose]();
+  });
+
+  /** Resolves when a user who left after everybody before has been told offline. */
+  async function graceOver(): Promise<void> {
+    const witness = user();
+    await three.watch.watch([witness]);
+    two.announcer.hold(witness);
+    await eventually(() => expect(three.toldOf(witness)).to.deep.equal([true]));
+    two.announcer.release(witness);
+    await eventually(() => expect(three.toldOf(witness)).to.deep.equal([true, false]));
+  }
+
+  it('tells how users stand, in the order asked, and every change', async () => {
+    const [here, there, nowhere] = [user(), user(), user()];
+    one.announcer.hold(here);
+    two.announcer.hold(there);
+    await eventually(async () => {
+      expect(await one.watch.watch([nowhere, there, here])).to.deep.equal([
+        { userId: nowhere, online: false },
+        { userId: there, online: true },
+        { userId: here, online: true },
+      ]);
+    });
+    three.announcer.hold(nowhere);
+    await eventually(() => expect(one.toldOf(nowhere)).to.deep.equal([true]));
+    three.announcer.release(nowhere);
+    await eventually(() => expect(one.toldOf(nowhere)).to.deep.equal([true, false]));
+    const left = one.told.at(-1)?.lastSeenAt ?? '';
+    expect(Date.now() - Date.parse(left)).to.be.within(GRACE_MS - 50, 10_000);
+    expect(await two.watch.watch([nowhere])).to.deep.equal([{ userId: nowhere, online: false, lastSeenAt: left }]);
+  });
+
+  it('counts connections and gateways: who has one left is online', async () => {
+    const a = user();
+    one.announcer.hold(a);
+    one.announcer.hold(a);
+    two.announcer.hold(a);
+    await eventually(async () => expect((await three.watch.watch([a]))[0]?.online).to.equal(true));
+    one.announcer.release(a);
+    two.announcer.release(a);
+    await graceOver();
+    expect(three.toldOf(a)).to.deep.equal([]);
+    one.announcer.release(a);
+    await eventually(() => expect(three.toldOf(a)).to.deep.equal([false]));
+  });
+
+  it('does not flicker when a user drops and returns within the grace, on the same gateway or on another', async () => {
+    const [same, other] = [user(), user()];
+    one.announcer.hold(same);
+    one.announcer.hold(other);
+    await eventually(async () =>
+      expect((await three.watch.watch([same, other])).map(({ online }) => online)).to.deep.equal([true, true]),
+    );
+    for (let flap = 0; flap < 5; flap++) {
+      const [from, to] = flap % 2 === 0 ? [one, two] : [two, one];
+      one.announcer.release(same);
+      from.announcer.release(other);
+      // A watcher who comes in between finds them online as well.
+      await eventually(async () => {
+        const left = await three.watch.watch([same, other]);
+        expect(left.map(({ online }) => online)).to.deep.equal([true, true]);
+      });
+      expect((await to.watch.watch([other]))[0]?.online).to.equal(true);
+      to.watch.unwatch(other);
+      one.announcer.hold(same);
+      to.announcer.hold(other);
+    }
+    await graceOver();
+    expect([three.toldOf(same), three.toldOf(other)]).to.deep.equal([[], []]);
+  });
+
+  it('tells nothing of a user who is not watched any more', async () => {
+    const [a, b] = [user(), user()];
+    await one.watch.watch([a, b]);
+    one.watch.unwatch(a);
+    two.announcer.hold(a);
+    two.announcer.hold(b);
+    await eventually(() => expect(one.toldOf(b)).to.deep.equal([true]));
+    expect(one.toldOf(a)).to.deep.equal([]);
+    expect((await one.watch.watch([a]))[0]?.online).to.equal(true);
+  });
+
+  it('takes 3,000 users who come and go at once, without a command for each', async () => {
+    const users = Array.from({ length: 3_000 }, user);
+    await two.watch.watch(users.slice(0, 1_000));
+    for (const userId of users) one.announcer.hold(userId);
+    await eventually(() => expect(two.told.filter(({ online }) => online).length).to.be.at.least(1_000));
+    for (const userId of users) one.announcer.release(userId);
+    await eventually(() => {
+      for (const userId of users.slice(0, 1_000)) expect(two.toldOf(userId)).to.deep.equal([true, false]);
+    });
+    for (const userId of users) two.watch.unwatch(userId);
+  });
+});
+
+describe('presence and a Redis that fails', () => {
+  it('is right again after a wipe, and nobody flickered', async function () {
+    this.timeout(60_000);
+    await using redis = await ownRedis();
+    await using one = await startGateway(redis.url, PRESENCE_GRACE_MS);
+    await using two = await startGateway(redis.url, PRESENCE_GRACE_MS);
+    const [stays, leaves] = [user(), user()];
+    for (const userId of [stays, leaves]) two.announcer.hold(userId);
+    await eventually(async () =>
+      expect((await one.watch.watch([stays, leaves])).map(({ online }) => online)).to.deep.equal([true, true]),
+    );
+    const raw = await connectRedis(redis.url, 'cache', memoryLogger().logger);
+    await raw.flushAll();
+    // A look finds nobody now; the lease of the other gateway is forgotten, and it announces its users again.
+    await raw.sPublish(presenceChannel(stays), '');
+    await eventually(async () => expect(await raw.exists(`chat:presence:${stays}`)).to.equal(1), 10_000);
+    await disconnectRedis(raw);
+    two.announcer.release(leaves);
+    await eventually(() => expect(one.toldOf(leaves).at(-1)).to.equal(false), 15_000);
+    expect(one.toldOf(stays)).to.deep.equal([]);
+  });
+
+  it('stays as it was while Redis is away, and catches up with what happened meanwhile', async function () {
+    this.timeout(60_000);
+    await using redis = await ownRedis();
+    await using one = await startGateway(redis.url);
+    await using two = await startGateway(redis.url);
+    const [comes, stays, leaves] = [user(), user(), user()];
+    for (const userId of [stays, leaves]) two.announcer.hold(userId);
+    await eventually(async () =>
+      expect((await one.watch.watch([comes, stays, leaves])).map(({ online }) => online)).to.deep.equal([
+        false,
+        true,
+        true,
+      ]),
+    );
+    await redis.stop();
+    two.announcer.hold(comes);
+    two.announcer.release(leaves);
+    const late = user();
+    const waiting = one.watch.watch([late]);
+    two.announcer.hold(late);
+    await redis.comeBack();
+    await eventually(() => expect([one.toldOf(comes), one.toldOf(leaves)]).to.deep.equal([[true], [false]]), 20_000);
+    const [answer] = await waiting;
+    if (!answer?.online) await eventually(() => expect(one.toldOf(late)).to.deep.equal([true]));
+    expect(one.toldOf(stays)).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,121 @@
+import type { ConversationId, Message, UserId } from '@chat-cluster/contracts';
+import { type History, type NewestMessages, newConversationId, type Participants } from '@chat-cluster/domain';
+import type { ConversationStore } from '@chat-cluster/postgres';
+import { expect } from 'chai';
+import { createConversations } from '../src/conversations.ts';
+
+const [alice, bob] = ['alice', 'bob'] as [UserId, UserId];
+
+describe('conversations at hand', () => {
+  const of = (id: ConversationId, ...userIds: [UserId] | [UserId, UserId]): Participants => ({
+    conversationId: id,
+    userIds,
+  });
+  const nothingRecent: NewestMessages = { newest: async () => undefined };
+
+  /** A store that knows only `stored`, and counts what it is asked. */
+  function storeOf(...stored: Participants[]) {
+    const asked: ConversationId[] = [];
+    const store: ConversationStore = {
+      async participantsOf(ids) {
+        asked.push(...ids);
+        return ids.map((id) => stored.find(({ conversationId }) => conversationId === id));
+      },
+      open: async (_newId, a, b) => ({
+        conversation: {
+          id: stored[0]?.conversationId as ConversationId,
+          kind: 'direct',
+          participantIds: [a, b],
+          createdAt: '',
+        },
+        created: true,
+      }),
+    };
+    return { store, asked };
+  }
+
+  it('ask the store once for each conversation, and again for one that does not exist', async () => {
+    const [id, none] = [newConversationId(), newConversationId()];
+    const { store, asked } = storeOf(of(id, alice, bob));
+    const conversations = createConversations(store, nothingRecent);
+    const twice = [conversations.participantsOf(id), conversations.participantsOf(id)];
+    expect(await Promise.all(twice)).to.deep.equal([of(id, alice, bob), of(id, alice, bob)]);
+    expect(await conversations.participantsOf(id)).to.deep.equal(of(id, alice, bob));
+    expect(await conversations.participantsOf(none)).to.equal(undefined);
+    expect(await conversations.participantsOf(none)).to.equal(undefined);
+    expect(asked).to.deep.equal([id, none, none]);
+  });
+
+  it('answer those who wait for the store in order, also when the answer is learned from elsewhere meanwhile', async () => {
+    const id = newConversationId();
+    const answer = Promise.withResolvers<void>();
+    const { store } = storeOf(of(id, alice, bob));
+    const { participantsOf } = store;
+    store.participantsOf = async (ids) => {
+      await answer.promise;
+      return participantsOf(ids);
+    };
+    const conversations = createConversations(store, nothingRecent);
+    const order: number[] = [];
+    const first = conversations.participantsOf(id).then(() => order.push(1));
+    await conversations.open(id, alice, bob);
+    expect(await conversations.known(id)).to.deep.equal(of(id, alice, bob));
+    const second = conversations.participantsOf(id).then(() => order.push(2));
+    answer.resolve();
+    await Promise.all([first, second]);
+    expect(order).to.deep.equal([1, 2]);
+  });
+
+  it('are known from what passed here, without a question to the store', async () => {
+    const ids = Array.from({ length: 5 }, newConversationId);
+    const [opened, direct, head, listed, notes] = ids as [ConversationId, ...ConversationId[]] & {
+      1: ConversationId;
+      2: ConversationId;
+      3: ConversationId;
+      4: ConversationId;
+    };
+    const { store, asked } = storeOf(of(opened, alice, bob));
+    const conversations = createConversations(store, nothingRecent);
+    const mark = { upToSeq: 0, readAt: null };
+    const history = conversations.learnFrom({
+      directConversation: async () => ({ id: direct, lastSeq: 0, readUpTo: new Map() }),
+      head: async (_, id) => ({
+        id,
+        lastSeq: 0,
+        readMarks: [
+          { userId: alice, ...mark },
+          { userId: bob, ...mark },
+        ],
+      }),
+      range: async () => [],
+      conversations: async () => ({
+        conversations: [
+          { id: listed, otherUserId: bob, lastMessage: null, unreadCount: 0, lastSeq: 0, updatedAt: '' },
+          { id: notes, otherUserId: alice, lastMessage: null, unreadCount: 0, lastSeq: 0, updatedAt: '' },
+        ],
+        nextCursor: null,
+      }),
+    } satisfies History);
+    for (const id of ids) expect(await conversations.known(id)).to.equal(undefined);
+    await conversations.open(newConversationId(), alice, bob);
+    await history.directConversation(alice, bob);
+    await history.head(alice, head);
+    await history.conversations(alice, 50, undefined);
+    for (const id of [opened, direct, head, listed]) {
+      expect(await conversations.known(id)).to.deep.equal(of(id, alice, bob));
+    }
+    expect(await conversations.known(notes)).to.deep.equal(of(notes, alice));
+    expect(await conversations.participantsOf(listed)).to.deep.equal(of(listed, alice, bob));
+    expect(asked).to.deep.equal([]);
+  });
+
+  it('are known from the newest message in the cache, unless that is away', async () => {
+    const id = newConversationId();
+    const { store, asked } = storeOf();
+    const newest = async () => ({ senderId: bob, receiverId: alice }) as Message;
+    expect(await createConversations(store, { newest }).known(id)).to.deep.equal(of(id, bob, alice));
+    const away = { newest: () => Promise.reject(new Error('away')) };
+    expect(await createConversations(store, away).known(id)).to.equal(undefined);
+    expect(asked).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,186 @@
+import type { Presence, WatchPresenceAck } from '@chat-cluster/contracts';
+import {
+  api,
+  askRedis,
+  type ControlledService,
+  connect,
+  eventually,
+  type FaultCluster,
+  newUser,
+  openConversation,
+  startFaultCluster,
+  type TestClient,
+} from '@chat-cluster/testkit';
+import { expect } from 'chai';
+
+/** What presence promises for a gateway that is killed. */
+const GONE_MS = 30_000;
+
+describe('presence and typing under faults', function () {
+  this.timeout(120_000);
+  let cluster: FaultCluster;
+  let watcher: TestClient;
+  let probe: TestClient;
+  const clients: TestClient[] = [];
+
+  before(async () => {
+    cluster = await startFaultCluster({ gateways: 3, workers: 1 });
+    probe = await device(0, newUser('probe'));
+    watcher = await device(0, newUser('watcher'));
+  });
+  after(async () => {
+    for (const client of clients) client.close();
+    await cluster[Symbol.asyncDispose]();
+  });
+
+  const gateway = (index: number) => cluster.gateways[index] as ControlledService;
+  const targetOf = (index: number) => ({ ...cluster, url: `http://127.0.0.1:${gateway(index).port}` });
+
+  /** On one gateway, and away for good when its connection ends. */
+  async function device(index: number, userId: string): Promise<TestClient> {
+    const client = await connect(targetOf(index), userId, { transports: ['websocket'], reconnection: false });
+    clients.push(client);
+    return client;
+  }
+
+  async function watch(client: TestClient, ...userIds: string[]): Promise<Presence[]> {
+    const ack = (await client.socket
+      .timeout(10_000)
+      .emitWithAck('watch_presence', { userIds } as never)) as WatchPresenceAck;
+    if (!ack.ok) throw new Error(`watch_presence: ${JSON.stringify(ack)}`);
+    return ack.presence;
+  }
+
+  const onlineOf = async (client: TestClient, ...users: TestClient[]) =>
+    (await watch(client, ...users.map(({ userId }) => userId))).map(({ online }) => online);
+
+  /** The watcher watches users who are online; not before the cluster knows it, so that each event is a change. */
+  async function watchOnline(...users: TestClient[]): Promise<void> {
+    await eventually(async () => expect(await onlineOf(probe, ...users)).to.deep.equal(users.map(() => true)));
+    expect(await onlineOf(watcher, ...users)).to.deep.equal(users.map(() => true));
+  }
+
+  const heardOf = (client: TestClient, userId: string) =>
+    client.presence.filter((one) => one.userId === userId).map(({ online }) => online);
+
+  it('tells the users of a killed gateway offline within 30 s; those of others, and who returned elsewhere, stay', async () => {
+    const lost = await Promise.all([1, 2, 3].map(() => device(1, newUser('lost'))));
+    const [moves, both, stays] = [newUser('moves'), newUser('both'), newUser('stays')];
+    const kept = [await device(1, moves), await device(1, both), await device(2, stays)];
+    await device(2, both);
+    await watchOnline(...lost, ...kept);
+    const killedAt = performance.now();
+    gateway(1).kill();
+    await device(2, moves);
+    await eventually(
+      () => expect(lost.map(({ userId }) => heardOf(watcher, userId))).to.deep.equal([[false], [false], [false]]),
+      GONE_MS,
+    );
+    expect(performance.now() - killedAt).to.be.lessThan(GONE_MS);
+    expect([moves, both, stays].map((userId) => heardOf(watcher, userId))).to.deep.equal([[], [], []]);
+    await eventually(async () => expect(await gateway(1).isReady()).to.equal(true), 20_000);
+  });
+
+  it('does not flicker in a deploy: the users of a gateway that stops return elsewhere', async () => {
+    const user = newUser('user');
+    const [there, leaves] = [await device(1, user), await device(1, newUser('leaves'))];
+    await watchOnline(there, leaves);
+    const ended = new Promise((resolve) => there.socket.once('disconnect', resolve));
+    gateway(1).kill('SIGTERM');
+    await ended;
+    await device(2, user);
+    // Taken back by the stop itself, so that nobody waits for the end of the lease.
+    await eventually(() => expect(heardOf(watcher, leaves.userId)).to.deep.equal([false]), 12_000);
+    expect(heardOf(watcher, user)).to.deep.equal([]);
+    await eventually(async () => expect(await gateway(1).isReady()).to.equal(true), 20_000);
+  });
+
+  it('is right again when Redis was wiped, without a flicker', async () => {
+    const [stays, leaves] = [await device(2, newUser('stays')), await device(2, newUser('leaves'))];
+    const later = newUser('later');
+    await watchOnline(stays, leaves);
+    await watch(watcher, later);
+    expect(await askRedis(cluster.redis.url, 'FLUSHALL')).to.equal('+OK');
+    leaves.close();
+    await device(2, later);
+    await eventually(() => expect(heardOf(watcher, later)).to.deep.equal([true]));
+    await eventually(() => expect(heardOf(watcher, leaves.userId)).to.deep.equal([false]), 15_000);
+    const fresh = await device(1, newUser('fresh'));
+    await eventually(async () => expect(await onlineOf(fresh, stays, leaves)).to.deep.equal([true, false]));
+    expect(heardOf(watcher, stays.userId)).to.deep.equal([]);
+  });
+
+  it("heals what the watcher's gateway missed while it was cut off from Redis", async () => {
+    const leaves = await device(2, newUser('leaves'));
+    const stays = await device(2, newUser('stays'));
+    const comes = newUser('comes');
+    await watchOnline(leaves, stays);
+    await watch(watcher, comes);
+    gateway(0).redis.set({ kind: 'reset' });
+    const witness = await device(1, newUser('witness'));
+    await device(2, comes);
+    leaves.close();
+    await eventually(
+      async () =>
+        expect((await watch(witness, comes, leaves.userId)).map(({ online }) => online)).to.deep.equal([true, false]),
+      15_000,
+    );
+    const refused = await watcher.socket
+      .timeout(10_000)
+      .emitWithAck('watch_presence', { userIds: [newUser('x')] } as never);
+    expect(refused).to.have.nested.property('error.code', 'UNAVAILABLE');
+    expect(heardOf(watcher, comes)).to.deep.equal([]);
+    gateway(0).redis.set({ kind: 'pass' });
+    await eventually(
+      () => expect([heardOf(watcher, comes), heardOf(watcher, leaves.userId)]).to.deep.equal([[true], [false]]),
+      20_000,
+    );
+    expect(heardOf(watcher, stays.userId)).to.deep.equal([]);
+  });
+
+  it('works while Postgres is away', async () => {
+    const [a, b] = [newUser('alice'), newUser('bob')];
+    const [said, listed] = [
+      await openConversation(targetOf(0), a, b),
+      await openConversation(targetOf(0), a, newUser('carol')),
+    ];
+    const [alice, bob, bobToo] = [await device(1, a), await device(0, b), await device(2, b)];
+    const sender = await device(0, a);
+    // On gateway-2 one conversation is known from the recent messages, the other from the list.
+    expect(await sender.send({ conversationId: said, content: 'hi' })).to.include({ ok: true });
+    expect((await api(targetOf(1), a, 'GET', '/api/messages/conversations')).status).to.equal(200);
+    const carol = await device(2, String((await conversationsOf(a)).find(({ id }) => id === listed)?.otherUserId));
+    await cluster.postgres.kill();
+    try {
+      for (const conversationId of [said, listed]) {
+        const ack = alice.socket.timeout(5_000).emitWithAck('typing', { conversationId, typing: true } as never);
+        expect(await ack).to.deep.equal({ ok: true });
+      }
+      for (const client of [bob, bobToo]) {
+        await eventually(() =>
+          expect(client.typings).to.deep.equal([{ conversationId: said, userId: a, typing: true }]),
+        );
+      }
+      await eventually(() =>
+        expect(carol.typings).to.deep.equal([{ conversationId: listed, userId: a, typing: true }]),
+      );
+      await watchOnline(alice, bob, carol);
+      carol.socket.disconnect();
+      await eventually(() => expect(heardOf(watcher, carol.userId)).to.deep.equal([false]), 15_000);
+      carol.socket.connect();
+      await eventually(() => expect(heardOf(watcher, carol.userId)).to.deep.equal([false, true]), 15_000);
+    } finally {
+      await cluster.postgres.start();
+    }
+  });
+
+  async function conversationsOf(userId: string): Promise<{ id: string; otherUserId: string }[]> {
+    const page = await api<{ conversations: { id: string; otherUserId: string }[] }>(
+      targetOf(0),
+      userId,
+      'GET',
+      '/api/messages/conversations',
+    );
+    return page.body.conversations;
+  }
+});

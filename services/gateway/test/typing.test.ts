@@ -1,0 +1,156 @@
+import type { FailureAck } from '@chat-cluster/contracts';
+import {
+  connect,
+  connectElsewhere,
+  eventually,
+  newUser,
+  openConversation,
+  startTestCluster,
+  type TestClient,
+  type TestCluster,
+} from '@chat-cluster/testkit';
+import { expect } from 'chai';
+
+describe('typing', () => {
+  let cluster: TestCluster;
+  let alice: TestClient;
+  let aliceToo: TestClient;
+  let bob: TestClient;
+  let bobToo: TestClient;
+  let stranger: TestClient;
+  let conversationId: string;
+  const all = () => [alice, aliceToo, bob, bobToo, stranger];
+
+  before(async function () {
+    this.timeout(60_000);
+    cluster = await startTestCluster();
+    const [a, b] = [newUser('alice'), newUser('bob')];
+    conversationId = await openConversation(cluster, a, b);
+    const websocket = { transports: ['websocket'] };
+    alice = await connect(cluster, a, websocket);
+    aliceToo = await connectElsewhere(cluster, a, alice.session.gatewayId, websocket);
+    bob = await connect(cluster, b, websocket);
+    bobToo = await connectElsewhere(cluster, b, bob.session.gatewayId, websocket);
+    stranger = await connect(cluster, newUser('stranger'), websocket);
+    // A message makes the conversation known to both gateways.
+    for (const client of [alice, aliceToo])
+      expect(await client.send({ conversationId, content: 'hi' })).to.include({ ok: true });
+  });
+  after(async () => {
+    for (const client of all()) client.close();
+    await cluster.stop();
+  });
+  beforeEach(() => {
+    for (const client of all()) client.typings.length = 0;
+  });
+
+  const type = (client: TestClient, payload: unknown): Promise<{ ok: boolean } | FailureAck> =>
+    client.socket.timeout(10_000).emitWithAck('typing', payload as never);
+
+  /** Resolves when everything that was emitted to bob before has arrived. */
+  async function settled(): Promise<void> {
+    const heard = [bob, bobToo].map((client) => client.messages.length);
+    expect(await alice.send({ conversationId, content: 'settled' })).to.include({ ok: true });
+    await eventually(() =>
+      expect([bob, bobToo].map((client) => client.messages.length)).to.deep.equal(heard.map((n) => n + 1)),
+    );
+  }
+
+  it('is heard by every device of the other participant, and by nobody else', async () => {
+    expect(await type(alice, { conversationId, typing: true })).to.deep.equal({ ok: true });
+    expect(await type(alice, { conversationId, typing: false })).to.deep.equal({ ok: true });
+    for (const client of [bob, bobToo]) {
+      await eventually(() =>
+        expect(client.typings).to.deep.equal([
+          { conversationId, userId: alice.userId, typing: true },
+          { conversationId, userId: alice.userId, typing: false },
+        ]),
+      );
+    }
+    expect([alice, aliceToo, stranger].flatMap((client) => client.typings)).to.deep.equal([]);
+  });
+
+  it('needs no ack, and goes in both directions', async () => {
+    bobToo.socket.emit('typing', { conversationId, typing: true } as never);
+    for (const client of [alice, aliceToo]) {
+      await eventually(() => expect(client.typings).to.have.length(1));
+    }
+    expect([bob, bobToo].flatMap((client) => client.typings)).to.deep.equal([]);
+  });
+
+  it('is relayed once when it is repeated at once, and again when time has passed', async () => {
+    for (let i = 0; i < 50; i++)
+      expect(await type(aliceToo, { conversationId, typing: true })).to.deep.equal({ ok: true });
+    await settled();
+    expect(bob.typings.length).to.be.within(1, 3);
+    bob.typings.length = 0;
+    await eventually(async () => {
+      await type(aliceToo, { conversationId, typing: true });
+      expect(bob.typings.length).to.be.greaterThan(0);
+    });
+  });
+
+  it('is bounded for a flood, whose sender hears RATE_LIMITED in the end', async () => {
+    const flooder = await connect(cluster, alice.userId, { transports: ['websocket'] });
+    const acks = await Promise.all(
+      Array.from({ length: 4_000 }, (_, i) => type(flooder, { conversationId, typing: i % 2 === 0 })),
+    );
+    await settled();
+    expect(bob.typings.length).to.be.within(2, 60);
+    const refused = acks.filter((ack) => !ack.ok) as FailureAck[];
+    expect(refused.length).to.be.greaterThan(0);
+    expect(new Set(refused.map(({ error }) => error.code))).to.deep.equal(new Set(['RATE_LIMITED']));
+    flooder.close();
+  });
+
+  it('is bounded over many conversations', async () => {
+    const others = Array.from({ length: 40 }, () => newUser('other'));
+    const listeners = await Promise.all(others.map((other) => connect(cluster, other, { transports: ['websocket'] })));
+    const ids = await Promise.all(others.map((other) => openConversation(cluster, alice.userId, other)));
+    for (const id of ids) expect(await alice.send({ conversationId: id, content: 'hi' })).to.include({ ok: true });
+    const started = performance.now();
+    for (const id of ids) expect(await type(alice, { conversationId: id, typing: true })).to.deep.equal({ ok: true });
+    await settled();
+    const seconds = (performance.now() - started) / 1_000;
+    expect(listeners.flatMap((client) => client.typings).length).to.be.within(1, 20 + Math.ceil(4 * seconds));
+    for (const client of listeners) client.close();
+  });
+
+  it('is heard by nobody in a talk with oneself', async () => {
+    const notes = await openConversation(cluster, alice.userId, alice.userId);
+    expect(await alice.send({ conversationId: notes, content: 'note' })).to.include({ ok: true });
+    expect(await type(alice, { conversationId: notes, typing: true })).to.deep.equal({ ok: true });
+    await settled();
+    expect(all().flatMap((client) => client.typings)).to.deep.equal([]);
+  });
+
+  it('is refused in a conversation of others, and dropped in one that nobody knows', async () => {
+    expect(await type(stranger, { conversationId, typing: true })).to.have.nested.property(
+      'error.code',
+      'CONVERSATION_NOT_FOUND',
+    );
+    expect(await type(stranger, { conversationId: crypto.randomUUID(), typing: true })).to.deep.equal({ ok: true });
+    await settled();
+    expect(all().flatMap((client) => client.typings)).to.deep.equal([]);
+  });
+
+  it('answers bad payloads with a coded error', async () => {
+    const bad: unknown[] = [
+      undefined,
+      null,
+      'typing',
+      [],
+      {},
+      { conversationId },
+      { typing: true },
+      { conversationId, typing: 'yes' },
+      { conversationId, typing: 1 },
+      { conversationId: 'general', typing: true },
+      { conversationId: { toString: 'x' }, typing: true },
+    ];
+    for (const payload of bad) {
+      expect(await type(alice, payload)).to.have.nested.property('error.code', 'VALIDATION_FAILED');
+    }
+    expect(alice.socket.connected).to.equal(true);
+  });
+});
