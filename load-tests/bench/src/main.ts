@@ -1,11 +1,14 @@
 import { UserError } from '@chat-cluster/local';
+import { emitter } from './emitter/emitter.ts';
 import type { Experiment } from './experiment.ts';
+import { idle } from './experiments/idle.ts';
+import { storm } from './experiments/storm.ts';
 import { pairs } from './pairs/pairs.ts';
 import { printReport } from './results/print.ts';
 import { saveReport } from './results/save.ts';
 import { scale } from './scale/scale.ts';
 
-const EXPERIMENTS: readonly Experiment[] = [scale];
+const EXPERIMENTS: readonly Experiment[] = [scale, idle, storm, emitter];
 /** Those of `all`, one after the other. */
 const ALL = ['scale', 'idle', 'storm'];
 

@@ -1,28 +1,24 @@
 import { parseArgs } from 'node:util';
 import { UserError } from '@chat-cluster/local';
 
-/** The numbers given as `--name N` or, where absent, those of `defaults`. Throws UserError for anything else. */
-export function readNumbers<Name extends string>(args: string[], defaults: Record<Name, number>): Record<Name, number> {
-  const lists = Object.fromEntries(Object.entries<number>(defaults).map(([name, value]) => [name, [value]]));
-  const values = readLists(args, lists as Record<Name, number[]>);
-  return Object.fromEntries(
-    Object.entries<number[]>(values).map(([name, list]) => {
-      if (list.length !== 1) throw new UserError(`--${name} takes one number.`);
-      return [name, list[0]];
-    }),
-  ) as Record<Name, number>;
-}
+type Defaults = Record<string, number | readonly number[]>;
+type Values<D extends Defaults> = { [Name in keyof D]: D[Name] extends number ? number : number[] };
 
-/** As `readNumbers`, of lists: `--name 1,2,4`. */
-export function readLists<Name extends string>(
-  args: string[],
-  defaults: Record<Name, readonly number[]>,
-): Record<Name, number[]> {
-  const names = Object.keys(defaults) as Name[];
-  const given = parse(args, names);
-  return Object.fromEntries(
-    names.map((name) => [name, given[name] === undefined ? [...defaults[name]] : wholeNumbers(name, given[name])]),
-  ) as Record<Name, number[]>;
+/**
+ * The whole numbers given as `--name N`, or `--name N,N` where the default is a list, and the defaults of the others.
+ * Throws UserError for anything else, and for a number below `least`.
+ */
+export function readNumbers<const D extends Defaults>(args: string[], defaults: D, least = 0): Values<D> {
+  const given = parse(args, Object.keys(defaults));
+  const read = (name: string, otherwise: number | readonly number[]) => {
+    const text = given[name];
+    if (text === undefined) return otherwise;
+    const numbers = text.split(',').map((item) => wholeNumber(name, item, least));
+    if (typeof otherwise === 'object') return numbers;
+    if (numbers.length > 1) throw new UserError(`--${name} takes one number, not "${text}".`);
+    return numbers[0];
+  };
+  return Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, read(name, value)])) as Values<D>;
 }
 
 function parse(args: string[], names: readonly string[]): Record<string, string | undefined> {
@@ -34,10 +30,8 @@ function parse(args: string[], names: readonly string[]): Record<string, string 
   }
 }
 
-function wholeNumbers(name: string, text: string): number[] {
-  return text.split(',').map((item) => {
-    const value = Number(item);
-    if (item.trim() !== '' && Number.isInteger(value) && value >= 0) return value;
-    throw new UserError(`--${name}: "${text}" is no whole number.`);
-  });
+function wholeNumber(name: string, text: string, least: number): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isInteger(value) && value >= least) return value;
+  throw new UserError(`--${name}: "${text}" is no whole number${least > 0 ? ` above ${least - 1}` : ''}.`);
 }

@@ -26,7 +26,13 @@ const LINES: Chart = {
         [8, 340],
       ],
     },
-    { name: 'two', points: [[1, 90]] },
+    {
+      name: 'two',
+      points: [
+        [1, 90],
+        [2, Number.POSITIVE_INFINITY],
+      ],
+    },
   ],
 };
 const BARS: Chart = {

@@ -5,7 +5,10 @@
 
 export type Chart = LineChart | BarChart;
 
-/** Points joined by lines; `x` and `y` name the axes, with their unit. Both axes are linear, `y` begins at 0. */
+/**
+ * Points joined by lines; `x` and `y` name the axes, with their unit. Both axes are linear, `y` begins at 0. What is not
+ * finite is left out, in bars too.
+ */
 export interface LineChart {
   kind: 'lines';
   /** Of the file: lower case, no spaces. */
@@ -58,9 +61,10 @@ ${content.join('\n')}
 `;
 }
 
-function lines({ x, y, series }: LineChart): string[] {
+function lines({ x, y, series: all }: LineChart): string[] {
+  const series = all.map((one) => ({ ...one, points: one.points.filter((point) => point.every(Number.isFinite)) }));
   const points = series.flatMap((one) => one.points);
-  const ticks = ticksUpTo(Math.max(...points.map(([, value]) => value)));
+  const ticks = ticksUpTo(Math.max(0, ...points.map(([, value]) => value)));
   const xs = [...new Set(points.map(([value]) => value))].sort((a, b) => a - b);
   const [low, high] = [xs[0] ?? 0, xs.at(-1) ?? 1];
   // A little air on both sides, so that no mark lies on the axis.
@@ -82,8 +86,8 @@ function lines({ x, y, series }: LineChart): string[] {
 }
 
 function bars({ y, groups }: BarChart): string[] {
-  const totals = groups.map(({ parts }) => parts.reduce((sum, { value }) => sum + Math.max(0, value), 0));
-  const ticks = ticksUpTo(Math.max(...totals));
+  const totals = groups.map(({ parts }) => parts.reduce((sum, { value }) => sum + drawn(value), 0));
+  const ticks = ticksUpTo(Math.max(0, ...totals));
   const atY = scaleY(ticks);
   const names = [...new Set(groups.flatMap(({ parts }) => parts.map(({ name }) => name)))];
   const step = (RIGHT - LEFT) / Math.max(1, groups.length);
@@ -95,14 +99,19 @@ function bars({ y, groups }: BarChart): string[] {
       const middle = LEFT + step * (i + 0.5);
       let below = 0;
       const stack = parts.map((part) => {
-        const [from, to] = [atY(below), atY(below + Math.max(0, part.value))];
-        below += Math.max(0, part.value);
+        const [from, to] = [atY(below), atY(below + drawn(part.value))];
+        below += drawn(part.value);
         const place = `x="${round(middle - width / 2)}" y="${round(to)}" width="${round(width)}" height="${round(from - to)}"`;
         return `<rect ${place} fill="${colour(names.indexOf(part.name))}"/>`;
       });
       return [...stack, ...wrapped(name, step).map((line, k) => text(middle, BOTTOM + 20 + k * 16, line, 'middle'))];
     }),
   ];
+}
+
+/** Of a part of a bar: it stands on the one before, so it can not be negative. */
+function drawn(value: number): number {
+  return Number.isFinite(value) ? Math.max(0, value) : 0;
 }
 
 function axes(label: string, ticks: number[]): string[] {

@@ -1,5 +1,4 @@
-import { UserError } from '@chat-cluster/local';
-import { readLists } from '../options.ts';
+import { readNumbers } from '../options.ts';
 
 export const ADAPTERS = ['sharded', 'classic'] as const;
 export type Adapter = (typeof ADAPTERS)[number];
@@ -38,35 +37,21 @@ gateways hear of it. For the sharded and the classic Socket.IO adapter in turn, 
 
 /** Throws UserError. */
 export function parseScaleOptions(args: string[]): ScaleOptions {
-  const { gateways, ...lists } = readLists(args, {
-    gateways: [1, 2, 4, 8],
-    rate: [400],
-    users: [200],
-    rounds: [3],
-    seconds: [10],
-    'warm-up': [6],
-    background: [4],
-    workers: [1],
-    lanes: [4],
-    size: [100],
-  });
-  const one = (name: keyof typeof lists) => {
-    const [value = 0, ...more] = lists[name];
-    if (value > 0 && more.length === 0) return value;
-    throw new UserError(`--${name} takes one number above 0.`);
-  };
-  if (gateways.includes(0)) throw new UserError('--gateways: there is at least one.');
-  return {
-    adapters: ADAPTERS,
-    gateways: [...new Set(gateways)].sort((a, b) => a - b),
-    rounds: one('rounds'),
-    users: Math.max(2, one('users')),
-    rate: one('rate'),
-    seconds: one('seconds'),
-    warmUpSeconds: one('warm-up'),
-    backgroundSeconds: one('background'),
-    workers: one('workers'),
-    lanes: one('lanes'),
-    size: one('size'),
-  };
+  const values = readNumbers(args, DEFAULTS, 1);
+  const { gateways, 'warm-up': warmUpSeconds, background: backgroundSeconds, ...others } = values;
+  const ascending = [...new Set(gateways)].sort((a, b) => a - b);
+  return { ...others, adapters: ADAPTERS, gateways: ascending, warmUpSeconds, backgroundSeconds };
 }
+
+const DEFAULTS = {
+  gateways: [1, 2, 4, 8],
+  rate: 400,
+  users: 200,
+  rounds: 3,
+  seconds: 10,
+  'warm-up': 6,
+  background: 4,
+  workers: 1,
+  lanes: 4,
+  size: 100,
+};
