@@ -69,6 +69,9 @@ callback the same error comes as an \`exception\` event. A bad event never ends 
 **Gaps:** \`seq\` is dense within a conversation. A number is missing: fetch it with
 \`GET /api/messages/with/{otherUserId}?after=<the greatest seq you have>\`.
 
+**Presence and typing** are optional and volatile: \`watch_presence\` after each connect brings \`presence\`; repeat \`typing\`
+every 3 s while the user types, and show what you hear for 5 s.
+
 New fields and events may appear: ignore what you do not know.`;
 
 const server = {
