@@ -1,0 +1,37 @@
+import { eventually } from '@chat-cluster/testkit';
+import { describeBalancer, expectDrain, openPolling, POLLING } from '@chat-cluster/testkit/balancer-suite';
+import { expect } from 'chai';
+import { admin, startHaproxy } from './haproxy.ts';
+
+describe('HAProxy before three gateways', () => {
+  const balanced = describeBalancer(startHaproxy);
+  afterEach(() => tell('enable health gateways/gateway-1', 'set server gateways/gateway-1 state ready'));
+
+  /** Commands for HAProxy. */
+  async function tell(...commands: string[]): Promise<void> {
+    for (const command of commands) expect(await admin(balanced().balancer, command)).to.equal('');
+  }
+
+  const notReady = () => tell('disable health gateways/gateway-1', 'set server gateways/gateway-1 health down');
+
+  it('a gateway that is drained by hand keeps its sessions and gets no new ones', () =>
+    expectDrain(balanced(), () => tell('set server gateways/gateway-1 state drain')));
+
+  it('a gateway that is no longer ready keeps its sessions and gets no new ones', () =>
+    expectDrain(balanced(), notReady));
+
+  it('a browser whose gateway is not ready opens its next session elsewhere, and is kept there', async () => {
+    const { url } = balanced().target;
+    const first = await eventually(async () => {
+      const opened = await openPolling(url);
+      expect(opened.gateway).to.equal('gateway-1');
+      return opened;
+    });
+    await notReady();
+    const { gateway, sid, cookie } = await openPolling(url, '', { cookie: first.cookie });
+    expect(gateway).not.to.equal('gateway-1');
+    expect(cookie).not.to.equal(first.cookie);
+    const poll = await fetch(`${url}${POLLING}&sid=${sid}`, { method: 'POST', headers: { cookie }, body: '1' });
+    expect(poll.status).to.equal(200);
+  });
+});

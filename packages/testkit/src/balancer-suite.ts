@@ -1,0 +1,166 @@
+/*
+ * What the cluster needs of the load balancer before its gateways, as behaviours of a real one: the whole protocol with
+ * each kind of client, affinity, and gateways that die or drain. For mocha, like protocol-suite.ts.
+ */
+import { expect } from 'chai';
+import type { Balancer } from './balancer.ts';
+import { connect, newUser, type Target, type TestClient, tokenFor } from './client.ts';
+import { eventually } from './eventually.ts';
+import { type FaultCluster, startFaultCluster } from './fault-cluster.ts';
+import { LightTraffic } from './light-traffic.ts';
+import type { ClientOptions } from './protocol-suite/stage.ts';
+import { CLIENT_KINDS, describeProtocol } from './protocol-suite.ts';
+
+export interface BalancedCluster {
+  balancer: Balancer;
+  cluster: FaultCluster;
+  /** Through the balancer. */
+  target: Target;
+}
+
+/**
+ * Registers the behaviours with mocha, and returns where a test finds what was started. `start` is given the ports of
+ * three gateways named gateway-1 to gateway-3. About 40 s.
+ */
+export function describeBalancer(start: (gatewayPorts: number[]) => Promise<Balancer>): () => BalancedCluster {
+  let started: BalancedCluster | undefined;
+  const undo = new AsyncDisposableStack();
+  const balanced = () => {
+    if (!started) throw new Error('asked before it was started');
+    return started;
+  };
+
+  before(async function () {
+    // With the download of the balancer, if this is the first time.
+    this.timeout(240_000);
+    const cluster = undo.use(await startFaultCluster({ gateways: 3, workers: 1 }));
+    const balancer = undo.use(await start(cluster.gateways.map(({ port }) => port)));
+    started = { balancer, cluster, target: { url: balancer.url, jwtSecret: cluster.jwtSecret } };
+  });
+  after(() => undo.disposeAsync());
+
+  for (const [kind, clients] of Object.entries(CLIENT_KINDS)) {
+    describe(`with ${kind} clients`, () => describeProtocol(() => balanced().target, { clients }));
+  }
+  edgeBehaviours(balanced);
+  faultBehaviours(balanced);
+  return balanced;
+}
+
+function edgeBehaviours(balanced: () => BalancedCluster): void {
+  it('spreads new sessions over all gateways, and keeps a session on its own by a cookie', async () => {
+    const opened = await Promise.all(Array.from({ length: 30 }, () => openPolling(balanced().target.url)));
+    expect(new Set(opened.map(({ gateway }) => gateway))).to.have.property('size', 3);
+    for (const { sid, gateway, cookie } of opened) {
+      const poll = await fetch(`${balanced().target.url}${POLLING}&sid=${sid}`, {
+        method: 'POST',
+        headers: { cookie },
+        body: '1',
+      });
+      expect([poll.status, poll.headers.get('x-gateway-id')]).to.deep.equal([200, gateway]);
+      expect(poll.headers.getSetCookie()).to.deep.equal([]);
+    }
+  });
+
+  it('does not show probes and metrics, however they are spelled', async () => {
+    for (const path of ['/healthz', '/readyz', '/metrics', '/METRICS', '/metrics/', '//metrics', '/%6Detrics?x=1']) {
+      expect((await fetch(balanced().target.url + path)).status, path).to.equal(404);
+    }
+    expect((await fetch(`${balanced().target.url}/api/docs.json`)).status).to.equal(200);
+  });
+
+  it('logs requests without their query, in which a token may be', async () => {
+    const { balancer, target } = balanced();
+    const token = tokenFor(target, newUser('logged'));
+    await openPolling(target.url, `&token=${token}`);
+    await eventually(() => expect(balancer.log()).to.match(/GET \/socket\.io\/(?!\?)/));
+    expect(balancer.log()).not.to.include('token=');
+    expect(balancer.log()).not.to.include(token);
+  });
+}
+
+function faultBehaviours(balanced: () => BalancedCluster): void {
+  for (const [how, signal] of [
+    ['is killed', 'SIGKILL'],
+    ['drains', 'SIGTERM'],
+  ] as const) {
+    it(`a gateway that ${how}: its clients come back elsewhere, nothing is lost, others notice nothing`, async () => {
+      const { cluster, target } = balanced();
+      await allReady(cluster);
+      await using traffic = await LightTraffic.start(target, [CLIENT_KINDS.websocket, CLIENT_KINDS.polling]);
+      const victim = cluster.gateways.find(({ name }) => name === traffic.gateways()[0]);
+      const touched = traffic.talkersOn(victim?.name ?? '');
+      const untouched = traffic.talkers.filter((talker) => !touched.includes(talker));
+      await traffic.settled();
+      victim?.kill(signal);
+      const newcomers = await traffic.newcomers(12);
+      await eventually(() => {
+        for (const talker of touched) expect(talker.connects, talker.client.userId).to.be.greaterThan(1);
+      }, 20_000);
+      await traffic.settled();
+      await traffic.stop();
+      expect(untouched.map(({ connects }) => connects)).to.deep.equal(untouched.map(() => 1));
+      for (const refusals of newcomers) expect(refusals).to.be.at.most(1);
+      await traffic.check();
+    });
+  }
+}
+
+/** A gateway that a test before has ended is there again. */
+function allReady({ gateways }: FaultCluster): Promise<void> {
+  return eventually(async () => {
+    for (const gateway of gateways) expect(await gateway.isReady(), gateway.name).to.equal(true);
+  }, 20_000);
+}
+
+/**
+ * Holds `drain`, which takes gateway-1 out of those that get new sessions, to what a drain is: its sessions go on as if
+ * nothing had happened, of websockets and of polling; new ones go elsewhere.
+ */
+export async function expectDrain({ cluster, target }: BalancedCluster, drain: () => Promise<void>): Promise<void> {
+  const clients: TestClient[] = [];
+  await allReady(cluster);
+  try {
+    const on1 = (kind: ClientOptions) =>
+      eventually(async () => {
+        const client = await connect(target, newUser('stays'), kind);
+        clients.push(client);
+        expect(client.session.gatewayId).to.equal('gateway-1');
+        return client;
+      });
+    const stay = [await on1(CLIENT_KINDS.websocket), await on1(CLIENT_KINDS.polling)];
+    await drain();
+    for (const { socket } of stay) {
+      const { id } = socket;
+      const answer = await socket.timeout(5_000).emitWithAck('sync', { conversations: [] });
+      expect([answer.ok, socket.id]).to.deep.equal([true, id]);
+    }
+    const opened = await Promise.all(Array.from({ length: 20 }, () => openPolling(target.url)));
+    expect(opened.map(({ gateway }) => gateway)).not.to.include('gateway-1');
+    for (const kind of Object.values(CLIENT_KINDS)) {
+      const client = await connect(target, newUser('late'), kind);
+      clients.push(client);
+      expect(client.session.gatewayId).not.to.equal('gateway-1');
+    }
+  } finally {
+    for (const client of clients) client.close();
+  }
+}
+
+export const POLLING = '/socket.io/?EIO=4&transport=polling';
+
+/** A polling session that has not authenticated; with the cookie that keeps it where it is. */
+export async function openPolling(
+  url: string,
+  query = '',
+  headers: Record<string, string> = {},
+): Promise<{ sid: string; gateway: string; cookie: string }> {
+  const response = await fetch(url + POLLING + query, { headers });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${response.status} ${text}`);
+  return {
+    sid: (JSON.parse(text.slice(1)) as { sid: string }).sid,
+    gateway: response.headers.get('x-gateway-id') ?? '',
+    cookie: response.headers.getSetCookie()[0]?.split(';')[0] ?? headers.cookie ?? '',
+  };
+}
