@@ -39,6 +39,7 @@ import { createMetricsReader } from './fork-metrics.ts';
 import { createHttpApp } from './http/app.ts';
 import { createRateLimit } from './http/rate-limit.ts';
 import { createReads } from './reads.ts';
+import { sessionIdsOf, watchAffinity } from './socket/affinity.ts';
 import { welcomeConnections } from './socket/connection.ts';
 import { dispatchEvents } from './socket/dispatch.ts';
 import { messageEvents } from './socket/message-events.ts';
@@ -137,7 +138,8 @@ export async function serve(config: GatewayConfig): Promise<void> {
   const http = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, app);
 
   const { adapter, subscribed, onGap } = createGatewayAdapter({ publisher, subscriber });
-  const sessions = cluster.isWorker ? bindSessions() : undefined;
+  const newSessionId = sessionIdsOf(registry.id);
+  const sessions = cluster.isWorker ? bindSessions(newSessionId) : undefined;
   const { io, admission } = createSocketServer({
     http,
     adapter,
@@ -147,6 +149,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
     logger,
     bind: sessions?.bind,
   });
+  watchAffinity(io, { registry, newSessionId, logger });
   const { heal } = welcomeConnections(io, { gatewayId, unreadOf, subscribed, logger });
   onGap(heal);
   const presence = lifecycle.own(

@@ -1,5 +1,4 @@
 import cluster, { type Worker } from 'node:cluster';
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { setupWorker } from '@socket.io/sticky';
@@ -46,8 +45,12 @@ export function confirmSessions(): void {
 /**
  * In a fork: takes connections from the supervisor, and closes race 2. Resolves its function when the supervisor knows
  * the session that the request is about to open; at once for a request that opens none, or no long-polling one.
+ * `newSessionId` makes ids of 20 characters, which sticky looks for.
  */
-export function bindSessions(): { bind(request: IncomingMessage): Promise<void>; attach(io: ChatServer): void } {
+export function bindSessions(newSessionId: () => string): {
+  bind(request: IncomingMessage): Promise<void>;
+  attach(io: ChatServer): void;
+} {
   const sids = new WeakMap<IncomingMessage, string>();
   const waiting = new Map<string, () => void>();
   process.on('message', (message: SessionMessage) => {
@@ -56,7 +59,7 @@ export function bindSessions(): { bind(request: IncomingMessage): Promise<void>;
   return {
     async bind(request) {
       if (!/[?&]transport=polling(&|$)/.test(request.url ?? '') || /[?&]sid=/.test(request.url ?? '')) return;
-      const sid = newSid();
+      const sid = newSessionId();
       sids.set(request, sid);
       await new Promise<void>((resolve) => {
         waiting.set(sid, resolve);
@@ -66,7 +69,7 @@ export function bindSessions(): { bind(request: IncomingMessage): Promise<void>;
     },
     attach(io) {
       const engine = io.engine as unknown as { generateId(request: IncomingMessage): string };
-      engine.generateId = (request) => sids.get(request) ?? newSid();
+      engine.generateId = (request) => sids.get(request) ?? newSessionId();
       io.engine.on('connection_error', ({ req }: { req?: IncomingMessage }) => {
         const sid = req && sids.get(req);
         if (sid) process.send?.({ type: 'chat:unbind', sid } satisfies SessionMessage);
@@ -74,9 +77,4 @@ export function bindSessions(): { bind(request: IncomingMessage): Promise<void>;
       setupWorker(io);
     },
   };
-}
-
-/** As engine.io's: 20 characters, which sticky looks for, of 15 random bytes. */
-function newSid(): string {
-  return randomBytes(15).toString('base64url');
 }
