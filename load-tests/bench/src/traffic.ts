@@ -13,6 +13,8 @@ export interface TrafficOptions {
   warmUpSeconds: number;
   /** Measured. */
   seconds: number;
+  /** Closed loop: ends earlier, once so many were sent. */
+  messages?: number;
   /** Characters of a message. */
   size: number;
 }
@@ -94,8 +96,9 @@ class Run {
   }
 
   async closedLoop(until: number): Promise<void> {
-    const loops = Array.from({ length: this.#options.inFlight }, async (_, i) => {
-      while (performance.now() < until) await this.#send(i, performance.now());
+    const { inFlight, messages = Number.POSITIVE_INFINITY } = this.#options;
+    const loops = Array.from({ length: inFlight }, async (_, i) => {
+      while (performance.now() < until && this.#outcome.sent < messages) await this.#send(i, performance.now());
     });
     await Promise.all(loops);
   }

@@ -6,7 +6,7 @@ import { runScale } from '../src/scale/scale.ts';
 describe('scale', () => {
   it('measures what messages cost on clusters of one and two gateways', async function () {
     this.timeout(90_000);
-    const small = '--gateways 1,2 --users 8 --rate 50 --rounds 1 --seconds 1 --warm-up 1 --background 1'.split(' ');
+    const small = '--gateways 1,2 --users 8 --rate 50 --rounds 1 --seconds 1 --warm-up 100 --background 1'.split(' ');
     const report = await runScale({ ...parseScaleOptions(small), adapters: ['sharded'] }, () => {});
     const { samples } = report.figures as { samples: Sample[] };
 

@@ -12,7 +12,8 @@ export interface ScaleOptions {
   /** Messages a second, of all users together. */
   rate: number;
   seconds: number;
-  warmUpSeconds: number;
+  /** Messages before, as fast as they go; each gateway must have compiled and optimised its code. */
+  warmUpMessages: number;
   backgroundSeconds: number;
   workers: number;
   lanes: number;
@@ -29,7 +30,7 @@ gateways hear of it. For the sharded and the classic Socket.IO adapter in turn, 
   --rate N         messages a second by the clock (400)
   --users N        in pairs whose two are on different gateways (200)
   --rounds N       of each, there and back: 1,2,4,8,8,4,2,1 ... (3)
-  --seconds N      measured (10), after --warm-up N seconds at full speed (6), and --background N seconds of rest (4)
+  --seconds N      measured (10), after --warm-up N messages at full speed (24000), and --background N seconds of rest (4)
   --workers N      worker processes (1)     --lanes N  lanes (4)
   --size N         characters of a message (100)
   --save           write load-tests/results
@@ -38,9 +39,9 @@ gateways hear of it. For the sharded and the classic Socket.IO adapter in turn, 
 /** Throws UserError. */
 export function parseScaleOptions(args: string[]): ScaleOptions {
   const values = readNumbers(args, DEFAULTS, 1);
-  const { gateways, 'warm-up': warmUpSeconds, background: backgroundSeconds, ...others } = values;
+  const { gateways, 'warm-up': warmUpMessages, background: backgroundSeconds, ...others } = values;
   const ascending = [...new Set(gateways)].sort((a, b) => a - b);
-  return { ...others, adapters: ADAPTERS, gateways: ascending, warmUpSeconds, backgroundSeconds };
+  return { ...others, adapters: ADAPTERS, gateways: ascending, warmUpMessages, backgroundSeconds };
 }
 
 const DEFAULTS = {
@@ -49,7 +50,7 @@ const DEFAULTS = {
   users: 200,
   rounds: 3,
   seconds: 10,
-  'warm-up': 6,
+  'warm-up': 24_000,
   background: 4,
   workers: 1,
   lanes: 4,

@@ -24,11 +24,11 @@ export function reportScale(samples: Sample[], options: ScaleOptions): Report {
   };
 }
 
-function method({ users, rate, rounds, seconds, workers, lanes, size }: ScaleOptions): string {
+function method({ users, rate, rounds, seconds, workers, lanes, size, warmUpMessages }: ScaleOptions): string {
   return (
     `${users} users in pairs on different gateways send ${rate} messages a second by the clock, ${size} characters each, ` +
     `${workers} worker${workers > 1 ? 's' : ''}, ${lanes} lanes; medians of ${rounds} rounds of ${seconds} s, each on a ` +
-    'cluster of its own, warmed up at full speed. Every gateway is a process with an address of its own: there is no ' +
+    `cluster of its own after ${warmUpMessages} messages at full speed. Every gateway is a process with an address of its own: there is no ` +
     'entry before them. All CPU the kernel charged to the processes counts, from /proc. "Background" is what the same ' +
     'cluster uses at rest, with its users connected: probes, timers, the audit. It does not depend on the traffic, so ' +
     '"net" leaves it out; the verdict is on the whole, which is what one pays.'
