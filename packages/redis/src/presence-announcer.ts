@@ -96,6 +96,8 @@ export class RedisPresenceAnnouncer implements PresenceAnnouncer {
 
   async #write(userIds: UserId[]): Promise<void> {
     const { held = [], released = [] } = Object.groupBy(userIds, (id) => (this.#held.has(id) ? 'held' : 'released'));
+    // Also when no entry is left to take back: a wipe of Redis took it, and the watchers do not know yet.
+    for (const userId of released) this.#untold.add(userId);
     try {
       for (const userId of await this.#deps.store.write(held, released)) this.#untold.add(userId);
     } catch (error) {

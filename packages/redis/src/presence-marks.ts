@@ -64,19 +64,17 @@ export class Marks<Key> {
 }
 
 /**
- * Visits all keys of a map again and again, each once in `roundMs`, a slice a second. Keys that come and go meanwhile
+ * Visits all keys of a map again and again, each once in about `roundMs`, a slice a second. Keys that come and go meanwhile
  * do no harm. Returns its end.
  */
 export function rounds<Key>(map: ReadonlyMap<Key, unknown>, roundMs: number, visit: (key: Key) => void): () => void {
   let round = map.keys();
+  let due = 0;
   const timer = setInterval(() => {
-    for (let left = Math.ceil((map.size * 1_000) / roundMs); left > 0; left--) {
+    for (due += (map.size * 1_000) / roundMs; due >= 1; due--) {
       const { done, value } = round.next();
-      if (done) {
-        round = map.keys();
-        return;
-      }
-      visit(value);
+      if (done) round = map.keys();
+      else visit(value);
     }
   }, 1_000);
   timer.unref();

@@ -11,8 +11,8 @@ import type { RedisClient } from './connection.ts';
  */
 export interface PresenceStore {
   /**
-   * Writes that this gateway holds `held` and no longer holds `released`. Resolves with those for whom that was news.
-   * Safe to repeat.
+   * Writes that this gateway holds `held` and no longer holds `released`. Resolves with those for whom that was news to
+   * Redis. Safe to repeat.
    */
   write(held: readonly UserId[], released: readonly UserId[]): Promise<UserId[]>;
   /** `result[i]` belongs to `userIds[i]`. */

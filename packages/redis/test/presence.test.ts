@@ -3,7 +3,7 @@ import { PRESENCE_GRACE_MS } from '@chat-cluster/domain';
 import { connectPubSub, connectRedis, disconnectRedis, joinGatewayRegistry } from '@chat-cluster/redis';
 import { type ClusterPresence, createPresence } from '@chat-cluster/redis/presence';
 import { presenceChannel } from '@chat-cluster/redis/presence-store';
-import { eventually, newUser, privateServers } from '@chat-cluster/testkit';
+import { askRedis, eventually, newUser, privateServers } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { memoryLogger } from './clients.ts';
 import { ownRedis } from './own-redis.ts';
@@ -136,6 +136,16 @@ describe('presence between gateways', () => {
     expect((await one.watch.watch([a]))[0]?.online).to.equal(true);
   });
 
+  it('tells that a user has left also when Redis had lost that they were here', async () => {
+    const a = user();
+    one.announcer.hold(a);
+    await eventually(async () => expect((await two.watch.watch([a]))[0]?.online).to.equal(true));
+    const { redis } = await privateServers();
+    expect(await askRedis(redis.url, 'DEL', `chat:presence:${a}`)).to.equal(':1');
+    one.announcer.release(a);
+    await eventually(() => expect(two.toldOf(a)).to.deep.equal([false]));
+  });
+
   it('takes 3,000 users who come and go at once, without a command for each', async () => {
     const users = Array.from({ length: 3_000 }, user);
     await two.watch.watch(users.slice(0, 1_000));
@@ -155,19 +165,26 @@ describe('presence and a Redis that fails', () => {
     await using redis = await ownRedis();
     await using one = await startGateway(redis.url, PRESENCE_GRACE_MS);
     await using two = await startGateway(redis.url, PRESENCE_GRACE_MS);
-    const [stays, leaves] = [user(), user()];
-    for (const userId of [stays, leaves]) two.announcer.hold(userId);
+    const [stays, leaves, leavesLater] = [user(), user(), user()];
+    for (const userId of [stays, leaves, leavesLater]) two.announcer.hold(userId);
     await eventually(async () =>
-      expect((await one.watch.watch([stays, leaves])).map(({ online }) => online)).to.deep.equal([true, true]),
+      expect((await one.watch.watch([stays, leaves, leavesLater])).map(({ online }) => online)).to.deep.equal([
+        true,
+        true,
+        true,
+      ]),
     );
     const raw = await connectRedis(redis.url, 'cache', memoryLogger().logger);
     await raw.flushAll();
+    // Nothing is left to take back, which is no reason to tell nobody.
+    two.announcer.release(leaves);
     // A look finds nobody now; the lease of the other gateway is forgotten, and it announces its users again.
     await raw.sPublish(presenceChannel(stays), '');
     await eventually(async () => expect(await raw.exists(`chat:presence:${stays}`)).to.equal(1), 10_000);
     await disconnectRedis(raw);
-    two.announcer.release(leaves);
-    await eventually(() => expect(one.toldOf(leaves).at(-1)).to.equal(false), 15_000);
+    two.announcer.release(leavesLater);
+    await eventually(() => expect(one.toldOf(leaves)).to.deep.equal([false]), 15_000);
+    await eventually(() => expect(one.toldOf(leavesLater)).to.deep.equal([false]), 15_000);
     expect(one.toldOf(stays)).to.deep.equal([]);
   });
 
