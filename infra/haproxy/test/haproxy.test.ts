@@ -1,5 +1,5 @@
 import { eventually } from '@chat-cluster/testkit';
-import { describeBalancer, expectDrain, openPolling, POLLING } from '@chat-cluster/testkit/balancer-suite';
+import { closing, describeBalancer, expectDrain, openPolling, POLLING } from '@chat-cluster/testkit/balancer-suite';
 import { expect } from 'chai';
 import { admin, startHaproxy } from './haproxy.ts';
 
@@ -26,12 +26,12 @@ describe('HAProxy before three gateways', () => {
       const opened = await openPolling(url);
       expect(opened.gateway).to.equal('gateway-1');
       return opened;
-    });
+    }, 20_000);
     await notReady();
     const { gateway, sid, cookie } = await openPolling(url, '', { cookie: first.cookie });
     expect(gateway).not.to.equal('gateway-1');
     expect(cookie).not.to.equal(first.cookie);
-    const poll = await fetch(`${url}${POLLING}&sid=${sid}`, { method: 'POST', headers: { cookie }, body: '1' });
+    const poll = await fetch(`${url}${POLLING}&sid=${sid}`, closing(cookie));
     expect(poll.status).to.equal(200);
   });
 });

@@ -52,11 +52,7 @@ function edgeBehaviours(balanced: () => BalancedCluster): void {
     const opened = await Promise.all(Array.from({ length: 30 }, () => openPolling(balanced().target.url)));
     expect(new Set(opened.map(({ gateway }) => gateway))).to.have.property('size', 3);
     for (const { sid, gateway, cookie } of opened) {
-      const poll = await fetch(`${balanced().target.url}${POLLING}&sid=${sid}`, {
-        method: 'POST',
-        headers: { cookie },
-        body: '1',
-      });
+      const poll = await fetch(`${balanced().target.url}${POLLING}&sid=${sid}`, closing(cookie));
       expect([poll.status, poll.headers.get('x-gateway-id')]).to.deep.equal([200, gateway]);
       expect(poll.headers.getSetCookie()).to.deep.equal([]);
     }
@@ -127,7 +123,8 @@ export async function expectDrain({ cluster, target }: BalancedCluster, drain: (
         clients.push(client);
         expect(client.session.gatewayId).to.equal('gateway-1');
         return client;
-      });
+        // One that a test before has ended may be given little at first.
+      }, 20_000);
     const stay = [await on1(CLIENT_KINDS.websocket), await on1(CLIENT_KINDS.polling)];
     await drain();
     for (const { socket } of stay) {
@@ -148,6 +145,11 @@ export async function expectDrain({ cluster, target }: BalancedCluster, drain: (
 }
 
 export const POLLING = '/socket.io/?EIO=4&transport=polling';
+
+/** A request that ends its polling session. */
+export function closing(cookie: string): RequestInit {
+  return { method: 'POST', headers: { cookie }, body: '1' };
+}
 
 /** A polling session that has not authenticated; with the cookie that keeps it where it is. */
 export async function openPolling(

@@ -4,7 +4,6 @@
  * and a gateway that is asked for a session of another one knows that the balancer sent it astray.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import type { GatewayRegistry } from '@chat-cluster/redis';
 import type { Logger } from '@chat-cluster/runtime';
 import { Counter } from 'prom-client';
@@ -80,7 +79,6 @@ type Bucket = Map<string, number>;
 
 /** What engine.io tells of a request that it refuses. */
 interface RefusedRequest {
-  req?: IncomingMessage;
   code: number;
   context?: { sid?: unknown };
 }
