@@ -140,6 +140,11 @@ describe('presence between gateways', () => {
     const a = user();
     one.announcer.hold(a);
     await eventually(async () => expect((await two.watch.watch([a]))[0]?.online).to.equal(true));
+    // Announced after the first one: nothing makes the watcher look at that one any more.
+    const next = user();
+    await two.watch.watch([next]);
+    one.announcer.hold(next);
+    await eventually(() => expect(two.toldOf(next)).to.deep.equal([true]));
     const { redis } = await privateServers();
     expect(await askRedis(redis.url, 'DEL', `chat:presence:${a}`)).to.equal(':1');
     one.announcer.release(a);
