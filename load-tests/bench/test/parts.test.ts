@@ -8,7 +8,9 @@ import type { Report } from '../src/experiment.ts';
 import { parseOptions } from '../src/pairs/options.ts';
 import { type Chart, chartSvg } from '../src/results/chart.ts';
 import { saveReport } from '../src/results/save.ts';
+import type { Sample } from '../src/scale/measure.ts';
 import { parseScaleOptions } from '../src/scale/options.ts';
+import { reportScale } from '../src/scale/report.ts';
 import { median, percentile } from '../src/statistics.ts';
 import { elementsOf } from './well-formed.ts';
 
@@ -60,7 +62,7 @@ describe('the options of bench', () => {
 
   it('of scale name numbers of gateways, in order and once each', () => {
     expect(parseScaleOptions(['--gateways', '8,2,2']).gateways).to.deep.equal([2, 8]);
-    expect(parseScaleOptions([])).to.include({ rate: 400, users: 200, rounds: 3 });
+    expect(parseScaleOptions([])).to.include({ rate: 200, users: 200, rounds: 3 });
   });
 
   for (const args of [
@@ -94,6 +96,43 @@ describe('the figures of bench', () => {
     expect(two).to.be.within(one * 1.9, one * 2.2);
   });
 });
+
+describe('the verdict of scale', () => {
+  it('is on the growth of the CPU, and void where batches grew with it', () => {
+    const verdictOf = (cpu: number, batchEntries: number) =>
+      reportScale([sample(2, 1_000, 1.1), sample(8, cpu, batchEntries)], parseScaleOptions([])).verdicts[0];
+    expect(verdictOf(1_200, 1.1)).to.include({ ok: true }).and.have.property('text').that.includes('1.20 times');
+    expect(verdictOf(1_400, 1.1)).to.include({ ok: false });
+    expect(verdictOf(600, 2)).to.include({ ok: false }).and.have.property('text').that.includes('void');
+  });
+});
+
+/** Of the sharded adapter, with `cpu` µs a message. */
+function sample(gateways: number, cpu: number, batchEntries: number): Sample {
+  const used = { postgres: 0, redis: 0, gateways: cpu, workers: 0, sum: cpu };
+  const latency = { p50: 5, p99: 10 };
+  return {
+    adapter: 'sharded',
+    gateways,
+    round: 0,
+    background: used,
+    cpu: used,
+    net: used,
+    generatorCpu: 100,
+    published: 3,
+    received: 3,
+    useful: 3,
+    batchEntries,
+    messages: 2_000,
+    deliveredPerSecond: 200,
+    ack: latency,
+    delivery: latency,
+    refused: 0,
+    lost: 0,
+    duplicated: 0,
+    reordered: 0,
+  };
+}
 
 describe('a chart', () => {
   for (const chart of [LINES, BARS]) {
