@@ -14,6 +14,10 @@ export async function startTestCluster(options: Partial<ClusterOptions> = {}): P
   const { redis } = await privateServers();
   const database = await freshDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), 'chat-cluster-'));
+  const removeData = async () => {
+    await database.drop();
+    await rm(dataDir, { recursive: true, force: true });
+  };
   const cluster = await startCluster({
     port: 0,
     dataDir,
@@ -24,11 +28,13 @@ export async function startTestCluster(options: Partial<ClusterOptions> = {}): P
     redisUrl: redis.url,
     log: () => {},
     ...options,
+  }).catch(async (error: unknown) => {
+    await removeData();
+    throw error;
   });
   const stop = async () => {
     await cluster.stop();
-    await database.drop();
-    await rm(dataDir, { recursive: true, force: true });
+    await removeData();
   };
   return Object.defineProperties(
     {},

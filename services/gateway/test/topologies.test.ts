@@ -1,0 +1,129 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type LocalRedis, startRedis, toolsFolder } from '@chat-cluster/local';
+import { askRedis, privateServers, startTestCluster, type TestCluster } from '@chat-cluster/testkit';
+import { controlledSentinel } from '@chat-cluster/testkit/controlled-sentinel';
+import { CLIENT_KINDS, describeProtocol } from '@chat-cluster/testkit/protocol-suite';
+import { startRedisCluster } from '@chat-cluster/testkit/redis-cluster';
+import { expect } from 'chai';
+
+/** Settings of a topology; what it started is stopped with the stack. */
+type Arrange = (stack: AsyncDisposableStack) => Promise<NodeJS.ProcessEnv>;
+
+/** Runs the whole protocol on a cluster of two gateways and two workers with these settings, then the tests of its own. */
+function topology(name: string, arrange: Arrange, more?: () => void): void {
+  describe(`the protocol on ${name}`, () => {
+    let stack: AsyncDisposableStack;
+    let cluster: TestCluster;
+
+    before(async () => {
+      stack = new AsyncDisposableStack();
+      const env = await arrange(stack);
+      cluster = await startTestCluster({ env, workers: 2 });
+    });
+    after(async () => {
+      await cluster?.stop();
+      await stack.disposeAsync();
+    });
+
+    describeProtocol(() => cluster, { clients: CLIENT_KINDS.websocket });
+    // Behind the suite: a suite's own tests would run before it.
+    if (more) describe('its parts', more);
+  });
+}
+
+/** Private servers, each with a folder of its own. */
+async function redisServers(stack: AsyncDisposableStack, count: number): Promise<LocalRedis[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'chat-topology-'));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  return Promise.all(
+    Array.from({ length: count }, async (_, i) => {
+      const server = await startRedis({ dataDir: join(folder, String(i)), toolsDir: toolsFolder, log: () => {} });
+      stack.defer(() => server.stop());
+      return server;
+    }),
+  );
+}
+
+/** How often a server was asked a command. */
+async function calls({ url }: { url: string }, command: string): Promise<number> {
+  const stats = await askRedis(url, 'INFO', 'commandstats');
+  return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+}
+
+async function keys({ url }: { url: string }): Promise<number> {
+  return Number((await askRedis(url, 'DBSIZE')).slice(1));
+}
+
+describe('topologies', () => {
+  let servers: LocalRedis[];
+
+  topology(
+    'separate Redis servers for pub/sub, queue and cache',
+    async (stack) => {
+      servers = await redisServers(stack, 3);
+      const [pubsub, queue, cache] = servers as [LocalRedis, LocalRedis, LocalRedis];
+      return {
+        REDIS_URL: 'redis://127.0.0.1:1',
+        REDIS_PUBSUB_URL: pubsub.url,
+        REDIS_QUEUE_URLS: queue.url,
+        REDIS_CACHE_URL: cache.url,
+      };
+    },
+    () => {
+      it('has each do its own part, and nothing else', async () => {
+        const [pubsub, queue, cache] = servers as [LocalRedis, LocalRedis, LocalRedis];
+        const published = await Promise.all(servers.map((server) => calls(server, 'spublish')));
+        expect(published.map((count) => count > 0)).to.deep.equal([true, false, false]);
+        const blocked = await Promise.all(servers.map((server) => calls(server, 'bzpopmin')));
+        expect(blocked.map((count) => count > 0)).to.deep.equal([false, true, false]);
+        const sorted = await Promise.all(servers.map((server) => calls(server, 'zrangebyscore')));
+        expect(sorted[2]).to.be.greaterThan(0);
+        expect(await keys(pubsub)).to.equal(0);
+        expect(await keys(queue)).to.be.greaterThan(0);
+        expect(await keys(cache)).to.be.greaterThan(0);
+      });
+    },
+  );
+
+  topology('pub/sub on a Redis Cluster of three primaries', async (stack) => {
+    const cluster = stack.use(await startRedisCluster());
+    return { REDIS_PUBSUB_URL: cluster.url };
+  });
+
+  topology(
+    'lanes over three queue servers',
+    async (stack) => {
+      servers = await redisServers(stack, 3);
+      return { REDIS_QUEUE_URLS: servers.map(({ url }) => url).join(', ') };
+    },
+    () => {
+      it('has lanes on each of them', async () => {
+        for (const server of servers) expect(await calls(server, 'bzpopmin')).to.be.greaterThan(0);
+        const found = await Promise.all(servers.map(({ url }) => askRedis(url, 'KEYS', 'chat:inbox-?:meta')));
+        // Four lanes in turn.
+        expect(found).to.deep.equal(['*2', '*1', '*1']);
+      });
+    },
+  );
+
+  topology('Redis behind Sentinel', async (stack) => {
+    const folder = await mkdtemp(join(tmpdir(), 'chat-topology-'));
+    stack.defer(() => rm(folder, { recursive: true, force: true }));
+    const group = await controlledSentinel(folder, () => {});
+    stack.defer(() => group.stop());
+    return { REDIS_URL: group.url };
+  });
+
+  topology('a Redis before 7, which knows no sharded pub/sub', async (stack) => {
+    const { redis } = await privateServers();
+    const url = new URL(redis.url);
+    const forbidden = ['-ssubscribe', '-sunsubscribe', '-spublish'];
+    await askRedis(redis.url, 'ACL', 'SETUSER', 'before7', 'on', '>secret', '~*', '&*', '+@all', ...forbidden);
+    stack.defer(async () => void (await askRedis(redis.url, 'ACL', 'DELUSER', 'before7')));
+    url.username = 'before7';
+    url.password = 'secret';
+    return { REDIS_URL: url.href, REDIS_ADAPTER: 'classic' };
+  });
+});
