@@ -38,6 +38,7 @@ import { createConversations } from './conversations.ts';
 import { createMetricsReader } from './fork-metrics.ts';
 import { createHttpApp } from './http/app.ts';
 import { createRateLimit } from './http/rate-limit.ts';
+import { listen } from './listen.ts';
 import { createReads } from './reads.ts';
 import { sessionIdsOf, watchAffinity } from './socket/affinity.ts';
 import { welcomeConnections } from './socket/connection.ts';
@@ -175,15 +176,6 @@ export async function serve(config: GatewayConfig): Promise<void> {
   sessions?.attach(io);
   logger.info({ port }, 'gateway: ready');
   announceReady({ type: 'ready', port, gateways: [gatewayId] });
-}
-
-async function listen(http: Server, config: GatewayConfig): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    http.once('error', reject);
-    http.listen(config.PORT, config.HOST, resolve);
-  });
-  const address = http.address();
-  return typeof address === 'object' && address ? address.port : config.PORT;
 }
 
 const FINISH_MS = 3_000;

@@ -4,6 +4,7 @@ import { announceReady, backoff, createLogger, Lifecycle, type Logger } from '@c
 import { setupMaster } from '@socket.io/sticky';
 import type { GatewayConfig } from './config.ts';
 import { answerMetricsRequests } from './fork-metrics.ts';
+import { listen } from './listen.ts';
 import { confirmSessions, stopReadingOnHandover } from './sticky.ts';
 
 /**
@@ -27,16 +28,11 @@ export async function supervise(config: GatewayConfig): Promise<void> {
   answerMetricsRequests();
   confirmSessions();
 
-  await new Promise<void>((resolve, reject) => {
-    entry.once('error', reject);
-    entry.listen(config.PORT, config.HOST, resolve);
-  });
+  const port = await listen(entry, config);
   lifecycle.own('entry', entry, (server) => server.close());
   const forks = lifecycle.own('forks', new Set<Worker>(), stopForks);
   await Promise.all(names.map((name) => keepAlive(name, forks, lifecycle, logger)));
 
-  const address = entry.address();
-  const port = typeof address === 'object' && address ? address.port : config.PORT;
   logger.info({ port, gateways: names }, 'gateway: ready');
   announceReady({ type: 'ready', port, gateways: names });
 }
