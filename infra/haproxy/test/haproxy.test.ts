@@ -15,10 +15,10 @@ describe('HAProxy before three gateways', () => {
   const notReady = () => tell('disable health gateways/gateway-1', 'set server gateways/gateway-1 health down');
 
   it('a gateway that is drained by hand keeps its sessions and gets no new ones', () =>
-    expectDrain(balanced(), () => tell('set server gateways/gateway-1 state drain')));
+    expectDrain(balanced(), () => tell('set server gateways/gateway-1 state drain'))).timeout(60_000);
 
   it('a gateway that is no longer ready keeps its sessions and gets no new ones', () =>
-    expectDrain(balanced(), notReady));
+    expectDrain(balanced(), notReady)).timeout(60_000);
 
   it('a browser whose gateway is not ready opens its next session elsewhere, and is kept there', async () => {
     const { url } = balanced().target;
@@ -33,5 +33,5 @@ describe('HAProxy before three gateways', () => {
     expect(cookie).not.to.equal(first.cookie);
     const poll = await fetch(`${url}${POLLING}&sid=${sid}`, closing(cookie));
     expect(poll.status).to.equal(200);
-  });
+  }).timeout(60_000);
 });

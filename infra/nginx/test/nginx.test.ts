@@ -12,7 +12,7 @@ describe('nginx before three gateways', () => {
       reloadWith(balancer, (config) => config.replace(' max_fails=1', ' down max_fails=1')),
     );
     await reloadWith(balancer, (config) => config.replace(' down', ''));
-  });
+  }).timeout(60_000);
 
   it('knows a gateway of several processes by the name of each', async function () {
     this.timeout(60_000);

@@ -98,7 +98,7 @@ function faultBehaviours(balanced: () => BalancedCluster): void {
       expect(untouched.map(({ connects }) => connects)).to.deep.equal(untouched.map(() => 1));
       for (const refusals of newcomers) expect(refusals).to.be.at.most(1);
       await traffic.check();
-    });
+    }).timeout(60_000);
   }
 }
 
