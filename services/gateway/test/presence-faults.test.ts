@@ -155,18 +155,17 @@ describe('presence and typing under faults', function () {
     const carol = await device(2, String((await conversationsOf(a)).find(({ id }) => id === listed)?.otherUserId));
     await cluster.postgres.kill();
     try {
-      for (const conversationId of [said, listed]) {
-        const ack = alice.socket.timeout(5_000).emitWithAck('typing', { conversationId, typing: true } as never);
-        expect(await ack).to.deep.equal({ ok: true });
-      }
-      for (const client of [bob, bobToo]) {
-        await eventually(() =>
-          expect(client.typings).to.deep.equal([{ conversationId: said, userId: a, typing: true }]),
-        );
-      }
-      await eventually(() =>
-        expect(carol.typings).to.deep.equal([{ conversationId: listed, userId: a, typing: true }]),
-      );
+      // Again and again, as a client does: what comes while a transport is busy is dropped.
+      await eventually(async () => {
+        for (const conversationId of [said, listed]) {
+          const ack = alice.socket.timeout(5_000).emitWithAck('typing', { conversationId, typing: true } as never);
+          expect(await ack).to.deep.equal({ ok: true });
+        }
+        for (const client of [bob, bobToo]) {
+          expect(client.typings).to.deep.include({ conversationId: said, userId: a, typing: true });
+        }
+        expect(carol.typings).to.deep.include({ conversationId: listed, userId: a, typing: true });
+      });
       await watchOnline(alice, bob, carol);
       carol.socket.disconnect();
       await eventually(() => expect(heardOf(watcher, carol.userId)).to.deep.equal([false]), 15_000);

@@ -56,33 +56,44 @@ describe('typing', () => {
     );
   }
 
+  /**
+   * Types until every one of the listeners has heard it, as a client does: a volatile event is dropped when it comes while
+   * the transport is busy with another one.
+   */
+  async function typeUntilHeard(client: TestClient, typing: boolean, listeners: TestClient[]): Promise<void> {
+    const signal = { conversationId, userId: client.userId, typing };
+    await eventually(async () => {
+      if (!typing) expect(await type(client, { conversationId, typing: true })).to.deep.equal({ ok: true });
+      expect(await type(client, { conversationId, typing })).to.deep.equal({ ok: true });
+      await eventually(() => {
+        for (const listener of listeners) expect(listener.typings).to.deep.include(signal);
+      }, 500);
+    });
+  }
+
   it('is heard by every device of the other participant, and by nobody else', async () => {
-    expect(await type(alice, { conversationId, typing: true })).to.deep.equal({ ok: true });
-    expect(await type(alice, { conversationId, typing: false })).to.deep.equal({ ok: true });
-    for (const client of [bob, bobToo]) {
-      await eventually(() =>
-        expect(client.typings).to.deep.equal([
-          { conversationId, userId: alice.userId, typing: true },
-          { conversationId, userId: alice.userId, typing: false },
-        ]),
-      );
-    }
+    await typeUntilHeard(alice, true, [bob, bobToo]);
+    await typeUntilHeard(alice, false, [bob, bobToo]);
     expect([alice, aliceToo, stranger].flatMap((client) => client.typings)).to.deep.equal([]);
   });
 
   it('needs no ack, and goes in both directions', async () => {
-    bobToo.socket.emit('typing', { conversationId, typing: true } as never);
-    for (const client of [alice, aliceToo]) {
-      await eventually(() => expect(client.typings).to.have.length(1));
-    }
+    await eventually(async () => {
+      bobToo.socket.emit('typing', { conversationId, typing: true } as never);
+      await eventually(() => {
+        for (const client of [alice, aliceToo]) expect(client.typings).to.not.deep.equal([]);
+      }, 500);
+    });
     expect([bob, bobToo].flatMap((client) => client.typings)).to.deep.equal([]);
+    expect(bob.exceptions).to.deep.equal([]);
   });
 
   it('is relayed once when it is repeated at once, and again when time has passed', async () => {
+    const started = performance.now();
     for (let i = 0; i < 50; i++)
       expect(await type(aliceToo, { conversationId, typing: true })).to.deep.equal({ ok: true });
     await settled();
-    expect(bob.typings.length).to.be.within(1, 3);
+    expect(bob.typings.length).to.be.at.most(1 + Math.ceil((performance.now() - started) / 1_000));
     bob.typings.length = 0;
     await eventually(async () => {
       await type(aliceToo, { conversationId, typing: true });
@@ -96,7 +107,7 @@ describe('typing', () => {
       Array.from({ length: 4_000 }, (_, i) => type(flooder, { conversationId, typing: i % 2 === 0 })),
     );
     await settled();
-    expect(bob.typings.length).to.be.within(2, 60);
+    expect(bob.typings.length).to.be.within(1, 60);
     const refused = acks.filter((ack) => !ack.ok) as FailureAck[];
     expect(refused.length).to.be.greaterThan(0);
     expect(new Set(refused.map(({ error }) => error.code))).to.deep.equal(new Set(['RATE_LIMITED']));
