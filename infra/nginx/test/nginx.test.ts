@@ -6,25 +6,27 @@ import { reloadWith, startNginx } from './nginx.ts';
 describe('nginx before three gateways', () => {
   const balanced = describeBalancer(startNginx);
 
-  it('a gateway that is marked as down for new sessions keeps those it has', async () => {
-    const { balancer } = balanced();
-    await expectDrain(balanced(), () =>
-      reloadWith(balancer, (config) => config.replace(' max_fails=1', ' down max_fails=1')),
-    );
-    await reloadWith(balancer, (config) => config.replace(' down', ''));
-  }).timeout(60_000);
+  describe('by its configuration', () => {
+    it('a gateway that is marked as down for new sessions keeps those it has', async () => {
+      const { balancer } = balanced();
+      await expectDrain(balanced(), () =>
+        reloadWith(balancer, (config) => config.replace(' max_fails=1', ' down max_fails=1')),
+      );
+      await reloadWith(balancer, (config) => config.replace(' down', ''));
+    }).timeout(60_000);
 
-  it('knows a gateway of several processes by the name of each', async function () {
-    this.timeout(60_000);
-    await using cluster = await startFaultCluster({ gateways: 1, workers: 0, env: { GATEWAY_PROCESSES: '2' } });
-    const ports = Array.from({ length: 3 }, () => cluster.gateways[0]?.port ?? 0);
-    await using balancer = await startNginx(ports);
-    const opened = await Promise.all(Array.from({ length: 20 }, () => openPolling(balancer.url)));
-    expect(new Set(opened.map(({ gateway }) => gateway))).to.deep.equal(new Set(['gateway-1-1', 'gateway-1-2']));
-    for (const { sid, gateway, cookie } of opened) {
-      expect(cookie).to.equal('chat_gateway=gateway-1');
-      const end = await fetch(`${balancer.url}${POLLING}&sid=${sid}`, closing(cookie));
-      expect([end.status, end.headers.get('x-gateway-id')]).to.deep.equal([200, gateway]);
-    }
+    it('knows a gateway of several processes by the name of each', async function () {
+      this.timeout(60_000);
+      await using cluster = await startFaultCluster({ gateways: 1, workers: 0, env: { GATEWAY_PROCESSES: '2' } });
+      const ports = Array.from({ length: 3 }, () => cluster.gateways[0]?.port ?? 0);
+      await using balancer = await startNginx(ports);
+      const opened = await Promise.all(Array.from({ length: 20 }, () => openPolling(balancer.url)));
+      expect(new Set(opened.map(({ gateway }) => gateway))).to.deep.equal(new Set(['gateway-1-1', 'gateway-1-2']));
+      for (const { sid, gateway, cookie } of opened) {
+        expect(cookie).to.equal('chat_gateway=gateway-1');
+        const end = await fetch(`${balancer.url}${POLLING}&sid=${sid}`, closing(cookie));
+        expect([end.status, end.headers.get('x-gateway-id')]).to.deep.equal([200, gateway]);
+      }
+    });
   });
 });

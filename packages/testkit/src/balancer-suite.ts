@@ -19,7 +19,7 @@ export interface BalancedCluster {
 }
 
 /**
- * Registers the behaviours with mocha, and returns where a test finds what was started. `start` is given the ports of
+ * Registers the behaviours with mocha as suites, and returns where a test finds what was started. `start` is given the ports of
  * three gateways named gateway-1 to gateway-3. About 40 s.
  */
 export function describeBalancer(start: (gatewayPorts: number[]) => Promise<Balancer>): () => BalancedCluster {
@@ -42,8 +42,9 @@ export function describeBalancer(start: (gatewayPorts: number[]) => Promise<Bala
   for (const [kind, clients] of Object.entries(CLIENT_KINDS)) {
     describe(`with ${kind} clients`, () => describeProtocol(() => balanced().target, { clients }));
   }
-  edgeBehaviours(balanced);
-  faultBehaviours(balanced);
+  describe('at its edge', () => edgeBehaviours(balanced));
+  // Last: a balancer may be sparing with gateways that have just come back, and the protocol asks for two of them.
+  describe('a gateway', () => faultBehaviours(balanced));
   return balanced;
 }
 
@@ -80,7 +81,7 @@ function faultBehaviours(balanced: () => BalancedCluster): void {
     ['is killed', 'SIGKILL'],
     ['drains', 'SIGTERM'],
   ] as const) {
-    it(`a gateway that ${how}: its clients come back elsewhere, nothing is lost, others notice nothing`, async () => {
+    it(`that ${how}: its clients come back elsewhere, nothing is lost, others notice nothing`, async () => {
       const { cluster, target } = balanced();
       await allReady(cluster);
       await using traffic = await LightTraffic.start(target, [CLIENT_KINDS.websocket, CLIENT_KINDS.polling]);
