@@ -38,18 +38,17 @@ const schema = commonConfig.extend({
   HTTP_RATE_LIMIT_PER_SECOND: integer(1, 1_000_000, 100),
   HTTP_RATE_LIMIT_BURST: integer(1, 1_000_000, 500),
   /**
-   * New sockets per second and process, with a burst of one second; who comes faster waits in line for up to 5 s, who
-   * would wait longer hears 503. A connect costs 1.1 to 1.2 ms of CPU (services/gateway/test/connect-cost.ts), so a
-   * storm takes a third of a core and leaves the rest to those who are connected.
+   * New sockets per second and process, at most. How many it really is the process finds out (socket/admission.ts); who
+   * comes faster waits in line for up to 8 s, who would wait longer hears 503.
    */
-  CONNECTS_PER_SECOND: integer(1, 1_000_000, 300),
+  CONNECTS_PER_SECOND: integer(1, 1_000_000, 2_000),
   /** Sockets of one process; past it 503. 0: no limit. */
   MAX_CONNECTIONS: integer(0, 10_000_000, 50_000),
   /**
-   * Of those, connections that have not authenticated (yet). CONNECTS_PER_SECOND lets in at most 9 s of them before
-   * the time-out closes the first; this bounds them whatever that is set to.
+   * Of those, connections that have not authenticated (yet), in line or past it: room for all clients of another gateway
+   * at once, and a bound for strangers.
    */
-  MAX_UNAUTHENTICATED: integer(1, 10_000_000, 5_000),
+  MAX_UNAUTHENTICATED: integer(1, 10_000_000, 10_000),
   /**
    * What one client may leave unread before it is cut, in bytes and in packets. Above the largest answer, that of
    * `sync` (about 1.5 MB), and above what RATE_LIMIT_BURST events bring their sender (an ack and a message each), or a
