@@ -39,6 +39,9 @@ export async function gatherBystanders(target: Target, pairs: number): Promise<P
 /** Acks are resent for by a client that keeps to the contract; here a late one counts as what it is. */
 const ACK_WITHIN_MS = 15_000;
 
+/** After the last ack: what arrives later counts as lost. */
+const DELIVERED_WITHIN_MS = 5_000;
+
 /** What bystanders say by the clock: to each other, which is measured, and as often to the crowd, wherever that is. */
 export class Talk {
   /** Acknowledged messages to each client of the crowd. */
@@ -66,11 +69,15 @@ export class Talk {
     this.#loop = this.#talk(perSecond);
   }
 
-  /** Resolves when all that was sent is answered. */
+  /** Resolves when all that was sent is answered, and delivered, if that is soon. */
   async stop(): Promise<Sample[]> {
     this.#talking = false;
     await this.#loop;
     await Promise.all(this.#sending);
+    const until = performance.now() + DELIVERED_WITHIN_MS;
+    while (this.#sent.some(({ arrivedAt }) => arrivedAt === Number.POSITIVE_INFINITY) && performance.now() < until) {
+      await delay(10);
+    }
     return this.#sent.map(({ at, ackedAt, arrivedAt }) => ({ at, ackMs: ackedAt - at, deliveryMs: arrivedAt - at }));
   }
 

@@ -76,7 +76,7 @@ export async function runStorm(options: StormOptions): Promise<StormFigures> {
   const talk = new Talk(bystanders, correspondences, perSecond);
   await delay(calmSeconds * 1_000);
   const processes = [...cluster.processes, { name: 'crowd', pid: crowd.pid }];
-  const usage = await watchUsage({
+  await using usage = await watchUsage({
     processes,
     gateway: { name: cluster.survivor.name, pid: cluster.survivor.pid() },
     databaseUrl: cluster.databaseUrl,

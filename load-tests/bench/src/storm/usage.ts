@@ -18,9 +18,11 @@ export async function watchUsage(options: {
   processes: readonly { name: string; pid: number }[];
   gateway: { name: string; pid: number };
   databaseUrl: string;
-}): Promise<{ stop(): Promise<Usage> }> {
+}): Promise<{ stop(): Promise<Usage> } & AsyncDisposable> {
   const { processes, gateway } = options;
   const client = new pg.Client({ connectionString: options.databaseUrl });
+  // The end of a run that failed may end its database first.
+  client.on('error', () => {});
   await client.connect();
   let postgresConnections = 0;
   let asked: Promise<void> = Promise.resolve();
@@ -31,17 +33,24 @@ export async function watchUsage(options: {
     });
   }, SAMPLE_EVERY_MS);
   const before = await cpuSeconds(processes);
+  let ended = false;
+  const end = async () => {
+    if (ended) return;
+    ended = true;
+    clearInterval(timer);
+    await asked;
+    await client.end();
+  };
   return {
     async stop() {
-      clearInterval(timer);
       const after = await cpuSeconds(processes);
-      await asked;
-      await client.end();
+      await end();
       const used = [...after].map(([name, seconds]) => [name, seconds - (before.get(name) ?? 0)]);
       const status = await readFile(`/proc/${gateway.pid}/status`, 'utf8');
       const rssPeakMb = Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1_024;
       return { cpuSeconds: Object.fromEntries(used), rssPeakMb, postgresConnections };
     },
+    [Symbol.asyncDispose]: end,
   };
 }
 
