@@ -7,6 +7,7 @@ import { errorBehaviours } from './protocol-suite/errors.ts';
 import { handshakeBehaviours } from './protocol-suite/handshake.ts';
 import { historyBehaviours } from './protocol-suite/history.ts';
 import { messageBehaviours } from './protocol-suite/messages.ts';
+import { presenceBehaviours } from './protocol-suite/presence.ts';
 import { readBehaviours } from './protocol-suite/reads.ts';
 import type { ClientOptions, Stage } from './protocol-suite/stage.ts';
 import { syncBehaviours } from './protocol-suite/sync.ts';
@@ -51,4 +52,5 @@ export function describeProtocol(target: () => Target, { clients = {} }: { clien
   errorBehaviours(stage);
   syncBehaviours(stage);
   historyBehaviours(stage);
+  presenceBehaviours(stage);
 }
