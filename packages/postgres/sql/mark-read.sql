@@ -17,21 +17,23 @@ with target as (
   where p.conversation_id = t.conversation_id and p.user_id = t.user_id and p.last_read_seq < t.seq
     and p.conversation_id = any($5::uuid[])
   returning p.conversation_id, p.user_id, p.last_read_seq, p.read_at, p.unread_count
+), untouched as materialized (
+  select o.user_id, sum(o.unread_count) as count
+  from participants o
+  where o.user_id = any($6::text[])
+    and not exists (select from marked n where n.user_id = o.user_id and n.conversation_id = o.conversation_id)
+  group by o.user_id
 )
 select
   coalesce(m.last_read_seq, p.last_read_seq) as up_to_seq,
   coalesce(m.read_at, p.read_at) as read_at,
   m.user_id is not null as advanced,
   (
-    coalesce((
-      select sum(o.unread_count) from participants o
-      where o.user_id = t.user_id
-        and not exists (select from marked n where n.user_id = o.user_id and n.conversation_id = o.conversation_id)
-    ), 0)
+    coalesce((select u.count from untouched u where u.user_id = t.user_id), 0)
     + coalesce((select sum(n.unread_count) from marked n where n.user_id = t.user_id), 0)
   )::integer as unread_count
 from target t
 left join participants p on p.conversation_id = t.conversation_id and p.user_id = t.user_id
-  and p.conversation_id = any($6::uuid[])
+  and p.conversation_id = any($7::uuid[])
 left join marked m on m.conversation_id = t.conversation_id and m.user_id = t.user_id
 order by t.ord

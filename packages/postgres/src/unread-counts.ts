@@ -20,22 +20,26 @@ export function createUnreadCounts(db: Database): UnreadCounts {
 /**
  * Total of each user in the order given, with the newest of the conversations that have unread messages (ids are
  * UUIDv7, so the greatest id is the newest conversation).
+ *
+ * One pass over the rows of each user. Asked with `order by … limit`, Postgres walks the primary key from its newest
+ * conversation until it has found enough of the user, which is the whole table for a user with nothing unread.
  */
 export function summaries(userIds: readonly UserId[]) {
   return sql<UnreadSummary>`
-select
-  (select coalesce(sum(p.unread_count), 0) from participants p where p.user_id = i.user_id)::integer as count,
-  (
-    select coalesce(jsonb_agg(jsonb_build_object('conversationId', n.conversation_id, 'count', n.unread_count)), '[]')
-    from (
-      select p.conversation_id, p.unread_count
-      from participants p
-      where p.user_id = i.user_id and p.unread_count > 0
-      order by p.conversation_id desc
-      limit ${LIMITS.syncUnreadConversations}
-    ) n
-  ) as conversations
+select s.count, s.conversations
 from unnest(${userIds}::text[]) with ordinality as i (user_id, ord)
+cross join lateral (
+  select
+    coalesce(sum(p.unread_count), 0)::integer as count,
+    coalesce(to_jsonb((
+      array_agg(
+        jsonb_build_object('conversationId', p.conversation_id, 'count', p.unread_count)
+        order by p.conversation_id desc
+      ) filter (where p.unread_count > 0)
+    )[1:${LIMITS.syncUnreadConversations}::integer]), '[]') as conversations
+  from participants p
+  where p.user_id = i.user_id
+) s
 order by i.ord`;
 }
 

@@ -174,6 +174,7 @@ function laidOut(text: string): string {
 interface PlanNode {
   'Node Type': string;
   'Relation Name'?: string;
+  'Index Name'?: string;
   'Index Cond'?: string;
   Plans?: PlanNode[];
 }
@@ -182,22 +183,31 @@ function nodesOf(node: PlanNode): PlanNode[] {
   return [node, ...(node.Plans ?? []).flatMap(nodesOf)];
 }
 
-/** How the node reads a table, as a line; undefined for a node that reads none. */
-function accessOf(node: PlanNode): { table: string; how: string; condition: string | undefined } | undefined {
+interface Access {
+  table: string;
+  how: string;
+  index: string | undefined;
+  condition: string | undefined;
+}
+
+/** How the node reads a table; undefined for a node that reads none. */
+function accessOf(node: PlanNode): Access | undefined {
   const { 'Node Type': how, 'Relation Name': table } = node;
   if (table === undefined || how === 'ModifyTable') return undefined;
   // A bitmap scan reads the rows of the table that the index scans below it have found.
-  const conditions = nodesOf(node).map((child) => child['Index Cond']);
-  return { table, how, condition: conditions.find((condition) => condition !== undefined) };
+  const scan = nodesOf(node).find((child) => child['Index Cond'] !== undefined);
+  return { table, how, index: scan?.['Index Name'], condition: scan?.['Index Cond'] };
 }
 
 describe('the SQL of each query', () => {
   let database: Awaited<ReturnType<typeof freshDatabase>>;
   let db: Database;
+  let leading: Map<string, string>;
 
   before(async () => {
     database = await freshDatabase();
     db = database.db;
+    leading = await leadingColumns(db);
   });
   after(() => database.drop());
 
@@ -239,9 +249,11 @@ describe('the SQL of each query', () => {
         it(`finds its rows by an index in every table: ${name}`, async () => {
           const accesses = (await planOf(db, of(db, 2))).map(accessOf).filter((access) => access !== undefined);
           if (!readsNothing) expect(accesses).to.not.have.length(0);
-          for (const { table, how, condition } of accesses) {
+          for (const { table, how, index = '', condition } of accesses) {
             expect(how, table).to.be.oneOf(['Index Scan', 'Index Only Scan', 'Bitmap Heap Scan']);
-            expect(condition, `${how} on ${table}`).to.be.a('string');
+            // A condition on a later column alone is a walk through all of the index.
+            // Dead letters are few, and read by hand.
+            if (table !== 'dead_letters') expect(condition, `${how} of ${index}`).to.include(leading.get(index));
             // Part of a key is not enough: messages are looked up within their conversation.
             if (table === 'messages') expect(condition).to.include('conversation_id =');
           }
@@ -250,6 +262,16 @@ describe('the SQL of each query', () => {
     });
   }
 });
+
+/** The first column of each index, by its name. */
+async function leadingColumns(db: Database): Promise<Map<string, string>> {
+  const { rows } = await sql<{ name: string; column: string }>`
+    select c.relname as name, a.attname as column
+    from pg_index i
+    join pg_class c on c.oid = i.indexrelid
+    join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]`.execute(db);
+  return new Map(rows.map(({ name, column }) => [name, column]));
+}
 
 /** As the server plans it for openDatabase: prepared, and explained with values that a generic plan does not see. */
 async function planOf(db: Database, query: Query): Promise<PlanNode[]> {
