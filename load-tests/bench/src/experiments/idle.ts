@@ -8,10 +8,11 @@ const TARGET = 0.75;
 
 const HELP = `npm run bench -- idle [options]
 
-What an idle connection weighs in the memory of a gateway, beside a stock Socket.IO server with the same adapter.
+What an idle connection weighs in the memory of a gateway, and its heartbeats in CPU, beside a stock Socket.IO server with the same adapter.
 
   --connections N   (5000)
   --rounds N        of each, in turns (3)
+  --rest N          seconds of rest in the last round, for the CPU of heartbeats (50)
   --save            write load-tests/results
 `;
 
@@ -20,9 +21,9 @@ export const idle: Experiment = {
   about: 'what an idle connection weighs, beside a stock Socket.IO server',
   help: HELP,
   async run(args, log) {
-    const options = readNumbers(args, { connections: 5_000, rounds: 3 }, 1);
+    const { rest, ...options } = readNumbers(args, { connections: 5_000, rounds: 3, rest: 50 }, 1);
     try {
-      return reportIdle(await measureIdle({ ...options, log }));
+      return reportIdle(await measureIdle({ ...options, restSeconds: rest, log }));
     } finally {
       await stopPrivateServers();
     }
@@ -52,8 +53,20 @@ function reportIdle(figures: IdleFigures): Report {
           name,
           ours[field].toFixed(0),
           stock[field].toFixed(0),
-          ratio[field].toFixed(2),
+          stock[field] === 0 ? '–' : ratio[field].toFixed(2),
         ]),
+      },
+      {
+        caption: 'CPU at rest, heartbeats and all else the process does, µs a second and connection',
+        columns: ['', 'ours', 'stock', 'ours / stock'],
+        rows: [
+          [
+            'CPU',
+            figures.cpu.ours.toFixed(1),
+            figures.cpu.stock.toFixed(1),
+            (figures.cpu.ours / figures.cpu.stock).toFixed(2),
+          ],
+        ],
       },
     ],
     charts: [

@@ -2,6 +2,7 @@
  * What an idle connection weighs, ours beside a stock Socket.IO server with the same adapter (stock-server.ts).
  *
  *   for each round, for each of the two:  start it, fresh ─▶ read its memory ─▶ N connections ─▶ settle ─▶ read again
+ *   in the last round also the CPU of a while of rest, in which there are only heartbeats
  *
  * Rounds alternate, so that what the machine does meanwhile happens to both; the figure is the median of the rounds.
  */
@@ -14,11 +15,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { repository, startService } from '@chat-cluster/local';
 import { eventually, freshDatabase, privateServers } from '@chat-cluster/testkit';
+import { cpuSeconds } from '../cpu.ts';
 import type { Memory } from './probe.ts';
 
 export interface IdleOptions {
   connections: number;
   rounds: number;
+  /** Seconds of rest in the last round; a multiple of the 25 s between two heartbeats. */
+  restSeconds: number;
   log(line: string): void;
 }
 
@@ -31,18 +35,22 @@ export interface IdleFigures {
   /** ours / stock. */
   ratio: Memory;
   each: { ours: Memory[]; stock: Memory[] };
+  /** Microseconds of CPU a connection and second at rest, with what the process needs by itself. */
+  cpu: { ours: number; stock: number };
 }
 
 const SECRET = 'a secret of the idle benchmark, long enough';
 /** After the last connect: longer than any first badge takes, shorter than a heartbeat (25 s). */
 const SETTLE_MS = 3_000;
 
-export async function measureIdle({ connections, rounds, log }: IdleOptions): Promise<IdleFigures> {
+export async function measureIdle({ connections, rounds, restSeconds, log }: IdleOptions): Promise<IdleFigures> {
   const each: IdleFigures['each'] = { ours: [], stock: [] };
+  const cpu = { ours: 0, stock: 0 };
   for (let round = 0; round < rounds; round++) {
     for (const kind of ['ours', 'stock'] as const) {
-      const memory = await measureOne(kind, connections);
+      const { memory, cpuMicroseconds } = await measureOne(kind, connections, round + 1 === rounds ? restSeconds : 0);
       each[kind].push(memory);
+      cpu[kind] = cpuMicroseconds;
       const { rss, rssCollected, heapUsed, external } = memory;
       log(
         `round ${round + 1}, ${kind.padEnd(5)}  RSS ${kb(rss)}, after gc ${kb(rssCollected)}; heap and external ${kb(heapUsed + external)}`,
@@ -51,11 +59,15 @@ export async function measureIdle({ connections, rounds, log }: IdleOptions): Pr
   }
   const [ours, stock] = [medians(each.ours), medians(each.stock)];
   const ratio = map((field) => ours[field] / stock[field]);
-  return { connections, rounds, ours, stock, ratio, each };
+  return { connections, rounds, ours, stock, ratio, each, cpu };
 }
 
-/** Bytes a connection of one fresh server. */
-async function measureOne(kind: 'ours' | 'stock', connections: number): Promise<Memory> {
+/** Bytes a connection of one fresh server, and its CPU a connection and second while it rests. */
+async function measureOne(
+  kind: 'ours' | 'stock',
+  connections: number,
+  restSeconds: number,
+): Promise<{ memory: Memory; cpuMicroseconds: number }> {
   await using undo = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'chat-idle-'));
   undo.defer(() => rm(folder, { recursive: true, force: true }));
@@ -90,7 +102,13 @@ async function measureOne(kind: 'ours' | 'stock', connections: number): Promise<
   await using _held = await hold(server.ready().port, connections);
   await delay(SETTLE_MS);
   const after = await memoryOf(server.pid(), probe);
-  return map((field) => (after[field] - before[field]) / connections);
+  const memory = map((field) => (after[field] - before[field]) / connections);
+  if (restSeconds === 0) return { memory, cpuMicroseconds: 0 };
+  const processes = [{ name: kind, pid: server.pid() }];
+  const used = async () => (await cpuSeconds(processes)).get(kind) ?? 0;
+  const usedBefore = await used();
+  await delay(restSeconds * 1_000);
+  return { memory, cpuMicroseconds: (((await used()) - usedBefore) * 1e6) / restSeconds / connections };
 }
 
 /** A process that holds so many connections until it is disposed of. */
