@@ -18,3 +18,13 @@ export async function listen(server: Server, { PORT, HOST }: Pick<GatewayConfig,
   const address = server.address();
   return typeof address === 'object' && address ? address.port : PORT;
 }
+
+/**
+ * For the HTTP server of a port. Node looks for connections whose headers are late only every 30 s by itself: one that
+ * says nothing was kept for up to 40 s.
+ */
+export const HTTP_DEADLINES = {
+  headersTimeout: 7_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 1_000,
+} as const;

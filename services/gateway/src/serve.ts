@@ -38,7 +38,7 @@ import { createConversations } from './conversations.ts';
 import { createMetricsReader } from './fork-metrics.ts';
 import { createHttpApp } from './http/app.ts';
 import { createRateLimit } from './http/rate-limit.ts';
-import { listen } from './listen.ts';
+import { HTTP_DEADLINES, listen } from './listen.ts';
 import { createReads } from './reads.ts';
 import { sessionIdsOf, watchAffinity } from './socket/affinity.ts';
 import { welcomeConnections } from './socket/connection.ts';
@@ -136,7 +136,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
       logger.error({ err: error, method: request.method, route: request.route?.path }, 'http: a fault'),
     observe: (route, method, status, seconds) => requests.observe({ route, method, status }, seconds),
   });
-  const http = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, app);
+  const http = createServer(HTTP_DEADLINES, app);
 
   const { adapter, subscribed, onGap } = createGatewayAdapter({ publisher, subscriber });
   const newSessionId = sessionIdsOf(registry.id);

@@ -28,6 +28,11 @@ const handshakes = new Counter({
 /** Milliseconds for a connection to authenticate; Socket.IO's own 45 s would let the unauthenticated pile up. */
 const CONNECT_TIMEOUT_MS = 8_000;
 /**
+ * Milliseconds for the client to answer the goodbye of a websocket, then its connection is closed without. The 30 s of ws
+ * would let strangers who never answer keep what CONNECT_TIMEOUT_MS takes from them.
+ */
+const GOODBYE_MS = 1_000;
+/**
  * Milliseconds without a byte after which an HTTP connection is cut: else an answer that nobody reads (a poll, a page
  * of history) is kept for ever. Longer than a poll without news, 25 s. Websockets have their heartbeat.
  */
@@ -95,6 +100,7 @@ export function createSocketServer(options: {
       setImmediate(() => socket.conn.close());
     }
   });
+  boundGoodbyes(io);
   lightenSockets(io);
   boundWriteBuffers(
     io,
@@ -102,6 +108,22 @@ export function createSocketServer(options: {
     options.logger,
   );
   return { io, admission };
+}
+
+/** By an option of ws that engine.io (6.6) does not pass on; it makes its websocket server now and again when it listens. */
+function boundGoodbyes(io: ChatServer): void {
+  const engine = io.engine as unknown as EngineWithWebsockets;
+  engine.opts.wsEngine = class extends engine.opts.wsEngine {
+    constructor(options: object) {
+      super({ ...options, closeTimeout: GOODBYE_MS });
+    }
+  };
+  engine.init();
+}
+
+interface EngineWithWebsockets {
+  opts: { wsEngine: new (options: object) => object };
+  init(): void;
 }
 
 /** Whether `more` connections may open. One without a socket has not authenticated, or has left again. */
