@@ -39,6 +39,8 @@ export interface ServersFile {
   databaseUrl: string;
   redisUrl: string;
   lanes: number;
+  /** REDIS_… variables beside REDIS_URL that the services got. */
+  redis: Record<string, string>;
 }
 
 export function writeServersFile(dataDir: string, content: ServersFile): void {

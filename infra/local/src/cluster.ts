@@ -87,7 +87,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const env = serviceEnvironment(options, backing, jwtSecret);
     await report('Migrations', () => migrate(env));
     const services = await startServices(options, env, report);
-    return assemble(options, { backing, ...services }, jwtSecret, claim.release);
+    return assemble(options, { backing, ...services }, { jwtSecret, redis: redisVariables(env) }, claim.release);
   } catch (error) {
     for (const step of undo.reverse()) await step();
     throw error;
@@ -188,7 +188,18 @@ function serviceLog(dataDir: string, name: string): string {
   return join(dataDir, 'logs', `${name}.log`);
 }
 
-function assemble(options: ClusterOptions, parts: Parts, jwtSecret: string, release: () => Promise<void>): Cluster {
+/** Those by which parts of the cluster have a Redis of their own. */
+function redisVariables(env: NodeJS.ProcessEnv): Record<string, string> {
+  const names = ['REDIS_PUBSUB_URL', 'REDIS_QUEUE_URLS', 'REDIS_CACHE_URL', 'REDIS_ADAPTER'];
+  return Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
+}
+
+function assemble(
+  options: ClusterOptions,
+  parts: Parts,
+  { jwtSecret, redis }: { jwtSecret: string; redis: Record<string, string> },
+  release: () => Promise<void>,
+): Cluster {
   const { dataDir } = options;
   const { backing, gateway, workers } = parts;
   const { port } = gateway.ready();
@@ -221,7 +232,7 @@ function assemble(options: ClusterOptions, parts: Parts, jwtSecret: string, rele
     },
   };
   const { gateways, processes, databaseUrl, redisUrl } = cluster;
-  writeServersFile(dataDir, { databaseUrl, redisUrl, lanes: options.lanes });
+  writeServersFile(dataDir, { databaseUrl, redisUrl, lanes: options.lanes, redis });
   writeClusterFile(dataDir, { url, pid: process.pid, gateways, processes, startedAt: new Date().toISOString() });
   return cluster;
 }

@@ -17,7 +17,12 @@ await runCommand(async () => {
   loadEnvFile();
   const dataDir = readDataDir(process.env);
   const servers = readServersFile(dataDir);
-  const known = { DATABASE_URL: servers?.databaseUrl, REDIS_URL: servers?.redisUrl, LANES: servers?.lanes };
+  const known = {
+    DATABASE_URL: servers?.databaseUrl,
+    REDIS_URL: servers?.redisUrl,
+    LANES: servers?.lanes,
+    ...servers?.redis,
+  };
   for (const [name, value] of Object.entries(known)) {
     if (!process.env[name] && value !== undefined) process.env[name] = String(value);
   }
