@@ -1,6 +1,7 @@
 import { laneOf } from '@chat-cluster/queue';
 import { checkHistory, type SendAttempt } from '@chat-cluster/testkit';
 import type { RoundOutcome } from './fault.ts';
+import { quantile } from './quantile.ts';
 
 /** Which of the sends an expectation is about. */
 type Which = (send: SendAttempt) => boolean;
@@ -30,6 +31,24 @@ export function acknowledgedAtOnce({ history, from, to }: RoundOutcome, which: W
   return refused.length === 0
     ? []
     : [`${refused.length} of ${outcomes.length} sends were not acknowledged: ${[...new Set(refused)].join(', ')}`];
+}
+
+/** Acks after the trouble are as fast as before: by this factor, and so much for a machine that has other things to do. */
+const SLOWER_BY = 2;
+const SLOWER_BY_MS = 200;
+
+/** The trouble left no state that lasts: what is sent after it is taken at the first try, as fast as before it. */
+export function worksAsBefore(outcome: RoundOutcome): string[] {
+  const { history, from, to, patience } = outcome;
+  const p95 = (since: number, until: number) =>
+    quantile(history.sends.filter(({ at }) => at >= since && at < until).map(tookMs), 0.95);
+  const [before, after] = [p95(0, from), p95(to, Number.POSITIVE_INFINITY)];
+  return [
+    ...acknowledgedAtOnce({ ...outcome, from: to, to: Number.POSITIVE_INFINITY }),
+    ...(after <= (before * SLOWER_BY + SLOWER_BY_MS) * patience
+      ? []
+      : [`acks took ${Math.round(after)} ms after the trouble, ${Math.round(before)} ms before it (p95)`]),
+  ];
 }
 
 /** Who missed something has been told so: nobody learns of it only by the sync after everything. */

@@ -24,6 +24,8 @@ export interface Fault {
   /** What its cluster is like; a function, for a `fresh` fault: what it is like in this round. */
   cluster?: FaultClusterOptions | ((random: Random) => FaultClusterOptions);
   traffic?: Partial<TrafficOptions>;
+  /** Pairs of users, unless the command line says; default 20. */
+  pairs?: number;
   /** Every so many users have a second device, on another gateway; default 6. */
   secondDeviceEvery?: number;
   /** True: each round has a cluster of its own, because the fault leaves marks. */
@@ -40,6 +42,8 @@ export interface Healing {
   heal(): Promise<void>;
   /** As that of the fault, for what only this round knows. */
   expect?(outcome: RoundOutcome): string[];
+  /** What was measured, for the line of the round; asked after `heal`. */
+  figures?(): string;
 }
 
 /** What a fault's own expectations look at. */

@@ -1,5 +1,6 @@
 import type { Fault } from './fault.ts';
 import { clocksDiffer } from './faults/clock-skew.ts';
+import { handshakeFlood } from './faults/handshake-flood.ts';
 import { malformedPackets } from './faults/malformed-packets.ts';
 import { poison } from './faults/poison.ts';
 import { postgresDiskFull, postgresRestarted, postgresSlow } from './faults/postgres-faults.ts';
@@ -11,6 +12,7 @@ import {
   workerKilled,
   workerPaused,
 } from './faults/process-faults.ts';
+import { reconnectStorm } from './faults/reconnect-storm.ts';
 import {
   gatewayCutOff,
   redisFailover,
@@ -39,8 +41,10 @@ export const FAULTS: readonly Fault[] = [
   workerPaused,
   poison,
   slowConsumers,
+  handshakeFlood,
   malformedPackets,
   clocksDiffer,
+  reconnectStorm,
   scriptsFlushed,
   startedInAnyOrder,
   processPaused,

@@ -8,7 +8,8 @@ export interface VerifyOptions {
   /** Only this one of the rounds. */
   round: number | undefined;
   seed: string;
-  pairs: number;
+  /** undefined: what each fault wants. */
+  pairs: number | undefined;
   rate: number | undefined;
   /** A saved history to be checked again, instead of a run. */
   check: string | undefined;
@@ -22,7 +23,7 @@ product promises. Without a fault all of them run.
   --rounds N     rounds of each fault (10)
   --seed S       where every random choice comes from (a new one each time)
   --round N      only round N of that seed
-  --users N      users, half as many pairs (40)
+  --users N      users, half as many pairs (40; some faults have more)
   --rate N       messages a second (120)
   --check FILE   check a saved history again, without a cluster
 
@@ -46,7 +47,7 @@ export function parseOptions(args: string[]): VerifyOptions | undefined {
     rounds: number('rounds', values.rounds),
     round: values.round === undefined ? undefined : number('round', values.round),
     seed: values.seed ?? String(Math.floor(Math.random() * 1e9)),
-    pairs: Math.max(2, Math.ceil(number('users', values.users) / 2)),
+    pairs: values.users === undefined ? undefined : Math.max(2, Math.ceil(number('users', values.users) / 2)),
     rate: values.rate === undefined ? undefined : number('rate', values.rate),
     check: values.check,
   };
@@ -62,7 +63,7 @@ function parse(args: string[]) {
         rounds: { type: 'string', default: '10' },
         round: { type: 'string' },
         seed: { type: 'string' },
-        users: { type: 'string', default: '40' },
+        users: { type: 'string' },
         rate: { type: 'string' },
         check: { type: 'string' },
       },

@@ -21,7 +21,8 @@ import { ORDINARY_TRAFFIC, Traffic } from './traffic.ts';
 export interface RoundOptions {
   seed: string;
   round: number;
-  pairs: number;
+  /** undefined: what the fault wants. */
+  pairs: number | undefined;
   /** Messages a second; undefined: what the fault wants. */
   rate: number | undefined;
   pace?: Pace;
@@ -44,6 +45,8 @@ export interface RoundReport {
   /** Breaches of what the fault itself expects. */
   breaches: string[];
   healMs: number | undefined;
+  /** What the fault itself has measured. */
+  figures: string | undefined;
   /** From the end of the traffic until everything was at rest, and what the last was to come to it. */
   rest: { ms: number; last: string | undefined };
   /** The trouble on the clock of the history. */
@@ -52,6 +55,7 @@ export interface RoundReport {
 }
 
 const ORDINARY_PACE: Pace = { warmUpMs: 1_000, phaseMs: 1_500, afterMs: 2_500, patience: 1 };
+const PAIRS = 20;
 const HEAL_DEADLINE_MS = 30_000;
 const REST_DEADLINE_MS = 40_000;
 
@@ -62,7 +66,8 @@ export async function runRound(fault: Fault, cluster: FaultCluster, options: Rou
   const start = performance.now();
   const now = () => performance.now() - start;
   const exitsBefore = cluster.exits.length;
-  const population = await populate(cluster, options.pairs, fault.secondDeviceEvery ?? 6, { now, random });
+  const pairs = options.pairs ?? fault.pairs ?? PAIRS;
+  const population = await populate(cluster, pairs, fault.secondDeviceEvery ?? 6, { now, random });
   const traffic = new Traffic(
     population,
     { ...ORDINARY_TRAFFIC, ...fault.traffic, ...(options.rate === undefined ? {} : { rate: options.rate }) },
@@ -93,6 +98,7 @@ export async function runRound(fault: Fault, cluster: FaultCluster, options: Rou
       verdict: checkHistory(history),
       breaches: [...(fault.expect?.(outcome, world) ?? []), ...(healing?.expect?.(outcome) ?? [])],
       healMs: healTime(history, to, cluster.lanes),
+      figures: healing?.figures?.(),
       rest,
       from,
       to,

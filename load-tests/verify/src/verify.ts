@@ -97,7 +97,7 @@ function isWrong({ verdict, breaches, healMs }: RoundReport): boolean {
 /** Rest that takes longer is worth a word, even if it comes. */
 const SLOW_REST_MS = 10_000;
 
-function summary({ verdict, breaches, healMs, rest }: RoundReport): string {
+function summary({ verdict, breaches, healMs, figures, rest }: RoundReport): string {
   const { seen, violations } = verdict;
   const refused = Object.entries(seen.refused).map(([code, count]) => `${count} ${code}`);
   const wrong = violations.length + breaches.length;
@@ -106,6 +106,7 @@ function summary({ verdict, breaches, healMs, rest }: RoundReport): string {
     `${seen.messages} sent, ${seen.acked} acked,`,
     wrong === 0 ? 'nothing wrong,' : `${wrong} WRONG,`,
     healMs === undefined ? 'never healed' : `healed in ${(healMs / 1_000).toFixed(1)} s`,
+    ...(figures === undefined ? [] : [`[${figures}]`]),
     ...(rest.ms > SLOW_REST_MS ? [`[at rest only after ${(rest.ms / 1_000).toFixed(0)} s: ${rest.last}]`] : []),
     ...(refused.length > 0 ? [`[tried again: ${refused.join(', ')}]`] : []),
   ].join(' ');

@@ -7,6 +7,7 @@ import {
   gatewaysLiveOn,
   lanesAnswerWithin,
   socketsStayConnected,
+  worksAsBefore,
 } from '../src/expectations.ts';
 import type { RoundOutcome } from '../src/fault.ts';
 import { FAULTS } from '../src/faults.ts';
@@ -62,6 +63,14 @@ describe('what a fault expects', () => {
     expect(socketsStayConnected(outcome)).to.have.length(1);
   });
 
+  it('acks afterwards as fast as before', () => {
+    const before = acked(50, 110);
+    expect(worksAsBefore(during([before, acked(150, 9_000), acked(1_100, 1_400)]))).to.deep.equal([]);
+    expect(worksAsBefore(during([before, acked(1_100, 1_500)]))).to.have.length(1);
+    expect(worksAsBefore(during([before, acked(1_100, 1_200), refused(1_200, 1_210)]))).to.have.length(1);
+    expect(worksAsBefore(during([before])), 'nothing sent afterwards').to.have.length(1);
+  });
+
   it('lanes that work again, by the acks of what was sent since', () => {
     const outcome = during([acked(50, 110), acked(200, 3_000)]);
     expect(lanesAnswerWithin(outcome, 4, 3_000)).to.deep.equal([]);
@@ -99,7 +108,7 @@ describe('the command line of verify', () => {
     expect(parseOptions(['f4', 'F8', '--seed', '7'])).to.deep.include({
       rounds: 10,
       seed: '7',
-      pairs: 20,
+      pairs: undefined,
       round: undefined,
     });
     expect(parseOptions(['f4', 'F8'])?.faults.map(({ id }) => id)).to.deep.equal(['F4', 'F8']);

@@ -1,10 +1,14 @@
-import { type FaultCluster, seededRandom, startFaultCluster } from '@chat-cluster/testkit';
+import { signToken } from '@chat-cluster/local';
+import { eventually, type FaultCluster, newUser, seededRandom, startFaultCluster } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { FAULTS } from '../src/faults.ts';
 import { type Pace, type RoundReport, runRound } from '../src/round.ts';
+import { STRANGERS, sendStranger } from '../src/strangers.ts';
 
 /** Short, and patient: other tests may share the machine. The promises themselves know no patience. */
 const PACE: Pace = { warmUpMs: 300, phaseMs: 500, afterMs: 500, patience: 4 };
+/** For a gateway that other tests keep from looking at the clock; what is forgotten is kept for 30 s and more. */
+const MARGIN_MS = 5_000;
 const SEED = 'short';
 
 /** One short round each on one cluster; `npm run verify` is the long form. */
@@ -34,6 +38,25 @@ describe('the product under faults', () => {
       expect(report.healMs, 'every lane works again').to.be.a('number');
     });
   }
+});
+
+/** What F17 does with thousands. */
+describe('connections that never authenticate', () => {
+  it('are closed within 10 s, whatever they leave unsaid', async function () {
+    this.timeout(60_000);
+    await using cluster = await startFaultCluster({ gateways: 1, workers: 1, random: seededRandom(SEED) });
+    const forged = signToken(newUser('stranger'), 'a secret of somebody else, 32 characters');
+    const port = cluster.gateways[0]?.port ?? 0;
+    const strangers = STRANGERS.map((kind) => sendStranger(port, kind, forged));
+    try {
+      await eventually(() => {
+        expect(strangers.filter(({ gone }) => !gone).map(({ kind }) => kind)).to.deep.equal([]);
+      }, 10_000 * PACE.patience);
+      for (const { kind, keptMs } of strangers) expect(keptMs, kind).to.be.lessThan(10_000 + MARGIN_MS);
+    } finally {
+      for (const stranger of strangers) stranger.leave();
+    }
+  });
 });
 
 function received({ history }: RoundReport): number {

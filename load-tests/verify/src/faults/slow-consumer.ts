@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { between, eventually, oneOf, tokenFor } from '@chat-cluster/testkit';
 import { gatewaysLiveOn } from '../expectations.ts';
 import type { Fault } from '../fault.ts';
+import { watchMemory } from '../memory.ts';
 import { openRawWebSocket } from '../raw-socket.ts';
 
 const DEAF = 20;
@@ -27,11 +27,7 @@ export const slowConsumers: Fault = {
     const deaf = await Promise.all(
       Array.from({ length: DEAF }, () => deafSocket(gateway.port, tokenFor(cluster, receiver.id))),
     );
-    const before = megabytes(gateway.pid());
-    let peak = before;
-    const watch = setInterval(() => {
-      peak = Math.max(peak, megabytes(gateway.pid()));
-    }, 50);
+    const memory = watchMemory(gateway.pid());
     for (let sent = 0; sent < MESSAGES; sent += AT_ONCE) {
       const drafts = Array.from({ length: AT_ONCE }, () => ({ ...traffic.someDraft(), sender, conversation }));
       await Promise.all(
@@ -50,12 +46,12 @@ export const slowConsumers: Fault = {
           if ((count ?? 0) < DEAF) throw new Error('not all are cut');
           return count;
         }, CUT_WITHIN_MS).catch(() => gateway.metric('chat_slow_consumer_disconnects_total'));
-        clearInterval(watch);
+        memory.stop();
         for (const socket of deaf) socket.destroy();
         await delay(0);
       },
       expect: () => [
-        ...(peak - before > GROWTH_MB ? [`the gateway grew from ${before} to ${peak} MB`] : []),
+        ...(memory.grewMb > GROWTH_MB ? [`the gateway grew by ${memory.grewMb} MB, more than ${GROWTH_MB}`] : []),
         ...((cut ?? 0) < DEAF ? [`${cut} of ${DEAF} connections that do not read were cut`] : []),
       ],
     };
@@ -67,14 +63,4 @@ export const slowConsumers: Fault = {
 async function deafSocket(port: number, token: string): Promise<Socket> {
   const { socket } = await openRawWebSocket(port, token);
   return socket.removeAllListeners('data').pause();
-}
-
-/** Resident memory of a process; 0 when it is gone. */
-function megabytes(pid: number): number {
-  try {
-    const [, kilobytes] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-    return Math.round(Number(kilobytes) / 1_024);
-  } catch {
-    return 0;
-  }
 }
