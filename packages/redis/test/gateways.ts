@@ -30,6 +30,7 @@ export async function startGateway({ publisher, subscriber }: PubSub): Promise<G
   const io = new Server(http, { adapter, serveClient: false });
   await once(http.listen(0, '127.0.0.1'), 'listening');
   const { port } = http.address() as AddressInfo;
+  const clients: { disconnect(): void }[] = [];
   return {
     io,
     subscribed,
@@ -37,6 +38,7 @@ export async function startGateway({ publisher, subscriber }: PubSub): Promise<G
     arrived,
     async device() {
       const client = connectTo(`http://127.0.0.1:${port}`, { transports: ['websocket'], forceNew: true });
+      clients.push(client);
       const heard: Device['heard'] = [];
       client.onAny((event, payload) => heard.push([event, payload]));
       const connection = new Promise<Socket>((resolve) => io.once('connection', resolve));
@@ -45,6 +47,8 @@ export async function startGateway({ publisher, subscriber }: PubSub): Promise<G
       return { socket, heard, close: () => client.disconnect() };
     },
     async close() {
+      // They would come back for ever.
+      for (const client of clients) client.disconnect();
       io.disconnectSockets(true);
       await io.close();
     },
