@@ -63,6 +63,9 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   };
 }
 
+/** Of connections that wait to be accepted: as many as may come back at once. At Node's 511 the kernel drops the others. */
+const BACKLOG = 16_384;
+
 const PASS: Weather = { kind: 'pass' };
 
 class Network {
@@ -229,7 +232,7 @@ class Link {
 function listen(server: Server): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    server.listen({ port: 0, host: '127.0.0.1', backlog: BACKLOG }, () => {
       const address = server.address();
       if (typeof address === 'object' && address) resolve(address.port);
     });
