@@ -109,8 +109,10 @@ export class Subscriptions implements Subscriber {
 
   #again(channel: string, subscription: Subscription): Promise<void> {
     return this.#inTurn(channel, async () => {
-      // The old server may be in good health, and would be heard twice should the channel come back to it.
-      if (subscription.at?.isReady) void this.#end(channel, subscription).catch(() => {});
+      // The old server may be in good health, and would be heard twice should the channel come back to it. (On the server
+      // of now an end under way would drop the new subscription with the old.)
+      const isElsewhere = subscription.at !== this.#shards.of(channel)?.subscribe;
+      if (isElsewhere && subscription.at?.isReady) void this.#end(channel, subscription).catch(() => {});
       subscription.at = undefined;
       await this.#begin(channel, subscription);
     });

@@ -40,3 +40,8 @@ function parse(answer: string): string | undefined {
   const length = Number(first.slice(1));
   return text.length < length ? undefined : text.slice(0, length);
 }
+
+/** Throws unless an answer is as expected. */
+export function expectAnswer(answer: string, expected: RegExp): void {
+  if (!expected.test(answer)) throw new Error(`redis answers ${answer} instead of ${expected}`);
+}

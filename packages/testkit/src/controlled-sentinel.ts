@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toolsFolder } from '@chat-cluster/local';
-import { findRedis, type RedisProgram } from '@chat-cluster/local/redis-program';
-import { type ServerProcess, spawnServer } from '@chat-cluster/local/server-process';
-import { askRedis } from './ask-redis.ts';
+import { findRedis } from '@chat-cluster/local/redis-program';
+import type { ServerProcess } from '@chat-cluster/local/server-process';
+import { askRedis, expectAnswer } from './ask-redis.ts';
 import type { ControlledServer, OnExit } from './controlled-server.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
+import { spawnRedis } from './spawn-redis.ts';
 
 /** Addresses of the members: all on one port, as clients that follow a primary by its name expect it. */
 const HOSTS = ['127.0.0.2', '127.0.0.3', '127.0.0.4'] as const;
@@ -32,7 +33,7 @@ export async function controlledSentinel(dataDir: string, onExit: OnExit): Promi
   const password = randomBytes(16).toString('hex');
   const ordered = new Set<ServerProcess>();
   const run = async (name: string, configFile: string, folder: string, mode: string[] = []) => {
-    const process = await start(program, configFile, folder, mode);
+    const process = await spawnRedis(program, configFile, folder, mode);
     void process.exited.then((how) => onExit({ process: name, how, ordered: ordered.has(process) }));
     return process;
   };
@@ -151,18 +152,4 @@ function sentinelConfig(
     `sentinel down-after-milliseconds ${GROUP} ${DOWN_AFTER_MS}`,
     `sentinel failover-timeout ${GROUP} 6000`,
   ];
-}
-
-function start(program: RedisProgram, configFile: string, folder: string, mode: string[]): Promise<ServerProcess> {
-  return spawnServer({
-    command: [program.program, configFile, ...mode],
-    cwd: folder,
-    env: { PATH: process.env.PATH, LC_ALL: 'C', ...program.env },
-    logFile: join(folder, 'redis.log'),
-    deathSignal: 'TERM',
-  });
-}
-
-function expectAnswer(answer: string, expected: RegExp): void {
-  if (!expected.test(answer)) throw new Error(`redis answers ${answer} instead of ${expected}`);
 }

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toolsFolder } from '@chat-cluster/local';
 import { findRedis, type RedisProgram } from '@chat-cluster/local/redis-program';
-import { type ServerProcess, spawnServer } from '@chat-cluster/local/server-process';
-import { askRedis } from './ask-redis.ts';
+import type { ServerProcess } from '@chat-cluster/local/server-process';
+import { askRedis, expectAnswer } from './ask-redis.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
+import { spawnRedis } from './spawn-redis.ts';
 
 /** One server of a Redis Cluster, as a process that a test may end and start again at its place. */
 export interface ClusterMember {
@@ -119,14 +120,7 @@ async function startMember(program: RedisProgram, parent: string, password: stri
     'repl-diskless-sync-delay 0',
   ];
   await writeFile(configFile, `${lines.join('\n')}\n`, { mode: 0o600 });
-  const run = () =>
-    spawnServer({
-      command: [program.program, configFile],
-      cwd: folder,
-      env: { PATH: process.env.PATH, LC_ALL: 'C', ...program.env },
-      logFile: join(folder, 'redis.log'),
-      deathSignal: 'TERM',
-    });
+  const run = () => spawnRedis(program, configFile, folder);
   const url = `redis://:${password}@127.0.0.1:${port}`;
   const ask = (...command: string[]) => askRedis(url, ...command);
   let server: ServerProcess = await run();
@@ -149,8 +143,4 @@ async function startMember(program: RedisProgram, parent: string, password: stri
     },
     stop: () => server.end([{ signal: 'SIGTERM', withinMs: 2_000 }]),
   };
-}
-
-function expectAnswer(answer: string, expected: RegExp): void {
-  if (!expected.test(answer)) throw new Error(`redis answers ${answer} instead of ${expected}`);
 }
