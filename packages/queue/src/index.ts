@@ -1,6 +1,7 @@
 export * from './connection.ts';
 export * from './failed-jobs.ts';
 export * from './inbox.ts';
+export * from './jobs-behind.ts';
 export * from './lane-consumer.ts';
 export { type LaneHold, LeaveJob } from './lane-job.ts';
 export * from './lanes.ts';

@@ -3,7 +3,8 @@ import { type Logger, persist, withDeadline } from '@chat-cluster/runtime';
 import { Queue } from 'bullmq';
 import { type QueueConnection, queueOptions } from './connection.ts';
 import { type FailedJob, sweepFailedJobs } from './failed-jobs.ts';
-import { holdOf, type LaneHold, LaneWorker, RETRY_MS } from './lane-job.ts';
+import { type JoinRule, readJobsBehind, removeJobs } from './jobs-behind.ts';
+import { holdOf, type LaneHold, LaneWorker, LeaveJob, RETRY_MS } from './lane-job.ts';
 
 /**
  * The consumer of one lane.
@@ -19,6 +20,10 @@ import { holdOf, type LaneHold, LaneWorker, RETRY_MS } from './lane-job.ts';
  * by `process`, with the lane waiting and the lock renewed. A job fails when `process` throws or when it has lost
  * MAX_STALLS workers; failed jobs are handed to `giveUp`, now and at every start, and removed.
  *
+ * A gateway has one job at a time in a lane, so the more gateways there are, the more and smaller jobs wait. A busy lane
+ * therefore takes along what waits behind the job in hand (`join`), and carries it out in one run: the cost of a run is
+ * shared by the gateways, and nobody waits for a turn of each of them. A run that fails is repeated with its own job alone.
+ *
  * That global concurrency is a setting in Redis, which a Redis that comes back empty has forgotten, so it is set again
  * on every connection and every 2 s. The same care looks for a consumer that no longer takes jobs, and replaces it.
  */
@@ -28,9 +33,11 @@ export interface LaneConsumerOptions<Data> {
   logger: Logger;
   /**
    * Carries out one job. May see a job twice. A rejection is a fault: the job is given up, the lane goes on; a
-   * `LeaveJob` leaves it to another worker.
+   * `LeaveJob` leaves it to another worker. `behind`: data of jobs to be carried out with it, in their order.
    */
-  process(data: Data, hold: LaneHold): Promise<void>;
+  process(data: Data, hold: LaneHold, behind: Data[]): Promise<void>;
+  /** Absent: jobs are carried out one by one. */
+  join?: JoinRule<Data>;
   /** Takes over jobs that were given up; may see one twice. Absent: they stay in Redis as failed ones. */
   giveUp?(jobs: FailedJob[]): Promise<void>;
   /** Calls `listener` when `connection` leads to another server than before: blocking ones must not stay behind. */
@@ -44,6 +51,8 @@ const LOCK_MS = 3_000;
 const STALL_CHECK_MS = 1_000;
 /** A job may lose its worker this often before it counts as poison: deploys and crashes are no fault of the job. */
 const MAX_STALLS = 10;
+/** A job taken so soon after the end of the last one has waited for it: the lane is busy, and others may wait too. */
+const BUSY_MS = 10;
 /** Seconds of one blocking wait for a job. */
 const DRAIN_DELAY_S = 2;
 const CLOSE_DEADLINE_MS = 2_000;
@@ -96,11 +105,13 @@ export async function consumeLane<Data = LaneBatch>(options: LaneConsumerOptions
 
 function startWorker<Data>(options: LaneConsumerOptions<Data>, queue: Queue, sweep: () => void): LaneWorker<Data> {
   const { queue: name, connection, logger } = options;
+  const carryOut = createRun(options, queue);
   const worker = new LaneWorker<Data>(
     name,
     (job, token) =>
-      options.process(
+      carryOut(
         job.data,
+        job.processedOn ?? 0,
         holdOf(job, token, () => connection.get(`${queue.toKey(job.id ?? '')}:lock`)),
       ),
     {
@@ -122,6 +133,33 @@ function startWorker<Data>(options: LaneConsumerOptions<Data>, queue: Queue, swe
   });
   worker.on('stalled', (job) => logger.warn({ queue: name, job }, 'lane: took over a job whose worker is gone'));
   return worker;
+}
+
+/** Carries out a job, with what waits behind it when the lane is busy. */
+function createRun<Data>(
+  { connection, process, join }: LaneConsumerOptions<Data>,
+  queue: Queue,
+): (data: Data, takenAt: number, hold: LaneHold) => Promise<void> {
+  if (!join) return (data, _takenAt, hold) => process(data, hold, []);
+  let endedAt = 0;
+  const run = async (data: Data, takenAt: number, hold: LaneHold) => {
+    const isBusy = takenAt - endedAt < BUSY_MS;
+    const jobs = isBusy ? await readJobsBehind(queue, connection, data, join).catch(() => []) : [];
+    if (jobs.length === 0) return process(data, hold, []);
+    const behind = jobs.map((job) => job.data);
+    try {
+      await process(data, hold, behind);
+    } catch (error) {
+      if (error instanceof LeaveJob) throw error;
+      return process(data, hold, []);
+    }
+    await removeJobs(queue, jobs);
+  };
+  return (data, takenAt, hold) =>
+    run(data, takenAt, hold).finally(() => {
+      // On the clock of `takenAt`: BullMQ asks for the next job as it reports the end of this one.
+      endedAt = Date.now();
+    });
 }
 
 /** One sweep at a time; one asked for meanwhile follows. A fault is left to the next care. */

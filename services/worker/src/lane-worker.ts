@@ -1,4 +1,4 @@
-import type { BatchReply, LaneBatch } from '@chat-cluster/contracts';
+import type { BatchReply, Entry, LaneBatch } from '@chat-cluster/contracts';
 import type {
   DeadLetters,
   DirtyBadge,
@@ -7,7 +7,7 @@ import type {
   RecentMessages,
   RecountRequests,
 } from '@chat-cluster/domain';
-import { type LaneHold, LeaveJob } from '@chat-cluster/queue';
+import { type JoinRule, type LaneHold, LeaveJob } from '@chat-cluster/queue';
 import { backoff, type Logger } from '@chat-cluster/runtime';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { storeInPlace } from './store-in-place.ts';
@@ -21,6 +21,11 @@ const duration = new Histogram({
   name: 'chat_store_batch_seconds',
   help: 'From taking a lane batch to its commit',
   buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5],
+});
+const runs = new Histogram({
+  name: 'chat_store_batches_joined',
+  help: 'Batches of gateways that a lane stored in one run',
+  buckets: [1, 2, 5, 10, 20, 50],
 });
 const lag = new Gauge({ name: 'chat_lane_lag_seconds', help: 'Age of the oldest entry of the batch taken last' });
 const cacheFaults = new Counter({
@@ -48,13 +53,18 @@ export interface LaneWorkerPorts {
  * After the commit nothing may fail the job, for what is stored is no dead letter. A recount that Redis does not note
  * (full, failing over) is tried again in place while the lane waits: without it a badge would stay wrong.
  */
-export function createLaneWorker(ports: LaneWorkerPorts): (batch: LaneBatch, hold?: LaneHold) => Promise<void> {
-  return async (batch, hold = ALWAYS) => {
-    if (batch.v !== 1 || !Array.isArray(batch.entries)) throw new Error('no batch of a version known here');
+export function createLaneWorker(
+  ports: LaneWorkerPorts,
+): (batch: LaneBatch, hold?: LaneHold, behind?: LaneBatch[]) => Promise<void> {
+  return async (batch, hold = ALWAYS, behind = []) => {
+    if (!isKnown(batch)) throw new Error('no batch of a version known here');
     const started = performance.now();
-    const outcome = await storeInPlace({ ...ports, hold }, batch.entries).catch((error: unknown) =>
+    const batches = [batch, ...behind];
+    const entries = batches.flatMap((one) => one.entries);
+    const outcome = await storeInPlace({ ...ports, hold }, entries).catch((error: unknown) =>
       leave(ports.signal, error),
     );
+    runs.observe(batches.length);
     duration.observe((performance.now() - started) / 1_000);
     lag.set(Math.max(0, Date.now() - batch.acceptedAt) / 1_000);
     for (const result of outcome.results) results.inc({ result: result.kind });
@@ -64,14 +74,41 @@ export function createLaneWorker(ports: LaneWorkerPorts): (batch: LaneBatch, hol
     await Promise.all([
       ports.fanout.newMessages(outcome.messages).catch(lose('emits of messages were')),
       ports.fanout.messagesRead(outcome.receipts).catch(lose('emits of receipts were')),
-      ports.reply(batch.replyTo, { v: 1, batchId: batch.batchId, results: outcome.results }).catch(lose('a reply was')),
+      ...repliesTo(batches, outcome.results).map(([to, reply]) => ports.reply(to, reply).catch(lose('a reply was'))),
       noteRecounts(ports, outcome.badges),
     ]);
     ports.logger.debug(
-      { entries: batch.entries.length, ms: Math.round(performance.now() - started) },
+      { batches: batches.length, entries: entries.length, ms: Math.round(performance.now() - started) },
       'lane: batch stored',
     );
   };
+}
+
+/** To each gateway its share of the results. */
+function repliesTo(batches: readonly LaneBatch[], results: BatchReply['results']): [string, BatchReply][] {
+  let at = 0;
+  return batches.map(({ replyTo, batchId, entries }) => {
+    const from = at;
+    at += entries.length;
+    return [replyTo, { v: 1, batchId, results: results.slice(from, at) }];
+  });
+}
+
+function isKnown(batch: LaneBatch): boolean {
+  return batch.v === 1 && Array.isArray(batch.entries);
+}
+
+/** Of an entry, so that many long messages do not make one huge run: 200 of the usual length weigh about 200. */
+const CHARACTERS_OF_ONE = 2_500;
+
+/** Batches that may be stored together: as much as two full ones of one gateway. */
+export const JOINED_BATCHES: JoinRule<LaneBatch> = {
+  maxWeight: 400,
+  weigh: (batch) => (isKnown(batch) ? batch.entries.reduce((sum, entry) => sum + weightOf(entry), 0) : undefined),
+};
+
+function weightOf(entry: Entry): number {
+  return 1 + (entry.kind === 'send' ? (entry.content?.length ?? 0) / CHARACTERS_OF_ONE : 0);
 }
 
 const ALWAYS: LaneHold = { held: async () => true };

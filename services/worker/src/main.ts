@@ -42,7 +42,7 @@ import { collectDefaultMetrics } from 'prom-client';
 import { loadConfig } from './config.ts';
 import { watchDeadLetters } from './dead-letter-gauge.ts';
 import { giveUpJobs } from './give-up-jobs.ts';
-import { createLaneWorker } from './lane-worker.ts';
+import { createLaneWorker, JOINED_BATCHES } from './lane-worker.ts';
 import { watchUnread } from './watch-unread.ts';
 
 await runMain(async () => {
@@ -126,6 +126,7 @@ await runMain(async () => {
         onMoved: client.onMoved,
         logger,
         process: laneWorker,
+        join: JOINED_BATCHES,
         giveUp: (jobs) => giveUpJobs({ deadLetters, logger, signal }, jobs),
       });
     }),

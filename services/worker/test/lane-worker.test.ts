@@ -96,6 +96,34 @@ describe('the lane worker', () => {
     expect(told.recounts).to.deep.equal([Array(3).fill({ userId: b, conversationId: id })]);
   });
 
+  it('stores batches of several gateways in one run, and answers each its own', async () => {
+    const { id, send } = await pair();
+    const { work, told } = workerWith();
+    const from = (gateway: string, ...entries: Entry[]) => ({
+      ...batchOf(...entries),
+      batchId: gateway,
+      replyTo: gateway,
+    });
+    const again = send('2');
+    await work(from('one', send('1')), undefined, [
+      from('two', again, send('3')),
+      from('three', { ...send('2'), clientMessageId: again.clientMessageId }),
+    ]);
+    const answers = (told.reply as [string, BatchReply][]).map(([to, { batchId, results }]) => [
+      to,
+      batchId,
+      results.map((result) => (result.kind === 'stored' ? result.seq : result.kind)),
+    ]);
+    expect(answers).to.deep.equal([
+      ['one', 'one', [1]],
+      ['two', 'two', [2, 3]],
+      ['three', 'three', ['duplicate']],
+    ]);
+    expect((told.messages as unknown[][])[0]).to.have.length(3);
+    const rows = await database.db.selectFrom('messages').selectAll().where('conversation_id', '=', id).execute();
+    expect(rows).to.have.length(3);
+  });
+
   async function cacheErrors(): Promise<number> {
     const { values = [] } = (await register.getSingleMetric('chat_cache_errors_total')?.get()) ?? {};
     return values[0]?.value ?? 0;
