@@ -1,5 +1,12 @@
 import { signToken } from '@chat-cluster/local';
-import { eventually, type FaultCluster, newUser, seededRandom, startFaultCluster } from '@chat-cluster/testkit';
+import {
+  eventually,
+  type FaultCluster,
+  newUser,
+  seededRandom,
+  startFaultCluster,
+  startTestCluster,
+} from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { FAULTS } from '../src/faults.ts';
 import { type Pace, type RoundReport, runRound } from '../src/round.ts';
@@ -42,11 +49,9 @@ describe('the product under faults', () => {
 
 /** What F17 does with thousands. */
 describe('connections that never authenticate', () => {
-  it('are closed within 10 s, whatever they leave unsaid', async function () {
-    this.timeout(60_000);
-    await using cluster = await startFaultCluster({ gateways: 1, workers: 1, random: seededRandom(SEED) });
-    const forged = signToken(newUser('stranger'), 'a secret of somebody else, 32 characters');
-    const port = cluster.gateways[0]?.port ?? 0;
+  const forged = signToken(newUser('stranger'), 'a secret of somebody else, 32 characters');
+
+  async function areGone(port: number): Promise<void> {
     const strangers = STRANGERS.map((kind) => sendStranger(port, kind, forged));
     try {
       await eventually(() => {
@@ -56,6 +61,18 @@ describe('connections that never authenticate', () => {
     } finally {
       for (const stranger of strangers) stranger.leave();
     }
+  }
+
+  it('are closed within 10 s, whatever they leave unsaid', async function () {
+    this.timeout(60_000);
+    await using cluster = await startFaultCluster({ gateways: 1, workers: 1, random: seededRandom(SEED) });
+    await areGone(cluster.gateways[0]?.port ?? 0);
+  });
+
+  it('are closed as soon by a gateway of several processes', async function () {
+    this.timeout(60_000);
+    await using cluster = await startTestCluster({ gatewayProcesses: 2 });
+    await areGone(cluster.port);
   });
 });
 

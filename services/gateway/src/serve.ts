@@ -137,6 +137,8 @@ export async function serve(config: GatewayConfig): Promise<void> {
     observe: (route, method, status, seconds) => requests.observe({ route, method, status }, seconds),
   });
   const http = createServer(HTTP_DEADLINES, app);
+  // A fork does not listen, and Node begins to look for late requests when a server does.
+  if (cluster.isWorker) http.emit('listening');
 
   const { adapter, subscribed, onGap } = createGatewayAdapter({ publisher, subscriber });
   const newSessionId = sessionIdsOf(registry.id);

@@ -1,10 +1,11 @@
 import cluster, { type Worker } from 'node:cluster';
-import { createServer } from 'node:http';
+import type { Server as HttpServer } from 'node:http';
+import { createServer, type Socket } from 'node:net';
 import { announceReady, backoff, createLogger, Lifecycle, type Logger } from '@chat-cluster/runtime';
 import { setupMaster } from '@socket.io/sticky';
 import type { GatewayConfig } from './config.ts';
 import { answerMetricsRequests } from './fork-metrics.ts';
-import { listen } from './listen.ts';
+import { HTTP_DEADLINES, listen } from './listen.ts';
 import { confirmSessions, stopReadingOnHandover } from './sticky.ts';
 
 /**
@@ -22,9 +23,12 @@ export async function supervise(config: GatewayConfig): Promise<void> {
 
   // Sticky hands over bytes as Buffers, which the default JSON channel would turn into text.
   cluster.setupPrimary({ serialization: 'advanced' });
-  const entry = createServer();
-  setupMaster(entry, { loadBalancingMethod: 'random' });
+  // Not an HTTP server: sticky takes the bytes away before they are parsed, and a parser that hears nothing would cut
+  // connections after a minute, in the middle of what a fork answers.
+  const entry = createServer({ allowHalfOpen: true });
+  setupMaster(entry as unknown as HttpServer, { loadBalancingMethod: 'random' });
   entry.prependListener('connection', (socket) => socket.on('error', () => socket.destroy()));
+  entry.on('connection', cutSilent);
   answerMetricsRequests();
   confirmSessions();
 
@@ -35,6 +39,13 @@ export async function supervise(config: GatewayConfig): Promise<void> {
 
   logger.info({ port, gateways: names }, 'gateway: ready');
   announceReady({ type: 'ready', port, gateways: names });
+}
+
+/** A connection without a first byte belongs to no fork yet, and nobody else looks at it. */
+function cutSilent(socket: Socket): void {
+  const timer = setTimeout(() => socket.destroy(), HTTP_DEADLINES.headersTimeout);
+  const stop = () => clearTimeout(timer);
+  socket.once('data', stop).once('close', stop);
 }
 
 /**
