@@ -62,7 +62,7 @@ describe('the options of bench', () => {
 
   it('of scale name numbers of gateways, in order and once each', () => {
     expect(parseScaleOptions(['--gateways', '8,2,2']).gateways).to.deep.equal([2, 8]);
-    expect(parseScaleOptions([])).to.include({ rate: 200, users: 200, rounds: 3 });
+    expect(parseScaleOptions([])).to.include({ rate: 120, users: 200, rounds: 3 });
   });
 
   for (const args of [

@@ -27,7 +27,7 @@ What a message costs by the number of gateways, at the same users and the same r
 gateways hear of it. For the sharded and the classic Socket.IO adapter in turn, every gateway a process of its own.
 
   --gateways N,N   numbers of gateways (1,2,4,8)
-  --rate N         messages a second by the clock (200); one at which nothing queues
+  --rate N         messages a second by the clock (120); one at which nothing queues
   --users N        in pairs whose two are on different gateways (200)
   --rounds N       of each, there and back: 1,2,4,8,8,4,2,1 ... (3)
   --seconds N      measured (10), after --warm-up N messages at full speed (24000), and --background N seconds of rest (4)
@@ -46,7 +46,7 @@ export function parseScaleOptions(args: string[]): ScaleOptions {
 
 const DEFAULTS = {
   gateways: [1, 2, 4, 8],
-  rate: 200,
+  rate: 120,
   users: 200,
   rounds: 3,
   seconds: 10,
