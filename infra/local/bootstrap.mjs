@@ -22,6 +22,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const OLDEST_NODE_TO_RUN = 24;
+const TEST_FILES = ['packages', 'services', 'infra', 'load-tests'].map((folder) => `${folder}/*/test/**/*.test.ts`);
 
 const HELP = `npm start                       the whole cluster on this machine (npm start -- --help)
 npm test                        type check, lint and all tests; npm test -- <mocha arguments> runs just those
@@ -200,10 +201,16 @@ async function mocha(args) {
   const tallyFile = join(folder, 'tally.json');
   try {
     const reporter = ['--reporter', join(root, 'infra', 'local', 'mocha-reporter.cjs')];
-    const code = await run(pinnedNode(), [join(root, 'node_modules/mocha/bin/mocha.js'), ...reporter, ...args], {
-      stdio: 'inherit',
-      env: { ...process.env, CHAT_TEST_TALLY: tallyFile },
-    });
+    // Not in .mocharc.json: mocha would add what is named here to it.
+    const files = args.some((argument) => argument.endsWith('.ts')) ? [] : TEST_FILES;
+    const code = await run(
+      pinnedNode(),
+      [join(root, 'node_modules/mocha/bin/mocha.js'), ...reporter, ...args, ...files],
+      {
+        stdio: 'inherit',
+        env: { ...process.env, CHAT_TEST_TALLY: tallyFile },
+      },
+    );
     const tally = existsSync(tallyFile) ? JSON.parse(readFileSync(tallyFile, 'utf8')) : { passed: 0, failed: 0 };
     // It ended badly without a failing test: a file that does not load, or a check after the last test.
     if (code !== 0 && tally.failed === 0) tally.failed = 1;

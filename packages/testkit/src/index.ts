@@ -10,6 +10,8 @@ export * from './fault-proxy.ts';
 export * from './free-port.ts';
 export * from './history.ts';
 export * from './history-checker.ts';
+export * from './lean-client.ts';
+export * from './lean-websocket.ts';
 export * from './random.ts';
 export * from './servers.ts';
 export type { SmallDisk } from './small-disk.ts';

@@ -3,7 +3,7 @@
  * them are there ({type: 'held'}), and ends with the channel.
  */
 import { signToken } from '@chat-cluster/local';
-import { LeanSocket } from '../storm/lean-socket.ts';
+import { LeanClient } from '@chat-cluster/testkit/lean-client';
 
 const { port, secret, count } = JSON.parse(process.argv[2] ?? '{}') as { port: number; secret: string; count: number };
 
@@ -21,11 +21,10 @@ process.send?.({ type: 'held' });
 /** Resolves when the server has let the user in. */
 function hold(user: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = new LeanSocket(port, {
-      packet(packet) {
-        if (packet.startsWith('0')) socket.say(`40${JSON.stringify({ token: signToken(user, secret) })}`);
-        if (packet.startsWith('40')) resolve();
-      },
+    const at = { url: `http://127.0.0.1:${port}`, token: signToken(user, secret) };
+    new LeanClient(at, {
+      connected: resolve,
+      event() {},
       closed: (status) => reject(new Error(`the connection of ${user} ended, ${status ?? 'without an answer'}`)),
     });
   });

@@ -1,5 +1,5 @@
 import type { Message, SyncAck } from '@chat-cluster/contracts';
-import { LeanSocket } from './lean-socket.ts';
+import { LeanClient } from '@chat-cluster/testkit/lean-client';
 
 /** What a client of the crowd is given. Its only conversation is one in which another user writes to it. */
 export interface CrowdUser {
@@ -20,11 +20,13 @@ export interface CrowdCounts {
   extraSyncs: number;
 }
 
+type SyncAnswer = SyncAck | { ok: false; error: { retryAfterMs?: number } };
+
 /** Those of a stock client: 1 s after the loss, doubled up to 5 s, each 50 % more or less; an attempt has 20 s. */
 const BACKOFF = { firstMs: 1_000, longestMs: 5_000, jitter: 0.5, attemptMs: 20_000 };
 
 /**
- * A chat client as packages/contracts/README.md asks for, on a lean socket: comes back with the back-off of a stock
+ * A chat client as packages/contracts/README.md asks for, on a lean connection: comes back with the back-off of a stock
  * client, sends `sync` after each connect, and again when a seq is skipped. It is in sync when it is connected and has
  * its session, its badge and the answer to that `sync`.
  */
@@ -34,12 +36,11 @@ export class CrowdClient {
   #port: () => number;
   #inSync: () => void;
   #counts: CrowdCounts;
-  #socket: LeanSocket | undefined;
+  #socket: LeanClient | undefined;
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
   #connectedBefore = false;
   #lacks = new Set<'session' | 'badge' | 'sync'>();
-  #nextAck = 0;
   /** Every seq up to here is held, and these beyond. */
   #upTo = 0;
   #beyond = new Set<number>();
@@ -61,8 +62,13 @@ export class CrowdClient {
     if (this.#connectedBefore) this.#counts.attempts++;
     this.#lacks = new Set(['session', 'badge', 'sync']);
     this.#heardHere.clear();
-    const socket = new LeanSocket(this.#port(), {
-      packet: (packet) => this.#hear(packet),
+    const at = { url: `http://127.0.0.1:${this.#port()}`, token: this.#user.token };
+    const socket = new LeanClient(at, {
+      connected: () => this.#connected(),
+      refused: (code) => {
+        throw new Error(`${this.#user.userId} was refused: ${code}`);
+      },
+      event: (name, payload) => this.#event(name, payload),
       closed: (status) => this.#lost(status),
     });
     this.#socket = socket;
@@ -82,14 +88,6 @@ export class CrowdClient {
     return BACKOFF.firstMs * 2 ** Math.min(this.#failures, 10) * spread;
   }
 
-  #hear(packet: string): void {
-    if (packet.startsWith('0')) this.#socket?.say(`40${JSON.stringify({ token: this.#user.token })}`);
-    else if (packet.startsWith('40')) this.#connected();
-    else if (packet.startsWith('44')) throw new Error(`${this.#user.userId} was refused: ${packet}`);
-    else if (packet.startsWith('43')) this.#synced(JSON.parse(packet.slice(packet.indexOf('[')))[0]);
-    else if (packet.startsWith('42')) this.#event(...(JSON.parse(packet.slice(2)) as [string, never]));
-  }
-
   #connected(): void {
     clearTimeout(this.#timer);
     this.#connectedBefore = true;
@@ -99,10 +97,10 @@ export class CrowdClient {
 
   #sync(): void {
     const question = { conversations: [{ id: this.#user.conversationId, afterSeq: this.#upTo }] };
-    this.#socket?.say(`42${this.#nextAck++}${JSON.stringify(['sync', question])}`);
+    this.#socket?.call('sync', question, (answer: SyncAnswer) => this.#synced(answer));
   }
 
-  #synced(answer: SyncAck | { ok: false; error: { retryAfterMs?: number } }): void {
+  #synced(answer: SyncAnswer): void {
     if (!answer.ok) {
       this.#counts.extraSyncs++;
       this.#timer = setTimeout(() => this.#sync(), answer.error.retryAfterMs ?? BACKOFF.firstMs);

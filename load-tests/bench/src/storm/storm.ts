@@ -5,7 +5,7 @@
  *
  * In sync means: connected, with session and badge, and the `sync` that each sends after its connect is answered.
  * Bystanders write to the crowd all the while, so some of what the crowd holds in the end it has heard before, some with
- * `sync`, some after. The clients are lean (lean-socket.ts) with the back-off of stock ones; nothing is between them
+ * `sync`, some after. The clients are lean (lean-client.ts of the testkit) with the back-off of stock ones; nothing is between them
  * and the gateways.
  */
 import { setTimeout as delay } from 'node:timers/promises';
