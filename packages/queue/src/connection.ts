@@ -6,21 +6,29 @@ import { QUEUE_PREFIX } from './lanes.ts';
 export type QueueConnection = ReturnType<typeof createNodeRedisClient>;
 
 export function queueConnection(client: RedisClient): QueueConnection {
-  return createNodeRedisClient(client);
+  const connection = createNodeRedisClient(client);
+  // The client's own listener logs them; an emitter without one would end the process.
+  connection.on('error', () => {});
+  return connection;
 }
 
 /** A Redis that has lanes. */
-export interface QueueServer {
+export interface LaneServer {
   client: RedisClient;
+}
+
+/** The same for a worker, which competes for the lanes by BullMQ. */
+export interface QueueServer extends LaneServer {
   connection: QueueConnection;
 }
 
-export function queueServer(client: RedisClient): QueueServer {
-  return { client, connection: queueConnection(client) };
+/** `client` carries out what belongs to lanes; `patient`, of role `consume`, is what BullMQ needs. */
+export function queueServer(client: RedisClient, patient: RedisClient = client): QueueServer {
+  return { client, connection: queueConnection(patient) };
 }
 
 /** Lanes are spread over the servers in turn. */
-export function serverOf(lane: number, servers: readonly QueueServer[]): QueueServer {
+export function serverOf<Server extends LaneServer>(lane: number, servers: readonly Server[]): Server {
   const server = servers[lane % servers.length];
   if (!server) throw new Error('lanes need a server');
   return server;

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { type Entry, type EntryResult, type LaneBatch, Rejection } from '@chat-cluster/contracts';
 import type { Inbox } from '@chat-cluster/domain';
+import type { RedisClient } from '@chat-cluster/redis';
 import { NaturalBatch, withDeadline } from '@chat-cluster/runtime';
-import { Queue } from 'bullmq';
 import { Counter, Gauge, Histogram } from 'prom-client';
-import { type QueueServer, queueOptions, serverOf } from './connection.ts';
+import { type LaneServer, serverOf } from './connection.ts';
+import { appendToLane } from './lane-stream.ts';
 import { inboxQueue, laneOf } from './lanes.ts';
 import type { ReplyReceiver } from './replies.ts';
 
@@ -27,15 +28,15 @@ const refused = new Counter({
 export interface InboxOptions {
   lanes: number;
   /** Each with a client of role `produce`. */
-  servers: readonly QueueServer[];
+  servers: readonly LaneServer[];
   replies: ReplyReceiver;
-  /** Jobs of this gateway that one lane may hold at a time; a second one waits in Redis while the first is stored. */
+  /** Batches of this gateway that one lane may hold at a time; a second one waits in Redis while the first is stored. */
   maxInFlight?: number;
 }
 
-/** Entries of one job: enough to amortise its cost (measured: 200 brought nothing over 100 but latency). */
+/** Entries of one batch: enough to amortise its cost (measured: 200 brought nothing over 100 but latency). */
 const MAX_ENTRIES = 200;
-/** Text of one job, in UTF-16 code units, so that many long messages do not make one huge job. */
+/** Text of one batch, in UTF-16 code units, so that many long messages do not make one huge batch. */
 const MAX_CHARACTERS = 512 * 1024;
 /** Entries that wait per lane: about a second of what a lane stores at full speed. Past it clients hear OVERLOADED. */
 const MAX_WAITING = 5_000;
@@ -44,18 +45,13 @@ const ADD_DEADLINE_MS = 2_000;
 const REPLY_DEADLINE_MS = 7_000;
 
 /**
- * The gateway's side of the inbox: joins entries to the open batch of their conversation's lane. One BullMQ job
- * carries many entries; the reply to it, after commit, resolves them all and lets the next batch leave.
+ * The gateway's side of the inbox: joins entries to the open batch of their conversation's lane. One batch, one entry of
+ * the lane's stream, carries many entries; the reply to it, after commit, resolves them all and lets the next batch leave.
  *
  * While Redis does not answer, nothing is accepted and nothing is left waiting: clients hear UNAVAILABLE at once, or
  * TIMEOUT for what had left already, within 3 s of the moment at which Redis fell silent.
  */
-export function createInbox({
-  lanes,
-  servers,
-  replies,
-  maxInFlight = 1,
-}: InboxOptions): Inbox & { close(): Promise<void> } {
+export function createInbox({ lanes, servers, replies, maxInFlight = 1 }: InboxOptions): Inbox {
   const open = Array.from({ length: lanes }, (_, lane) =>
     openLane(lane, serverOf(lane, servers), replies, maxInFlight),
   );
@@ -71,23 +67,14 @@ export function createInbox({
       const lane = open[laneOf(entry.conversationId, lanes)];
       return lane ? lane.submit(entry) : Promise.reject(new Error('no lane'));
     },
-    async close() {
-      await Promise.all(open.map(({ queue }) => queue.close()));
-    },
   };
 }
 
-function openLane(lane: number, { client, connection }: QueueServer, replies: ReplyReceiver, maxInFlight: number) {
-  const queue = new Queue<LaneBatch>(inboxQueue(lane), {
-    ...queueOptions(connection),
-    defaultJobOptions: { removeOnComplete: true, removeOnFail: { age: 14 * 24 * 3600, count: 10_000 } },
-  });
-  // Connection faults are logged by the client; each add hears its own.
-  queue.on('error', () => {});
+function openLane(lane: number, { client }: LaneServer, replies: ReplyReceiver, maxInFlight: number) {
   const underWay = new Set<() => void>();
   const batches: NaturalBatch<Entry, EntryResult> = new NaturalBatch({
     run: (entries) =>
-      sendBatch(queue, replies, underWay, entries).catch((error: unknown) => {
+      sendBatch({ client, lane: inboxQueue(lane) }, replies, underWay, entries).catch((error: unknown) => {
         // Those behind would overtake it when their senders resend, so they fail with it, in order.
         batches.rejectWaiting(unavailable);
         throw error;
@@ -111,7 +98,6 @@ function openLane(lane: number, { client, connection }: QueueServer, replies: Re
     });
   }
   return {
-    queue,
     batches,
     submit: (entry: Entry) => (answers() ? batches.submit(entry) : Promise.reject(unavailable())),
   };
@@ -119,7 +105,7 @@ function openLane(lane: number, { client, connection }: QueueServer, replies: Re
 
 /** `underWay`: gets what ends the waiting for this batch's reply, for as long as there is any. */
 async function sendBatch(
-  queue: Queue<LaneBatch>,
+  { client, lane }: { client: RedisClient; lane: string },
   replies: ReplyReceiver,
   underWay: Set<() => void>,
   entries: Entry[],
@@ -130,7 +116,7 @@ async function sendBatch(
   underWay.add(forget);
   batchSize.observe(entries.length);
   try {
-    await withDeadline(queue.add('batch', batch), ADD_DEADLINE_MS, 'queue');
+    await withDeadline(appendToLane(client, lane, JSON.stringify(batch)), ADD_DEADLINE_MS, 'lane');
   } catch {
     forget();
     throw unavailable();

@@ -1,9 +1,11 @@
 export * from './connection.ts';
-export * from './failed-jobs.ts';
+export type { FailedJob } from './given-up.ts';
 export * from './inbox.ts';
-export * from './jobs-behind.ts';
 export * from './lane-consumer.ts';
-export { type LaneHold, LeaveJob } from './lane-job.ts';
+export { type LaneHold, LeaveJob } from './lane-lease.ts';
+export type { JoinRule } from './lane-service.ts';
+export * from './lane-share.ts';
+export { appendToLane, givenUpOf, streamOf } from './lane-stream.ts';
 export * from './lanes.ts';
 export * from './recount-requests.ts';
 export * from './replies.ts';

@@ -4,10 +4,10 @@ import type { RedisClient } from '@chat-cluster/redis';
 import type { Logger } from '@chat-cluster/runtime';
 
 /**
- * Lanes are the partitions of the inbox. A conversation always has the same lane, a lane is one BullMQ queue, and in
- * the whole cluster at most one job of a lane runs at a time: that gives order without locks.
+ * Lanes are the partitions of the inbox. A conversation always has the same lane, a lane is one stream in Redis, and in
+ * the whole cluster one worker at a time has it: that gives order without locks.
  *
- * The number of lanes, and the servers that have them, are configuration. Changing either moves conversations to other lanes, so let the queues drain first
+ * The number of lanes, and the servers that have them, are configuration. Changing either moves conversations to other lanes, so let the lanes drain first
  * (stop the gateways, wait until the lanes are empty): otherwise an old and a new lane may run the same conversation.
  */
 export const QUEUE_PREFIX = 'chat';

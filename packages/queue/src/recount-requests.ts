@@ -1,45 +1,30 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DirtyBadge, RecountRequests } from '@chat-cluster/domain';
 import type { RedisClient } from '@chat-cluster/redis';
-import { backoff, type Logger, withDeadline } from '@chat-cluster/runtime';
-import { Queue } from 'bullmq';
-import { type QueueServer, queueOptions, serverOf } from './connection.ts';
-import type { LaneHold } from './lane-job.ts';
+import { backoff, type Logger } from '@chat-cluster/runtime';
+import { type LaneServer, serverOf } from './connection.ts';
+import type { LaneHold } from './lane-lease.ts';
+import { streamOf } from './lane-stream.ts';
 import { laneOf, QUEUE_PREFIX, recountQueue } from './lanes.ts';
 
 /**
  * Recount lanes, by user. Who is to be recounted stands in a Redis set per lane, so requests coalesce by themselves;
- * the lane's job only says that there is something in the set. A run takes the whole set.
+ * an entry of the lane's stream only says that there is something in the set. A run takes the whole set.
  *
- * Only the request that finds the set empty wakes the lane: while the set holds something, a wake-up is on its way. No
- * request waits for it, and one that is lost is made up for by the sweep of any worker within SWEEP_MS.
+ * Only the request that finds the set empty wakes the lane, in the same step: while the set holds something, a wake-up is
+ * on its way. What is left of a run that died has none, and is found by the sweep of any worker within SWEEP_MS.
  *
  * Lanes of several servers do not wait for each other: a request for a lane whose server is away, while there are
  * others, counts as made, and `onMissed` is called when that server is back. Every badge is to be told anew then.
  */
 export function createRecountRequests(
-  servers: readonly QueueServer[],
+  servers: readonly LaneServer[],
   lanes: number,
   onMissed: () => void = () => {},
-): RecountRequests & { close(): Promise<void> } {
+): RecountRequests & { close(): void } {
   const clientOf = (lane: number) => serverOf(lane, servers).client;
-  const queues = Array.from({ length: lanes }, (_, lane) => {
-    const queue = new Queue(recountQueue(lane), queueOptions(serverOf(lane, servers).connection));
-    queue.on('error', () => {});
-    return queue;
-  });
-  const wake = async (lane: number) => {
-    // A run under way may have taken the set already, so a wake-up during it makes one more run behind it.
-    const deduplication = { id: 'recount', keepLastIfActive: true };
-    await queues[lane]?.add('recount', {}, { deduplication, removeOnComplete: true, removeOnFail: true });
-  };
   const sweep = setInterval(() => {
-    for (let lane = 0; lane < lanes; lane++) {
-      clientOf(lane)
-        .exists([dirtySet(lane), takenSet(lane)])
-        .then((sets) => (sets > 0 ? wake(lane) : undefined))
-        .catch(() => {});
-    }
+    for (let lane = 0; lane < lanes; lane++) void wake(clientOf(lane), lane).catch(() => {});
   }, SWEEP_MS);
   sweep.unref();
   const missed = new Set<RedisClient>();
@@ -58,33 +43,50 @@ export function createRecountRequests(
             missed.add(client);
             return;
           }
-          if (await note(client, lane, dirty.map(toMember))) wake(lane).catch(() => {});
+          await note(client, lane, dirty.map(toMember));
         }),
       );
     },
-    async close() {
+    close() {
       clearInterval(sweep);
-      // Nothing is under way that must not be lost: who is dirty stands in Redis.
-      await withDeadline(Promise.all(queues.map((queue) => queue.close())), CLOSE_MS, 'queues').catch(() => {});
     },
   };
 }
 
 const SWEEP_MS = 1_000;
-const CLOSE_MS = 500;
 
-/** KEYS[1]: the dirty set. ARGV: members. Adds them; returns 1 when the set was empty before, else 0. */
+/**
+ * KEYS: the dirty set, the lane's stream. ARGV: members. Adds them. A set that was empty before gets an entry in the
+ * stream, which wakes the lane.
+ */
 const NOTE = `
 local empty = redis.call('EXISTS', KEYS[1]) == 0
 redis.call('SADD', KEYS[1], unpack(ARGV))
-return empty and 1 or 0`;
+if empty then redis.call('XADD', KEYS[2], '*', 'd', '{}') end`;
 
-async function note(client: RedisClient, lane: number, members: string[]): Promise<boolean> {
-  return (await client.eval(NOTE, { keys: [dirtySet(lane)], arguments: members })) === 1;
+async function note(client: RedisClient, lane: number, members: string[]): Promise<void> {
+  await client.eval(NOTE, { keys: [dirtySet(lane), streamOf(recountQueue(lane))], arguments: members });
 }
 
-/** A lane recounts at most once in so many milliseconds: the first badge is not delayed, a burst shares the next. */
-const SPACING_MS = 20;
+/** KEYS: the dirty set, the taken one, the lane's stream. Wakes the lane when somebody waits and no entry says so. */
+const WAKE = `
+if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 and redis.call('XLEN', KEYS[3]) == 0 then
+  redis.call('XADD', KEYS[3], '*', 'd', '{}')
+end`;
+
+async function wake(client: RedisClient, lane: number): Promise<void> {
+  await client.eval(WAKE, { keys: [dirtySet(lane), takenSet(lane), streamOf(recountQueue(lane))], arguments: [] });
+}
+
+/**
+ * A lane rests after a recount, so that a burst shares the next one: for four times as long as it took, that is, recounts
+ * take a fifth of a lane's time at most. The first badge after a pause is never delayed.
+ */
+const REST = { times: 4, leastMs: 20, mostMs: 250 };
+
+function restAfter(ms: number): number {
+  return Math.min(REST.mostMs, Math.max(REST.leastMs, REST.times * ms));
+}
 
 /** What `takeDirty` needs beside the lane. Without `hold`, the caller sees to it that nobody else has the lane. */
 export interface TakeDirtyOptions {
@@ -108,7 +110,7 @@ export async function takeDirty(
   recount: (badges: DirtyBadge[]) => Promise<void>,
   { hold = ALWAYS, logger, signal }: TakeDirtyOptions = {},
 ): Promise<void> {
-  const spacing = delay(SPACING_MS);
+  const started = performance.now();
   for (let attempt = 0; ; ) {
     try {
       if (!(await takeShare(client, lane, recount, hold))) break;
@@ -121,7 +123,7 @@ export async function takeDirty(
       if (signal?.aborted) return;
     }
   }
-  await spacing;
+  await delay(restAfter(performance.now() - started), undefined, signal ? { signal } : {}).catch(() => {});
 }
 
 const ALWAYS: LaneHold = { held: async () => true };

@@ -6,7 +6,6 @@ import {
   createInbox,
   inboxQueue,
   type LaneConsumer,
-  queueConnection,
   queueServer,
   ReplyReceiver,
   sendReply,
@@ -34,12 +33,7 @@ export interface Bench extends AsyncDisposable {
   /** Closes `value` when the bench goes. */
   own<T>(value: T, close: (value: T) => Promise<unknown>): T;
   /** A gateway's side. `patienceMs`: how long it waits for a reply instead of the seconds of production. */
-  inbox(options?: {
-    lanes?: number;
-    maxInFlight?: number;
-    patienceMs?: number;
-    url?: string;
-  }): Promise<Inbox & { close(): Promise<void> }>;
+  inbox(options?: { lanes?: number; maxInFlight?: number; patienceMs?: number; url?: string }): Promise<Inbox>;
   /** A worker's side of one lane: answers each batch with what `work` makes of its entries. */
   consumer(work: (batch: LaneBatch) => Promise<EntryResult[]>, lane?: number): Promise<LaneConsumer>;
 }
@@ -77,8 +71,8 @@ export async function newBench(): Promise<Bench> {
       await replies.start();
       // One process has one inbox; a test has several, and each registers its gauge.
       register.removeSingleMetric('chat_lane_waiting_entries');
-      const servers = [queueServer(produce)];
-      return own(createInbox({ lanes, servers, replies, maxInFlight }), (inbox) => inbox.close());
+      const servers = [{ client: produce }];
+      return createInbox({ lanes, servers, replies, maxInFlight });
     },
     async consumer(work, lane = 0) {
       const { publisher } = await pubsub();
@@ -86,8 +80,8 @@ export async function newBench(): Promise<Bench> {
         const reply: BatchReply = { v: 1, batchId: batch.batchId, results: await work(batch) };
         await sendReply(publisher, batch.replyTo, reply);
       };
-      const connection = queueConnection(await connect('consume'));
-      return own(await consumeLane({ queue: inboxQueue(lane), connection, logger, process }), (lane) => lane.close());
+      const server = queueServer(await connect('consume'));
+      return own(await consumeLane({ queue: inboxQueue(lane), server, logger, process }), (lane) => lane.close());
     },
     async [Symbol.asyncDispose]() {
       for (const close of owned.reverse()) await close();

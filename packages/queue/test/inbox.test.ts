@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Rejection } from '@chat-cluster/contracts';
 import { startRedis, toolsFolder } from '@chat-cluster/local';
-import { laneOf, sendReply } from '@chat-cluster/queue';
+import { givenUpOf, laneOf, sendReply, streamOf } from '@chat-cluster/queue';
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { type Bench, contentsOf, echo, newBench, sends } from './bench.ts';
@@ -32,7 +32,7 @@ describe('inbox and lane', () => {
     expect(results).to.deep.equal(entries.map(echo));
   });
 
-  it('sends one job for what arrives together, and the next when its reply has come', async () => {
+  it('sends one batch for what arrives together, and the next when its reply has come', async () => {
     const inbox = await bench.inbox();
     const batches: string[][] = [];
     let release = () => {};
@@ -81,7 +81,7 @@ describe('inbox and lane', () => {
     });
   }
 
-  it('runs one job of a lane at a time, whatever the number of gateways and workers', async () => {
+  it('runs one batch of a lane at a time, whatever the number of gateways and workers', async () => {
     const inboxes = [await bench.inbox(), await bench.inbox({ maxInFlight: 2 })];
     const ran = { now: 0, most: 0, jobs: 0 };
     for (let worker = 0; worker < 3; worker++) {
@@ -116,7 +116,7 @@ describe('inbox and lane', () => {
     await Promise.all(entries.map((entry) => inbox.submit(entry)));
   });
 
-  it('splits what is too much for one job: entries, and characters', async () => {
+  it('splits what is too much for one batch: entries, and characters', async () => {
     const inbox = await bench.inbox();
     const sizes: number[] = [];
     await bench.consumer(async ({ entries }) => {
@@ -163,7 +163,7 @@ describe('inbox and lane', () => {
     expect(await Promise.all(accepted)).to.have.length(5_001);
   });
 
-  it('keeps a job whose processing throws, tells of it, and goes on with the lane', async () => {
+  it('keeps a batch whose processing throws, tells of it, and goes on with the lane', async () => {
     const inbox = await bench.inbox({ patienceMs: 200 });
     await bench.consumer(async (batch) => {
       if (contentsOf(batch).includes('fault')) throw new Error('ours');
@@ -172,25 +172,22 @@ describe('inbox and lane', () => {
     const [fault, fine] = sends(['fault', 'fine']);
     if (!fault || !fine) throw new Error('no entries');
     const failed = codeOf(inbox.submit(fault));
-    await eventually(() => expect(bench.lines.map(({ text }) => text)).to.include('lane: a job failed'));
+    await eventually(() => expect(bench.lines.map(({ text }) => text)).to.include('lane: a batch failed'));
     expect(await failed).to.equal('TIMEOUT');
     expect(await inbox.submit(fine)).to.deep.equal(echo(fine));
     const client = await bench.connect('consume');
-    expect(await client.zCard('chat:inbox-0:failed')).to.equal(1);
+    expect(await client.lLen(givenUpOf('inbox-0'))).to.equal(1);
   });
 
-  it('leaves nothing in Redis of a job that is done', async () => {
+  it('leaves nothing in Redis of a batch that is done', async () => {
     const inbox = await bench.inbox();
     await bench.consumer(async ({ entries }) => entries.map(echo));
     for (const entry of sends(numbers(20))) await inbox.submit(entry);
     const client = await bench.connect('consume');
-    await eventually(async () => {
-      const jobs = (await client.keys('chat:inbox-0:*')).filter((key) => /:\d+(:lock)?$/.test(key));
-      expect(jobs).to.deep.equal([]);
-    });
+    await eventually(async () => expect(await client.xLen(streamOf('inbox-0'))).to.equal(0));
   });
 
-  it('closes a consumer after the job in hand, which is answered', async () => {
+  it('closes a consumer after the batch in hand, which is answered', async () => {
     const inbox = await bench.inbox();
     const work = { started: false, done: false };
     const consumer = await bench.consumer(async ({ entries }) => {
@@ -217,7 +214,7 @@ describe('an inbox whose Redis is away', () => {
     try {
       await using bench = await newBench();
       const inbox = await bench.inbox({ url: server.url, patienceMs: 50 });
-      // Nobody consumes here: a job that Redis took times out.
+      // Nobody consumes here: a batch that Redis took times out.
       const submit = () => codeOf(inbox.submit(sends(['hello'])[0] as ReturnType<typeof sends>[number]));
       expect(await submit()).to.equal('TIMEOUT');
       await server.stop();

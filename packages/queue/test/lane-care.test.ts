@@ -1,5 +1,15 @@
 import type { LaneBatch } from '@chat-cluster/contracts';
-import { consumeLane, type FailedJob, inboxQueue, LeaveJob, queueConnection, watchWipe } from '@chat-cluster/queue';
+import {
+  appendToLane,
+  consumeLane,
+  type FailedJob,
+  givenUpOf,
+  inboxQueue,
+  LeaveJob,
+  queueServer,
+  streamOf,
+  watchWipe,
+} from '@chat-cluster/queue';
 import type { RedisClient } from '@chat-cluster/redis';
 import { eventually } from '@chat-cluster/testkit';
 import { Queue } from 'bullmq';
@@ -7,7 +17,6 @@ import { expect } from 'chai';
 import { type Bench, contentsOf, newBench, sends } from './bench.ts';
 
 const NAME = inboxQueue(0);
-const LANE = `chat:${NAME}`;
 
 describe('the care of a lane', () => {
   let bench: Bench;
@@ -17,7 +26,8 @@ describe('the care of a lane', () => {
   beforeEach(async () => {
     bench = await newBench();
     client = await bench.connect('consume');
-    queue = bench.own(new Queue(NAME, { connection: queueConnection(client), prefix: 'chat' }), (made) => made.close());
+    const { connection } = queueServer(client);
+    queue = bench.own(new Queue(NAME, { connection, prefix: 'chat' }), (made) => made.close());
   });
   afterEach(() => bench[Symbol.asyncDispose]());
 
@@ -29,12 +39,16 @@ describe('the care of a lane', () => {
     entries: sends(contents),
   });
 
+  const append = (data: LaneBatch | string) =>
+    appendToLane(client, NAME, typeof data === 'string' ? data : JSON.stringify(data));
+  const isEmpty = () => eventually(async () => expect(await client.xLen(streamOf(NAME))).to.equal(0));
+
   async function consume(
     process: (batch: LaneBatch) => Promise<void>,
     options: { giveUp?(jobs: FailedJob[]): Promise<void>; care?: { everyMs: number; wedgedAfterMs: number } } = {},
   ) {
-    const connection = queueConnection(await bench.connect('consume'));
-    const consumer = await consumeLane({ queue: NAME, connection, logger: bench.logger, process, ...options });
+    const server = queueServer(await bench.connect('consume'));
+    const consumer = await consumeLane({ queue: NAME, server, logger: bench.logger, process, ...options });
     return bench.own(consumer, (lane) => lane.close());
   }
 
@@ -42,17 +56,15 @@ describe('the care of a lane', () => {
     const given: FailedJob[] = [];
     const done: string[] = [];
     const batch = batchOf('poison');
-    await queue.add('batch', batch);
-    const unreadable = await queue.add('batch', batchOf('unreadable'));
-    await client.hSet(`${LANE}:${unreadable.id}`, 'data', '{"entries": "\u0000');
-    const vanished = await queue.add('batch', batchOf('vanished'));
-    await client.hSet(`${LANE}:${vanished.id}`, 'stc', 11);
-    await client.hSet(`${LANE}:${vanished.id}`, 'defa', 'job stalled more than allowable limit');
-    await queue.add('batch', batchOf('fine'));
+    await append(batch);
+    await append('{"entries": "\u0000');
+    await append(batchOf('vanished'));
+    await append(batchOf('fine'));
     let faults = 1;
     await consume(
       async (job) => {
         if (contentsOf(job).includes('poison')) throw new Error('no batch of a version known here');
+        if (contentsOf(job).includes('vanished')) throw new Error('for good');
         done.push(...contentsOf(job));
       },
       {
@@ -67,19 +79,19 @@ describe('the care of a lane', () => {
     expect(done).to.deep.equal(['fine']);
     expect(given.map(({ reason }) => reason)).to.deep.equal([
       'no batch of a version known here',
-      'the data of the job is no JSON',
-      'job stalled more than allowable limit',
+      'the data of the batch is no JSON',
+      'for good',
     ]);
     expect(given.map(({ data }) => data).slice(0, 2)).to.deep.equal([batch, '{"entries": "\u0000']);
     expect(given[2]).to.have.nested.property('data.batchId', 'vanished');
-    await eventually(async () => expect(await client.zCard(`${LANE}:failed`)).to.equal(0));
-    expect((await client.keys(`${LANE}:*`)).filter((key) => /:\d+$/.test(key))).to.deep.equal([]);
+    await eventually(async () => expect(await client.exists(givenUpOf(NAME))).to.equal(0));
+    await isEmpty();
   });
 
-  it('leaves a job to another worker, in front of those that wait', async () => {
+  it('leaves a batch to another worker, in front of those that wait', async () => {
     const order: string[] = [];
-    await queue.add('batch', batchOf('first'));
-    await queue.add('batch', batchOf('second'));
+    await append(batchOf('first'));
+    await append(batchOf('second'));
     const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
     const stopping = await consume(async (job) => {
       order.push(`left ${contentsOf(job)}`);
@@ -97,30 +109,40 @@ describe('the care of a lane', () => {
     expect(bench.lines.filter(({ level }) => level === 'error')).to.deep.equal([]);
   });
 
-  it('completes a job again whose completion Redis did not take: it is not failed', async () => {
+  it('deletes a batch again whose end Redis did not take: it is not carried out twice', async () => {
     const done: string[] = [];
-    const given: FailedJob[] = [];
-    const connection = queueConnection(await bench.connect('consume'));
-    const run = connection.runCommand.bind(connection);
-    let cuts = 1;
-    connection.runCommand = (name, args) =>
-      name.startsWith('moveToFinished') && cuts-- > 0
+    const server = queueServer(await bench.connect('consume'));
+    const run = server.client.eval.bind(server.client);
+    let cuts = 2;
+    const broken = (script: string, options: never) =>
+      script.includes('XDEL') && done.length > 0 && cuts-- > 0
         ? Promise.reject(new Error('Socket closed unexpectedly'))
-        : run(name, args);
-    const consumer = await consumeLane<LaneBatch>({
-      queue: NAME,
-      connection,
-      logger: bench.logger,
-      process: async (job) => void done.push(...contentsOf(job)),
+        : run(script, options);
+    Object.assign(server.client, { eval: broken });
+    const process = async (job: LaneBatch) => void done.push(...contentsOf(job));
+    bench.own(await consumeLane({ queue: NAME, server, logger: bench.logger, process }), (lane) => lane.close());
+    await append(batchOf('one'));
+    await append(batchOf('two'));
+    await isEmpty();
+    expect([done, cuts < 1]).to.deep.equal([['one', 'two'], true]);
+    expect(bench.lines.map(({ fields }) => fields.reason)).to.deep.equal(['Error: Socket closed unexpectedly']);
+  });
+
+  it('gives up a batch that ten workers died of, and goes on with what is behind it', async () => {
+    const given: FailedJob[] = [];
+    const done: string[] = [];
+    await append(batchOf('deadly'));
+    await append(batchOf('fine'));
+    const head = await client.xRange(streamOf(NAME), '-', '+', { COUNT: 1 });
+    await client.set(`${streamOf(NAME)}:losses`, `${head?.[0]?.id} 10`);
+    await consume(async (job) => void done.push(...contentsOf(job)), {
       giveUp: async (jobs) => void given.push(...jobs),
     });
-    bench.own(consumer, (lane) => lane.close());
-    await queue.add('batch', batchOf('one'));
-    await queue.add('batch', batchOf('two'));
-    const none = { wait: 0, active: 0, failed: 0 };
-    await eventually(async () => expect(await queue.getJobCounts('wait', 'active', 'failed')).to.deep.equal(none));
-    expect([done, given, cuts < 1]).to.deep.equal([['one', 'two'], [], true]);
-    expect(bench.lines.map(({ fields }) => fields.reason)).to.deep.equal(['Socket closed unexpectedly']);
+    await eventually(() => expect(given).to.have.length(1));
+    await eventually(() => expect(done).to.deep.equal(['fine']));
+    expect(given[0]).to.include({ reason: 'lost 10 workers', attempts: 10 });
+    expect(given[0]).to.have.nested.property('data.batchId', 'deadly');
+    await isEmpty();
   });
 
   it('says again what a Redis has forgotten that comes back empty; one worker hears of it, again if that failed', async () => {
@@ -136,18 +158,14 @@ describe('the care of a lane', () => {
       await eventually(() => expect(wipes).to.have.length(1));
       await client.flushDb();
       await client.scriptFlush();
-      await eventually(async () => {
-        expect(await client.hGet(`${LANE}:meta`, 'concurrency')).to.equal('1');
-      });
+      await eventually(async () => expect(await queue.getJobCounts('active')).to.deep.equal({ active: 1 }));
       await eventually(() => expect(wipes).to.have.length(3));
       let ran = 0;
       await consume(async () => {
         ran++;
       });
-      await queue.add('batch', batchOf('after'));
-      await eventually(async () =>
-        expect(await queue.getJobCounts('wait', 'active')).to.deep.equal({ wait: 0, active: 0 }),
-      );
+      await append(batchOf('after'));
+      await isEmpty();
       expect(ran).to.be.below(2);
       expect(bench.lines.filter(({ level }) => level === 'error')).to.deep.equal([]);
     } finally {
@@ -156,14 +174,14 @@ describe('the care of a lane', () => {
     }
   });
 
-  it('replaces a consumer that takes no jobs although some wait', async () => {
+  it('replaces a consumer that does not take a lane that is free', async () => {
     const done: string[] = [];
+    await queue.pause();
     await consume(async (job) => void done.push(...contentsOf(job)), {
       care: { everyMs: 50, wedgedAfterMs: 300 },
     });
-    await queue.pause();
-    await queue.add('batch', batchOf('waits'));
-    await eventually(() => expect(bench.lines.map(({ text }) => text).join()).to.include('nobody takes them'));
+    await append(batchOf('waits'));
+    await eventually(() => expect(bench.lines.map(({ text }) => text).join()).to.include('nobody takes it'));
     await queue.resume();
     await eventually(() => expect(done).to.deep.equal(['waits']));
   });

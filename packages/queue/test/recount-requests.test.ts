@@ -4,8 +4,9 @@ import {
   consumeLane,
   createRecountRequests,
   laneOf,
-  queueConnection,
+  queueServer,
   recountQueue,
+  streamOf,
   takeDirty,
 } from '@chat-cluster/queue';
 import type { RedisClient } from '@chat-cluster/redis';
@@ -31,24 +32,21 @@ describe('recount requests', () => {
 
   /** Without the sweep, unless said: it would make up for a wake-up that is missing. */
   function requests({ sweep = false } = {}): RecountRequests {
-    const made = createRecountRequests(
-      [{ client: sweep ? client : blind(client), connection: queueConnection(client) }],
-      LANES,
-    );
-    return bench.own(made, (requests) => requests.close());
+    const made = createRecountRequests([{ client: sweep ? client : blind(client) }], LANES);
+    return bench.own(made, async (requests) => requests.close());
   }
 
   /** A worker that hands each share to `recount`; resolves with all shares so far. */
   async function worker(recount: (share: DirtyBadge[], lane: number) => Promise<void> = async () => {}) {
     const shares: { lane: number; badges: DirtyBadge[] }[] = [];
-    const connection = queueConnection(await bench.connect('consume'));
+    const server = queueServer(await bench.connect('consume'));
     for (let lane = 0; lane < LANES; lane++) {
       const process = () =>
         takeDirty(client, lane, async (badges) => {
           shares.push({ lane, badges });
           await recount(badges, lane);
         });
-      const consumer = await consumeLane({ queue: recountQueue(lane), connection, logger: bench.logger, process });
+      const consumer = await consumeLane({ queue: recountQueue(lane), server, logger: bench.logger, process });
       bench.own(consumer, (lane) => lane.close());
     }
     return shares;
@@ -191,19 +189,23 @@ describe('recount requests', () => {
     expect([runs, await waiting()]).to.deep.equal([0, []]);
   });
 
-  /** What still holds a badge, or a job that is not done. */
+  /** What still holds a badge, or a wake-up. */
   async function waiting(): Promise<string[]> {
-    const keys = await client.keys('chat:*');
-    return keys.filter((key) => /:dirty:|:recount-\d+:(wait|active)$/.test(key)).sort();
+    const dirty = await client.keys('chat:dirty:*');
+    const streams = Array.from({ length: LANES }, (_, lane) => streamOf(recountQueue(lane)));
+    const lengths = await Promise.all(streams.map((stream) => client.xLen(stream)));
+    return [...dirty.sort(), ...streams.filter((_, i) => lengths[i])];
   }
 });
 
-/** The client, to which no key exists. */
+/** The client, for which the sweep's script finds nobody. */
 function blind(client: RedisClient): RedisClient {
   return new Proxy(client, {
     get(target, name) {
-      if (name === 'exists') return async () => 0;
       const value: unknown = Reflect.get(target, name, target);
+      if (name === 'eval') {
+        return (script: string, options: never) => (script.includes('XLEN') ? null : target.eval(script, options));
+      }
       return typeof value === 'function' ? value.bind(target) : value;
     },
   });

@@ -1,8 +1,10 @@
 import redisAdapter from '@socket.io/redis-adapter';
 import { Counter } from 'prom-client';
 import type { Namespace, ServerOptions } from 'socket.io';
+import { broadcastEncoded, type LocalRooms } from './broadcast-encoded.ts';
 import { EVERY_GATEWAY, GAP_CHANNEL, roomChannel, roomOf } from './channels.ts';
 import type { Publisher, PubSub, RawListener, Subscriber } from './pubsub.ts';
+import { dataOf } from './wire.ts';
 
 const gaps = new Counter({
   name: 'chat_fanout_gaps_total',
@@ -90,8 +92,7 @@ function quietly(publisher: Publisher) {
 }
 
 /** The methods by which the adapters of the two kinds take what Redis sends. */
-interface Receiving {
-  rooms: Map<string, unknown>;
+interface Receiving extends LocalRooms {
   onRawMessage?(message: Buffer, channel: Buffer): void;
   onmessage?(pattern: null, channel: Buffer, message: Buffer): void;
 }
@@ -100,16 +101,18 @@ interface Receiving {
 function countingAdapter(factory: (nsp: Namespace) => unknown) {
   return function adapterOf(nsp: Namespace) {
     const adapter = factory(nsp) as Receiving;
-    const count = (channel: Buffer) => {
+    const count = (channel: Buffer): string => {
       received.inc();
       const room = roomOf(channel.toString());
       if (room === '' || adapter.rooms.has(room)) useful.inc();
+      return room;
     };
     const { onRawMessage, onmessage } = adapter;
     if (onRawMessage) {
       adapter.onRawMessage = function (message, channel) {
-        count(channel);
-        onRawMessage.call(this, message, channel);
+        const room = count(channel);
+        const data = dataOf(message.toString(), room);
+        if (data === undefined || !broadcastEncoded(adapter, room, data)) onRawMessage.call(this, message, channel);
       };
     }
     if (onmessage) {

@@ -13,7 +13,8 @@ import { findPrimary, type Primary, parseSentinelUrl, primaryOf, type SentinelGr
  */
 export type RedisRole = 'publish' | 'subscribe' | 'produce' | 'consume' | 'cache';
 
-type PlainClient = ReturnType<typeof newClient>;
+/** A client alone, without what is known of its Redis. */
+export type PlainClient = ReturnType<typeof newClient>;
 
 /** A client, and whether its Redis answers. */
 export type RedisClient = PlainClient & {

@@ -1,4 +1,5 @@
 export * from './adapter.ts';
+export * from './blocking-client.ts';
 export * from './channels.ts';
 export * from './connection.ts';
 export * from './ephemeral.ts';

@@ -1,4 +1,5 @@
 import type { Logger } from '@chat-cluster/runtime';
+import type { RedisClient } from './connection.ts';
 import type { Pulse } from './pulse.ts';
 import { connectShards, type Shards } from './shards.ts';
 import { Subscriptions } from './subscriptions.ts';
@@ -58,13 +59,17 @@ export async function connectPubSub(url: string, kind: PubSubKind, logger: Logge
   };
 }
 
-/** For a process that hears nothing. */
+/**
+ * For a process that hears nothing. `connect` gives the connection to a server that is no Redis Cluster: its owner's, who
+ * may use it for other things too, and closes it.
+ */
 export async function connectPublisher(
   url: string,
   kind: PubSubKind,
   logger: Logger,
+  connect?: (url: string) => Promise<RedisClient>,
 ): Promise<Publisher & { close(): Promise<void> }> {
-  const shards = await connectShards(url, ['publish'], logger);
+  const shards = await connectShards(url, ['publish'], logger, connect);
   return Object.assign(publisherOf(shards, kind), { close: () => shards.close() });
 }
 

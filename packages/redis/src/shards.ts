@@ -30,10 +30,15 @@ export interface Shards {
 export type ShardEvent = 'moved' | 'back' | 'pulse';
 export type ShardRole = 'publish' | 'subscribe';
 
-/** Waits for the server, or for those of the cluster. */
-export async function connectShards(url: string, roles: readonly ShardRole[], logger: Logger): Promise<Shards> {
+/** Waits for the server, or for those of the cluster. `connect`: gives the connection to one server, to be closed by its owner. */
+export async function connectShards(
+  url: string,
+  roles: readonly ShardRole[],
+  logger: Logger,
+  connect?: (url: string) => Promise<RedisClient>,
+): Promise<Shards> {
   if (isClusterUrl(url)) return ClusterShards.connect(url, roles, logger);
-  const publish = await connectRedis(url, 'publish', logger);
+  const publish = await (connect ? connect(url) : connectRedis(url, 'publish', logger));
   const subscribe = roles.includes('subscribe') ? await connectRedis(url, 'subscribe', logger) : undefined;
   const shard: Shard = { publish, subscribe };
   return {
@@ -50,7 +55,7 @@ export async function connectShards(url: string, roles: readonly ShardRole[], lo
       else subscribe?.pulse.onChange(listener);
     },
     onEvicted() {},
-    close: () => closeShard(shard),
+    close: () => (connect ? Promise.resolve() : closeShard(shard)),
   };
 }
 

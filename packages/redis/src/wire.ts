@@ -29,12 +29,26 @@ const UID = 'emitter';
 
 /** JSON. */
 const sharded: Wire = {
-  packet: (event, payload) => `{"type":${EVENT},"data":["${event}",${JSON.stringify(payload)}],"nsp":"/"}`,
-  emit(room, packet, flags = {}) {
-    const opts = `{"rooms":[${JSON.stringify(room)}],"except":[],"flags":${JSON.stringify(flags)}}`;
-    return `{"uid":"${UID}","nsp":"/","type":${BROADCAST},"data":{"packet":${packet},"opts":${opts}}}`;
-  },
+  packet: (event, payload) => `["${event}",${JSON.stringify(payload)}]`,
+  emit: (room, packet, flags = {}) => `${headOf(room, JSON.stringify(flags))}${packet}${TAIL}`,
 };
+
+/** JSON whose last value is the data of the packet, so that it can be cut out as it is: see `dataOf`. */
+function headOf(room: string, flags: string): string {
+  const opts = `{"rooms":[${JSON.stringify(room)}],"except":[],"flags":${flags}}`;
+  return `{"uid":"${UID}","nsp":"/","type":${BROADCAST},"data":{"opts":${opts},"packet":{"type":${EVENT},"nsp":"/","data":`;
+}
+
+const TAIL = '}}}';
+
+/**
+ * The JSON `[event, payload]` of a message of kind `sharded` that `emit` made for this room, without flags; undefined for
+ * all others. Nothing is parsed: what a worker has encoded goes to the sockets as it is.
+ */
+export function dataOf(message: string, room: string): string | undefined {
+  const head = headOf(room, '{}');
+  return message.startsWith(head) ? message.slice(head.length, -TAIL.length) : undefined;
+}
 
 /** MessagePack: an array of three, of which the first is always the same. */
 const HEAD = Buffer.concat([Buffer.from([0x93]), notepack.encode(UID)]);

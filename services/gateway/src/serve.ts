@@ -8,7 +8,7 @@ import {
   openDatabase,
   watchDatabase,
 } from '@chat-cluster/postgres';
-import { announceLanes, createInbox, queueServer, ReplyReceiver } from '@chat-cluster/queue';
+import { announceLanes, createInbox, ReplyReceiver } from '@chat-cluster/queue';
 import {
   connectPubSub,
   connectRedis,
@@ -87,7 +87,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
     (pubsub) => pubsub.close(),
   );
   const cache = await redis(servers.cache, 'cache');
-  const queues = (await Promise.all(servers.queues.map((url) => redis(url, 'produce')))).map(queueServer);
+  const queues = await Promise.all(servers.queues.map(async (url) => ({ client: await redis(url, 'produce') })));
   // Unique for each life of the process: what was meant for the one before it must not reach this one.
   const processId = `${gatewayId}:${randomUUID()}`;
   const registry = lifecycle.own('registry', await joinGatewayRegistry(cache, processId, logger), (one) => one.stop());
@@ -99,9 +99,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
   const replies = new ReplyReceiver(subscriber, processId, logger);
   await replies.start();
   lifecycle.own('replies', replies, (receiver) => receiver.stop());
-  const inbox = lifecycle.own('inbox', createInbox({ lanes: config.LANES, servers: queues, replies }), (lanes) =>
-    lanes.close(),
-  );
+  const inbox = createInbox({ lanes: config.LANES, servers: queues, replies });
 
   const recent = createRecentMessages(cache);
   const conversations = createConversations(available(createConversationStore(db)), recent);

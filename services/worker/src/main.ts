@@ -12,6 +12,7 @@ import {
   consumeLane,
   createRecountRequests,
   inboxQueue,
+  LaneShares,
   queueServer,
   recountQueue,
   sendReply,
@@ -25,6 +26,7 @@ import {
   createFanout,
   createRecentMessages,
   disconnectRedis,
+  type RedisClient,
   type RedisRole,
   redisHealth,
 } from '@chat-cluster/redis';
@@ -55,13 +57,22 @@ await runMain(async () => {
   const servers = redisServers(config);
   const redis = async (url: string, role: RedisRole) =>
     lifecycle.own(`redis ${role}`, await connectRedis(url, role, logger), disconnectRedis);
+  // One connection to a server, whatever it is for: what a batch leaves behind is one write then, not one for each part.
+  const connected = new Map<string, Promise<RedisClient>>();
+  const quick = (url: string): Promise<RedisClient> => {
+    const client = connected.get(url) ?? redis(url, 'publish');
+    connected.set(url, client);
+    return client;
+  };
+  const queues = await Promise.all(
+    servers.queues.map(async (url) => queueServer(await quick(url), await redis(url, 'consume'))),
+  );
+  const cache = await quick(servers.cache);
   const publisher = lifecycle.own(
     'pub/sub',
-    await connectPublisher(servers.pubsub, config.REDIS_ADAPTER, logger),
+    await connectPublisher(servers.pubsub, config.REDIS_ADAPTER, logger, quick),
     (pubsub) => pubsub.close(),
   );
-  const cache = await redis(servers.cache, 'cache');
-  const queues = (await Promise.all(servers.queues.map((url) => redis(url, 'consume')))).map(queueServer);
 
   const db = lifecycle.own(
     'postgres',
@@ -106,30 +117,38 @@ await runMain(async () => {
     logger,
     signal,
   });
+  const shares = lifecycle.own('lane shares', new LaneShares(serverOf(0, queues).client), (one) => one.stop());
+  const shareOfRecounts = shares.of(config.RECOUNT_LANES);
+  const shareOfLanes = shares.of(config.LANES);
   const consumers = await Promise.all([
     ...numbers(config.RECOUNT_LANES).map((lane) => {
-      const { client, connection } = serverOf(lane, queues);
+      const server = serverOf(lane, queues);
       return consumeLane({
         queue: recountQueue(lane),
-        connection,
-        onMoved: client.onMoved,
+        server,
+        share: shareOfRecounts,
         logger,
+        // Wake-ups: one recount answers all that wait.
+        join: { weigh: () => 0, maxWeight: 0 },
         process: (_data, hold) =>
-          takeDirty(client, lane, (badges) => recountUnread({ unread, fanout }, badges), { hold, logger, signal }),
+          takeDirty(server.client, lane, (badges) => recountUnread({ unread, fanout }, badges), {
+            hold,
+            logger,
+            signal,
+          }),
       });
     }),
-    ...numbers(config.LANES).map((lane) => {
-      const { client, connection } = serverOf(lane, queues);
-      return consumeLane({
+    ...numbers(config.LANES).map((lane) =>
+      consumeLane({
         queue: inboxQueue(lane),
-        connection,
-        onMoved: client.onMoved,
+        server: serverOf(lane, queues),
+        share: shareOfLanes,
         logger,
         process: laneWorker,
         join: JOINED_BATCHES,
         giveUp: (jobs) => giveUpJobs({ deadLetters, logger, signal }, jobs),
-      });
-    }),
+      }),
+    ),
   ]);
   lifecycle.own('lanes', consumers, (lanes) => Promise.all(lanes.map((consumer) => consumer.close())));
   lifecycle.own('retries in place', stop, (controller) => controller.abort());

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Entry, type EntryResult, Rejection } from '@chat-cluster/contracts';
 import type { DeadLetter } from '@chat-cluster/domain';
-import { createInbox, describeLayout, queueServer, ReplyReceiver, readLayout } from '@chat-cluster/queue';
+import { createInbox, describeLayout, ReplyReceiver, readLayout } from '@chat-cluster/queue';
 import { connectPubSub, connectRedis, disconnectRedis } from '@chat-cluster/redis';
 import { ConfigError, createLogger, type RedisConfig, redisServers, withDeadline } from '@chat-cluster/runtime';
 import { z } from 'zod';
@@ -36,14 +36,13 @@ export async function openReplay(config: RedisConfig & { LANES: number }): Promi
       const here = describeLayout({ lanes: config.LANES, index, servers: queues.length });
       const known = (await readLayout(client)) ?? here;
       if (known !== here) throw new ConfigError([`LANES: this Redis is used with ${known} lanes, not ${here}`]);
-      return queueServer(client);
+      return { client };
     }),
   );
   const replies = new ReplyReceiver(pubsub.subscriber, `dead-letters:${randomUUID()}`, logger);
   await replies.start();
   open.defer(() => replies.stop());
   const inbox = createInbox({ lanes: config.LANES, servers, replies });
-  open.defer(() => inbox.close());
   const owned = open.move();
   return {
     replay: (letters) => Promise.all(letters.map((letter) => submit(inbox, letter))),

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import type { ClientMessageId, ConversationId, SendEntry, UserId } from '@chat-cluster/contracts';
 import { deadLetterOf, newMessageId } from '@chat-cluster/domain';
 import { createDeadLetters, type Database, openDatabase } from '@chat-cluster/postgres';
-import { inboxQueue, laneOf, queueConnection } from '@chat-cluster/queue';
+import { appendToLane, inboxQueue, laneOf } from '@chat-cluster/queue';
 import { connectRedis, disconnectRedis, type RedisClient } from '@chat-cluster/redis';
 import { createLogger } from '@chat-cluster/runtime';
 import {
@@ -16,7 +16,6 @@ import {
   startTestCluster,
   type TestCluster,
 } from '@chat-cluster/testkit';
-import { Queue } from 'bullmq';
 import { expect } from 'chai';
 import { sql } from 'kysely';
 
@@ -64,21 +63,15 @@ describe('what operators have', () => {
     return { a, b, id, entry };
   }
 
-  it('keep a job that a lane gave up, list it without its text, show, replay and drop it', async () => {
+  it('keep a batch that a lane gave up, list it without its text, show, replay and drop it', async () => {
     const { a, id, entry } = await pair();
     const letters = createDeadLetters(db);
     const [lost, poison] = [entry('a secret'), entry('a secret \u0000')];
-    const queue = new Queue(inboxQueue(laneOf(lost.conversationId, 2)), {
-      connection: queueConnection(redis),
-      prefix: 'chat',
-    });
-    try {
-      await queue.add('batch', { v: 7, batchId: 'b', replyTo: 'nobody', acceptedAt: 0, entries: [lost] });
-      await queue.add('batch', { v: 1, batchId: 'c', replyTo: 'nobody', acceptedAt: 0, entries: [poison] });
-      await eventually(async () => expect(await letters.count(9)).to.equal(2));
-    } finally {
-      await queue.close();
-    }
+    const append = (batch: object) =>
+      appendToLane(redis, inboxQueue(laneOf(lost.conversationId, 2)), JSON.stringify(batch));
+    await append({ v: 7, batchId: 'b', replyTo: 'nobody', acceptedAt: 0, entries: [lost] });
+    await append({ v: 1, batchId: 'c', replyTo: 'nobody', acceptedAt: 0, entries: [poison] });
+    await eventually(async () => expect(await letters.count(9)).to.equal(2));
     await letters.keep([deadLetterOf('nonsense', { source: 'lane', reason: 'made up' })]);
 
     const listed = await run('dead-letters', 'list');

@@ -11,6 +11,7 @@ import { type DefaultEventsMap, Server, type ServerOptions, type Socket } from '
 import type { Identity } from '../authenticate.ts';
 import type { GatewayConfig } from '../config.ts';
 import { type Admission, createAdmission } from './admission.ts';
+import { flushByTurn } from './flush-by-turn.ts';
 import { lightenSockets } from './lighten.ts';
 import { mayConnect } from './origin.ts';
 import { refuse } from './refuse.ts';
@@ -107,6 +108,8 @@ export function createSocketServer(options: {
     { maxBytes: config.WRITE_BUFFER_MAX_BYTES, maxPackets: config.WRITE_BUFFER_MAX_PACKETS },
     options.logger,
   );
+  // Last: the bounds look whether a transport is writable before it says that it waits.
+  flushByTurn(io);
   return { io, admission };
 }
 

@@ -21,9 +21,9 @@ export interface WriteBufferBounds {
  * connection: it comes back by itself and heals by history or sync.
  *
  * Emits are the hot path, so nothing is counted there: one listener, shared by all connections, returns at once (20 ns) while
- * the transport takes packets, and adds up what waits only now and then (SUM_EVERY). The verdict falls later in the
- * same turn of the event loop, when a transport that was only waiting for this turn to end has taken its packets: a
- * burst of any number of packets is no reason to cut a client who reads.
+ * the transport takes packets, and adds up what waits only now and then (SUM_EVERY). The verdict falls in
+ * the next turn of the event loop, when a transport that was only waiting for this turn to end (flush-by-turn.ts) has
+ * taken its packets: a burst of any number of packets is no reason to cut a client who reads.
  */
 export function boundWriteBuffers(io: ChatServer, bounds: WriteBufferBounds, logger: Logger): void {
   const suspects = new Set<Connection>();
@@ -35,7 +35,7 @@ export function boundWriteBuffers(io: ChatServer, bounds: WriteBufferBounds, log
       if (length % SUM_EVERY !== 0 && lengthOf(packet) < LARGE) return;
       if (bytesOf(this) + lengthOf(packet) <= bounds.maxBytes) return;
     }
-    if (suspects.size === 0) setImmediate(judge);
+    if (suspects.size === 0) setImmediate(setImmediate, judge);
     suspects.add(this);
   }
 
