@@ -1,4 +1,5 @@
 import { UserError } from '@chat-cluster/local';
+import { compare } from './compare/compare.ts';
 import { emitter } from './emitter/emitter.ts';
 import type { Experiment } from './experiment.ts';
 import { idle } from './experiments/idle.ts';
@@ -8,9 +9,9 @@ import { printReport } from './results/print.ts';
 import { saveReport } from './results/save.ts';
 import { scale } from './scale/scale.ts';
 
-const EXPERIMENTS: readonly Experiment[] = [scale, idle, storm, emitter];
+const EXPERIMENTS: readonly Experiment[] = [compare, scale, idle, storm, emitter];
 /** Those of `all`, one after the other. */
-const ALL = ['scale', 'idle', 'storm'];
+const ALL = ['compare', 'scale', 'idle', 'storm'];
 
 const help = () => `npm run bench -- [experiment] [options]
 
