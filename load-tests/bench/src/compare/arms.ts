@@ -1,5 +1,5 @@
 import { startOurs } from './our-arm.ts';
-import { startInline, startRelay } from './stock-arms.ts';
+import { startInline, startJobs, startRelay } from './stock-arms.ts';
 import type { PlannedPair, Protocol } from './wire.ts';
 
 export type ProcessKind = (typeof KINDS)[number];
@@ -34,5 +34,6 @@ export interface Arm {
 export const ARMS: readonly Arm[] = [
   { name: 'relay', about: 'Socket.IO and its Redis adapter, nothing stored', start: startRelay },
   { name: 'inline', about: 'insert and count per message in the gateway', start: startInline },
+  { name: 'jobs', about: 'one BullMQ job per message', start: startJobs },
   { name: 'ours', about: 'lanes and natural batches', start: startOurs },
 ];

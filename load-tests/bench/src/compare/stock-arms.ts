@@ -26,6 +26,8 @@ export const startRelay = (options: ArmOptions) =>
   startStock({ gateway: 'relay.ts', stores: false, acks: false }, options);
 export const startInline = (options: ArmOptions) =>
   startStock({ gateway: 'inline.ts', stores: true, acks: true }, options);
+export const startJobs = (options: ArmOptions) =>
+  startStock({ gateway: 'job-gateway.ts', worker: 'job-worker.ts', stores: true, acks: true }, options);
 
 async function startStock(arm: StockArm, { pairs: count, log }: ArmOptions): Promise<RunningArm> {
   const undo = new AsyncDisposableStack();

@@ -11,7 +11,7 @@ io.on('connection', (socket) => {
   socket.on('send_message', async (draft: Draft, ack?: (answer: unknown) => void) => {
     try {
       const { message, receiverId, unread } = await store({ ...draft, senderId: userOf(socket) });
-      for (const user of [message.senderId, receiverId]) io.to(user).emit('new_message', message);
+      io.to([message.senderId, receiverId]).emit('new_message', message);
       io.to(receiverId).emit('unread_count', { count: unread });
       ack?.({ ok: true, message });
     } catch {

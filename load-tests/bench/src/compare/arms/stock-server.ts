@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { createShardedAdapter } from '@socket.io/redis-adapter';
+import { createAdapter } from '@socket.io/redis-adapter';
 import jwt from 'jsonwebtoken';
 import { createClient } from 'redis';
 import { Server, type Socket } from 'socket.io';
@@ -26,7 +26,7 @@ export async function stockServer(): Promise<StockServer> {
   await Promise.all([pub.connect(), sub.connect()]);
   const http = createServer();
   const io = new Server(http, {
-    adapter: createShardedAdapter(pub, sub),
+    adapter: createAdapter(pub, sub),
     perMessageDeflate: false,
     transports: ['websocket'],
     serveClient: false,
