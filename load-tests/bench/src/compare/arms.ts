@@ -1,3 +1,4 @@
+import { startEjabberd } from './ejabberd-arm.ts';
 import { startOurs } from './our-arm.ts';
 import { startInline, startJobs, startRelay } from './stock-arms.ts';
 import type { PlannedPair, Protocol } from './wire.ts';
@@ -8,6 +9,8 @@ export const KINDS = ['postgres', 'redis', 'gateways', 'workers', 'ejabberd', 'g
 
 export interface ArmOptions {
   pairs: number;
+  /** Hears what takes time, or is out of the ordinary. */
+  say(line: string): void;
   /** Hears what ended by itself: then the arm is dead. */
   log(line: string): void;
 }
@@ -36,4 +39,5 @@ export const ARMS: readonly Arm[] = [
   { name: 'inline', about: 'insert and count per message in the gateway', start: startInline },
   { name: 'jobs', about: 'one BullMQ job per message', start: startJobs },
   { name: 'ours', about: 'lanes and natural batches', start: startOurs },
+  { name: 'ejabberd', about: 'ejabberd with its archive in Postgres, XMPP over WebSocket', start: startEjabberd },
 ];

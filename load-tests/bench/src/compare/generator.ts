@@ -4,6 +4,7 @@
 import { connectSocketIo } from './socketio-connection.ts';
 import { type ConnectedPair, Traffic } from './traffic.ts';
 import type { Connection, Device, FromGenerator, Hearing, PlannedPair, Protocol, ToGenerator } from './wire.ts';
+import { connectXmpp } from './xmpp-connection.ts';
 
 /** So many connect at a time: connecting is not what is measured. */
 const AT_ONCE = 50;
@@ -46,8 +47,7 @@ async function connectPair(protocol: Protocol, pair: PlannedPair, i: number): Pr
 }
 
 function connect(protocol: Protocol, device: Device, hearing: Hearing): Promise<Connection> {
-  if (protocol === 'xmpp') throw new Error('no xmpp yet');
-  return connectSocketIo(device, arm.acks, hearing);
+  return protocol === 'xmpp' ? connectXmpp(device, hearing) : connectSocketIo(device, arm.acks, hearing);
 }
 
 function die(why: string): void {

@@ -50,7 +50,7 @@ async function measureOne(
 ): Promise<void> {
   let left = loadsOf(arm, options);
   while (left.length > 0) {
-    left = await untilItDies(arm, left, options, ({ rate, inFlight }, outcome) => {
+    left = await untilItDies(arm, left, options, say, ({ rate, inFlight }, outcome) => {
       measured.samples.push({ arm: arm.name, round, rate, inFlight, outcome });
       say(`  ${describe({ rate, inFlight }, outcome)}`);
     });
@@ -68,10 +68,11 @@ async function untilItDies(
   arm: Arm,
   loads: readonly Load[],
   options: CompareOptions,
+  say: (line: string) => void,
   tell: (load: Load, outcome: Outcome) => void,
 ): Promise<Load[]> {
   const ended: string[] = [];
-  await using running = await arm.start({ pairs: options.pairs, log: (line) => ended.push(line) });
+  await using running = await arm.start({ pairs: options.pairs, say, log: (line) => ended.push(line) });
   await using generator = await startGenerator(running);
   const { seconds, size, warmUpSeconds } = options;
   const run = (load: Load, warmUp: number, measuredSeconds: number) =>

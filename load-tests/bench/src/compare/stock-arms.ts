@@ -39,6 +39,7 @@ async function startStock(arm: StockArm, { pairs: count, log }: ArmOptions): Pro
     undo.defer(() => redis.stop());
     const processes: RunningArm['processes'] = [{ name: 'redis', pid: redis.pid }];
     const database = arm.stores ? await startDatabase(dataDir, log, undo) : undefined;
+    if (database) await database.client.query(STOCK_SCHEMA);
     if (database) processes.push({ name: 'postgres', pid: database.postgres.pid });
     const env = { JWT_SECRET: jwtSecret, REDIS_URL: redis.url, DATABASE_URL: database?.postgres.url };
     const start = async (kind: ProcessKind, main: string, name: string) => {
@@ -74,13 +75,13 @@ async function startStock(arm: StockArm, { pairs: count, log }: ArmOptions): Pro
   }
 }
 
-async function startDatabase(dataDir: string, log: (line: string) => void, undo: AsyncDisposableStack) {
+/** A Postgres as `npm start` has it, empty, and a connection to it; both end with `undo`. */
+export async function startDatabase(dataDir: string, log: (line: string) => void, undo: AsyncDisposableStack) {
   const postgres: LocalPostgres = await startPostgres({ dataDir: join(dataDir, 'postgres'), log });
   undo.defer(() => postgres.stop());
   const client = new pg.Client({ connectionString: postgres.url });
   await client.connect();
   undo.defer(() => client.end());
-  await client.query(STOCK_SCHEMA);
   return { postgres, client };
 }
 

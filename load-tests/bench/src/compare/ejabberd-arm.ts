@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { UserError } from '@chat-cluster/local';
+import { type ServerProcess, spawnServer } from '@chat-cluster/local/server-process';
+import { until } from '@chat-cluster/local/until';
+import { freePort } from '@chat-cluster/testkit';
+import jwt from 'jsonwebtoken';
+import type { ArmOptions, RunningArm } from './arms.ts';
+import { findEjabberd } from './ejabberd-program.ts';
+import { startDatabase } from './stock-arms.ts';
+import type { Device } from './wire.ts';
+import { connectXmpp, XMPP_DOMAIN } from './xmpp-connection.ts';
+
+const START_WITHIN_MS = 30_000;
+/** Connections to Postgres: as many as the two gateways of inline have together. */
+const POOL = 20;
+
+/**
+ * (e) One ejabberd with all of its schedulers: XMPP over WebSocket, JWT, stream management, and its archive (XEP-0313) in
+ * Postgres, where each message is stored for both sides. The other side's device hears it; the sender's hears an ack,
+ * which does not prove storage.
+ */
+export async function startEjabberd({ pairs: count, say, log }: ArmOptions): Promise<RunningArm> {
+  const { program, env, schema } = await findEjabberd(say);
+  const undo = new AsyncDisposableStack();
+  try {
+    const dataDir = await mkdtemp(join(tmpdir(), 'chat-compare-'));
+    undo.defer(() => rm(dataDir, { recursive: true, force: true }));
+    const { postgres, client } = await startDatabase(dataDir, log, undo);
+    await client.query(readFileSync(schema, 'utf8'));
+    const home = join(dataDir, 'ejabberd');
+    mkdirSync(home);
+    const secret = randomBytes(32);
+    const port = await freePort();
+    writeFileSync(
+      join(home, 'key.json'),
+      JSON.stringify({ kty: 'oct', alg: 'HS256', k: secret.toString('base64url') }),
+    );
+    writeFileSync(join(home, 'ejabberd.yml'), configuration(port, home, new URL(postgres.url)), { mode: 0o600 });
+    const server = await spawnServer({
+      command: [program, '+K', 'true', '-noinput', '-mnesia', 'dir', `"${home}/mnesia"`, '-s', 'ejabberd'],
+      cwd: home,
+      env: {
+        PATH: process.env.PATH,
+        HOME: home,
+        LC_ALL: 'C.UTF-8',
+        ...env,
+        EJABBERD_CONFIG_PATH: join(home, 'ejabberd.yml'),
+        EJABBERD_LOG_PATH: join(home, 'ejabberd.log'),
+        ERL_CRASH_DUMP_SECONDS: '0',
+      },
+      logFile: join(home, 'output.log'),
+      deathSignal: 'TERM',
+    });
+    undo.defer(() => server.end([{ signal: 'SIGTERM', withinMs: 5_000 }]));
+    const url = `ws://127.0.0.1:${port}/ws`;
+    const device = (user: string) => ({
+      url,
+      user,
+      token: jwt.sign({ jid: `${user}@${XMPP_DOMAIN}` }, secret, { algorithm: 'HS256', expiresIn: '1h' }),
+    });
+    await untilItAnswers(device('first'), server);
+    let stopping = false;
+    undo.defer(async () => {
+      stopping = true;
+    });
+    void server.exited.then((how) => {
+      if (!stopping) log(`ejabberd ended unexpectedly (${how}).`);
+    });
+    const parts = undo.move();
+    return {
+      protocol: 'xmpp',
+      devicesPerMessage: 1,
+      acks: true,
+      pairs: Array.from({ length: count }, (_, i) => ({
+        conversationId: '',
+        devices: [device(`a${i}`), device(`b${i}`)],
+      })),
+      processes: [
+        { name: 'postgres', pid: postgres.pid },
+        { name: 'ejabberd', pid: server.pid },
+      ],
+      tidy: async () => {},
+      [Symbol.asyncDispose]: () => parts.disposeAsync(),
+    };
+  } catch (error) {
+    await undo.disposeAsync();
+    throw error;
+  }
+}
+
+function configuration(port: number, home: string, postgres: URL): string {
+  return `hosts: [${XMPP_DOMAIN}]
+loglevel: warning
+listen:
+  - port: ${port}
+    ip: 127.0.0.1
+    module: ejabberd_http
+    request_handlers:
+      /ws: ejabberd_http_ws
+auth_method: [jwt]
+jwt_key: ${JSON.stringify(join(home, 'key.json'))}
+sql_type: pgsql
+sql_server: ${postgres.hostname}
+sql_port: ${postgres.port}
+sql_database: ${postgres.pathname.slice(1)}
+sql_username: ${postgres.username}
+sql_password: ${postgres.password}
+sql_pool_size: ${POOL}
+modules:
+  mod_mam:
+    default: always
+    db_type: sql
+  mod_stream_mgmt: {}
+`;
+}
+
+/** A first device logs in. */
+async function untilItAnswers(device: Device, server: ServerProcess): Promise<void> {
+  const ready = await until(
+    async () => {
+      if (server.ended()) throw new UserError(`ejabberd did not start: ${server.logTail()}`);
+      const connection = await connectXmpp(device, { message() {}, closed() {} }).catch(() => undefined);
+      connection?.close();
+      return connection && true;
+    },
+    { withinMs: START_WITHIN_MS, everyMs: 100 },
+  );
+  if (!ready) throw new UserError(`ejabberd let nobody in within ${START_WITHIN_MS / 1_000} s: ${server.logTail()}`);
+}
