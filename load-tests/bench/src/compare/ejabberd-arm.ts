@@ -92,6 +92,7 @@ export async function startEjabberd({ pairs: count, say, log }: ArmOptions): Pro
   }
 }
 
+/** Its prepared statements wait for Nagle's algorithm on the connection to Postgres: 45 ms a message, without them 4 ms. */
 function configuration(port: number, home: string, postgres: URL): string {
   return `hosts: [${XMPP_DOMAIN}]
 loglevel: warning
@@ -110,6 +111,7 @@ sql_database: ${postgres.pathname.slice(1)}
 sql_username: ${postgres.username}
 sql_password: ${postgres.password}
 sql_pool_size: ${POOL}
+sql_prepared_statements: false
 modules:
   mod_mam:
     default: always
