@@ -1,7 +1,7 @@
 import { startEjabberd } from './ejabberd-arm.ts';
 import { startOurs } from './our-arm.ts';
 import { startInline, startJobs, startRelay } from './stock-arms.ts';
-import type { PlannedPair, Protocol } from './wire.ts';
+import type { Device, PlannedPair, Protocol } from './wire.ts';
 
 export type ProcessKind = (typeof KINDS)[number];
 /** All that costs CPU, in the order in which it is told. */
@@ -9,6 +9,8 @@ export const KINDS = ['postgres', 'redis', 'gateways', 'workers', 'ejabberd', 'g
 
 export interface ArmOptions {
   pairs: number;
+  /** Users who talk to nobody. */
+  idle: number;
   /** Hears what takes time, or is out of the ordinary. */
   say(line: string): void;
   /** Hears what ended by itself: then the arm is dead. */
@@ -22,6 +24,7 @@ export interface RunningArm extends AsyncDisposable {
   devicesPerMessage: 1 | 2;
   acks: boolean;
   pairs: PlannedPair[];
+  idle: Device[];
   processes: { name: ProcessKind; pid: number }[];
   /** Before each run: what should not be carried over from the run before. */
   tidy(): Promise<void>;

@@ -7,7 +7,6 @@ import { UserError } from '@chat-cluster/local';
 import { type ServerProcess, spawnServer } from '@chat-cluster/local/server-process';
 import { until } from '@chat-cluster/local/until';
 import { freePort } from '@chat-cluster/testkit';
-import jwt from 'jsonwebtoken';
 import type { ArmOptions, RunningArm } from './arms.ts';
 import { findEjabberd } from './ejabberd-program.ts';
 import { startDatabase } from './stock-arms.ts';
@@ -19,11 +18,11 @@ const START_WITHIN_MS = 30_000;
 const POOL = 20;
 
 /**
- * (e) One ejabberd with all of its schedulers: XMPP over WebSocket, JWT, stream management, and its archive (XEP-0313) in
+ * (e) One ejabberd with all of its schedulers: XMPP over WebSocket, passwords, stream management, and its archive (XEP-0313) in
  * Postgres, where each message is stored for both sides. The other side's device hears it; the sender's hears an ack,
  * which does not prove storage.
  */
-export async function startEjabberd({ pairs: count, say, log }: ArmOptions): Promise<RunningArm> {
+export async function startEjabberd({ pairs: count, idle: idleCount, say, log }: ArmOptions): Promise<RunningArm> {
   const { program, env, schema } = await findEjabberd(say);
   const undo = new AsyncDisposableStack();
   try {
@@ -33,13 +32,9 @@ export async function startEjabberd({ pairs: count, say, log }: ArmOptions): Pro
     await client.query(readFileSync(schema, 'utf8'));
     const home = join(dataDir, 'ejabberd');
     mkdirSync(home);
-    const secret = randomBytes(32);
+    const password = randomBytes(16).toString('hex');
     const port = await freePort();
-    writeFileSync(
-      join(home, 'key.json'),
-      JSON.stringify({ kty: 'oct', alg: 'HS256', k: secret.toString('base64url') }),
-    );
-    writeFileSync(join(home, 'ejabberd.yml'), configuration(port, home, new URL(postgres.url)), { mode: 0o600 });
+    writeFileSync(join(home, 'ejabberd.yml'), configuration(port, new URL(postgres.url)), { mode: 0o600 });
     const server = await spawnServer({
       command: [program, '+K', 'true', '-noinput', '-mnesia', 'dir', `"${home}/mnesia"`, '-s', 'ejabberd'],
       cwd: home,
@@ -57,11 +52,18 @@ export async function startEjabberd({ pairs: count, say, log }: ArmOptions): Pro
     });
     undo.defer(() => server.end([{ signal: 'SIGTERM', withinMs: 5_000 }]));
     const url = `ws://127.0.0.1:${port}/ws`;
-    const device = (user: string) => ({
-      url,
-      user,
-      token: jwt.sign({ jid: `${user}@${XMPP_DOMAIN}` }, secret, { algorithm: 'HS256', expiresIn: '1h' }),
-    });
+    const device = (user: string) => ({ url, user, token: password });
+    const pairs = Array.from({ length: count }, (_, i) => ({
+      conversationId: '',
+      devices: [device(`a${i}`), device(`b${i}`)] satisfies [Device, Device],
+    }));
+    const idle = Array.from({ length: idleCount }, (_, i) => device(`idle${i}`));
+    const users = [
+      'first',
+      ...idle.map(({ user }) => user),
+      ...pairs.flatMap(({ devices }) => devices.map(({ user }) => user)),
+    ];
+    await client.query('insert into users (username, password) select unnest($1::text[]), $2', [users, password]);
     await untilItAnswers(device('first'), server);
     let stopping = false;
     undo.defer(async () => {
@@ -75,10 +77,8 @@ export async function startEjabberd({ pairs: count, say, log }: ArmOptions): Pro
       protocol: 'xmpp',
       devicesPerMessage: 1,
       acks: true,
-      pairs: Array.from({ length: count }, (_, i) => ({
-        conversationId: '',
-        devices: [device(`a${i}`), device(`b${i}`)],
-      })),
+      pairs,
+      idle,
       processes: [
         { name: 'postgres', pid: postgres.pid },
         { name: 'ejabberd', pid: server.pid },
@@ -93,7 +93,7 @@ export async function startEjabberd({ pairs: count, say, log }: ArmOptions): Pro
 }
 
 /** Its prepared statements wait for Nagle's algorithm on the connection to Postgres: 45 ms a message, without them 4 ms. */
-function configuration(port: number, home: string, postgres: URL): string {
+function configuration(port: number, postgres: URL): string {
   return `hosts: [${XMPP_DOMAIN}]
 loglevel: warning
 listen:
@@ -102,8 +102,7 @@ listen:
     module: ejabberd_http
     request_handlers:
       /ws: ejabberd_http_ws
-auth_method: [jwt]
-jwt_key: ${JSON.stringify(join(home, 'key.json'))}
+auth_method: [sql]
 sql_type: pgsql
 sql_server: ${postgres.hostname}
 sql_port: ${postgres.port}

@@ -5,8 +5,10 @@
  *
  * Nothing of one arm runs while another is measured. An arm that dies is started again for what is left of its turn.
  */
+import { UserError } from '@chat-cluster/local';
 import { ARMS, type Arm } from './arms.ts';
 import { type Generator, startGenerator } from './generator-process.ts';
+import { measureIdle } from './idle.ts';
 import type { CompareOptions } from './options.ts';
 import type { Outcome, Run } from './wire.ts';
 
@@ -23,22 +25,43 @@ export interface Sample {
 export interface Measured {
   samples: Sample[];
   missing: { arm: string; reason: string }[];
+  /** Bytes of resident memory a connection. */
+  idle: { arm: string; bytes: number }[];
 }
 
 type Load = Pick<Run, 'rate' | 'inFlight'>;
 
 export async function measureArms(options: CompareOptions, say: (line: string) => void): Promise<Measured> {
   const arms = ARMS.filter(({ name }) => options.arms.includes(name));
-  const measured: Measured = { samples: [], missing: [] };
+  const measured: Measured = { samples: [], missing: [], idle: [] };
   for (let round = 0; round < options.rounds; round++) {
     const turn = round % arms.length;
     for (const arm of [...arms.slice(turn), ...arms.slice(0, turn)]) {
       if (measured.missing.some((one) => one.arm === arm.name)) continue;
       say(`round ${round + 1} of ${options.rounds}: ${arm.name}`);
-      await measureOne(arm, round, options, measured, say);
+      await orMissing(arm, measured, say, () => measureOne(arm, round, options, measured, say));
     }
   }
+  for (const arm of arms) {
+    if (options.idle === 0 || measured.missing.some((one) => one.arm === arm.name)) continue;
+    await orMissing(arm, measured, say, async () => {
+      const bytes = await measureIdle(arm, options.idle, say);
+      say(`${arm.name}: ${bytes.toFixed(0)} bytes an idle connection`);
+      measured.idle.push({ arm: arm.name, bytes });
+    });
+  }
   return measured;
+}
+
+/** An arm that can not be had here (a UserError) is left out of what follows, and the others are measured. */
+async function orMissing(arm: Arm, measured: Measured, say: (line: string) => void, act: () => Promise<void>) {
+  try {
+    await act();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    say(`${arm.name} is left out: ${error.message}`);
+    measured.missing.push({ arm: arm.name, reason: error.message });
+  }
 }
 
 async function measureOne(
@@ -72,7 +95,7 @@ async function untilItDies(
   tell: (load: Load, outcome: Outcome) => void,
 ): Promise<Load[]> {
   const ended: string[] = [];
-  await using running = await arm.start({ pairs: options.pairs, say, log: (line) => ended.push(line) });
+  await using running = await arm.start({ pairs: options.pairs, idle: 0, say, log: (line) => ended.push(line) });
   await using generator = await startGenerator(running);
   const { seconds, size, warmUpSeconds } = options;
   const run = (load: Load, warmUp: number, measuredSeconds: number) =>

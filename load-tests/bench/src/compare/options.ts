@@ -15,6 +15,8 @@ export interface CompareOptions {
   inFlight: number[];
   /** Closed loop, for the relay alone: where is it at its best? */
   relayInFlight: number[];
+  /** Idle connections whose memory is measured; 0: not measured. */
+  idle: number;
   pairs: number;
   /** Characters of a message. */
   size: number;
@@ -26,6 +28,7 @@ const DEFAULTS = {
   'warm-up': 4,
   rates: [100, 500, 2_000],
   'in-flight': [200, 1_000],
+  idle: 2_000,
   pairs: 100,
   size: 100,
 };
@@ -36,9 +39,13 @@ export function parseCompareOptions(args: string[]): CompareOptions {
   const quick = rest.includes('--quick');
   if (quick) rest.splice(rest.indexOf('--quick'), 1);
   const arms = takeArms(rest);
-  const defaults = quick ? { ...DEFAULTS, rounds: 1, seconds: 3, 'warm-up': 3 } : DEFAULTS;
-  const { 'in-flight': inFlight, 'warm-up': warmUpSeconds, ...numbers } = readNumbers(rest, defaults, 1);
-  return { ...numbers, arms, inFlight, warmUpSeconds, relayInFlight: [50] };
+  const defaults = quick ? { ...DEFAULTS, rounds: 1, seconds: 3, 'warm-up': 3, idle: 0 } : DEFAULTS;
+  const { 'in-flight': inFlight, 'warm-up': warmUpSeconds, ...numbers } = readNumbers(rest, defaults);
+  const zero = [numbers.rounds, numbers.seconds, numbers.pairs, numbers.size, ...numbers.rates, ...inFlight].includes(
+    0,
+  );
+  if (zero) throw new UserError('Only --idle and --warm-up may be 0.');
+  return { ...numbers, arms, inFlight, warmUpSeconds, relayInFlight: [50, 100] };
 }
 
 function takeArms(args: string[]): string[] {

@@ -1,10 +1,10 @@
 import { openConversation } from '@chat-cluster/testkit';
 import { startPods } from '../pods.ts';
 import type { ArmOptions, RunningArm } from './arms.ts';
-import { planPairs } from './pairs.ts';
+import { planIdle, planPairs } from './pairs.ts';
 
 /** (d) This repository: two gateways, one worker, four lanes, as `npm start` has them. Acknowledged once stored. */
-export async function startOurs({ pairs: count, log }: ArmOptions): Promise<RunningArm> {
+export async function startOurs({ pairs: count, idle, log }: ArmOptions): Promise<RunningArm> {
   const pods = await startPods({ gateways: 2, workers: 1, lanes: 4, log });
   try {
     const pairs = planPairs(count, pods.gateways, pods.jwtSecret);
@@ -17,6 +17,7 @@ export async function startOurs({ pairs: count, log }: ArmOptions): Promise<Runn
       devicesPerMessage: 2,
       acks: true,
       pairs,
+      idle: planIdle(idle, pods.gateways, pods.jwtSecret),
       processes: pods.processes(),
       tidy: async () => {},
       [Symbol.asyncDispose]: () => pods[Symbol.asyncDispose](),

@@ -10,7 +10,7 @@ import { type LocalPostgres, startPostgres, startRedis, startService, toolsFolde
 import pg from 'pg';
 import { STOCK_SCHEMA } from './arms/stock-store.ts';
 import type { ArmOptions, ProcessKind, RunningArm } from './arms.ts';
-import { planPairs } from './pairs.ts';
+import { planIdle, planPairs } from './pairs.ts';
 import type { PlannedPair } from './wire.ts';
 
 interface StockArm {
@@ -29,7 +29,7 @@ export const startInline = (options: ArmOptions) =>
 export const startJobs = (options: ArmOptions) =>
   startStock({ gateway: 'job-gateway.ts', worker: 'job-worker.ts', stores: true, acks: true }, options);
 
-async function startStock(arm: StockArm, { pairs: count, log }: ArmOptions): Promise<RunningArm> {
+async function startStock(arm: StockArm, { pairs: count, idle, log }: ArmOptions): Promise<RunningArm> {
   const undo = new AsyncDisposableStack();
   try {
     const dataDir = await mkdtemp(join(tmpdir(), 'chat-compare-'));
@@ -63,6 +63,7 @@ async function startStock(arm: StockArm, { pairs: count, log }: ArmOptions): Pro
       devicesPerMessage: 2,
       acks: arm.acks,
       pairs,
+      idle: planIdle(idle, gateways, jwtSecret),
       processes,
       tidy: async () => {
         if (database) await readAll(database.client);
