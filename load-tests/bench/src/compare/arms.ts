@@ -25,6 +25,8 @@ export interface RunningArm extends AsyncDisposable {
   acks: boolean;
   pairs: PlannedPair[];
   idle: Device[];
+  /** Where its messages are stored, if it stores them. */
+  databaseUrl: string | undefined;
   processes: { name: ProcessKind; pid: number }[];
   /** Before each run: what should not be carried over from the run before. */
   tidy(): Promise<void>;

@@ -79,6 +79,7 @@ export async function startEjabberd({ pairs: count, idle: idleCount, say, log }:
       acks: true,
       pairs,
       idle,
+      databaseUrl: postgres.url,
       processes: [
         { name: 'postgres', pid: postgres.pid },
         { name: 'ejabberd', pid: server.pid },

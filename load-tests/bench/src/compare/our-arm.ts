@@ -18,6 +18,7 @@ export async function startOurs({ pairs: count, idle, log }: ArmOptions): Promis
       acks: true,
       pairs,
       idle: planIdle(idle, pods.gateways, pods.jwtSecret),
+      databaseUrl: pods.databaseUrl,
       processes: pods.processes(),
       tidy: async () => {},
       [Symbol.asyncDispose]: () => pods[Symbol.asyncDispose](),

@@ -64,6 +64,7 @@ async function startStock(arm: StockArm, { pairs: count, idle, log }: ArmOptions
       acks: arm.acks,
       pairs,
       idle: planIdle(idle, gateways, jwtSecret),
+      databaseUrl: database?.postgres.url,
       processes,
       tidy: async () => {
         if (database) await readAll(database.client);
