@@ -129,12 +129,13 @@ describe('the verdicts of compare', () => {
 });
 
 function sample(arm: string, inFlight: number, deliveredPerSecond: number, outcome: Partial<Outcome> = {}): Sample {
-  const zero = { sent: 100, lost: 0, refused: 0, duplicated: 0, reordered: 0, cpu: { gateways: 100 } };
+  const zero = { sent: 100, lost: 0, refused: 0, duplicated: 0, reordered: 0, refusedBy: {}, timeline: [] };
+  const cpu = { gateways: 100 };
   return {
     arm,
     round: 0,
     rate: 0,
     inFlight,
-    outcome: { deliveredPerSecond, delivery: { p50: 1, p99: 2 }, ...zero, ...outcome },
+    outcome: { deliveredPerSecond, delivery: { p50: 1, p99: 2 }, cpu, ...zero, ...outcome },
   };
 }

@@ -50,6 +50,8 @@ export class Traffic {
   #newest: Int32Array;
   #deliveries: number[] = [];
   #ackLatencies: number[] = [];
+  #refusedBy: Record<string, number> = {};
+  #seconds: { sent: number; acks: number[] }[] = [];
   #settledCount = 0;
   #counts = { sent: 0, lost: 0, refused: 0, duplicated: 0, reordered: 0 };
 
@@ -73,10 +75,11 @@ export class Traffic {
     const { warmUpSeconds, seconds, rate, inFlight, processes } = this.#run;
     const start = performance.now();
     this.#from = start + warmUpSeconds * 1_000;
-    this.#to = this.#from + seconds * 1_000;
+    const steps = this.#run.after ?? [];
+    this.#to = this.#from + steps.reduce((sum, step) => sum + step.seconds, seconds) * 1_000;
     const look = setInterval(() => this.#giveUpOld(), LOOK_EVERY_MS);
     const usage = this.#watchUsage(processes);
-    if (rate > 0) await this.#sendByTheClock(start, rate);
+    if (rate > 0) await this.#sendInSteps(start, [{ rate, seconds: warmUpSeconds + seconds }, ...steps]);
     else for (let i = 0; i < inFlight; i++) this.#send(performance.now());
     const { elapsed, settled, cpu } = await usage;
     this.#sending = false;
@@ -89,6 +92,12 @@ export class Traffic {
       ...(this.#acks ? { ack: latency(this.#ackLatencies) } : {}),
       cpu: Object.fromEntries([...cpu].map(([name, used]) => [name, settled > 0 ? (used * 1e6) / settled : 0])),
       ...this.#counts,
+      refusedBy: this.#refusedBy,
+      timeline: Array.from(this.#seconds, (second) => ({
+        sent: second?.sent ?? 0,
+        acked: second?.acks.length ?? 0,
+        ackP99: percentile(second?.acks ?? [], 0.99),
+      })),
     };
   }
 
@@ -136,20 +145,28 @@ export class Traffic {
     };
     this.#flights.set(id, flight);
     this.#counts.sent++;
+    if (this.#isMeasured(flight)) this.#second(intended).sent++;
     const to = users[1 - side] as string;
-    connections[side].send({ conversationId, to, id, content: this.#content }, (ok) => this.#acknowledged(id, ok));
+    connections[side].send({ conversationId, to, id, content: this.#content }, (refusal) =>
+      this.#acknowledged(id, refusal),
+    );
   }
 
-  #acknowledged(id: string, ok: boolean): void {
+  #acknowledged(id: string, refusal: string | undefined): void {
     const flight = this.#flights.get(id);
     if (!flight || flight.acked) return;
-    if (!ok) {
+    if (refusal !== undefined) {
       this.#counts.refused++;
+      this.#refusedBy[refusal] = (this.#refusedBy[refusal] ?? 0) + 1;
       this.#drop(id);
       return;
     }
     flight.acked = true;
-    if (this.#isMeasured(flight)) this.#ackLatencies.push(performance.now() - flight.intended);
+    if (this.#isMeasured(flight)) {
+      const latency = performance.now() - flight.intended;
+      this.#ackLatencies.push(latency);
+      this.#second(flight.intended).acks.push(latency);
+    }
     if (flight.heardBy >= this.#devicesPerMessage) this.#settle(id);
   }
 
@@ -179,12 +196,21 @@ export class Traffic {
     }
   }
 
+  async #sendInSteps(start: number, steps: readonly { rate: number; seconds: number }[]): Promise<void> {
+    let from = start;
+    for (const { rate, seconds } of steps) {
+      const to = from + seconds * 1_000;
+      await this.#sendByTheClock(from, rate, to);
+      from = to;
+    }
+  }
+
   /** What is late counts from when it was to be sent, so a stall is not hidden; the grain of timers is no stall. */
-  async #sendByTheClock(start: number, rate: number): Promise<void> {
+  async #sendByTheClock(start: number, rate: number, to: number): Promise<void> {
     const every = 1_000 / rate;
     for (let i = 0; this.#died === undefined; i++) {
       const intended = start + i * every;
-      if (intended >= this.#to) return;
+      if (intended >= to) return;
       const wait = intended - performance.now();
       if (wait > 0) await delay(wait);
       const now = performance.now();
@@ -212,6 +238,13 @@ export class Traffic {
     while (this.#died === undefined && performance.now() < time) {
       await delay(Math.min(LOOK_EVERY_MS, Math.max(1, time - performance.now())));
     }
+  }
+
+  #second(intended: number) {
+    const index = Math.floor((intended - this.#from) / 1_000);
+    const second = this.#seconds[index] ?? { sent: 0, acks: [] };
+    this.#seconds[index] = second;
+    return second;
   }
 
   #isMeasured({ intended }: Flight): boolean {

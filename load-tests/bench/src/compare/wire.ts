@@ -27,6 +27,8 @@ export type Protocol = 'socket.io' | 'xmpp';
 export interface Run {
   /** Messages a second by the clock, whatever comes back; 0: closed loop. */
   rate: number;
+  /** Open loop: the rates after that one, each for so many seconds; measured too. */
+  after?: { rate: number; seconds: number }[];
   /** Closed loop: messages under way at any time, over all pairs. */
   inFlight: number;
   warmUpSeconds: number;
@@ -58,9 +60,20 @@ export interface Outcome {
   /** Of the whole run: not at all devices (or not acknowledged) after 10 s; refused by an ack. */
   lost: number;
   refused: number;
+  /** Those refused by their code. */
+  refusedBy: Record<string, number>;
+  /** Of each second from the beginning of the measured time, by when the messages were to be sent. */
+  timeline: Second[];
   /** Deliveries that came twice; that came before an earlier one of the same sender. */
   duplicated: number;
   reordered: number;
+}
+
+/** Of the messages of one second: milliseconds until the ack of those that were acknowledged. */
+export interface Second {
+  sent: number;
+  acked: number;
+  ackP99: number;
 }
 
 export type ToGenerator =
@@ -82,10 +95,10 @@ export interface Hearing {
 
 /** A connected device. */
 export interface Connection {
-  /** `onAck` hears whether the server took the message, if it tells that. */
+  /** `onAck` hears the code of a refusal, or none when the server took the message; if it tells that. */
   send(
     message: { conversationId: string; to: string; id: string; content: string },
-    onAck: (ok: boolean) => void,
+    onAck: (refusal: string | undefined) => void,
   ): void;
   close(): void;
 }

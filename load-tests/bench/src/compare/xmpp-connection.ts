@@ -22,14 +22,14 @@ export function connectXmpp({ url, user, token }: Device, hearing: Hearing): Pro
     let refusal = 'the connection was closed';
     /** Stanzas heard since stream management is on, which the server wants to know, and those of ours it has not counted. */
     let heard = 0;
-    const unacknowledged: ((ok: boolean) => void)[] = [];
+    const unacknowledged: ((refusal: undefined) => void)[] = [];
     let acknowledged = 0;
 
     const stanza = (text: string) => {
       const name = nameOf(text);
       if (name === 'a') {
         const upTo = Number(attribute(text, 'h'));
-        for (; acknowledged < upTo; acknowledged++) unacknowledged.shift()?.(true);
+        for (; acknowledged < upTo; acknowledged++) unacknowledged.shift()?.(undefined);
       } else if (name === 'r') socket.say(`<a xmlns="${MANAGEMENT}" h="${heard}"/>`);
       else if (name === 'message') {
         heard++;
