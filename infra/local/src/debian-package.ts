@@ -12,17 +12,29 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const APT_WITHIN_MS = 180_000;
 
+/** What is unpacked beside a program's own packages and libraries. */
+export interface Companions {
+  /** Packages that the program's own does not ask for. */
+  packages?: readonly string[];
+  /** Of what the program runs on: `erlang` for all of erlang-…, as far as this machine lacks it. */
+  families?: readonly string[];
+}
+
 /**
  * Unpacks the first of `names` that the distribution has, with the libraries this machine lacks, as the tree `folder`.
  * Several copies may do so at once: the tree appears whole, and the first one stays. Throws what apt said.
  */
-export async function unpackDebianPackage(names: readonly string[], folder: string): Promise<void> {
+export async function unpackDebianPackage(
+  names: readonly string[],
+  folder: string,
+  companions: Companions = {},
+): Promise<void> {
   mkdirSync(dirname(folder), { recursive: true });
   const work = mkdtempSync(`${folder}.part-`);
   try {
     const config = privateApt(work);
     await apt(work, config, ['update']);
-    const packages = await missingPackages(work, config, names);
+    const packages = await missingPackages(work, config, names, companions);
     await apt(work, config, ['download', ...packages]);
     for (const deb of readdirSync(work).filter((file) => file.endsWith('.deb'))) {
       await run('dpkg', ['-x', join(work, deb), join(work, 'tree')]);
@@ -55,13 +67,19 @@ function privateApt(work: string): string {
 }
 
 /** Libraries and the program's own packages only: helpers that package scripts would need are of no use, and libc must stay the machine's. */
-async function missingPackages(work: string, config: string, names: readonly string[]): Promise<string[]> {
+async function missingPackages(
+  work: string,
+  config: string,
+  names: readonly string[],
+  { packages = [], families = [] }: Companions,
+): Promise<string[]> {
   let failure: unknown;
   for (const name of names) {
     try {
-      const plan = await apt(work, config, ['install', '--simulate', '--no-install-recommends', name]);
+      const plan = await apt(work, config, ['install', '--simulate', '--no-install-recommends', name, ...packages]);
       const missing = [...plan.matchAll(/^Inst (\S+)/gm)].map(([, found = '']) => found);
-      return missing.filter((found) => familyOf(found) === familyOf(name) || /^lib(?!c6|c-)/.test(found));
+      const wanted = [name, ...families].map(familyOf);
+      return missing.filter((found) => wanted.includes(familyOf(found)) || /^lib(?!c6|c-)/.test(found));
     } catch (error) {
       failure ??= error;
     }

@@ -1,16 +1,18 @@
 import { UserError } from '@chat-cluster/local';
+import { compare } from './compare/compare.ts';
 import { emitter } from './emitter/emitter.ts';
 import type { Experiment } from './experiment.ts';
 import { idle } from './experiments/idle.ts';
 import { storm } from './experiments/storm.ts';
+import { overload } from './overload/overload.ts';
 import { pairs } from './pairs/pairs.ts';
 import { printReport } from './results/print.ts';
 import { saveReport } from './results/save.ts';
 import { scale } from './scale/scale.ts';
 
-const EXPERIMENTS: readonly Experiment[] = [scale, idle, storm, emitter];
+const EXPERIMENTS: readonly Experiment[] = [compare, scale, idle, storm, overload, emitter];
 /** Those of `all`, one after the other. */
-const ALL = ['scale', 'idle', 'storm'];
+const ALL = ['compare', 'scale', 'idle', 'storm', 'overload'];
 
 const help = () => `npm run bench -- [experiment] [options]
 

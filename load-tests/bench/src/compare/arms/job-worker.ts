@@ -1,0 +1,28 @@
+/*
+ * (c) The worker of job-per-message: a hundred jobs at a time, each an insert and a count, told to both sides through
+ * Socket.IO's Redis emitter. Its port, which the parent waits for, is none: it serves nothing.
+ */
+import { Emitter } from '@socket.io/redis-emitter';
+import { Worker } from 'bullmq';
+import { createClient } from 'redis';
+import { JOB_QUEUE } from './job-queue.ts';
+import { type Sent, stockStore } from './stock-store.ts';
+
+const url = process.env.REDIS_URL ?? '';
+const [connection, publisher] = [createClient({ url }), createClient({ url })];
+await Promise.all([connection.connect(), publisher.connect()]);
+const emitter = new Emitter(publisher);
+const store = stockStore(20);
+const worker = new Worker<Sent>(
+  JOB_QUEUE,
+  async ({ data }) => {
+    const { message, receiverId, unread } = await store(data);
+    emitter.to([message.senderId, receiverId]).emit('new_message', message);
+    emitter.to(receiverId).emit('unread_count', { count: unread });
+  },
+  { connection, concurrency: 100 },
+);
+worker.on('error', (error) => console.error(error));
+await worker.waitUntilReady();
+process.on('SIGTERM', () => process.exit());
+process.send?.({ type: 'ready', port: 1 });
