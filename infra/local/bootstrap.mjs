@@ -181,6 +181,7 @@ async function gates() {
   const bin = join(root, 'node_modules', '.bin');
   const codes = [
     await run(join(bin, 'tsc'), ['--noEmit', '-p', 'tsconfig.json'], { stdio: 'inherit' }),
+    await run(join(bin, 'tsc'), ['--noEmit', '-p', 'load-tests/k6/tsconfig.json'], { stdio: 'inherit' }),
     await run(join(bin, 'biome'), ['check', '.'], { stdio: 'inherit' }),
   ];
   const passed = codes.filter((code) => code === 0).length;

@@ -1,0 +1,27 @@
+/*
+ * The globals that k6 documents beside its modules (and Node has too), as far as these scripts use them. `__ENV` comes
+ * with the types of k6.
+ */
+
+declare function setTimeout(callback: () => void, ms?: number): number;
+declare function clearTimeout(id: number | undefined): void;
+declare function setInterval(callback: () => void, ms: number): number;
+declare function clearInterval(id: number | undefined): void;
+
+interface HmacKey {
+  readonly type: string;
+}
+
+/** https://grafana.com/docs/k6/latest/javascript-api/crypto/ */
+declare const crypto: {
+  subtle: {
+    importKey(
+      format: 'raw',
+      key: Uint8Array,
+      algorithm: { name: 'HMAC'; hash: 'SHA-256' },
+      extractable: boolean,
+      usages: 'sign'[],
+    ): Promise<HmacKey>;
+    sign(algorithm: 'HMAC', key: HmacKey, data: Uint8Array): Promise<ArrayBuffer>;
+  };
+};

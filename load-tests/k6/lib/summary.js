@@ -1,0 +1,155 @@
+// @ts-check
+
+import { isReal } from './thresholds.js';
+
+/** @import { Plan } from './plans.js' */
+/** @import { Settings } from './settings.js' */
+
+/**
+ * @typedef {{ values: Record<string, number>, thresholds?: Record<string, { ok: boolean }> }} MetricSummary
+ * @typedef {Record<string, MetricSummary>} Metrics by name, series by tag as `name{tag:value}`
+ */
+
+/**
+ * The metrics in what k6 hands to `handleSummary`: an object by name, or the list of its newer "machine readable" form,
+ * which has no thresholds in it.
+ *
+ * @returns {Metrics}
+ */
+export function metricsOf(/** @type {unknown} */ data) {
+  const { metrics, results } =
+    /** @type {{ metrics?: Metrics, results?: { metrics?: ({ name: string } & MetricSummary)[] } }} */ (data);
+  if (metrics) return metrics;
+  /** @type {Metrics} */
+  const byName = {};
+  for (const metric of results?.metrics || []) byName[metric.name] = metric;
+  return byName;
+}
+
+/**
+ * The results on one screen.
+ *
+ * @param {Plan} plan
+ * @param {Settings} settings
+ * @param {Metrics} metrics
+ */
+export function summaryText(plan, settings, metrics) {
+  const judgements = judgementsOf(metrics);
+  const failed = judgements.filter(({ ok }) => !ok).length;
+  return [
+    '',
+    `  ${plan.name}: ${plan.question}`,
+    '',
+    ...rows(metrics).map(([name, text]) => `  ${name.padEnd(12)}${text}`),
+    '',
+    ...table([HEAD, ...plan.phases(settings).map(({ name }) => phaseRow(metrics, name))]),
+    '',
+    ...judgements.map(({ ok, text }) => `  ${ok ? '✔' : '✖'} ${text}`),
+    '',
+    failed === 0 ? '  ✔ Everything holds.' : `  ✖ ${failed} of ${judgements.length} thresholds are crossed.`,
+    '',
+    '',
+  ].join('\n');
+}
+
+/**
+ * The results as JSON: the settings without the secret, and each metric with its thresholds.
+ *
+ * @param {Plan} plan
+ * @param {Settings} settings
+ * @param {Metrics} metrics
+ */
+export function summaryJson(plan, settings, metrics) {
+  const { jwtSecret: _, ...shown } = settings;
+  const ok = judgementsOf(metrics).every((judgement) => judgement.ok);
+  return `${JSON.stringify({ scenario: plan.name, ok, settings: shown, metrics }, undefined, 2)}\n`;
+}
+
+/** @returns {[string, string][]} */
+function rows(/** @type {Metrics} */ metrics) {
+  const count = (/** @type {string} */ name) => whole(metrics[name]?.values.count || 0);
+  const trend = (/** @type {string} */ name) => trendText(metrics[name]?.values);
+  const failedConnects = `${count('chat_failed_connects')} attempts failed (${count('ws_sessions{status:503}')} × 503)`;
+  const refusals = `${count('chat_refused{code:OVERLOADED}')} OVERLOADED, ${count('chat_refused{code:RATE_LIMITED}')} RATE_LIMITED`;
+  return [
+    ['connects', `${trend('chat_connect_ms')}; ${failedConnects}, ${count('chat_refused_connects')} tokens refused`],
+    ['reconnects', `${count('chat_reconnects')}; lost to back in sync: ${trend('chat_recovery_ms')}`],
+    [
+      'messages',
+      `${count('chat_sent')} sent, ${count('chat_acked')} acknowledged, ${count('chat_unanswered')} without an answer`,
+    ],
+    ['refused', `${count('chat_refused')} (${refusals})`],
+    [
+      'deliveries',
+      `${count('chat_delivered')}, ${count('chat_synced')} of them by sync, ${count('chat_resent')} resends`,
+    ],
+    [
+      'wrong',
+      `${count('chat_lost')} lost, ${count('chat_duplicated')} duplicated, ${count('chat_out_of_order')} out of order`,
+    ],
+    ['reads', `${count('chat_reads')}, ${count('chat_failed_reads')} failed; ${trend('chat_read_ms')}`],
+    ['generator', `was late by ${trend('chat_send_lag_ms')}`],
+  ];
+}
+
+const HEAD = ['phase', 'sent', 'acked', 'ack p50', 'p95', 'p99', 'max', 'delivery p50', 'p95', 'p99', 'max'];
+
+/**
+ * @param {Metrics} metrics
+ * @param {string} phase
+ */
+function phaseRow(metrics, phase) {
+  const values = (/** @type {string} */ name) => metrics[`${name}{phase:${phase}}`]?.values || {};
+  const latencies = (/** @type {string} */ name) =>
+    ['med', 'p(95)', 'p(99)', 'max'].map((stat) => ms(values(name)[stat]));
+  return [
+    phase,
+    whole(values('chat_sent').count || 0),
+    whole(values('chat_acked').count || 0),
+    ...latencies('chat_ack_ms'),
+    ...latencies('chat_delivery_ms'),
+  ];
+}
+
+/** Of all thresholds that can fail, in the order of their names. */
+function judgementsOf(/** @type {Metrics} */ metrics) {
+  return Object.keys(metrics)
+    .sort()
+    .flatMap((name) => {
+      const { thresholds = {}, values = {} } = metrics[name] || {};
+      return Object.entries(thresholds)
+        .filter(([source]) => isReal(source))
+        .map(([source, { ok }]) => {
+          const [stat = ''] = /^[^<>=!\s]+/.exec(source) || [];
+          const value = values[stat];
+          return {
+            ok,
+            text: `${name}: ${source}${value === undefined ? '' : ` (${Math.round(value * 10000) / 10000})`}`,
+          };
+        });
+    });
+}
+
+/** Columns as wide as their widest cell; all but the first to the right. */
+function table(/** @type {string[][]} */ lines) {
+  const widths = HEAD.map((_, column) => Math.max(...lines.map((cells) => (cells[column] || '').length)));
+  return lines.map((cells) => {
+    const padded = cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] || 0) : cell.padStart(widths[i] || 0)));
+    return `  ${padded.join('  ')}`;
+  });
+}
+
+function trendText(/** @type {Record<string, number> | undefined} */ values = {}) {
+  if (!values.count) return 'none measured';
+  return `p50 ${ms(values.med)}, p95 ${ms(values['p(95)'])}, p99 ${ms(values['p(99)'])}, max ${ms(values.max)}`;
+}
+
+function ms(/** @type {number | undefined} */ value) {
+  if (value === undefined) return '–';
+  return value < 10000 ? `${Math.round(value * 10) / 10} ms` : `${Math.round(value / 100) / 10} s`;
+}
+
+/** 1234567 as 1,234,567. */
+function whole(/** @type {number} */ value) {
+  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',');
+}

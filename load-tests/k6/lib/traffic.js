@@ -1,0 +1,233 @@
+// @ts-check
+
+import { Device } from './device.js';
+import { schedule } from './schedule.js';
+import { Tally } from './tally.js';
+
+/** @import { Meter } from './metrics.js' */
+/** @import { Plan } from './plans.js' */
+/** @import { Part } from './population.js' */
+/** @import { Settings } from './settings.js' */
+/** @import { W3cSocket } from './w3c-socket.js' */
+/** @import { Message } from './wire.js' */
+
+/**
+ * @typedef {{
+ *   plan: Plan,
+ *   settings: Settings,
+ *   part: Part,
+ *   meter: Meter,
+ *   openSocket: (url: string) => W3cSocket,
+ *   tokenOf: (user: string) => Promise<string>,
+ *   now?: () => number,
+ *   random?: () => number,
+ * }} TrafficOptions
+ *
+ * @typedef {{ conversationId: string, from: Device[], to: string }} Direction one way through a conversation: the devices of
+ *   the user who sends, the user who is to hear
+ */
+
+/** So many messages at once at most when the generator is late, so that it hears the answers in between. */
+const BURST = 100;
+const DRAIN_LOOK_MS = 50;
+
+/**
+ * The traffic of one VU, whole: connects its devices at their times, sends by the schedule, reads, loses connections as
+ * the plan says, waits for what is under way, and closes everything. Resolves when nothing is left.
+ *
+ * All the devices of a conversation are of one VU, so that it knows the fate of each message.
+ */
+export async function runTraffic(/** @type {TrafficOptions} */ options) {
+  const traffic = new Traffic(options);
+  await traffic.prepare();
+  await traffic.run();
+}
+
+class Traffic {
+  #options;
+  #now;
+  #random;
+  #tally;
+  /** @type {Device[]} */
+  #devices = [];
+  /** @type {Map<string, Device[]>} by user */
+  #devicesOf = new Map();
+  /** @type {Direction[]} */
+  #directions = [];
+  #sent = 0;
+  /** @type {Set<ReturnType<typeof setTimeout>>} */
+  #timers = new Set();
+
+  constructor(/** @type {TrafficOptions} */ options) {
+    this.#options = options;
+    this.#now = options.now || Date.now;
+    this.#random = options.random || Math.random;
+    this.#tally = new Tally(options.meter, this.#now);
+  }
+
+  /** Makes the devices. None connects yet. */
+  async prepare() {
+    const { part, tokenOf, settings } = this.#options;
+    /** @type {Map<string, string[]>} */
+    const conversationsOf = new Map();
+    for (const { id, users } of part.conversations)
+      for (const user of users) conversationsOf.set(user, [...(conversationsOf.get(user) || []), id]);
+    for (const [user, conversations] of conversationsOf) {
+      const token = await tokenOf(user);
+      const devices = [];
+      for (let i = 0; i < settings.devices; i++) devices.push(this.#device(user, token, conversations));
+      this.#devicesOf.set(user, devices);
+    }
+    for (const { id, users, senders } of part.conversations)
+      for (const sender of senders) {
+        const [from, to] = [users[sender], users[1 - sender]];
+        if (from && to) this.#directions.push({ conversationId: id, from: this.#devicesOf.get(from) || [], to });
+      }
+  }
+
+  async run() {
+    const { plan, settings, part } = this.#options;
+    const begin = part.startedAt + part.connectMs;
+    this.#devices.forEach((device, i) => {
+      this.#at(part.startedAt + (part.vu + i * part.vus) * (1000 / settings.connectRate), () => device.connect());
+    });
+    for (const { atMs, fraction } of plan.storms(settings)) this.#at(begin + atMs, () => this.#storm(fraction));
+    const churnMs = plan.churnMs(settings);
+    if (churnMs > 0) this.#churn(begin, churnMs / this.#devices.length);
+    await this.#sendAll(begin);
+    await this.#drained();
+    this.#tally.finish();
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const device of this.#devices) {
+      this.#options.meter.add('chat_connect_failed_ratio', !device.wasReady);
+      device.close();
+    }
+  }
+
+  /**
+   * @param {string} user
+   * @param {string} token
+   * @param {readonly string[]} conversations
+   */
+  #device(user, token, conversations) {
+    const { settings, meter, openSocket } = this.#options;
+    const url = settings.urls[this.#devices.length % settings.urls.length] || '';
+    const tally = this.#tally;
+    /** @type {Device} */
+    const device = new Device(
+      {
+        ...{ url, user, token, conversations, openSocket },
+        ...{ ackTimeoutMs: settings.ackTimeoutMs, random: this.#random, now: this.#now },
+      },
+      meter,
+      {
+        heard: (message, bySync) => this.#heard(device, message, bySync),
+        acked: (id) => tally.acked(id),
+        refused: (id, code) => tally.refused(id, code),
+        unanswered: (id) => tally.unanswered(id),
+      },
+    );
+    this.#devices.push(device);
+    return device;
+  }
+
+  /**
+   * @param {Device} device
+   * @param {Message} message
+   * @param {boolean} bySync
+   */
+  #heard(device, message, bySync) {
+    const isSender = message.senderId === device.user;
+    this.#tally.heard(message.clientMessageId, device, { isSender, bySync });
+    const isFirst = this.#devicesOf.get(device.user)?.[0] === device;
+    if (!isSender && isFirst && this.#random() < this.#options.settings.readRatio)
+      device.read(message.conversationId, message.seq);
+  }
+
+  /** Resolves after the last message of the schedule. */
+  #sendAll(/** @type {number} */ begin) {
+    const { plan, settings, part } = this.#options;
+    const arrivals = schedule(plan.phases(settings), {
+      share: part.share,
+      offset: (part.vu + 0.5) / part.vus,
+      random: settings.arrivals === 'poisson' ? this.#random : undefined,
+    });
+    let next = arrivals.next();
+    return new Promise((/** @type {(value: undefined) => void} */ resolve) => {
+      const tick = () => {
+        for (let burst = 0; !next.done && begin + next.value.at <= this.#now(); next = arrivals.next()) {
+          if (++burst > BURST) break;
+          this.#send(begin + next.value.at, next.value.phase);
+        }
+        if (next.done) resolve(undefined);
+        else this.#at(begin + next.value.at, tick);
+      };
+      this.#at(begin, tick);
+    });
+  }
+
+  /**
+   * @param {number} intendedAt
+   * @param {string} phase
+   */
+  #send(intendedAt, phase) {
+    const { part, settings } = this.#options;
+    const n = this.#sent++;
+    const direction = this.#directions[n % this.#directions.length];
+    const device = direction?.from[Math.floor(this.#random() * direction.from.length)];
+    if (!direction || !device) return;
+    const clientMessageId = `${part.runId}-${part.vu}-${n}`;
+    const hearers = [...direction.from, ...(this.#devicesOf.get(direction.to) || [])];
+    this.#tally.sent(clientMessageId, { intendedAt, phase, hearers });
+    const content = `${n} `.padEnd(settings.contentBytes, 'abcdefghij ');
+    device.send({ conversationId: direction.conversationId, content, clientMessageId });
+  }
+
+  #storm(/** @type {number} */ fraction) {
+    const count = Math.round(this.#devices.length * fraction);
+    for (const device of this.#devices.slice(0, count)) device.cut();
+  }
+
+  /**
+   * Some device at a time loses its connection, at random, on average after so many milliseconds.
+   *
+   * @param {number} from
+   * @param {number} meanMs
+   */
+  #churn(from, meanMs) {
+    const at = from - Math.log(1 - this.#random()) * meanMs;
+    this.#at(at, () => {
+      this.#devices[Math.floor(this.#random() * this.#devices.length)]?.cut();
+      this.#churn(this.#now(), meanMs);
+    });
+  }
+
+  /** Resolves when the fate of every message is known, or the time for it is over. */
+  #drained() {
+    const until = this.#now() + this.#options.settings.drainMs;
+    return new Promise((/** @type {(value: undefined) => void} */ resolve) => {
+      const look = () => {
+        if (this.#tally.undecided === 0 || this.#now() >= until) resolve(undefined);
+        else this.#at(this.#now() + DRAIN_LOOK_MS, look);
+      };
+      look();
+    });
+  }
+
+  /**
+   * By the clock; at once when that time has passed.
+   *
+   * @param {number} time
+   * @param {() => void} action
+   */
+  #at(time, action) {
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(timer);
+        action();
+      },
+      Math.max(0, Math.ceil(time - this.#now())),
+    );
+    this.#timers.add(timer);
+  }
+}

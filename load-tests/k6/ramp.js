@@ -1,0 +1,12 @@
+// @ts-check
+
+// A rate that rises in steps: at which one does the cluster begin to be late?
+// JWT_SECRET="$(cat .local/data/jwt-secret)" k6 run load-tests/k6/ramp.js
+
+import { ramp } from './lib/plans.js';
+import { scenario } from './wiring/scenario.js';
+
+const { options, setup, run, handleSummary } = scenario(ramp);
+
+export { handleSummary, options, setup };
+export default run;

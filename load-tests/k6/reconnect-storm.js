@@ -1,0 +1,12 @@
+// @ts-check
+
+// All connections are lost at once: how long until everybody is back, and is anything lost?
+// JWT_SECRET="$(cat .local/data/jwt-secret)" k6 run load-tests/k6/reconnect-storm.js
+
+import { reconnectStorm } from './lib/plans.js';
+import { scenario } from './wiring/scenario.js';
+
+const { options, setup, run, handleSummary } = scenario(reconnectStorm);
+
+export { handleSummary, options, setup };
+export default run;

@@ -1,0 +1,12 @@
+// @ts-check
+
+// A low rate for hours, with connections that come and go: does anything grow, drift or get lost?
+// JWT_SECRET="$(cat .local/data/jwt-secret)" k6 run load-tests/k6/soak.js
+
+import { soak } from './lib/plans.js';
+import { scenario } from './wiring/scenario.js';
+
+const { options, setup, run, handleSummary } = scenario(soak);
+
+export { handleSummary, options, setup };
+export default run;

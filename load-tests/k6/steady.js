@@ -1,0 +1,12 @@
+// @ts-check
+
+// One rate for a while: does the cluster stand it?
+// JWT_SECRET="$(cat .local/data/jwt-secret)" k6 run load-tests/k6/steady.js
+
+import { steady } from './lib/plans.js';
+import { scenario } from './wiring/scenario.js';
+
+const { options, setup, run, handleSummary } = scenario(steady);
+
+export { handleSummary, options, setup };
+export default run;

@@ -1,0 +1,302 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import jwt from 'jsonwebtoken';
+import { Hearing } from '../lib/hearing.js';
+import { METRICS } from '../lib/metrics.js';
+import { PLANS, ramp, spike, steady, WARM_UP } from '../lib/plans.js';
+import { connectMs, partOf, socketCount, vuCount, wantedConversations } from '../lib/population.js';
+import { schedule } from '../lib/schedule.js';
+import { KNOBS, readSettings } from '../lib/settings.js';
+import { metricsOf, summaryJson, summaryText } from '../lib/summary.js';
+import { Tally } from '../lib/tally.js';
+import { thresholds } from '../lib/thresholds.js';
+import { tokenMaker, utf8 } from '../lib/token.js';
+import { readAnswer, readMessage, readSync } from '../lib/wire.js';
+import { TestMeter } from './test-meter.ts';
+
+const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+
+describe('k6: tokens', () => {
+  it('are JWTs as the application signs them', async () => {
+    const secret = 'a sécret with ünicode, long enough';
+    const tokenOf = await tokenMaker({ secret, userClaim: 'uid', issuer: 'app', audience: 'chat', ttlSeconds: 60 });
+    for (const user of ['alice', 'Zoë 🙂', 'x'.repeat(64)]) {
+      const claims = jwt.verify(await tokenOf(user), secret, {
+        algorithms: ['HS256'],
+        issuer: 'app',
+        audience: 'chat',
+      });
+      expect(claims).to.include({ uid: user }).and.not.have.property('sub');
+    }
+    const plain = jwt.verify(await (await tokenMaker({ secret }))('bob'), secret);
+    expect(plain).to.have.all.keys('sub', 'iat', 'exp').and.include({ sub: 'bob' });
+    expect(Buffer.from(utf8('aé€🙂%'))).to.deep.equal(Buffer.from('aé€🙂%'));
+  });
+});
+
+describe('k6: the schedule', () => {
+  const flat = [{ name: 'flat', seconds: 2, from: 10, to: 10 }];
+
+  it('goes by the clock, even or at random', () => {
+    const even = [...schedule(flat, { share: 1, offset: 0.5 })];
+    expect(even).to.have.length(20);
+    expect(even[0]).to.deep.equal({ at: 50, phase: 'flat' });
+    expect(even[19]?.at).to.be.closeTo(1_950, 0.001);
+    const times = [...schedule([{ ...flat[0], seconds: 500 } as never], { share: 1, random: pseudoRandom() })];
+    expect(times.length).to.be.within(4_750, 5_250);
+    const gaps = times.slice(1).map(({ at }, i) => at - (times[i]?.at ?? 0));
+    const longer = gaps.filter((gap) => gap > 100).length / gaps.length;
+    expect(longer, 'of exponential gaps, 1/e are longer than the mean').to.be.within(0.33, 0.41);
+  });
+
+  it('rises in a straight line, and goes on from phase to phase', () => {
+    const phases = [
+      { name: 'up', seconds: 2, from: 0, to: 10 },
+      { name: 'none', seconds: 1, from: 0, to: 0 },
+      { name: 'flat', seconds: 1, from: 10, to: 10 },
+    ];
+    const all = [...schedule(phases, { share: 1 })];
+    const of = (name: string) => all.filter(({ phase }) => phase === name).map(({ at }) => at);
+    expect([of('up').length, of('none').length, of('flat').length]).to.deep.equal([10, 0, 10]);
+    expect(of('up')[1]).to.be.closeTo(632.5, 0.1);
+    expect(of('flat')[0]).to.be.closeTo(3_000, 0.1);
+  });
+
+  it('is shared by VUs that take turns', () => {
+    const shares = [0, 1, 2, 3].map((vu) => [...schedule(flat, { share: 0.25, offset: (vu + 0.5) / 4 })]);
+    const times = shares.flat().map(({ at }) => Math.round(at));
+    expect(times.sort((a, b) => a - b)).to.deep.equal(Array.from({ length: 20 }, (_, i) => 50 + i * 100));
+  });
+});
+
+describe('k6: what a device has heard', () => {
+  it('is told apart: new, again, late, behind a hole', () => {
+    const hearing = new Hearing();
+    const isNew = { isNew: true, again: false, late: false, hole: false };
+    expect(hearing.event(1)).to.deep.equal(isNew);
+    expect(hearing.event(3)).to.deep.equal({ ...isNew, hole: true });
+    expect(hearing.event(2)).to.deep.equal({ ...isNew, late: true });
+    expect(hearing.held).to.equal(3);
+    expect(hearing.event(3)).to.deep.equal({ ...isNew, isNew: false, again: true });
+  });
+
+  it('overlaps with sync without being called a duplicate', () => {
+    const hearing = new Hearing();
+    hearing.event(1);
+    expect([hearing.synced(1), hearing.synced(2)]).to.deep.equal([false, true]);
+    expect(hearing.event(2).again).to.equal(false);
+    hearing.event(3);
+    hearing.reconnected();
+    expect(hearing.event(3).again).to.equal(false);
+    expect(hearing.event(4)).to.include({ isNew: true, late: false });
+    expect(hearing.event(4).again).to.equal(true);
+  });
+});
+
+describe('k6: the tally', () => {
+  const [a, b] = [{}, {}];
+  const told = { isSender: false, bySync: false };
+
+  it('decides each message: heard by all, lost by some, refused, unanswered', () => {
+    const meter = new TestMeter();
+    let now = 1_000;
+    const tally = new Tally(meter, () => now);
+    for (const id of ['1', '2', '3', '4']) tally.sent(id, { intendedAt: 990, phase: 'p', hearers: [a, b] });
+    now = 1_010;
+    tally.heard('1', a, { isSender: true, bySync: false });
+    tally.heard('1', b, told);
+    tally.heard('1', b, told);
+    tally.acked('1');
+    tally.acked('2');
+    tally.heard('2', a, { ...told, isSender: true });
+    tally.refused('3', 'OVERLOADED');
+    tally.heard('3', b, told);
+    expect(tally.undecided).to.equal(2);
+    tally.finish();
+    expect(tally.undecided).to.equal(0);
+    expect(meter.counts()).to.deep.include({
+      chat_sent: 4,
+      chat_acked: 2,
+      'chat_refused{code:OVERLOADED}': 1,
+      chat_unanswered: 1,
+      chat_delivered: 3,
+      chat_lost: 1,
+    });
+    expect(meter.values('chat_loss_ratio').sort()).to.deep.equal([false, false, false, true]);
+    expect(meter.values('chat_unacked_ratio').sort()).to.deep.equal([false, false, true, true]);
+  });
+
+  it('measures from the intended time, and deliveries at the other user only', () => {
+    const meter = new TestMeter();
+    let now = 1_000;
+    const tally = new Tally(meter, () => now);
+    tally.sent('1', { intendedAt: 700, phase: 'p', hearers: [a, b] });
+    now = 1_100;
+    tally.heard('1', a, { ...told, isSender: true });
+    tally.acked('1');
+    tally.heard('1', b, told);
+    expect(meter.values('chat_send_lag_ms')).to.deep.equal([300]);
+    expect(meter.values('chat_ack_ms')).to.deep.equal([400]);
+    expect(meter.values('chat_delivery_ms')).to.deep.equal([400]);
+  });
+});
+
+describe('k6: knobs', () => {
+  it('have defaults, of the scenario before those of all', () => {
+    expect(readSettings({ JWT_SECRET: 'x' })).to.include({ pairs: 50, rate: 50, durationMs: 60_000, readRatio: 0.1 });
+    expect(readSettings({ JWT_SECRET: 'x' }, { PAIRS: '7', RATE: '2' })).to.include({ pairs: 7, rate: 2 });
+    expect(readSettings({ JWT_SECRET: 'x', PAIRS: '8' }, { PAIRS: '7' })).to.include({ pairs: 8 });
+    const { urls } = readSettings({ JWT_SECRET: 'x', URL: 'http://a:1, https://b/chat' });
+    expect(urls).to.deep.equal(['http://a:1', 'https://b/chat']);
+  });
+
+  it('name everything that is wrong at once, but no secret', () => {
+    const wrong = { URL: 'localhost', PAIRS: '1.5', RATE: 'x', DURATION: '10', READ_RATIO: '2', ARRIVALS: 'often' };
+    expect(() => readSettings(wrong))
+      .to.throw(/URL must be .*not "localhost"/)
+      .with.property('message')
+      .that.matches(/JWT_SECRET must be the secret/)
+      .and.matches(/PAIRS must be a whole number, not "1.5"/)
+      .and.matches(/RATE must be a number/)
+      .and.matches(/DURATION must be .*such as 30s, not "10"/)
+      .and.matches(/READ_RATIO/)
+      .and.matches(/ARRIVALS must be poisson or even/);
+  });
+
+  it('stand in the README with their defaults, and so do metrics and scenarios', () => {
+    for (const [name, knob] of Object.entries(KNOBS)) {
+      const fallback = 'fallback' in knob && knob.fallback ? `\`${knob.fallback}\`` : '';
+      expect(README, name).to.match(
+        new RegExp(`^\\| \`${name}\` \\| ${fallback.replace(/[.*+?^$()|[\]\\/]/g, '\\$&')}`, 'm'),
+      );
+    }
+    for (const name of Object.keys(METRICS)) expect(README, name).to.include(`\`${name}\``);
+    for (const { name, question, defaults } of PLANS) {
+      expect(README).to.include(`| \`${name}\` | ${question}`);
+      for (const [knob, value] of Object.entries(defaults)) expect(README, name).to.include(`\`${knob}=${value}\``);
+    }
+  });
+});
+
+describe('k6: who is where', () => {
+  const settings = readSettings({ JWT_SECRET: 'x', PAIRS: '5', DEVICES: '2', SOCKETS_PER_VU: '8', CONNECT_RATE: '10' });
+
+  it('keeps pairs whole, and gives each VU its part of the rate', () => {
+    expect([vuCount(steady, settings), socketCount(steady, settings), connectMs(steady, settings)]).to.deep.equal([
+      3, 20, 3_000,
+    ]);
+    const wanted = wantedConversations(steady, settings, 'r');
+    expect(new Set(wanted.flatMap(({ users }) => users)).size).to.equal(10);
+    const world = { runId: 'r', startedAt: 1, conversationIds: wanted.map((_, i) => `c${i}`) };
+    const parts = [0, 1, 2].map((vu) => partOf(steady, settings, world, vu));
+    expect(parts.map(({ conversations }) => conversations.map(({ id }) => id))).to.deep.equal([
+      ['c0', 'c1'],
+      ['c2', 'c3'],
+      ['c4'],
+    ]);
+    expect(parts.map(({ share }) => share)).to.deep.equal([0.4, 0.4, 0.2]);
+  });
+
+  it('puts a receiver and all who write to them into one VU', () => {
+    const plan = PLANS.find(({ shape }) => shape === 'fan-in') ?? steady;
+    const many = readSettings({ JWT_SECRET: 'x', RECEIVERS: '2', SENDERS: '30', SOCKETS_PER_VU: '10' });
+    expect([vuCount(plan, many), socketCount(plan, many)]).to.deep.equal([2, 62]);
+    const world = { runId: 'r', startedAt: 1, conversationIds: [] };
+    const second = partOf(plan, many, world, 1).conversations;
+    expect(second).to.have.length(30);
+    expect(new Set(second.map(({ users }) => users[1]))).to.deep.equal(new Set(['r-1r']));
+    expect(second.every(({ senders }) => senders.length === 1 && senders[0] === 0)).to.equal(true);
+  });
+});
+
+describe('k6: scenarios', () => {
+  const settings = readSettings({ JWT_SECRET: 'x', RATE: '10', DURATION: '1m', STEPS: '4' });
+
+  it('last as long as DURATION says, behind the warm-up, and judge phases that exist', () => {
+    for (const plan of PLANS) {
+      const phases = plan.phases(settings);
+      const names = phases.map(({ name }) => name);
+      expect(names[0], plan.name).to.equal(WARM_UP);
+      expect(
+        phases.slice(1).reduce((sum, { seconds }) => sum + seconds, 0),
+        plan.name,
+      ).to.be.closeTo(60, 0.001);
+      expect(names, plan.name).to.include.members(plan.judged(settings));
+      expect(new Set(names).size, plan.name).to.equal(names.length);
+      for (const name of names) expect(name, 'in the name of a series').to.match(/^[\w.-]+$/);
+    }
+    expect(ramp.phases(settings).map(({ to }) => to)).to.deep.equal([2.5, 2.5, 5, 7.5, 10]);
+    expect(spike.phases(settings).find(({ name }) => name === 'spike')).to.include({ seconds: 10, from: 50 });
+  });
+
+  it('have thresholds on loss, acks and deliveries', () => {
+    for (const plan of PLANS) {
+      const all = thresholds(plan, settings);
+      expect(all.chat_loss_ratio).to.deep.equal(['rate<=0']);
+      for (const phase of plan.judged(settings)) {
+        expect(all[`chat_ack_ms{phase:${phase}}`], plan.name).to.deep.equal(['p(95)<=250', 'p(99)<=500']);
+        expect(all[`chat_delivery_ms{phase:${phase}}`], plan.name).to.deep.equal(['p(95)<=250', 'p(99)<=500']);
+      }
+      expect(all[`chat_ack_ms{phase:${WARM_UP}}`]).to.deep.equal(['max>=0']);
+    }
+  });
+});
+
+describe('k6: the summary', () => {
+  const settings = readSettings({ JWT_SECRET: 'very secret', RATE: '10', DURATION: '1m' });
+  const values = { med: 12.34, 'p(95)': 99, 'p(99)': 12_345, max: 20_000 };
+  const metrics = {
+    chat_sent: { values: { count: 1_234_567 } },
+    chat_loss_ratio: { values: { rate: 0.25 }, thresholds: { 'rate<=0': { ok: false } } },
+    'chat_ack_ms{phase:steady}': { values, thresholds: { 'p(95)<=250': { ok: true }, 'max>=0': { ok: true } } },
+  };
+
+  it('shows figures by phase, and thresholds with their values', () => {
+    const text = summaryText(steady, settings, metrics);
+    expect(text).to.match(/1,234,567 sent/);
+    expect(text).to.match(/steady +0 +0 +12.3 ms +99 ms +12.3 s +20 s +– +–/);
+    expect(text).to.include('✖ chat_loss_ratio: rate<=0 (0.25)');
+    expect(text).to.include('✔ chat_ack_ms{phase:steady}: p(95)<=250 (99)');
+    expect(text).to.include('1 of 2 thresholds are crossed').and.not.include('max>=0');
+  });
+
+  it('stands a run in which nothing happened', () => {
+    expect(summaryText(steady, settings, {})).to.include('0 sent, 0 acknowledged');
+  });
+
+  it('is JSON without the secret', () => {
+    const json = summaryJson(steady, settings, metrics);
+    expect(json).not.to.include('very secret');
+    expect(JSON.parse(json)).to.include({ scenario: 'steady', ok: false });
+  });
+
+  it('reads both forms in which k6 hands out the results', () => {
+    expect(metricsOf({ metrics })).to.equal(metrics);
+    const list = [{ name: 'chat_sent', type: 'counter', values: { count: 3 } }];
+    expect(metricsOf({ results: { metrics: list } }).chat_sent?.values.count).to.equal(3);
+    expect(metricsOf({})).to.deep.equal({});
+  });
+});
+
+describe('k6: answers of the cluster', () => {
+  it('are read whatever they are', () => {
+    expect(readAnswer({ ok: true })).to.include({ ok: true });
+    const refusal = { ok: false, error: { code: 'OVERLOADED', retryAfterMs: 7 } };
+    expect(readAnswer(refusal)).to.deep.equal({ ok: false, code: 'OVERLOADED', retryAfterMs: 7 });
+    for (const odd of [undefined, null, 'x', 1, [], {}, { ok: false }, { ok: 'yes' }])
+      expect(readAnswer(odd)).to.include({ ok: false, code: 'UNREADABLE' });
+    for (const odd of [undefined, null, 'x', {}, { conversationId: 'c', seq: '1' }])
+      expect(readMessage(odd)).to.equal(undefined);
+    for (const odd of [undefined, {}, { conversations: [1, null, { messages: [{}] }] }])
+      expect(readSync(odd)).to.deep.equal({ messages: [], hasMore: false });
+  });
+});
+
+/** The same numbers in every run (a linear congruential generator, with the constants of Numerical Recipes). */
+function pseudoRandom(): () => number {
+  let state = 1;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}

@@ -1,0 +1,170 @@
+import { execFile } from 'node:child_process';
+import { globSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { repository } from '@chat-cluster/local';
+import { startTestCluster, type TestCluster } from '@chat-cluster/testkit';
+import { expect } from 'chai';
+import { PLANS } from '../lib/plans.js';
+import type { Metrics } from '../lib/summary.js';
+
+const FOLDER = join(repository, 'load-tests/k6');
+const SCRIPTS = globSync('*.js', { cwd: FOLDER }).sort();
+
+describe('k6: the scripts', () => {
+  it('are one for each scenario', () => {
+    expect(SCRIPTS).to.deep.equal(PLANS.map(({ name }) => `${name}.js`).sort());
+  });
+
+  it('import files that are there, and modules that k6 documents', () => {
+    const documented = Object.keys(
+      JSON.parse(readFileSync(join(repository, 'node_modules/@types/k6/package.json'), 'utf8')).exports,
+    );
+    const seen = new Set<string>();
+    const visit = (file: string) => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(
+        /^(?:import|export)\b[^;'=]*'([^']+)';$/gm,
+      )) {
+        if (specifier.startsWith('.')) {
+          // k6 guesses no endings.
+          expect(specifier, file).to.match(/\.js$/);
+          visit(resolve(dirname(file), specifier));
+        } else {
+          expect(specifier.startsWith('k6'), `${file} imports ${specifier}`).to.equal(true);
+          expect(documented, `${file} imports ${specifier}`).to.include(specifier.replace(/^k6/, '.'));
+          expect(file, 'the library is for Node too').not.to.include(`${FOLDER}/lib/`);
+          expect(specifier, 'experiments end').not.to.include('experimental');
+        }
+      }
+    };
+    for (const script of SCRIPTS) visit(join(FOLDER, script));
+    expect([...seen].sort(), 'files that no script uses').to.deep.equal(
+      globSync(['*.js', 'lib/*.js', 'wiring/*.js'], { cwd: FOLDER })
+        .map((file) => join(FOLDER, file))
+        .sort(),
+    );
+    const withWebSockets = [...seen].filter((file) => /from 'k6\/websockets'/.test(readFileSync(file, 'utf8')));
+    expect(
+      withWebSockets.map((file) => basename(file)),
+      'the import that older k6 want different',
+    ).to.deep.equal(['websocket.js']);
+  });
+});
+
+describe('k6: each script, on Node and a cluster', () => {
+  let cluster: TestCluster;
+  let runs: Map<string, Run>;
+
+  const KNOBS = {
+    PAIRS: '6',
+    SENDERS: '9',
+    SOCKETS_PER_VU: '4',
+    CONNECT_RATE: '100',
+    RATE: '40',
+    DURATION: '2s',
+    WARMUP: '200ms',
+  };
+  const LIMITS = { ACK_P95: '5s', ACK_P99: '9s', DELIVERY_P95: '5s', DELIVERY_P99: '9s' };
+  const OWN: Record<string, Record<string, string>> = {
+    ramp: { STEPS: '2' },
+    spike: { SPIKE_DURATION: '500ms', SPIKE_FACTOR: '3', ARRIVALS: 'even' },
+    soak: { DEVICES: '2', CHURN: '2s' },
+    'reconnect-storm': { STORM_AT: '500ms', STORM_DURATION: '1s' },
+  };
+
+  before(async () => {
+    cluster = await startTestCluster();
+    const env = { ...KNOBS, ...LIMITS, URL: cluster.url, JWT_SECRET: cluster.jwtSecret, READ_RATIO: '0.3' };
+    const all = PLANS.map(async ({ name }) => [name, await runScript(name, { ...env, ...OWN[name] })] as const);
+    runs = new Map(await Promise.all(all));
+  });
+
+  after(() => cluster.stop());
+
+  for (const { name, phases } of PLANS) {
+    it(`${name}: everything is sent, acknowledged and heard by both`, () => {
+      const { status, output, metrics, json } = runs.get(name) ?? missing(name);
+      expect(status, output).to.equal(0);
+      const count = (metric: string) => metrics[metric]?.values.count ?? 0;
+      const devices = name === 'soak' ? 4 : 2;
+      expect(count('chat_sent')).to.be.at.least(40);
+      expect(count('chat_acked')).to.equal(count('chat_sent'));
+      expect(count('chat_delivered')).to.equal(count('chat_sent') * devices);
+      for (const bad of [
+        'lost',
+        'duplicated',
+        'out_of_order',
+        'refused',
+        'unanswered',
+        'unreadable',
+        'failed_connects',
+      ])
+        expect(count(`chat_${bad}`), bad).to.equal(0);
+      expect(count('chat_reads')).to.be.at.least(1);
+      expect(metrics.chat_ack_ms?.values.count).to.equal(count('chat_sent'));
+      expect(output).to.include('✔ Everything holds.').and.not.include(cluster.jwtSecret);
+      expect(json).to.include({ scenario: name, ok: true });
+      for (const phase of phases(json.settings))
+        expect(output).to.match(new RegExp(`^  ${phase.name} +\\d+ +\\d+ `, 'm'));
+    });
+  }
+
+  it('spike: sends by the schedule to the message', () => {
+    const count = (phase: string) => runs.get('spike')?.metrics[`chat_sent{phase:${phase}}`]?.values.count;
+    expect(['before', 'spike'].map(count)).to.deep.equal([30, 60]);
+  });
+
+  it('reconnect-storm: all lose their connection once, and are back and in sync', () => {
+    const { metrics } = runs.get('reconnect-storm') ?? missing('reconnect-storm');
+    expect(metrics.chat_reconnects?.values.count).to.equal(12);
+    expect(metrics.chat_recovery_ms?.values.min).to.be.at.least(500);
+    expect(metrics.chat_connect_ms?.values.count).to.equal(24);
+  });
+
+  it('tell of a cluster that does worse than it should, and of one that is not there', async () => {
+    const env = { ...KNOBS, URL: cluster.url, JWT_SECRET: cluster.jwtSecret, ACK_P95: '1ms', DURATION: '200ms' };
+    const [slow, refused] = await Promise.all([
+      runScript('steady', env),
+      runScript('steady', { ...env, JWT_SECRET: 'not the secret of this cluster, though long' }),
+    ]);
+    expect(slow.status, slow.output).to.equal(99);
+    expect(slow.output).to.match(/✖ chat_ack_ms\{phase:steady\}: p\(95\)<=1 \([\d.]+\)/);
+    expect(refused.status).to.equal(1);
+    expect(refused.output).to.match(/401 .*TOKEN_INVALID.*is JWT_SECRET that of the cluster\?/);
+  });
+});
+
+interface Run {
+  status: number;
+  output: string;
+  metrics: Metrics;
+  json: { ok: boolean; settings: never };
+}
+
+/** Runs a script as `k6 run` would; `output` is what it printed. */
+async function runScript(name: string, env: Record<string, string>): Promise<Run> {
+  const cwd = await mkdtemp(join(tmpdir(), 'chat-k6-'));
+  try {
+    const args = [join(FOLDER, 'test/k6-on-node/run.ts'), join(FOLDER, `${name}.js`), 'samples.json'];
+    const { status, output } = await new Promise<Pick<Run, 'status' | 'output'>>((done) => {
+      const child = execFile(
+        process.execPath,
+        args,
+        { cwd, env: { PATH: process.env.PATH, ...env }, timeout: 25_000 },
+        (_, out, err) => done({ status: child.exitCode ?? -1, output: out + err }),
+      );
+    });
+    const read = (file: string) =>
+      JSON.parse(globSync(file, { cwd }).length > 0 ? readFileSync(join(cwd, file), 'utf8') : '{}');
+    return { status, output, metrics: read('samples.json'), json: read(`k6-${name}.json`) };
+  } finally {
+    await rm(cwd, { recursive: true, force: true });
+  }
+}
+
+function missing(name: string): never {
+  throw new Error(`${name} did not run`);
+}
