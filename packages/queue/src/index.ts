@@ -3,7 +3,7 @@ export type { FailedJob } from './given-up.ts';
 export * from './inbox.ts';
 export * from './lane-consumer.ts';
 export { type LaneHold, LeaveJob } from './lane-lease.ts';
-export type { JoinRule } from './lane-service.ts';
+export type { JoinRule, Outcome } from './lane-service.ts';
 export * from './lane-share.ts';
 export { appendToLane, givenUpOf, streamOf } from './lane-stream.ts';
 export * from './lanes.ts';

@@ -1,3 +1,4 @@
+import type { DirtyBadge } from '@chat-cluster/domain';
 import { BlockingClient } from '@chat-cluster/redis';
 import { backoff, type Logger, withDeadline } from '@chat-cluster/runtime';
 import type { QueueServer } from './connection.ts';
@@ -12,6 +13,7 @@ import {
   type LaneLock,
   readLane,
 } from './lane-stream.ts';
+import type { LaneRecounts } from './recount-requests.ts';
 
 /** Which batches of a lane may be carried out together with the one before them. */
 export interface JoinRule<Data> {
@@ -19,6 +21,14 @@ export interface JoinRule<Data> {
   weigh(data: Data): number | undefined;
   /** Of one run. */
   maxWeight: number;
+}
+
+/** What a batch that was carried out leaves to be done. */
+export interface Outcome {
+  /** Under way already: emits and replies. Never rejects. The batch is deleted, and the next one begun, after it. */
+  told: Promise<unknown>;
+  /** Asked for in the step that deletes the batch, so neither is done without the other. */
+  badges: readonly DirtyBadge[];
 }
 
 export interface LaneServiceOptions<Data> {
@@ -30,7 +40,15 @@ export interface LaneServiceOptions<Data> {
    * Carries out one batch. May see a batch twice. A rejection is a fault: the batch is given up, the lane goes on; a
    * `LeaveJob` leaves it to another worker. `behind`: data of batches to be carried out with it, in their order.
    */
-  process(data: Data, hold: LaneHold, behind: Data[]): Promise<void>;
+  // biome-ignore lint/suspicious/noConfusingVoidType: what leaves nothing to be done returns nothing.
+  process(data: Data, hold: LaneHold, behind: Data[]): Promise<Outcome | void>;
+  /** Where the badges of outcomes are asked for; a lane without has no badges. */
+  recounts?: Pick<LaneRecounts, 'split' | 'request'>;
+  /**
+   * What outcomes tell is told over the very connection of `server.client`: then it is not waited for before the batch is
+   * deleted, since Redis carries out in order what comes on one connection, and all of it leaves in one write.
+   */
+  tellsInOrder?: boolean;
   /** Absent: one batch at a time. */
   join?: JoinRule<Data>;
   /** How many lanes this process may keep while others want some; absent: all it gets. */
@@ -100,12 +118,12 @@ export function createLaneService<Data>(
     while (mayGoOn()) {
       if (ahead.length === 0) ahead = await next(lease);
       if (ahead.length === 0 || !mayGoOn()) continue;
-      const done = await carryOut({ lease, lock }, ahead, losses);
+      const { items, outcome } = await carryOut({ lease, lock }, ahead, losses);
       losses = 0;
-      const rest = ahead.slice(done.length);
-      ahead = (await complete({ lease, lock }, done, rest.length === 0)) ?? rest;
+      const rest = ahead.slice(items.length);
+      ahead = (await complete({ lease, lock }, { items, outcome, read: rest.length === 0 })) ?? rest;
     }
-    await complete({ lease, lock }, [], false);
+    await complete({ lease, lock }, { items: [], read: false });
   }
 
   /** Waits for the next items; empty after WAIT_MS without any, or a fault. */
@@ -117,16 +135,16 @@ export function createLaneService<Data>(
     return items ?? [];
   }
 
-  /** Resolves with the items that are to be deleted: those of one run, the first of `items`. */
-  async function carryOut(holding: Holding, items: LaneItem[], losses: number): Promise<LaneItem[]> {
+  /** Resolves with the items that are done with, the first of `items`, and what is left to be done of them. */
+  async function carryOut(holding: Holding, items: LaneItem[], losses: number): Promise<Done> {
     const [first] = items;
-    if (!first) return [];
+    if (!first) return { items: [] };
     if (losses >= MAX_LOSSES) return giveUp(holding, first, `lost ${losses} workers`, losses);
     const [data, ...behind] = readRun(options, items, losses > JOINED_LOSSES);
     if (data === undefined) return giveUp(holding, first, 'the data of the batch is no JSON', 1);
     try {
-      await options.process(data, holding.lease, behind);
-      return items.slice(0, 1 + behind.length);
+      const outcome = await options.process(data, holding.lease, behind);
+      return { items: items.slice(0, 1 + behind.length), outcome: outcome ?? undefined };
     } catch (error) {
       if (error instanceof LeaveJob) throw error;
       if (behind.length > 0) return carryOut(holding, [first], losses);
@@ -135,20 +153,27 @@ export function createLaneService<Data>(
     }
   }
 
-  /** Out of the lane, to be kept elsewhere; of what is left nothing is to be deleted. */
-  async function giveUp({ lock }: Holding, item: LaneItem, reason: string, attempts: number): Promise<LaneItem[]> {
+  /** Out of the lane, to be kept elsewhere. */
+  async function giveUp({ lock }: Holding, item: LaneItem, reason: string, attempts: number): Promise<Done> {
     const isOurs = await insist(() => giveUpItem(server.client, lane, lock, item, { reason, attempts }));
     if (!isOurs) throw lost();
     onGivenUp();
-    return [item];
+    return { items: [item] };
   }
 
   /** Resolves with what comes next when it was read. */
-  async function complete({ lease, lock }: Holding, done: LaneItem[], read: boolean): Promise<LaneItem[] | undefined> {
+  async function complete(
+    { lease, lock }: Holding,
+    { items, outcome, read }: Done & { read: boolean },
+  ): Promise<LaneItem[] | undefined> {
+    const { notes = [], elsewhere = [] } = (outcome && options.recounts?.split(server.client, outcome.badges)) ?? {};
+    if (elsewhere.length > 0) await insist(async () => options.recounts?.request([...elsewhere]));
+    if (!options.tellsInOrder) await outcome?.told;
     const { left, at } = await insist(async () => {
       const at = performance.now();
-      return { left: await completeItems(server.client, lane, lock, done, read), at };
+      return { left: await completeItems(server.client, lane, lock, { items, notes, read }), at };
     });
+    await outcome?.told;
     if (left === undefined) throw lost();
     lease.renewed(at);
     return read ? left : undefined;
@@ -181,6 +206,11 @@ export function createLaneService<Data>(
 interface Holding {
   lease: Lease;
   lock: LaneLock;
+}
+
+interface Done {
+  items: LaneItem[];
+  outcome?: Outcome | undefined;
 }
 
 const ASK_DEADLINE_MS = 2_000;

@@ -58,31 +58,53 @@ export interface LaneLock {
   ms: number;
 }
 
+/** Members for the set of a recount lane, whose stream gets an entry when the set was empty; see recount-requests.ts. */
+export interface RecountNote {
+  set: string;
+  stream: string;
+  members: string[];
+}
+
 /**
- * KEYS: lock, stream. ARGV: token, lock ms, number of items wanted, ids to delete. Returns false when the lock is not the
- * token's; else renews it, deletes, and returns the first items that are left.
+ * KEYS: lock, stream, then set and stream of each note. ARGV: token, lock ms, number of items wanted, number of ids, ids to
+ * delete, then number of members and members of each note. Returns false, and does nothing, when the lock is not the
+ * token's; else renews it, notes, deletes, and returns the first items that are left. A Redis that takes no notes (it is
+ * full) deletes nothing either.
  */
 const COMPLETE = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
+local at = 5 + ARGV[4]
+for k = 3, #KEYS, 2 do
+  local empty = redis.call('EXISTS', KEYS[k]) == 0
+  redis.call('SADD', KEYS[k], unpack(ARGV, at + 1, at + ARGV[at]))
+  if empty then redis.call('XADD', KEYS[k + 1], '*', '${FIELD}', '{}') end
+  at = at + ARGV[at] + 1
+end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
-if #ARGV > 3 then redis.call('XDEL', KEYS[2], unpack(ARGV, 4)) end
+if ARGV[4] ~= '0' then redis.call('XDEL', KEYS[2], unpack(ARGV, 5, 4 + ARGV[4])) end
 if ARGV[3] == '0' then return {} end
 return redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', ARGV[3])`;
 
 /**
- * Deletes items that were carried out, and reads what comes next unless `read` is false. Undefined, and nothing is
- * deleted, when the lane is no longer held.
+ * Deletes items that were carried out, asks in the same step for the recounts that follow from them, and reads what comes
+ * next unless `read` is false. Undefined, and nothing has changed, when the lane is no longer held.
  */
 export async function completeItems(
   client: RedisClient,
   lane: string,
   lock: LaneLock,
-  items: readonly LaneItem[],
-  read: boolean,
+  { items, notes = [], read }: { items: readonly LaneItem[]; notes?: readonly RecountNote[]; read: boolean },
 ): Promise<LaneItem[] | undefined> {
   const left = await client.eval(COMPLETE, {
-    keys: [lock.key, streamOf(lane)],
-    arguments: [lock.token, String(lock.ms), read ? String(MAX_ITEMS) : '0', ...items.map(({ id }) => id)],
+    keys: [lock.key, streamOf(lane), ...notes.flatMap(({ set, stream }) => [set, stream])],
+    arguments: [
+      lock.token,
+      String(lock.ms),
+      read ? String(MAX_ITEMS) : '0',
+      String(items.length),
+      ...items.map(({ id }) => id),
+      ...notes.flatMap(({ members }) => [String(members.length), ...members]),
+    ],
   });
   if (!Array.isArray(left)) return undefined;
   return (left as [string, string[]][]).map(([id, fields]) => ({ id, text: fields[1] ?? '' }));

@@ -4,8 +4,14 @@ import type { RedisClient } from '@chat-cluster/redis';
 import { backoff, type Logger } from '@chat-cluster/runtime';
 import { type LaneServer, serverOf } from './connection.ts';
 import type { LaneHold } from './lane-lease.ts';
-import { streamOf } from './lane-stream.ts';
+import { type RecountNote, streamOf } from './lane-stream.ts';
 import { laneOf, QUEUE_PREFIX, recountQueue } from './lanes.ts';
+
+export interface LaneRecounts extends RecountRequests {
+  /** What asks for recounts in a step with something else at the server of `client`, and the badges that other servers have. */
+  split(client: RedisClient, badges: readonly DirtyBadge[]): { notes: RecountNote[]; elsewhere: DirtyBadge[] };
+  close(): void;
+}
 
 /**
  * Recount lanes, by user. Who is to be recounted stands in a Redis set per lane, so requests coalesce by themselves;
@@ -21,7 +27,7 @@ export function createRecountRequests(
   servers: readonly LaneServer[],
   lanes: number,
   onMissed: () => void = () => {},
-): RecountRequests & { close(): void } {
+): LaneRecounts {
   const clientOf = (lane: number) => serverOf(lane, servers).client;
   const sweep = setInterval(() => {
     for (let lane = 0; lane < lanes; lane++) void wake(clientOf(lane), lane).catch(() => {});
@@ -47,6 +53,15 @@ export function createRecountRequests(
         }),
       );
     },
+    split(client, badges) {
+      const notes: RecountNote[] = [];
+      const elsewhere: DirtyBadge[] = [];
+      for (const [lane, dirty] of Map.groupBy(badges, (badge) => laneOf(badge.userId, lanes))) {
+        if (clientOf(lane) !== client) elsewhere.push(...dirty);
+        else notes.push({ ...keysOf(lane), members: [...new Set(dirty.map(toMember))] });
+      }
+      return { notes, elsewhere };
+    },
     close() {
       clearInterval(sweep);
     },
@@ -65,7 +80,12 @@ redis.call('SADD', KEYS[1], unpack(ARGV))
 if empty then redis.call('XADD', KEYS[2], '*', 'd', '{}') end`;
 
 async function note(client: RedisClient, lane: number, members: string[]): Promise<void> {
-  await client.eval(NOTE, { keys: [dirtySet(lane), streamOf(recountQueue(lane))], arguments: members });
+  const { set, stream } = keysOf(lane);
+  await client.eval(NOTE, { keys: [set, stream], arguments: members });
+}
+
+function keysOf(lane: number): Pick<RecountNote, 'set' | 'stream'> {
+  return { set: dirtySet(lane), stream: streamOf(recountQueue(lane)) };
 }
 
 /** KEYS: the dirty set, the taken one, the lane's stream. Wakes the lane when somebody waits and no entry says so. */
@@ -82,7 +102,7 @@ async function wake(client: RedisClient, lane: number): Promise<void> {
  * A lane rests after a recount, so that a burst shares the next one: for four times as long as it took, that is, recounts
  * take a fifth of a lane's time at most. The first badge after a pause is never delayed.
  */
-const REST = { times: 4, leastMs: 20, mostMs: 250 };
+const REST = { times: 4, leastMs: 50, mostMs: 250 };
 
 function restAfter(ms: number): number {
   return Math.min(REST.mostMs, Math.max(REST.leastMs, REST.times * ms));

@@ -1,12 +1,15 @@
-import type { LaneBatch } from '@chat-cluster/contracts';
+import type { LaneBatch, UserId } from '@chat-cluster/contracts';
+import { newConversationId } from '@chat-cluster/domain';
 import {
   appendToLane,
   consumeLane,
+  createRecountRequests,
   type FailedJob,
   givenUpOf,
   inboxQueue,
   LeaveJob,
   queueServer,
+  recountQueue,
   streamOf,
   watchWipe,
 } from '@chat-cluster/queue';
@@ -126,6 +129,33 @@ describe('the care of a lane', () => {
     await isEmpty();
     expect([done, cuts < 1]).to.deep.equal([['one', 'two'], true]);
     expect(bench.lines.map(({ fields }) => fields.reason)).to.deep.equal(['Error: Socket closed unexpectedly']);
+  });
+
+  it('deletes a batch and asks for its recounts in one step; while Redis refuses, neither, and the lane waits', async () => {
+    const server = queueServer(await bench.connect('consume'));
+    const recounts = bench.own(createRecountRequests([server], 1), async (requests) => requests.close());
+    const badge = { conversationId: newConversationId(), userId: 'bob' as UserId };
+    const told = Promise.resolve();
+    const done: string[] = [];
+    const process = async (job: LaneBatch) => {
+      done.push(...contentsOf(job));
+      return { told, badges: [badge, badge] };
+    };
+    // No set: nothing can be added to it, as to a Redis that is full.
+    await client.set('chat:dirty:0', 'in the way');
+    const lane = await consumeLane({ queue: NAME, server, logger: bench.logger, process, recounts });
+    bench.own(lane, (one) => one.close());
+    await append(batchOf('one'));
+    await append(batchOf('two'));
+    await eventually(() =>
+      expect(bench.lines.map(({ text }) => text)).to.include('lane: redis takes no result, again'),
+    );
+    expect([done, await client.xLen(streamOf(NAME))]).to.deep.equal([['one'], 2]);
+    await client.del('chat:dirty:0');
+    await isEmpty();
+    expect(done).to.deep.equal(['one', 'two']);
+    expect(await client.sMembers('chat:dirty:0')).to.deep.equal([badge.conversationId + badge.userId]);
+    expect(await client.xLen(streamOf(recountQueue(0)))).to.equal(1);
   });
 
   it('gives up a batch that ten workers died of, and goes on with what is behind it', async () => {

@@ -1,14 +1,7 @@
 import type { BatchReply, Entry, LaneBatch } from '@chat-cluster/contracts';
-import type {
-  DeadLetters,
-  DirtyBadge,
-  Fanout,
-  MessageStore,
-  RecentMessages,
-  RecountRequests,
-} from '@chat-cluster/domain';
-import { type JoinRule, type LaneHold, LeaveJob } from '@chat-cluster/queue';
-import { backoff, type Logger } from '@chat-cluster/runtime';
+import type { DeadLetters, Fanout, MessageStore, RecentMessages } from '@chat-cluster/domain';
+import { type JoinRule, type LaneHold, LeaveJob, type Outcome } from '@chat-cluster/queue';
+import type { Logger } from '@chat-cluster/runtime';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { storeInPlace } from './store-in-place.ts';
 
@@ -38,7 +31,6 @@ export interface LaneWorkerPorts {
   deadLetters: DeadLetters;
   fanout: Fanout;
   recent: RecentMessages;
-  recounts: RecountRequests;
   /** Resolves when the reply has left; a lost one is a time-out at the gateway. */
   reply(replyTo: string, reply: BatchReply): Promise<void>;
   logger: Logger;
@@ -46,16 +38,15 @@ export interface LaneWorkerPorts {
 }
 
 /**
- * What a lane does with a batch: commit it, then tell everybody. The job counts as done only when the emits have left
+ * What a lane does with a batch: commit it, then tell everybody. The batch is done with only when the emits have left
  * and the recounts are noted in Redis, so a worker that dies before is followed by one that does it again; and the next
  * batch of the lane, maybe on another worker, starts after the emits of this one.
  *
- * After the commit nothing may fail the job, for what is stored is no dead letter. A recount that Redis does not note
- * (full, failing over) is tried again in place while the lane waits: without it a badge would stay wrong.
+ * After the commit nothing may fail the batch, for what is stored is no dead letter.
  */
 export function createLaneWorker(
   ports: LaneWorkerPorts,
-): (batch: LaneBatch, hold?: LaneHold, behind?: LaneBatch[]) => Promise<void> {
+): (batch: LaneBatch, hold?: LaneHold, behind?: LaneBatch[]) => Promise<Outcome> {
   return async (batch, hold = ALWAYS, behind = []) => {
     if (!isKnown(batch)) throw new Error('no batch of a version known here');
     const started = performance.now();
@@ -71,16 +62,16 @@ export function createLaneWorker(
 
     ports.recent.append(outcome.messages).catch(() => cacheFaults.inc());
     const lose = (what: string) => (error: Error) => ports.logger.warn({ reason: error.message }, `lane: ${what} lost`);
-    await Promise.all([
+    const told = Promise.all([
       ports.fanout.newMessages(outcome.messages).catch(lose('emits of messages were')),
       ports.fanout.messagesRead(outcome.receipts).catch(lose('emits of receipts were')),
       ...repliesTo(batches, outcome.results).map(([to, reply]) => ports.reply(to, reply).catch(lose('a reply was'))),
-      noteRecounts(ports, outcome.badges),
     ]);
     ports.logger.debug(
       { batches: batches.length, entries: entries.length, ms: Math.round(performance.now() - started) },
       'lane: batch stored',
     );
+    return { told, badges: outcome.badges };
   };
 }
 
@@ -112,18 +103,6 @@ function weightOf(entry: Entry): number {
 }
 
 const ALWAYS: LaneHold = { held: async () => true };
-
-async function noteRecounts({ recounts, logger, signal }: LaneWorkerPorts, badges: DirtyBadge[]): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await recounts.request(badges);
-    } catch (error) {
-      if (attempt % 30 === 0)
-        logger.warn({ attempt, reason: String(error) }, 'lane: redis notes no recounts, trying again in place');
-      await backoff(attempt, 50, 2_000, signal).catch((aborted: unknown) => leave(signal, aborted));
-    }
-  }
-}
 
 /** The process stops in the middle of an outage: the job is not failed, another worker does it again. */
 function leave(signal: AbortSignal, error: unknown): never {

@@ -66,7 +66,6 @@ describe('the lane worker', () => {
       deadLetters: createDeadLetters(database.db),
       fanout: { newMessages: note('messages'), messagesRead: note('receipts'), unreadCounts: notAsked },
       recent: { append: note('recent'), range: notAsked },
-      recounts: { request: note('recounts') },
       reply: note('reply'),
       logger,
       signal: new AbortController().signal,
@@ -75,11 +74,12 @@ describe('the lane worker', () => {
     return { work, told };
   }
 
-  it('commits the batch, answers its gateway, and tells rooms, cache and recounts', async () => {
+  it('commits the batch, answers its gateway, tells rooms and cache, and says whose badge is to be recounted', async () => {
     const { a, b, id, send, read } = await pair();
     const { work, told } = workerWith();
     const entries = [send('1'), send('2'), read];
-    await work(batchOf(...entries));
+    const { told: allTold, badges } = await work(batchOf(...entries));
+    await allTold;
     const rows = await database.db.selectFrom('messages').selectAll().where('conversation_id', '=', id).execute();
     expect(rows).to.have.length(2);
     const [[replyTo, { batchId, results }]] = told.reply as [[string, BatchReply]];
@@ -93,7 +93,7 @@ describe('the lane worker', () => {
     expect(told.recent).to.deep.equal([messages]);
     expect(told.receipts).to.have.nested.property('[0][0].receipt.upToSeq', 2);
     expect(told.receipts).to.have.deep.nested.property('[0][0].to', [b, a]);
-    expect(told.recounts).to.deep.equal([Array(3).fill({ userId: b, conversationId: id })]);
+    expect(badges).to.deep.equal(Array(3).fill({ userId: b, conversationId: id }));
   });
 
   it('stores batches of several gateways in one run, and answers each its own', async () => {
@@ -133,15 +133,16 @@ describe('the lane worker', () => {
     const { send, read } = await pair();
     const { work, told } = workerWith();
     const batch = batchOf(send('1'), read);
-    await work(batch);
-    await work(batch);
-    for (const name of ['reply', 'messages', 'recent', 'recounts']) {
+    const first = await work(batch);
+    const second = await work(batch);
+    expect(second.badges).to.deep.equal(first.badges);
+    for (const name of ['reply', 'messages', 'recent']) {
       expect(told[name]?.[1], name).to.deep.equal(told[name]?.[0]);
     }
   });
 
-  for (const slow of ['fanout', 'recounts', 'reply'] as const) {
-    it(`is not done before ${slow} is`, async () => {
+  for (const slow of ['fanout', 'reply'] as const) {
+    it(`has not told before ${slow} has`, async () => {
       const { send } = await pair();
       let finish = () => {};
       const finished = new Promise<void>((resolve) => {
@@ -154,19 +155,19 @@ describe('the lane worker', () => {
       };
       const changes: Partial<LaneWorkerPorts> = {
         fanout: { newMessages: wait, messagesRead: wait, unreadCounts: wait },
-        recounts: { request: wait },
         reply: wait,
       };
       const { work } = workerWith({ [slow]: changes[slow] });
       let done = false;
-      const job = work(batchOf(send('1'))).then(() => {
+      const outcome = await work(batchOf(send('1')));
+      const told = outcome.told.then(() => {
         done = true;
       });
       await eventually(() => expect(asked).to.equal(true));
       await delay(20);
       expect(done).to.equal(false);
       finish();
-      await job;
+      await told;
     });
   }
 
@@ -175,23 +176,10 @@ describe('the lane worker', () => {
     const fail = () => Promise.reject(new Error('redis is away'));
     const { work, told } = workerWith({ reply: fail, recent: { append: fail, range: fail } });
     const before = await cacheErrors();
-    await work(batchOf(send('1')));
+    await (await work(batchOf(send('1')))).told;
     expect(await cacheErrors()).to.equal(before + 1);
     expect(told.warn).to.deep.equal([[{ reason: 'redis is away' }, 'lane: a reply was lost']]);
     expect(told.messages).to.have.length(1);
-  });
-
-  it('waits until the recounts are noted, for a badge would stay wrong', async () => {
-    const { send } = await pair();
-    let faults = 0;
-    const request = async () => {
-      if (++faults < 4) throw new Error('OOM command not allowed');
-    };
-    const { work, told } = workerWith({ recounts: { request } });
-    await work(batchOf(send('1')));
-    expect(faults).to.equal(4);
-    expect(told.messages).to.have.length(1);
-    expect(told.warn).to.have.length(1);
   });
 
   it('does not store what another worker has the lane for by now', async () => {
@@ -222,28 +210,19 @@ describe('the lane worker', () => {
     expect(results.map(({ kind }) => kind)).to.deep.equal(['stored', 'rejected']);
   });
 
-  for (const [what, changes] of Object.entries({
-    Postgres: { store: true },
-    Redis: { recounts: true },
-  }) as [string, { store?: true; recounts?: true }][]) {
-    it(`leaves the job to another worker when the process stops while ${what} is away`, async () => {
-      const { send } = await pair();
-      const stop = new AbortController();
-      let faults = 0;
-      const away = () => {
-        faults++;
-        return Promise.reject(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }));
-      };
-      const { work, told } = workerWith({
-        ...(changes.store ? { store: { ...store, storeSends: away } } : {}),
-        ...(changes.recounts ? { recounts: { request: away } } : {}),
-        signal: stop.signal,
-      });
-      const job = work(batchOf(send('1'))).catch((error: unknown) => error);
-      await eventually(() => expect(faults).to.be.at.least(1));
-      stop.abort();
-      expect(await job).to.be.instanceOf(LeaveJob);
-      expect(told).to.not.have.any.keys('error');
-    });
-  }
+  it('leaves the batch to another worker when the process stops while Postgres is away', async () => {
+    const { send } = await pair();
+    const stop = new AbortController();
+    let faults = 0;
+    const away = () => {
+      faults++;
+      return Promise.reject(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }));
+    };
+    const { work, told } = workerWith({ store: { ...store, storeSends: away }, signal: stop.signal });
+    const job = work(batchOf(send('1'))).catch((error: unknown) => error);
+    await eventually(() => expect(faults).to.be.at.least(1));
+    stop.abort();
+    expect(await job).to.be.instanceOf(LeaveJob);
+    expect(told).to.not.have.any.keys('error');
+  });
 });
