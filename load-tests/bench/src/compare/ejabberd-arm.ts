@@ -104,8 +104,8 @@ function launch({ program, env }: EjabberdProgram, home: string): Promise<Server
 }
 
 /**
- * Its own backlog is 5: of 50 connects at once most would wait seconds. Its prepared statements wait for Nagle's algorithm on the connection to Postgres: 45 ms a message,
- * without them 4 ms.
+ * A backlog of 1,000: its own is 5, with which most of 50 connects at once wait for seconds. No prepared statements: with
+ * them Nagle's algorithm holds up each message on the connection to Postgres for 45 ms.
  */
 function configuration(port: number, home: string, postgres: URL): string {
   return `hosts: [${XMPP_DOMAIN}]
