@@ -1,7 +1,7 @@
 import { UserError } from '@chat-cluster/local';
 import { expect } from 'chai';
 import pg from 'pg';
-import { ARMS } from '../src/compare/arms.ts';
+import { ARMS, type Arm } from '../src/compare/arms.ts';
 import { startGenerator } from '../src/compare/generator-process.ts';
 import { loadsOf, type Sample } from '../src/compare/measure.ts';
 import { parseCompareOptions } from '../src/compare/options.ts';
@@ -12,38 +12,55 @@ import type { Outcome } from '../src/compare/wire.ts';
 import { attribute, nameOf } from '../src/compare/xmpp-connection.ts';
 
 describe('the arms of compare', () => {
-  for (const [name, start, stores] of [
-    ['relay', startRelay, false],
-    ['inline', startInline, true],
-    ['jobs', startJobs, true],
-    ['ours', startOurs, true],
-  ] as const) {
+  const arms = { relay: startRelay, inline: startInline, jobs: startJobs, ours: startOurs };
+  let trials: Record<string, Promise<Trial>> = {};
+  // All at once: most of the time goes into starting them.
+  before(async function () {
+    this.timeout(90_000);
+    trials = Object.fromEntries(Object.entries(arms).map(([name, start]) => [name, tryOut(start)]));
+    await Promise.allSettled(Object.values(trials));
+  });
+
+  for (const name of Object.keys(arms)) {
+    const stores = name !== 'relay';
     it(`${name} delivers every message to both sides${stores ? ', and stores it' : ''}`, async () => {
-      const ended: string[] = [];
-      await using arm = await start({ pairs: 4, idle: 0, say() {}, log: (line) => ended.push(line) });
-      await using generator = await startGenerator(arm);
-      const outcome = await generator.run({
-        rate: 0,
-        inFlight: 8,
-        warmUpSeconds: 0.2,
-        seconds: 0.6,
-        size: 20,
-        processes: arm.processes,
-      });
-      expect(outcome).to.include({ lost: 0, refused: 0, duplicated: 0 });
-      expect(outcome).to.not.have.property('died');
+      const { outcome, gateways, rows, ended } = (await trials[name]) as Trial;
+      expect(outcome).to.include({ lost: 0, refused: 0, duplicated: 0 }).and.not.have.property('died');
       expect(outcome.deliveredPerSecond).to.be.greaterThan(0);
       expect(outcome.sent).to.be.greaterThan(20);
       expect(outcome.delivery.p99).to.be.at.least(outcome.delivery.p50);
       expect('ack' in outcome).to.equal(stores);
       expect(outcome.cpu).to.include.keys('gateways', 'redis', 'generator');
-      expect(new Set(arm.pairs.flatMap(({ devices }) => devices.map(({ url }) => url))).size).to.equal(2);
-      if (arm.databaseUrl !== undefined) expect(await stored(arm.databaseUrl)).to.equal(outcome.sent);
-      expect(arm.databaseUrl !== undefined).to.equal(stores);
+      expect(gateways).to.equal(2);
+      expect(rows).to.equal(stores ? outcome.sent : undefined);
       expect(ended).to.deep.equal([]);
     });
   }
 });
+
+interface Trial {
+  outcome: Outcome;
+  /** To which its users connected. */
+  gateways: number;
+  /** Messages in Postgres, of an arm that has one. */
+  rows: number | undefined;
+  /** What ended by itself. */
+  ended: string[];
+}
+
+async function tryOut(start: Arm['start']): Promise<Trial> {
+  const ended: string[] = [];
+  await using arm = await start({ pairs: 4, idle: 0, say() {}, log: (line) => ended.push(line) });
+  await using generator = await startGenerator(arm);
+  const { processes, databaseUrl, pairs } = arm;
+  const outcome = await generator.run({ rate: 0, inFlight: 8, warmUpSeconds: 0.2, seconds: 0.6, size: 20, processes });
+  return {
+    outcome,
+    gateways: new Set(pairs.flatMap(({ devices }) => devices.map(({ url }) => url))).size,
+    rows: databaseUrl === undefined ? undefined : await stored(databaseUrl),
+    ended: [...ended],
+  };
+}
 
 /** Messages of the run: the past that some arms begin with is longer. */
 async function stored(url: string): Promise<number> {

@@ -7,7 +7,8 @@ import { holds, type Summary, summarise, wrongs } from './summary.ts';
 import { verdicts } from './verdicts.ts';
 
 const SIDES =
-  'Each message is delivered to a device of both sides, who are on two gateways; ejabberd is one node, delivers to the other side, and archives for both. ';
+  'Each message is delivered to a device of both sides, who are on two gateways; ejabberd is one node, delivers to the ' +
+  'other side, and archives for both. ';
 const ACKS =
   'Acks of inline and ours come once the message is stored, of jobs when Redis has the job, of ejabberd when it has read it (XEP-0198); the relay has none and stores nothing. ';
 
