@@ -66,7 +66,7 @@ function latencyTable({ summaries }: Period): string[] {
     const summary = summaries?.[metric];
     return summary ? [[name, ms(summary.p50), ms(summary.p95), ms(summary.p99), ms(summary.max)]] : [];
   });
-  return table([['ms', 'p50', 'p95', 'p99', 'max'], ...rows]);
+  return rows.length === 0 ? [] : table([['ms', 'p50', 'p95', 'p99', 'max'], ...rows]);
 }
 
 /** Rows of the run in order: sums, and the worst p99 of a row's periods. Nothing for a run of one or two periods. */
