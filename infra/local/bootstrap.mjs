@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { delimiter, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -32,6 +32,7 @@ npm run token -- --user alice   a token of a user
 npm run bench                   measure it
 npm run dead-letters -- list    what could not be stored: list, show, replay, drop
 npm run unread -- audit         compare unread counters with their messages, and heal them
+npm run load:artillery          load a running cluster with Artillery (npm run load:artillery -- --help)
 npm run verify                  hold it to its promises under faults (npm run verify -- --help)
 `;
 
@@ -42,6 +43,12 @@ const TASKS = {
   'dead-letters': (args) => script('infra/local/src/operate.ts', ['dead-letters', ...args]),
   unread: (args) => script('infra/local/src/operate.ts', ['unread', ...args]),
   bench: (args) => script('load-tests/bench/src/main.ts', args),
+  'load:artillery': (args) => script('load-tests/artillery/src/main.ts', args),
+  // For such a task: what only it needs is in a folder with a lockfile of its own.
+  install: async ([folder]) => {
+    await ensureInstalled(join(root, folder));
+    return 0;
+  },
   verify: (args) => script('load-tests/verify/src/main.ts', args),
   check: async () => ((await gates()).failed > 0 ? 1 : 0),
   test: (args) => test(args),
@@ -68,13 +75,14 @@ async function main() {
 // --- Installing ---
 
 /** Installs unless node_modules is that of the present lockfile. One copy at a time: others wait, and find it done. */
-async function ensureInstalled() {
-  if (installed()) return;
+async function ensureInstalled(folder = root) {
+  if (installed(folder)) return;
   const unlock = await installLock();
   try {
-    if (installed()) return;
+    if (installed(folder)) return;
     const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-    process.stderr.write(`Installing the dependencies with ${packageManager} (first start, or they have changed) …\n`);
+    const what = folder === root ? 'the dependencies' : `those of ${relative(root, folder)}`;
+    process.stderr.write(`Installing ${what} with ${packageManager} (first start, or they have changed) …\n`);
     const flags = [
       'install',
       '--frozen-lockfile',
@@ -82,30 +90,30 @@ async function ensureInstalled() {
       '--config.update-notifier=false',
     ];
     // Its output goes to our stderr: the stdout of a task such as `token` is for its result.
-    const code = await run('npx', ['--yes', packageManager, ...flags], { stdio: ['ignore', 2, 2] });
+    const code = await run('npx', ['--yes', packageManager, ...flags], { cwd: folder, stdio: ['ignore', 2, 2] });
     if (code !== 0) {
       throw expected(
         `Installing the dependencies failed (see above). Check that this machine reaches the npm registry ` +
           `(npm ping) and that ${root} is writable, then run the same command again.`,
       );
     }
-    writeFileSync(stampFile(), stamp());
+    writeFileSync(stampFile(folder), stamp(folder));
   } finally {
     unlock();
   }
 }
 
-function installed() {
-  return existsSync(stampFile()) && readFileSync(stampFile(), 'utf8') === stamp();
+function installed(folder) {
+  return existsSync(stampFile(folder)) && readFileSync(stampFile(folder), 'utf8') === stamp(folder);
 }
 
-function stampFile() {
-  return join(root, 'node_modules', '.installed');
+function stampFile(folder) {
+  return join(folder, 'node_modules', '.installed');
 }
 
-function stamp() {
+function stamp(folder) {
   const hash = createHash('sha256').update(`${process.platform}-${process.arch}\n`);
-  for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml']) hash.update(readFileSync(join(root, file)));
+  for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml']) hash.update(readFileSync(join(folder, file)));
   return hash.digest('hex');
 }
 

@@ -1,0 +1,60 @@
+import { spawn } from 'node:child_process';
+import { join, resolve } from 'node:path';
+import { repository, UserError } from '@chat-cluster/local';
+import type { Options } from './options.ts';
+import { phasesOf, scalePhases } from './phases.ts';
+import type { Target } from './target.ts';
+
+const folder = resolve(import.meta.dirname, '..');
+
+/** Installs artillery unless it is there. Throws UserError when that fails; what npm says is on the screen. */
+export async function installArtillery(): Promise<void> {
+  const code = await run([join(repository, 'infra/local/bootstrap.mjs'), 'install', 'load-tests/artillery'], {});
+  if (code !== 0) throw new UserError('Artillery could not be installed.');
+}
+
+/** Runs a scenario; artillery writes its report into `reportFile`. Resolves with its exit code, 128 + number for a signal. */
+export function runArtillery(options: Options, { url, secret }: Target, reportFile: string): Promise<number> {
+  const args = ['--config', 'common.yml', '--target', url, '--output', reportFile];
+  if (options.short) args.push('--environment', 'short');
+  if (options.quiet) args.push('--quiet');
+  if (options.duration !== undefined || options.rate !== undefined) {
+    const phases = scalePhases(phasesOf(folder, options), options);
+    args.push('--overrides', JSON.stringify({ config: { phases } }));
+  }
+  const variables = {
+    ...(options.messages === undefined ? {} : { messages: options.messages }),
+    ...(options.every === undefined ? {} : { everyMs: options.every }),
+  };
+  if (Object.keys(variables).length > 0) args.push('--variables', JSON.stringify(variables));
+  const program = join(folder, 'node_modules', 'artillery', 'bin', 'run');
+  return run([program, 'run', ...args, `scenarios/${options.scenario}.yml`], { JWT_SECRET: secret });
+}
+
+/**
+ * Without telemetry, and without variables that mean something else to artillery: WORKERS is ours, and WORKER_ID and an
+ * API key would send results to its cloud.
+ */
+function environment(more: Record<string, string>): NodeJS.ProcessEnv {
+  const others = Object.entries(process.env).filter(([name]) => !/^(WORKERS|WORKER_ID|ARTILLERY_.*)$/.test(name));
+  return { ...Object.fromEntries(others), ...more, ARTILLERY_DISABLE_TELEMETRY: 'true' };
+}
+
+/** A signal to us goes on to it, and we wait for its end; Ctrl-C only where no terminal sends it to the whole group. */
+function run(args: readonly string[], env: Record<string, string>): Promise<number> {
+  const child = spawn(process.execPath, args, { cwd: folder, stdio: 'inherit', env: environment(env) });
+  const terminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
+  const handlers = {
+    SIGTERM: () => child.kill('SIGTERM'),
+    SIGHUP: () => child.kill('SIGTERM'),
+    SIGINT: () => terminal || child.kill('SIGINT'),
+  };
+  for (const [signal, handler] of Object.entries(handlers)) process.on(signal, handler);
+  return new Promise((done, fail) => {
+    child.once('error', fail);
+    child.once('exit', (code, signal) => {
+      for (const [name, handler] of Object.entries(handlers)) process.off(name, handler);
+      done(signal ? 128 + ({ SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }[signal as string] ?? 0) : (code ?? 1));
+    });
+  });
+}

@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readClusterFile, UserError } from '@chat-cluster/local';
+import { readSecret } from '@chat-cluster/local/secret-file';
+import { loadEnvFile, readDataDir } from '@chat-cluster/local/settings';
+import type { Options } from './options.ts';
+
+/** Where the load goes, and what its tokens are signed with. */
+export interface Target {
+  url: string;
+  secret: string;
+}
+
+const ANSWERS_WITHIN_MS = 5_000;
+
+/** The cluster of `--url`, else the one that runs on DATA_DIR. Throws UserError where none answers or no secret is known. */
+export async function findTarget({ url, secretFile }: Pick<Options, 'url' | 'secretFile'>): Promise<Target> {
+  loadEnvFile();
+  const dataDir = readDataDir(process.env);
+  const target = url ?? readClusterFile(dataDir)?.url;
+  if (target === undefined) throw new UserError(`No cluster runs on ${dataDir}: run npm start first, or give --url.`);
+  const secret = secretFile === undefined ? process.env.JWT_SECRET || clusterSecret(dataDir) : givenSecret(secretFile);
+  if (!secret) throw new UserError('Set JWT_SECRET to the secret of that cluster, or give --secret-file.');
+  await fetch(`${target}/healthz`, { signal: AbortSignal.timeout(ANSWERS_WITHIN_MS) }).catch((error: Error) => {
+    throw new UserError(`${target} does not answer (${(error.cause as Error | undefined)?.message ?? error.message}).`);
+  });
+  return { url: target, secret };
+}
+
+function clusterSecret(dataDir: string): string | undefined {
+  return readSecret(join(dataDir, 'jwt-secret'));
+}
+
+function givenSecret(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new UserError(`--secret-file ${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
+  }
+}

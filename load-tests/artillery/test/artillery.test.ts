@@ -1,0 +1,93 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { repository } from '@chat-cluster/local';
+import { startTestCluster, type TestCluster } from '@chat-cluster/testkit';
+import { expect } from 'chai';
+
+const folder = mkdtempSync(join(tmpdir(), 'chat-artillery-test-'));
+
+interface Ended {
+  code: number | null;
+  output: string;
+}
+
+/** Installs artillery when it is not there, which is a download of some 15 s. */
+describe('npm run load:artillery', () => {
+  let cluster: TestCluster;
+
+  before(async function () {
+    this.timeout(240_000);
+    const [started, installed] = await Promise.all([
+      startTestCluster(),
+      bootstrap(['install', 'load-tests/artillery']),
+    ]);
+    cluster = started;
+    expect(installed.code, installed.output).to.equal(0);
+  });
+
+  after(async () => {
+    await cluster?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('runs its scenarios without an error, loses nothing, and fails where tokens are refused', async function () {
+    this.timeout(120_000);
+    // At the same time: most of it is waiting.
+    const [steady, storm, refused] = await Promise.all([
+      load('steady', ['--duration', '2'], cluster.jwtSecret),
+      load('reconnect-storm', [], cluster.jwtSecret),
+      load('big-fan-in', ['--duration', '1', '--rate', '1'], 'a secret that is not the one of this cluster'),
+    ]);
+    expectAllDelivered(steady, 10 * 4);
+    expectAllDelivered(storm, 10 * 2);
+    expect(storm.counters['socketio.emit'], 'with a read mark for each pair').to.equal(30);
+    expect(refused.code).to.equal(1);
+    expect(refused.output).to.include('There were errors.');
+  });
+
+  it('says in one sentence that no cluster answers', async () => {
+    const { code, output } = await bootstrap(['load:artillery', 'steady'], { DATA_DIR: folder });
+    expect(code).to.equal(1);
+    expect(output.trim().split('\n')).to.have.length(1);
+    expect(output).to.include('npm start');
+  });
+
+  async function load(scenario: string, options: readonly string[], secret: string) {
+    const file = join(folder, `${scenario}.json`);
+    const args = ['load:artillery', scenario, '--short', '--url', cluster.url, '--json', file, ...options];
+    const ended = await bootstrap(args, { JWT_SECRET: secret });
+    const report = JSON.parse(readFileSync(file, 'utf8')) as { aggregate: { counters: Record<string, number> } };
+    return { ...ended, counters: report.aggregate.counters };
+  }
+
+  function expectAllDelivered(
+    { code, output, counters }: Ended & { counters: Record<string, number> },
+    messages: number,
+  ) {
+    expect(code, output).to.equal(0);
+    expect(Object.keys(counters).filter((name) => name.startsWith('errors.'))).to.deep.equal([]);
+    expect(counters).to.include({ 'vusers.failed': 0, 'chat.lost': 0, 'chat.duplicated': 0, 'chat.out_of_order': 0 });
+    for (const name of ['sent', 'acked', 'expected', 'delivered']) {
+      expect(counters[`chat.${name}`], name).to.equal(messages);
+    }
+  }
+});
+
+function bootstrap(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  const child = spawn(process.execPath, [join(repository, 'infra/local/bootstrap.mjs'), ...args], {
+    env: { ...process.env, NO_COLOR: '1', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  const keep = (text: string) => {
+    output += text;
+  };
+  child.stdout.setEncoding('utf8').on('data', keep);
+  child.stderr.setEncoding('utf8').on('data', keep);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, output }));
+  });
+}
