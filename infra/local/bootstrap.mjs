@@ -30,6 +30,7 @@ npm run check                   type check and lint
 npm run demo                    two people talk through the running cluster
 npm run token -- --user alice   a token of a user
 npm run bench                   measure it
+npm run load                    load and check a running cluster, here or elsewhere (npm run load -- --help)
 npm run dead-letters -- list    what could not be stored: list, show, replay, drop
 npm run unread -- audit         compare unread counters with their messages, and heal them
 npm run verify                  hold it to its promises under faults (npm run verify -- --help)
@@ -42,6 +43,7 @@ const TASKS = {
   'dead-letters': (args) => script('infra/local/src/operate.ts', ['dead-letters', ...args]),
   unread: (args) => script('infra/local/src/operate.ts', ['unread', ...args]),
   bench: (args) => script('load-tests/bench/src/main.ts', args),
+  load: (args) => script('load-tests/load/src/main.ts', args),
   verify: (args) => script('load-tests/verify/src/main.ts', args),
   check: async () => ((await gates()).failed > 0 ? 1 : 0),
   test: (args) => test(args),
