@@ -14,7 +14,7 @@ export interface ArrivalOptions {
 }
 
 /** While the rate changes, it is taken for constant for so long, in seconds. */
-const STEP = 0.01;
+const STEP = 0.001;
 
 /**
  * When messages are to be sent, in seconds from the start, whatever becomes of those before: an open loop. Each takes a
