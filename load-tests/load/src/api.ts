@@ -99,7 +99,7 @@ function sentence(url: string, path: string, answer: Answer | Error, error: Erro
   if (answer instanceof Error) {
     const { code, message } = answer as NodeJS.ErrnoException;
     const hint = /CERT|SIGNED|ISSUER/.test(code ?? '') ? '; --ca FILE or --insecure may help' : '';
-    return `${url} does not answer (${message || code}${hint}).`;
+    return `${url} does not answer (${message.split(';')[0] || code}${hint}).`;
   }
   if (error === undefined) return `${url}${path} answered ${answer.status}: is this a chat cluster?`;
   if (answer.status === 401) return `${url} refused the token (${error.code}: ${error.message})`;

@@ -1,15 +1,34 @@
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { UserError } from '@chat-cluster/local/user-error';
 import type { LoadOptions } from './options.ts';
 import type { Plan } from './protocol.ts';
 import type { Target } from './target.ts';
 
-/** The shares of the generator processes. Throws UserError when there are more processes than pairs. */
-export function planAll(options: LoadOptions, { url, tls, talking, idle }: Target, run: string): Plan[] {
+/** Beside its connections a process has some files and pipes open. */
+const OTHER_FILES = 200;
+
+/**
+ * The shares of the generator processes. Throws UserError when there are more processes than pairs, or more connections
+ * than they may open (`openFiles` each).
+ */
+export function planAll(
+  options: LoadOptions,
+  { url, tls, talking, idle }: Target,
+  run: string,
+  openFiles = openFilesLimit(),
+): Plan[] {
   const pairs = talking.length / 2;
-  const processes = options.processes ?? Math.min(pairs, Math.max(1, Math.floor(availableParallelism() / 2)));
-  if (processes > pairs) throw new UserError(`${processes} processes need at least ${processes * 2} users.`);
   const connections = talking.length + idle.length;
+  const enough = Math.ceil(connections / Math.max(1, openFiles - OTHER_FILES));
+  const usual = Math.max(enough, Math.floor(availableParallelism() / 2));
+  const processes = options.processes ?? Math.max(1, Math.min(pairs, usual));
+  if (processes > pairs) throw new UserError(`${processes} processes need at least ${processes * 2} users.`);
+  if (processes < enough) {
+    throw new UserError(
+      `A process may open ${openFiles} files here (ulimit -n), so ${connections} connections need ${enough} --processes.`,
+    );
+  }
   let firstConnection = 0;
   return Array.from({ length: processes }, (_, index): Plan => {
     const users = talking.slice(2 * shareStart(pairs, index, processes), 2 * shareStart(pairs, index + 1, processes));
@@ -47,4 +66,14 @@ export function planAll(options: LoadOptions, { url, tls, talking, idle }: Targe
 
 function shareStart(count: number, index: number, shares: number): number {
   return Math.floor((count * index) / shares);
+}
+
+/** How many files a process may have open; a very large number where that is not told. */
+function openFilesLimit(): number {
+  try {
+    const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+    return Number(soft ?? 1e9);
+  } catch {
+    return 1e9;
+  }
 }

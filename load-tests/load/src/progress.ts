@@ -1,6 +1,6 @@
 import { type Paint, paintFor } from '@chat-cluster/local/paint';
 import { clock, count, ms, percent } from './figures.ts';
-import type { Moment } from './merge.ts';
+import type { Moment, Percentiles } from './merge.ts';
 
 /** Above it, latencies are those of the generator rather than of the cluster. */
 export const BUSY = 0.8;
@@ -69,11 +69,15 @@ function blockOf(moment: Moment, phase: string, paint: Paint): string[] {
   const busy = percent(moment.cpu);
   return [
     `${clock(moment.at)} ${phase}  sent ${count(moment.sent)}/s  acked ${count(moment.acked)}/s  in flight ${count(moment.inFlight)}`,
-    `ack p50 ${ms(ack.p50)} p99 ${ms(ack.p99)} ms  delivery p50 ${ms(delivery.p50)} p99 ${ms(delivery.p99)} ms`,
+    `ack ${latency(ack)}  delivery ${latency(delivery)}`,
     `lost ${alarm(counts.lost + moment.missing)}  duplicated ${alarm(counts.duplicated)}  out of order ${alarm(counts.outOfOrder + counts.gaps)}  wrong badges ${alarm(counts.wrongBadges + moment.badgesOff)}`,
     `connected ${count(moment.connected)}  reconnects ${count(counts.reconnects)}  generator ${moment.cpu > BUSY ? paint.yellow(busy) : busy}`,
     ...(refused.length > 0 ? [paint.yellow(`refused ${refused.join(', ')}`)] : []),
   ];
+}
+
+function latency({ count: measured, p50, p99 }: Percentiles): string {
+  return measured === 0 ? 'p50 – p99 –' : `p50 ${ms(p50)} p99 ${ms(p99)} ms`;
 }
 
 /** To `width` letters; what colours them takes no room. */

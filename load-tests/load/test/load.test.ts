@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer, type Server } from 'node:tls';
 import { repository } from '@chat-cluster/local';
-import { eventually, type FaultCluster, seededRandom, startFaultCluster } from '@chat-cluster/testkit';
+import { eventually, type FaultCluster, seededRandom, selfSigned, startFaultCluster } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { elementsOf } from '../../bench/test/well-formed.ts';
 import { wrongs } from '../src/counts.ts';
@@ -18,6 +20,10 @@ describe('npm run load', () => {
   let folder: string;
   let cluster: FaultCluster;
   let secretFile: string;
+  /** The cluster behind TLS, with a certificate that only `caFile` vouches for. */
+  let tls: Server;
+  let tlsUrl: string;
+  let caFile: string;
 
   before(async function () {
     this.timeout(60_000);
@@ -25,9 +31,27 @@ describe('npm run load', () => {
     secretFile = join(folder, 'secret');
     cluster = await startFaultCluster({ gateways: 2, workers: 1, random: seededRandom('load') });
     await writeFile(secretFile, `${cluster.jwtSecret}\n`);
+    const { cert, key } = selfSigned();
+    caFile = join(folder, 'ca.pem');
+    await writeFile(caFile, cert);
+    tls = createServer({ cert, key }, (client) => {
+      const upstream = connect(cluster.entry.port, '127.0.0.1');
+      client.pipe(upstream).pipe(client);
+      for (const end of [client, upstream]) {
+        end
+          .on('error', () => {})
+          .on('close', () => {
+            client.destroy();
+            upstream.destroy();
+          });
+      }
+    });
+    await new Promise<void>((resolve) => tls.listen(0, '127.0.0.1', resolve));
+    tlsUrl = `https://127.0.0.1:${(tls.address() as AddressInfo).port}`;
   });
 
   after(async () => {
+    tls?.close();
     await cluster?.[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   });
@@ -81,10 +105,10 @@ describe('npm run load', () => {
     expect(page, 'loads nothing').to.not.match(/(src|href)=|@import|url\(/);
   });
 
-  it('ends early on a signal, with a report of what was seen, and fails past a limit', async function () {
+  it('ends early on a signal, with a report of what was seen, and fails past a limit; over TLS', async function () {
     this.timeout(30_000);
     const out = join(folder, 'early');
-    const common = ['--url', cluster.url, '--secret-file', secretFile, '--out', out, '--warm-up', '0'];
+    const common = ['--url', tlsUrl, '--ca', caFile, '--secret-file', secretFile, '--out', out, '--warm-up', '0'];
     const run = start('fan-in', ...common, '--users', '10', '--duration', '1h', '--max-p99', '0.001');
     // The first line with figures.
     await eventually(() => expect(run.out()).to.match(/sending/), 15_000);
@@ -110,6 +134,7 @@ describe('npm run load', () => {
       [['--url', nobody], /Set JWT_SECRET/],
       [['--url', nobody, '--secret-file', secretFile], /127\.0\.0\.1:1 does not answer \(.*ECONNREFUSED/],
       [['--url', cluster.url, '--secret-file', wrongSecret], /refused the token \(TOKEN_INVALID/],
+      [['--url', tlsUrl, '--secret-file', secretFile], /does not answer \(self-signed certificate; --ca FILE/],
       [['--tokens', join(folder, 'nowhere'), '--url', nobody], /--tokens: .* cannot be read \(ENOENT\)/],
     ];
     const outcomes = await Promise.all(cases.map(([args]) => start(...args).ended));

@@ -132,6 +132,10 @@ describe('the shares of the generator processes', () => {
     expect(plans.map(({ connectRate }) => connectRate)).to.deep.equal([30, 30, 30]);
     expect(plans.map(({ firstConnection }) => firstConnection)).to.deep.equal([0, 3, 9]);
     expect(() => planAll({ ...options, processes: 6 }, target, 'run')).to.throw('6 processes need at least 12 users.');
+    expect(() => planAll({ ...options, processes: 1 }, target, 'run', 210)).to.throw(
+      '15 connections need 2 --processes',
+    );
+    expect(planAll({ ...options, processes: undefined }, target, 'run', 204)).to.have.length(4);
   });
 
   it('spread over addresses of this machine when one has not ports enough', () => {
