@@ -1,7 +1,9 @@
 /*
  * What a device has sent and has no ack of, in order. A message stays until its ack or a refusal for good. After a
  * retryable refusal nothing more goes out until the pause it asked for is over and everything under way is answered; then
- * all that is left goes out again, in order, under the same ids. The same after a lost connection.
+ * what is left goes out again, in order, under the same ids: one, and after its ack two, and so on up to a bound, so that
+ * who was refused for sending too much does not send it all again. After a lost connection all of it goes out at once, as
+ * the buffer of a stock client does.
  */
 import type { FailureAck, SendAck } from '@chat-cluster/contracts';
 import type { LeanClient } from '@chat-cluster/testkit/lean-client';
@@ -31,6 +33,8 @@ interface Outgoing {
 const PAUSE = { firstMs: 100, longestMs: 1_000 };
 /** Between two looks whether everything under way is answered. */
 const LOOK_AGAIN_MS = 20;
+/** Under way at a time after a refusal, until nothing waits any more. */
+const MOST_AFTER_REFUSAL = 64;
 /** These say that nothing was accepted; others that nobody knows. */
 const NOT_ACCEPTED = ['OVERLOADED', 'RATE_LIMITED'];
 
@@ -39,6 +43,8 @@ export class Outbox {
   #waiting = new Set<Outgoing>();
   #underWay = 0;
   #failures = 0;
+  /** How many may be under way. */
+  #window = Number.POSITIVE_INFINITY;
   #pause: NodeJS.Timeout | undefined;
 
   constructor(line: Line) {
@@ -53,13 +59,15 @@ export class Outbox {
     const outgoing = { ledger, entry, sentAt: 0 };
     this.#waiting.add(outgoing);
     this.#line.around.meter.inFlight++;
-    if (this.#pause === undefined) this.#say(outgoing);
+    if (this.#window === Number.POSITIVE_INFINITY && this.#pause === undefined) this.#say(outgoing);
+    else this.#fill();
   }
 
   /** Sends everything that is not under way, in order. */
   flush(): void {
     this.#endPause();
-    for (const outgoing of this.#waiting) if (outgoing.sentAt === 0) this.#say(outgoing);
+    this.#window = Number.POSITIVE_INFINITY;
+    this.#fill();
   }
 
   /** The connection is gone: what was under way may have arrived or not. */
@@ -86,6 +94,17 @@ export class Outbox {
     this.#endPause();
   }
 
+  /** Sends in order what may go out. */
+  #fill(): void {
+    if (this.#pause !== undefined) return;
+    // Those under way are the first ones, and few while there is a bound.
+    for (const outgoing of this.#waiting) {
+      if (this.#underWay >= this.#window) return;
+      if (outgoing.sentAt === 0) this.#say(outgoing);
+    }
+    this.#window = Number.POSITIVE_INFINITY;
+  }
+
   #say(outgoing: Outgoing): void {
     const { client, connection, around } = this.#line;
     if (!client) return;
@@ -110,6 +129,9 @@ export class Outbox {
       this.#failures = 0;
       this.#remove(outgoing);
       ledger.ack(entry, answer.message.seq);
+      if (this.#window === Number.POSITIVE_INFINITY) return;
+      this.#window = Math.min(MOST_AFTER_REFUSAL, this.#window * 2);
+      this.#fill();
       return;
     }
     const { code, retryable, retryAfterMs } = answer.error;
@@ -120,6 +142,7 @@ export class Outbox {
     else if (this.#line.around.resend) this.#pauseFor(retryAfterMs);
     else if (NOT_ACCEPTED.includes(code)) this.#refused(outgoing);
     else this.#giveUp(outgoing);
+    this.#fill();
   }
 
   #refused(outgoing: Outgoing): void {
@@ -152,8 +175,13 @@ export class Outbox {
   }
 
   #resume(): void {
-    if (this.#underWay === 0) this.flush();
-    else this.#pause = setTimeout(() => this.#resume(), LOOK_AGAIN_MS);
+    if (this.#underWay > 0) {
+      this.#pause = setTimeout(() => this.#resume(), LOOK_AGAIN_MS);
+      return;
+    }
+    this.#pause = undefined;
+    this.#window = 1;
+    this.#fill();
   }
 
   #endPause(): void {

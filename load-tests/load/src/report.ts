@@ -133,6 +133,9 @@ function verdictsOf(report: Omit<Report, 'verdicts'>): Verdict[] {
     const worst = Math.max(ack.p99, delivery.p99);
     say(worst > options.maxP99 ? 'wrong' : 'ok', `p99 ${ms(worst)} ms, the limit is ${ms(options.maxP99)} ms`);
   }
+  if (counts.refused.RATE_LIMITED) {
+    say('note', 'some were refused because one connection sent too much (RATE_LIMIT_PER_SECOND): more --users help');
+  }
   if (counts.unanswered > 0)
     say('note', `${count(counts.unanswered)} messages had no ack in the end: nobody knows whether they are stored`);
   if (counts.skipped > 0) say('note', `${count(counts.skipped)} messages were never sent: too many were under way`);
