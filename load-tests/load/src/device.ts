@@ -6,7 +6,8 @@
 import type { FailureAck, Message, ReadAck, SyncAck } from '@chat-cluster/contracts';
 import { LeanClient } from '@chat-cluster/testkit/lean-client';
 import { refuse } from './counts.ts';
-import type { Ledger, Side } from './ledger.ts';
+import type { Side } from './entry.ts';
+import type { Ledger } from './ledger.ts';
 import { ANSWER_MS, Outbox } from './outbox.ts';
 import type { Surroundings } from './surroundings.ts';
 

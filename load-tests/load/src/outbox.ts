@@ -8,7 +8,8 @@
 import type { FailureAck, SendAck } from '@chat-cluster/contracts';
 import type { LeanClient } from '@chat-cluster/testkit/lean-client';
 import { refuse } from './counts.ts';
-import type { Entry, Ledger } from './ledger.ts';
+import type { Entry } from './entry.ts';
+import type { Ledger } from './ledger.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** Who hears nothing for so long asks again. Above the 7 s after which a gateway says TIMEOUT. */

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import type { Counts } from '../src/counts.ts';
 import { wrongs } from '../src/counts.ts';
-import { Ledger, type Side } from '../src/ledger.ts';
+import type { Side } from '../src/entry.ts';
+import { Ledger } from '../src/ledger.ts';
 import { Meter } from '../src/meter.ts';
 
 /** A conversation of ann and bob in which both have begun, with the moves that a test makes. */
