@@ -30,6 +30,7 @@ npm run check                   type check and lint
 npm run demo                    two people talk through the running cluster
 npm run token -- --user alice   a token of a user
 npm run bench                   measure it
+npm run load                    load and check a running cluster, here or elsewhere (npm run load -- --help)
 npm run dead-letters -- list    what could not be stored: list, show, replay, drop
 npm run unread -- audit         compare unread counters with their messages, and heal them
 npm run load:artillery          load a running cluster with Artillery (npm run load:artillery -- --help)
@@ -49,6 +50,7 @@ const TASKS = {
     await ensureInstalled(join(root, folder));
     return 0;
   },
+  load: (args) => script('load-tests/load/src/main.ts', args),
   verify: (args) => script('load-tests/verify/src/main.ts', args),
   check: async () => ((await gates()).failed > 0 ? 1 : 0),
   test: (args) => test(args),

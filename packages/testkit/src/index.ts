@@ -13,5 +13,6 @@ export * from './history-checker.ts';
 export * from './lean-client.ts';
 export * from './lean-websocket.ts';
 export * from './random.ts';
+export * from './self-signed.ts';
 export * from './servers.ts';
 export type { SmallDisk } from './small-disk.ts';

@@ -1,5 +1,5 @@
-import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls, TLSSocket } from 'node:tls';
 
 export interface LeanWebSocketOptions {
   /** `ws://`, `wss://`, `http://` or `https://`, with path and query. */
@@ -8,6 +8,13 @@ export interface LeanWebSocketOptions {
   protocol?: string;
   /** One of this machine's addresses: each has ports of its own for some 28,000 connections to one server. */
   localAddress?: string;
+  tls?: LeanTls;
+}
+
+/** How to trust a server over TLS: a certificate authority of one's own (PEM), or anybody. */
+export interface LeanTls {
+  ca?: string;
+  insecure?: boolean;
 }
 
 /** What a lean websocket tells its owner. */
@@ -15,8 +22,8 @@ export interface LeanWebSocketEvents {
   open?(): void;
   /** One text message. */
   text(text: string): void;
-  /** Once: refused, ended or broken. `status`: of an HTTP answer that was no upgrade. */
-  closed(status: number | undefined): void;
+  /** Once: refused, ended or broken. `status`: of an HTTP answer that was no upgrade; `error`: what broke it. */
+  closed(status: number | undefined, error: Error | undefined): void;
 }
 
 /**
@@ -31,6 +38,7 @@ export class LeanWebSocket {
   #rest: Buffer | undefined;
   #fragments: Buffer[] = [];
   #status: number | undefined;
+  #error: Error | undefined;
 
   constructor(options: LeanWebSocketOptions, events: LeanWebSocketEvents) {
     this.#events = events;
@@ -38,9 +46,11 @@ export class LeanWebSocket {
     this.#tcp.setNoDelay(true);
     this.#tcp.write(upgrade(options));
     this.#tcp.on('data', (chunk: Buffer) => this.#read(chunk));
-    // What broke it does not matter: 'close' follows.
-    this.#tcp.on('error', () => {});
-    this.#tcp.once('close', () => events.closed(this.#status));
+    // 'close' follows.
+    this.#tcp.on('error', (error) => {
+      this.#error = error;
+    });
+    this.#tcp.once('close', () => events.closed(this.#status, this.#error));
   }
 
   /** Sends one text message; dropped when the connection is gone. */
@@ -48,9 +58,10 @@ export class LeanWebSocket {
     if (this.#tcp.writable) this.#tcp.write(frame(TEXT, text));
   }
 
-  /** By a TCP reset, as a client that loses its network: no goodbye, no port kept in TIME_WAIT. */
+  /** By a TCP reset, as a client that loses its network: no goodbye, no port kept in TIME_WAIT. TLS knows only an end. */
   close(): void {
-    this.#tcp.resetAndDestroy();
+    if (this.#tcp instanceof TLSSocket) this.#tcp.destroy();
+    else this.#tcp.resetAndDestroy();
   }
 
   #read(chunk: Buffer): void {
@@ -108,12 +119,20 @@ const CLOSE = 8;
 const PING = 9;
 const PONG = 10;
 
-function open({ url, localAddress }: LeanWebSocketOptions): Socket {
+function open({ url, localAddress, tls = {} }: LeanWebSocketOptions): Socket {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const secure = url.protocol === 'wss:' || url.protocol === 'https:';
   const port = Number(url.port) || (secure ? 443 : 80);
   const place = { host, port, ...(localAddress === undefined ? {} : { localAddress }) };
-  return secure ? connectTls({ ...place, servername: host, ALPNProtocols: ['http/1.1'] }) : connect(place);
+  if (!secure) return connect(place);
+  return connectTls({
+    ...place,
+    ALPNProtocols: ['http/1.1'],
+    // An IP address is no name to ask for (RFC 6066, section 3); the certificate is held against `host` all the same.
+    ...(isIP(host) ? {} : { servername: host }),
+    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    rejectUnauthorized: tls.insecure !== true,
+  });
 }
 
 function upgrade({ url, protocol }: LeanWebSocketOptions): string {

@@ -19,6 +19,7 @@ const ARROW: Record<string, string[]> = {
   'infra/local': ['contracts'],
   'packages/testkit': ['contracts', 'domain', 'runtime', 'postgres', 'redis', 'queue', 'local'],
   'load-tests/bench': ['contracts', 'runtime', 'redis', 'local', 'testkit'],
+  'load-tests/load': ['contracts', 'local', 'testkit', 'bench'],
   'load-tests/verify': ['contracts', 'local', 'queue', 'testkit'],
 };
 

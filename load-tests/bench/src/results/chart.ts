@@ -17,6 +17,8 @@ export interface LineChart {
   x: string;
   y: string;
   series: { name: string; points: [x: number, y: number][] }[];
+  /** What stands below each x, from 0 on, where they are no numbers. */
+  names?: readonly string[];
 }
 
 /** Stacked bars, one for each group. */
@@ -37,6 +39,10 @@ const TOP = 70;
 const BOTTOM = HEIGHT - 60;
 /** Told apart by all common kinds of colour vision, on white and on black (Okabe and Ito). */
 const COLOURS = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#d55e00', '#56b4e9'];
+/** Of one line: more of them hide it. */
+const MOST_MARKS = 40;
+/** Below the x axis: more run into each other. */
+const MOST_LABELS = 12;
 /** Room of one letter, in px at 13 px. */
 const LETTER = 7.2;
 
@@ -61,7 +67,7 @@ ${content.join('\n')}
 `;
 }
 
-function lines({ x, y, series: all }: LineChart): string[] {
+function lines({ x, y, series: all, names }: LineChart): string[] {
   const series = all.map((one) => ({ ...one, points: one.points.filter((point) => point.every(Number.isFinite)) }));
   const points = series.flatMap((one) => one.points);
   const ticks = ticksUpTo(Math.max(0, ...points.map(([, value]) => value)));
@@ -72,12 +78,12 @@ function lines({ x, y, series: all }: LineChart): string[] {
   const atY = scaleY(ticks);
   return [
     ...axes(y, ticks),
-    ...xs.map((value) => text(atX(value), BOTTOM + 20, number(value), 'middle')),
+    ...ticksOf(xs).map((value) => text(atX(value), BOTTOM + 20, names?.[value] ?? number(value), 'middle')),
     text((LEFT + RIGHT) / 2, HEIGHT - 16, x, 'middle'),
     ...legend(series.map(({ name }) => name)),
     ...series.flatMap(({ points: own }, i) => {
       const path = own.map(([px, py]) => `${round(atX(px))},${round(atY(py))}`).join(' ');
-      const marks = own.map(
+      const marks = (own.length > MOST_MARKS ? [] : own).map(
         ([px, py]) => `<circle cx="${round(atX(px))}" cy="${round(atY(py))}" r="4" fill="${colour(i)}"/>`,
       );
       return [`<polyline points="${path}" fill="none" stroke="${colour(i)}" stroke-width="2"/>`, ...marks];
@@ -134,6 +140,16 @@ function legend(names: string[]): string[] {
       `<rect x="${round(at)}" y="39" width="12" height="12" fill="${colour(i)}"/>`,
       text(at + 18, 50, name, 'start'),
     ];
+  });
+}
+
+/** Every x where there is room, else round numbers between the first and the last. */
+function ticksOf(xs: number[]): number[] {
+  const [low = 0, high = 0] = [xs[0], xs.at(-1)];
+  if (xs.length <= MOST_LABELS) return xs;
+  return ticksUpTo(high - low).flatMap((_, i, { 1: step = 1 }) => {
+    const value = (Math.ceil(low / step) + i) * step;
+    return value <= high ? [value] : [];
   });
 }
 

@@ -1,0 +1,148 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createServer, type Server } from 'node:tls';
+import { repository } from '@chat-cluster/local';
+import { eventually, type FaultCluster, seededRandom, selfSigned, startFaultCluster } from '@chat-cluster/testkit';
+import { expect } from 'chai';
+import { elementsOf } from '../../bench/test/well-formed.ts';
+import { wrongs } from '../src/counts.ts';
+import type { Report } from '../src/report.ts';
+
+const USERS = 40;
+const IDLE = 20;
+
+/** The command as people run it, against a real cluster. */
+describe('npm run load', () => {
+  let folder: string;
+  let cluster: FaultCluster;
+  let secretFile: string;
+  /** The cluster behind TLS, with a certificate that only `caFile` vouches for. */
+  let tls: Server;
+  let tlsUrl: string;
+  let caFile: string;
+
+  before(async function () {
+    this.timeout(60_000);
+    folder = await mkdtemp(join(tmpdir(), 'chat-load-'));
+    secretFile = join(folder, 'secret');
+    cluster = await startFaultCluster({ gateways: 2, workers: 1, random: seededRandom('load') });
+    await writeFile(secretFile, `${cluster.jwtSecret}\n`);
+    const { cert, key } = selfSigned();
+    caFile = join(folder, 'ca.pem');
+    await writeFile(caFile, cert);
+    tls = createServer({ cert, key }, (client) => {
+      const upstream = connect(cluster.entry.port, '127.0.0.1');
+      client.pipe(upstream).pipe(client);
+      for (const end of [client, upstream]) {
+        end
+          .on('error', () => {})
+          .on('close', () => {
+            client.destroy();
+            upstream.destroy();
+          });
+      }
+    });
+    await new Promise<void>((resolve) => tls.listen(0, '127.0.0.1', resolve));
+    tlsUrl = `https://127.0.0.1:${(tls.address() as AddressInfo).port}`;
+  });
+
+  after(async () => {
+    tls?.close();
+    await cluster?.[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  function start(...args: string[]) {
+    const child = spawn(process.execPath, [join(repository, 'load-tests/load/src/main.ts'), ...args], {
+      env: { ...process.env, DATA_DIR: join(folder, 'none'), JWT_SECRET: '', NO_COLOR: '1' },
+    });
+    let out = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+    });
+    let error = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      error += text;
+    });
+    const ended = once(child, 'close').then(([code]) => ({ code: code as number, out, error }));
+    return { child, ended, out: () => out };
+  }
+
+  it('loses nothing while a gateway is killed, and proves it', async function () {
+    this.timeout(60_000);
+    const out = join(folder, 'killed');
+    const common = ['--url', cluster.url, '--secret-file', secretFile, '--out', out, '--warm-up', '0'];
+    const size = ['--users', `${USERS}`, '--idle', `${IDLE}`, '--processes', '2', '--rate', '100', '--reads', '0.3'];
+    const { ended } = start('steady', ...common, ...size, '--duration', '5', '--max-p99', '30000');
+    const [doomed] = cluster.gateways;
+    // Sessions and badges are no events of clients: so many sends and reads are.
+    await eventually(async () => {
+      expect((await doomed?.metric('chat_events_total')) ?? 0).to.be.greaterThan(USERS + 50);
+    }, 30_000);
+    doomed?.kill();
+    const { code, out: said, error } = await ended;
+    expect(error).to.equal('');
+    expect(code, said).to.equal(0);
+    const { counts, moments, ack, delivery } = JSON.parse(await readFile(join(out, 'report.json'), 'utf8')) as Report;
+    expect(wrongs(counts)).to.equal(0);
+    expect(counts.sent).to.be.within(350, 650);
+    expect(counts).to.include({ acked: counts.sent, delivered: counts.sent, unanswered: 0, skipped: 0 });
+    expect(counts.lostConnections, 'connections of the killed gateway').to.be.greaterThan(USERS / 4);
+    expect(counts.reconnects).to.equal(counts.lostConnections);
+    expect(counts.reads).to.be.greaterThan(20);
+    expect([ack.count, delivery.count]).to.deep.equal([counts.sent, counts.sent]);
+    expect(moments.at(-1)?.connected).to.equal(USERS + IDLE);
+    expect(said).to.include('0 lost, 0 stored twice, 0 out of order, 0 wrong badges');
+
+    const page = await readFile(join(out, 'report.html'), 'utf8');
+    const drawings = page.match(/<svg.*?<\/svg>/gs) ?? [];
+    expect(drawings).to.have.length(4);
+    for (const drawing of drawings) expect(elementsOf(drawing)).to.include('polyline');
+    expect(page, 'loads nothing').to.not.match(/(src|href)=|@import|url\(/);
+  });
+
+  it('ends early on a signal, with a report of what was seen, and fails past a limit; over TLS', async function () {
+    this.timeout(30_000);
+    const out = join(folder, 'early');
+    const common = ['--url', tlsUrl, '--ca', caFile, '--secret-file', secretFile, '--out', out, '--warm-up', '0'];
+    const run = start('fan-in', ...common, '--users', '10', '--duration', '1h', '--max-p99', '0.001');
+    // The first line with figures.
+    await eventually(() => expect(run.out()).to.match(/sending/), 15_000);
+    run.child.kill('SIGINT');
+    const { code, out: said } = await run.ended;
+    expect(said)
+      .to.match(/ended early/)
+      .and.match(/p99 .* the limit is/);
+    expect(code).to.equal(1);
+    const report = JSON.parse(await readFile(join(out, 'report.json'), 'utf8')) as Report;
+    expect(report).to.include({ complete: false, profile: 'fan-in' });
+    expect(wrongs(report.counts)).to.equal(0);
+    expect(report.counts.acked).to.equal(report.counts.sent).and.greaterThan(0);
+  });
+
+  it('says in one sentence why it can not begin', async function () {
+    this.timeout(30_000);
+    const wrongSecret = join(folder, 'wrong-secret');
+    await writeFile(wrongSecret, 'a secret of somebody else, 32 characters');
+    const nobody = 'http://127.0.0.1:1';
+    const cases: [string[], RegExp][] = [
+      [[], /No cluster runs on .*npm start/],
+      [['--url', nobody], /Set JWT_SECRET/],
+      [['--url', nobody, '--secret-file', secretFile], /127\.0\.0\.1:1 does not answer \(.*ECONNREFUSED/],
+      [['--url', cluster.url, '--secret-file', wrongSecret], /refused the token \(TOKEN_INVALID/],
+      [['--url', tlsUrl, '--secret-file', secretFile], /does not answer \(self-signed certificate; --ca FILE/],
+      [['--tokens', join(folder, 'nowhere'), '--url', nobody], /--tokens: .* cannot be read \(ENOENT\)/],
+    ];
+    const outcomes = await Promise.all(cases.map(([args]) => start(...args).ended));
+    for (const [i, { code, out, error }] of outcomes.entries()) {
+      expect(code).to.equal(1);
+      expect(out).to.equal('');
+      expect(error).to.match(cases[i]?.[1] ?? /^$/);
+      expect(error.trim().split('\n')).to.have.length(1);
+    }
+  });
+});
