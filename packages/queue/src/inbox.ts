@@ -38,8 +38,10 @@ export interface InboxOptions {
 const MAX_ENTRIES = 200;
 /** Text of one batch, in UTF-16 code units, so that many long messages do not make one huge batch. */
 const MAX_CHARACTERS = 512 * 1024;
-/** Entries that wait per lane: about a second of what a lane stores at full speed. Past it clients hear OVERLOADED. */
+/** Entries that wait per lane at the most: a second of what a lane stores at full speed. Past it clients hear OVERLOADED. */
 const MAX_WAITING = 5_000;
+/** What comes steadily faster than the lane stores it hears OVERLOADED, so that the others are acknowledged within a second. */
+const MAX_WAIT_MS = 500;
 const ADD_DEADLINE_MS = 2_000;
 /** More than the 5 s after which the lane of a killed worker is served again, less than clients are used to wait. */
 const REPLY_DEADLINE_MS = 7_000;
@@ -82,6 +84,7 @@ function openLane(lane: number, { client }: LaneServer, replies: ReplyReceiver, 
     maxInFlight,
     maxItems: MAX_ENTRIES,
     maxWaiting: MAX_WAITING,
+    maxWaitMs: MAX_WAIT_MS,
     maxWeight: MAX_CHARACTERS,
     weigh: charactersOf,
     overflow: () => {

@@ -4,7 +4,7 @@ import type { Namespace, ServerOptions } from 'socket.io';
 import { broadcastEncoded, type LocalRooms } from './broadcast-encoded.ts';
 import { EVERY_GATEWAY, GAP_CHANNEL, roomChannel, roomOf } from './channels.ts';
 import type { Publisher, PubSub, RawListener, Subscriber } from './pubsub.ts';
-import { dataOf } from './wire.ts';
+import { adapterMessages, packetsOf } from './wire.ts';
 
 const gaps = new Counter({
   name: 'chat_fanout_gaps_total',
@@ -111,8 +111,11 @@ function countingAdapter(factory: (nsp: Namespace) => unknown) {
     if (onRawMessage) {
       adapter.onRawMessage = function (message, channel) {
         const room = count(channel);
-        const data = dataOf(message.toString(), room);
-        if (data === undefined || !broadcastEncoded(adapter, room, data)) onRawMessage.call(this, message, channel);
+        const packets = packetsOf(message.toString(), room);
+        if (packets === undefined) onRawMessage.call(this, message, channel);
+        else if (!broadcastEncoded(adapter, room, packets)) {
+          for (const one of adapterMessages(room, packets)) onRawMessage.call(this, one, channel);
+        }
       };
     }
     if (onmessage) {

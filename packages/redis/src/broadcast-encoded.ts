@@ -16,11 +16,11 @@ interface EncodedOptions {
 }
 
 /**
- * Emits an event to the sockets of a room here, from the JSON `[event, payload]` as the worker has encoded it: nothing is
- * parsed, and nothing encoded again. False, and nothing is emitted, when one of them has a listener that wants to see
- * what is sent (badge-watch.ts): that one needs it parsed.
+ * Emits events to the sockets of a room here, from JSON texts `[event, payload]` as the worker has encoded them: nothing
+ * is parsed, and nothing encoded again. False, and nothing is emitted, when one of the sockets has a listener that wants
+ * to see what is sent (badge-watch.ts): that one needs it parsed.
  */
-export function broadcastEncoded({ rooms, nsp }: LocalRooms, room: string, data: string): boolean {
+export function broadcastEncoded({ rooms, nsp }: LocalRooms, room: string, events: readonly string[]): boolean {
   const sockets: LocalSocket[] = [];
   for (const id of rooms.get(room) ?? []) {
     const socket = nsp.sockets.get(id);
@@ -29,9 +29,11 @@ export function broadcastEncoded({ rooms, nsp }: LocalRooms, room: string, data:
     sockets.push(socket);
   }
   if (sockets.length === 0) return true;
-  const packet = `${EVENT}${data}`;
-  const frame = [frameOf(MESSAGE + packet)];
-  for (const { client } of sockets) client.writeToEngine([packet], { preEncoded: true, wsPreEncodedFrame: frame });
+  for (const event of events) {
+    const packet = `${EVENT}${event}`;
+    const frame = [frameOf(MESSAGE + packet)];
+    for (const { client } of sockets) client.writeToEngine([packet], { preEncoded: true, wsPreEncodedFrame: frame });
+  }
   return true;
 }
 

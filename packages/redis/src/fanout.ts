@@ -80,11 +80,32 @@ export function createFanout(pub: Publisher, logger: Logger): Fanout & { gap(): 
 
 type Emit = [to: UserId, packet: Packet];
 
-/** Resolves with the users whose emits Redis did not confirm in time. */
+/**
+ * Resolves with the users whose emits Redis did not confirm in time, once for each emit. What is for the same user leaves
+ * together, in order.
+ */
 async function publishAll(pub: Publisher, wire: Wire, emits: readonly Emit[]): Promise<UserId[]> {
-  const sent = emits.map(([to, packet]) => pub.publish(roomChannel(to), wire.emit(to, packet)));
+  const users: UserId[] = [];
+  const sent: Promise<number>[] = [];
+  for (const [to, packets] of byUser(emits)) {
+    for (const message of wire.emitAll(to, packets)) {
+      users.push(to);
+      sent.push(pub.publish(roomChannel(to), message));
+    }
+  }
   const settled = await withDeadline(Promise.allSettled(sent), PUBLISH_DEADLINE_MS, 'publish').catch(() => undefined);
-  return emits.flatMap(([to], i) => (settled?.[i]?.status === 'fulfilled' ? [] : [to]));
+  const missed = new Set(users.filter((_, i) => settled?.[i]?.status !== 'fulfilled'));
+  return missed.size === 0 ? [] : emits.flatMap(([to]) => (missed.has(to) ? [to] : []));
+}
+
+function byUser(emits: readonly Emit[]): Map<UserId, Packet[]> {
+  const packetsOf = new Map<UserId, Packet[]>();
+  for (const [to, packet] of emits) {
+    const packets = packetsOf.get(to);
+    if (packets) packets.push(packet);
+    else packetsOf.set(to, [packet]);
+  }
+  return packetsOf;
 }
 
 /** Those who missed an emit, until they are told so. Bounded: when they are too many, it is everybody's gap. */

@@ -10,6 +10,8 @@ export interface Wire {
   packet(event: ServerEvent, payload: object): Packet;
   /** The message that makes a gateway emit the packet to the sockets of a room. */
   emit(room: string, packet: Packet, flags?: EmitFlags): string | Buffer;
+  /** The messages, in order, that make a gateway emit several packets to the sockets of a room: as few as the kind knows. */
+  emitAll(room: string, packets: readonly Packet[]): (string | Buffer)[];
 }
 
 /** `volatile`: dropped by gateways for a client that is not ready to take it. */
@@ -31,7 +33,17 @@ const UID = 'emitter';
 const sharded: Wire = {
   packet: (event, payload) => `["${event}",${JSON.stringify(payload)}]`,
   emit: (room, packet, flags = {}) => `${headOf(room, JSON.stringify(flags))}${packet}${TAIL}`,
+  emitAll: (room, packets) => [
+    packets.length === 1 ? sharded.emit(room, packets[0] ?? '') : `${SEVERAL}${packets.join(SEPARATOR)}`,
+  ],
 };
+
+/**
+ * How a message begins that is not one of the adapter, but several packets for the room of its channel: what a busy batch
+ * has for one user is one message. No JSON text has a line break in it.
+ */
+const SEVERAL = '*';
+const SEPARATOR = '\n';
 
 /** JSON whose last value is the data of the packet, so that it can be cut out as it is: see `dataOf`. */
 function headOf(room: string, flags: string): string {
@@ -42,12 +54,18 @@ function headOf(room: string, flags: string): string {
 const TAIL = '}}}';
 
 /**
- * The JSON `[event, payload]` of a message of kind `sharded` that `emit` made for this room, without flags; undefined for
- * all others. Nothing is parsed: what a worker has encoded goes to the sockets as it is.
+ * The JSON texts `[event, payload]` of a message of kind `sharded` that `emit`, without flags, or `emitAll` made for this
+ * room; undefined for all others. Nothing is parsed: what a worker has encoded goes to the sockets as it is.
  */
-export function dataOf(message: string, room: string): string | undefined {
+export function packetsOf(message: string, room: string): string[] | undefined {
+  if (message.startsWith(SEVERAL)) return message.slice(SEVERAL.length).split(SEPARATOR);
   const head = headOf(room, '{}');
-  return message.startsWith(head) ? message.slice(head.length, -TAIL.length) : undefined;
+  return message.startsWith(head) ? [message.slice(head.length, -TAIL.length)] : undefined;
+}
+
+/** Each of the packets as the adapter takes it. */
+export function adapterMessages(room: string, packets: readonly string[]): Buffer[] {
+  return packets.map((packet) => Buffer.from(sharded.emit(room, packet)));
 }
 
 /** MessagePack: an array of three, of which the first is always the same. */
@@ -57,4 +75,5 @@ const classic: Wire = {
   packet: (event, payload) => notepack.encode({ type: EVENT, data: [event, payload], nsp: '/' }),
   emit: (room, packet, flags = {}) =>
     Buffer.concat([HEAD, packet as Buffer, notepack.encode({ rooms: [room], except: [], flags })]),
+  emitAll: (room, packets) => packets.map((packet) => classic.emit(room, packet)),
 };

@@ -57,8 +57,8 @@ describe('fan-out', () => {
   });
 
   /** A device of the user, in the user's room as a gateway puts it there. */
-  async function join(gateway: Gateway, room: string): Promise<Device> {
-    const device = await gateway.device();
+  async function join(gateway: Gateway, room: string, transport?: string): Promise<Device> {
+    const device = await gateway.device(transport);
     devices.push(device);
     await device.socket.join(room);
     await gateway.subscribed(room);
@@ -90,6 +90,22 @@ describe('fan-out', () => {
       await Promise.all([fanout.newMessages(sent.slice(101, 299)), fanout.newMessages(sent.slice(299))]);
       await eventually(() => expect(device.heard).to.have.length(300));
       expect(device.heard.map(([, payload]) => payload)).to.deep.equal(sent);
+    });
+
+    it('reaches devices that poll, and those whose gateway looks at what is sent, with one message or many', async () => {
+      const [a, b] = [newUser('a'), newUser('b')];
+      const devices = [await join(one, b, 'polling'), await join(one, b), await join(two, b)];
+      const seen: unknown[] = [];
+      devices[2]?.socket.onAnyOutgoing((event, payload) => seen.push([event, payload]));
+      const large = message(a, b, `${'ü'.repeat(40_000)}\n"`);
+      const sent = [message(a, b, 'one'), message(a, b, 'two\nlines'), large, message(a, b, 'x'.repeat(120))];
+      await fanout.newMessages(sent.slice(0, 1));
+      await fanout.newMessages(sent.slice(1));
+      const expected = sent.map((each) => ['new_message', each]);
+      await eventually(() => {
+        for (const device of devices) expect(device.heard).to.deep.equal(expected);
+      });
+      expect(seen).to.deep.equal(expected);
     });
 
     it('tells a note to oneself once', async () => {

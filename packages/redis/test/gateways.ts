@@ -13,7 +13,8 @@ export interface Gateway {
   /** Channels of what Redis sent here, in order. */
   arrived: string[];
   /** A device connected here. It keeps all it hears; `socket` is its side in the server. */
-  device(): Promise<Device>;
+  /** By websocket, or `polling`. */
+  device(transport?: string): Promise<Device>;
   close(): Promise<void>;
 }
 
@@ -36,8 +37,8 @@ export async function startGateway({ publisher, subscriber }: PubSub): Promise<G
     subscribed,
     onGap,
     arrived,
-    async device() {
-      const client = connectTo(`http://127.0.0.1:${port}`, { transports: ['websocket'], forceNew: true });
+    async device(transport = 'websocket') {
+      const client = connectTo(`http://127.0.0.1:${port}`, { transports: [transport], forceNew: true });
       clients.push(client);
       const heard: Device['heard'] = [];
       client.onAny((event, payload) => heard.push([event, payload]));

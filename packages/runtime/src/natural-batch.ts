@@ -7,7 +7,10 @@
  * the event loop, so that items which arrived in one read of many sockets share it.
  *
  * Bounds: at most `maxInFlight` batches are under way, at most `maxItems` items (and `maxWeight` of weight) are in one,
- * at most `maxWaiting` wait. Past that `submit` rejects at once with `overflow()`. Batches leave in order of
+ * at most `maxWaiting` wait. Past that `submit` rejects at once with `overflow()`, and so it does when the first that
+ * waits has done so for `maxWaitMs`, while those that wait are more than leave in that time at the present rate: a
+ * burst is taken in, but what comes steadily faster than it leaves is shed, and whoever was let in waits for about that long.
+ * Batches leave in order of
  * submission; with `maxInFlight` 1 they also complete in it.
  */
 export interface NaturalBatchOptions<In, Out> {
@@ -16,6 +19,7 @@ export interface NaturalBatchOptions<In, Out> {
   maxInFlight: number;
   maxItems: number;
   maxWaiting: number;
+  maxWaitMs?: number;
   maxWeight?: number;
   weigh?(item: In): number;
   overflow(): Error;
@@ -23,6 +27,8 @@ export interface NaturalBatchOptions<In, Out> {
 
 interface Waiting<In, Out> {
   item: In;
+  /** `performance.now()` of its submission. */
+  since: number;
   resolve(value: Out): void;
   reject(reason: unknown): void;
 }
@@ -32,6 +38,8 @@ export class NaturalBatch<In, Out> {
   #waiting: Waiting<In, Out>[] = [];
   #inFlight = 0;
   #scheduled = false;
+  /** Items that leave in a millisecond while others wait; of the last batches, the newest counts for a fifth. */
+  #rate = Number.POSITIVE_INFINITY;
 
   constructor(options: NaturalBatchOptions<In, Out>) {
     this.#options = options;
@@ -46,9 +54,9 @@ export class NaturalBatch<In, Out> {
   }
 
   submit(item: In): Promise<Out> {
-    if (this.#waiting.length >= this.#options.maxWaiting) return Promise.reject(this.#options.overflow());
+    if (this.#isFull()) return Promise.reject(this.#options.overflow());
     const promise = new Promise<Out>((resolve, reject) => {
-      this.#waiting.push({ item, resolve, reject });
+      this.#waiting.push({ item, since: performance.now(), resolve, reject });
     });
     if (!this.#scheduled && this.#inFlight < this.#options.maxInFlight) {
       this.#scheduled = true;
@@ -78,6 +86,20 @@ export class NaturalBatch<In, Out> {
     }
   }
 
+  #isFull(): boolean {
+    const { maxWaiting, maxWaitMs = Number.POSITIVE_INFINITY } = this.#options;
+    const [first] = this.#waiting;
+    if (!first) return false;
+    if (this.#waiting.length >= maxWaiting) return true;
+    return this.#waiting.length > this.#rate * maxWaitMs && performance.now() - first.since > maxWaitMs;
+  }
+
+  #learnRate(items: number, ms: number): void {
+    if (this.#waiting.length === 0) return;
+    const rate = (items * this.#options.maxInFlight) / Math.max(1, ms);
+    this.#rate = Number.isFinite(this.#rate) ? this.#rate + (rate - this.#rate) / 5 : rate;
+  }
+
   /** At least one item, else as many as the bounds allow. */
   #take(): Waiting<In, Out>[] {
     const { maxItems, maxWeight = Number.POSITIVE_INFINITY, weigh = () => 0 } = this.#options;
@@ -92,8 +114,10 @@ export class NaturalBatch<In, Out> {
   }
 
   async #carryOut(batch: Waiting<In, Out>[]): Promise<void> {
+    const started = performance.now();
     try {
       const results = await this.#options.run(batch.map((waiting) => waiting.item));
+      this.#learnRate(batch.length, performance.now() - started);
       if (results.length !== batch.length) {
         throw new Error(`a batch of ${batch.length} came back with ${results.length} results`);
       }

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { NaturalBatch, type NaturalBatchOptions } from '@chat-cluster/runtime';
+import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 
 interface Run {
@@ -135,6 +136,27 @@ describe('natural batching', () => {
     await finish(2);
     expect(await Promise.all([...waiting, ...later])).to.deep.equal(['B', 'C', 'F']);
     expect(departed()).to.deep.equal(['a', 'bc', 'f']);
+  });
+
+  it('sheds what comes faster than it leaves, once the first has waited too long; a burst is taken in', async () => {
+    const { batches, runs, submit, finish } = gated({ maxItems: 2, maxWaitMs: 40 });
+    const burst = submit('abcdefghijklmnopqrstuvwxyz');
+    await turn();
+    // Far less than 24 items leave in 40 ms, when the first two took 20 ms and more.
+    const started = performance.now();
+    await eventually(() => expect(performance.now() - started).to.be.above(20));
+    await finish(0);
+    await eventually(async () => {
+      const verdict = await Promise.race([reasons(submit('?')), turn(['accepted'])]);
+      expect(verdict).to.deep.equal(['overflow']);
+    });
+    for (let i = 1; batches.waiting > 0; i++) await finish(i);
+    await finish(runs.length - 1);
+    expect(await Promise.all(burst)).to.have.length(26);
+    const [later] = submit('z');
+    await turn();
+    await finish(runs.length - 1);
+    expect(await later).to.equal('Z');
   });
 
   it('lets batches leave in order of submission, and gives each item its own result', async () => {
