@@ -8,8 +8,8 @@ import { type Job, Worker } from 'bullmq';
  * when the holder leaves, and is taken away from a holder that died, by BullMQ's stall check: within
  * LOCK_MS + 2 * STALL_CHECK_MS = 5 s. (BullMQ's own 30 + 30 s would be the pause of a lane after each crash.)
  *
- * A job for every batch, as BullMQ is commonly used, cost the lane three scripts of some 80 µs in Redis, four entries in
- * an event stream and two wake-ups a batch, and at 500 messages a second most batches have one message.
+ * A job for every batch, as BullMQ is commonly used, cost a lane three scripts in Redis, four entries in an event stream and
+ * two wake-ups a batch, and at 500 messages a second most batches have one message.
  */
 export const LEASE = 'serve';
 

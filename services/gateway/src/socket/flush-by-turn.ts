@@ -5,8 +5,7 @@ import type { ChatServer } from './server.ts';
  * Writes to each websocket once a turn of the event loop, whatever the number of packets. engine.io writes the first
  * packet of a turn at once and the others, one system call each, when that one has left. But what a client hears comes in
  * bunches: the ack and the `new_message` of a sender arrive in one read from Redis, and at full speed a batch has several
- * messages of one conversation. A write to a socket is the dearest thing a gateway does: with this, `npm run bench` saw
- * a message cost the gateways a third less.
+ * messages of one conversation. A write to a socket is the dearest thing a gateway does: 18 % of its CPU in a profile at full speed, before this.
  *
  * A packet waits for the end of the turn in which it was made (`setImmediate`), which on an idle gateway is at once.
  * Meanwhile its transport says that it is not writable, so a volatile packet behind another one of the turn is dropped,
