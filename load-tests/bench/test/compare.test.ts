@@ -27,7 +27,8 @@ describe('the arms of compare', () => {
       const { outcome, gateways, rows, ended } = (await trials[name]) as Trial;
       expect(outcome).to.include({ lost: 0, refused: 0, duplicated: 0 }).and.not.have.property('died');
       expect(outcome.deliveredPerSecond).to.be.greaterThan(0);
-      expect(outcome.sent).to.be.greaterThan(20);
+      // More than those that were in flight at the beginning.
+      expect(outcome.sent).to.be.greaterThan(8);
       expect(outcome.delivery.p99).to.be.at.least(outcome.delivery.p50);
       expect('ack' in outcome).to.equal(stores);
       expect(outcome.cpu).to.include.keys('gateways', 'redis', 'generator');
