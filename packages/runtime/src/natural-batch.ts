@@ -10,6 +10,7 @@
  * at most `maxWaiting` wait. Past that `submit` rejects at once with `overflow()`, and so it does when the first that
  * waits has done so for `maxWaitMs`, while those that wait are more than leave in that time at the present rate: a
  * burst is taken in, but what comes steadily faster than it leaves is shed, and whoever was let in waits for about that long.
+ * Where nothing leaves at all, because the batch in flight hangs, nothing is shed: those who wait are waiting for that.
  * Batches leave in order of
  * submission; with `maxInFlight` 1 they also complete in it.
  */
@@ -24,6 +25,10 @@ export interface NaturalBatchOptions<In, Out> {
   weigh?(item: In): number;
   overflow(): Error;
 }
+
+/** A batch in flight hangs when it takes longer than this, and than so many times what the one before took. */
+const HANGS_MS = 1_000;
+const HANGS_TIMES = 3;
 
 interface Waiting<In, Out> {
   item: In;
@@ -40,6 +45,10 @@ export class NaturalBatch<In, Out> {
   #scheduled = false;
   /** Items that leave in a millisecond while others wait; of the last batches, the newest counts for a fifth. */
   #rate = Number.POSITIVE_INFINITY;
+  /** Of the batch that completed last. */
+  #roundTripMs = 0;
+  /** When the newest batch left. */
+  #departedAt = 0;
 
   constructor(options: NaturalBatchOptions<In, Out>) {
     this.#options = options;
@@ -91,10 +100,13 @@ export class NaturalBatch<In, Out> {
     const [first] = this.#waiting;
     if (!first) return false;
     if (this.#waiting.length >= maxWaiting) return true;
-    return this.#waiting.length > this.#rate * maxWaitMs && performance.now() - first.since > maxWaitMs;
+    const now = performance.now();
+    if (now - first.since <= maxWaitMs || this.#waiting.length <= this.#rate * maxWaitMs) return false;
+    return now - this.#departedAt < Math.max(HANGS_MS, HANGS_TIMES * this.#roundTripMs);
   }
 
   #learnRate(items: number, ms: number): void {
+    this.#roundTripMs = ms;
     if (this.#waiting.length === 0) return;
     const rate = (items * this.#options.maxInFlight) / Math.max(1, ms);
     this.#rate = Number.isFinite(this.#rate) ? this.#rate + (rate - this.#rate) / 5 : rate;
@@ -115,6 +127,7 @@ export class NaturalBatch<In, Out> {
 
   async #carryOut(batch: Waiting<In, Out>[]): Promise<void> {
     const started = performance.now();
+    this.#departedAt = started;
     try {
       const results = await this.#options.run(batch.map((waiting) => waiting.item));
       this.#learnRate(batch.length, performance.now() - started);
