@@ -8,8 +8,9 @@
  *
  * Bounds: at most `maxInFlight` batches are under way, at most `maxItems` items (and `maxWeight` of weight) are in one,
  * at most `maxWaiting` wait. Past that `submit` rejects at once with `overflow()`, and so it does when the first that
- * waits has done so for `maxWaitMs`, while those that wait are more than leave in that time at the present rate: a
- * burst is taken in, but what comes steadily faster than it leaves is shed, and whoever was let in waits for about that long.
+ * waits has done so for `maxWaitMs`, while those that wait are more than the next batch takes, and more than leave in that
+ * time at the rate of the last full batches: a burst is taken in, but what comes steadily faster than it leaves is shed,
+ * and whoever was let in waits for about that long.
  * Where nothing leaves at all, because the batch in flight hangs, nothing is shed: those who wait are waiting for that.
  * Batches leave in order of
  * submission; with `maxInFlight` 1 they also complete in it.
@@ -43,7 +44,7 @@ export class NaturalBatch<In, Out> {
   #waiting: Waiting<In, Out>[] = [];
   #inFlight = 0;
   #scheduled = false;
-  /** Items that leave in a millisecond while others wait; of the last batches, the newest counts for a fifth. */
+  /** Items that leave in a millisecond in batches that leave others behind; the newest counts for a fifth. */
   #rate = Number.POSITIVE_INFINITY;
   /** Of the batch that completed last. */
   #roundTripMs = 0;
@@ -96,18 +97,19 @@ export class NaturalBatch<In, Out> {
   }
 
   #isFull(): boolean {
-    const { maxWaiting, maxWaitMs = Number.POSITIVE_INFINITY } = this.#options;
+    const { maxItems, maxWaiting, maxWaitMs = Number.POSITIVE_INFINITY } = this.#options;
     const [first] = this.#waiting;
     if (!first) return false;
     if (this.#waiting.length >= maxWaiting) return true;
     const now = performance.now();
-    if (now - first.since <= maxWaitMs || this.#waiting.length <= this.#rate * maxWaitMs) return false;
+    if (now - first.since <= maxWaitMs) return false;
+    if (this.#waiting.length < Math.max(maxItems, this.#rate * maxWaitMs)) return false;
     return now - this.#departedAt < Math.max(HANGS_MS, HANGS_TIMES * this.#roundTripMs);
   }
 
-  #learnRate(items: number, ms: number): void {
+  #learn(items: number, leftOthers: boolean, ms: number): void {
     this.#roundTripMs = ms;
-    if (this.#waiting.length === 0) return;
+    if (!leftOthers) return;
     const rate = (items * this.#options.maxInFlight) / Math.max(1, ms);
     this.#rate = Number.isFinite(this.#rate) ? this.#rate + (rate - this.#rate) / 5 : rate;
   }
@@ -127,10 +129,11 @@ export class NaturalBatch<In, Out> {
 
   async #carryOut(batch: Waiting<In, Out>[]): Promise<void> {
     const started = performance.now();
+    const leftOthers = this.#waiting.length > 0;
     this.#departedAt = started;
     try {
       const results = await this.#options.run(batch.map((waiting) => waiting.item));
-      this.#learnRate(batch.length, performance.now() - started);
+      this.#learn(batch.length, leftOthers, performance.now() - started);
       if (results.length !== batch.length) {
         throw new Error(`a batch of ${batch.length} came back with ${results.length} results`);
       }
