@@ -17,8 +17,8 @@ ${ARMS.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join('\n')}
   --in-flight N,N  closed loop: so many messages under way at any time (200,1000)
   --rates N,N      open loop: messages a second by the clock; latency counts from the intended time (100,500,2000)
   --pairs N        pairs of users (100), each on two gateways; --size N characters of a message (100)
-  --idle N         idle connections, for the memory of one (2000; 0: not measured)
-  --quick          one round of 3 s, no idle connections
+  --idle N         also N idle connections, for the memory of one (0: none); roughly, the experiment idle is exact
+  --quick          one round of 3 s
   --save           write load-tests/results
 `;
 

@@ -28,7 +28,7 @@ const DEFAULTS = {
   'warm-up': 4,
   rates: [100, 500, 2_000],
   'in-flight': [200, 1_000],
-  idle: 2_000,
+  idle: 0,
   pairs: 100,
   size: 100,
 };
