@@ -40,7 +40,7 @@ const MAX_ENTRIES = 200;
 const MAX_CHARACTERS = 512 * 1024;
 /** Entries that wait per lane at the most: a second of what a lane stores at full speed. Past it clients hear OVERLOADED. */
 const MAX_WAITING = 5_000;
-/** What comes steadily faster than the lane stores it hears OVERLOADED, so that the others are acknowledged within a second. */
+/** What comes steadily faster than the lane stores it hears OVERLOADED, and the others do not wait for long here. */
 const MAX_WAIT_MS = 300;
 const ADD_DEADLINE_MS = 2_000;
 /** More than the 5 s after which the lane of a killed worker is served again, less than clients are used to wait. */
