@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Duplex } from 'node:stream';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { Schema } from './schema.ts';
@@ -19,6 +20,9 @@ const STATEMENT_TIMEOUT_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 /** A server that hangs does not keep its own timeout; the client's is a little later, so the server's speaks first. */
 const QUERY_TIMEOUT_MS = 6_000;
+const LOOK_EVERY_MS = 500;
+/** In pg's own words. */
+export const QUERY_TIMED_OUT = 'Query read timeout';
 
 /**
  * Every statement of the product finds its rows by an index, and its text never changes, so one plan serves for ever.
@@ -41,7 +45,6 @@ export function openDatabase(options: DatabaseOptions): Database {
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
-    query_timeout: QUERY_TIMEOUT_MS,
     options: PLANNER,
     keepAlive: true,
     types: { getTypeParser },
@@ -65,21 +68,48 @@ function nameOf(text: string): string {
  * Kysely asks `query(text, values)`; this asks the server by the statement's name. The pool listens for errors only while
  * a connection is idle: one cut between two statements of a transaction would end the process. The next statement on it
  * fails, which is how its user hears of it.
+ *
+ * Promise and time limit are made here, not by pg: both of pg's kept every statement, with its text and its rows, from
+ * being collected young. At 500 messages a second that was 2.7 MB to copy for each collection of a worker, which paused
+ * it for 15 to 23 ms a second; without, 2 ms. (Seen with pg 8.22 and Node 24: `--trace-gc-nvp`, new_space_survived.)
  */
 class PreparingClient extends pg.Client {
+  #sentAt: number | undefined;
+
   constructor(config?: string | pg.ClientConfig) {
     super(config);
     this.on('error', () => {});
+    const watch = setInterval(() => this.#cutWhenLate(), LOOK_EVERY_MS);
+    watch.unref();
+    this.once('end', () => clearInterval(watch));
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: pg declares query by a dozen overloads; only this one is changed.
   override query(...args: any[]): any {
     const [text, values] = args;
-    if (typeof text === 'string' && Array.isArray(values)) {
-      return super.query({ name: nameOf(text), text, values }, ...args.slice(2));
+    if (typeof text !== 'string' || !Array.isArray(values) || args.length > 2) {
+      return (super.query as (...all: unknown[]) => unknown)(...args);
     }
-    return (super.query as (...all: unknown[]) => unknown)(...args);
+    this.#sentAt = performance.now();
+    return new Promise((resolve, reject) => {
+      super.query({ name: nameOf(text), text, values }, (error: Error | null, result) => {
+        this.#sentAt = undefined;
+        if (error) reject(error);
+        else resolve(result);
+      });
+    });
   }
+
+  /** The statement under way fails with it, and the pool drops the connection: what it would still say is nobody's. */
+  #cutWhenLate(): void {
+    if (this.#sentAt === undefined || performance.now() - this.#sentAt < QUERY_TIMEOUT_MS) return;
+    (this as unknown as Connected).connection.stream.destroy(new Error(QUERY_TIMED_OUT));
+  }
+}
+
+/** What pg (8) keeps to itself. */
+interface Connected {
+  connection: { stream: Duplex };
 }
 
 const BIGINT = 20;

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { QUERY_TIMED_OUT } from './database.ts';
 
 /** SQLSTATE classes that speak of the data: it has a wrong form (22), breaks a constraint (23), is too large (54). */
 const DATA_FAULT = /^(22|23|54)/;
@@ -30,7 +31,7 @@ export function describeFault(error: unknown): string {
 /** True when a statement was cut off because it took too long: less of the same may succeed. */
 export function isTooSlow(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  return ('code' in error && error.code === '57014') || error.message === 'Query read timeout';
+  return ('code' in error && error.code === '57014') || error.message === QUERY_TIMED_OUT;
 }
 
 function isConnectionFault(error: unknown): boolean {
