@@ -1,4 +1,4 @@
--- Stores a batch of sends: dedupe, seq, rows and counters in one statement.
+-- Stores a batch of sends where some may be resends: dedupe, seq, rows and counters in one statement.
 with input as (
   select * from unnest(
     $1::uuid[], $2::uuid[], $3::text[], $4::text[],

@@ -13,8 +13,13 @@ const UNIQUE_VIOLATION = '23505';
  */
 export function isTransientFault(error: unknown): boolean {
   if (!(error instanceof pg.DatabaseError)) return isConnectionFault(error);
-  if (error.code === UNIQUE_VIOLATION) return error.table === 'messages';
+  if (error.code === UNIQUE_VIOLATION) return isStoredAlready(error);
   return !DATA_FAULT.test(error.code ?? '');
+}
+
+/** True when a message was to be stored that is there already, under its key or its number. */
+export function isStoredAlready(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === UNIQUE_VIOLATION && error.table === 'messages';
 }
 
 /**

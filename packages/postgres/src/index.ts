@@ -6,6 +6,7 @@ export * from './history.ts';
 export * from './message-store.ts';
 export * from './migrator.ts';
 export * from './schema.ts';
+export * from './store-fresh.ts';
 export * from './unread-audit.ts';
 export * from './unread-counts.ts';
 export * from './watch.ts';

@@ -1,58 +1,86 @@
-import type { Attachment, MessageId } from '@chat-cluster/contracts';
-import type { MarkedRead, MessageStore, StoredMessage } from '@chat-cluster/domain';
+import type { Attachment, MessageId, SendEntry } from '@chat-cluster/contracts';
+import type { MarkedRead, MessageStore, ReadMark, StoredMessage } from '@chat-cluster/domain';
 import { type Kysely, sql } from 'kysely';
 import type { Database } from './database.ts';
+import { isStoredAlready } from './faults.ts';
 import type { Schema } from './schema.ts';
+import { storeFresh } from './store-fresh.ts';
+
+/** After a resend was met, for so long every send is looked up: resends come in bursts. */
+const CAREFUL_MS = 5_000;
 
 /**
  * The truth: one statement per batch of sends, one per batch of reads. A single statement is its own transaction, so a
  * batch of one kind costs one round trip; their text is constant whatever the batch size, so they are planned once.
+ *
+ * Sends are stored as if none were a resend (`storeFresh`). Where one is, the unique key fails the statement, and the same
+ * sends are stored by the statement that looks each of them up (`storeSends`), as are all of the next seconds.
  *
  * Two workers never run the same conversation at once (lanes). Should it happen after all, because a paused worker
  * wakes up, the row lock on `conversations` lets one wait, and the unique key fails that one's insert: its whole
  * statement is undone, nothing is half done, and a repeat finds the other's rows.
  */
 export function createMessageStore(db: Database): MessageStore {
+  let carefulUntil = 0;
+  /** Runs `work` again, looking up its sends, when one of them was a resend. */
+  const unlessResent = async <T>(work: (isCareful: boolean) => Promise<T>): Promise<T> => {
+    if (performance.now() < carefulUntil) return work(true);
+    try {
+      return await work(false);
+    } catch (error) {
+      if (!isStoredAlready(error)) throw error;
+      carefulUntil = performance.now() + CAREFUL_MS;
+      return work(true);
+    }
+  };
   return {
-    ...statements(db),
-    atomically: (work) => db.transaction().execute((tx) => work(withinTransaction(tx))),
+    storeSends: (sends) => unlessResent((isCareful) => storeAll(db, sends, isCareful)),
+    markRead: (marks) => moveMarks(db, marks),
+    atomically: (work) =>
+      unlessResent((isCareful) => db.transaction().execute((tx) => work(withinTransaction(tx, isCareful)))),
   };
 }
 
-function withinTransaction(tx: Kysely<Schema>): MessageStore {
-  const store: MessageStore = { ...statements(tx), atomically: (work) => work(store) };
+function withinTransaction(tx: Kysely<Schema>, isCareful: boolean): MessageStore {
+  const store: MessageStore = {
+    storeSends: (sends) => storeAll(tx, sends, isCareful),
+    markRead: (marks) => moveMarks(tx, marks),
+    atomically: (work) => work(store),
+  };
   return store;
 }
 
-function statements(db: Kysely<Schema>): Pick<MessageStore, 'storeSends' | 'markRead'> {
-  return {
-    async storeSends(sends) {
-      const { rows } = await storeSends(sends).execute(db);
-      return rows.map((row): StoredMessage | undefined =>
-        row.id === null || row.seq === null || row.created_at === null
-          ? undefined
-          : {
-              id: row.id,
-              seq: row.seq,
-              createdAt: row.created_at,
-              ...(row.was_stored ? { earlier: { content: row.content, attachments: row.attachments ?? [] } } : {}),
-            },
-      );
-    },
-    async markRead(marks) {
-      const { rows } = await markRead(marks).execute(db);
-      return rows.map((row): MarkedRead | undefined =>
-        row.up_to_seq === null
-          ? undefined
-          : {
-              upToSeq: row.up_to_seq,
-              readAt: row.read_at ?? new Date(0),
-              advanced: row.advanced,
-              unreadCount: row.unread_count,
-            },
-      );
-    },
-  };
+async function storeAll(
+  db: Kysely<Schema>,
+  sends: readonly SendEntry[],
+  isCareful: boolean,
+): Promise<(StoredMessage | undefined)[]> {
+  if (!isCareful) return storeFresh(db, sends);
+  const { rows } = await storeSends(sends).execute(db);
+  return rows.map((row) =>
+    row.id === null || row.seq === null || row.created_at === null
+      ? undefined
+      : {
+          id: row.id,
+          seq: row.seq,
+          createdAt: row.created_at,
+          ...(row.was_stored ? { earlier: { content: row.content, attachments: row.attachments ?? [] } } : {}),
+        },
+  );
+}
+
+async function moveMarks(db: Kysely<Schema>, marks: readonly ReadMark[]): Promise<(MarkedRead | undefined)[]> {
+  const { rows } = await markRead(marks).execute(db);
+  return rows.map((row) =>
+    row.up_to_seq === null
+      ? undefined
+      : {
+          upToSeq: row.up_to_seq,
+          readAt: row.read_at ?? new Date(0),
+          advanced: row.advanced,
+          unreadCount: row.unread_count,
+        },
+  );
 }
 
 interface StoredRow {
@@ -74,7 +102,7 @@ interface StoredRow {
  * `= any(array(…))` says again, for the planner, which few rows a join is about. (Without: a hash join over all of
  * `messages`, 16 ms of CPU for 100 sends at 50,000 rows, growing; with: 3 ms, staying.)
  */
-export function storeSends(sends: Parameters<MessageStore['storeSends']>[0]) {
+export function storeSends(sends: readonly SendEntry[]) {
   const columns = [
     sends.map((send) => send.id),
     sends.map((send) => send.conversationId),
@@ -156,7 +184,7 @@ interface MarkedRow {
  * see its own updates. (By `= any` and materialized: to a plan made on an empty table the primary key, whose second
  * column is the user, looks as good as the index by user, and would be walked once per mark.)
  */
-export function markRead(marks: Parameters<MessageStore['markRead']>[0]) {
+export function markRead(marks: readonly ReadMark[]) {
   const columns = [
     marks.map((mark) => mark.conversationId),
     marks.map((mark) => mark.userId),

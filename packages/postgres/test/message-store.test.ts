@@ -1,17 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import type { ClientMessageId, ConversationId, SendEntry, UserId } from '@chat-cluster/contracts';
-import { newConversationId, newMessageId, storeBatch } from '@chat-cluster/domain';
+import { type MessageStore, newConversationId, newMessageId, storeBatch } from '@chat-cluster/domain';
 import { createConversationStore, createMessageStore, createUnreadCounts } from '@chat-cluster/postgres';
 import { freshDatabase } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 
-describe('message store on Postgres', () => {
+describe('message store on Postgres', () => storeSuite(() => {}));
+
+describe('message store on Postgres that has just met a resend', () =>
+  storeSuite(async (store, twice) => {
+    await store.storeSends([twice]);
+    await store.storeSends([twice]);
+  }));
+
+function storeSuite(prepare: (store: MessageStore, send: SendEntry) => Promise<void> | void): void {
   let database: Awaited<ReturnType<typeof freshDatabase>>;
-  let store: ReturnType<typeof createMessageStore>;
+  let store: MessageStore;
 
   before(async () => {
     database = await freshDatabase();
+  });
+  beforeEach(async () => {
     store = createMessageStore(database.db);
+    const { id, a, b } = await pair();
+    await prepare(store, send(id, a, b, 'twice'));
   });
   after(() => database.drop());
 
@@ -168,4 +180,23 @@ describe('message store on Postgres', () => {
     expect(rows.map((row) => row.seq)).to.deep.equal(Array.from({ length: 40 }, (_, i) => i + 1));
     expect(await unread(b)).to.equal(40);
   });
-});
+
+  it('stores all of a batch that holds a resend, and of those that follow', async () => {
+    const { id, a, b } = await pair();
+    const [first, again] = [send(id, a, b, '1'), send(id, a, b, '2')];
+    await store.storeSends([first]);
+    const rows = await store.storeSends([{ ...first, id: newMessageId() }, again]);
+    expect(rows.map((row) => row?.seq)).to.deep.equal([1, 2]);
+    const [next] = await store.storeSends([send(id, b, a, '3')]);
+    expect(next?.seq).to.equal(3);
+    expect(await unread(b)).to.equal(2);
+  });
+
+  it('counts nothing of what one sends to oneself', async () => {
+    const user = `self-${randomUUID()}` as UserId;
+    const id = await newPair(user, user);
+    const [row] = await store.storeSends([send(id, user, user, 'a note')]);
+    expect(row?.seq).to.equal(1);
+    expect(await unread(user)).to.equal(0);
+  });
+}

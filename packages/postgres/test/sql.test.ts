@@ -13,6 +13,7 @@ import {
   directConversationQuery,
   dropDeadLetters,
   findDeadLetters,
+  freshSends,
   heads,
   healCounters,
   keepDeadLetters,
@@ -39,8 +40,12 @@ type Query = Compilable | RawBuilder<unknown>;
 
 /** `of` makes the query for `n` things at once, or for as much as it always is. */
 const queries: Record<string, { what: string; readsNothing?: true; of(db: Database, n: number): Query }> = {
+  'fresh-sends': {
+    what: 'Stores a batch of sends, none of them a resend: seq, rows and counters in one statement.',
+    of: (_db, n) => freshSends(Array.from({ length: n }, newSend)).statement,
+  },
   'store-sends': {
-    what: 'Stores a batch of sends: dedupe, seq, rows and counters in one statement.',
+    what: 'Stores a batch of sends where some may be resends: dedupe, seq, rows and counters in one statement.',
     of: (_db, n) => storeSends(Array.from({ length: n }, newSend)),
   },
   'mark-read': {
