@@ -37,6 +37,7 @@ export function createFanout(pub: Publisher, logger: Logger): Fanout & { gap(): 
   pub.onMoved(() => owed.addEverybody());
   /** Resolves with the users who missed an emit. */
   const publish = async (event: ServerEvent, emits: Emit[]): Promise<UserId[]> => {
+    if (emits.length === 0) return [];
     published.inc({ event }, emits.length);
     const missed = await publishAll(pub, wire, emits);
     if (missed.length > 0) {

@@ -10,17 +10,18 @@ const DEADLINE_MS = 250;
 
 /**
  * Adds messages to the sorted sets of their conversations in one round trip.
- * KEYS[i]: the set of message i. ARGV[1]: how many to keep. ARGV[2]: TTL in seconds. ARGV[2i+1], ARGV[2i+2]: seq and
- * JSON of message i. Guarantee: after it, each set holds at most ARGV[1] members, those with the highest seq.
- * Running it again with the same arguments changes nothing but the TTL.
+ * KEYS[i]: the set of conversation i. ARGV[1]: how many to keep. ARGV[2]: TTL in seconds. Then for each key: how many
+ * arguments follow for it, and so many: seq and JSON of each message in turn. Guarantee: after it, each set holds at most
+ * ARGV[1] members, those with the highest seq. Running it again with the same arguments changes nothing but the TTL.
  */
 const APPEND = `
-for i, key in ipairs(KEYS) do
-  redis.call('ZADD', key, ARGV[2 * i + 1], ARGV[2 * i + 2])
-end
+local at = 3
 for _, key in ipairs(KEYS) do
+  local n = tonumber(ARGV[at])
+  redis.call('ZADD', key, unpack(ARGV, at + 1, at + n))
   redis.call('ZREMRANGEBYRANK', key, 0, -1 - ARGV[1])
   redis.call('EXPIRE', key, ARGV[2])
+  at = at + n + 1
 end`;
 
 /**
@@ -31,13 +32,18 @@ export function createRecentMessages(client: RedisClient): RecentMessages & Newe
   return {
     async append(messages) {
       if (messages.length === 0) return;
+      const byKey = Map.groupBy(messages, (message) => keyOf(message.conversationId));
+      const shares = [...byKey.values()].map((all) => all.slice(-KEPT));
       await withDeadline(
         client.eval(APPEND, {
-          keys: messages.map((message) => keyOf(message.conversationId)),
+          keys: [...byKey.keys()],
           arguments: [
             String(KEPT),
             String(TTL_SECONDS),
-            ...messages.flatMap((message) => [String(message.seq), JSON.stringify(message)]),
+            ...shares.flatMap((share) => [
+              String(2 * share.length),
+              ...share.flatMap((message) => [String(message.seq), JSON.stringify(message)]),
+            ]),
           ],
         }),
         DEADLINE_MS,
