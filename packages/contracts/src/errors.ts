@@ -59,7 +59,11 @@ export class Rejection extends Error {
   readonly payload: ErrorPayload;
 
   constructor(code: ErrorCode, options: { message?: string; retryAfterMs?: number } = {}) {
+    const { stackTraceLimit } = Error;
+    // Nobody reads where an expected refusal came from, and it is half of what a refusal costs.
+    Error.stackTraceLimit = 0;
     super(options.message ?? ERRORS[code].message);
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'Rejection';
     this.payload = {
       code,

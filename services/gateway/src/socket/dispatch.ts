@@ -12,6 +12,7 @@ import { Counter, Histogram } from 'prom-client';
 import type { output } from 'zod';
 import type { ChatServer, ChatSocket } from './server.ts';
 import { TokenBucket } from './token-bucket.ts';
+import { TurnBudget } from './turn-budget.ts';
 
 const events = new Counter({
   name: 'chat_events_total',
@@ -24,6 +25,9 @@ const durations = new Histogram({
   labelNames: ['event'],
   buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
 });
+
+/** As lanes say it (inbox.ts). */
+const OVERLOADED_RETRY_MS = 1_000;
 
 /** What the gateway does for each event; the result goes to the ack callback, when there is one. */
 export type Handlers = {
@@ -45,6 +49,7 @@ export function dispatchEvents(
   options: { logger: Logger; perSecond: number; burst: number },
 ): { underWay(): number } {
   let underWay = 0;
+  const turn = new TurnBudget();
   const buckets = new WeakMap<ChatSocket, TokenBucket>();
   io.on('connection', (socket) => socket.onAny(hear));
 
@@ -67,6 +72,7 @@ export function dispatchEvents(
   }
 
   async function handle(event: ClientEvent | undefined, payload: unknown, socket: ChatSocket): Promise<object> {
+    if (turn.isSpent()) throw new Rejection('OVERLOADED', { retryAfterMs: OVERLOADED_RETRY_MS });
     const waitMs = bucketOf(socket).take();
     if (waitMs > 0) throw new Rejection('RATE_LIMITED', { retryAfterMs: waitMs });
     if (event === undefined) throw new Rejection('UNKNOWN_EVENT');

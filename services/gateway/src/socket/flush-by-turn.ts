@@ -40,7 +40,7 @@ export function flushByTurn(io: ChatServer): void {
 /** In place of the method of engine.io's websocket transport, which is for what is no text. */
 function sendJoined(this: Transport, packets: readonly Packet[]): void {
   const { socket } = this;
-  const frames = socket && this.perMessageDeflate === null ? joinFrames(packets) : undefined;
+  const frames = socket && !this.perMessageDeflate ? joinFrames(packets) : undefined;
   if (frames && socket) {
     this.writable = false;
     socket._sender.sendFrame([frames], this._onSentLast);
