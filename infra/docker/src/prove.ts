@@ -72,7 +72,7 @@ async function prove(image: Image, stores: Record<string, string>): Promise<void
   const gateway = await start(
     'gateway',
     gatewayPort,
-    role(gatewayMain, { PORT: `${port}`, ADMIN_PORT: `${gatewayPort}`, JWT_SECRET: secret }),
+    role(gatewayMain, { PORT: `${port}`, ADMIN_PORT: `${gatewayPort}`, JWT_SECRET: secret, DRAIN_DELAY_MS: '0' }),
   );
   const worker = await start(
     'worker',
