@@ -19,6 +19,8 @@ export interface ContainerOptions {
 export interface Container {
   /** The signal goes to process 1 itself. */
   signal(name: NodeJS.Signals): void;
+  /** Ends it at once, if it has not ended. */
+  kill(): void;
   /** Resolves with its exit code (128 + number for a signal) once it has ended. */
   exited: Promise<number>;
   output(): string;
@@ -55,6 +57,7 @@ export function startContainer({ root, user, workdir, env, readOnly, command }: 
   }
   return {
     signal: (name) => process.kill(firstProcess(child), name),
+    kill: () => void child.kill('SIGKILL'),
     exited: new Promise((resolve, reject) => {
       child.once('error', reject).once('close', (code) => resolve(code ?? 255));
     }),

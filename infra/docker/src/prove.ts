@@ -23,13 +23,15 @@ const READY_WITHIN_MS = 30_000;
 
 const log = (line: string) => void process.stdout.write(`${line}\n`);
 
+const work = join(repository, '.local/docker-proof');
+
 if (process.getuid?.() !== 0) throw new UserError('Proving the Dockerfile needs root, for chroot and mounts.');
 
 const image = await buildImage({
   dockerfile: readFileSync(join(repository, 'infra/docker/Dockerfile'), 'utf8'),
   ignore: readFileSync(join(repository, '.dockerignore'), 'utf8'),
   context: repository,
-  work: join(repository, '.local/docker-proof'),
+  work,
   from: (name, root) => makeRoot(name, root, log),
   env: registryAccess(),
   log,
@@ -41,9 +43,10 @@ const postgres = await startPostgres({ dataDir: join(data, 'postgres'), durable:
 const running: Container[] = [];
 try {
   await prove(image, { DATABASE_URL: postgres.url, REDIS_URL: redis.url });
+  rmSync(work, { recursive: true });
   log('✔ everything holds');
 } finally {
-  for (const container of running) container.signal('SIGKILL');
+  for (const container of running) container.kill();
   await postgres.stop();
   await redis.stop();
   rmSync(data, { recursive: true, force: true });
@@ -91,7 +94,6 @@ async function prove(image: Image, stores: Record<string, string>): Promise<void
     container.signal('SIGTERM');
     const code = await container.exited;
     if (code !== 0) throw new Error(`${name} ended with ${code} after SIGTERM:\n${container.output()}`);
-    running.splice(running.indexOf(container), 1);
     log(`✔ ${name}: SIGTERM to process 1 ends it in good order`);
   }
   await proveCache(image, role('packages/postgres/src/migrate.ts', { NODE_DEBUG_NATIVE: 'COMPILE_CACHE' }));

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { loadConfig as loadGatewayConfig } from '@chat-cluster/gateway/config';
 import { redisServers } from '@chat-cluster/runtime';
 import { loadConfig as loadWorkerConfig } from '@chat-cluster/worker/config';
-import { k8s, type Manifest, ofKind } from './manifests.ts';
+import { k8s, type Manifest, nameOf, ofKind } from './manifests.ts';
 import { replicas, surge, type Workload, workload, workloads } from './workloads.ts';
 
 /*
@@ -133,4 +133,18 @@ export function secretProblems(manifests: readonly Manifest[]): string[] {
       .filter((secret) => !readme.includes(secret.name) || !readme.includes(secret.key))
       .map((secret) => `${name} takes ${secret.key} of the secret ${secret.name}, which the README does not name`),
   );
+}
+
+/** The label by which the README applies the migration before everything else. */
+const OF_MIGRATION = 'app.kubernetes.io/component';
+
+/** What the migration needs is applied with it. */
+export function migrationProblems(manifests: readonly Manifest[]): string[] {
+  const { manifest, pod } = workload(manifests, 'migrate');
+  const applied = manifests
+    .filter(({ metadata }) => metadata.labels?.[OF_MIGRATION] === 'migrate')
+    .map((one) => nameOf(one));
+  return [nameOf(manifest), `ServiceAccount ${pod.serviceAccountName}`, 'NetworkPolicy migrate', 'NetworkPolicy dns']
+    .filter((needed) => !applied.includes(needed))
+    .map((needed) => `${needed} is not applied with the migration`);
 }

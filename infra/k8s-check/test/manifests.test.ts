@@ -13,6 +13,7 @@ const CHECKS: Record<string, (manifests: readonly Manifest[]) => string[]> = {
   'fits the pools into max_connections, at the limit of scaling and in a rollout': deployment.poolProblems,
   'has no more workers than lanes, and leaves one of each when nodes are drained': deployment.scalingProblems,
   'takes secrets that the README tells to make': deployment.secretProblems,
+  'applies what the migration needs with it': deployment.migrationProblems,
   'selects pods that there are, by ports that they have': wiring.selectorProblems,
   'has ports where probes and settings say': wiring.containerProblems,
   'lets liveness ask nobody': wiring.probeProblems,
@@ -125,11 +126,88 @@ const MISTAKES: (Edit & { folder?: string; seenBy: keyof typeof CHECKS; as: RegE
     seenBy: 'has ports where probes and settings say',
     as: /^worker: admin is 9091, but ADMIN_PORT is 9090$/,
   },
+  {
+    file: 'base/worker.env',
+    from: 'ADMIN_PORT=9091',
+    to: 'ADMIN_PORT=9091\nLANES=8',
+    seenBy: 'lets gateways and workers agree',
+    as: /^LANES is 4 for gateways, 8 for workers$/m,
+  },
+  {
+    folder: 'overlays/dev',
+    file: 'overlays/dev/kustomization.yaml',
+    from: '- name: worker\n    count: 2',
+    to: '- name: worker\n    count: 1',
+    seenBy: 'has no more workers than lanes, and leaves one of each when nodes are drained',
+    as: /^the disruption budget of worker leaves 0 of 1$/m,
+  },
+  {
+    file: 'base/gateway.yaml',
+    from: 'key: JWT_SECRET',
+    to: 'key: JWT_KEY',
+    seenBy: 'takes secrets that the README tells to make',
+    as: /^gateway takes JWT_KEY/m,
+  },
+  {
+    file: 'base/service-accounts.yaml',
+    from: 'component: migrate',
+    to: 'component: migration',
+    seenBy: 'applies what the migration needs with it',
+    as: /^ServiceAccount migrate/m,
+  },
+  {
+    file: 'base/worker.yaml',
+    from: 'path: /healthz',
+    to: 'path: /readyz',
+    seenBy: 'lets liveness ask nobody',
+    as: /^worker: livenessProbe does not ask .healthz$/m,
+  },
+  {
+    folder: 'overlays/production',
+    file: 'components/entry-envoy/routes.yaml',
+    from: '- name: gateway',
+    to: '- name: gateways',
+    seenBy: 'refers to what there is',
+    as: /^HTTPRoute chat: no Service gateways$/m,
+  },
+  {
+    folder: 'overlays/dev',
+    file: 'overlays/dev/kustomization.yaml',
+    from: 'newTag: dev',
+    to: 'newName: chat-cluster',
+    seenBy: 'has one image, with a tag',
+    as: /neither a tag nor a digest$/m,
+  },
+  {
+    file: 'base/migrate.yaml',
+    from: 'readOnlyRootFilesystem: true',
+    to: 'readOnlyRootFilesystem: false',
+    seenBy: 'runs without rights',
+    as: /^not so: Job migrate, migrate has a root file system that is read-only$/m,
+  },
+  {
+    file: 'base/gateway.env',
+    from: 'PORT=3000',
+    to: 'PORT=3000\nJWT_SECRET=abc',
+    seenBy: 'holds no secret',
+    as: /^JWT_SECRET is given in place$/m,
+  },
+  {
+    file: 'base/network-policies.yaml',
+    from: 'podSelector: {}\n  policyTypes: [Ingress, Egress]',
+    to: 'podSelector: {}\n  policyTypes: [Ingress]',
+    seenBy: 'refuses what no policy allows',
+    as: /^no network policy/m,
+  },
 ];
 
 describe('k8s, a mistake', () => {
-  for (const { seenBy, as, folder = 'overlays/dev', ...edit } of MISTAKES) {
-    it(`in ${edit.file}, "${edit.to}", is seen`, async () => {
+  it('is known for every check', () => {
+    expect(Object.keys(CHECKS)).to.have.members([...new Set(MISTAKES.map(({ seenBy }) => seenBy))]);
+  });
+
+  for (const { seenBy, as, folder = 'base', ...edit } of MISTAKES) {
+    it(`in ${edit.file}, ${JSON.stringify(edit.to)}, is seen`, async () => {
       expect(CHECKS[seenBy]?.(await build(folder, [edit])).join('\n')).to.match(as);
     });
   }
