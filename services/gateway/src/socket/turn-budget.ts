@@ -1,28 +1,40 @@
-/**
- * For so many milliseconds a turn of the event loop takes in what clients send; what it finds beyond is refused. Longer
- * than any burst that a gateway carries away (2,000 events take about 80 ms) and than a collection of garbage.
- */
+/** For so many milliseconds a turn of the event loop takes in what clients send, when it is one of many that are late. */
 const TURN_MS = 100;
+/** For so many milliseconds a gateway may be late without refusing anything: 3,000 events at once are carried away in that time. */
+const BURST_MS = 500;
 
 /**
- * Sheds what comes faster than this process can take it in. Where lanes are the bottleneck, they shed (natural-batch.ts);
- * where the gateway itself is, lanes never fill: requests wait in the buffers of their sockets, for as long as a turn of
- * the event loop takes, and each turn finds more of them than the one before. So a turn has a budget, and a refusal costs
- * a fraction of what it refuses. At twice the sustainable rate acks took up to 8 s without it
- * (`npm run bench -- overload`).
+ * Sheds what comes steadily faster than this process can take it in. Where lanes are the bottleneck, they shed
+ * (natural-batch.ts); where the gateway itself is, lanes never fill: requests wait in the buffers of their sockets, for as
+ * long as a turn of the event loop takes, and each turn finds more of them than the one before. So once turns have been
+ * late for BURST_MS, each has a budget, and what it finds beyond is refused, at a fraction of the cost. At twice the
+ * sustainable rate acks took up to 8 s without it (`npm run bench -- overload`).
  */
 export class TurnBudget {
-  #since: number | undefined;
+  #began: number | undefined;
+  #ended = 0;
+  /** When the first of the turns began that were late one after the other. */
+  #lateSince: number | undefined;
 
-  /** To be asked before each event; true when the turn has taken in events for long enough. */
+  /** To be asked before each event. True: it is one too many. */
   isSpent(): boolean {
     const now = performance.now();
-    if (this.#since !== undefined) return now - this.#since > TURN_MS;
-    this.#since = now;
+    const began = this.#began ?? this.#begin(now);
+    return now - began > TURN_MS && now - (this.#lateSince ?? began) > BURST_MS;
+  }
+
+  #begin(now: number): number {
+    if (now - this.#ended > TURN_MS) this.#lateSince = undefined;
+    this.#began = now;
     // After the reads of this turn.
-    setImmediate(() => {
-      this.#since = undefined;
-    });
-    return false;
+    setImmediate(() => this.#end(now));
+    return now;
+  }
+
+  #end(began: number): void {
+    this.#began = undefined;
+    this.#ended = performance.now();
+    if (this.#ended - began > TURN_MS) this.#lateSince ??= began;
+    else this.#lateSince = undefined;
   }
 }
