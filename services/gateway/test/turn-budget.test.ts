@@ -12,7 +12,7 @@ describe('the budget of a turn', () => {
       spent.push(turn.isSpent());
       await nextTurn();
     }
-    expect(spent).to.deep.equal([false, false, false, true]);
+    expect(spent).to.deep.equal([false, true, true, true]);
   });
 
   it('takes in what comes at the beginning of a turn, however late the turns before were', async () => {

@@ -1,7 +1,7 @@
 /** For so many milliseconds a turn of the event loop takes in what clients send, when it is one of many that are late. */
 const TURN_MS = 100;
-/** For so many milliseconds a gateway may be late without refusing anything: 3,000 events at once are carried away in that time. */
-const BURST_MS = 500;
+/** For so many milliseconds a gateway may be late without refusing anything: a burst of a thousand events is no overload. */
+const BURST_MS = 250;
 
 /**
  * Sheds what comes steadily faster than this process can take it in. Where lanes are the bottleneck, they shed
