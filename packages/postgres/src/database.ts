@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
+import { showPool } from './pool-gauges.ts';
 import type { Schema } from './schema.ts';
 
 export type Database = Kysely<Schema>;
@@ -47,6 +48,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     types: { getTypeParser },
   });
   pool.on('error', options.onError);
+  showPool(pool);
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
 }
 

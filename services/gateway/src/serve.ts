@@ -28,6 +28,7 @@ import {
   persist,
   redactConfig,
   redisServers,
+  showDependencies,
   withDeadline,
 } from '@chat-cluster/runtime';
 import { collectDefaultMetrics, Histogram } from 'prom-client';
@@ -100,6 +101,13 @@ export async function serve(config: GatewayConfig): Promise<void> {
   await replies.start();
   lifecycle.own('replies', replies, (receiver) => receiver.stop());
   const inbox = createInbox({ lanes: config.LANES, servers: queues, replies });
+
+  showDependencies(() => ({
+    redis_pubsub: replies.pulse.answers && publisher.answers,
+    redis_queue: queues.every(({ client }) => client.pulse.answers),
+    redis_cache: cache.pulse.answers,
+    postgres: watch.check() === 'ok',
+  }));
 
   const recent = createRecentMessages(cache);
   const conversations = createConversations(available(createConversationStore(db)), recent);
