@@ -7,7 +7,7 @@ export interface ClusterFile {
   /** Of the orchestrator. */
   pid: number;
   gateways: string[];
-  processes: { name: string; pid: number; port?: number }[];
+  processes: { name: string; pid: number; port?: number; adminPort?: number }[];
   startedAt: string;
 }
 

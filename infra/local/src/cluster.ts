@@ -49,8 +49,8 @@ export interface Cluster {
   url: string;
   port: number;
   readonly gateways: string[];
-  /** Live: a process that was started again has another pid. `port` of a worker serves /healthz, /readyz, /metrics. */
-  readonly processes: { name: string; pid: number; port?: number }[];
+  /** Live: a process that was started again has another pid. `adminPort`: /healthz, /readyz, /metrics, POST /drain. */
+  readonly processes: { name: string; pid: number; port?: number; adminPort?: number }[];
   databaseUrl: string;
   redisUrl: string;
   jwtSecret: string;
@@ -160,7 +160,10 @@ async function startServices(options: ClusterOptions, env: NodeJS.ProcessEnv, re
   };
   const workers = Array.from({ length: options.workers }, (_, index) => `worker-${index + 1}`);
   const outcomes = await Promise.allSettled([
-    begin(`Gateway (${options.gatewayProcesses} processes)`, 'gateway', 'services/gateway', stopTime(GATEWAY_STOP_MS)),
+    begin(`Gateway (${options.gatewayProcesses} processes)`, 'gateway', 'services/gateway', {
+      ...stopTime(GATEWAY_STOP_MS),
+      ADMIN_PORT: '0',
+    }),
     ...workers.map((name) =>
       begin(`Worker ${name}`, name, 'services/worker', {
         ...stopTime(WORKER_STOP_MS),
@@ -212,7 +215,10 @@ function assemble(
       return gateway.ready().gateways ?? ['gateway'];
     },
     get processes() {
-      const services = [gateway, ...workers].map((one) => ({ name: one.name, pid: one.pid(), port: one.ready().port }));
+      const services = [gateway, ...workers].map((one) => {
+        const { port, adminPort } = one.ready();
+        return { name: one.name, pid: one.pid(), port, ...(adminPort === undefined ? {} : { adminPort }) };
+      });
       return [...backing.processes(), ...services];
     },
     databaseUrl: backing.databaseUrl,

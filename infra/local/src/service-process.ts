@@ -29,6 +29,8 @@ export interface ReadyMessage {
   type: 'ready';
   /** The HTTP port really bound. */
   port: number;
+  /** That of probes, metrics and POST /drain. */
+  adminPort?: number;
   gateways?: string[];
 }
 
@@ -43,6 +45,8 @@ export interface ServiceProcess {
   kill(): void;
 }
 
+/** Here no load balancer has to notice that a gateway goes, and nobody wants to wait for it. */
+const UNPACED = { DRAIN_DELAY_MS: '0', DRAIN_WINDOW_MS: '0' };
 const READY_WITHIN_MS = 30_000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 10_000;
@@ -110,10 +114,15 @@ class Service {
     const { main, env, logFile } = this.options;
     this.logStart = logFile === undefined ? 0 : (statSync(logFile, { throwIfNoEntry: false })?.size ?? 0);
     const output = logFile === undefined ? 'inherit' : openSync(logFile, 'a', 0o600);
-    const port = this.readiness.port > 0 && 'PORT' in env ? { PORT: String(this.readiness.port) } : {};
+    const { port, adminPort } = this.readiness;
+    // Those of its first life: others may know them.
+    const ports = {
+      ...(port > 0 && 'PORT' in env ? { PORT: String(port) } : {}),
+      ...(adminPort && 'ADMIN_PORT' in env ? { ADMIN_PORT: String(adminPort) } : {}),
+    };
     const child = spawn(process.execPath, [main], {
       detached: true,
-      env: { ...env, ...port },
+      env: { ...UNPACED, ...env, ...ports },
       stdio: ['ignore', output, output, 'ipc'],
     });
     if (typeof output === 'number') closeSync(output);

@@ -99,14 +99,15 @@ function showStep({ name, ms }: { name: string; ms: number }): void {
 }
 
 function showSummary(cluster: Cluster, settings: Settings, ms: number): void {
-  const workers = cluster.processes.filter(({ name }) => name.startsWith('worker'));
+  const services = cluster.processes.filter(({ adminPort }) => adminPort !== undefined);
   const row = (label: string, value: string) => print(`  ${paint.dim(label.padEnd(10))} ${value}`);
   print(`\n${paint.bold('The chat cluster is up')} ${paint.dim(`after ${seconds(ms)}`)}\n`);
   row('Open', paint.cyan(cluster.url));
   row('API docs', paint.cyan(`${cluster.url}/api/docs`));
   row('Gateways', cluster.gateways.join(', '));
-  for (const { name, port } of workers)
-    row('Worker', `${name}, metrics ${paint.cyan(`http://127.0.0.1:${port}/metrics`)}`);
+  row('Workers', services.flatMap(({ name }) => (name.startsWith('worker') ? [name] : [])).join(', '));
+  for (const { name, adminPort } of services)
+    row('Metrics', `${paint.cyan(`http://127.0.0.1:${adminPort}/metrics`)} of the ${name}`);
   row('Postgres', cluster.data.postgres);
   row('Redis', cluster.data.redis);
   row('Data', settings.dataDir);

@@ -110,6 +110,11 @@ export const CASES: Record<string, Case> = {
     well: { 'process_resident_memory_bytes{job="chat-gateway", instance="gateway-1"}': '300000000x15' },
     after: '14m',
   },
+  ChatDrainSlow: {
+    ill: { 'chat_draining{instance="gateway-1"}': '0 1x10' },
+    well: { 'chat_draining{instance="gateway-1"}': '0 1 1 0x10' },
+    after: '8m',
+  },
   ChatHandshakesRefused: {
     ill: { [handshakes('ok')]: '0+100x15', [handshakes('TOKEN_INVALID')]: '0+100x15' },
     well: { [handshakes('ok')]: '0+1000x15', [handshakes('TOKEN_INVALID')]: '0+100x15' },

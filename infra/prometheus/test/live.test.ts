@@ -29,7 +29,7 @@ describe('Prometheus on a running cluster', () => {
   before(async function () {
     this.timeout(60_000);
     cluster = await startFaultCluster({ gateways: 2, workers: 1 });
-    const portsOf = (services: ControlledService[]) => services.map(({ port }) => port);
+    const portsOf = (services: ControlledService[]) => services.map(({ adminPort }) => adminPort);
     prometheus = await startPrometheus({ gateways: portsOf(cluster.gateways), workers: portsOf(cluster.workers) });
     const target = { url: `http://127.0.0.1:${cluster.gateways[0]?.port}`, jwtSecret: cluster.jwtSecret };
     const [a, b] = [newUser('alice'), newUser('bob')];

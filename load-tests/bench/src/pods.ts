@@ -23,7 +23,6 @@ export interface Pods extends AsyncDisposable {
   databaseUrl: string;
   /** gateway-1, gateway-2 … */
   gateways: Pod[];
-  /** `url` has /metrics only. */
   workers: Pod[];
   /** All that costs CPU, by kind: postgres, redis, gateways, workers. */
   processes(): { name: ProcessKind; pid: number }[];
@@ -32,6 +31,8 @@ export interface Pods extends AsyncDisposable {
 export interface Pod {
   name: string;
   url: string;
+  /** Of metrics. */
+  adminUrl: string;
   pid: number;
 }
 
@@ -79,6 +80,7 @@ async function startMore(
         NODE_ENV: process.env.NODE_ENV ?? 'development',
         HOST: '127.0.0.1',
         PORT: '0',
+        ADMIN_PORT: '0',
         GATEWAY_NAME: name,
         GATEWAY_PROCESSES: '1',
         LANES: String(lanes),
@@ -102,14 +104,15 @@ async function startMore(
 
 function describe(cluster: Cluster, more: ServiceProcess[], stop: () => Promise<void>): Pods {
   const services = cluster.processes.filter(({ name }) => name !== 'postgres' && name !== 'redis');
-  const pod = ({ name, pid, port }: Cluster['processes'][number]): Pod => ({
+  const pod = ({ name, pid, port, adminPort }: Cluster['processes'][number]): Pod => ({
     name: name === 'gateway' ? 'gateway-1' : name,
     url: `http://127.0.0.1:${port}`,
+    adminUrl: `http://127.0.0.1:${adminPort}`,
     pid,
   });
   const gateways = [
     ...services.filter(({ name }) => name === 'gateway'),
-    ...more.map((one) => ({ name: one.name, pid: one.pid(), port: one.ready().port })),
+    ...more.map((one) => ({ ...one.ready(), name: one.name, pid: one.pid() })),
   ].map(pod);
   const workers = services.filter(({ name }) => name !== 'gateway').map(pod);
   return {

@@ -202,6 +202,13 @@ export const serverEventExamples: ExamplesOf<typeof serverEvents> = {
       value: { reason: 'fanout_gap' },
     },
   ],
+  server_draining: [
+    {
+      name: 'deploy',
+      summary: 'The gateway of alice makes way for a new version; her turn is in 12.5 s',
+      value: { reconnectInMs: 12_500 },
+    },
+  ],
   presence: [
     { name: 'online', summary: 'To alice, who watches bob: he has connected', value: { userId: 'bob', online: true } },
     {

@@ -34,7 +34,7 @@ export function openApiDocument({ version, serverUrl = '/' }: { version: string;
       tags: [
         { name: 'Conversations', description: 'Who talks with whom' },
         { name: 'Messages', description: 'What was said; new messages come and go over Socket.IO' },
-        { name: 'Operations', description: 'For probes, monitoring and tools; no token' },
+        { name: 'Operations', description: 'For probes and tools; no token' },
       ],
       security: [{ bearerAuth: [] }],
       paths: {
@@ -43,7 +43,6 @@ export function openApiDocument({ version, serverUrl = '/' }: { version: string;
         '/api/messages/with/{otherUserId}': { get: readHistory },
         '/healthz': { get: healthz },
         '/readyz': { get: readyz },
-        '/metrics': { get: metrics },
         '/api/docs': { get: page('getDocsPage', 'This documentation as a page') },
         '/api/docs.json': { get: document('getOpenApiDocument', 'This document (OpenAPI 3.1)') },
         '/api/asyncapi.json': { get: document('getAsyncApiDocument', 'The Socket.IO side (AsyncAPI 3.0)') },
@@ -78,6 +77,10 @@ export const liveness = z
 export const readiness = z
   .object({
     ready: z.boolean().meta({ example: true }),
+    reason: z
+      .enum(['draining'])
+      .optional()
+      .meta({ description: 'Of a gateway that is about to stop: `draining`', example: 'draining' }),
     checks: z
       .record(z.string(), z.string())
       .meta({ description: 'State of each dependency', example: { postgres: 'ok', redis: 'ok' } }),
@@ -172,25 +175,9 @@ const readyz: ZodOpenApiOperationObject = {
   security: [],
   responses: {
     '200': json('Ready', readiness),
-    '503': json('Not ready: starting or draining', readiness, {
-      draining: { ready: false, checks: { postgres: 'ok', redis: 'ok' } },
+    '503': json('Not ready: draining', readiness, {
+      draining: { ready: false, reason: 'draining', checks: { postgres: 'ok', redis: 'ok' } },
     }),
-  },
-};
-
-const metrics: ZodOpenApiOperationObject = {
-  operationId: 'getMetrics',
-  tags: ['Operations'],
-  summary: 'Metrics for Prometheus',
-  description: 'Keep this path off the public ingress.',
-  security: [],
-  responses: {
-    '200': {
-      description: 'Text exposition format',
-      headers: gatewayHeader,
-      content: { 'text/plain': { schema: z.string() } },
-    },
-    ...errorsOf(['UNAVAILABLE']),
   },
 };
 

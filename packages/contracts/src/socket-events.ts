@@ -182,6 +182,19 @@ export const serverEvents = {
     id: 'SyncRequired',
     description: 'Events may have been lost on their way to this device (the fan-out was interrupted): send `sync`',
   }),
+  server_draining: z
+    .object({
+      reconnectInMs: z.int().nonnegative().meta({
+        description: 'When this connection is closed; each has a moment of its own',
+        example: 12_500,
+      }),
+    })
+    .meta({
+      id: 'ServerDraining',
+      description:
+        'This gateway is about to stop. Nothing needs to be done: the connection is closed in so many milliseconds, after ' +
+        'the acks of what was sent, and a stock client connects again by itself. An app may do it sooner',
+    }),
   presence,
   typing: z.object({ conversationId, userId, typing: isTyping }).meta({
     id: 'Typing',
@@ -197,6 +210,7 @@ export type Session = z.infer<(typeof serverEvents)['session']>;
 export type UnreadCount = z.infer<(typeof serverEvents)['unread_count']>;
 export type MessagesRead = z.infer<(typeof serverEvents)['messages_read']>;
 export type SyncRequired = z.infer<(typeof serverEvents)['sync_required']>;
+export type ServerDraining = z.infer<(typeof serverEvents)['server_draining']>;
 export type Presence = z.infer<typeof presence>;
 export type Typing = z.infer<(typeof serverEvents)['typing']>;
 export type Exception = z.infer<(typeof serverEvents)['exception']>;
@@ -223,6 +237,7 @@ export interface ServerToClientEvents {
   unread_count: (payload: UnreadCount) => void;
   messages_read: (payload: MessagesRead) => void;
   sync_required: (payload: SyncRequired) => void;
+  server_draining: (payload: ServerDraining) => void;
   presence: (payload: Presence) => void;
   typing: (payload: Typing) => void;
   exception: (payload: Exception) => void;

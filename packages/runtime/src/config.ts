@@ -67,7 +67,10 @@ export const commonConfig = z.object({
   LANES: integer(1, 256, 4),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   LOG_FORMAT: z.enum(['pretty', 'json']).optional(),
-  /** Milliseconds from SIGTERM to a forced exit. Keep it below the pod's terminationGracePeriodSeconds. */
+  /**
+   * Milliseconds from the end of the drain (a worker has none) to a forced exit. A pod's terminationGracePeriodSeconds is
+   * to be longer than its preStop, the drain and this together.
+   */
   SHUTDOWN_TIMEOUT_MS: integer(500, 600_000, 7_000),
 });
 

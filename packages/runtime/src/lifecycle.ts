@@ -1,39 +1,60 @@
 import type { Logger } from './logger.ts';
 
+/** What comes before the stops of a process that others depend on: it lets them go without hurting them. */
+export interface Drain {
+  /** Milliseconds that `run` may take; then it is hurried. */
+  withinMs: number;
+  /** Resolves when everything may be stopped. Ends as soon as it can once `hurry` is aborted. */
+  run(hurry: AbortSignal): Promise<unknown>;
+}
+
 /**
  * The life of a process: what it owns, in the order in which it started, is stopped in reverse.
  *
+ * ```
+ * living ──SIGTERM, POST /drain──▶ draining ──done, hurried or out of time──▶ stopping ──▶ exit
+ *    └──SIGINT, parent gone, exception: hurried from the start ──────────────────┘
+ * ```
+ *
  * This is the only place that listens for SIGTERM, SIGINT and the parent's end (a supervised process whose IPC channel
- * closes has lost its parent and stops). Each stop is guarded, so one that fails does not keep the others from theirs;
- * all of them share one deadline, after which the process exits with code 1. A second signal exits at once.
+ * closes has lost its parent and stops). The first SIGTERM drains, when the process has something to drain; a second
+ * signal hurries, a third exits at once. SIGINT is a person at a terminal, with no load balancer to wait for, so it
+ * hurries from the start. Each stop is guarded, so one that fails does not keep the others from theirs; all of them
+ * share one deadline, which runs from the end of the drain or from the hurry. After it the process exits with code 1.
  */
 export class Lifecycle {
   #owned: { name: string; stop: () => Promise<unknown> | unknown }[] = [];
   #logger: Logger;
   #timeoutMs: number;
+  #drain: Drain | undefined;
+  #hurry = new AbortController();
+  #signals = 0;
+  #ending = false;
+  #code = 0;
   #stopping: Promise<void> | undefined;
 
   constructor(logger: Logger, timeoutMs: number) {
     this.#logger = logger;
     this.#timeoutMs = timeoutMs;
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(signal, () => {
-        if (this.#stopping) process.exit(1);
-        void this.#end(signal, 0);
-      });
-    }
-    process.once('disconnect', () => void this.#end('the parent process is gone', 0));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.#hear(signal));
+    process.once('disconnect', () => {
+      this.end('the parent process is gone');
+      this.hurry();
+    });
     process.on('unhandledRejection', (error) =>
       logger.error({ err: error }, 'unhandled rejection: a promise without an owner'),
     );
     process.on('uncaughtException', (error) => {
       logger.fatal({ err: error }, 'uncaught exception: stopping, since the state of the process is unknown');
-      void this.#end('uncaught exception', 1);
+      this.#code = 1;
+      this.end('uncaught exception');
+      this.hurry();
     });
   }
 
+  /** From the first word of the end on, so also while draining. */
   get stopping(): boolean {
-    return this.#stopping !== undefined;
+    return this.#ending || this.#stopping !== undefined;
   }
 
   /** Takes over `value`; `stop` runs once, when the process ends, after the stops of everything owned later. */
@@ -42,22 +63,62 @@ export class Lifecycle {
     return value;
   }
 
+  /** What is to be done before the first stop. */
+  drainWith(drain: Drain): void {
+    this.#drain = drain;
+  }
+
+  /** Drains, stops everything and exits. Idempotent: whoever asks later joins. */
+  end(reason: string): void {
+    if (this.stopping) return;
+    this.#ending = true;
+    this.#logger.info({ reason }, 'stopping');
+    void this.#end();
+  }
+
+  /** Skips what is left of the drain. */
+  hurry(): void {
+    this.#hurry.abort();
+  }
+
   /** Stops everything, in reverse order. Idempotent; never rejects. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stopAll();
     return this.#stopping;
   }
 
-  async #end(reason: string, code: number): Promise<void> {
-    if (this.#stopping) return;
-    this.#logger.info({ reason }, 'stopping');
-    setTimeout(() => {
-      this.#logger.error(`not stopped within ${this.#timeoutMs} ms: exiting anyway`);
-      process.exit(1);
-    }, this.#timeoutMs).unref();
+  #hear(signal: 'SIGTERM' | 'SIGINT'): void {
+    this.#signals++;
+    if (this.#signals > 2) process.exit(1);
+    this.end(signal);
+    if (this.#signals === 2 || signal === 'SIGINT') this.hurry();
+  }
+
+  async #end(): Promise<void> {
+    const exitInTime = () => {
+      setTimeout(() => {
+        this.#logger.error(`not stopped within ${this.#timeoutMs} ms: exiting anyway`);
+        process.exit(1);
+      }, this.#timeoutMs).unref();
+    };
+    this.#hurry.signal.addEventListener('abort', exitInTime, { once: true });
+    await this.#drained();
+    this.hurry();
     await this.stop();
     this.#logger.info('stopped');
-    process.exit(code);
+    process.exit(this.#code);
+  }
+
+  async #drained(): Promise<void> {
+    if (!this.#drain) return;
+    const timer = setTimeout(() => this.hurry(), this.#drain.withinMs);
+    try {
+      await this.#drain.run(this.#hurry.signal);
+    } catch (error) {
+      this.#logger.warn({ err: error }, 'the drain did not end cleanly');
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   async #stopAll(): Promise<void> {

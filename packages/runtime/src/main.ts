@@ -1,9 +1,12 @@
 import { ConfigError } from './config.ts';
 
-/** What a supervised process tells its parent once it serves. `port` is the one really bound. */
+/** What a supervised process tells its parent once it serves. Ports are those really bound. */
 export interface ReadyMessage {
   type: 'ready';
+  /** Of HTTP and sockets; of a process without them, the admin listener's. */
   port: number;
+  /** Of the admin listener; a fork of a gateway has none. */
+  adminPort?: number;
   gateways?: string[];
 }
 
@@ -27,7 +30,7 @@ export async function runMain(main: () => Promise<void>): Promise<void> {
 
 function explain(error: Error & { code?: unknown; port?: unknown }): string {
   if (error.code === 'EADDRINUSE') {
-    return `Port ${error.port} is in use. Stop what listens there, or choose another with PORT.`;
+    return `Port ${error.port} is in use. Stop what listens there, or choose another with PORT or ADMIN_PORT.`;
   }
   return error.message || String(error.code);
 }

@@ -1,46 +1,79 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { register } from 'prom-client';
 
 export interface Readiness {
   ready: boolean;
+  /** Why it is not ready, when the process itself is the reason. */
+  reason?: 'draining';
   /** One line per part: 'ok', or what is wrong. */
   checks: Record<string, string>;
 }
 
+/** Metrics of a process, or of several, as Prometheus reads them. */
+export interface MetricsText {
+  contentType: string;
+  body: string;
+}
+
+export interface OpsOptions {
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+  readiness(): Readiness;
+  /** Begins the end of the process; asked again while it ends. */
+  drain(): void;
+  /** Default: those of this process. */
+  metrics?: () => Promise<MetricsText>;
+}
+
 /**
+ * The admin listener of a process, for probes, Prometheus and operators, on a port that no user reaches:
  * `/healthz` (alive: the event loop answers; never asks Redis or Postgres, else their outage would restart the fleet),
- * `/readyz` and `/metrics` (Prometheus text) for a process without an HTTP API. Resolves when it listens; `port` 0
- * takes a free one.
+ * `/readyz`, `/metrics` (Prometheus text) and `POST /drain`, which is answered at once. Resolves when it listens.
  */
-export async function serveOps(options: { host: string; port: number; readiness(): Readiness }): Promise<Server> {
-  const server = createServer((request, response) => {
-    const answer = (status: number, type: string, body: string) => {
+export async function serveOps(options: OpsOptions): Promise<{ server: Server; port: number }> {
+  const { readiness, drain, metrics = ownMetrics } = options;
+  const server = createServer(async (request, response) => {
+    const answer = (status: number, body: string, type = 'application/json') => {
       response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
     };
     switch (request.url?.split('?')[0]) {
       case '/healthz':
-        return answer(200, 'application/json', '{"status":"ok"}');
+        return answer(200, '{"status":"ok"}');
       case '/readyz': {
-        const readiness = options.readiness();
-        return answer(readiness.ready ? 200 : 503, 'application/json', JSON.stringify(readiness));
+        const state = readiness();
+        return answer(state.ready ? 200 : 503, JSON.stringify(state));
       }
       case '/metrics':
-        register.metrics().then(
-          (text) => answer(200, register.contentType, text),
-          (error: unknown) => answer(500, 'text/plain', String(error)),
+        return metrics().then(
+          ({ contentType, body }) => answer(200, body, contentType),
+          (error: unknown) => answer(500, String(error), 'text/plain'),
         );
-        return;
+      case '/drain':
+        if (!mayDrain(request)) return answer(405, refusal('METHOD_NOT_ALLOWED', 'POST it, and not from a web page'));
+        drain();
+        return answer(202, '{"draining":true}');
       default:
-        return answer(
-          404,
-          'application/json',
-          '{"error":{"code":"NOT_FOUND","message":"See /healthz, /readyz, /metrics"}}',
-        );
+        return answer(404, refusal('NOT_FOUND', 'See /healthz, /readyz, /metrics, and POST /drain'));
     }
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, resolve);
   });
-  return server;
+  return { server, port: (server.address() as AddressInfo).port };
+}
+
+async function ownMetrics(): Promise<MetricsText> {
+  return { contentType: register.contentType, body: await register.metrics() };
+}
+
+/** Browsers name the origin of every POST: a page that somebody has open here must not end the process. */
+function mayDrain({ method, headers }: IncomingMessage): boolean {
+  return method === 'POST' && headers.origin === undefined;
+}
+
+function refusal(code: string, message: string): string {
+  return JSON.stringify({ error: { code, message } });
 }

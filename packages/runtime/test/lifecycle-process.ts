@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@chat-cluster/runtime';
 import { Lifecycle } from '@chat-cluster/runtime/lifecycle';
@@ -17,12 +18,33 @@ const part = (name: string, stop: () => unknown = () => {}) =>
     tell(`stopped ${value}`);
   });
 
+/** A drain that may take so long, and tells when it begins and is hurried. */
+const drainFor = (withinMs: number, run: (hurry: AbortSignal) => Promise<unknown>) =>
+  lifecycle.drainWith({
+    withinMs,
+    run(hurry) {
+      tell(`draining, stopping: ${lifecycle.stopping}`);
+      hurry.addEventListener('abort', () => tell('hurried'), { once: true });
+      return run(hurry);
+    },
+  });
+const message = (wanted: string) =>
+  new Promise<void>((resolve) => process.on('message', (text) => text === wanted && resolve()));
+
 const scenario = process.argv[2];
-const lifecycle = new Lifecycle(logger, scenario === 'deadline' ? 50 : 60_000);
+const lifecycle = new Lifecycle(logger, scenario === 'deadline' || scenario === 'stuck' ? 50 : 60_000);
 part('first');
 switch (scenario) {
+  case 'drains':
+    drainFor(60_000, (hurry) => Promise.race([message('drained'), once(hurry, 'abort')]));
+    void message('end').then(() => lifecycle.end('asked'));
+    break;
+  case 'stuck':
+    drainFor(20, forEver);
+    break;
   case 'hangs':
   case 'deadline':
+    process.on('SIGINT', () => tell('heard SIGINT'));
     part('hanging', forEver);
     break;
   case 'fails':

@@ -58,10 +58,54 @@ describe('lifecycle', () => {
     expect(life.lines().slice(1, -1)).to.deep.equal([...stopped.slice(0, 2), failed, failed, 'stopped first']);
   });
 
-  it('exits with 1 at once on a second signal', async () => {
+  it('drains before the first stop on SIGTERM, and joins who asks for the end again', async () => {
+    await using life = await start('drains');
+    life.child.send('end');
+    await eventually(() => expect(life.lines()).to.include('draining, stopping: true'));
+    life.child.kill('SIGTERM');
+    life.child.send('drained');
+    expect(await life.end()).to.equal(0);
+    expect(life.lines()).to.deep.equal([
+      'log: stopping',
+      'draining, stopping: true',
+      'hurried',
+      ...stopped,
+      'log: stopped',
+    ]);
+  });
+
+  it('hurries its drain on a second SIGTERM, and on the first SIGINT', async () => {
+    for (const signals of [['SIGTERM', 'SIGTERM'], ['SIGINT']] as const) {
+      await using life = await start('drains');
+      for (const signal of signals) {
+        life.child.kill(signal);
+        await eventually(() => expect(life.lines()).to.include('draining, stopping: true'));
+      }
+      expect(await life.end()).to.equal(0);
+      expect(life.lines()).to.deep.equal([
+        'log: stopping',
+        'draining, stopping: true',
+        'hurried',
+        ...stopped,
+        'log: stopped',
+      ]);
+    }
+  });
+
+  it('hurries a drain that takes longer than it said, and exits with 1 when that does not help', async () => {
+    await using life = await start('stuck');
+    life.child.kill('SIGTERM');
+    expect(await life.end()).to.equal(1);
+    expect(life.lines().slice(2)).to.deep.equal(['hurried', 'log: not stopped within 50 ms: exiting anyway']);
+  });
+
+  it('exits with 1 at once on a third signal', async () => {
     await using life = await start('hangs');
     life.child.kill('SIGTERM');
     await eventually(() => expect(life.lines()).to.include('stopped slow'));
+    life.child.kill('SIGINT');
+    await eventually(() => expect(life.lines()).to.include('heard SIGINT'));
+    expect(life.child.exitCode).to.equal(null);
     life.child.kill('SIGINT');
     expect(await life.end()).to.equal(1);
     expect(life.lines()).to.not.include('stopped first');

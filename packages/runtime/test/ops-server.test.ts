@@ -1,23 +1,24 @@
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type Readiness, serveOps } from '@chat-cluster/runtime';
 import { expect } from 'chai';
 import { Counter, register } from 'prom-client';
 
 describe('ops listener', () => {
   let server: Server;
+  let port: number;
   let readiness: Readiness;
-  const asked = { readiness: 0 };
+  const asked = { readiness: 0, drain: 0 };
 
   before(async () => {
-    server = await serveOps({
+    ({ server, port } = await serveOps({
       host: '127.0.0.1',
       port: 0,
       readiness() {
         asked.readiness++;
         return readiness;
       },
-    });
+      drain: () => void asked.drain++,
+    }));
   });
   beforeEach(() => {
     readiness = { ready: true, checks: { redis: 'ok' } };
@@ -28,8 +29,7 @@ describe('ops listener', () => {
     server.closeAllConnections();
   });
 
-  const portOf = ({ port }: AddressInfo) => port;
-  const get = (path: string) => fetch(`http://127.0.0.1:${portOf(server.address() as AddressInfo)}${path}`);
+  const get = (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${port}${path}`, init);
 
   it('is alive as long as it answers, and asks nobody else for it', async () => {
     readiness = { ready: false, checks: {} };
@@ -77,6 +77,15 @@ describe('ops listener', () => {
     }
   });
 
+  it('begins the end on POST /drain, not for a look at it and not for a page in a browser', async () => {
+    expect((await get('/drain')).status).to.equal(405);
+    expect((await get('/drain', { method: 'POST', headers: { origin: 'http://127.0.0.1' } })).status).to.equal(405);
+    expect(asked.drain).to.equal(0);
+    const answer = await get('/drain', { method: 'POST' });
+    expect([answer.status, await answer.json()]).to.deep.equal([202, { draining: true }]);
+    expect(asked.drain).to.equal(1);
+  });
+
   it('names its paths to who asks for another', async () => {
     const response = await get('/healthz/deep');
     expect(response.status).to.equal(404);
@@ -84,8 +93,8 @@ describe('ops listener', () => {
   });
 
   it('does not start on a port in use', async () => {
-    const { port } = server.address() as AddressInfo;
-    const error = await serveOps({ host: '127.0.0.1', port, readiness: () => readiness }).catch((thrown) => thrown);
+    const options = { host: '127.0.0.1', port, readiness: () => readiness, drain: () => {} };
+    const error = await serveOps(options).catch((thrown) => thrown);
     expect(error).to.have.property('code', 'EADDRINUSE');
   });
 });

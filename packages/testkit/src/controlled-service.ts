@@ -10,6 +10,8 @@ export interface ControlledService {
   pid(): number;
   /** Of HTTP: the API, or the worker's probes. The same for its whole life. */
   port: number;
+  /** Of metrics and POST /drain; the same too. */
+  adminPort: number;
   /** Its own links to the servers. None to a Redis behind Sentinel, which names its primary itself: that proxy is idle. */
   redis: FaultProxy;
   postgres: FaultProxy;
@@ -59,7 +61,7 @@ export async function controlService(options: ServiceOptions): Promise<Controlle
         LOG_LEVEL: 'warn',
         LOG_FORMAT: 'json',
         ...(kind === 'gateway'
-          ? { PORT: String(port), GATEWAY_NAME: name, GATEWAY_PROCESSES: '1' }
+          ? { PORT: String(port), ADMIN_PORT: '0', GATEWAY_NAME: name, GATEWAY_PROCESSES: '1' }
           : { ADMIN_PORT: String(port), WORKER_NAME: name }),
         ...options.env,
         REDIS_URL: isSentinel(options.redisUrl) ? options.redisUrl : withPort(options.redisUrl, redis.port),
@@ -84,13 +86,15 @@ export async function controlService(options: ServiceOptions): Promise<Controlle
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
   };
-  const ask = async (path: string) => {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(2_000) });
+  const adminPort = running.ready().adminPort ?? port;
+  const ask = async (path: string, at = port) => {
+    const response = await fetch(`http://127.0.0.1:${at}${path}`, { signal: AbortSignal.timeout(2_000) });
     return { ok: response.ok, text: await response.text() };
   };
   return {
     name,
     port,
+    adminPort,
     redis,
     postgres,
     pid: () => running.pid(),
@@ -106,13 +110,15 @@ export async function controlService(options: ServiceOptions): Promise<Controlle
         () => false,
       ),
     metric: (metric) =>
-      ask('/metrics').then(
+      ask('/metrics', adminPort).then(
         ({ text }) => sumOf(text, metric),
         () => undefined,
       ),
     async stop() {
       signal('SIGCONT');
       doomed.add(running.pid());
+      // Hurries a drain.
+      signal('SIGINT');
       await running.stop(4_000);
       await closeLinks();
     },

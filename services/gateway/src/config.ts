@@ -10,6 +10,12 @@ const schema = commonConfig.extend({
   GATEWAY_NAME: z.string().default(hostname()),
   /** 0 takes a free port. */
   PORT: integer(0, 65_535, 3_000),
+  /** Listener of /healthz, /readyz, /metrics and POST /drain; 0 takes a free port. */
+  ADMIN_PORT: integer(0, 65_535, 9_090),
+  /** Milliseconds from the end of readiness until sockets are moved: for as long the load balancer still sends new ones. */
+  DRAIN_DELAY_MS: integer(0, 600_000, 5_000),
+  /** Milliseconds over which sockets are moved, at the most; 0: all at once. */
+  DRAIN_WINDOW_MS: integer(0, 3_600_000, 30_000),
   /** More than one: this process supervises so many forks behind a sticky entry. */
   GATEWAY_PROCESSES: integer(1, 128, 1),
   JWT_SECRET: z.string().min(DEVELOPMENT_SECRET_LENGTH),
@@ -71,6 +77,11 @@ export function loadConfig(env: NodeJS.ProcessEnv): Readonly<GatewayConfig> {
     ...config,
     ALLOWED_ORIGINS: config.ALLOWED_ORIGINS ?? (config.NODE_ENV === 'production' ? [] : ('*' as const)),
   });
+}
+
+/** Milliseconds from SIGTERM to the exit, at the most. A pod's grace is to be longer than its preStop and this. */
+export function longestEndMs(config: GatewayConfig): number {
+  return config.DRAIN_DELAY_MS + config.DRAIN_WINDOW_MS + config.SHUTDOWN_TIMEOUT_MS;
 }
 
 function checkProduction(config: z.output<typeof schema>, context: z.RefinementCtx): void {

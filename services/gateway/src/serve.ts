@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   createConversationStore,
   createHistory,
@@ -26,19 +27,23 @@ import {
   createLogger,
   Lifecycle,
   persist,
+  type Readiness,
   redactConfig,
   redisServers,
+  serveOps,
   showDependencies,
-  withDeadline,
 } from '@chat-cluster/runtime';
 import { collectDefaultMetrics, Histogram } from 'prom-client';
 import { createAuthenticator } from './authenticate.ts';
 import { available } from './available.ts';
-import type { GatewayConfig } from './config.ts';
+import { type GatewayConfig, longestEndMs } from './config.ts';
 import { createConversations } from './conversations.ts';
-import { createMetricsReader } from './fork-metrics.ts';
+import { createDrain } from './drain.ts';
+import { obeySupervisor } from './fork-drain.ts';
+import { answerMetricsRequests } from './fork-metrics.ts';
 import { createHttpApp } from './http/app.ts';
 import { createRateLimit } from './http/rate-limit.ts';
+import { type RequestsUnderWay, watchRequests } from './http/requests-under-way.ts';
 import { HTTP_DEADLINES, listen } from './listen.ts';
 import { createReads } from './reads.ts';
 import { sessionIdsOf, watchAffinity } from './socket/affinity.ts';
@@ -65,6 +70,10 @@ export async function serve(config: GatewayConfig): Promise<void> {
   const gatewayId = config.GATEWAY_NAME;
   const logger = createLogger({ name: gatewayId, level: config.LOG_LEVEL, format: config.LOG_FORMAT });
   const lifecycle = new Lifecycle(logger, config.SHUTDOWN_TIMEOUT_MS);
+  if (cluster.isWorker) {
+    obeySupervisor(lifecycle);
+    answerMetricsRequests();
+  }
   logger.info({ config: redactConfig({ ...config }) }, 'gateway: starting');
   collectDefaultMetrics();
 
@@ -115,6 +124,18 @@ export async function serve(config: GatewayConfig): Promise<void> {
   const history = conversations.learnFrom(reads.history);
   const { unreadOf } = reads;
   const authenticate = createAuthenticator(config);
+  const readiness = (): Readiness => {
+    const checks = {
+      redis: redisHealth({
+        pubsub: replies.pulse.answers && publisher.answers,
+        queue: queues.every(({ client }) => client.pulse.answers),
+        cache: cache.pulse.answers,
+      }),
+      postgres: watch.check(),
+    };
+    // A shared outage must not take every gateway out of the load balancer at once: it is shown, but stays ready.
+    return lifecycle.stopping ? { ready: false, reason: 'draining', checks } : { ready: true, checks };
+  };
   const app = createHttpApp({
     authenticate: (token) => authenticate(token).userId,
     limitRate: createRateLimit(config.HTTP_RATE_LIMIT_PER_SECOND, config.HTTP_RATE_LIMIT_BURST),
@@ -125,19 +146,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
     allowedOrigins: config.ALLOWED_ORIGINS,
     gatewayId,
     version,
-    isReady: () => ({
-      // A shared outage must not take every gateway out of the load balancer at once: it is shown, but stays ready.
-      ready: !lifecycle.stopping,
-      checks: {
-        redis: redisHealth({
-          pubsub: replies.pulse.answers && publisher.answers,
-          queue: queues.every(({ client }) => client.pulse.answers),
-          cache: cache.pulse.answers,
-        }),
-        postgres: watch.check(),
-      },
-    }),
-    metrics: createMetricsReader(),
+    isReady: readiness,
     onFault: (error, request) =>
       logger.error({ err: error, method: request.method, route: request.route?.path }, 'http: a fault'),
     observe: (route, method, status, seconds) => requests.observe({ route, method, status }, seconds),
@@ -172,38 +181,55 @@ export async function serve(config: GatewayConfig): Promise<void> {
     ...presenceEvents(io, presence),
     ...typingEvent({ conversations, ephemeral: createEphemeralEmitter(publisher) }),
   };
-  const events = dispatchEvents(io, handlers, {
+  dispatchEvents(io, handlers, {
     logger,
     perSecond: config.RATE_LIMIT_PER_SECOND,
     burst: config.RATE_LIMIT_BURST,
   });
-  lifecycle.own('sockets', io, (server) => closeSockets(server, http, events));
+  const underWay = watchRequests(http);
+  lifecycle.own('sockets', io, (server) => closeSockets(server, http, underWay));
   lifecycle.own('admission', admission, (gate) => gate.close());
+  const { DRAIN_DELAY_MS: delayMs, DRAIN_WINDOW_MS: windowMs } = config;
+  lifecycle.drainWith(createDrain({ io, admission, requests: underWay, delayMs, windowMs, logger }));
 
-  const port = cluster.isWorker ? 0 : await listen(http, config);
-  sessions?.attach(io);
-  logger.info({ port }, 'gateway: ready');
-  announceReady({ type: 'ready', port, gateways: [gatewayId] });
+  if (cluster.isWorker) {
+    sessions?.attach(io);
+    return announceReady({ type: 'ready', port: 0, gateways: [gatewayId] });
+  }
+  const { port: adminPort } = lifecycle.own(
+    'admin listener',
+    await serveOps({
+      host: config.HOST,
+      port: config.ADMIN_PORT,
+      readiness,
+      drain: () => lifecycle.end('POST /drain'),
+    }),
+    ({ server }) => server.close(),
+  );
+  const port = await listen(http, config);
+  logger.info({ port, adminPort, endsWithinMs: longestEndMs(config) }, 'gateway: ready');
+  announceReady({ type: 'ready', port, adminPort, gateways: [gatewayId] });
 }
 
+/** For REST requests that have no answer yet. */
 const FINISH_MS = 3_000;
+/** For clients to take their leave. */
 const GOODBYE_MS = 500;
 
 /**
- * No new connection, the events under way get their acks, then each transport closes so that stock clients come back.
- * A peer that does not answer the goodbye is not waited for (ws would, for 30 s).
+ * Ends what the drain has left: no new connection, requests under way get their answers, and a client that does not
+ * answer its goodbye is not waited for (ws would, for 30 s).
  */
-async function closeSockets(io: ChatServer, http: Server, events: { underWay(): number }): Promise<void> {
+async function closeSockets(io: ChatServer, http: Server, requests: RequestsUnderWay): Promise<void> {
   http.close();
-  const until = performance.now() + FINISH_MS;
-  while (events.underWay() > 0 && performance.now() < until) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  const connections = connectionsOf(io);
-  for (const socket of io.of('/').sockets.values()) socket.conn.close();
-  const closed = io.close();
-  await withDeadline(closed, GOODBYE_MS, 'goodbye').catch(() => {
-    for (const connection of connections) cut(connection, 'forced close');
-  });
-  await closed;
+  await waitFor(() => requests.count() === 0, FINISH_MS);
+  await waitFor(() => connectionsOf(io).length === 0, GOODBYE_MS);
+  for (const connection of connectionsOf(io)) cut(connection, 'forced close');
+  await io.close();
+}
+
+/** Until the condition holds, but no longer than `ms`. */
+async function waitFor(condition: () => boolean, ms: number): Promise<void> {
+  const until = performance.now() + ms;
+  while (!condition() && performance.now() < until) await delay(10);
 }

@@ -1,16 +1,26 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Server as HttpServer } from 'node:http';
 import { createServer, type Socket } from 'node:net';
-import { announceReady, backoff, createLogger, Lifecycle, type Logger } from '@chat-cluster/runtime';
+import {
+  announceReady,
+  backoff,
+  createLogger,
+  Lifecycle,
+  type Logger,
+  type Readiness,
+  serveOps,
+} from '@chat-cluster/runtime';
 import { setupMaster } from '@socket.io/sticky';
-import type { GatewayConfig } from './config.ts';
-import { answerMetricsRequests } from './fork-metrics.ts';
+import { type GatewayConfig, longestEndMs } from './config.ts';
+import { drainForks, hurryForks } from './fork-drain.ts';
+import { createMetricsReader } from './fork-metrics.ts';
 import { HTTP_DEADLINES, listen } from './listen.ts';
 import { confirmSessions, stopReadingOnHandover } from './sticky.ts';
 
 /**
  * One pod, many cores: this process owns the port and hands each connection to one of its forks, always the same for
- * the same Socket.IO session, so long-polling works. A fork that dies is replaced; its clients come back to any fork.
+ * the same Socket.IO session, so long-polling works. A fork that dies is replaced; its clients come back to any fork. The
+ * admin listener is this process's too: it speaks for all of them.
  *
  * Random, because the entry's other two methods go wrong: round-robin over two forks keeps step with clients that open
  * connections in twos (a request, then a socket), so all their sockets land on one fork; least-connection counts only
@@ -29,16 +39,38 @@ export async function supervise(config: GatewayConfig): Promise<void> {
   setupMaster(entry as unknown as HttpServer, { loadBalancingMethod: 'random' });
   entry.prependListener('connection', (socket) => socket.on('error', () => socket.destroy()));
   entry.on('connection', cutSilent);
-  answerMetricsRequests();
   confirmSessions();
 
   const port = await listen(entry, config);
   lifecycle.own('entry', entry, (server) => server.close());
-  const forks = lifecycle.own('forks', new Set<Worker>(), stopForks);
+  const forks = new Map<string, Worker>();
+  const { port: adminPort } = lifecycle.own(
+    'admin listener',
+    await serveOps({
+      host: config.HOST,
+      port: config.ADMIN_PORT,
+      readiness: () => readinessOf(names, forks, lifecycle),
+      drain: () => lifecycle.end('POST /drain'),
+      metrics: createMetricsReader(),
+    }),
+    ({ server }) => server.close(),
+  );
+  lifecycle.own('forks', forks, () => hurryForks(forks.values()));
+  lifecycle.drainWith({
+    withinMs: config.DRAIN_DELAY_MS + config.DRAIN_WINDOW_MS,
+    run: (hurry) => drainForks(forks.values(), hurry),
+  });
   await Promise.all(names.map((name) => keepAlive(name, forks, lifecycle, logger)));
 
-  logger.info({ port, gateways: names }, 'gateway: ready');
-  announceReady({ type: 'ready', port, gateways: names });
+  logger.info({ port, adminPort, gateways: names, endsWithinMs: longestEndMs(config) }, 'gateway: ready');
+  announceReady({ type: 'ready', port, adminPort, gateways: names });
+}
+
+/** Ready as long as some fork serves; what a fork knows of Redis and Postgres is in the /readyz of the public port. */
+function readinessOf(names: readonly string[], forks: Map<string, Worker>, { stopping }: Lifecycle): Readiness {
+  const serves = (name: string) => cluster.workers?.[forks.get(name)?.id ?? 0] !== undefined;
+  const checks = Object.fromEntries(names.map((name) => [name, serves(name) ? 'ok' : 'starting']));
+  return stopping ? { ready: false, reason: 'draining', checks } : { ready: names.some(serves), checks };
 }
 
 /** A connection without a first byte belongs to no fork yet, and nobody else looks at it. */
@@ -55,14 +87,14 @@ function cutSilent(socket: Socket): void {
  * would be lost and their clients wait for 20 s. So a fork stands there only while it serves; when none does, the
  * entry answers 503 and clients come back on their own.
  */
-function keepAlive(name: string, forks: Set<Worker>, lifecycle: Lifecycle, logger: Logger): Promise<void> {
+function keepAlive(name: string, forks: Map<string, Worker>, lifecycle: Lifecycle, logger: Logger): Promise<void> {
   return new Promise((resolve, reject) => {
     let served = false;
     let failures = 0;
     const start = () => {
       const fork = cluster.fork({ GATEWAY_NAME: name });
       stopReadingOnHandover(fork);
-      forks.add(fork);
+      forks.set(name, fork);
       delete cluster.workers?.[fork.id];
       fork.on('message', (message: { type?: string }) => {
         if (message?.type !== 'ready') return;
@@ -72,7 +104,7 @@ function keepAlive(name: string, forks: Set<Worker>, lifecycle: Lifecycle, logge
         resolve();
       });
       fork.once('exit', async (code, signal) => {
-        forks.delete(fork);
+        forks.delete(name);
         if (lifecycle.stopping) return;
         if (!served) return reject(new StartError(name));
         logger.warn({ gateway: name, code, signal }, 'gateway: a fork died, replacing it');
@@ -90,16 +122,4 @@ class StartError extends Error {
   constructor(name: string) {
     super(`${name} could not start (see above).`);
   }
-}
-
-async function stopForks(forks: Set<Worker>): Promise<void> {
-  await Promise.all(
-    [...forks].map(
-      (fork) =>
-        new Promise<void>((resolve) => {
-          fork.once('exit', () => resolve());
-          fork.process.kill('SIGTERM');
-        }),
-    ),
-  );
 }

@@ -22,7 +22,8 @@ describe('a gateway of two processes under pressure', () => {
 
   /** The sum of a metric over its labels and both processes. */
   async function metric(pattern: RegExp): Promise<number> {
-    const text = await (await fetch(`${cluster.url}/metrics`)).text();
+    const gateway = cluster.processes.find(({ name }) => name === 'gateway');
+    const text = await (await fetch(`http://127.0.0.1:${gateway?.adminPort}/metrics`)).text();
     return [...text.matchAll(pattern)].reduce((sum, match) => sum + Number(match[1]), 0);
   }
 

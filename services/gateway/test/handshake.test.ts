@@ -176,23 +176,25 @@ describe('handshake', () => {
     });
   });
 
-  it('answers /healthz, /readyz and /metrics on gateway and worker, the metrics of all forks together', async () => {
-    const worker = cluster.processes.find(({ name }) => name === 'worker-1');
+  it('answers probes and metrics on the admin listeners, those of all forks together, and no metrics to users', async () => {
+    const admin = (service: string) =>
+      `http://127.0.0.1:${cluster.processes.find(({ name }) => name === service)?.adminPort}`;
     const clients = await Promise.all(Array.from({ length: 12 }, () => connect(cluster, newUser('m'))));
-    for (const base of [cluster.url, `http://127.0.0.1:${worker?.port}`]) {
+    for (const base of [cluster.url, admin('gateway'), admin('worker-1')]) {
       expect((await fetch(`${base}/healthz`)).status).to.equal(200);
       const ready = await fetch(`${base}/readyz`);
       expect(ready.status).to.equal(200);
-      expect(await ready.json()).to.deep.equal({ ready: true, checks: { redis: 'ok', postgres: 'ok' } });
+      const parts = base === admin('gateway') ? cluster.gateways : ['redis', 'postgres'];
+      const checks = Object.fromEntries(parts.map((part) => [part, 'ok']));
+      expect(await ready.json()).to.deep.equal({ ready: true, checks });
     }
     await eventually(async () => {
-      const text = await (await fetch(`${cluster.url}/metrics`)).text();
+      const text = await (await fetch(`${admin('gateway')}/metrics`)).text();
       const gauge = /^chat_connections (\d+)$/m.exec(text)?.[1];
       expect(Number(gauge)).to.equal(12);
     });
-    expect(await (await fetch(`http://127.0.0.1:${worker?.port}/metrics`)).text()).to.include(
-      'chat_store_results_total',
-    );
+    expect(await (await fetch(`${admin('worker-1')}/metrics`)).text()).to.include('chat_store_results_total');
+    expect((await fetch(`${cluster.url}/metrics`)).status).to.equal(404);
     for (const client of clients) client.close();
   });
 

@@ -38,7 +38,6 @@ export async function startEdge(changed: Partial<HttpDeps> = {}): Promise<Edge> 
     gatewayId: 'gateway-7',
     version: '1.2.3',
     isReady: () => ({ ready: true, checks: { redis: 'ok' } }),
-    metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'up 1\n' }),
     onFault: (error) => faults.push(error),
     observe: (route, method, status, seconds) => observed.push({ route, method, status, seconds }),
     ...changed,
@@ -95,7 +94,7 @@ function authenticate(token: string | undefined): UserId {
   return ALICE;
 }
 
-const emptyPorts: Pick<HttpDeps, 'conversations' | 'history' | 'recent' | 'inbox'> = {
+export const emptyPorts: Pick<HttpDeps, 'conversations' | 'history' | 'recent' | 'inbox'> = {
   conversations: {
     participantsOf: async () => undefined,
     open: async (_newId, a, b) => ({

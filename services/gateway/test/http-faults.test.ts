@@ -1,16 +1,26 @@
 import { connect } from 'node:net';
 import { problem, Rejection } from '@chat-cluster/contracts';
 import { expect } from 'chai';
-import { refusal, startEdge, throwing } from './http-app.ts';
+import type { HttpDeps } from '../src/http/app.ts';
+import { emptyPorts, refusal, startEdge, throwing } from './http-app.ts';
+
+const LIST = '/api/messages/conversations';
+
+type Page = Awaited<ReturnType<HttpDeps['history']['conversations']>>;
+
+/** History whose list of conversations comes about like this. */
+function listing(conversations: () => Promise<Page>): Pick<HttpDeps, 'history'> {
+  return { history: { ...emptyPorts.history, conversations } };
+}
 
 describe('A fault over HTTP', () => {
   it('is told once to the log and never to the client', async () => {
     const fault = Object.assign(new Error('relation "messages" does not exist, select * from messages'), {
       status: 400,
     });
-    await using edge = await startEdge({ authenticate: throwing(fault), metrics: () => Promise.reject(fault) });
-    for (const path of ['/api/messages/conversations', '/metrics']) {
-      const text = await (await edge.get(path)).text();
+    for (const faulty of [{ authenticate: throwing(fault) }, listing(() => Promise.reject(fault))]) {
+      await using edge = await startEdge(faulty);
+      const text = await (await edge.get(LIST)).text();
       expect(problem.parse(JSON.parse(text)).error).to.deep.equal(new Rejection('UNAVAILABLE').payload);
       expect(text).not.to.match(/select|relation|at /);
       expect(edge.faults.splice(0)).to.deep.equal([fault]);
@@ -19,16 +29,16 @@ describe('A fault over HTTP', () => {
 
   it('may be anything that JavaScript can throw', async () => {
     for (const thrown of [undefined, null, 'text', 404, { status: 404 }]) {
-      await using edge = await startEdge({ metrics: () => Promise.reject(thrown) });
-      await refusal(await edge.get('/metrics'), 'UNAVAILABLE');
+      await using edge = await startEdge(listing(() => Promise.reject(thrown)));
+      await refusal(await edge.get(LIST), 'UNAVAILABLE');
       expect(edge.faults).to.have.length(1);
     }
   });
 
   it('that takes for ever is answered TIMEOUT; what comes later is logged and dropped', async () => {
     const late = Promise.withResolvers<never>();
-    await using edge = await startEdge({ deadlineMs: 50, metrics: () => late.promise });
-    await refusal(await edge.get('/metrics'), 'TIMEOUT');
+    await using edge = await startEdge({ deadlineMs: 50, ...listing(() => late.promise) });
+    await refusal(await edge.get(LIST), 'TIMEOUT');
     const fault = new Error('too late');
     late.reject(fault);
     expect((await edge.get('/healthz')).status).to.equal(200);
@@ -36,10 +46,10 @@ describe('A fault over HTTP', () => {
   });
 
   it('is not what a late success is', async () => {
-    const late = Promise.withResolvers<{ contentType: string; body: string }>();
-    await using edge = await startEdge({ deadlineMs: 50, metrics: () => late.promise });
-    await refusal(await edge.get('/metrics'), 'TIMEOUT');
-    late.resolve({ contentType: 'text/plain', body: 'up 1' });
+    const late = Promise.withResolvers<Page>();
+    await using edge = await startEdge({ deadlineMs: 50, ...listing(() => late.promise) });
+    await refusal(await edge.get(LIST), 'TIMEOUT');
+    late.resolve({ conversations: [], nextCursor: null });
     expect((await edge.get('/healthz')).status).to.equal(200);
     expect(edge.faults).to.deep.equal([]);
   });

@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 const schema = commonConfig.extend({
   WORKER_NAME: z.string().default(hostname()),
-  /** Listener of /healthz, /readyz and /metrics; 0 takes a free port. */
+  /** Listener of /healthz, /readyz, /metrics and POST /drain; 0 takes a free port. */
   ADMIN_PORT: integer(0, 65_535, 9_091),
   /** Lanes of the unread recount, partitioned by user. Workers must agree. */
   RECOUNT_LANES: integer(1, 64, 2),

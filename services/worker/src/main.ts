@@ -179,7 +179,7 @@ await runMain(async () => {
     redis_cache: cache.pulse.answers,
     postgres: watch.check() === 'ok',
   }));
-  const ops = lifecycle.own(
+  const { port } = lifecycle.own(
     'ops listener',
     await serveOps({
       host: config.HOST,
@@ -191,15 +191,15 @@ await runMain(async () => {
           cache: cache.isReady,
         });
         const checks = { redis, postgres: watch.check() };
-        return { ready: !lifecycle.stopping && checks.redis === 'ok' && checks.postgres === 'ok', checks };
+        if (lifecycle.stopping) return { ready: false, reason: 'draining', checks };
+        return { ready: checks.redis === 'ok' && checks.postgres === 'ok', checks };
       },
+      drain: () => lifecycle.end('POST /drain'),
     }),
-    (server) => server.close(),
+    ({ server }) => server.close(),
   );
-  const address = ops.address();
-  const port = typeof address === 'object' && address ? address.port : config.ADMIN_PORT;
   logger.info({ port, lanes: config.LANES }, 'worker: ready');
-  announceReady({ type: 'ready', port });
+  announceReady({ type: 'ready', port, adminPort: port });
 });
 
 function numbers(count: number): number[] {

@@ -87,6 +87,7 @@ async function measureOne(
       PROBE_FILE: probe,
       HOST: '127.0.0.1',
       PORT: '0',
+      ADMIN_PORT: '0',
       LOG_LEVEL: 'warn',
       JWT_SECRET: SECRET,
       REDIS_URL: redis.url,

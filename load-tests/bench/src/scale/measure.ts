@@ -89,7 +89,7 @@ async function restCost(pods: Pods, seconds: number): Promise<CpuByKind> {
 type Traffic = Omit<Sample, 'adapter' | 'gateways' | 'round' | 'background' | 'net'> & { elapsedSeconds: number };
 
 async function trafficCost(pods: Pods, pairs: Pair[], options: Parameters<typeof runTraffic>[1]): Promise<Traffic> {
-  const metrics = () => readMetrics([...pods.gateways, ...pods.workers].map(({ url }) => url));
+  const metrics = () => readMetrics([...pods.gateways, ...pods.workers].map(({ adminUrl }) => adminUrl));
   const [metricsBefore, cpuBefore] = [await metrics(), await cpuSeconds(pods.processes())];
   const [start, generator] = [performance.now(), process.cpuUsage()];
   const outcome = await runTraffic(pairs, options);

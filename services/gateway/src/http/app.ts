@@ -1,4 +1,5 @@
 import type { UserId } from '@chat-cluster/contracts';
+import type { Readiness } from '@chat-cluster/contracts/openapi';
 import type { Conversations, History, Inbox, RecentMessages } from '@chat-cluster/domain';
 import cors from 'cors';
 import express, { type Express, type Request, type RequestHandler } from 'express';
@@ -24,8 +25,7 @@ export interface HttpDeps {
   allowedOrigins: '*' | string[];
   gatewayId: string;
   version: string;
-  isReady(): { ready: boolean; checks: Record<string, string> };
-  metrics(): Promise<{ contentType: string; body: string }>;
+  isReady(): Readiness;
   /** Called once per fault, with its cause; the client hears UNAVAILABLE. */
   onFault(error: unknown, req: Request): void;
   /** Called once per request. `route`: the pattern, 'unmatched' for none. `status` 499: the client left before the answer. */

@@ -37,24 +37,23 @@ export type Handlers = {
 /**
  * Hears every event of every socket: parse, call, acknowledge. Whatever a client sends, it gets an answer: a result or
  * a coded error in its ack, or the error as `exception` when it passed no callback. A bad event never ends the
- * connection. Returns the number of events under way, for a clean stop.
+ * connection. `socket.data.underWay` is the number of events without an answer yet, for a drain.
  */
 export function dispatchEvents(
   io: ChatServer,
   handlers: Handlers,
   options: { logger: Logger; perSecond: number; burst: number },
-): { underWay(): number } {
-  let underWay = 0;
+): void {
   const buckets = new WeakMap<ChatSocket, TokenBucket>();
   io.on('connection', (socket) => socket.onAny(hear));
 
   /** One listener for all sockets; an idle one has nothing of its own here. */
   function hear(this: ChatSocket, event: string, ...args: unknown[]): void {
-    underWay++;
+    this.data.underWay++;
     const started = performance.now();
     const known = isKnown(event) ? event : undefined;
     void answer(this, event, known, args, (payload) => handle(known, payload, this)).then((result) => {
-      underWay--;
+      this.data.underWay--;
       events.inc({ event: known ?? 'unknown', result });
       durations.observe({ event: known ?? 'unknown' }, (performance.now() - started) / 1_000);
     });
@@ -98,8 +97,6 @@ export function dispatchEvents(
       return toErrorPayload(error).code;
     }
   }
-
-  return { underWay: () => underWay };
 }
 
 function call<E extends ClientEvent>(

@@ -17,8 +17,13 @@ import { mayConnect } from './origin.ts';
 import { refuse } from './refuse.ts';
 import { boundWriteBuffers } from './slow-consumer.ts';
 
-export type ChatServer = Server<ClientToServerEvents, ServerToClientEvents, DefaultEventsMap, Identity>;
-export type ChatSocket = Socket<ClientToServerEvents, ServerToClientEvents, DefaultEventsMap, Identity>;
+export interface SocketData extends Identity {
+  /** Events that were read and have no answer yet. */
+  underWay: number;
+}
+
+export type ChatServer = Server<ClientToServerEvents, ServerToClientEvents, DefaultEventsMap, SocketData>;
+export type ChatSocket = Socket<ClientToServerEvents, ServerToClientEvents, DefaultEventsMap, SocketData>;
 
 const handshakes = new Counter({
   name: 'chat_handshakes_total',
@@ -90,6 +95,7 @@ export function createSocketServer(options: {
       const { userId, expiresAt } = options.authenticate(tokenOf(socket, config.ALLOW_QUERY_TOKEN));
       socket.data.userId = userId;
       socket.data.expiresAt = expiresAt;
+      socket.data.underWay = 0;
       handshakes.inc({ result: 'ok' });
       next();
     } catch (error) {
