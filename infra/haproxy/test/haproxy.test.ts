@@ -1,7 +1,7 @@
 import { eventually } from '@chat-cluster/testkit';
 import { closing, describeBalancer, expectDrain, openPolling, POLLING } from '@chat-cluster/testkit/balancer-suite';
+import { admin, startHaproxy } from '@chat-cluster/testkit/haproxy';
 import { expect } from 'chai';
-import { admin, startHaproxy } from './haproxy.ts';
 
 describe('HAProxy before three gateways', () => {
   const balanced = describeBalancer(startHaproxy);

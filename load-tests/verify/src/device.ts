@@ -17,6 +17,8 @@ export interface DeviceOptions {
   /** Milliseconds from the start of the round. */
   now(): number;
   random: Random;
+  /** Long-polling instead of a websocket, with the cookies that a balancer may set. */
+  polls?: boolean;
 }
 
 /** A connection that does not come about by then is tried anew, maybe on another gateway. */
@@ -42,7 +44,7 @@ export class Device {
   #syncing = false;
   #closed = false;
 
-  constructor({ id, userId, conversations, target, now, random }: DeviceOptions) {
+  constructor({ id, userId, conversations, target, now, random, polls = false }: DeviceOptions) {
     this.history = { id, userId, conversations: [...conversations], events: [] };
     this.userId = userId;
     this.#now = now;
@@ -50,7 +52,7 @@ export class Device {
     for (const conversation of conversations) this.#held.set(conversation, new Held());
     this.#socket = io(target.url, {
       forceNew: true,
-      transports: ['websocket'],
+      ...(polls ? { transports: ['polling'], withCredentials: true } : { transports: ['websocket'] }),
       auth: { token: tokenFor(target, userId) },
       timeout: CONNECT_TIMEOUT_MS,
       reconnectionDelay: 200,

@@ -28,6 +28,8 @@ export interface Fault {
   pairs?: number;
   /** Every so many users have a second device, on another gateway; default 6. */
   secondDeviceEvery?: number;
+  /** Every so many users poll; needs a balancer. Default: none. */
+  pollingEvery?: number;
   /** True: each round has a cluster of its own, because the fault leaves marks. */
   fresh?: boolean;
   /** Makes trouble, at a moment it does not choose; resolves when it is under way. */
@@ -44,6 +46,8 @@ export interface Healing {
   expect?(outcome: RoundOutcome): string[];
   /** What was measured, for the line of the round; asked after `heal`. */
   figures?(): string;
+  /** The same as a row of a table, one row a round. */
+  row?(outcome: RoundOutcome): Record<string, string | number>;
 }
 
 /** What a fault's own expectations look at. */

@@ -1,5 +1,6 @@
 import type { Fault } from './fault.ts';
 import { clocksDiffer } from './faults/clock-skew.ts';
+import { balancerRestarted, rollingRestart } from './faults/deploys.ts';
 import { handshakeFlood } from './faults/handshake-flood.ts';
 import { malformedPackets } from './faults/malformed-packets.ts';
 import { poison } from './faults/poison.ts';
@@ -28,6 +29,7 @@ import { slowConsumers } from './faults/slow-consumer.ts';
 export const FAULTS: readonly Fault[] = [
   gatewayKilled,
   workerKilled,
+  rollingRestart(),
   redisRestarted,
   redisFailover,
   redisHung,
@@ -45,6 +47,7 @@ export const FAULTS: readonly Fault[] = [
   malformedPackets,
   clocksDiffer,
   reconnectStorm,
+  balancerRestarted,
   scriptsFlushed,
   startedInAnyOrder,
   processPaused,

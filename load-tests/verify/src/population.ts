@@ -21,12 +21,12 @@ export interface Population {
 
 /**
  * Fresh users in pairs, connected: each pair has a conversation, every fourth pair one with the next pair too (so that
- * badges sum up), and every so many users a second device, on another gateway.
+ * badges sum up), and every so many users a second device, on another gateway. Every so many users poll (undefined: none).
  */
 export async function populate(
   target: Target,
   pairs: number,
-  secondDeviceEvery: number,
+  { secondDeviceEvery, pollingEvery }: { secondDeviceEvery: number; pollingEvery?: number | undefined },
   clock: { now(): number; random: Random },
 ): Promise<Population> {
   const users = Array.from({ length: pairs * 2 }, (_, i): User => {
@@ -52,6 +52,7 @@ export async function populate(
       userId: user.id,
       conversations: user.conversations.map(({ id }) => id),
       target,
+      polls: pollingEvery !== undefined && users.indexOf(user) % pollingEvery === 1,
       ...clock,
     });
     user.devices.push(device);

@@ -47,6 +47,7 @@ export interface RoundReport {
   healMs: number | undefined;
   /** What the fault itself has measured. */
   figures: string | undefined;
+  row: Record<string, string | number> | undefined;
   /** From the end of the traffic until everything was at rest, and what the last was to come to it. */
   rest: { ms: number; last: string | undefined };
   /** The trouble on the clock of the history. */
@@ -67,7 +68,12 @@ export async function runRound(fault: Fault, cluster: FaultCluster, options: Rou
   const now = () => performance.now() - start;
   const exitsBefore = cluster.exits.length;
   const pairs = options.pairs ?? fault.pairs ?? PAIRS;
-  const population = await populate(cluster, pairs, fault.secondDeviceEvery ?? 6, { now, random });
+  const population = await populate(
+    cluster,
+    pairs,
+    { secondDeviceEvery: fault.secondDeviceEvery ?? 6, pollingEvery: fault.pollingEvery },
+    { now, random },
+  );
   const traffic = new Traffic(
     population,
     { ...ORDINARY_TRAFFIC, ...fault.traffic, ...(options.rate === undefined ? {} : { rate: options.rate }) },
@@ -99,6 +105,7 @@ export async function runRound(fault: Fault, cluster: FaultCluster, options: Rou
       breaches: [...(fault.expect?.(outcome, world) ?? []), ...(healing?.expect?.(outcome) ?? [])],
       healMs: healTime(history, to, cluster.lanes),
       figures: healing?.figures?.(),
+      row: healing?.row?.(outcome),
       rest,
       from,
       to,

@@ -28,16 +28,22 @@ export function table(tallies: readonly Tally[]): string {
   const names = tallies.map(({ fault, title }) => `${fault.padEnd(4)} ${title}`);
   const nameWidth = Math.max(5, ...names.map(({ length }) => length));
   const cells = tallies.map((tally) => COLUMNS.map(([, value]) => String(value(tally))));
-  const widths = COLUMNS.map(([title], i) => Math.max(title.length, ...cells.map((row) => row[i]?.length ?? 0)));
-  const line = (name: string, row: readonly string[]) =>
-    [name.padEnd(nameWidth), ...row.map((cell, i) => cell.padStart(widths[i] ?? 0))].join('  ');
-  return [
-    line(
-      'fault',
-      COLUMNS.map(([title]) => title),
-    ),
-    ...names.map((name, i) => line(name, cells[i] ?? [])),
-  ].join('\n');
+  const titles = COLUMNS.map(([title]) => title);
+  const firsts = ['fault', ...names];
+  return aligned([titles, ...cells])
+    .map((line, i) => `${(firsts[i] ?? '').padEnd(nameWidth)}  ${line}`)
+    .join('\n');
+}
+
+/** One line per row, with the keys of the first as titles. */
+export function rowsTable(rows: readonly Record<string, string | number>[]): string {
+  const titles = Object.keys(rows[0] ?? {});
+  return aligned([titles, ...rows.map((row) => titles.map((title) => String(row[title])))]).join('\n');
+}
+
+function aligned(lines: readonly (readonly string[])[]): string[] {
+  const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? [];
+  return lines.map((line) => line.map((cell, i) => cell.padStart(widths[i] ?? 0)).join('  '));
 }
 
 export const LEGEND = `acks: acks of one message that differ · devices: differ from the database after their last sync · badges: or counters

@@ -16,6 +16,8 @@ export interface Tally {
   neverHealed: number;
   /** Rounds that could not be carried out. */
   failed: number;
+  /** What the fault itself measured in each round, if it tells it as a table. */
+  rows: Record<string, string | number>[];
 }
 
 export function newTally(fault: { id: string; title: string }): Tally {
@@ -43,16 +45,18 @@ export function newTally(fault: { id: string; title: string }): Tally {
     healMs: [],
     neverHealed: 0,
     failed: 0,
+    rows: [],
   };
 }
 
-export function addRound(tally: Tally, { verdict, breaches, healMs }: RoundReport): void {
+export function addRound(tally: Tally, { verdict, breaches, healMs, row }: RoundReport): void {
   tally.rounds++;
   tally.sent += verdict.seen.messages;
   tally.acked += verdict.seen.acked;
   tally.staleDevices += verdict.seen.staleDevices;
   tally.breaches += breaches.length;
   for (const { kind } of verdict.violations) tally.found[kind]++;
+  if (row) tally.rows.push({ round: tally.rounds, ...row });
   if (healMs === undefined) tally.neverHealed++;
   else tally.healMs.push(healMs);
 }

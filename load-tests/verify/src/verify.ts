@@ -4,7 +4,7 @@ import type { Fault } from './fault.ts';
 import type { VerifyOptions } from './options.ts';
 import { type RoundReport, runRound } from './round.ts';
 import { saveHistory, saveLogs } from './saved-history.ts';
-import { LEGEND, table } from './table.ts';
+import { LEGEND, rowsTable, table } from './table.ts';
 import { addRound, newTally, type Tally, wrongs } from './tally.ts';
 
 /** Runs the faults and tells of them line by line; resolves with the exit code. */
@@ -87,6 +87,7 @@ async function runFault(fault: Fault, options: VerifyOptions, say: (line: string
   } finally {
     await close();
   }
+  if (tally.rows.length > 0) say(`\n${rowsTable(tally.rows)}`);
   return tally;
 }
 

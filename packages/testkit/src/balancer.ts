@@ -4,18 +4,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toolsFolder, UserError } from '@chat-cluster/local';
 import { type DebianProgram, findProgram, type WantedProgram } from '@chat-cluster/local/debian-program';
-import { spawnServer } from '@chat-cluster/local/server-process';
+import { type ServerProcess, spawnServer } from '@chat-cluster/local/server-process';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 
 /** A real load balancer on a free port of loopback. */
 export interface Balancer extends AsyncDisposable {
   url: string;
-  pid: number;
+  /** Of the process that was started last. */
+  readonly pid: number;
   /** For its files; removed at the end. */
   folder: string;
   /** All that it wrote: to its output, and to the files named in `logs`. */
   log(): string;
+  /** SIGKILL to every process of it; resolves when they are gone. */
+  kill(): Promise<void>;
+  /** Starts one more process as the first one was started, at the same port, and waits until it answers. */
+  start(moreArgs?: readonly string[]): Promise<void>;
 }
 
 export interface BalancerOptions {
@@ -33,28 +38,40 @@ export async function startBalancer({ wanted, configure, logs = [] }: BalancerOp
   const port = await freePort();
   const output = join(folder, 'output.log');
   const plan = await configure({ folder, port });
-  const server = await spawnServer({
-    command: [program, ...plan.args],
-    cwd: folder,
-    env: { PATH: process.env.PATH, LC_ALL: 'C', ...env, ...plan.env },
-    logFile: output,
-    deathSignal: 'TERM',
-  });
+  const url = `http://127.0.0.1:${port}`;
+  const servers: ServerProcess[] = [];
+  const start = async (moreArgs: readonly string[] = []) => {
+    const server = await spawnServer({
+      command: [program, ...plan.args, ...moreArgs],
+      cwd: folder,
+      env: { PATH: process.env.PATH, LC_ALL: 'C', ...env, ...plan.env },
+      logFile: output,
+      deathSignal: 'TERM',
+    });
+    servers.push(server);
+    await eventually(() => fetch(url, { signal: AbortSignal.timeout(1_000) }), 5_000).catch(() => {
+      throw new Error(`${wanted.names[0]} did not start: ${server.logTail()}`);
+    });
+  };
   const stop = async () => {
-    await server.end([{ signal: 'SIGTERM', withinMs: 2_000 }]);
+    await Promise.all(servers.map((server) => server.end([{ signal: 'SIGTERM', withinMs: 2_000 }])));
     await rm(folder, { recursive: true, force: true });
   };
-  const url = `http://127.0.0.1:${port}`;
   try {
-    await eventually(() => fetch(url, { signal: AbortSignal.timeout(1_000) }), 5_000);
-  } catch {
-    const said = server.logTail();
+    await start();
+  } catch (error) {
     await stop();
-    throw new Error(`${wanted.names[0]} did not start: ${said}`);
+    throw error;
   }
   return {
     url,
-    pid: server.pid,
+    get pid() {
+      return servers.at(-1)?.pid ?? 0;
+    },
+    start,
+    kill: async () => {
+      await Promise.all(servers.splice(0).map((server) => server.end([])));
+    },
     folder,
     log: () => [output, ...logs.map((name) => join(folder, name))].map((file) => readFileSync(file, 'utf8')).join('\n'),
     [Symbol.asyncDispose]: stop,

@@ -4,7 +4,7 @@
  *   clients ──entry──▶ gateways ──one proxy each──▶ Redis        gateways and workers are services/…/main.ts, started
  *                      workers  ──one proxy each──▶ Postgres     again when they end; all of it is private
  *
- * A fault gets its hands on the proxies, and on the processes: kill, pause, restart with the same data at the same port.
+ * With `balancer` a real load balancer is the entry. A fault gets its hands on the proxies, and on the processes: kill, pause, restart with the same data at the same port.
  * Every exit is written down, with whether a fault ordered it.
  */
 import { randomBytes } from 'node:crypto';
@@ -12,6 +12,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Database, migrate, openDatabase } from '@chat-cluster/postgres';
+import type { Balancer } from './balancer.ts';
 import { controlledSentinel } from './controlled-sentinel.ts';
 import { type ControlledServer, controlledPostgres, controlledRedis } from './controlled-server.ts';
 import { type ControlledService, controlService } from './controlled-service.ts';
@@ -28,6 +29,8 @@ export interface FaultClusterOptions {
   sentinel?: boolean;
   /** So many megabytes for Postgres, on a disk of its own; needs root. */
   postgresDiskMb?: number;
+  /** Started before the gateways, given their ports: clients come through it. Default: a TCP proxy. */
+  balancer?: (gatewayPorts: number[]) => Promise<Balancer>;
   /** Where jitter comes from. */
   random?: Random;
   /** Added to the environment of every service. */
@@ -37,9 +40,10 @@ export interface FaultClusterOptions {
 }
 
 export interface FaultCluster extends AsyncDisposable {
-  /** Of the entry: a client gets one of the gateways in turn, so only websockets stay with theirs. */
+  /** Of the entry: a client gets one of the gateways in turn, so only websockets stay with theirs. Or of the balancer. */
   url: string;
   entry: FaultProxy;
+  balancer: Balancer | undefined;
   jwtSecret: string;
   lanes: number;
   gateways: ControlledService[];
@@ -99,12 +103,15 @@ export async function startFaultCluster(options: FaultClusterOptions = {}): Prom
         return stopWith(undo, await controlService(service));
       });
     const services = await all([...start('gateway', gateways), ...start('worker', workers)]);
-    const entry = undo.use(await startFaultProxy({ upstreams: services.slice(0, gateways).map(({ port }) => port) }));
+    const ports = services.slice(0, gateways).map(({ port }) => port);
+    const entry = undo.use(await startFaultProxy({ upstreams: ports }));
+    const balancer = options.balancer && undo.use(await options.balancer(ports));
 
     const parts = undo.move();
     return {
-      url: `http://127.0.0.1:${entry.port}`,
+      url: balancer?.url ?? `http://127.0.0.1:${entry.port}`,
       entry,
+      balancer,
       jwtSecret,
       lanes,
       gateways: services.slice(0, gateways),

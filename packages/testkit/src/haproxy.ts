@@ -1,7 +1,8 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { repository } from '@chat-cluster/local';
 import type { WantedProgram } from '@chat-cluster/local/debian-program';
-import { type Balancer, startBalancer } from '@chat-cluster/testkit/balancer';
+import { type Balancer, startBalancer } from './balancer.ts';
 
 const HAPROXY: WantedProgram = {
   names: ['haproxy'],
@@ -14,7 +15,7 @@ export function startHaproxy(gatewayPorts: number[]): Promise<Balancer> {
   return startBalancer({
     wanted: HAPROXY,
     configure: async ({ folder, port }) => ({
-      args: ['-db', '-f', join(import.meta.dirname, '../haproxy.cfg')],
+      args: ['-db', '-f', join(repository, 'infra/haproxy/haproxy.cfg')],
       env: {
         LISTEN: `127.0.0.1:${port}`,
         ADMIN_SOCKET: adminSocket(folder),
@@ -37,6 +38,28 @@ export function admin({ folder }: Balancer, command: string): Promise<string> {
       .once('close', () => resolve(answer.trim()))
       .end(`${command}\n`);
   });
+}
+
+/** As an operator reloads: a new process takes over the port, the old one keeps its websockets until they end. */
+export function reloadHaproxy(balancer: Balancer): Promise<void> {
+  return balancer.start(['-sf', String(balancer.pid)]);
+}
+
+/** The gateways to which HAProxy sends newcomers, in the order of its configuration. */
+export async function gatewaysUp(balancer: Balancer): Promise<string[]> {
+  const lines = (await admin(balancer, 'show stat')).split('\n').map((line) => line.split(','));
+  return lines.flatMap(([backend, server = '', ...rest]) =>
+    backend === 'gateways' && server.startsWith('gateway-') && rest[STATUS - 2] === 'UP' ? [server] : [],
+  );
+}
+
+/** Column of `show stat`. */
+const STATUS = 17;
+
+/** HTTP statuses that clients got since `from`, an earlier length of its log; 101 when a websocket has ended. */
+export function statusesSince(balancer: Balancer, from: number): number[] {
+  const timed = /^\S+ \[.*\] chat \S+ (?:[-+\d]+\/){4}[-+\d]+ (\d{3}) /gm;
+  return [...balancer.log().slice(from).matchAll(timed)].map(([, status]) => Number(status));
 }
 
 function adminSocket(folder: string): string {

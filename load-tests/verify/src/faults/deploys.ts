@@ -1,0 +1,152 @@
+import { between, type ControlledService, checkHistory, eventually, type FaultCluster } from '@chat-cluster/testkit';
+import type { Balancer } from '@chat-cluster/testkit/balancer';
+import { gatewaysUp, reloadHaproxy, startHaproxy, statusesSince } from '@chat-cluster/testkit/haproxy';
+import { gatewaysLiveOn, socketsStayConnected } from '../expectations.ts';
+import type { Fault, RoundOutcome } from '../fault.ts';
+import { letNewcomersCome } from '../newcomers.ts';
+import { quantile } from '../quantile.ts';
+import { letRequestsCome } from '../requests.ts';
+
+/** HAProxy needs 2 s to see that a gateway is not ready. */
+const DRAIN = { DRAIN_DELAY_MS: '3000', DRAIN_WINDOW_MS: '15000' };
+/** SLOWEST_PER_SECOND of the gateways' drain.ts: fewer sockets than fill the window leave at this rate. */
+const PACE_PER_SECOND = 20;
+/** Back-off and jitter of clients move some of them into the same second. */
+const SPIKE = 1.5;
+const RESTARTED_WITHIN_MS = 60_000;
+const NEWCOMERS_PER_SECOND = 3;
+const NEWCOMER_WITHIN_MS = 5_000;
+const REQUESTS_PER_SECOND = 20;
+
+/** As an orchestrator deploys: SIGTERM, the next one once its successor is ready and the load balancer knows it. */
+export function rollingRestart({ gateways, workers } = { gateways: 3, workers: 2 }): Fault {
+  return {
+    id: 'F3',
+    title: 'a rolling restart of all gateways and workers',
+    pairs: 50,
+    pollingEvery: 5,
+    cluster: { gateways, workers, balancer: startHaproxy, env: DRAIN },
+    async inject({ cluster, population }) {
+      const balancer = balancerOf(cluster);
+      const logged = balancer.log().length;
+      const exitsBefore = cluster.exits.length;
+      const newcomers = letNewcomersCome(cluster, NEWCOMERS_PER_SECOND);
+      const requests = letRequestsCome(cluster, population.users, REQUESTS_PER_SECOND);
+      const restarting = restartAll(cluster, balancer);
+      let newcomersMs: number[] = [];
+      let failures: string[] = [];
+      const errors = () => statusesSince(balancer, logged).filter((status) => status >= 500).length;
+      return {
+        lastsMs: 0,
+        async heal() {
+          try {
+            await restarting;
+          } finally {
+            newcomersMs = await newcomers.stop();
+            failures = await requests.stop();
+          }
+        },
+        figures: () =>
+          `${requests.count()} requests, ${failures.length} without a good answer; ` +
+          `${newcomersMs.length} new sessions, p99 ${Math.round(quantile(newcomersMs, 0.99))} ms`,
+        row: (outcome) => ({
+          ...wrongMessages(outcome),
+          'HTTP 5xx': errors(),
+          reconnects: reconnects(outcome).length,
+          'in one second': mostInOneSecond(reconnects(outcome)),
+          seconds: Math.round((outcome.to - outcome.from) / 1_000),
+        }),
+        expect: (outcome) => [
+          ...(errors() === 0 ? [] : [`${errors()} answers of HAProxy had a status of 500 or more`]),
+          ...failures.slice(0, 3).map((failure) => `a request: ${failure}`),
+          ...noSpike(outcome),
+          ...cluster.exits.slice(exitsBefore).flatMap(({ how }) => (/exit code 0\b/.test(how) ? [] : [how])),
+          ...(Math.max(0, ...newcomersMs) <= NEWCOMER_WITHIN_MS * outcome.patience
+            ? []
+            : [`a new user needed ${Math.max(...newcomersMs)} ms to connect`]),
+        ],
+      };
+    },
+  };
+}
+
+async function restartAll(cluster: FaultCluster, balancer: Balancer): Promise<void> {
+  for (const gateway of cluster.gateways) {
+    await restart(gateway);
+    await eventually(async () => {
+      if (!(await gatewaysUp(balancer)).includes(gateway.name)) throw new Error(`HAProxy does not see ${gateway.name}`);
+    }, RESTARTED_WITHIN_MS);
+  }
+  for (const worker of cluster.workers) await restart(worker);
+}
+
+async function restart(service: ControlledService): Promise<void> {
+  const pid = service.pid();
+  service.kill('SIGTERM');
+  await eventually(async () => {
+    if (service.pid() === pid || !(await service.isReady())) throw new Error(`${service.name} has not come back`);
+  }, RESTARTED_WITHIN_MS);
+}
+
+function wrongMessages({ history }: RoundOutcome): { lost: number; duplicated: number } {
+  const count = (kind: string) => checkHistory(history).violations.filter((one) => one.kind === kind).length;
+  return { lost: count('lost'), duplicated: count('duplicated') };
+}
+
+/** When devices connected again, in order. */
+function reconnects({ history, from, to }: RoundOutcome): number[] {
+  const times = history.devices.flatMap(({ events }) =>
+    events.flatMap(({ kind, at }) => (kind === 'connected' && at >= from && at <= to ? [at] : [])),
+  );
+  return times.sort((a, b) => a - b);
+}
+
+function mostInOneSecond(times: readonly number[]): number {
+  return Math.max(0, ...times.map((at) => times.filter((other) => other >= at && other < at + 1_000).length));
+}
+
+/** Nobody hears of a deploy by a storm of its clients; and there were some. */
+function noSpike(outcome: RoundOutcome): string[] {
+  const most = mostInOneSecond(reconnects(outcome));
+  if (most === 0) return ['nobody reconnected'];
+  return most <= PACE_PER_SECOND * SPIKE
+    ? []
+    : [`${most} devices reconnected within one second, ${PACE_PER_SECOND} a second are the pace`];
+}
+
+/**
+ * Every other time it is killed, everybody with it; else it is reloaded: the new process knows sessions by their cookie
+ * only, and takes the next poll of each.
+ */
+export const balancerRestarted: Fault = {
+  id: 'F21',
+  title: 'the load balancer is restarted or reloaded',
+  pollingEvery: 3,
+  cluster: { balancer: startHaproxy },
+  async inject({ cluster, random, round }) {
+    const balancer = balancerOf(cluster);
+    const logged = balancer.log().length;
+    const reloaded = round % 2 === 0;
+    if (reloaded) await reloadHaproxy(balancer);
+    else await balancer.kill();
+    return {
+      lastsMs: reloaded ? 1_000 : between(random, 300, 3_000),
+      heal: () => (reloaded ? Promise.resolve() : balancer.start()),
+      expect: (outcome) => [...(reloaded ? socketsStayConnected(outcome) : []), ...noLoop(outcome, balancer, logged)],
+    };
+  },
+  expect: gatewaysLiveOn,
+};
+
+/** A device has at most one request on its way that can meet a gateway without its session (400). */
+function noLoop({ history }: RoundOutcome, balancer: Balancer, logged: number): string[] {
+  const strays = statusesSince(balancer, logged).filter((status) => status === 400).length;
+  return strays <= history.devices.length
+    ? []
+    : [`${strays} requests named a session that their gateway did not know: they went to the wrong one`];
+}
+
+function balancerOf({ balancer }: FaultCluster): Balancer {
+  if (!balancer) throw new Error('this fault needs a load balancer before the gateways');
+  return balancer;
+}
