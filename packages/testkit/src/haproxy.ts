@@ -10,8 +10,8 @@ const HAPROXY: WantedProgram = {
   versionOf: (printed) => /^HAProxy version (\S+)/.exec(printed)?.[1],
 };
 
-/** HAProxy with the shipped configuration, before gateways on these ports. */
-export function startHaproxy(gatewayPorts: number[]): Promise<Balancer> {
+/** HAProxy with the shipped configuration, before gateways on these ports; `env` fills in more of it. */
+export function startHaproxy(gatewayPorts: number[], env: NodeJS.ProcessEnv = {}): Promise<Balancer> {
   return startBalancer({
     wanted: HAPROXY,
     configure: async ({ folder, port }) => ({
@@ -21,6 +21,7 @@ export function startHaproxy(gatewayPorts: number[]): Promise<Balancer> {
         ADMIN_SOCKET: adminSocket(folder),
         MAX_CLIENTS: '2000',
         ...Object.fromEntries(gatewayPorts.map((gateway, i) => [`GATEWAY_${i + 1}`, `127.0.0.1:${gateway}`])),
+        ...env,
       },
     }),
   });
