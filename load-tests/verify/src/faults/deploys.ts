@@ -18,8 +18,11 @@ const NEWCOMERS_PER_SECOND = 3;
 const NEWCOMER_WITHIN_MS = 5_000;
 const REQUESTS_PER_SECOND = 20;
 
-/** As an orchestrator deploys: SIGTERM, the next one once its successor is ready and the load balancer knows it. */
-export function rollingRestart({ gateways, workers } = { gateways: 3, workers: 2 }): Fault {
+/**
+ * As an orchestrator deploys: SIGTERM, the next one once its successor is ready and the load balancer knows it. `ofEach`: how
+ * many gateways and how many workers are restarted, at the most.
+ */
+export function rollingRestart({ gateways = 3, workers = 2, ofEach = Number.POSITIVE_INFINITY } = {}): Fault {
   return {
     id: 'F3',
     title: 'a rolling restart of all gateways and workers',
@@ -32,10 +35,11 @@ export function rollingRestart({ gateways, workers } = { gateways: 3, workers: 2
       const exitsBefore = cluster.exits.length;
       const newcomers = letNewcomersCome(cluster, NEWCOMERS_PER_SECOND);
       const requests = letRequestsCome(cluster, population.users, REQUESTS_PER_SECOND);
-      const restarting = restartAll(cluster, balancer);
+      const restarting = restartAll(cluster, balancer, ofEach);
       let newcomersMs: number[] = [];
       let failures: string[] = [];
-      const errors = () => statusesSince(balancer, logged).filter((status) => status >= 500).length;
+      const statuses = () => statusesSince(balancer, logged);
+      const errors = () => statuses().filter((status) => status >= 500).length;
       return {
         lastsMs: 0,
         async heal() {
@@ -58,6 +62,7 @@ export function rollingRestart({ gateways, workers } = { gateways: 3, workers: 2
         }),
         expect: (outcome) => [
           ...(errors() === 0 ? [] : [`${errors()} answers of HAProxy had a status of 500 or more`]),
+          ...(statuses().length > requests.count() ? [] : ['the log of HAProxy does not show all requests']),
           ...failures.slice(0, 3).map((failure) => `a request: ${failure}`),
           ...noSpike(outcome),
           ...cluster.exits.slice(exitsBefore).flatMap(({ how }) => (/exit code 0\b/.test(how) ? [] : [how])),
@@ -70,14 +75,15 @@ export function rollingRestart({ gateways, workers } = { gateways: 3, workers: 2
   };
 }
 
-async function restartAll(cluster: FaultCluster, balancer: Balancer): Promise<void> {
-  for (const gateway of cluster.gateways) {
-    await restart(gateway);
+async function restartAll(cluster: FaultCluster, balancer: Balancer, ofEach: number): Promise<void> {
+  for (const gateway of cluster.gateways.slice(0, ofEach)) {
     await eventually(async () => {
-      if (!(await gatewaysUp(balancer)).includes(gateway.name)) throw new Error(`HAProxy does not see ${gateway.name}`);
+      const up = await gatewaysUp(balancer);
+      if (up.length < cluster.gateways.length) throw new Error(`HAProxy sees only ${up}`);
     }, RESTARTED_WITHIN_MS);
+    await restart(gateway);
   }
-  for (const worker of cluster.workers) await restart(worker);
+  for (const worker of cluster.workers.slice(0, ofEach)) await restart(worker);
 }
 
 async function restart(service: ControlledService): Promise<void> {
