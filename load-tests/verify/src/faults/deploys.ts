@@ -1,6 +1,6 @@
 import { between, type ControlledService, checkHistory, eventually, type FaultCluster } from '@chat-cluster/testkit';
 import type { Balancer } from '@chat-cluster/testkit/balancer';
-import { gatewaysUp, reloadHaproxy, startHaproxy, statusesSince } from '@chat-cluster/testkit/haproxy';
+import { answersSince, gatewaysUp, reloadHaproxy, startHaproxy } from '@chat-cluster/testkit/haproxy';
 import { gatewaysLiveOn, socketsStayConnected } from '../expectations.ts';
 import type { Fault, RoundOutcome } from '../fault.ts';
 import { letNewcomersCome } from '../newcomers.ts';
@@ -38,8 +38,8 @@ export function rollingRestart({ gateways = 3, workers = 2, ofEach = Number.POSI
       const restarting = restartAll(cluster, balancer, ofEach);
       let newcomersMs: number[] = [];
       let failures: string[] = [];
-      const statuses = () => statusesSince(balancer, logged);
-      const errors = () => statuses().filter((status) => status >= 500).length;
+      const answers = () => answersSince(balancer, logged);
+      const errors = () => answers().filter(({ status }) => status >= 500);
       return {
         lastsMs: 0,
         async heal() {
@@ -55,14 +55,14 @@ export function rollingRestart({ gateways = 3, workers = 2, ofEach = Number.POSI
           `${newcomersMs.length} new sessions, p99 ${Math.round(quantile(newcomersMs, 0.99))} ms`,
         row: (outcome) => ({
           ...wrongMessages(outcome),
-          'HTTP 5xx': errors(),
+          'HTTP 5xx': errors().length,
           reconnects: reconnects(outcome).length,
           'in one second': mostInOneSecond(reconnects(outcome)),
           seconds: Math.round((outcome.to - outcome.from) / 1_000),
         }),
         expect: (outcome) => [
-          ...(errors() === 0 ? [] : [`${errors()} answers of HAProxy had a status of 500 or more`]),
-          ...(statuses().length > requests.count() ? [] : ['the log of HAProxy does not show all requests']),
+          ...errors().map(({ line }) => `an answer of HAProxy: ${line}`),
+          ...(answers().length > requests.count() ? [] : ['the log of HAProxy does not show all requests']),
           ...failures.slice(0, 3).map((failure) => `a request: ${failure}`),
           ...noSpike(outcome),
           ...cluster.exits.slice(exitsBefore).flatMap(({ how }) => (/exit code 0\b/.test(how) ? [] : [how])),
@@ -146,7 +146,7 @@ export const balancerRestarted: Fault = {
 
 /** A device has at most one request on its way that can meet a gateway without its session (400). */
 function noLoop({ history }: RoundOutcome, balancer: Balancer, logged: number): string[] {
-  const strays = statusesSince(balancer, logged).filter((status) => status === 400).length;
+  const strays = answersSince(balancer, logged).filter(({ status }) => status === 400).length;
   return strays <= history.devices.length
     ? []
     : [`${strays} requests named a session that their gateway did not know: they went to the wrong one`];
