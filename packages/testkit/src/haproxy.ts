@@ -57,10 +57,10 @@ export async function gatewaysUp(balancer: Balancer): Promise<string[]> {
 /** Column of `show stat`. */
 const STATUS = 17;
 
-/** HTTP statuses that clients got since `from`, an earlier length of its log; 101 when a websocket has ended. */
-export function statusesSince(balancer: Balancer, from: number): number[] {
-  const timed = /^\S+ \[.*\] chat \S+ (?:[-+\d]+\/){4}[-+\d]+ (\d{3}) /gm;
-  return [...balancer.log().slice(from).matchAll(timed)].map(([, status]) => Number(status));
+/** What clients got since `from`, an earlier length of its log; status 101 when a websocket has ended. */
+export function answersSince(balancer: Balancer, from: number): { status: number; line: string }[] {
+  const timed = /^\S+ \[.*\] chat \S+ (?:[-+\d]+\/){4}[-+\d]+ (\d{3}) .*$/gm;
+  return [...balancer.log().slice(from).matchAll(timed)].map(([line, status]) => ({ line, status: Number(status) }));
 }
 
 function adminSocket(folder: string): string {
