@@ -33,6 +33,7 @@ npm run bench                   measure it
 npm run load                    load and check a running cluster, here or elsewhere (npm run load -- --help)
 npm run dead-letters -- list    what could not be stored: list, show, replay, drop
 npm run unread -- audit         compare unread counters with their messages, and heal them
+npm run doctor                  what is wrong with a deployment, here or elsewhere (npm run doctor -- --help)
 npm run load:artillery          load a running cluster with Artillery (npm run load:artillery -- --help)
 npm run verify                  hold it to its promises under faults (npm run verify -- --help)
 `;
@@ -42,6 +43,7 @@ const TASKS = {
   demo: (args) => script('infra/local/src/demo.ts', args),
   token: (args) => script('infra/local/src/token.ts', args),
   'dead-letters': (args) => script('infra/local/src/operate.ts', ['dead-letters', ...args]),
+  doctor: (args) => script('infra/local/src/operate.ts', ['doctor', ...args]),
   unread: (args) => script('infra/local/src/operate.ts', ['unread', ...args]),
   bench: (args) => script('load-tests/bench/src/main.ts', args),
   'load:artillery': (args) => script('load-tests/artillery/src/main.ts', args),

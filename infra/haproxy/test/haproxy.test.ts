@@ -1,7 +1,8 @@
-import { eventually } from '@chat-cluster/testkit';
+import { eventually, freePort } from '@chat-cluster/testkit';
 import { closing, describeBalancer, expectDrain, openPolling, POLLING } from '@chat-cluster/testkit/balancer-suite';
-import { admin, startHaproxy } from '@chat-cluster/testkit/haproxy';
+import { admin, gatewaysUp, startHaproxy } from '@chat-cluster/testkit/haproxy';
 import { expect } from 'chai';
+import { answerAt, startNameServer } from './names.ts';
 
 describe('HAProxy before three gateways', () => {
   const balanced = describeBalancer(startHaproxy);
@@ -37,4 +38,30 @@ describe('HAProxy before three gateways', () => {
       expect(poll.status).to.equal(200);
     }).timeout(60_000);
   });
+
+  it('finds gateways that a name in DNS stands for, new ones too, and sessions stay where they are', async () => {
+    await using undo = new AsyncDisposableStack();
+    const port = await freePort();
+    const addresses = ['127.0.0.11', '127.0.0.12', '127.0.0.13'];
+    for (const [i, address] of addresses.entries()) {
+      undo.use(await answerAt(address, port, balanced().cluster.gateways[i]?.port ?? 0));
+    }
+    const names = undo.use(await startNameServer(addresses.slice(0, 2)));
+    const env = { GATEWAYS: `gateway.test:${port}`, DNS: `127.0.0.1:${names.port}` };
+    const balancer = undo.use(await startHaproxy([], env));
+    const open = () => Promise.all(Array.from({ length: 20 }, () => openPolling(balancer.url)));
+    const gatewaysOf = (sessions: { gateway: string }[]) => [...new Set(sessions.map(({ gateway }) => gateway))].sort();
+    const up = (count: number) => eventually(async () => expect(await gatewaysUp(balancer)).to.have.length(count));
+
+    await up(2);
+    const before = await open();
+    expect(gatewaysOf(before)).to.deep.equal(['gateway-1', 'gateway-2']);
+    names.addresses = addresses;
+    await up(3);
+    await eventually(async () => expect(gatewaysOf(await open())).to.include('gateway-3'), 20_000);
+    for (const { sid, gateway, cookie } of before) {
+      const poll = await fetch(`${balancer.url}${POLLING}&sid=${sid}`, closing(cookie));
+      expect([poll.status, poll.headers.get('x-gateway-id')]).to.deep.equal([200, gateway]);
+    }
+  }).timeout(60_000);
 });

@@ -1,37 +1,59 @@
 /*
- * `npm run dead-letters` and `npm run unread`: the commands of the worker, run on the cluster of this machine. They get
- * DATABASE_URL, REDIS_URL and LANES from the environment, else from the cluster that runs on DATA_DIR.
+ * The commands of operators, run on the cluster of this machine: `npm run dead-letters`, `npm run unread` and `npm run doctor`.
+ * They get DATABASE_URL, REDIS_URL and LANES (doctor also its URL and JWT_SECRET) from the environment, else from the cluster
+ * that runs on DATA_DIR.
  */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { readServersFile } from './cluster-file.ts';
+import { readClusterFile, readServersFile } from './cluster-file.ts';
 import { runCommand } from './command.ts';
 import { repository } from './repository.ts';
+import { readSecret } from './secret-file.ts';
 import { loadEnvFile, readDataDir } from './settings.ts';
 import { UserError } from './user-error.ts';
+
+const MAIN: Readonly<Record<string, string>> = {
+  'dead-letters': 'services/worker/src/dead-letters.ts',
+  unread: 'services/worker/src/unread.ts',
+  doctor: 'infra/doctor/src/main.ts',
+};
 
 const [command = '', ...args] = process.argv.slice(2);
 
 await runCommand(async () => {
-  if (!['dead-letters', 'unread'].includes(command)) throw new UserError(`There is no command "${command}".`);
+  const file = MAIN[command];
+  if (file === undefined) throw new UserError(`There is no command "${command}".`);
   loadEnvFile();
   const dataDir = readDataDir(process.env);
+  const asksForHelp = args.some((arg) => ['--help', '-h'].includes(arg));
+  // A deployment elsewhere has nothing to do with the cluster of this machine.
+  if (command !== 'doctor' || !args.some((arg) => arg.startsWith('--url'))) {
+    fillIn(dataDir);
+    const cluster = readClusterFile(dataDir);
+    if (command === 'doctor' && cluster) args.push('--url', cluster.url);
+    if (!process.env.DATABASE_URL && !asksForHelp && (args.length > 0 || command === 'doctor')) {
+      const elsewhere =
+        command === 'doctor' ? 'give --url' : 'set DATABASE_URL, REDIS_URL and LANES to those of another';
+      throw new UserError(`No cluster runs on ${dataDir}: run npm start first, or ${elsewhere}.`);
+    }
+  }
+  const main = join(repository, file);
+  process.argv = [process.execPath, main, ...args];
+  await import(pathToFileURL(main).href);
+});
+
+/** What the environment does not say, as the cluster that runs on `dataDir` has it. */
+function fillIn(dataDir: string): void {
   const servers = readServersFile(dataDir);
+  if (!servers) return;
   const known = {
-    DATABASE_URL: servers?.databaseUrl,
-    REDIS_URL: servers?.redisUrl,
-    LANES: servers?.lanes,
-    ...servers?.redis,
+    DATABASE_URL: servers.databaseUrl,
+    REDIS_URL: servers.redisUrl,
+    LANES: servers.lanes,
+    JWT_SECRET: readSecret(join(dataDir, 'jwt-secret')),
+    ...servers.redis,
   };
   for (const [name, value] of Object.entries(known)) {
     if (!process.env[name] && value !== undefined) process.env[name] = String(value);
   }
-  if (!process.env.DATABASE_URL && !args.some((arg) => ['--help', '-h'].includes(arg)) && args.length > 0) {
-    throw new UserError(
-      `No cluster runs on ${dataDir}: run npm start first, or set DATABASE_URL, REDIS_URL and LANES to those of another.`,
-    );
-  }
-  const main = join(repository, 'services/worker/src', `${command}.ts`);
-  process.argv = [process.execPath, main, ...args];
-  await import(pathToFileURL(main).href);
-});
+}

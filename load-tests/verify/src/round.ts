@@ -47,6 +47,7 @@ export interface RoundReport {
   healMs: number | undefined;
   /** What the fault itself has measured. */
   figures: string | undefined;
+  /** The same as a row of a table, with the number of the round. */
   row: Record<string, string | number> | undefined;
   /** From the end of the traffic until everything was at rest, and what the last was to come to it. */
   rest: { ms: number; last: string | undefined };
@@ -105,7 +106,7 @@ export async function runRound(fault: Fault, cluster: FaultCluster, options: Rou
       breaches: [...(fault.expect?.(outcome, world) ?? []), ...(healing?.expect?.(outcome) ?? [])],
       healMs: healTime(history, to, cluster.lanes),
       figures: healing?.figures?.(),
-      row: healing?.row?.(outcome),
+      row: healing?.row && { round: options.round, ...healing.row(outcome) },
       rest,
       from,
       to,

@@ -56,7 +56,7 @@ export function addRound(tally: Tally, { verdict, breaches, healMs, row }: Round
   tally.staleDevices += verdict.seen.staleDevices;
   tally.breaches += breaches.length;
   for (const { kind } of verdict.violations) tally.found[kind]++;
-  if (row) tally.rows.push({ round: tally.rounds, ...row });
+  if (row) tally.rows.push(row);
   if (healMs === undefined) tally.neverHealed++;
   else tally.healMs.push(healMs);
 }

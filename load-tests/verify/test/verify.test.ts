@@ -8,6 +8,7 @@ import {
   startTestCluster,
 } from '@chat-cluster/testkit';
 import { expect } from 'chai';
+import { rollingRestart } from '../src/faults/deploys.ts';
 import { FAULTS } from '../src/faults.ts';
 import { type Pace, type RoundReport, runRound } from '../src/round.ts';
 import { STRANGERS, sendStranger } from '../src/strangers.ts';
@@ -45,6 +46,18 @@ describe('the product under faults', () => {
       expect(report.healMs, 'every lane works again').to.be.a('number');
     });
   }
+});
+
+describe('a deploy under load', () => {
+  it('of a gateway and a worker behind HAProxy is noticed by nobody', async function () {
+    this.timeout(240_000);
+    const fault = rollingRestart({ gateways: 2, workers: 2, ofEach: 1 });
+    await using cluster = await startFaultCluster({ ...(fault.cluster as object), random: seededRandom(SEED) });
+    const report = await runRound(fault, cluster, { seed: SEED, round: 1, pairs: 12, rate: 30, pace: PACE });
+    expect(report.verdict.violations).to.deep.equal([]);
+    expect(report.breaches).to.deep.equal([]);
+    expect(report.row).to.include({ lost: 0, duplicated: 0, 'HTTP 5xx': 0 });
+  });
 });
 
 /** What F17 does with thousands. */

@@ -13,8 +13,17 @@ const MIGRATIONS = {
  * so give it a direct connection, not a transaction pooler). Returns what it ran; throws the first failure.
  */
 export async function migrate(db: Database): Promise<MigrationResult[]> {
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
-  const { error, results = [] } = await migrator.migrateToLatest();
+  const { error, results = [] } = await migratorOf(db).migrateToLatest();
   if (error) throw error;
   return results;
+}
+
+/** The names of those that have not been run on this database. */
+export async function migrationsToCome(db: Database): Promise<string[]> {
+  const migrations = await migratorOf(db).getMigrations();
+  return migrations.filter(({ executedAt }) => executedAt === undefined).map(({ name }) => name);
+}
+
+function migratorOf(db: Database): Migrator {
+  return new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
 }

@@ -1,8 +1,15 @@
 import type { Logger } from '@chat-cluster/runtime';
 import { sql } from 'kysely';
+import { Histogram } from 'prom-client';
 import type { Database } from './database.ts';
 
 const EVERY_MS = 5_000;
+
+const probes = new Histogram({
+  name: 'chat_postgres_probe_seconds',
+  help: 'Answers of Postgres to the question of this process whether it is there, every 5 s; a place in the pool included',
+  buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5],
+});
 
 /**
  * Asks Postgres every few seconds whether it answers, so that readiness can say so without asking in the request, and
@@ -15,8 +22,12 @@ export function watchDatabase(db: Database, logger: Logger): { check(): string; 
     if (asking) return;
     asking = true;
     const before = state;
+    const answered = probes.startTimer();
     state = await sql`select 1`.execute(db).then(
-      () => 'ok',
+      () => {
+        answered();
+        return 'ok';
+      },
       (error: Error) => `does not answer: ${error.message}`,
     );
     asking = false;

@@ -117,7 +117,9 @@ export function createLaneService<Data>(
     let ahead: LaneItem[] = [];
     while (mayGoOn()) {
       if (ahead.length === 0) ahead = await next(lease);
-      if (ahead.length === 0 || !mayGoOn()) continue;
+      if (ahead.length === 0) continue;
+      // Not asked a second time: a share says only once that it is too large.
+      if (!mayGoOn()) break;
       const { items, outcome } = await carryOut({ lease, lock }, ahead, losses);
       losses = 0;
       const rest = ahead.slice(items.length);

@@ -62,4 +62,17 @@ describe('the shares of workers', () => {
     await settled({ one: 4, two: 0 });
     expect(bench.lines.filter(({ level }) => level === 'error')).to.deep.equal([]);
   });
+
+  it('become even under steady traffic, which leaves no lane idle', async () => {
+    await worker('one');
+    const traffic = setInterval(() => {
+      for (const lane of LANES) appendToLane(client, inboxQueue(lane), '{}').catch(() => {});
+    }, 20);
+    try {
+      await worker('two');
+      await settled({ one: 2, two: 2 });
+    } finally {
+      clearInterval(traffic);
+    }
+  });
 });

@@ -1,5 +1,6 @@
 export * from './config.ts';
 export * from './deadline.ts';
+export * from './dependencies.ts';
 export * from './lifecycle.ts';
 export * from './logger.ts';
 export * from './main.ts';

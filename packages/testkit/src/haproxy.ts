@@ -10,8 +10,8 @@ const HAPROXY: WantedProgram = {
   versionOf: (printed) => /^HAProxy version (\S+)/.exec(printed)?.[1],
 };
 
-/** HAProxy with the shipped configuration, before gateways on these ports. */
-export function startHaproxy(gatewayPorts: number[]): Promise<Balancer> {
+/** HAProxy with the shipped configuration, before gateways on these ports; `env` fills in more of it. */
+export function startHaproxy(gatewayPorts: number[], env: NodeJS.ProcessEnv = {}): Promise<Balancer> {
   return startBalancer({
     wanted: HAPROXY,
     configure: async ({ folder, port }) => ({
@@ -21,6 +21,7 @@ export function startHaproxy(gatewayPorts: number[]): Promise<Balancer> {
         ADMIN_SOCKET: adminSocket(folder),
         MAX_CLIENTS: '2000',
         ...Object.fromEntries(gatewayPorts.map((gateway, i) => [`GATEWAY_${i + 1}`, `127.0.0.1:${gateway}`])),
+        ...env,
       },
     }),
   });
@@ -56,10 +57,10 @@ export async function gatewaysUp(balancer: Balancer): Promise<string[]> {
 /** Column of `show stat`. */
 const STATUS = 17;
 
-/** HTTP statuses that clients got since `from`, an earlier length of its log; 101 when a websocket has ended. */
-export function statusesSince(balancer: Balancer, from: number): number[] {
-  const timed = /^\S+ \[.*\] chat \S+ (?:[-+\d]+\/){4}[-+\d]+ (\d{3}) /gm;
-  return [...balancer.log().slice(from).matchAll(timed)].map(([, status]) => Number(status));
+/** What clients got since `from`, an earlier length of its log; status 101 when a websocket has ended. */
+export function answersSince(balancer: Balancer, from: number): { status: number; line: string }[] {
+  const timed = /^\S+ \[.*\] chat \S+ (?:[-+\d]+\/){4}[-+\d]+ (\d{3}) .*$/gm;
+  return [...balancer.log().slice(from).matchAll(timed)].map(([line, status]) => ({ line, status: Number(status) }));
 }
 
 function adminSocket(folder: string): string {

@@ -18,6 +18,7 @@ const ARROW: Record<string, string[]> = {
   'services/worker': ['contracts', 'domain', 'runtime', 'postgres', 'redis', 'queue'],
   'infra/local': ['contracts'],
   'packages/testkit': ['contracts', 'domain', 'runtime', 'postgres', 'redis', 'queue', 'local'],
+  'infra/doctor': ['runtime', 'postgres', 'redis', 'queue', 'local'],
   'load-tests/bench': ['contracts', 'runtime', 'redis', 'local', 'testkit'],
   'load-tests/load': ['contracts', 'local', 'testkit', 'bench'],
   'load-tests/verify': ['contracts', 'local', 'queue', 'testkit'],

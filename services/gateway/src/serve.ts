@@ -31,6 +31,7 @@ import {
   redactConfig,
   redisServers,
   serveOps,
+  showDependencies,
 } from '@chat-cluster/runtime';
 import { collectDefaultMetrics, Histogram } from 'prom-client';
 import { createAuthenticator } from './authenticate.ts';
@@ -109,6 +110,13 @@ export async function serve(config: GatewayConfig): Promise<void> {
   await replies.start();
   lifecycle.own('replies', replies, (receiver) => receiver.stop());
   const inbox = createInbox({ lanes: config.LANES, servers: queues, replies });
+
+  showDependencies(() => ({
+    redis_pubsub: replies.pulse.answers && publisher.answers,
+    redis_queue: queues.every(({ client }) => client.pulse.answers),
+    redis_cache: cache.pulse.answers,
+    postgres: watch.check() === 'ok',
+  }));
 
   const recent = createRecentMessages(cache);
   const conversations = createConversations(available(createConversationStore(db)), recent);

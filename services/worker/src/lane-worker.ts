@@ -21,6 +21,11 @@ const runs = new Histogram({
   buckets: [1, 2, 5, 10, 20, 50],
 });
 const lag = new Gauge({ name: 'chat_lane_lag_seconds', help: 'Age of the oldest entry of the batch taken last' });
+const delivery = new Histogram({
+  name: 'chat_delivery_seconds',
+  help: 'From the acceptance of a batch by its gateway until Redis took its emits and its reply, by the clocks of both machines',
+  buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
+});
 const cacheFaults = new Counter({
   name: 'chat_cache_errors_total',
   help: 'Appends that the recent-message cache missed',
@@ -67,12 +72,18 @@ export function createLaneWorker(
       ports.fanout.messagesRead(outcome.receipts).catch(lose('emits of receipts were')),
       ...repliesTo(batches, outcome.results).map(([to, reply]) => ports.reply(to, reply).catch(lose('a reply was'))),
     ]);
+    void told.then(() => observeDelivery(batches));
     ports.logger.debug(
       { batches: batches.length, entries: entries.length, ms: Math.round(performance.now() - started) },
       'lane: batch stored',
     );
     return { told, badges: outcome.badges };
   };
+}
+
+function observeDelivery(batches: readonly LaneBatch[]): void {
+  const now = Date.now();
+  for (const { acceptedAt } of batches) delivery.observe(Math.max(0, now - acceptedAt) / 1_000);
 }
 
 /** To each gateway its share of the results. */

@@ -39,11 +39,13 @@ import {
   redisServers,
   runMain,
   serveOps,
+  showDependencies,
 } from '@chat-cluster/runtime';
 import { collectDefaultMetrics } from 'prom-client';
 import { loadConfig } from './config.ts';
 import { watchDeadLetters } from './dead-letter-gauge.ts';
 import { giveUpJobs } from './give-up-jobs.ts';
+import { shownAs, watchLanes } from './lane-gauges.ts';
 import { createLaneWorker, JOINED_BATCHES } from './lane-worker.ts';
 import { watchUnread } from './watch-unread.ts';
 
@@ -125,7 +127,7 @@ await runMain(async () => {
       return consumeLane({
         queue: recountQueue(lane),
         server,
-        share: shareOfRecounts,
+        share: shownAs(recountQueue(lane), shareOfRecounts),
         logger,
         // Wake-ups: one recount answers all that wait.
         join: { weigh: () => 0, maxWeight: 0 },
@@ -141,7 +143,7 @@ await runMain(async () => {
       consumeLane({
         queue: inboxQueue(lane),
         server: serverOf(lane, queues),
-        share: shareOfLanes,
+        share: shownAs(inboxQueue(lane), shareOfLanes),
         logger,
         process: laneWorker,
         recounts,
@@ -152,6 +154,12 @@ await runMain(async () => {
     ),
   ]);
   lifecycle.own('lanes', consumers, (lanes) => Promise.all(lanes.map((consumer) => consumer.close())));
+  for (const [queueOf, count] of [
+    [inboxQueue, config.LANES],
+    [recountQueue, config.RECOUNT_LANES],
+  ] as const) {
+    lifecycle.own('lane gauges', watchLanes(queues, queueOf, count), (watcher) => watcher.stop());
+  }
   lifecycle.own('retries in place', stop, (controller) => controller.abort());
 
   if (config.AUDIT_INTERVAL_MS > 0) {
@@ -165,6 +173,12 @@ await runMain(async () => {
     lifecycle.own('unread audit', audit, (watcher) => watcher.stop());
   }
 
+  showDependencies(() => ({
+    redis_pubsub: publisher.answers,
+    redis_queue: queues.every(({ client }) => client.pulse.answers),
+    redis_cache: cache.pulse.answers,
+    postgres: watch.check() === 'ok',
+  }));
   const { port } = lifecycle.own(
     'ops listener',
     await serveOps({

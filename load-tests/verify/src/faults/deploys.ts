@@ -1,6 +1,6 @@
 import { between, type ControlledService, checkHistory, eventually, type FaultCluster } from '@chat-cluster/testkit';
 import type { Balancer } from '@chat-cluster/testkit/balancer';
-import { gatewaysUp, reloadHaproxy, startHaproxy, statusesSince } from '@chat-cluster/testkit/haproxy';
+import { answersSince, gatewaysUp, reloadHaproxy, startHaproxy } from '@chat-cluster/testkit/haproxy';
 import { gatewaysLiveOn, socketsStayConnected } from '../expectations.ts';
 import type { Fault, RoundOutcome } from '../fault.ts';
 import { letNewcomersCome } from '../newcomers.ts';
@@ -18,8 +18,11 @@ const NEWCOMERS_PER_SECOND = 3;
 const NEWCOMER_WITHIN_MS = 5_000;
 const REQUESTS_PER_SECOND = 20;
 
-/** As an orchestrator deploys: SIGTERM, the next one once its successor is ready and the load balancer knows it. */
-export function rollingRestart({ gateways, workers } = { gateways: 3, workers: 2 }): Fault {
+/**
+ * As an orchestrator deploys: SIGTERM, the next one once its successor is ready and the load balancer knows it. `ofEach`: how
+ * many gateways and how many workers are restarted, at the most.
+ */
+export function rollingRestart({ gateways = 3, workers = 2, ofEach = Number.POSITIVE_INFINITY } = {}): Fault {
   return {
     id: 'F3',
     title: 'a rolling restart of all gateways and workers',
@@ -32,10 +35,11 @@ export function rollingRestart({ gateways, workers } = { gateways: 3, workers: 2
       const exitsBefore = cluster.exits.length;
       const newcomers = letNewcomersCome(cluster, NEWCOMERS_PER_SECOND);
       const requests = letRequestsCome(cluster, population.users, REQUESTS_PER_SECOND);
-      const restarting = restartAll(cluster, balancer);
+      const restarting = restartAll(cluster, balancer, ofEach);
       let newcomersMs: number[] = [];
       let failures: string[] = [];
-      const errors = () => statusesSince(balancer, logged).filter((status) => status >= 500).length;
+      const answers = () => answersSince(balancer, logged);
+      const errors = () => answers().filter(({ status }) => status >= 500);
       return {
         lastsMs: 0,
         async heal() {
@@ -51,13 +55,14 @@ export function rollingRestart({ gateways, workers } = { gateways: 3, workers: 2
           `${newcomersMs.length} new sessions, p99 ${Math.round(quantile(newcomersMs, 0.99))} ms`,
         row: (outcome) => ({
           ...wrongMessages(outcome),
-          'HTTP 5xx': errors(),
+          'HTTP 5xx': errors().length,
           reconnects: reconnects(outcome).length,
           'in one second': mostInOneSecond(reconnects(outcome)),
           seconds: Math.round((outcome.to - outcome.from) / 1_000),
         }),
         expect: (outcome) => [
-          ...(errors() === 0 ? [] : [`${errors()} answers of HAProxy had a status of 500 or more`]),
+          ...errors().map(({ line }) => `an answer of HAProxy: ${line}`),
+          ...(answers().length > requests.count() ? [] : ['the log of HAProxy does not show all requests']),
           ...failures.slice(0, 3).map((failure) => `a request: ${failure}`),
           ...noSpike(outcome),
           ...cluster.exits.slice(exitsBefore).flatMap(({ how }) => (/exit code 0\b/.test(how) ? [] : [how])),
@@ -70,14 +75,15 @@ export function rollingRestart({ gateways, workers } = { gateways: 3, workers: 2
   };
 }
 
-async function restartAll(cluster: FaultCluster, balancer: Balancer): Promise<void> {
-  for (const gateway of cluster.gateways) {
-    await restart(gateway);
+async function restartAll(cluster: FaultCluster, balancer: Balancer, ofEach: number): Promise<void> {
+  for (const gateway of cluster.gateways.slice(0, ofEach)) {
     await eventually(async () => {
-      if (!(await gatewaysUp(balancer)).includes(gateway.name)) throw new Error(`HAProxy does not see ${gateway.name}`);
+      const up = await gatewaysUp(balancer);
+      if (up.length < cluster.gateways.length) throw new Error(`HAProxy sees only ${up}`);
     }, RESTARTED_WITHIN_MS);
+    await restart(gateway);
   }
-  for (const worker of cluster.workers) await restart(worker);
+  for (const worker of cluster.workers.slice(0, ofEach)) await restart(worker);
 }
 
 async function restart(service: ControlledService): Promise<void> {
@@ -140,7 +146,7 @@ export const balancerRestarted: Fault = {
 
 /** A device has at most one request on its way that can meet a gateway without its session (400). */
 function noLoop({ history }: RoundOutcome, balancer: Balancer, logged: number): string[] {
-  const strays = statusesSince(balancer, logged).filter((status) => status === 400).length;
+  const strays = answersSince(balancer, logged).filter(({ status }) => status === 400).length;
   return strays <= history.devices.length
     ? []
     : [`${strays} requests named a session that their gateway did not know: they went to the wrong one`];

@@ -1,0 +1,89 @@
+import { globSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { spawnServer } from '@chat-cluster/local/server-process';
+import { eventually, freePort } from '@chat-cluster/testkit';
+import { findPrometheus, INFRA } from './prometheus-program.ts';
+
+/** A real Prometheus with the configuration and the rules of this repository. */
+export interface RunningPrometheus extends AsyncDisposable {
+  /** `data` of an answer of its API; throws what it says is wrong. */
+  ask<T>(path: string): Promise<T>;
+  /** Resolves with the alerts that fire. */
+  firing(): Promise<Set<string>>;
+}
+
+/**
+ * Scrapes these ports of loopback. Two things are other than in production, so that a test has no minutes to wait: it
+ * scrapes and evaluates every half second, and alerts do not wait for how long their condition has lasted.
+ */
+export async function startPrometheus(ports: { gateways: number[]; workers: number[] }): Promise<RunningPrometheus> {
+  const { program, env } = await findPrometheus();
+  const folder = await mkdtemp(join(tmpdir(), 'chat-prometheus-'));
+  await mkdir(join(folder, 'rules'));
+  const from = join(INFRA, 'prometheus');
+  for (const file of globSync(join(from, 'rules/*.yaml'))) {
+    await writeFile(join(folder, 'rules', basename(file)), hurried(readFileSync(file, 'utf8')));
+  }
+  const config = hurried(readFileSync(join(from, 'prometheus.yaml'), 'utf8'));
+  await writeFile(join(folder, 'prometheus.yaml'), pointedAt(ports, config));
+  const port = await freePort();
+  const server = await spawnServer({
+    command: [
+      program,
+      `--config.file=${join(folder, 'prometheus.yaml')}`,
+      `--storage.tsdb.path=${join(folder, 'data')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--log.level=warn',
+    ],
+    cwd: folder,
+    env: { PATH: process.env.PATH, ...env },
+    logFile: join(folder, 'output.log'),
+    deathSignal: 'TERM',
+  });
+  const ask = async <T>(path: string): Promise<T> => {
+    const response = await fetch(`http://127.0.0.1:${port}/api/v1/${path}`, { signal: AbortSignal.timeout(5_000) });
+    const { status, data, error } = (await response.json()) as { status: string; data: T; error?: string };
+    if (status !== 'success') throw new Error(`${path}: ${error}`);
+    return data;
+  };
+  const stop = async () => {
+    await server.end([{ signal: 'SIGTERM', withinMs: 2_000 }]);
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await eventually(() => ask('status/buildinfo'));
+  } catch {
+    const said = server.logTail();
+    await stop();
+    throw new Error(`Prometheus did not start: ${said}`);
+  }
+  return {
+    ask,
+    async firing() {
+      const { alerts } = await ask<{ alerts: { state: string; labels: { alertname: string } }[] }>('alerts');
+      return new Set(alerts.filter(({ state }) => state === 'firing').map(({ labels }) => labels.alertname));
+    },
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+function hurried(yaml: string): string {
+  return yaml
+    .replace(/^ +for: .*\n/gm, '')
+    .replace(/^( *(?:scrape_interval|scrape_timeout|evaluation_interval|interval)): .*$/gm, '$1: 500ms');
+}
+
+function pointedAt({ gateways, workers }: { gateways: number[]; workers: number[] }, config: string): string {
+  const targets = (ports: number[]) =>
+    `static_configs: [{ targets: [${ports.map((port) => `'127.0.0.1:${port}'`).join(', ')}] }]`;
+  let rest = [targets(gateways), targets(workers)];
+  const pointed = config.replace(/dns_sd_configs:\n(?: {6,}.*\n)+/g, () => {
+    const [next = '', ...others] = rest;
+    rest = others;
+    return `${next}\n`;
+  });
+  if (rest.length > 0) throw new Error('prometheus.yaml does not look up gateways and workers as this test expects');
+  return pointed.slice(0, pointed.indexOf('  - job_name: prometheus'));
+}
