@@ -63,7 +63,7 @@ export function createLaneWorker(
     runs.observe(batches.length);
     duration.observe((performance.now() - started) / 1_000);
     lag.set(Math.max(0, Date.now() - batch.acceptedAt) / 1_000);
-    for (const result of outcome.results) results.inc({ result: result.kind });
+    for (const [result, all] of Map.groupBy(outcome.results, ({ kind }) => kind)) results.inc({ result }, all.length);
 
     ports.recent.append(outcome.messages).catch(() => cacheFaults.inc());
     const lose = (what: string) => (error: Error) => ports.logger.warn({ reason: error.message }, `lane: ${what} lost`);
