@@ -32,6 +32,11 @@ const BATCH_MS = 50;
 const TOLD_AT_ONCE = 250;
 /** A socket waits so long for the acks of its events; then it is closed without, and its client sends again. */
 const FINISH_MS = 3_000;
+/**
+ * The port stays open so long after the last socket: a polling client may have sent a request before it heard that its
+ * session is over. It gets 400 then, and the balancer no reset, which it would make a 502 of.
+ */
+const LINGER_MS = 300;
 /** From one look at a busy socket to the next. */
 const LOOK_MS = 10;
 
@@ -52,7 +57,7 @@ export interface DrainDeps {
   logger: Logger;
 }
 
-/** The drain of a gateway process. It ends within `delayMs + windowMs`, and FINISH_MS more where acks are late. */
+/** The drain of a gateway process. It ends within `delayMs + windowMs`, or FINISH_MS later where acks are late. */
 export function createDrain({ io, admission, requests, delayMs, windowMs, logger }: DrainDeps): Drain {
   return {
     withinMs: delayMs + windowMs,
@@ -62,6 +67,7 @@ export function createDrain({ io, admission, requests, delayMs, windowMs, logger
       await pause(delayMs, hurry);
       admission.close();
       await moveSockets(io, hurry.aborted ? 0 : windowMs, hurry, logger);
+      await pause(LINGER_MS, hurry);
     },
   };
 }

@@ -7,8 +7,8 @@ import { letNewcomersCome } from '../newcomers.ts';
 import { quantile } from '../quantile.ts';
 import { letRequestsCome } from '../requests.ts';
 
-/** HAProxy needs 2 s to see that a gateway is not ready. */
-const DRAIN = { DRAIN_DELAY_MS: '3000', DRAIN_WINDOW_MS: '15000' };
+/** The delay is the default: HAProxy needs 2 to 3 s to see that a gateway is not ready. */
+const DRAIN = { DRAIN_DELAY_MS: '5000', DRAIN_WINDOW_MS: '15000' };
 /** SLOWEST_PER_SECOND of the gateways' drain.ts: fewer sockets than fill the window leave at this rate. */
 const PACE_PER_SECOND = 20;
 /** Back-off and jitter of clients move some of them into the same second. */
