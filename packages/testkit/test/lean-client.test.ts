@@ -87,7 +87,7 @@ describe('the lean client, against a real Socket.IO server', () => {
   });
 
   it('answers pings, so that the server keeps it, and leaves a server that sends none', async () => {
-    const io = await serve(createServer(), { pingInterval: 50, pingTimeout: 50 });
+    const io = await serve(createServer(), { pingInterval: 50, pingTimeout: 5_000 });
     const heard = connect(io.port);
     await eventually(() => expect(heard.connected).to.equal(true));
     const [socket] = await io.fetchSockets();
