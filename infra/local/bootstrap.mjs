@@ -191,11 +191,11 @@ function script(file, args, options = {}) {
 /** Type check and lint, both always. Resolves with how many passed and failed. */
 async function gates() {
   const bin = join(root, 'node_modules', '.bin');
-  const codes = [
-    await run(join(bin, 'tsc'), ['--noEmit', '-p', 'tsconfig.json'], { stdio: 'inherit' }),
-    await run(join(bin, 'tsc'), ['--noEmit', '-p', 'load-tests/k6/tsconfig.json'], { stdio: 'inherit' }),
-    await run(join(bin, 'biome'), ['check', '.'], { stdio: 'inherit' }),
-  ];
+  const codes = await Promise.all([
+    run(join(bin, 'tsc'), ['--noEmit', '-p', 'tsconfig.json'], { stdio: 'inherit' }),
+    run(join(bin, 'tsc'), ['--noEmit', '-p', 'load-tests/k6/tsconfig.json'], { stdio: 'inherit' }),
+    run(join(bin, 'biome'), ['check', '.'], { stdio: 'inherit' }),
+  ]);
   const passed = codes.filter((code) => code === 0).length;
   return { passed, failed: codes.length - passed };
 }

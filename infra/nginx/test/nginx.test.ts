@@ -4,7 +4,8 @@ import { expect } from 'chai';
 import { reloadWith, startNginx } from './nginx.ts';
 
 describe('nginx before three gateways', () => {
-  const balanced = describeBalancer(startNginx);
+  // Stock clients, which begin with polling and go over to a websocket: they need everything that the others need.
+  const balanced = describeBalancer(startNginx, ['upgrade']);
 
   describe('by its configuration', () => {
     it('a gateway that is marked as down for new sessions keeps those it has', async () => {

@@ -4,13 +4,13 @@ import { parseScaleOptions } from '../src/scale/options.ts';
 import { runScale } from '../src/scale/scale.ts';
 
 describe('scale', () => {
-  it('measures what messages cost on clusters of one and two gateways', async function () {
+  it('measures what messages cost on a cluster of two gateways', async function () {
     this.timeout(90_000);
-    const small = '--gateways 1,2 --users 8 --rate 50 --rounds 1 --seconds 1 --warm-up 100 --background 1'.split(' ');
+    const small = '--gateways 2 --users 8 --rate 50 --rounds 1 --seconds 1 --warm-up 100 --background 1'.split(' ');
     const report = await runScale({ ...parseScaleOptions(small), adapters: ['sharded'] }, () => {});
     const { samples } = report.figures as { samples: Sample[] };
 
-    expect(samples.map(({ adapter, gateways }) => `${adapter} ${gateways}`)).to.deep.equal(['sharded 1', 'sharded 2']);
+    expect(samples.map(({ adapter, gateways }) => `${adapter} ${gateways}`)).to.deep.equal(['sharded 2']);
     for (const sample of samples) {
       expect(sample).to.include({ messages: 50, lost: 0, duplicated: 0, reordered: 0, refused: 0 });
       // Two new_message, and at most one badge: recounts of one user coalesce.
