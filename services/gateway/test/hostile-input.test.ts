@@ -121,9 +121,8 @@ describe('bad payloads', () => {
     expect(client.exceptions.at(-1)?.error.code).to.equal('VALIDATION_FAILED');
   });
 
-  it('answers JSON 10,000 levels deep', async () => {
-    // As a raw client: a stock one can not encode it.
-    const deep = `${'['.repeat(10_000)}${']'.repeat(10_000)}`;
+  /** A client that sends what a stock one can not encode. */
+  async function rawClient(): Promise<{ heard: string[]; socket: WebSocket }> {
     const heard: string[] = [];
     const socket = new WebSocket(`${cluster.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
     socket.addEventListener('message', ({ data }) => {
@@ -131,6 +130,12 @@ describe('bad payloads', () => {
       if (String(data).startsWith('0')) socket.send(`40${JSON.stringify({ token: tokenFor(cluster, client.userId) })}`);
     });
     await eventually(() => expect(heard.some((text) => text.startsWith('42["unread_count"'))).to.equal(true));
+    return { heard, socket };
+  }
+
+  it('answers JSON 10,000 levels deep', async () => {
+    const deep = `${'['.repeat(10_000)}${']'.repeat(10_000)}`;
+    const { heard, socket } = await rawClient();
     for (const payload of [
       deep,
       `{"conversationId":"${conversationId}","content":${deep}}`,
@@ -138,6 +143,21 @@ describe('bad payloads', () => {
     ]) {
       socket.send(`427["send_message",${payload}]`);
       await eventually(() => expect(heard.at(-1)).to.match(/^437\[\{"ok":false,"error":\{"code":"VALIDATION_FAILED"/));
+      heard.push('next');
+    }
+    socket.close();
+  });
+
+  it('answers events without a name, or with a number for one', async () => {
+    const { heard, socket } = await rawClient();
+    for (const packet of ['427', '427[5]', '427[5,{}]']) {
+      socket.send(packet);
+      await eventually(() => expect(heard.at(-1)).to.match(/^437\[\{"ok":false,"error":\{"code":"UNKNOWN_EVENT"/));
+      heard.push('next');
+    }
+    for (const packet of ['42', '42[5]']) {
+      socket.send(packet);
+      await eventually(() => expect(heard.at(-1)).to.match(/^42\["exception",.*"UNKNOWN_EVENT"/));
       heard.push('next');
     }
     socket.close();

@@ -75,7 +75,8 @@ export function dispatchEvents(
    * In place of Socket.IO's own, which also looks for middleware and listeners of each event: there are none. One function
    * for all sockets; an idle one has nothing of its own here.
    */
-  function onEvent(this: ChatSocket, { data: [event, ...payloads], id }: EventPacket): void {
+  function onEvent(this: ChatSocket, { data = [], id }: EventPacket): void {
+    const [event = '', ...payloads] = data;
     hear(this, String(event), payloads, id === undefined ? undefined : (result) => acknowledge(this, id, result));
   }
 
@@ -163,8 +164,8 @@ function acknowledge(socket: ChatSocket, id: number, result: object): void {
 type Ack = (result: object) => void;
 
 interface EventPacket {
-  /** The name, a string or a number, and what came with it. */
-  data: unknown[];
+  /** The name, a string or a number, and what came with it; absent in an event without even a name. */
+  data?: unknown[];
   /** When the client wants an ack. */
   id?: number;
 }

@@ -37,11 +37,15 @@ export function flushByTurn(io: ChatServer): void {
   io.engine.on('connection', (connection: Connection) => connection.on('packetCreate', onPacket));
 }
 
-/** In place of the method of engine.io's websocket transport, which is for what is no text. */
+/**
+ * In place of the method of engine.io's websocket transport, which is for what is no text, and for clients that do not read:
+ * what waits for those is not to be copied for each, who share the frames of an emit.
+ */
 function sendJoined(this: Transport, packets: readonly Packet[]): void {
   const { socket } = this;
-  const frames = socket && !this.perMessageDeflate ? joinFrames(packets) : undefined;
-  if (frames && socket) {
+  const isJoined = socket && !this.perMessageDeflate && socket.bufferedAmount === 0;
+  const frames = isJoined ? joinFrames(packets) : undefined;
+  if (socket && frames) {
     this.writable = false;
     socket._sender.sendFrame([frames], this._onSentLast);
     return;
@@ -65,6 +69,7 @@ interface Transport {
   send(packets: readonly Packet[]): void;
   /** These only of a websocket transport. */
   readonly socket?: {
+    readonly bufferedAmount: number;
     readonly _socket?: TcpSocket | null;
     readonly _sender: { sendFrame(frame: readonly Buffer[], sent: (error?: Error) => void): void };
   };
