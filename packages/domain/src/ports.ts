@@ -118,7 +118,7 @@ export interface MessageStore {
   storeSends(sends: readonly SendEntry[]): Promise<(StoredMessage | undefined)[]>;
   /** Moves read marks in one transaction; monotonic. `result[i]` is undefined when the user is no participant. */
   markRead(marks: readonly ReadMark[]): Promise<(MarkedRead | undefined)[]>;
-  /** Runs `work` so that all its calls commit together or not at all. */
+  /** Runs `work` so that all its calls commit together or not at all. May run it a second time, after nothing of the first. */
   atomically<T>(work: (store: MessageStore) => Promise<T>): Promise<T>;
 }
 

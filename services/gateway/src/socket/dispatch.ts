@@ -29,7 +29,7 @@ const durations = new Histogram({
 const counts = new Map<string, Counter.Internal>();
 const histograms = new Map<string, Histogram.Internal<'event'>>();
 
-/** The metrics of one event are looked up by its name, not by an object of labels, which costs a microsecond an event. */
+/** The metrics of one event are looked up by its name: prom-client would check and join an object of labels for each. */
 function countOf(event: string, result: string): Counter.Internal {
   const key = `${event} ${result}`;
   const count = counts.get(key) ?? events.labels(event, result);

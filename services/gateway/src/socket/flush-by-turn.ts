@@ -1,5 +1,4 @@
 import type { Socket as TcpSocket } from 'node:net';
-import { joinFrames, type Packet } from './joined-frames.ts';
 import type { ChatServer } from './server.ts';
 
 /**
@@ -7,7 +6,6 @@ import type { ChatServer } from './server.ts';
  * packet of a turn at once and the others, one system call each, when that one has left. But what a client hears comes in
  * bunches: the ack and the `new_message` of a sender arrive in one read from Redis, and at full speed a batch has several
  * messages of one conversation. A write to a socket is the dearest thing a gateway does: 18 % of its CPU in a profile at full speed, before this.
- * And it is a write of one buffer: ws would write two for each packet, with a callback each.
  *
  * A packet waits for the end of the turn in which it was made (`setImmediate`), which on an idle gateway is at once.
  * Meanwhile its transport says that it is not writable, so a volatile packet behind another one of the turn is dropped,
@@ -29,30 +27,14 @@ export function flushByTurn(io: ChatServer): void {
     waiting = [];
     for (const { connection, transport } of flushed) {
       transport.writable = true;
-      transport.send = sendJoined;
+      const tcp = transport.socket?._socket;
+      tcp?.cork();
       connection.flush();
+      tcp?.uncork();
     }
   }
 
   io.engine.on('connection', (connection: Connection) => connection.on('packetCreate', onPacket));
-}
-
-/**
- * In place of the method of engine.io's websocket transport, which is for what is no text, and for clients that do not read:
- * what waits for those is not to be copied for each, who share the frames of an emit.
- */
-function sendJoined(this: Transport, packets: readonly Packet[]): void {
-  const { socket } = this;
-  const isJoined = socket && !this.perMessageDeflate && socket.bufferedAmount === 0;
-  const frames = isJoined ? joinFrames(packets) : undefined;
-  if (socket && frames) {
-    this.writable = false;
-    socket._sender.sendFrame([frames], this._onSentLast);
-    return;
-  }
-  socket?._socket?.cork();
-  (Object.getPrototypeOf(this) as Transport).send.call(this, packets);
-  socket?._socket?.uncork();
 }
 
 /** What this file needs of an engine.io socket (6.6), some of it private there. */
@@ -66,13 +48,6 @@ interface Connection {
 interface Transport {
   readonly name: string;
   writable: boolean;
-  send(packets: readonly Packet[]): void;
-  /** These only of a websocket transport. */
-  readonly socket?: {
-    readonly bufferedAmount: number;
-    readonly _socket?: TcpSocket | null;
-    readonly _sender: { sendFrame(frame: readonly Buffer[], sent: (error?: Error) => void): void };
-  };
-  readonly perMessageDeflate: unknown;
-  readonly _onSentLast: (error?: Error) => void;
+  /** Only of a websocket transport. */
+  readonly socket?: { readonly _socket?: TcpSocket | null };
 }
