@@ -10,19 +10,22 @@ import {
   linkSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { delimiter, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const OLDEST_NODE_TO_RUN = 24;
-const TEST_FILES = ['packages', 'services', 'infra', 'load-tests'].map((folder) => `${folder}/*/test/**/*.test.ts`);
+/** In the order their tests begin: those that take longest first, so that none is left alone at the end. */
+const TESTED_FOLDERS = ['services', 'infra', 'load-tests', 'packages'];
+const FILES_A_SUITE = 9;
 
 const HELP = `npm start                       the whole cluster on this machine (npm start -- --help)
 npm test                        type check, lint and all tests; npm test -- <mocha arguments> runs just those
@@ -73,6 +76,8 @@ async function main() {
   }
   await ensureInstalled();
   process.env.PATH = `${dirname(pinnedNode())}${delimiter}${process.env.PATH ?? ''}`;
+  // A gateway starts with a quarter less CPU when its compiled code is kept (1.25 s against 1.65 s).
+  process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules', '.cache', 'node');
   return TASKS[task](taskArgs);
 }
 
@@ -202,28 +207,83 @@ async function gates() {
 
 /** Ends with the line "<n> passed, <n> failed", whatever happens; the gates count. Tests do not run behind a failed gate. */
 async function test(args) {
+  const all = !args.some((argument) => argument.endsWith('.ts'));
   const checked = args.length > 0 ? { passed: 0, failed: 0 } : await gates();
-  const tested = checked.failed > 0 ? { passed: 0, failed: 0, code: 1 } : await mocha(args);
+  const tested = checked.failed > 0 ? { passed: 0, failed: 0, code: 1 } : await (all ? allTests(args) : mocha(args));
   const failed = checked.failed + tested.failed;
   process.stdout.write(`${checked.passed + tested.passed} passed, ${failed} failed\n`);
   return failed > 0 ? 1 : tested.code;
 }
 
-async function mocha(args) {
+/**
+ * Each suite in a mocha of its own, with a Redis and a Postgres of its own, a few side by side: tests wait more than they
+ * compute. One shows its output as it comes; that of the others is kept until their turn.
+ */
+async function allTests(args) {
+  const waiting = testSuites();
+  const shown = [];
+  const totals = { passed: 0, failed: 0, code: 0 };
+  const show = () => {
+    while (shown.length > 0) {
+      process.stdout.write(shown[0].chunks.splice(0).join(''));
+      if (!shown[0].ended) return;
+      shown.shift();
+    }
+  };
+  const lane = async () => {
+    for (let suite = waiting.shift(); suite; suite = waiting.shift()) {
+      const output = { chunks: [`\n── ${suite.name}\n`], ended: false };
+      shown.push(output);
+      const onOutput = (text) => {
+        output.chunks.push(text);
+        show();
+      };
+      const colors = process.stdout.isTTY ? ['--colors'] : [];
+      const { passed, failed, code } = await mocha([...colors, ...args, ...suite.files], onOutput);
+      totals.passed += passed;
+      totals.failed += failed;
+      totals.code ||= code;
+      output.ended = true;
+      show();
+    }
+  };
+  const lanes = Number(process.env.TEST_JOBS) || Math.min(4, availableParallelism());
+  await Promise.all(Array.from({ length: lanes }, lane));
+  return totals;
+}
+
+/** The test files of every folder; those of a folder with many in parts. */
+function testSuites() {
+  const folders = TESTED_FOLDERS.flatMap((parent) =>
+    readdirSync(join(root, parent)).map((name) => `${parent}/${name}`),
+  );
+  return folders.flatMap((folder) => {
+    const files = filesBelow(join(folder, 'test')).filter((file) => file.endsWith('.test.ts'));
+    const parts = Math.ceil(files.length / FILES_A_SUITE);
+    return Array.from({ length: parts }, (_, part) => ({
+      name: parts > 1 ? `${folder} (${part + 1} of ${parts})` : folder,
+      files: files.filter((_, index) => index % parts === part),
+    }));
+  });
+}
+
+function filesBelow(folder) {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder), { withFileTypes: true })
+    .flatMap((entry) => (entry.isDirectory() ? filesBelow(join(folder, entry.name)) : join(folder, entry.name)))
+    .sort();
+}
+
+async function mocha(args, onOutput) {
   const folder = mkdtempSync(join(tmpdir(), 'chat-test-'));
   const tallyFile = join(folder, 'tally.json');
   try {
     const reporter = ['--reporter', join(root, 'infra', 'local', 'mocha-reporter.cjs')];
-    // Not in .mocharc.json: mocha would add what is named here to it.
-    const files = args.some((argument) => argument.endsWith('.ts')) ? [] : TEST_FILES;
-    const code = await run(
-      pinnedNode(),
-      [join(root, 'node_modules/mocha/bin/mocha.js'), ...reporter, ...args, ...files],
-      {
-        stdio: 'inherit',
-        env: { ...process.env, CHAT_TEST_TALLY: tallyFile },
-      },
-    );
+    const code = await run(pinnedNode(), [join(root, 'node_modules/mocha/bin/mocha.js'), ...reporter, ...args], {
+      stdio: onOutput ? ['inherit', 'pipe', 'pipe'] : 'inherit',
+      env: { ...process.env, CHAT_TEST_TALLY: tallyFile },
+      onOutput,
+    });
     const tally = existsSync(tallyFile) ? JSON.parse(readFileSync(tallyFile, 'utf8')) : { passed: 0, failed: 0 };
     // It ended badly without a failing test: a file that does not load, or a check after the last test.
     if (code !== 0 && tally.failed === 0) tally.failed = 1;
@@ -239,8 +299,9 @@ async function mocha(args) {
  * Runs a program in the repository and resolves with its exit code (128 + number for a signal). A signal to us goes on
  * to it and we wait for its end; Ctrl-C only where no terminal sends it to the whole group anyway.
  */
-function run(program, args, options) {
+function run(program, args, { onOutput, ...options }) {
   const child = spawn(program, args, { cwd: root, ...options });
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', onOutput);
   const terminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
   const handlers = {
     SIGTERM: () => child.kill('SIGTERM'),
@@ -251,7 +312,8 @@ function run(program, args, options) {
   const watch = whenAbandoned(handlers.SIGTERM);
   return new Promise((done, fail) => {
     child.once('error', (error) => fail(expected(`${program} cannot be run (${error.code ?? error.message}).`)));
-    child.once('exit', (code, signal) => {
+    // 'close': what it wrote last has come too.
+    child.once('close', (code, signal) => {
       clearInterval(watch);
       for (const [name, handler] of Object.entries(handlers)) process.off(name, handler);
       done(signal ? 128 + ({ SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }[signal] ?? 0) : (code ?? 1));
