@@ -215,4 +215,16 @@ describe('the care of a lane', () => {
     await queue.resume();
     await eventually(() => expect(done).to.deep.equal(['waits']));
   });
+
+  it('keeps every connection in use while a lane is held, so that none is cut for its silence', async () => {
+    const done: string[] = [];
+    await consume(async (batch) => void done.push(...contentsOf(batch)));
+    await append(batchOf('a'));
+    await eventually(() => expect(done).to.deep.equal(['a']));
+    const { db } = await client.clientInfo();
+    await eventually(async () => {
+      const connections = (await client.clientList()).filter((info) => info.db === db);
+      expect(connections.map(({ idle, age }) => age >= 5 && idle <= 3)).to.not.include(false);
+    }, 7_000);
+  });
 });

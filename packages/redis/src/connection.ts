@@ -25,11 +25,10 @@ export type RedisClient = PlainClient & {
 
 /** Commands that may wait in one client: some seconds of a busy process, a few MB. */
 const MAX_QUEUED_COMMANDS = 50_000;
-/**
- * A connection that is silent for so long is made anew. Each carries a probe every half second; those that BullMQ adds
- * for blocking carry an answer every 2 s (DRAIN_DELAY_S in lane-consumer.ts).
- */
+/** A connection that is silent for so long is made anew. Each of ours carries a probe every half second. */
 const SILENT_MS = 7_500;
+/** BullMQ copies a connection for the wait of each lane's consumer, and leaves it silent for as long as that has its lane. */
+const COPIES_PING_MS = 2_500;
 
 /**
  * A connected client of the one library used for everything, for a `redis://`, `rediss://` or `redis+sentinel://` URL.
@@ -108,6 +107,7 @@ function newClient({ socket, ...place }: Place, role: RedisRole) {
     // The library's own time-out makes an AbortSignal per command (7 % of a busy worker's CPU) and ends when the command
     // is written. Callers set deadlines where they wait.
     commandOptions: { timeout: 0 },
+    ...(role === 'consume' ? { pingInterval: COPIES_PING_MS } : {}),
     socket: {
       ...socket,
       connectTimeout: 5_000,
