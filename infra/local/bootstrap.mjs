@@ -243,6 +243,8 @@ async function allTests(args) {
       totals.passed += passed;
       totals.failed += failed;
       totals.code ||= code;
+      // A signal ended it: that was meant for all.
+      if (code >= 128) waiting.splice(0);
       output.ended = true;
       show();
     }

@@ -98,6 +98,11 @@ export class Device {
     this.#client.cut();
   }
 
+  /** It has lost its connection and is not in sync again yet. */
+  get isAway() {
+    return this.#lostAt !== undefined;
+  }
+
   close() {
     this.#ready = false;
     this.#client.close();

@@ -202,12 +202,13 @@ class Traffic {
     });
   }
 
-  /** Resolves when the fate of every message is known, or the time for it is over. */
+  /** Resolves when the fate of every message is known and everybody is back, or the time for it is over. */
   #drained() {
     const until = this.#now() + this.#options.settings.drainMs;
     return new Promise((/** @type {(value: undefined) => void} */ resolve) => {
       const look = () => {
-        if (this.#tally.undecided === 0 || this.#now() >= until) resolve(undefined);
+        const isQuiet = this.#tally.undecided === 0 && !this.#devices.some((device) => device.isAway);
+        if (isQuiet || this.#now() >= until) resolve(undefined);
         else this.#at(this.#now() + DRAIN_LOOK_MS, look);
       };
       look();

@@ -6,12 +6,13 @@ import { setTimeout as delay } from 'node:timers/promises';
  */
 export async function eventually<T>(assertion: () => T | Promise<T>, ms = 10_000): Promise<T> {
   const until = performance.now() + ms;
-  for (;;) {
+  // Soon at first; what takes long is not worth the CPU of a hundred looks a second.
+  for (let pause = 5; ; pause = Math.min(50, pause * 1.2)) {
     try {
       return await assertion();
     } catch (error) {
       if (performance.now() > until) throw error;
-      await delay(10);
+      await delay(pause);
     }
   }
 }

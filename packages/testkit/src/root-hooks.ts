@@ -1,6 +1,9 @@
 import { eventually } from './eventually.ts';
 import { stopPrivateServers } from './servers.ts';
 
+/** More than engine.io waits, 30 s, for the poll of a client that has left. */
+const GOES_ON_MS = 40_000;
+
 /** Mocha's root hooks: what the run started is stopped, and a run that leaks a process or a connection fails. */
 export const mochaHooks = {
   async afterAll() {
@@ -14,7 +17,9 @@ export const mochaHooks = {
     // A client that tries to come back, or a timer, would keep the run from ending: nothing is open in between.
     setTimeout(() => {
       process.stderr.write(`the tests left something that goes on: ${process.getActiveResourcesInfo().join(', ')}\n`);
+      // Mocha's own would put its exit code in the place of ours.
+      process.removeAllListeners('exit');
       process.exit(1);
-    }, 15_000).unref();
+    }, GOES_ON_MS).unref();
   },
 };

@@ -1,10 +1,10 @@
 import cluster from 'node:cluster';
 import { runMain } from '@chat-cluster/runtime';
 import { loadConfig } from './config.ts';
-import { serve } from './serve.ts';
-import { supervise } from './supervise.ts';
 
 await runMain(async () => {
   const config = loadConfig(process.env);
-  await (cluster.isPrimary && config.GATEWAY_PROCESSES > 1 ? supervise(config) : serve(config));
+  // Each imports only what it needs: a supervisor has no use for what serves.
+  if (cluster.isPrimary && config.GATEWAY_PROCESSES > 1) await (await import('./supervise.ts')).supervise(config);
+  else await (await import('./serve.ts')).serve(config);
 });

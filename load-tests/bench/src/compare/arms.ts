@@ -38,7 +38,7 @@ export interface Arm {
   start(options: ArmOptions): Promise<RunningArm>;
 }
 
-/** In the order of the issue: what stores nothing first. */
+/** What stores nothing first. */
 export const ARMS: readonly Arm[] = [
   { name: 'relay', about: 'Socket.IO and its Redis adapter, nothing stored', start: startRelay },
   { name: 'inline', about: 'insert and count per message in the gateway', start: startInline },
