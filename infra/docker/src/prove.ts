@@ -69,7 +69,8 @@ async function prove(image: Image, stores: Record<string, string>): Promise<void
   const migrated = await runContainer(role('packages/postgres/src/migrate.ts'));
   log(`✔ migrate: ${migrated.trim().split('\n').join(', ')}`);
 
-  const [port, gatewayPort, workerPort] = [await freePort(), await freePort(), await freePort()];
+  const [port, gatewayPort] = [await freePort(), await freePort()];
+  const [workerPort, proberPort] = [await freePort(), await freePort()];
   const secret = randomUUID();
   const [gatewayMain = ''] = image.command;
   const gateway = await start(
@@ -80,17 +81,29 @@ async function prove(image: Image, stores: Record<string, string>): Promise<void
   const worker = await start(
     'worker',
     workerPort,
-    role('services/worker/src/main.ts', { ADMIN_PORT: `${workerPort}` }),
+    role('services/worker/src/main.ts', { ADMIN_PORT: `${workerPort}`, QUEUE_BOARD: 'true' }),
   );
 
-  for (const admin of [gatewayPort, workerPort]) {
+  const url = `http://127.0.0.1:${port}`;
+  const prober = await start(
+    'prober',
+    proberPort,
+    role('services/prober/src/main.ts', { ADMIN_PORT: `${proberPort}`, PROBE_ENTRY: url, JWT_SECRET: secret }),
+  );
+
+  for (const admin of [gatewayPort, workerPort, proberPort]) {
     await runContainer({ ...inside, env: { ...image.env, ADMIN_PORT: `${admin}` }, command: image.healthcheck });
   }
-  log('✔ HEALTHCHECK finds both healthy');
-  await talk(`http://127.0.0.1:${port}`, secret);
+  log('✔ HEALTHCHECK finds all of them healthy');
+  await talk(url, secret);
   log('✔ a message is stored and acknowledged');
+  await eventually(async () => {
+    const metrics = await (await fetch(`http://127.0.0.1:${proberPort}/metrics`)).text();
+    if (!/^chat_probe_delivery_seconds_count [1-9]/m.test(metrics)) throw new Error('the prober has delivered nothing');
+  }, READY_WITHIN_MS);
+  log('✔ a message of the prober is delivered');
 
-  for (const [name, container] of Object.entries({ gateway, worker })) {
+  for (const [name, container] of Object.entries({ prober, gateway, worker })) {
     container.signal('SIGTERM');
     const code = await container.exited;
     if (code !== 0) throw new Error(`${name} ended with ${code} after SIGTERM:\n${container.output()}`);

@@ -6,6 +6,7 @@ import { loadConfig as loadGateway } from '@chat-cluster/gateway/config';
 import { repository, toolsFolder } from '@chat-cluster/local';
 import { findRedis } from '@chat-cluster/local/redis-program';
 import { spawnServer } from '@chat-cluster/local/server-process';
+import { loadConfig as loadProber } from '@chat-cluster/prober/config';
 import { redisServers } from '@chat-cluster/runtime';
 import { askRedis, eventually, freePort } from '@chat-cluster/testkit';
 import { loadConfig as loadWorker } from '@chat-cluster/worker/config';
@@ -42,6 +43,7 @@ function environmentOf(name: string): NodeJS.ProcessEnv {
 describe('compose.yaml', () => {
   const gateway = loadGateway(environmentOf('gateway'));
   const worker = loadWorker(environmentOf('worker'));
+  const prober = loadProber(environmentOf('prober'));
 
   it('gives gateways and workers settings that they take, and no others', () => {
     for (const [name, config] of [
@@ -54,6 +56,11 @@ describe('compose.yaml', () => {
     }
     expect(redisServers(gateway)).to.deep.equal(redisServers(worker));
     expect(gateway.LANES).to.equal(worker.LANES);
+  });
+
+  it('gives the prober the entry, and settings that it takes', () => {
+    expect(Object.keys(prober)).to.include.members(Object.keys(services.prober?.environment ?? {}));
+    for (const url of prober.PROBE_ENTRY) expect(services).to.have.property(new URL(url).hostname);
   });
 
   it('names services, files and volumes that there are', () => {
@@ -77,6 +84,7 @@ describe('compose.yaml', () => {
     for (const [name, { ADMIN_PORT: port }] of [
       ['gateway', gateway],
       ['worker', worker],
+      ['prober', prober],
     ] as const) {
       expect(scrapes).to.match(new RegExp(`names: \\[${name}\\]\\n +type: A\\n +port: ${port}\\n`));
     }

@@ -24,7 +24,12 @@ const files = globSync('**/*', {
 }).filter((file) => statSync(join(repository, file)).isFile());
 
 /** What runs in the image. */
-const MAINS = ['services/gateway/src/main.ts', 'services/worker/src/main.ts', 'packages/postgres/src/migrate.ts'];
+const MAINS = [
+  'services/gateway/src/main.ts',
+  'services/worker/src/main.ts',
+  'services/prober/src/main.ts',
+  'packages/postgres/src/migrate.ts',
+];
 
 describe('the Dockerfile', () => {
   it('is one without a complaint of the linter', () => {
@@ -38,7 +43,7 @@ describe('the Dockerfile', () => {
     }
   });
 
-  it('installs what gateway and worker depend on, and nothing else', () => {
+  it('installs what gateway, worker and prober depend on, and nothing else', () => {
     const needed = new Set<string>();
     const add = (folder: string): void => {
       if (needed.has(folder)) return;

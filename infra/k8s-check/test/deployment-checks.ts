@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig as loadGatewayConfig } from '@chat-cluster/gateway/config';
+import { loadConfig as loadProberConfig } from '@chat-cluster/prober/config';
 import { redisServers } from '@chat-cluster/runtime';
 import { loadConfig as loadWorkerConfig } from '@chat-cluster/worker/config';
 import { k8s, type Manifest, nameOf, ofKind } from './manifests.ts';
@@ -23,25 +24,33 @@ const SECRETS: Record<string, string> = {
 /** Of Node, not of ours. */
 const OF_NODE = ['NODE_OPTIONS'];
 
-function configOf({ name, settings, secrets }: Workload) {
-  const env = { ...settings, ...Object.fromEntries(Object.keys(secrets).map((key) => [key, SECRETS[key]])) };
-  return name === 'gateway' ? loadGatewayConfig(env) : loadWorkerConfig(env);
+function environmentOf({ settings, secrets }: Workload): NodeJS.ProcessEnv {
+  return { ...settings, ...Object.fromEntries(Object.keys(secrets).map((key) => [key, SECRETS[key]])) };
+}
+
+function configOf(one: Workload) {
+  return one.name === 'gateway' ? loadGatewayConfig(environmentOf(one)) : loadWorkerConfig(environmentOf(one));
 }
 
 const ROLES = ['gateway', 'worker'];
 
+/** The prober, where there is one: it has neither Redis nor Postgres. */
+function probers(manifests: readonly Manifest[]) {
+  return workloads(manifests).filter(({ name }) => name === 'prober');
+}
+
 export function settingsProblems(manifests: readonly Manifest[]): string[] {
-  return ROLES.flatMap((role) => {
-    const one = workload(manifests, role);
+  const ours = [...ROLES.map((role) => workload(manifests, role)), ...probers(manifests)];
+  return ours.flatMap((one) => {
     try {
-      const config = configOf(one);
-      redisServers(config);
+      const config = one.name === 'prober' ? loadProberConfig(environmentOf(one)) : configOf(one);
+      if ('LANES' in config) redisServers(config);
       const unknown = [...Object.keys(one.settings), ...Object.keys(one.secrets)].filter(
         (name) => !(name in config) && !OF_NODE.includes(name),
       );
-      return unknown.map((name) => `${role} knows no setting ${name}`);
+      return unknown.map((name) => `${one.name} knows no setting ${name}`);
     } catch (error) {
-      return [`${role}: ${String(error)}`];
+      return [`${one.name}: ${String(error)}`];
     }
   });
 }
@@ -62,15 +71,18 @@ const STEPS_OF_A_STOP = ['DRAIN_DELAY_MS', 'DRAIN_WINDOW_MS', 'SHUTDOWN_TIMEOUT_
 const MARGIN_SECONDS = 10;
 
 export function graceProblems(manifests: readonly Manifest[]): string[] {
-  return ROLES.flatMap((role) => {
-    const one = workload(manifests, role);
-    const settings = Object.entries(configOf(one)).filter(([name]) => STEPS_OF_A_STOP.includes(name));
+  const ours = [...ROLES.map((role) => workload(manifests, role)), ...probers(manifests)];
+  return ours.flatMap((one) => {
+    const config = one.name === 'prober' ? loadProberConfig(environmentOf(one)) : configOf(one);
+    const settings = Object.entries(config).filter(([name]) => STEPS_OF_A_STOP.includes(name));
     const steps = settings.map(([, ms]) => Number(ms) / 1_000);
     const preStop = one.container.lifecycle?.preStop?.sleep?.seconds ?? 0;
     const needed = steps.reduce((sum, step) => sum + step, preStop) + MARGIN_SECONDS;
     const grace = one.pod.terminationGracePeriodSeconds ?? 30;
     if (needed <= grace) return [];
-    return [`${role} needs ${needed} s to stop (${preStop} of preStop, then ${steps.join(' + ')}), and has ${grace}`];
+    return [
+      `${one.name} needs ${needed} s to stop (${preStop} of preStop, then ${steps.join(' + ')}), and has ${grace}`,
+    ];
   });
 }
 

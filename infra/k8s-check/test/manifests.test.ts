@@ -35,6 +35,10 @@ const BUILDS: Record<string, { folder: string; edits: Edit[] }> = {
   production: { folder: 'overlays/production', edits: [] },
   'production behind HAProxy': { folder: 'overlays/production', edits: entry('entry-haproxy') },
   'production behind Traefik': { folder: 'overlays/production', edits: entry('entry-traefik') },
+  'production with a prober': {
+    folder: 'overlays/production',
+    edits: [{ file: PRODUCTION, from: '# - ../../components/probe', to: '- ../../components/probe' }],
+  },
   'production-redis-cluster': { folder: 'overlays/production-redis-cluster', edits: [] },
 };
 

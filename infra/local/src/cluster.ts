@@ -2,6 +2,7 @@
  * The whole cluster on this machine, out of the same processes that run in production:
  *
  *   claim the data folder → Postgres and Redis (side by side) → migrations → gateways and workers (side by side)
+ *   → a prober, when there is to be one
  *
  * Stop is the reverse order: the gateways let their clients go, the workers finish what those still waited for, then
  * Redis and Postgres. The whole stop takes 10 s at most; what is not gone by its share of that is killed.
@@ -27,6 +28,8 @@ export interface ClusterOptions {
   gatewayProcesses: number;
   workers: number;
   lanes: number;
+  /** True: a prober too, which measures delivery between two users of its own. */
+  probe?: boolean | undefined;
   /** Given: no Postgres of ours is started. */
   databaseUrl?: string | undefined;
   /** Given: no Redis of ours is started. */
@@ -67,6 +70,7 @@ interface Parts {
   backing: BackingServers;
   gateway: ServiceProcess;
   workers: ServiceProcess[];
+  prober: ServiceProcess | undefined;
 }
 
 // Together below 10 s. A service gets half a second less for its own orderly end, so that it is seldom killed.
@@ -173,13 +177,22 @@ async function startServices(options: ClusterOptions, env: NodeJS.ProcessEnv, re
     ),
   ]);
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-  if (failed) {
+  const giveUp = async (reason: unknown): Promise<never> => {
     await Promise.all(started.map((service) => service.stop(2_000)));
-    throw failed.reason;
-  }
+    throw reason;
+  };
+  if (failed) return giveUp(failed.reason);
   const [gateway, ...others] = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   if (!gateway) throw new Error('no gateway was started');
-  return { gateway, workers: others };
+  const prober = options.probe
+    ? await begin('Prober', 'prober', 'services/prober', {
+        ...stopTime(WORKER_STOP_MS),
+        PROBER_NAME: 'prober',
+        PROBE_ENTRY: `http://127.0.0.1:${gateway.ready().port}`,
+        ADMIN_PORT: '0',
+      }).catch(giveUp)
+    : undefined;
+  return { gateway, workers: others, prober };
 }
 
 function stopTime(withinMs: number): NodeJS.ProcessEnv {
@@ -204,7 +217,8 @@ function assemble(
   release: () => Promise<void>,
 ): Cluster {
   const { dataDir } = options;
-  const { backing, gateway, workers } = parts;
+  const { backing, gateway, workers, prober } = parts;
+  const services = [gateway, ...workers, ...(prober ? [prober] : [])];
   const { port } = gateway.ready();
   const url = `http://127.0.0.1:${port}`;
   let stopped: Promise<void> | undefined;
@@ -215,11 +229,11 @@ function assemble(
       return gateway.ready().gateways ?? ['gateway'];
     },
     get processes() {
-      const services = [gateway, ...workers].map((one) => {
+      const own = services.map((one) => {
         const { port, adminPort } = one.ready();
         return { name: one.name, pid: one.pid(), port, ...(adminPort === undefined ? {} : { adminPort }) };
       });
-      return [...backing.processes(), ...services];
+      return [...backing.processes(), ...own];
     },
     databaseUrl: backing.databaseUrl,
     redisUrl: backing.redisUrl,
@@ -234,7 +248,7 @@ function assemble(
       return stopped;
     },
     hurry: () => {
-      for (const service of [gateway, ...workers]) service.kill();
+      for (const service of services) service.kill();
     },
   };
   const { gateways, processes, databaseUrl, redisUrl } = cluster;
@@ -243,8 +257,8 @@ function assemble(
   return cluster;
 }
 
-async function stopInOrder({ backing, gateway, workers }: Parts): Promise<void> {
-  await gateway.stop(GATEWAY_STOP_MS);
+async function stopInOrder({ backing, gateway, workers, prober }: Parts): Promise<void> {
+  await Promise.all([prober?.stop(GATEWAY_STOP_MS), gateway.stop(GATEWAY_STOP_MS)]);
   await Promise.all(workers.map((worker) => worker.stop(WORKER_STOP_MS)));
   await backing.stop(BACKING_STOP_MS);
 }

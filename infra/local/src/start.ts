@@ -10,6 +10,8 @@ import { signToken } from './sign-token.ts';
 
 const HELP = `npm start: Postgres, Redis, the gateways and the workers on this machine, on loopback only.
 
+  npm start -- --probe   a prober too: two users of its own who write to each other each second, and what it measures
+
 Environment (or a file .env at the root; a variable that is set wins):
   PORT=3000              port of HTTP and sockets; 0 takes a free one
   GATEWAY_PROCESSES=2    gateway processes that share the port
@@ -32,7 +34,8 @@ const ABANDON_AFTER_MS = 3_000;
 const paint = paintFor(process.stdout);
 
 await runCommand(async () => {
-  if (readFlags(process.argv.slice(2), []).help) {
+  const [probe, others] = takeFlag('--probe', process.argv.slice(2));
+  if (readFlags(others, []).help) {
     process.stdout.write(HELP);
     return;
   }
@@ -40,7 +43,8 @@ await runCommand(async () => {
   const settings = readSettings(process.env);
   const began = performance.now();
   const interrupted = listenForInterruption();
-  const starting = startCluster({ ...settings, inheritLogs: true, log: warn, onStep: showStep });
+  const env = { QUEUE_BOARD: process.env.QUEUE_BOARD || 'true' };
+  const starting = startCluster({ ...settings, env, probe, inheritLogs: true, log: warn, onStep: showStep });
   const cluster = await Promise.race([starting, interrupted.first.then(() => undefined)]);
   if (cluster) {
     showSummary(cluster, settings, performance.now() - began);
@@ -50,6 +54,11 @@ await runCommand(async () => {
 });
 // Nothing is left to wait for; an inherited IPC channel must not keep the process.
 process.exit();
+
+/** Whether `name` is one of the arguments, and the others. */
+function takeFlag(name: string, args: readonly string[]): [boolean, string[]] {
+  return [args.includes(name), args.filter((arg) => arg !== name)];
+}
 
 interface Interruption {
   /** Resolves when the user, or whoever started us, wants the end. */
@@ -108,6 +117,9 @@ function showSummary(cluster: Cluster, settings: Settings, ms: number): void {
   row('Workers', services.flatMap(({ name }) => (name.startsWith('worker') ? [name] : [])).join(', '));
   for (const { name, adminPort } of services)
     row('Metrics', `${paint.cyan(`http://127.0.0.1:${adminPort}/metrics`)} of the ${name}`);
+  const [worker] = services.filter(({ name }) => name.startsWith('worker'));
+  row('Lanes', paint.cyan(`http://127.0.0.1:${worker?.adminPort}/lanes`));
+  row('Queues', `${paint.cyan(`http://127.0.0.1:${worker?.adminPort}/queues`)} (Bull Board; QUEUE_BOARD=false: none)`);
   row('Postgres', cluster.data.postgres);
   row('Redis', cluster.data.redis);
   row('Data', settings.dataDir);

@@ -151,6 +151,23 @@ export const CASES: Record<string, Case> = {
     after: '14m',
   },
 
+  ChatProbeFailing: {
+    ill: { chat_probe_sent_total: '0+120x10', 'chat_probe_lost_total{reason="unacknowledged"}': '0+12x10' },
+    // A gateway was killed.
+    well: { chat_probe_sent_total: '0+120x10', 'chat_probe_lost_total{reason="unacknowledged"}': '0 0 5x8' },
+    after: '8m',
+  },
+  ChatProbeSlow: {
+    ill: { chat_probe_delivery_seconds_count: '0+120x20', 'chat_probe_delivery_seconds_bucket{le="1"}': '0+108x20' },
+    well: { chat_probe_delivery_seconds_count: '0+120x20', 'chat_probe_delivery_seconds_bucket{le="1"}': '0+119x20' },
+    after: '18m',
+  },
+  ChatProbeDown: {
+    ill: { 'up{job="chat-prober", instance="prober-1"}': '1 0x10' },
+    well: { 'up{job="chat-prober", instance="prober-1"}': '1x10' },
+    after: '8m',
+  },
+
   ChatRedisUnreachable: {
     ill: { 'chat_dependency_up{dependency="redis_queue", instance="gateway-1"}': '1 0x5' },
     well: { 'chat_dependency_up{dependency="redis_queue", instance="gateway-1"}': '1x5', [ready]: '0x5' },

@@ -26,14 +26,15 @@ const LABELS = [
 describe('the metrics', () => {
   let gateway: Metric[];
   let worker: Metric[];
-  const ours = () => [...gateway, ...worker].filter(({ name }) => name.startsWith('chat_'));
+  let prober: Metric[];
+  const ours = () => [...gateway, ...worker, ...prober].filter(({ name }) => name.startsWith('chat_'));
 
   before(async () => {
-    [gateway, worker] = await Promise.all([metricsOf('gateway'), metricsOf('worker')]);
+    [gateway, worker, prober] = await Promise.all([metricsOf('gateway'), metricsOf('worker'), metricsOf('prober')]);
   });
 
   it('stand in infra/METRICS.md', () => {
-    const text = tableOf(gateway, worker);
+    const text = tableOf(gateway, worker, prober);
     if (process.env.UPDATE_METRICS) writeFileSync(FILE, text);
     const hint =
       'infra/METRICS.md is not what the processes have; run this test with UPDATE_METRICS=1, and read the diff';
@@ -52,12 +53,13 @@ describe('the metrics', () => {
   });
 });
 
-function tableOf(gateway: readonly Metric[], worker: readonly Metric[]): string {
-  const byName = new Map([...gateway, ...worker].map((metric) => [metric.name, metric]));
+function tableOf(gateway: readonly Metric[], worker: readonly Metric[], prober: readonly Metric[]): string {
+  const byName = new Map([...prober, ...gateway, ...worker].map((metric) => [metric.name, metric]));
   const has = (metrics: readonly Metric[], name: string) => metrics.some((metric) => metric.name === name);
   const whereOf = (name: string) => {
     if (!name.startsWith('chat_')) return 'node';
     if (has(gateway, name) && has(worker, name)) return 'both';
+    if (has(prober, name)) return 'prober';
     return has(gateway, name) ? 'gateway' : 'worker';
   };
   const section = (title: string, where: ReturnType<typeof whereOf>) => {
@@ -70,13 +72,14 @@ function tableOf(gateway: readonly Metric[], worker: readonly Metric[]): string 
   return [
     '# Metrics',
     '',
-    'Made from what gateways and workers register, by `UPDATE_METRICS=1 npm test -- infra/prometheus/test/metrics.test.ts`;',
+    'Made from what gateways, workers and the prober register, by `UPDATE_METRICS=1 npm test -- infra/prometheus/test/metrics.test.ts`;',
     'a test holds it to that. No label has an id of a user, a conversation or a connection.',
     '',
     section('Gateways', 'gateway'),
     section('Workers', 'worker'),
-    section('Both', 'both'),
-    section('Both, of Node.js', 'node'),
+    section('Gateways and workers', 'both'),
+    section('The prober, which is optional', 'prober'),
+    section('All, of Node.js', 'node'),
   ].join('\n');
 }
 

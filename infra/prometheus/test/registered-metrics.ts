@@ -5,7 +5,7 @@ import { repository } from '@chat-cluster/local';
 import { freshDatabase, privateServers } from '@chat-cluster/testkit';
 import type { Metric } from './tell-metrics.ts';
 
-export type Service = 'gateway' | 'worker';
+export type Service = 'gateway' | 'worker' | 'prober';
 
 /** The metrics of a real process, once it is ready: those too that are registered by what starts in it. */
 export async function metricsOf(service: Service): Promise<Metric[]> {
@@ -24,6 +24,8 @@ export async function metricsOf(service: Service): Promise<Metric[]> {
         JWT_SECRET: 'secret',
         DATABASE_URL: database.url,
         REDIS_URL: redis.url,
+        // Nobody is there, and it waits.
+        PROBE_ENTRY: 'http://127.0.0.1:9',
       },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     },

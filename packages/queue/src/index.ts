@@ -3,6 +3,7 @@ export type { FailedJob } from './given-up.ts';
 export * from './inbox.ts';
 export * from './lane-consumer.ts';
 export * from './lane-depths.ts';
+export * from './lane-holders.ts';
 export { type LaneHold, LeaveJob } from './lane-lease.ts';
 export type { JoinRule, Outcome } from './lane-service.ts';
 export * from './lane-share.ts';

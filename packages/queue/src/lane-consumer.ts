@@ -22,6 +22,8 @@ import { createLaneService, type LaneService, type LaneServiceOptions } from './
  * and every 2 s. The same care looks for a candidate that no longer takes a free lane, and replaces it.
  */
 export interface LaneConsumerOptions<Data> extends LaneServiceOptions<Data> {
+  /** Name of this process, by which others see that it has the lane (lane-holders.ts). */
+  holder?: string;
   /** Takes over batches that were given up; may see one twice. Absent: they stay in Redis. */
   giveUp?(jobs: FailedJob[]): Promise<void>;
   /** For tests: milliseconds between two looks after the lane, and until a candidate that takes no lease is replaced. */
@@ -92,9 +94,11 @@ async function offerLease(queue: Queue, client: RedisClient): Promise<void> {
 }
 
 function startWorker<Data>(options: LaneConsumerOptions<Data>, service: LaneService): LaneWorker {
-  const { queue: name, server, logger } = options;
+  const { queue: name, server, logger, holder } = options;
   const worker = new LaneWorker(name, (job: Job, token = '') => service.serve(token, job.processedOn ?? 0), {
     ...queueOptions(server.connection),
+    // It becomes the name of a connection too, where Redis takes no spaces.
+    ...(holder ? { name: holder.replace(/[^\x21-\x7e]/g, '_') } : {}),
     concurrency: 1,
     lockDuration: LOCK_MS,
     stalledInterval: STALL_CHECK_MS,

@@ -1,4 +1,4 @@
-import { appendToLane, inboxQueue, readLaneDepths, streamOf } from '@chat-cluster/queue';
+import { appendToLane, givenUpOf, inboxQueue, readLaneDepths, readLaneHolders, streamOf } from '@chat-cluster/queue';
 import { expect } from 'chai';
 import { newBench } from './bench.ts';
 
@@ -20,5 +20,18 @@ describe('the depth of lanes', () => {
 
     await client.del(streamOf(busy));
     expect(await look()).to.deep.equal([nothing(busy), nothing(empty)]);
+  });
+
+  it('comes with who has the lane, as long as the lock of the lease stands', async () => {
+    await using bench = await newBench();
+    const client = await bench.connect('publish');
+    const lane = inboxQueue(0);
+    await client.hSet('chat:inbox-0:serve', { pb: 'worker-1', processedOn: '1700000000000' });
+    await client.set('chat:inbox-0:serve:lock', 'token');
+    await client.rPush(givenUpOf(lane), '{}');
+    const look = () => readLaneHolders({ client }, [lane]);
+    expect(await look()).to.deep.equal([{ lane, holder: 'worker-1', heldSince: 1_700_000_000_000, givenUp: 1 }]);
+    await client.del('chat:inbox-0:serve:lock');
+    expect(await look()).to.deep.equal([{ lane, givenUp: 1 }]);
   });
 });

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { register } from 'prom-client';
 
@@ -16,6 +16,9 @@ export interface MetricsText {
   body: string;
 }
 
+/** Answers a GET at the admin listener. */
+export type OpsPage = (request: IncomingMessage, response: ServerResponse) => unknown;
+
 export interface OpsOptions {
   host: string;
   /** 0 takes a free one. */
@@ -25,15 +28,19 @@ export interface OpsOptions {
   drain(): void;
   /** Default: those of this process. */
   metrics?: () => Promise<MetricsText>;
+  /** Further pages for operators, by the first segment of their path (`/lanes`). They are asked to GET only. */
+  pages?: Readonly<Record<string, OpsPage>>;
 }
 
 /**
  * The admin listener of a process, for probes, Prometheus and operators, on a port that no user reaches:
  * `/healthz` (alive: the event loop answers; never asks Redis or Postgres, else their outage would restart the fleet),
- * `/readyz`, `/metrics` (Prometheus text) and `POST /drain`, which is answered at once. Resolves when it listens.
+ * `/readyz`, `/metrics` (Prometheus text) and `POST /drain`, which is answered at once; and the `pages` of the process, which
+ * no page of another origin may read. Resolves when it listens.
  */
 export async function serveOps(options: OpsOptions): Promise<{ server: Server; port: number }> {
-  const { readiness, drain, metrics = ownMetrics } = options;
+  const { readiness, drain, metrics = ownMetrics, pages = {} } = options;
+  const paths = ['/healthz', '/readyz', '/metrics', ...Object.keys(pages)].join(', ');
   const server = createServer(async (request, response) => {
     const answer = (status: number, body: string, type = 'application/json') => {
       response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
@@ -54,8 +61,12 @@ export async function serveOps(options: OpsOptions): Promise<{ server: Server; p
         if (!mayDrain(request)) return answer(405, refusal('METHOD_NOT_ALLOWED', 'POST it, and not from a web page'));
         drain();
         return answer(202, '{"draining":true}');
-      default:
-        return answer(404, refusal('NOT_FOUND', 'See /healthz, /readyz, /metrics, and POST /drain'));
+      default: {
+        const page = pages[firstSegment(request.url)];
+        if (!page) return answer(404, refusal('NOT_FOUND', `See ${paths}, and POST /drain`));
+        if (!mayRead(request)) return answer(405, refusal('METHOD_NOT_ALLOWED', 'GET it, and not from another origin'));
+        return page(request, response);
+      }
     }
   });
   await new Promise<void>((resolve, reject) => {
@@ -72,6 +83,15 @@ async function ownMetrics(): Promise<MetricsText> {
 /** Browsers name the origin of every POST: a page that somebody has open here must not end the process. */
 function mayDrain({ method, headers }: IncomingMessage): boolean {
   return method === 'POST' && headers.origin === undefined;
+}
+
+function firstSegment(url = ''): string {
+  return /^\/[^/?]*/.exec(url)?.[0] ?? '';
+}
+
+/** A browser names the origin when a page of another one asks: what is shown here is for nobody else's page. */
+function mayRead({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && (headers.origin === undefined || URL.parse(headers.origin)?.host === headers.host);
 }
 
 function refusal(code: string, message: string): string {

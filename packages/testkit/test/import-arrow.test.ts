@@ -4,7 +4,7 @@ import { repository } from '@chat-cluster/local';
 import { expect } from 'chai';
 
 /**
- * contracts ← domain ← postgres | redis | queue ← gateway | worker. What each package may import of the others in its
+ * contracts ← domain ← postgres | redis | queue ← gateway | worker, and contracts ← prober. What each package may import of the others in its
  * src; tests may use the testkit and what they test against.
  */
 const ARROW: Record<string, string[]> = {
@@ -15,6 +15,7 @@ const ARROW: Record<string, string[]> = {
   'packages/redis': ['contracts', 'domain', 'runtime'],
   'packages/queue': ['contracts', 'domain', 'runtime', 'redis'],
   'services/gateway': ['contracts', 'domain', 'runtime', 'postgres', 'redis', 'queue'],
+  'services/prober': ['contracts', 'runtime'],
   'services/worker': ['contracts', 'domain', 'runtime', 'postgres', 'redis', 'queue'],
   'infra/local': ['contracts'],
   'packages/testkit': ['contracts', 'domain', 'runtime', 'postgres', 'redis', 'queue', 'local'],

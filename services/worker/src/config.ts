@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { commonConfig, integer, parseConfig } from '@chat-cluster/runtime';
+import { commonConfig, flag, integer, parseConfig } from '@chat-cluster/runtime';
 import { z } from 'zod';
 
 const schema = commonConfig.extend({
@@ -12,6 +12,8 @@ const schema = commonConfig.extend({
   PG_POOL_SIZE: integer(1, 100, 8),
   /** Milliseconds between two slices of the unread audit, of all workers together; 0 turns it off. */
   AUDIT_INTERVAL_MS: integer(0, 3_600_000, 1_000),
+  /** Bull Board at /queues of the admin listener: read-only, without what jobs carry. */
+  QUEUE_BOARD: flag(false),
 });
 
 export type WorkerConfig = z.output<typeof schema>;

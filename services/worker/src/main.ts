@@ -34,6 +34,7 @@ import {
   announceReady,
   createLogger,
   Lifecycle,
+  type OpsPage,
   persist,
   redactConfig,
   redisServers,
@@ -47,6 +48,7 @@ import { watchDeadLetters } from './dead-letter-gauge.ts';
 import { giveUpJobs } from './give-up-jobs.ts';
 import { shownAs, watchLanes } from './lane-gauges.ts';
 import { createLaneWorker, JOINED_BATCHES } from './lane-worker.ts';
+import { lanesPage } from './lanes-page.ts';
 import { watchUnread } from './watch-unread.ts';
 
 await runMain(async () => {
@@ -126,6 +128,7 @@ await runMain(async () => {
       const server = serverOf(lane, queues);
       return consumeLane({
         queue: recountQueue(lane),
+        holder: config.WORKER_NAME,
         server,
         share: shownAs(recountQueue(lane), shareOfRecounts),
         logger,
@@ -142,6 +145,7 @@ await runMain(async () => {
     ...numbers(config.LANES).map((lane) =>
       consumeLane({
         queue: inboxQueue(lane),
+        holder: config.WORKER_NAME,
         server: serverOf(lane, queues),
         share: shownAs(inboxQueue(lane), shareOfLanes),
         logger,
@@ -179,6 +183,15 @@ await runMain(async () => {
     redis_cache: cache.pulse.answers,
     postgres: watch.check() === 'ok',
   }));
+  const placed = (queueOf: (lane: number) => string, count: number) =>
+    numbers(count).map((lane) => ({ lane: queueOf(lane), server: serverOf(lane, queues) }));
+  const lanes = [...placed(inboxQueue, config.LANES), ...placed(recountQueue, config.RECOUNT_LANES)];
+  const pages: Record<string, OpsPage> = { '/lanes': lanesPage(lanes) };
+  if (config.QUEUE_BOARD) {
+    const { openQueueBoard } = await import('./queue-board.ts');
+    const board = lifecycle.own('queue board', await openQueueBoard(lanes), (one) => one.close());
+    pages['/queues'] = board.page;
+  }
   const { port } = lifecycle.own(
     'ops listener',
     await serveOps({
@@ -195,6 +208,7 @@ await runMain(async () => {
         return { ready: checks.redis === 'ok' && checks.postgres === 'ok', checks };
       },
       drain: () => lifecycle.end('POST /drain'),
+      pages,
     }),
     ({ server }) => server.close(),
   );

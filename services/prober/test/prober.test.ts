@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { repository } from '@chat-cluster/local';
+import { type ServiceProcess, startService } from '@chat-cluster/local/service-process';
+import { type ControlledService, eventually, type FaultCluster, startFaultCluster } from '@chat-cluster/testkit';
+import { expect } from 'chai';
+import { sql } from 'kysely';
+import pg from 'pg';
+
+/** Ten times as fast as in production. */
+const INTERVAL_MS = 100;
+/** A stock client comes back after 0.5 s at the earliest. */
+const LOST_AFTER_MS = 400;
+
+describe('the prober', () => {
+  let cluster: FaultCluster;
+  let prober: ServiceProcess;
+  const exits: string[] = [];
+
+  before(async function () {
+    this.timeout(60_000);
+    cluster = await startFaultCluster({ gateways: 2, workers: 1 });
+    prober = await startService({
+      name: 'prober',
+      main: join(repository, 'services/prober/src/main.ts'),
+      env: {
+        ...process.env,
+        HOST: '127.0.0.1',
+        ADMIN_PORT: '0',
+        LOG_FORMAT: 'json',
+        PROBE_ENTRY: cluster.url,
+        PROBE_INTERVAL_MS: String(INTERVAL_MS),
+        PROBE_LOST_AFTER_MS: String(LOST_AFTER_MS),
+        JWT_SECRET: cluster.jwtSecret,
+      },
+      logFile: join(cluster.logsDir, 'prober.log'),
+      log: (line) => exits.push(line),
+    });
+  });
+  after(async () => {
+    await prober?.stop(2_000);
+    await cluster?.[Symbol.asyncDispose]();
+  });
+
+  const ask = async (path: string) => (await fetch(`http://127.0.0.1:${prober.ready().adminPort}${path}`)).text();
+  /** The sum over all labels. */
+  const metric = async (name: string): Promise<number> => {
+    const values = (await ask('/metrics')).matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'));
+    return [...values].reduce((sum, [, value]) => sum + Number(value), 0);
+  };
+  const delivered = () => metric('chat_probe_delivery_seconds_count');
+
+  async function allIsWell(): Promise<void> {
+    await eventually(async () => {
+      expect(JSON.parse(await ask('/readyz')).checks.probe).to.equal('2 of 2 connected, on 2 gateways');
+    }, 25_000);
+    expect([await metric('chat_probe_connected'), await metric('chat_probe_gateways')]).to.deep.equal([2, 2]);
+    // What was due before is still to be counted as lost.
+    await eventually(async () => {
+      const before = { delivered: await delivered(), lost: await metric('chat_probe_lost_total') };
+      await eventually(async () => expect(await delivered()).to.be.at.least(before.delivered + 10));
+      expect(await metric('chat_probe_lost_total')).to.equal(before.lost);
+    });
+  }
+
+  it('lets its two users write to each other across gateways, and measures each message', async () => {
+    await allIsWell();
+    expect(await metric('chat_probe_delivery_seconds_sum')).to.be.above(0);
+    const underWay = (LOST_AFTER_MS / INTERVAL_MS + 2) * 2;
+    const [sent, came] = [await metric('chat_probe_sent_total'), await delivered()];
+    expect(sent - came - (await metric('chat_probe_lost_total'))).to.be.within(-underWay, underWay);
+  });
+
+  it('shows a gateway that is killed as messages lost, and then that all is well again', async () => {
+    const lost = await metric('chat_probe_lost_total');
+    (cluster.gateways[0] as ControlledService).kill();
+    await eventually(async () => expect(await metric('chat_probe_lost_total')).to.be.above(lost));
+    await allIsWell();
+  }).timeout(60_000);
+
+  it('stores what can be deleted as the README says, and ends in good order', async () => {
+    await prober.stop(2_000);
+    expect(exits).to.deep.equal([]);
+    const stored = () => sql<{ n: number }>`select count(*)::int as n from messages`.execute(cluster.db);
+    expect((await stored()).rows[0]?.n).to.be.above(20);
+    await sql`update direct_conversations set
+      user_low = regexp_replace(user_low, '[0-9]{4}', '2001'),
+      user_high = regexp_replace(user_high, '[0-9]{4}', '2001')`.execute(cluster.db);
+    const readme = readFileSync(join(repository, 'infra/README.md'), 'utf8');
+    const [, statements = ''] = /```sql\n(begin;\n[\s\S]*?)```/.exec(readme) ?? [];
+    const client = new pg.Client({ connectionString: cluster.postgres.url });
+    await client.connect();
+    await client.query(statements).finally(() => client.end());
+    for (const table of ['messages', 'participants', 'direct_conversations', 'conversations']) {
+      const { rows } = await sql<{ n: number }>`select count(*)::int as n from ${sql.table(table)}`.execute(cluster.db);
+      expect(rows, table).to.deep.equal([{ n: 0 }]);
+    }
+  });
+});

@@ -1,0 +1,112 @@
+import { connectRedis, disconnectRedis } from '@chat-cluster/redis';
+import { createLogger } from '@chat-cluster/runtime';
+import { eventually, startTestCluster, type TestCluster } from '@chat-cluster/testkit';
+import { loadConfig } from '@chat-cluster/worker/config';
+import { createNodeRedisClient, Queue, Worker } from 'bullmq';
+import { expect } from 'chai';
+
+const SECRET = 'meet-me-at-nine';
+
+describe("the pages of a worker's admin listener", () => {
+  let cluster: TestCluster;
+  let url: string;
+
+  before(async function () {
+    this.timeout(60_000);
+    cluster = await startTestCluster({ gatewayProcesses: 1, env: { QUEUE_BOARD: 'true' } });
+    const worker = cluster.processes.find(({ name }) => name === 'worker-1');
+    url = `http://127.0.0.1:${worker?.adminPort}`;
+  });
+  after(() => cluster?.stop());
+
+  /** Reads what is answered to the end: a connection stays open for what nobody reads. */
+  const get = async (path: string, init?: RequestInit) => {
+    const answer = await fetch(url + path, init);
+    return { status: answer.status, headers: answer.headers, text: await answer.text() };
+  };
+
+  it('show all lanes, who has them and what waits in them: as a table, or as JSON', async () => {
+    await eventually(async () => {
+      const answer = await get('/lanes', { headers: { accept: 'application/json' } });
+      const { lanes } = JSON.parse(answer.text) as { lanes: Record<string, unknown>[] };
+      expect(lanes.map(({ lane }) => lane)).to.deep.equal([
+        ...['inbox-0', 'inbox-1', 'inbox-2', 'inbox-3'],
+        ...['recount-0', 'recount-1'],
+      ]);
+      for (const lane of lanes) {
+        expect(lane).to.include({ batches: 0, oldestMs: 0, holder: 'worker-1', givenUp: 0 });
+        expect(Number(lane.heldSince)).to.be.closeTo(Date.now(), 60_000);
+      }
+    });
+    const { text } = await get('/lanes');
+    expect(text).to.match(
+      /^lane +batches +oldest +held by +for +given up\ninbox-0 +0 +0\.0 s +worker-1 +\d+\.\d s +0\n/,
+    );
+  });
+
+  it('have Bull Board under a path of its own, with all that its page asks for', async () => {
+    expect(loadConfig({ DATABASE_URL: 'postgres://x', REDIS_URL: 'redis://x' }).QUEUE_BOARD).to.equal(false);
+    const page = await get('/queues');
+    expect(page.headers.get('content-security-policy')).to.match(/^default-src 'self'/);
+    const base = /<base href="([^"]+)"/.exec(page.text)?.[1] ?? '';
+    const assets = [...page.text.matchAll(/(?:src|href)="(static[^"]+)"/g)].map(([, asset = '']) => base + asset);
+    expect(assets.length).to.be.above(4);
+    for (const asset of assets) expect((await get(asset)).status, asset).to.equal(200);
+  });
+
+  it('refuse what changes something, and pages of other origins', async () => {
+    const own = { origin: url };
+    expect((await get('/queues/api/queues', { headers: own })).status).to.equal(200);
+    for (const path of ['/lanes', '/queues', '/queues/api/queues']) {
+      expect((await get(path, { headers: { origin: 'http://evil.example' } })).status, path).to.equal(405);
+    }
+    for (const action of ['pause', 'inbox-0/pause', 'inbox-0/empty', 'inbox-0/serve/clean']) {
+      expect((await get(`/queues/api/queues/${action}`, { method: 'PUT', headers: own })).status).to.equal(405);
+    }
+  });
+
+  it('show no word of what a job carries, whatever became of it', async () => {
+    const logger = createLogger({ name: 'test', level: 'silent', format: 'json' });
+    const redis = await connectRedis(cluster.redisUrl, 'consume', logger);
+    const connection = createNodeRedisClient(redis);
+    const queue = new Queue('inbox-0', { connection, prefix: 'chat' });
+    // The lane's own worker has the lease in hand, so these come here.
+    const worker = new Worker(
+      'inbox-0',
+      async (job) => {
+        await job.updateProgress({ said: SECRET });
+        await job.log(SECRET);
+        if (job.name === 'fails') throw new Error(SECRET);
+        return SECRET;
+      },
+      { connection, prefix: 'chat' },
+    );
+    const data = { content: SECRET, token: SECRET };
+    try {
+      for (const name of ['fails', 'is-done', SECRET]) await queue.add(name, data, { jobId: `planted-${name.length}` });
+      await eventually(async () =>
+        expect(await queue.getJobCounts('completed', 'failed')).to.deep.equal({ completed: 2, failed: 1 }),
+      );
+      await redis.hSet('chat:inbox-0:planted-broken', { name: 'broken', data: `{"content":"${SECRET}` });
+      const paths = ['latest', 'active', 'completed', 'failed'].map(
+        (status) => `?activeQueue=inbox-0&status=${status}`,
+      );
+      const jobs = ['serve', 'planted-5', 'planted-7', 'planted-15', 'planted-broken'];
+      const all = [...paths, ...jobs.flatMap((id) => [`/inbox-0/${id}`, `/inbox-0/${id}/logs`, `/inbox-0/${id}/flow`])];
+      const answers = await Promise.all(
+        [...all.map((path) => `/queues/api/queues${path}`), '/queues/api/job-schedulers', '/lanes'].map(
+          async (path) => ({ path, ...(await get(path)) }),
+        ),
+      );
+      for (const { path, text } of answers) expect(text, path).not.to.include(SECRET);
+      const failed = answers.find(({ path }) => path.endsWith('status=failed'));
+      expect(failed?.text).to.include('"failedReason":"[redacted]"');
+      expect(answers.find(({ path }) => path.endsWith('/serve'))?.text).to.include('"processedBy":"worker-1"');
+      expect(answers.find(({ path }) => path.endsWith('/planted-5/logs'))?.status).to.equal(403);
+    } finally {
+      await worker.close();
+      await queue.close();
+      await disconnectRedis(redis);
+    }
+  });
+});
