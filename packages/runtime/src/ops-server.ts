@@ -65,7 +65,7 @@ export async function serveOps(options: OpsOptions): Promise<{ server: Server; p
         const page = pages[firstSegment(request.url)];
         if (!page) return answer(404, refusal('NOT_FOUND', `See ${paths}, and POST /drain`));
         if (!mayRead(request)) return answer(405, refusal('METHOD_NOT_ALLOWED', 'GET it, and not from another origin'));
-        return page(request, response);
+        return Promise.try(page, request, response).catch(() => response.destroy());
       }
     }
   });
