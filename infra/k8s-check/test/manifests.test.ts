@@ -35,6 +35,12 @@ const BUILDS: Record<string, { folder: string; edits: Edit[] }> = {
   production: { folder: 'overlays/production', edits: [] },
   'production behind HAProxy': { folder: 'overlays/production', edits: entry('entry-haproxy') },
   'production behind Traefik': { folder: 'overlays/production', edits: entry('entry-traefik') },
+  'production with traces': {
+    folder: 'overlays/production',
+    edits: [
+      { file: PRODUCTION, from: 'components/monitoring', to: 'components/monitoring\n  - ../../components/tracing' },
+    ],
+  },
   'production-redis-cluster': { folder: 'overlays/production-redis-cluster', edits: [] },
 };
 
