@@ -2,6 +2,7 @@ import {
   type Attributes,
   type Tracer as OtelTracer,
   ROOT_CONTEXT,
+  type SpanContext,
   SpanKind,
   SpanStatusCode,
   trace,
@@ -43,12 +44,13 @@ export async function openTelemetry(
   { service, instance, logger }: { service: string; instance: string; logger: Logger },
 ): Promise<Tracer> {
   setGlobalErrorHandler(seldom((error) => logger.warn({ reason: reasonOf(error) }, 'tracing: spans were lost')));
+  const { drawn, sampler } = samplersOf(config);
   const provider = new TracerProvider({
     resource: defaultResource()
       .merge(resourceFromAttributes({ 'service.name': service, 'service.instance.id': instance }))
       .merge(detectResources({ detectors: [resourceAttributesEnvDetector] }))
       .merge(resourceFromAttributes(config.OTEL_SERVICE_NAME ? { 'service.name': config.OTEL_SERVICE_NAME } : {})),
-    sampler: samplerOf(config),
+    sampler,
     spanLimits: { linkCountLimit: MOST_LINKS },
     spanProcessors: [
       new BatchSpanProcessor({
@@ -61,7 +63,11 @@ export async function openTelemetry(
   trace.setGlobalTracerProvider(provider);
   const tracer = provider.getTracer('chat-cluster');
   return {
-    startSpan: (name, options) => startSpan(tracer, name, options),
+    startSpan(name, options) {
+      const parent = options.parent === undefined ? null : parseTraceParent(options.parent);
+      if (!parent && Math.random() >= drawn) return undefined;
+      return startSpan(tracer, name, options, parent);
+    },
     shutdown() {
       trace.disable();
       return provider.shutdown();
@@ -76,8 +82,12 @@ const KINDS = {
   consumer: SpanKind.CONSUMER,
 } as const;
 
-function startSpan(tracer: OtelTracer, name: string, { kind, parent, links = [], attributes = {} }: SpanOptions) {
-  const context = parent === undefined ? null : parseTraceParent(parent);
+function startSpan(
+  tracer: OtelTracer,
+  name: string,
+  { kind, links = [], attributes = {} }: SpanOptions,
+  parent: SpanContext | null,
+) {
   const span = tracer.startSpan(
     name,
     {
@@ -85,7 +95,7 @@ function startSpan(tracer: OtelTracer, name: string, { kind, parent, links = [],
       attributes,
       links: links.flatMap((link) => parseTraceParent(link) ?? []).map((linked) => ({ context: linked })),
     },
-    context ? trace.setSpanContext(ROOT_CONTEXT, { ...context, isRemote: true }) : ROOT_CONTEXT,
+    parent ? trace.setSpanContext(ROOT_CONTEXT, { ...parent, isRemote: true }) : ROOT_CONTEXT,
   );
   if (!span.isRecording()) return undefined;
   const { traceId, spanId } = span.spanContext();
@@ -100,16 +110,28 @@ function startSpan(tracer: OtelTracer, name: string, { kind, parent, links = [],
   };
 }
 
-/** With the standard's names; the default is not the standard's, which would sample everything. */
-function samplerOf({ OTEL_TRACES_SAMPLER: sampler, OTEL_TRACES_SAMPLER_ARG: ratio = DEFAULT_RATIO }: TracingConfig) {
-  const [, parentBased, root = ''] = /^(parentbased_)?(.*)$/.exec(sampler ?? 'parentbased_traceidratio') ?? [];
-  const sampled: Sampler =
-    root === 'always_on'
-      ? new AlwaysOnSampler()
-      : root === 'always_off'
-        ? new AlwaysOffSampler()
-        : new TraceIdRatioBasedSampler(ratio);
-  return parentBased ? new ParentBasedSampler({ root: sampled }) : sampled;
+/**
+ * With the standard's names. The default is not the standard's, which would sample everything, and is drawn before the
+ * SDK is asked, which takes 2 µs to make ids for what nobody will see. So what begins past `startSpan`, BullMQ's taking of
+ * lanes, is always sampled by it.
+ */
+function samplersOf(config: TracingConfig): { drawn: number; sampler: Sampler } {
+  const { OTEL_TRACES_SAMPLER: name = 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: ratio = DEFAULT_RATIO } =
+    config;
+  switch (name) {
+    case 'always_on':
+      return { drawn: 1, sampler: new AlwaysOnSampler() };
+    case 'always_off':
+      return { drawn: 0, sampler: new AlwaysOffSampler() };
+    case 'traceidratio':
+      return { drawn: 1, sampler: new TraceIdRatioBasedSampler(ratio) };
+    case 'parentbased_always_on':
+      return { drawn: 1, sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }) };
+    case 'parentbased_always_off':
+      return { drawn: 0, sampler: new ParentBasedSampler({ root: new AlwaysOffSampler() }) };
+    case 'parentbased_traceidratio':
+      return { drawn: ratio, sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }) };
+  }
 }
 
 /** They read where to send, with which headers and how long to wait from the environment. */

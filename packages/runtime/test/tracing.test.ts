@@ -43,10 +43,15 @@ describe('tracing', () => {
     expect(receiver.requests).to.deep.equal([]);
   });
 
-  it('sends what has ended before the process ends, in the protocol that is asked for', async () => {
-    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_TRACES_SAMPLER: 'always_on' };
-    const [plain] = await Promise.all([run(env), run({ ...env, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' })]);
+  it('sends what is sampled before the process ends, in the protocol that is asked for', async () => {
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url };
+    const [plain, , none] = await Promise.all([
+      run({ ...env, OTEL_TRACES_SAMPLER: 'always_on' }),
+      run({ ...env, OTEL_TRACES_SAMPLER_ARG: '1', OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' }),
+      run({ ...env, OTEL_TRACES_SAMPLER_ARG: '0' }),
+    ]);
     expect([plain.sampled, plain.code]).to.deep.equal([true, 0]);
+    expect([none.sampled, none.code]).to.deep.equal([false, 0]);
     expect(plain.loaded).to.be.above(0);
     expect(receiver.requests.map(({ path }) => path)).to.deep.equal(['/v1/traces', '/v1/traces']);
     const protobuf = receiver.requests.find(({ type }) => type === 'application/x-protobuf');
