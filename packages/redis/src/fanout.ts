@@ -110,15 +110,21 @@ function byUser(emits: readonly Emit[]): Map<UserId, Emit[]> {
   return emitsOf;
 }
 
-/** As few as can be; where a trace is to be carried, one for each emit, in the adapter's own form. */
+/** As few as can be, in order: what carries a trace is one of its own, in the adapter's form, and those between are one. */
 function messagesOf(wire: Wire, to: UserId, emits: readonly Emit[]): (string | Buffer)[] {
-  if (emits.every(([, , trace]) => trace === undefined)) {
-    return wire.emitAll(
-      to,
-      emits.map(([, packet]) => packet),
-    );
+  const messages: (string | Buffer)[] = [];
+  let untraced: Packet[] = [];
+  for (const [, packet, trace] of emits) {
+    if (trace === undefined) {
+      untraced.push(packet);
+      continue;
+    }
+    if (untraced.length > 0) messages.push(...wire.emitAll(to, untraced));
+    untraced = [];
+    messages.push(wire.emit(to, packet, { trace }));
   }
-  return emits.map(([, packet, trace]) => wire.emit(to, packet, trace === undefined ? {} : { trace }));
+  if (untraced.length > 0) messages.push(...wire.emitAll(to, untraced));
+  return messages;
 }
 
 /** Those who missed an emit, until they are told so. Bounded: when they are too many, it is everybody's gap. */

@@ -97,7 +97,10 @@ describe('traces of a cluster', () => {
       Array.from({ length: count }, (_, i) => alice.send({ conversationId, content: `${i}` })),
     );
     expect(acks.every(({ ok }) => ok)).to.equal(true);
-    await eventually(() => expect(fresh('deliver')).to.have.length(2 * count));
+    await eventually(() => {
+      expect(fresh('send_message')).to.have.length(count);
+      expect(fresh('deliver')).to.have.length(2 * count);
+    });
     const batches = await eventually(() => {
       const found = fresh('batch');
       expect(found.reduce((sum, { links }) => sum + 1 + links.length, 0)).to.equal(count);
