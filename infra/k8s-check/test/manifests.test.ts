@@ -39,6 +39,12 @@ const BUILDS: Record<string, { folder: string; edits: Edit[] }> = {
     folder: 'overlays/production',
     edits: [{ file: PRODUCTION, from: '# - ../../components/probe', to: '- ../../components/probe' }],
   },
+  'production with traces': {
+    folder: 'overlays/production',
+    edits: [
+      { file: PRODUCTION, from: 'components/monitoring', to: 'components/monitoring\n  - ../../components/tracing' },
+    ],
+  },
   'production-redis-cluster': { folder: 'overlays/production-redis-cluster', edits: [] },
 };
 

@@ -7,8 +7,14 @@ import type { Attachment, Message } from './message.ts';
  * changes in place: a new one gets the next `v`, and workers read both for one release.
  */
 
+/** What every entry may carry. A worker that does not know it leaves it alone. */
+interface Traced {
+  /** W3C traceparent of the event or request that brought the entry; absent unless that one is sampled. */
+  trace?: string;
+}
+
 /** A message on its way to the store. `id` names this entry: a re-run of the same job finds it stored under that id. */
-export interface SendEntry {
+export interface SendEntry extends Traced {
   kind: 'send';
   id: MessageId;
   conversationId: ConversationId;
@@ -20,7 +26,7 @@ export interface SendEntry {
 }
 
 /** A read mark on its way. `upToSeq` null: everything that precedes this entry in its lane. */
-export interface ReadEntry {
+export interface ReadEntry extends Traced {
   kind: 'read';
   conversationId: ConversationId;
   userId: UserId;

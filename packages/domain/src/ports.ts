@@ -140,7 +140,8 @@ export interface UnreadCounts {
  * `unreadCounts` rejects then, since a recount can be made again.
  */
 export interface Fanout {
-  newMessages(messages: readonly Message[]): Promise<void>;
+  /** `traces`: of some of the messages, what deliveries are to join; it goes with the emit and reaches no device. */
+  newMessages(messages: readonly Message[], traces?: ReadonlyMap<MessageId, string>): Promise<void>;
   messagesRead(receipts: readonly { to: readonly UserId[]; receipt: MessagesRead }[]): Promise<void>;
   unreadCounts(counts: readonly { userId: UserId; unread: UnreadCount }[]): Promise<void>;
 }

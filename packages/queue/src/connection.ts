@@ -1,5 +1,5 @@
 import type { RedisClient } from '@chat-cluster/redis';
-import { createNodeRedisClient } from 'bullmq';
+import { createNodeRedisClient, type Telemetry } from 'bullmq';
 import { QUEUE_PREFIX } from './lanes.ts';
 
 /** BullMQ on our node-redis client; all queues of a process share one (workers add a blocking connection per queue). */
@@ -20,11 +20,17 @@ export interface LaneServer {
 /** The same for a worker, which competes for the lanes by BullMQ. */
 export interface QueueServer extends LaneServer {
   connection: QueueConnection;
+  /** Of BullMQ, see lane-telemetry.ts. */
+  telemetry?: Telemetry | undefined;
 }
 
 /** `client` carries out what belongs to lanes; `patient`, of role `consume`, is what BullMQ needs. */
-export function queueServer(client: RedisClient, patient: RedisClient = client): QueueServer {
-  return { client, connection: queueConnection(patient) };
+export function queueServer(
+  client: RedisClient,
+  patient: RedisClient = client,
+  telemetry?: Telemetry | undefined,
+): QueueServer {
+  return { client, connection: queueConnection(patient), telemetry };
 }
 
 /** Lanes are spread over the servers in turn. */
@@ -35,6 +41,6 @@ export function serverOf<Server extends LaneServer>(lane: number, servers: reado
 }
 
 /** What every queue and every worker is made with. Nobody reads BullMQ's event streams, so they are kept short. */
-export function queueOptions(connection: QueueConnection) {
-  return { connection, prefix: QUEUE_PREFIX, streams: { events: { maxLen: 100 } } };
+export function queueOptions({ connection, telemetry }: QueueServer) {
+  return { connection, prefix: QUEUE_PREFIX, streams: { events: { maxLen: 100 } }, ...(telemetry && { telemetry }) };
 }

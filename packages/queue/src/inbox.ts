@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Entry, type EntryResult, type LaneBatch, Rejection } from '@chat-cluster/contracts';
 import type { Inbox } from '@chat-cluster/domain';
 import type { RedisClient } from '@chat-cluster/redis';
-import { NaturalBatch, withDeadline } from '@chat-cluster/runtime';
+import { currentTraceparent, NaturalBatch, withDeadline } from '@chat-cluster/runtime';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { type LaneServer, serverOf } from './connection.ts';
 import { appendToLane } from './lane-stream.ts';
@@ -102,8 +102,14 @@ function openLane(lane: number, { client }: LaneServer, replies: ReplyReceiver, 
   }
   return {
     batches,
-    submit: (entry: Entry) => (answers() ? batches.submit(entry) : Promise.reject(unavailable())),
+    submit: (entry: Entry) => (answers() ? batches.submit(traced(entry)) : Promise.reject(unavailable())),
   };
+}
+
+/** With what it takes to join the trace of whoever submits it, where that is sampled. */
+function traced(entry: Entry): Entry {
+  const trace = currentTraceparent();
+  return trace === undefined ? entry : { ...entry, trace };
 }
 
 /** `underWay`: gets what ends the waiting for this batch's reply, for as long as there is any. */

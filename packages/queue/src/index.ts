@@ -8,6 +8,7 @@ export { type LaneHold, LeaveJob } from './lane-lease.ts';
 export type { JoinRule, Outcome } from './lane-service.ts';
 export * from './lane-share.ts';
 export { appendToLane, givenUpOf, streamOf } from './lane-stream.ts';
+export * from './lane-telemetry.ts';
 export * from './lanes.ts';
 export * from './recount-requests.ts';
 export * from './replies.ts';

@@ -44,7 +44,7 @@ export interface LaneConsumer {
 export async function consumeLane<Data = LaneBatch>(options: LaneConsumerOptions<Data>): Promise<LaneConsumer> {
   const { queue: name, server, logger, care: { everyMs, wedgedAfterMs } = CARE } = options;
   const { client, connection } = server;
-  const queue = new Queue(name, queueOptions(connection));
+  const queue = new Queue(name, queueOptions(server));
   queue.on('error', () => {});
   const sweep = createSweep(options);
   const service = createLaneService(options, { lockKey: `${queue.toKey(LEASE)}:lock`, onGivenUp: sweep });
@@ -96,7 +96,7 @@ async function offerLease(queue: Queue, client: RedisClient): Promise<void> {
 function startWorker<Data>(options: LaneConsumerOptions<Data>, service: LaneService): LaneWorker {
   const { queue: name, server, logger, holder } = options;
   const worker = new LaneWorker(name, (job: Job, token = '') => service.serve(token, job.processedOn ?? 0), {
-    ...queueOptions(server.connection),
+    ...queueOptions(server),
     // It becomes the name of a connection too, where Redis takes no spaces.
     ...(holder ? { name: holder.replace(/[^\x21-\x7e]/g, '_') } : {}),
     concurrency: 1,

@@ -34,8 +34,8 @@ export function readLaneHolders({ client }: LaneServer, lanes: readonly string[]
 }
 
 /** BullMQ's queue of a lane, to look at: its only job is the lease. Close it when it is no longer needed. */
-export function leaseQueue({ connection }: QueueServer, lane: string): Queue {
-  const queue = new Queue(lane, { ...queueOptions(connection), skipMetasUpdate: true });
+export function leaseQueue(server: QueueServer, lane: string): Queue {
+  const queue = new Queue(lane, { ...queueOptions(server), skipMetasUpdate: true });
   queue.on('error', () => {});
   return queue;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Rejection } from '@chat-cluster/contracts';
 import { startRedis, toolsFolder } from '@chat-cluster/local';
-import { givenUpOf, laneOf, sendReply, streamOf } from '@chat-cluster/queue';
+import { givenUpOf, inboxQueue, laneOf, sendReply, streamOf } from '@chat-cluster/queue';
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { type Bench, contentsOf, echo, newBench, sends } from './bench.ts';
@@ -30,6 +30,24 @@ describe('inbox and lane', () => {
     const entries = sends(numbers(250));
     const results = await Promise.all(entries.map((entry) => inbox.submit(entry)));
     expect(results).to.deep.equal(entries.map(echo));
+  });
+
+  it('puts an entry into the lane as it was submitted, with no trace', async () => {
+    const inbox = await bench.inbox();
+    const [entry, ...none] = sends(['a']);
+    if (!entry || none.length > 0) throw new Error('one entry');
+    const answered = inbox.submit(entry);
+    const client = await bench.connect('produce');
+    const [item] = await eventually(async () => {
+      const items = (await client.xRange(streamOf(inboxQueue(0)), '-', '+')) ?? [];
+      expect(items).to.have.length(1);
+      return items;
+    });
+    const batch = JSON.parse(item?.message.d ?? '') as object;
+    expect(batch).to.have.all.keys('v', 'batchId', 'replyTo', 'acceptedAt', 'entries');
+    expect(batch).to.have.deep.property('entries', [entry]);
+    await bench.consumer(async ({ entries }) => entries.map(echo));
+    await answered;
   });
 
   it('sends one batch for what arrives together, and the next when its reply has come', async () => {

@@ -1,10 +1,11 @@
+import { type Span, startSpan } from '@chat-cluster/runtime';
 import redisAdapter from '@socket.io/redis-adapter';
 import { Counter } from 'prom-client';
 import type { Namespace, ServerOptions } from 'socket.io';
 import { broadcastEncoded, type LocalRooms } from './broadcast-encoded.ts';
 import { EVERY_GATEWAY, GAP_CHANNEL, roomChannel, roomOf } from './channels.ts';
 import type { Publisher, PubSub, RawListener, Subscriber } from './pubsub.ts';
-import { adapterMessages, packetsOf } from './wire.ts';
+import { adapterMessages, type DeliveryTrace, packetsOf, tracedPacketOf } from './wire.ts';
 
 const gaps = new Counter({
   name: 'chat_fanout_gaps_total',
@@ -111,11 +112,17 @@ function countingAdapter(factory: (nsp: Namespace) => unknown) {
     if (onRawMessage) {
       adapter.onRawMessage = function (message, channel) {
         const room = count(channel);
-        const packets = packetsOf(message.toString(), room);
+        const text = message.toString();
+        const untraced = packetsOf(text, room);
+        const traced = untraced ? undefined : tracedPacketOf(text, room);
+        const packets = untraced ?? (traced && [traced.packet]);
+        const span = traced && startDelivery(adapter, room, traced.trace);
         if (packets === undefined) onRawMessage.call(this, message, channel);
         else if (!broadcastEncoded(adapter, room, packets)) {
           for (const one of adapterMessages(room, packets)) onRawMessage.call(this, one, channel);
         }
+        // Sockets are written to at the end of this turn (flush-by-turn.ts of the gateway), before this.
+        if (span) setImmediate(() => span.end());
       };
     }
     if (onmessage) {
@@ -126,4 +133,13 @@ function countingAdapter(factory: (nsp: Namespace) => unknown) {
     }
     return adapter;
   };
+}
+
+/** The span of a message on its last way, from Redis to the sockets of its room. */
+function startDelivery({ rooms }: LocalRooms, room: string, trace: DeliveryTrace): Span | undefined {
+  const sockets = rooms.get(room)?.size ?? 0;
+  const [parent, ...links] = trace.split(',');
+  return sockets === 0
+    ? undefined
+    : startSpan('deliver', { kind: 'consumer', parent, links, attributes: { 'chat.sockets': sockets } });
 }

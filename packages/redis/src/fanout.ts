@@ -4,7 +4,7 @@ import { type Logger, withDeadline } from '@chat-cluster/runtime';
 import { Counter } from 'prom-client';
 import { GAP_CHANNEL, roomChannel } from './channels.ts';
 import type { Publisher } from './pubsub.ts';
-import { type Packet, type Wire, wireOf } from './wire.ts';
+import { type DeliveryTrace, type Packet, type Wire, wireOf } from './wire.ts';
 
 const published = new Counter({
   name: 'chat_fanout_published_total',
@@ -49,13 +49,14 @@ export function createFanout(pub: Publisher, logger: Logger): Fanout & { gap(): 
   return {
     /** Has every gateway heal its sockets, as soon as Redis takes that. */
     gap: () => owed.addEverybody(),
-    newMessages: async (messages) =>
+    newMessages: async (messages, traces) =>
       owed.add(
         await publish(
           'new_message',
           messages.flatMap((message) => {
             const packet = wire.packet('new_message', message);
-            return distinct(message.senderId, message.receiverId).map((to): Emit => [to, packet]);
+            const trace = traces?.get(message.id);
+            return distinct(message.senderId, message.receiverId).map((to): Emit => [to, packet, trace]);
           }),
         ),
       ),
@@ -79,7 +80,7 @@ export function createFanout(pub: Publisher, logger: Logger): Fanout & { gap(): 
   };
 }
 
-type Emit = [to: UserId, packet: Packet];
+type Emit = [to: UserId, packet: Packet, trace?: DeliveryTrace | undefined];
 
 /**
  * Resolves with the users whose emits Redis did not confirm in time, once for each emit. What is for the same user leaves
@@ -88,8 +89,8 @@ type Emit = [to: UserId, packet: Packet];
 async function publishAll(pub: Publisher, wire: Wire, emits: readonly Emit[]): Promise<UserId[]> {
   const users: UserId[] = [];
   const sent: Promise<number>[] = [];
-  for (const [to, packets] of byUser(emits)) {
-    for (const message of wire.emitAll(to, packets)) {
+  for (const [to, ofUser] of byUser(emits)) {
+    for (const message of messagesOf(wire, to, ofUser)) {
       users.push(to);
       sent.push(pub.publish(roomChannel(to), message));
     }
@@ -99,14 +100,31 @@ async function publishAll(pub: Publisher, wire: Wire, emits: readonly Emit[]): P
   return missed.size === 0 ? [] : emits.flatMap(([to]) => (missed.has(to) ? [to] : []));
 }
 
-function byUser(emits: readonly Emit[]): Map<UserId, Packet[]> {
-  const packetsOf = new Map<UserId, Packet[]>();
-  for (const [to, packet] of emits) {
-    const packets = packetsOf.get(to);
-    if (packets) packets.push(packet);
-    else packetsOf.set(to, [packet]);
+function byUser(emits: readonly Emit[]): Map<UserId, Emit[]> {
+  const emitsOf = new Map<UserId, Emit[]>();
+  for (const emit of emits) {
+    const ofUser = emitsOf.get(emit[0]);
+    if (ofUser) ofUser.push(emit);
+    else emitsOf.set(emit[0], [emit]);
   }
-  return packetsOf;
+  return emitsOf;
+}
+
+/** As few as can be, in order: what carries a trace is one of its own, in the adapter's form, and those between are one. */
+function messagesOf(wire: Wire, to: UserId, emits: readonly Emit[]): (string | Buffer)[] {
+  const messages: (string | Buffer)[] = [];
+  let untraced: Packet[] = [];
+  for (const [, packet, trace] of emits) {
+    if (trace === undefined) {
+      untraced.push(packet);
+      continue;
+    }
+    if (untraced.length > 0) messages.push(...wire.emitAll(to, untraced));
+    untraced = [];
+    messages.push(wire.emit(to, packet, { trace }));
+  }
+  if (untraced.length > 0) messages.push(...wire.emitAll(to, untraced));
+  return messages;
 }
 
 /** Those who missed an emit, until they are told so. Bounded: when they are too many, it is everybody's gap. */

@@ -14,10 +14,19 @@ export interface Wire {
   emitAll(room: string, packets: readonly Packet[]): (string | Buffer)[];
 }
 
-/** `volatile`: dropped by gateways for a client that is not ready to take it. */
+/** What the adapters carry beside a packet. They pass over what they do not know. */
 export interface EmitFlags {
+  /** Dropped by gateways for a client that is not ready to take it. */
   volatile?: true;
+  /** See {@link DeliveryTrace}. No client sees it. */
+  trace?: DeliveryTrace;
 }
+
+/**
+ * By which a delivery joins the traces of its message: the traceparent of its parent, then, after commas, those of spans
+ * that it is linked to. Only of messages that are sampled.
+ */
+export type DeliveryTrace = string;
 
 export function wireOf(kind: PubSubKind): Wire {
   return kind === 'sharded' ? sharded : classic;
@@ -47,10 +56,15 @@ const SEPARATOR = '\n';
 
 /** JSON whose last value is the data of the packet, so that it can be cut out as it is: see `dataOf`. */
 function headOf(room: string, flags: string): string {
-  const opts = `{"rooms":[${JSON.stringify(room)}],"except":[],"flags":${flags}}`;
-  return `{"uid":"${UID}","nsp":"/","type":${BROADCAST},"data":{"opts":${opts},"packet":{"type":${EVENT},"nsp":"/","data":`;
+  return `${beforeFlags(room)}${flags}${AFTER_FLAGS}`;
 }
 
+function beforeFlags(room: string): string {
+  const opts = `{"rooms":[${JSON.stringify(room)}],"except":[],"flags":`;
+  return `{"uid":"${UID}","nsp":"/","type":${BROADCAST},"data":{"opts":${opts}`;
+}
+
+const AFTER_FLAGS = `},"packet":{"type":${EVENT},"nsp":"/","data":`;
 const TAIL = '}}}';
 
 /**
@@ -61,6 +75,16 @@ export function packetsOf(message: string, room: string): string[] | undefined {
   if (message.startsWith(SEVERAL)) return message.slice(SEVERAL.length).split(SEPARATOR);
   const head = headOf(room, '{}');
   return message.startsWith(head) ? [message.slice(head.length, -TAIL.length)] : undefined;
+}
+
+/** The packet of a message that `emit` made with nothing but a trace for this room, and that trace; undefined for all others. */
+export function tracedPacketOf(message: string, room: string): { packet: string; trace: DeliveryTrace } | undefined {
+  const before = `${beforeFlags(room)}{"trace":"`;
+  const after = `"}${AFTER_FLAGS}`;
+  if (!message.startsWith(before)) return undefined;
+  const end = message.indexOf(after, before.length);
+  if (end < 0) return undefined;
+  return { trace: message.slice(before.length, end), packet: message.slice(end + after.length, -TAIL.length) };
 }
 
 /** Each of the packets as the adapter takes it. */

@@ -26,6 +26,8 @@ function message(senderId: UserId, receiverId: UserId, content = 'hi'): Message 
   };
 }
 
+const TRACE = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+
 async function metric(name: string, labels: Record<string, string> = {}): Promise<number> {
   const { values = [] } = (await register.getSingleMetric(name)?.get()) ?? {};
   const wanted = Object.entries(labels);
@@ -101,6 +103,15 @@ describe('fan-out', () => {
       const sent = [message(a, b, 'one'), message(a, b, 'two\nlines'), large, message(a, b, 'x'.repeat(120))];
       await fanout.newMessages(sent.slice(0, 1));
       await fanout.newMessages(sent.slice(1));
+      // Nobody hears of a trace that goes with some of them.
+      const traced = [
+        message(a, b, 'three'),
+        message(a, b, 'four\n"}},"packet"'),
+        message(a, b, 'five'),
+        message(a, b, 'six'),
+      ];
+      sent.push(...traced);
+      await fanout.newMessages(traced, new Map(traced.slice(1, 2).map(({ id }) => [id, TRACE])));
       const expected = sent.map((each) => ['new_message', each]);
       await eventually(() => {
         for (const device of devices) expect(device.heard).to.deep.equal(expected);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { tracingConfig } from './tracing.ts';
 
 /** A configuration that can not be used: the message lists every problem at once, one line each, with its variable. */
 export class ConfigError extends Error {
@@ -63,6 +64,7 @@ export const commonConfig = z.object({
   HOST: z.string().default('0.0.0.0'),
   DATABASE_URL: z.string('must be a postgres:// URL').regex(/^postgres(ql)?:\/\//, 'must be a postgres:// URL'),
   ...redisConfig.shape,
+  ...tracingConfig.shape,
   /** Partitions of the inbox. Gateways and workers must agree: see packages/queue/src/lanes.ts. */
   LANES: integer(1, 256, 4),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),

@@ -7,3 +7,4 @@ export * from './main.ts';
 export * from './natural-batch.ts';
 export * from './ops-server.ts';
 export * from './persist.ts';
+export * from './tracing.ts';

@@ -12,6 +12,7 @@ export * from './history.ts';
 export * from './history-checker.ts';
 export * from './lean-client.ts';
 export * from './lean-websocket.ts';
+export * from './otlp-receiver.ts';
 export * from './random.ts';
 export * from './self-signed.ts';
 export * from './servers.ts';

@@ -32,6 +32,7 @@ import {
   redisServers,
   serveOps,
   showDependencies,
+  startTracing,
 } from '@chat-cluster/runtime';
 import { collectDefaultMetrics, Histogram } from 'prom-client';
 import { createAuthenticator } from './authenticate.ts';
@@ -76,6 +77,8 @@ export async function serve(config: GatewayConfig): Promise<void> {
   }
   logger.info({ config: redactConfig({ ...config }) }, 'gateway: starting');
   collectDefaultMetrics();
+  const tracing = await startTracing(config, { service: 'chat-gateway', instance: gatewayId, logger });
+  lifecycle.own('tracing', tracing, (traces) => traces.stop());
 
   const db = lifecycle.own(
     'postgres',

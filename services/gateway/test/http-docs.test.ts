@@ -86,7 +86,7 @@ describe('Other origins', () => {
     const preflight = await edge.get('/api/conversations', preflightFrom(ORIGIN));
     expect(preflight.status).to.equal(204);
     expect(preflight.headers.get('access-control-allow-origin')).to.equal('*');
-    expect(preflight.headers.get('access-control-allow-headers')).to.equal('Authorization,Content-Type');
+    expect(preflight.headers.get('access-control-allow-headers')).to.equal('Authorization,Content-Type,Traceparent');
     expect(preflight.headers.get('access-control-allow-methods')).to.equal('GET,HEAD,POST');
     expect(preflight.headers.get('x-gateway-id')).to.equal('gateway-7');
   });

@@ -3,6 +3,7 @@ import type { DeadLetters, Fanout, MessageStore, RecentMessages } from '@chat-cl
 import { type JoinRule, type LaneHold, LeaveJob, type Outcome } from '@chat-cluster/queue';
 import type { Logger } from '@chat-cluster/runtime';
 import { Counter, Gauge, Histogram } from 'prom-client';
+import { traceBatch } from './batch-trace.ts';
 import { storeInPlace } from './store-in-place.ts';
 
 const results = new Counter({
@@ -57,9 +58,10 @@ export function createLaneWorker(
     const started = performance.now();
     const batches = [batch, ...behind];
     const entries = batches.flatMap((one) => one.entries);
-    const outcome = await storeInPlace({ ...ports, hold }, entries).catch((error: unknown) =>
-      leave(ports.signal, error),
-    );
+    const trace = traceBatch(entries, { batches: batches.length, acceptedAt: batch.acceptedAt });
+    const outcome = await trace
+      .store(() => storeInPlace({ ...ports, hold }, entries))
+      .catch((error: unknown) => leave(ports.signal, error));
     runs.observe(batches.length);
     duration.observe((performance.now() - started) / 1_000);
     lag.set(Math.max(0, Date.now() - batch.acceptedAt) / 1_000);
@@ -67,11 +69,13 @@ export function createLaneWorker(
 
     ports.recent.append(outcome.messages).catch(() => cacheFaults.inc());
     const lose = (what: string) => (error: Error) => ports.logger.warn({ reason: error.message }, `lane: ${what} lost`);
-    const told = Promise.all([
-      ports.fanout.newMessages(outcome.messages).catch(lose('emits of messages were')),
-      ports.fanout.messagesRead(outcome.receipts).catch(lose('emits of receipts were')),
-      ...repliesTo(batches, outcome.results).map(([to, reply]) => ports.reply(to, reply).catch(lose('a reply was'))),
-    ]);
+    const told = trace.publish((traces) =>
+      Promise.all([
+        ports.fanout.newMessages(outcome.messages, traces).catch(lose('emits of messages were')),
+        ports.fanout.messagesRead(outcome.receipts).catch(lose('emits of receipts were')),
+        ...repliesTo(batches, outcome.results).map(([to, reply]) => ports.reply(to, reply).catch(lose('a reply was'))),
+      ]),
+    );
     void told.then(() => observeDelivery(batches));
     ports.logger.debug(
       { batches: batches.length, entries: entries.length, ms: Math.round(performance.now() - started) },

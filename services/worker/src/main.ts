@@ -13,6 +13,7 @@ import {
   createRecountRequests,
   inboxQueue,
   LaneShares,
+  laneTelemetry,
   queueServer,
   recountQueue,
   sendReply,
@@ -41,6 +42,7 @@ import {
   runMain,
   serveOps,
   showDependencies,
+  startTracing,
 } from '@chat-cluster/runtime';
 import { collectDefaultMetrics } from 'prom-client';
 import { loadConfig } from './config.ts';
@@ -57,6 +59,8 @@ await runMain(async () => {
   const lifecycle = new Lifecycle(logger, config.SHUTDOWN_TIMEOUT_MS);
   logger.info({ config: redactConfig(config) }, 'worker: starting');
   collectDefaultMetrics();
+  const tracing = await startTracing(config, { service: 'chat-worker', instance: config.WORKER_NAME, logger });
+  lifecycle.own('tracing', tracing, (traces) => traces.stop());
 
   const servers = redisServers(config);
   const redis = async (url: string, role: RedisRole) =>
@@ -68,8 +72,9 @@ await runMain(async () => {
     connected.set(url, client);
     return client;
   };
+  const telemetry = await laneTelemetry();
   const queues = await Promise.all(
-    servers.queues.map(async (url) => queueServer(await quick(url), await redis(url, 'consume'))),
+    servers.queues.map(async (url) => queueServer(await quick(url), await redis(url, 'consume'), telemetry)),
   );
   const cache = await quick(servers.cache);
   const publisher = lifecycle.own(

@@ -64,7 +64,11 @@ describe('the lane worker', () => {
     const work = createLaneWorker({
       store,
       deadLetters: createDeadLetters(database.db),
-      fanout: { newMessages: note('messages'), messagesRead: note('receipts'), unreadCounts: notAsked },
+      fanout: {
+        newMessages: (messages) => note('messages')(messages),
+        messagesRead: note('receipts'),
+        unreadCounts: notAsked,
+      },
       recent: { append: note('recent'), range: notAsked },
       reply: note('reply'),
       logger,
@@ -94,6 +98,22 @@ describe('the lane worker', () => {
     expect(told.receipts).to.have.nested.property('[0][0].receipt.upToSeq', 2);
     expect(told.receipts).to.have.deep.nested.property('[0][0].to', [b, a]);
     expect(badges).to.deep.equal(Array(3).fill({ userId: b, conversationId: id }));
+  });
+
+  it('passes on the traces of messages though it has none of its own', async () => {
+    const { send } = await pair();
+    const traces: unknown[] = [];
+    const { work } = workerWith({
+      fanout: {
+        newMessages: async (_messages, given) => void traces.push(given),
+        messagesRead: async () => {},
+        unreadCounts: async () => {},
+      },
+    });
+    const trace = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    const [traced, untraced] = [{ ...send('1'), trace }, send('2')];
+    await (await work(batchOf(untraced, traced))).told;
+    expect(traces).to.deep.equal([new Map([[traced.id, trace]])]);
   });
 
   it('stores batches of several gateways in one run, and answers each its own', async () => {

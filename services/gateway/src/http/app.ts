@@ -10,6 +10,7 @@ import { answerErrors, answerLate, notFound } from './errors.ts';
 import { messageRoutes } from './messages.ts';
 import { operationRoutes } from './operations.ts';
 import { mount } from './route.ts';
+import { traceRequests } from './trace-requests.ts';
 
 /** What the HTTP side needs of its process. */
 export interface HttpDeps {
@@ -46,7 +47,7 @@ export function createHttpApp(deps: HttpDeps): Express {
   app.set('query parser', 'simple');
   app.set('trust proxy', false);
   app.use(identify(deps), observe(deps), secureHeaders(), answerLate(deps.deadlineMs ?? DEADLINE_MS));
-  app.use('/api', crossOrigin(deps.allowedOrigins));
+  app.use('/api', crossOrigin(deps.allowedOrigins), traceRequests);
   mount(app, [...conversationRoutes(deps), ...messageRoutes(deps), ...operationRoutes(deps), ...docsRoutes(deps)]);
   app.use(notFound, answerErrors(deps));
   return app;
@@ -90,7 +91,7 @@ function crossOrigin(allowedOrigins: HttpDeps['allowedOrigins']): RequestHandler
   return cors({
     origin: allowedOrigins,
     methods: ['GET', 'HEAD', 'POST'],
-    allowedHeaders: ['Authorization', 'Content-Type'],
+    allowedHeaders: ['Authorization', 'Content-Type', 'Traceparent'],
     exposedHeaders: ['X-Gateway-Id', 'Retry-After'],
     maxAge: 600,
   });

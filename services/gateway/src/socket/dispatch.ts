@@ -1,13 +1,15 @@
 import {
   type ClientEvent,
   clientEvents,
+  type ErrorCode,
   type ErrorPayload,
+  HTTP_STATUS,
   parseOrReject,
   Rejection,
   toErrorPayload,
   type UserId,
 } from '@chat-cluster/contracts';
-import type { Logger } from '@chat-cluster/runtime';
+import { type Logger, startSpan } from '@chat-cluster/runtime';
 import { Counter, Histogram } from 'prom-client';
 import type { output } from 'zod';
 import type { ChatServer, ChatSocket } from './server.ts';
@@ -58,7 +60,7 @@ export type Handlers = {
 /**
  * Hears every event of every socket: parse, call, acknowledge. Whatever a client sends, it gets an answer: a result or
  * a coded error in its ack, or the error as `exception` when it passed no callback. A bad event never ends the
- * connection. `socket.data.underWay` is the number of events without an answer yet, for a drain.
+ * connection. An event whose trace is sampled has a span until its ack. `socket.data.underWay` is the number of events without an answer yet, for a drain.
  */
 export function dispatchEvents(
   io: ChatServer,
@@ -84,10 +86,15 @@ export function dispatchEvents(
     socket.data.underWay++;
     const started = performance.now();
     const known = isKnown(event) ? event : undefined;
-    void answer(socket, event, known, payloads, ack).then((result) => {
+    const span = known && startSpan(known, { kind: 'server' });
+    const answered = span
+      ? span.run(() => answer(socket, event, known, payloads, ack))
+      : answer(socket, event, known, payloads, ack);
+    void answered.then((result) => {
       socket.data.underWay--;
       countOf(known ?? 'unknown', result).inc();
       durationOf(known ?? 'unknown').observe((performance.now() - started) / 1_000);
+      span?.end({ attributes: { 'chat.result': result }, failed: result !== 'ok' && HTTP_STATUS[result] >= 500 });
     });
   }
 
@@ -122,7 +129,7 @@ export function dispatchEvents(
     known: ClientEvent | undefined,
     payloads: readonly unknown[],
     ack: Ack | undefined,
-  ): Promise<string> {
+  ): Promise<'ok' | ErrorCode> {
     try {
       const result = await handle(known, payloads, socket);
       ack?.(result);
