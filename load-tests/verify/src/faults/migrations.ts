@@ -8,8 +8,6 @@ import type { Fault, RoundOutcome } from '../fault.ts';
 import { migrateCluster } from '../migrate-cluster.ts';
 import { DRAIN, deploy } from './deploys.ts';
 
-/** Longer than the command waits for a lock at a time, so it tries at least twice. */
-const READER_STAYS_MS = 2_500;
 /** What waits behind the command does so for 1.5 s at a time. */
 const ACK_WITHIN_MS = 2_500;
 
@@ -22,14 +20,19 @@ export const migratedUnderLoad: Fault = {
     const reader = new pg.Client({ connectionString: cluster.postgres.url, application_name: 'reader' });
     await reader.connect();
     await reader.query('begin; select from messages limit 1');
-    const migrating = migrateCluster(cluster, { next: true });
+    let leave: () => void = () => {};
+    const inVain = new Promise<void>((resolve) => {
+      leave = resolve;
+    });
+    const migrating = migrateCluster(cluster, { next: true, onRetry: leave });
     // Waited for in `heal`.
     migrating.catch(() => {});
     let told = '';
     return {
-      lastsMs: READER_STAYS_MS,
+      lastsMs: 0,
       async heal() {
-        await reader.end();
+        // The reader leaves when the command has waited in vain for it once.
+        await Promise.race([inVain, migrating]).finally(() => reader.end());
         const { names, retries, seconds } = await migrating;
         told = `${names.length} migrations, ${retries} tries for a lock in vain, ${seconds.toFixed(1)} s`;
         if (names.length === 0 || retries === 0) throw new Error(`it was not put to the test: ${told}`);
