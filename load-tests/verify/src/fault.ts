@@ -22,7 +22,7 @@ export interface Fault {
   /** What happens, in a few words. */
   title: string;
   /** What its cluster is like; a function, for a `fresh` fault: what it is like in this round. */
-  cluster?: FaultClusterOptions | ((random: Random) => FaultClusterOptions);
+  cluster?: FaultClusterOptions | ((random: Random) => FaultClusterOptions | Promise<FaultClusterOptions>);
   traffic?: Partial<TrafficOptions>;
   /** Pairs of users, unless the command line says; default 20. */
   pairs?: number;

@@ -3,6 +3,7 @@ import { clocksDiffer } from './faults/clock-skew.ts';
 import { balancerRestarted, rollingRestart } from './faults/deploys.ts';
 import { handshakeFlood } from './faults/handshake-flood.ts';
 import { malformedPackets } from './faults/malformed-packets.ts';
+import { migratedUnderLoad, type UpgradeOptions, upgrade } from './faults/migrations.ts';
 import { poison } from './faults/poison.ts';
 import { postgresDiskFull, postgresRestarted, postgresSlow } from './faults/postgres-faults.ts';
 import {
@@ -25,8 +26,8 @@ import {
 } from './faults/redis-faults.ts';
 import { slowConsumers } from './faults/slow-consumer.ts';
 
-/** The catalogue, in the order in which it runs. */
-export const FAULTS: readonly Fault[] = [
+/** The catalogue, in the order in which it runs, with this upgrade. */
+export const faultsWith = (options: UpgradeOptions): readonly Fault[] => [
   gatewayKilled,
   workerKilled,
   rollingRestart(),
@@ -51,4 +52,8 @@ export const FAULTS: readonly Fault[] = [
   scriptsFlushed,
   startedInAnyOrder,
   processPaused,
+  migratedUnderLoad,
+  upgrade(options),
 ];
+
+export const FAULTS = faultsWith({});

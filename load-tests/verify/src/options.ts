@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { UserError } from '@chat-cluster/local';
-import { FAULTS } from './faults.ts';
+import { FAULTS, faultsWith } from './faults.ts';
 
 export interface VerifyOptions {
   faults: typeof FAULTS;
@@ -25,6 +25,8 @@ product promises. Without a fault all of them run.
   --round N      only round N of that seed
   --users N      users, half as many pairs (40; some faults have more)
   --rate N       messages a second (120)
+  --from REF     F26: the commit that an upgrade begins with (HEAD~1)
+  --next         F26: with migrations that no version has yet
   --check FILE   check a saved history again, without a cluster
 
 ${FAULTS.map(({ id, title }) => `  ${id.padEnd(5)} ${title}`).join('\n')}
@@ -42,8 +44,10 @@ export function parseOptions(args: string[]): VerifyOptions | undefined {
     if (Number.isInteger(value) && value > 0) return value;
     throw new UserError(`--${name}: "${text}" is no whole number above 0.`);
   };
+  const { from, next } = values;
+  const all = from !== undefined || next ? faultsWith({ from, next }) : FAULTS;
   return {
-    faults: positionals.length === 0 ? FAULTS : positionals.map(faultNamed),
+    faults: positionals.length === 0 ? all : positionals.map((name) => faultNamed(all, name)),
     rounds: number('rounds', values.rounds),
     round: values.round === undefined ? undefined : number('round', values.round),
     seed: values.seed ?? String(Math.floor(Math.random() * 1e9)),
@@ -65,6 +69,8 @@ function parse(args: string[]) {
         seed: { type: 'string' },
         users: { type: 'string' },
         rate: { type: 'string' },
+        from: { type: 'string' },
+        next: { type: 'boolean', default: false },
         check: { type: 'string' },
       },
     });
@@ -73,8 +79,8 @@ function parse(args: string[]) {
   }
 }
 
-function faultNamed(name: string) {
-  const fault = FAULTS.find(({ id }) => id.toLowerCase() === name.toLowerCase());
+function faultNamed(all: typeof FAULTS, name: string) {
+  const fault = all.find(({ id }) => id.toLowerCase() === name.toLowerCase());
   if (fault) return fault;
   throw new UserError(`There is no fault ${name}: ${FAULTS.map(({ id }) => id).join(', ')}.`);
 }

@@ -59,12 +59,7 @@ async function runFault(fault: Fault, options: VerifyOptions, say: (line: string
       try {
         if (stopped) return new Promise(() => {});
         const seed = `${options.seed}/${fault.id}`;
-        running ??= startFaultCluster({
-          random: seededRandom(`${seed}/network`),
-          ...(typeof fault.cluster === 'function'
-            ? fault.cluster(seededRandom(`${seed}/${round}/cluster`))
-            : fault.cluster),
-        });
+        running ??= startCluster(fault, seed, round);
         cluster = await running;
         const { pairs, rate } = options;
         const report = await runRound(fault, cluster, { seed: options.seed, round, pairs, rate });
@@ -89,6 +84,11 @@ async function runFault(fault: Fault, options: VerifyOptions, say: (line: string
   }
   if (tally.rows.length > 0) say(`\n${rowsTable(tally.rows)}`);
   return tally;
+}
+
+async function startCluster({ cluster }: Fault, seed: string, round: number): Promise<FaultCluster> {
+  const options = typeof cluster === 'function' ? await cluster(seededRandom(`${seed}/${round}/cluster`)) : cluster;
+  return startFaultCluster({ random: seededRandom(`${seed}/network`), ...options });
 }
 
 function isWrong({ verdict, breaches, healMs }: RoundReport): boolean {

@@ -113,6 +113,7 @@ describe('the command line of verify', () => {
     });
     expect(parseOptions(['f4', 'F8'])?.faults.map(({ id }) => id)).to.deep.equal(['F4', 'F8']);
     expect(parseOptions([])?.faults).to.equal(FAULTS);
+    expect(parseOptions(['F26', '--from', 'v1'])?.faults[0]?.title).to.equal('an upgrade from the commit v1');
   });
 
   it('names what is wrong with it', () => {

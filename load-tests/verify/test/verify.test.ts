@@ -32,7 +32,8 @@ describe('the product under faults', () => {
     await cluster?.[Symbol.asyncDispose]();
   });
 
-  for (const id of ['F2', 'F4', 'F8', 'F13', 'F15']) {
+  // The last one leaves the schema of a later version behind.
+  for (const id of ['F2', 'F4', 'F8', 'F13', 'F15', 'F25']) {
     const fault = FAULTS.find((one) => one.id === id);
 
     it(`keeps its promises when this happens: ${fault?.title}`, async function () {

@@ -77,13 +77,13 @@ export const liveness = z
 export const readiness = z
   .object({
     ready: z.boolean().meta({ example: true }),
-    reason: z
-      .enum(['draining'])
-      .optional()
-      .meta({ description: 'Of a gateway that is about to stop: `draining`', example: 'draining' }),
+    reason: z.enum(['draining', 'schema']).optional().meta({
+      description: '`draining`: the gateway is about to stop. `schema`: the database lacks migrations that it needs',
+      example: 'draining',
+    }),
     checks: z
       .record(z.string(), z.string())
-      .meta({ description: 'State of each dependency', example: { postgres: 'ok', redis: 'ok' } }),
+      .meta({ description: 'State of each dependency', example: { postgres: 'ok', redis: 'ok', schema: 'ok' } }),
   })
   .meta({ id: 'Readiness', description: 'Whether a load balancer should send traffic here' });
 
@@ -175,8 +175,8 @@ const readyz: ZodOpenApiOperationObject = {
   security: [],
   responses: {
     '200': json('Ready', readiness),
-    '503': json('Not ready: draining', readiness, {
-      draining: { ready: false, reason: 'draining', checks: { postgres: 'ok', redis: 'ok' } },
+    '503': json('Not ready: draining, or the database was not migrated', readiness, {
+      draining: { ready: false, reason: 'draining', checks: { postgres: 'ok', redis: 'ok', schema: 'ok' } },
     }),
   },
 };

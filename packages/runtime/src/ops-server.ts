@@ -5,7 +5,7 @@ import { register } from 'prom-client';
 export interface Readiness {
   ready: boolean;
   /** Why it is not ready, when the process itself is the reason. */
-  reason?: 'draining';
+  reason?: 'draining' | 'schema';
   /** One line per part: 'ok', or what is wrong. */
   checks: Record<string, string>;
 }

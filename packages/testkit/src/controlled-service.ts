@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { repository, type ServiceProcess, startService } from '@chat-cluster/local';
+import { type ServiceProcess, startService } from '@chat-cluster/local';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { freePort } from './free-port.ts';
 import type { Random } from './random.ts';
@@ -16,6 +16,8 @@ export interface ControlledService {
   redis: FaultProxy;
   postgres: FaultProxy;
   kill(signal?: 'SIGKILL' | 'SIGTERM'): void;
+  /** From its next start on it runs what is in this folder of the repository. */
+  moveTo(version: string): void;
   pause(): void;
   resume(): void;
   /** True when /readyz says so. */
@@ -32,6 +34,8 @@ export interface ServiceOptions {
   /** Past every proxy; the ports are replaced by those of the links. */
   redisUrl: string;
   databaseUrl: string;
+  /** Folder of the repository, installed. */
+  version: string;
   logsDir: string;
   random: Random;
   onExit(exit: { process: string; how: string; ordered: boolean }): void;
@@ -47,6 +51,7 @@ export async function controlService(options: ServiceOptions): Promise<Controlle
   // Pids that a fault has ended: their exit is no surprise.
   const doomed = new Set<number>();
   let service: ServiceProcess | undefined;
+  let { version } = options;
   const closeLinks = async () => {
     await redis[Symbol.asyncDispose]();
     await postgres[Symbol.asyncDispose]();
@@ -54,7 +59,10 @@ export async function controlService(options: ServiceOptions): Promise<Controlle
   try {
     service = await startService({
       name,
-      main: join(repository, 'services', kind, 'src/main.ts'),
+      // Read at each start.
+      get main() {
+        return join(version, 'services', kind, 'src/main.ts');
+      },
       env: {
         ...process.env,
         HOST: '127.0.0.1',
@@ -101,6 +109,9 @@ export async function controlService(options: ServiceOptions): Promise<Controlle
     kill(which = 'SIGKILL') {
       doomed.add(running.pid());
       signal(which);
+    },
+    moveTo(another) {
+      version = another;
     },
     pause: () => signal('SIGSTOP'),
     resume: () => signal('SIGCONT'),

@@ -7,10 +7,13 @@
  * With `balancer` a real load balancer is the entry. A fault gets its hands on the proxies, and on the processes: kill, pause, restart with the same data at the same port.
  * Every exit is written down, with whether a fault ordered it.
  */
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { repository } from '@chat-cluster/local';
 import { type Database, migrate, openDatabase } from '@chat-cluster/postgres';
 import type { Balancer } from './balancer.ts';
 import { controlledSentinel } from './controlled-sentinel.ts';
@@ -22,6 +25,8 @@ import type { Random } from './random.ts';
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 
 export interface FaultClusterOptions {
+  /** Folder of the repository, installed, whose schema and services it has in the beginning. Default: this one. */
+  version?: string;
   gateways?: number;
   workers?: number;
   lanes?: number;
@@ -62,6 +67,7 @@ export interface FaultCluster extends AsyncDisposable {
 
 export async function startFaultCluster(options: FaultClusterOptions = {}): Promise<FaultCluster> {
   const { gateways = 3, workers = 2, lanes = 4, sentinel = false, random = Math.random } = options;
+  const { version = repository } = options;
   const undo = new AsyncDisposableStack();
   try {
     const folder = await mkdtemp(join(tmpdir(), 'chat-faults-'));
@@ -85,13 +91,14 @@ export async function startFaultCluster(options: FaultClusterOptions = {}): Prom
     ]);
     const db = openDatabase({ url: postgres.url, poolSize: 2, applicationName: 'checker', onError: () => {} });
     undo.defer(() => db.destroy());
-    await migrate(db);
+    await (options.version === undefined ? migrate(postgres.url) : migrateAs(options.version, postgres.url));
 
     const jwtSecret = randomBytes(32).toString('hex');
     const env = { LANES: String(lanes), JWT_SECRET: jwtSecret };
     const base = {
       redisUrl: redis.url,
       databaseUrl: postgres.url,
+      version,
       logsDir,
       random,
       onExit,
@@ -132,6 +139,12 @@ export async function startFaultCluster(options: FaultClusterOptions = {}): Prom
     await undo.disposeAsync();
     throw error;
   }
+}
+
+/** By the command of that version. */
+async function migrateAs(version: string, url: string): Promise<void> {
+  const command = join(version, 'packages/postgres/src/migrate.ts');
+  await promisify(execFile)(process.execPath, [command], { env: { ...process.env, DATABASE_URL: url } });
 }
 
 function stopWith<T extends { stop(): Promise<void> }>(undo: AsyncDisposableStack, part: T): T {

@@ -40,21 +40,27 @@ export async function stopPrivateServers(): Promise<void> {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** A database of its own, migrated and empty, for one suite. Dispose of it in an `after` hook. */
-export async function freshDatabase(): Promise<{ url: string; db: Database; drop(): Promise<void> }> {
+/** A database of its own with nothing in it. */
+export async function emptyDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
   const { postgres } = await privateServers();
   const name = `test_${randomBytes(6).toString('hex')}`;
   await administer(postgres.url, `create database ${name}`);
   const url = new URL(postgres.url);
   url.pathname = `/${name}`;
-  const db = openDatabase({ url: url.href, poolSize: 4, applicationName: 'test', onError: () => {} });
-  await migrate(db);
+  return { url: url.href, drop: () => administer(postgres.url, `drop database ${name} with (force)`) };
+}
+
+/** A database of its own, migrated and empty, for one suite. Dispose of it in an `after` hook. */
+export async function freshDatabase(): Promise<{ url: string; db: Database; drop(): Promise<void> }> {
+  const { url, drop } = await emptyDatabase();
+  await migrate(url);
+  const db = openDatabase({ url, poolSize: 4, applicationName: 'test', onError: () => {} });
   return {
-    url: url.href,
+    url,
     db,
     async drop() {
       await db.destroy();
-      await administer(postgres.url, `drop database ${name} with (force)`);
+      await drop();
     },
   };
 }

@@ -22,7 +22,7 @@ const ARROW: Record<string, string[]> = {
   'infra/doctor': ['runtime', 'postgres', 'redis', 'queue', 'local'],
   'load-tests/bench': ['contracts', 'runtime', 'redis', 'local', 'testkit'],
   'load-tests/load': ['contracts', 'local', 'testkit', 'bench'],
-  'load-tests/verify': ['contracts', 'local', 'queue', 'testkit'],
+  'load-tests/verify': ['contracts', 'local', 'postgres', 'queue', 'runtime', 'testkit'],
 };
 
 const SCOPE = '@chat-cluster/';

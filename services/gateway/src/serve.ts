@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  awaitSchema,
   createConversationStore,
   createHistory,
   createUnreadCounts,
@@ -90,6 +91,8 @@ export async function serve(config: GatewayConfig): Promise<void> {
     }),
     (database) => database.destroy(),
   );
+  const admin = cluster.isWorker ? {} : { admin: { host: config.HOST, port: config.ADMIN_PORT } };
+  const schema = await awaitSchema(db, { logger, lifecycle, ...admin });
   const watch = lifecycle.own('postgres watch', watchDatabase(db, logger), (watcher) => watcher.stop());
   const servers = redisServers(config);
   const redis = async (url: string, role: RedisRole) =>
@@ -135,9 +138,12 @@ export async function serve(config: GatewayConfig): Promise<void> {
         cache: cache.pulse.answers,
       }),
       postgres: watch.check(),
+      schema: schema.check(),
     };
+    if (lifecycle.stopping) return { ready: false, reason: 'draining', checks };
+    if (schema.tooOld) return { ready: false, reason: 'schema', checks };
     // A shared outage must not take every gateway out of the load balancer at once: it is shown, but stays ready.
-    return lifecycle.stopping ? { ready: false, reason: 'draining', checks } : { ready: true, checks };
+    return { ready: true, checks };
   };
   const app = createHttpApp({
     authenticate: (token) => authenticate(token).userId,

@@ -184,7 +184,7 @@ describe('handshake', () => {
       expect((await fetch(`${base}/healthz`)).status).to.equal(200);
       const ready = await fetch(`${base}/readyz`);
       expect(ready.status).to.equal(200);
-      const parts = base === admin('gateway') ? cluster.gateways : ['redis', 'postgres'];
+      const parts = base === admin('gateway') ? cluster.gateways : ['redis', 'postgres', 'schema'];
       const checks = Object.fromEntries(parts.map((part) => [part, 'ok']));
       expect(await ready.json()).to.deep.equal({ ready: true, checks });
     }

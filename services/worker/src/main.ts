@@ -1,5 +1,6 @@
 import { recountUnread } from '@chat-cluster/domain';
 import {
+  awaitSchema,
   createDeadLetters,
   createMessageStore,
   createUnreadAudit,
@@ -93,6 +94,8 @@ await runMain(async () => {
     }),
     (database) => database.destroy(),
   );
+  const admin = { host: config.HOST, port: config.ADMIN_PORT };
+  const schema = await awaitSchema(db, { logger, lifecycle, admin });
   const watch = lifecycle.own('postgres watch', watchDatabase(db, logger), (watcher) => watcher.stop());
 
   const fanout = createFanout(publisher, logger);
@@ -200,16 +203,16 @@ await runMain(async () => {
   const { port } = lifecycle.own(
     'ops listener',
     await serveOps({
-      host: config.HOST,
-      port: config.ADMIN_PORT,
+      ...admin,
       readiness: () => {
         const redis = redisHealth({
           pubsub: publisher.answers,
           queue: queues.every(({ client }) => client.isReady),
           cache: cache.isReady,
         });
-        const checks = { redis, postgres: watch.check() };
+        const checks = { redis, postgres: watch.check(), schema: schema.check() };
         if (lifecycle.stopping) return { ready: false, reason: 'draining', checks };
+        if (schema.tooOld) return { ready: false, reason: 'schema', checks };
         return { ready: checks.redis === 'ok' && checks.postgres === 'ok', checks };
       },
       drain: () => lifecycle.end('POST /drain'),

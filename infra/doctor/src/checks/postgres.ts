@@ -81,7 +81,7 @@ async function judgeMigrations(db: Database): Promise<Finding> {
   if (missing.length === 0) return report.ok('the schema is that of this version');
   return report.failed(
     `missing: ${missing.join(', ')}`,
-    'run node packages/postgres/src/migrate.ts before this version starts',
+    'run node packages/postgres/src/migrate.ts: processes of this version wait for it',
   );
 }
 

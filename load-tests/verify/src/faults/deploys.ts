@@ -8,7 +8,7 @@ import { quantile } from '../quantile.ts';
 import { letRequestsCome } from '../requests.ts';
 
 /** The delay is the default: HAProxy needs 2 to 3 s to see that a gateway is not ready. */
-const DRAIN = { DRAIN_DELAY_MS: '5000', DRAIN_WINDOW_MS: '15000' };
+export const DRAIN = { DRAIN_DELAY_MS: '5000', DRAIN_WINDOW_MS: '15000' };
 /** SLOWEST_PER_SECOND of the gateways' drain.ts: fewer sockets than fill the window leave at this rate. */
 const PACE_PER_SECOND = 20;
 /** Back-off and jitter of clients move some of them into the same second. */
@@ -18,24 +18,46 @@ const NEWCOMERS_PER_SECOND = 3;
 const NEWCOMER_WITHIN_MS = 5_000;
 const REQUESTS_PER_SECOND = 20;
 
-/**
- * As an orchestrator deploys: SIGTERM, the next one once its successor is ready and the load balancer knows it. `ofEach`: how
- * many gateways and how many workers are restarted, at the most.
- */
+interface Deploy extends Pick<Fault, 'id' | 'title' | 'fresh' | 'cluster'> {
+  /** How many gateways and how many workers are restarted, at the most; default all. */
+  ofEach?: number | undefined;
+  /** What comes before the first restart; resolves with cells for the row of the round. */
+  before?(cluster: FaultCluster): Promise<Record<string, string | number>>;
+  /** What comes before the restart of each. */
+  change?: ((service: ControlledService) => void) | undefined;
+  /** More cells for the row. */
+  cells?(outcome: RoundOutcome): Record<string, string | number>;
+}
+
+/** `ofEach`: how many gateways and how many workers are restarted, at the most. */
 export function rollingRestart({ gateways = 3, workers = 2, ofEach = Number.POSITIVE_INFINITY } = {}): Fault {
-  return {
+  return deploy({
     id: 'F3',
     title: 'a rolling restart of all gateways and workers',
+    cluster: { gateways, workers, balancer: startHaproxy, env: DRAIN },
+    ofEach,
+  });
+}
+
+/** As an orchestrator deploys: SIGTERM, the next one once its successor is ready and the load balancer knows it. */
+export function deploy({ before, change, cells, ofEach, ...fault }: Deploy): Fault {
+  return {
+    ...fault,
     pairs: 50,
     pollingEvery: 5,
-    cluster: { gateways, workers, balancer: startHaproxy, env: DRAIN },
     async inject({ cluster, population }) {
       const balancer = balancerOf(cluster);
       const logged = balancer.log().length;
       const exitsBefore = cluster.exits.length;
       const newcomers = letNewcomersCome(cluster, NEWCOMERS_PER_SECOND);
       const requests = letRequestsCome(cluster, population.users, REQUESTS_PER_SECOND);
-      const restarting = restartAll(cluster, balancer, ofEach);
+      let first: Record<string, string | number> | undefined;
+      const restarting = (async () => {
+        first = await before?.(cluster);
+        await restartAll(cluster, balancer, { ofEach, change });
+      })();
+      // Waited for in `heal`.
+      restarting.catch(() => {});
       let newcomersMs: number[] = [];
       let failures: string[] = [];
       const answers = () => answersSince(balancer, logged);
@@ -55,9 +77,11 @@ export function rollingRestart({ gateways = 3, workers = 2, ofEach = Number.POSI
           `${newcomersMs.length} new sessions, p99 ${Math.round(quantile(newcomersMs, 0.99))} ms`,
         row: (outcome) => ({
           ...wrongMessages(outcome),
+          ...cells?.(outcome),
           'HTTP 5xx': errors().length,
           reconnects: reconnects(outcome).length,
           'in one second': mostInOneSecond(reconnects(outcome)),
+          ...first,
           seconds: Math.round((outcome.to - outcome.from) / 1_000),
         }),
         expect: (outcome) => [
@@ -75,15 +99,23 @@ export function rollingRestart({ gateways = 3, workers = 2, ofEach = Number.POSI
   };
 }
 
-async function restartAll(cluster: FaultCluster, balancer: Balancer, ofEach: number): Promise<void> {
+async function restartAll(
+  cluster: FaultCluster,
+  balancer: Balancer,
+  { ofEach, change }: Pick<Deploy, 'ofEach' | 'change'>,
+): Promise<void> {
   for (const gateway of cluster.gateways.slice(0, ofEach)) {
     await eventually(async () => {
       const up = await gatewaysUp(balancer);
       if (up.length < cluster.gateways.length) throw new Error(`HAProxy sees only ${up}`);
     }, RESTARTED_WITHIN_MS);
+    change?.(gateway);
     await restart(gateway);
   }
-  for (const worker of cluster.workers.slice(0, ofEach)) await restart(worker);
+  for (const worker of cluster.workers.slice(0, ofEach)) {
+    change?.(worker);
+    await restart(worker);
+  }
 }
 
 async function restart(service: ControlledService): Promise<void> {

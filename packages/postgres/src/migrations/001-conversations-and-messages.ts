@@ -48,7 +48,3 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       unique (conversation_id, sender_id, client_message_id)
     )`.execute(db);
 }
-
-export async function down(db: Kysely<unknown>): Promise<void> {
-  await sql`drop table messages, participants, direct_conversations, conversations`.execute(db);
-}

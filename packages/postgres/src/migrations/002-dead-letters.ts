@@ -16,7 +16,3 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     )`.execute(db);
   await sql`create index dead_letters_newest on dead_letters (at desc, id desc)`.execute(db);
 }
-
-export async function down(db: Kysely<unknown>): Promise<void> {
-  await sql`drop table dead_letters`.execute(db);
-}

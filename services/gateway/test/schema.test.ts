@@ -1,0 +1,95 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { repository } from '@chat-cluster/local';
+import { MIGRATIONS, migrate } from '@chat-cluster/postgres';
+import {
+  connect,
+  emptyDatabase,
+  eventually,
+  freePort,
+  newUser,
+  openConversation,
+  privateServers,
+} from '@chat-cluster/testkit';
+import { expect } from 'chai';
+
+const jwtSecret = 'a secret of the tests, 32 characters';
+/** Three processes start side by side, on a machine that may have other things to do. */
+const WITHIN_MS = 40_000;
+
+describe('services on a database that was not migrated', () => {
+  const processes: ChildProcess[] = [];
+  let database: Awaited<ReturnType<typeof emptyDatabase>>;
+
+  before(async () => {
+    database = await emptyDatabase();
+  });
+  after(async () => {
+    for (const one of processes) one.kill('SIGKILL');
+    await database.drop();
+  });
+
+  async function start(
+    kind: 'gateway' | 'worker',
+  ): Promise<{ process: ChildProcess; port: number; adminPort: number }> {
+    const { redis } = await privateServers();
+    const [port, adminPort] = [await freePort(), await freePort()];
+    const env = {
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      ADMIN_PORT: String(adminPort),
+      DATABASE_URL: database.url,
+      REDIS_URL: redis.url,
+      JWT_SECRET: jwtSecret,
+      LOG_LEVEL: 'silent',
+    };
+    const child = spawn(process.execPath, [join(repository, 'services', kind, 'src/main.ts')], {
+      env: { ...process.env, ...env },
+      stdio: 'ignore',
+    });
+    processes.push(child);
+    return { process: child, port, adminPort };
+  }
+
+  async function probe({ adminPort }: { adminPort: number }, path: string): Promise<{ status: number; body: unknown }> {
+    const response = await fetch(`http://127.0.0.1:${adminPort}${path}`);
+    return { status: response.status, body: await response.json() };
+  }
+
+  it('live, name the command, serve nobody, and go on by themselves once it has run, also on a newer schema', async function () {
+    this.timeout(120_000);
+    const [gateway, worker, third] = await Promise.all([start('gateway'), start('worker'), start('worker')]);
+    for (const one of [gateway, worker, third]) {
+      const { status, body } = await eventually(() => probe(one, '/readyz'), WITHIN_MS);
+      expect(status).to.equal(503);
+      expect(body).to.deep.equal({
+        ready: false,
+        reason: 'schema',
+        checks: {
+          schema: `older than this version: ${Object.keys(MIGRATIONS).join(', ')} missing; run node packages/postgres/src/migrate.ts`,
+        },
+      });
+      expect((await probe(one, '/healthz')).status).to.equal(200);
+    }
+    const ended = once(third.process, 'exit');
+    third.process.kill('SIGTERM');
+    expect(await ended, 'a stop while it waits').to.deep.equal([0, null]);
+
+    await migrate(database.url, { migrations: { ...MIGRATIONS, '900-later': { up: async () => {} } } });
+    for (const one of [gateway, worker]) {
+      await eventually(async () => {
+        expect((await probe(one, '/readyz')).body).to.deep.equal({
+          ready: true,
+          checks: { postgres: 'ok', redis: 'ok', schema: 'ok' },
+        });
+      }, WITHIN_MS);
+    }
+    const target = { url: `http://127.0.0.1:${gateway.port}`, jwtSecret };
+    const [a, b] = [newUser('a'), newUser('b')];
+    const conversationId = await openConversation(target, a, b);
+    const client = await connect(target, a);
+    expect(await client.send({ conversationId, content: 'hello' })).to.have.property('ok', true);
+    client.close();
+  });
+});
