@@ -50,17 +50,17 @@ export function repeat({ undo, over }: Stage, everyMs: number, act: () => unknow
 }
 
 /** Gateway n, from 1 as in its name. */
-export function gateway({ cluster }: Stage, n: number): ControlledService {
+export function gateway({ cluster }: Pick<Stage, 'cluster'>, n: number): ControlledService {
   return cluster.gateways[n - 1] as ControlledService;
 }
 
 /** Worker n, from 1. */
-export function worker({ cluster }: Stage, n: number): ControlledService {
+export function worker({ cluster }: Pick<Stage, 'cluster'>, n: number): ControlledService {
   return cluster.workers[n - 1] as ControlledService;
 }
 
 /** How clients reach gateway n past the entry. */
-export function target(stage: Stage, n: number): Target {
+export function target(stage: Pick<Stage, 'cluster'>, n: number): Target {
   return { url: `http://127.0.0.1:${gateway(stage, n).port}`, jwtSecret: stage.cluster.jwtSecret };
 }
 
@@ -74,7 +74,7 @@ export interface Talk {
 }
 
 /** New users, whose conversation is in this lane. `alice` is connected to gateway n. */
-export async function talk(stage: Stage, { on = 1, lane = 1 } = {}): Promise<Talk> {
+export async function talk(stage: Omit<Stage, 'over'>, { on = 1, lane = 1 } = {}): Promise<Talk> {
   for (;;) {
     const [user, bob] = [newUser('alice'), newUser('bob')];
     const conversationId = (await openConversation(target(stage, on), user, bob)) as ConversationId;
