@@ -50,7 +50,7 @@ export const MISUSE: Scenario = {
         alerts: ['ChatReconnectStorm'],
         async make(stage) {
           const token = tokenFor(stage.cluster, newUser('alice'));
-          repeat(stage, 100, () => Promise.all(Array.from({ length: 5 }, () => handshake(stage, 1, token))));
+          repeat(stage, 100, () => Promise.all(Array.from({ length: 20 }, () => handshake(stage, 1, token))));
         },
       },
       {
