@@ -1,33 +1,12 @@
-import { globSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { expect } from 'chai';
 import { CASES, type Case } from './alert-cases.ts';
 import { INFRA, promtool } from './prometheus-program.ts';
+import { ALERT_NAMES, ALERTS, RULES } from './written-alerts.ts';
 
-const RULES = globSync('prometheus/rules/*.yaml', { cwd: INFRA }).map((file) => join(INFRA, file));
-
-interface WrittenAlert {
-  name: string;
-  severity: string | undefined;
-  runbook: string | undefined;
-  /** Absolute path. */
-  file: string;
-}
-
-const ALERTS: WrittenAlert[] = RULES.flatMap((file) =>
-  readFileSync(file, 'utf8')
-    .split(/^ {6}- alert: /m)
-    .slice(1)
-    .map((part) => ({
-      name: /^\w+/.exec(part)?.[0] ?? '',
-      severity: /^ +severity: (\w+)$/m.exec(part)?.[1],
-      runbook: /^ +runbook_url: (\S+)$/m.exec(part)?.[1],
-      file,
-    })),
-);
-const NAMES = ALERTS.map(({ name }) => name).sort();
 /** What the others build on. */
 const RECORDED = RULES.filter((file) => file.endsWith('/recorded.yaml'));
 
@@ -47,11 +26,11 @@ describe('the rules of Prometheus', () => {
         expect(section, `${name} in RUNBOOK.md`).to.include(part);
       }
     }
-    expect([...sections.keys()].sort()).to.deep.equal(NAMES);
+    expect([...sections.keys()].sort()).to.deep.equal(ALERT_NAMES);
   });
 
   it('are each tried: every alert has a case', () => {
-    expect(Object.keys(CASES).sort()).to.deep.equal(NAMES);
+    expect(Object.keys(CASES).sort()).to.deep.equal(ALERT_NAMES);
   });
 
   for (const file of RULES.filter((one) => !RECORDED.includes(one))) {
