@@ -27,11 +27,11 @@ describe('Prometheus on running clusters', () => {
     await dispose(running);
   });
 
-  it('scrapes every gateway and worker', async () => {
-    for (const { cluster, prometheus } of running) {
+  it('scrapes every gateway, worker and prober', async () => {
+    for (const { cluster, prober, prometheus } of running) {
       await eventually(async () => {
         const { activeTargets } = await prometheus.ask<{ activeTargets: { health: string }[] }>('targets');
-        const all = [...cluster.gateways, ...cluster.workers];
+        const all = [...cluster.gateways, ...cluster.workers, ...(prober ? [prober] : [])];
         expect(activeTargets.map(({ health }) => health)).to.deep.equal(all.map(() => 'up'));
       });
     }

@@ -14,12 +14,19 @@ export interface RunningPrometheus extends AsyncDisposable {
   firing(): Promise<Set<string>>;
 }
 
+/** Of the admin listeners, by what they belong to. */
+export interface Ports {
+  gateways: readonly number[];
+  workers: readonly number[];
+  probers: readonly number[];
+}
+
 /**
  * Scrapes these ports of loopback. Only time is other than in production, so that a test has no minutes to wait: it scrapes
  * and evaluates every half second, looks back a thirtieth as far (two minutes are 4 s), and an alert whose condition is to
  * last for minutes waits for a second. Thresholds are as they are: "20 a second" are 20 in a second here too.
  */
-export async function startPrometheus(ports: { gateways: number[]; workers: number[] }): Promise<RunningPrometheus> {
+export async function startPrometheus(ports: Ports): Promise<RunningPrometheus> {
   const { program, env } = await findPrometheus();
   const folder = await mkdtemp(join(tmpdir(), 'chat-prometheus-'));
   await mkdir(join(folder, 'rules'));
@@ -97,10 +104,10 @@ function hurried(yaml: string): string {
     .replace(/^( *(?:scrape_interval|scrape_timeout|evaluation_interval|interval)): .*$/gm, '$1: 500ms');
 }
 
-function pointedAt({ gateways, workers }: { gateways: number[]; workers: number[] }, config: string): string {
-  const targets = (ports: number[]) =>
+function pointedAt({ gateways, workers, probers }: Ports, config: string): string {
+  const targets = (ports: readonly number[]) =>
     `static_configs: [{ targets: [${ports.map((port) => `'127.0.0.1:${port}'`).join(', ')}] }]`;
-  let rest = [targets(gateways), targets(workers)];
+  let rest = [targets(gateways), targets(workers), targets(probers)];
   const pointed = config.replace(/dns_sd_configs:\n(?: {6,}.*\n)+/g, () => {
     const [next = '', ...others] = rest;
     rest = others;

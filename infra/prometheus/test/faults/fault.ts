@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConversationId } from '@chat-cluster/contracts';
+import { repository, type ServiceProcess, startService } from '@chat-cluster/local';
 import { laneOf } from '@chat-cluster/queue';
 import {
   type ControlledService,
@@ -15,6 +17,8 @@ import {
 /** Where a fault is made. */
 export interface Stage {
   cluster: FaultCluster;
+  /** Absent where the scenario has none. */
+  prober: ServiceProcess | undefined;
   /** What ends the fault, once its alerts have fired: clients closed, processes resumed. */
   undo: AsyncDisposableStack;
   /** Aborted just before. */
@@ -34,8 +38,27 @@ export interface Fault {
 /** A cluster with a Prometheus of its own, and the faults made on it. */
 export interface Scenario {
   options: FaultClusterOptions;
+  /** With a prober, five times as fast as in production, one user on each of the first two gateways. */
+  probe?: boolean;
   /** The faults of a track are made one after the other; the tracks side by side, so they must not disturb each other. */
   tracks: readonly (readonly Fault[])[];
+}
+
+/** The prober of a scenario that has one. */
+export async function startProber({ cluster }: Pick<Stage, 'cluster'>): Promise<ServiceProcess> {
+  return startService({
+    name: 'prober',
+    main: join(repository, 'services/prober/src/main.ts'),
+    env: {
+      ...process.env,
+      ...{ HOST: '127.0.0.1', ADMIN_PORT: '0', LOG_FORMAT: 'json', JWT_SECRET: cluster.jwtSecret },
+      PROBE_ENTRY: [1, 2].map((n) => target({ cluster }, n).url).join(','),
+      // Longer than a message takes when Postgres is as slow as it is made here.
+      ...{ PROBE_INTERVAL_MS: '200', PROBE_LOST_AFTER_MS: '6000' },
+    },
+    logFile: join(cluster.logsDir, 'prober.log'),
+    log: () => {},
+  });
 }
 
 /** Does it again `everyMs` after it is done, until the fault is over. That it fails may be what the fault is about. */
@@ -74,7 +97,7 @@ export interface Talk {
 }
 
 /** New users, whose conversation is in this lane. `alice` is connected to gateway n. */
-export async function talk(stage: Omit<Stage, 'over'>, { on = 1, lane = 1 } = {}): Promise<Talk> {
+export async function talk(stage: Pick<Stage, 'cluster' | 'undo'>, { on = 1, lane = 1 } = {}): Promise<Talk> {
   for (;;) {
     const [user, bob] = [newUser('alice'), newUser('bob')];
     const conversationId = (await openConversation(target(stage, on), user, bob)) as ConversationId;

@@ -5,6 +5,7 @@ import { gateway, repeat, type Scenario, type Stage, talk, target, worker } from
 /** Servers and processes that are slow, hang or are away; everything set as it comes. */
 export const OUTAGES: Scenario = {
   options: { gateways: 2, workers: 2 },
+  probe: true,
   tracks: [
     [
       {
@@ -14,6 +15,7 @@ export const OUTAGES: Scenario = {
           'ChatAcksSlowLongTerm',
           'ChatDeliverySlow',
           'ChatDeliverySlowLongTerm',
+          'ChatProbeSlow',
           'ChatPostgresSlow',
           'ChatPostgresPoolExhausted',
         ],
@@ -28,7 +30,7 @@ export const OUTAGES: Scenario = {
       },
       {
         title: 'a Redis that hangs, and of the sends that fail',
-        alerts: ['ChatRedisUnreachable', 'ChatAckErrors', 'ChatAckErrorsLongTerm'],
+        alerts: ['ChatRedisUnreachable', 'ChatAckErrors', 'ChatAckErrorsLongTerm', 'ChatProbeFailing'],
         async make(stage) {
           const { send } = await talk(stage);
           await stage.cluster.redis.pause();
@@ -73,6 +75,16 @@ export const OUTAGES: Scenario = {
         alerts: ['ChatNoWorker'],
         async make(stage) {
           for (const one of stage.cluster.workers) hang(stage, one);
+        },
+      },
+      {
+        title: 'a prober that hangs',
+        alerts: ['ChatProbeDown'],
+        async make({ prober, undo }) {
+          const pid = prober?.pid();
+          if (!pid) throw new Error('no prober');
+          process.kill(pid, 'SIGSTOP');
+          undo.defer(() => void process.kill(pid, 'SIGCONT'));
         },
       },
     ],

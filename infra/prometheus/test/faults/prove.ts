@@ -1,12 +1,14 @@
+import type { ServiceProcess } from '@chat-cluster/local';
 import { type ControlledService, eventually, type FaultCluster, startFaultCluster } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-import { type RunningPrometheus, startPrometheus } from '../running-prometheus.ts';
-import type { Fault, Scenario } from './fault.ts';
+import { type Ports, type RunningPrometheus, startPrometheus } from '../running-prometheus.ts';
+import { type Fault, type Scenario, startProber } from './fault.ts';
 
 /** A scenario's cluster, and the Prometheus that watches it. */
 export interface Running extends AsyncDisposable {
   scenario: Scenario;
   cluster: FaultCluster;
+  prober: ServiceProcess | undefined;
   prometheus: RunningPrometheus;
 }
 
@@ -17,16 +19,27 @@ export const QUIET_WITHIN_MS = 25_000;
 
 /** Each with its own cluster and Prometheus. When one of them does not start, those that did are stopped. */
 export async function startScenarios(scenarios: readonly Scenario[]): Promise<Running[]> {
-  const clusters = await settled(scenarios.map(({ options }) => startFaultCluster(options)));
+  const staged = await settled(scenarios.map(stage));
   // What was late while clusters started is no matter of alerts: they are all there before anybody looks.
-  const watchers = await settled(clusters.map((cluster) => startPrometheus(portsOf(cluster)))).catch(async (error) => {
-    await dispose(clusters);
+  const watchers = await settled(staged.map((one) => startPrometheus(portsOf(one)))).catch(async (error) => {
+    await dispose(staged);
     throw error;
   });
-  return scenarios.map((scenario, i) => {
-    const [cluster, prometheus] = [clusters[i] as FaultCluster, watchers[i] as RunningPrometheus];
-    return { scenario, cluster, prometheus, [Symbol.asyncDispose]: () => dispose([prometheus, cluster]) };
+  return staged.map((one, i) => {
+    const prometheus = watchers[i] as RunningPrometheus;
+    return { ...one, prometheus, [Symbol.asyncDispose]: () => dispose([prometheus, one]) };
   });
+}
+
+type Staged = Omit<Running, 'prometheus'>;
+
+async function stage(scenario: Scenario): Promise<Staged> {
+  await using undo = new AsyncDisposableStack();
+  const cluster = undo.use(await startFaultCluster(scenario.options));
+  const prober = scenario.probe ? await startProber({ cluster }) : undefined;
+  undo.defer(() => prober?.stop(2_000));
+  const parts = undo.move();
+  return { scenario, cluster, prober, [Symbol.asyncDispose]: () => parts.disposeAsync() };
 }
 
 /** Stops them side by side. */
@@ -49,7 +62,7 @@ export function proveAll({ scenario, ...at }: Running): Map<Fault, Promise<reado
   return proofs;
 }
 
-async function prove({ alerts, make }: Fault, { cluster, prometheus }: Omit<Running, 'scenario'>) {
+async function prove({ alerts, make }: Fault, { cluster, prober, prometheus }: Omit<Running, 'scenario'>) {
   await eventually(async () => {
     const firing = await prometheus.firing();
     const early = alerts.filter((alert) => firing.has(alert));
@@ -58,7 +71,7 @@ async function prove({ alerts, make }: Fault, { cluster, prometheus }: Omit<Runn
   await using undo = new AsyncDisposableStack();
   const over = new AbortController();
   try {
-    await make({ cluster, undo, over: over.signal });
+    await make({ cluster, prober, undo, over: over.signal });
     const fired = new Set<string>();
     await eventually(async () => {
       for (const alert of await prometheus.firing()) fired.add(alert);
@@ -71,9 +84,10 @@ async function prove({ alerts, make }: Fault, { cluster, prometheus }: Omit<Runn
   return alerts;
 }
 
-function portsOf({ gateways, workers }: FaultCluster): { gateways: number[]; workers: number[] } {
+function portsOf({ cluster, prober }: Staged): Ports {
   const ports = (services: readonly ControlledService[]) => services.map(({ adminPort }) => adminPort);
-  return { gateways: ports(gateways), workers: ports(workers) };
+  const probers = prober ? [prober.ready().adminPort ?? 0] : [];
+  return { gateways: ports(cluster.gateways), workers: ports(cluster.workers), probers };
 }
 
 /** As Promise.all, but a failure waits for the others, and stops them. */
