@@ -19,7 +19,8 @@ describe('Prometheus on running clusters', () => {
   let running: Running[] = [];
 
   before(async function () {
-    this.timeout(60_000);
+    // The first run fetches Debian's Prometheus, and starts eleven processes of ours.
+    this.timeout(180_000);
     running = await startScenarios(SCENARIOS);
   });
   after(async function () {
