@@ -1,0 +1,12 @@
+import type { Migration } from '@chat-cluster/postgres';
+import { sql } from 'kysely';
+
+/** A migration of these statements, with what a test wants to be different. */
+export function migration(statements: readonly string[], rest: Omit<Migration, 'up'> = {}): Migration {
+  return {
+    ...rest,
+    up: async (db) => {
+      for (const statement of statements) await sql.raw(statement).execute(db);
+    },
+  };
+}
