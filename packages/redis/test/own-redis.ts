@@ -12,6 +12,7 @@ export async function ownRedis() {
   const { url, port } = server;
   return {
     url,
+    port,
     stop: () => server.stop(),
     /** It keeps its connections and answers nobody, until `resume`. */
     hang: () => process.kill(server.pid, 'SIGSTOP'),

@@ -7,4 +7,5 @@ export * from './main.ts';
 export * from './natural-batch.ts';
 export * from './ops-server.ts';
 export * from './persist.ts';
+export * from './reset-connection.ts';
 export * from './tracing.ts';

@@ -1,4 +1,5 @@
 import { createServer, type Server, Socket } from 'node:net';
+import { resetConnection } from '@chat-cluster/runtime/reset-connection';
 import { FaultLine, type Weather } from './fault-line.ts';
 import type { Random } from './random.ts';
 
@@ -82,7 +83,7 @@ class Network {
   accept(client: Socket): void {
     client.on('error', () => {});
     if (this.#fault.kind === 'refuse' || this.#fault.kind === 'reset') {
-      client.resetAndDestroy();
+      resetConnection(client);
       return;
     }
     const link = new Link(client, this.#options.random, () => this.links.delete(link));
@@ -199,13 +200,13 @@ class Link {
   loseUpstream(): void {
     this.upstreamLost = true;
     this.connecting = true;
-    this.#upstream?.resetAndDestroy();
+    if (this.#upstream) resetConnection(this.#upstream);
     // Without an upstream nobody reads the client: what it sends is to vanish all the same.
     this.#client.on('data', () => {}).resume();
   }
 
   reset(): void {
-    this.#client.resetAndDestroy();
+    resetConnection(this.#client);
     this.#end();
   }
 
@@ -224,7 +225,7 @@ class Link {
     this.#lines?.toUpstream.close();
     this.#lines?.toClient.close();
     if (this.#upstream?.connecting) this.#upstream.destroy();
-    else if (!this.#upstream?.destroyed) this.#upstream?.resetAndDestroy();
+    else if (this.#upstream && !this.#upstream.destroyed) resetConnection(this.#upstream);
     this.#gone();
   }
 }

@@ -1,5 +1,6 @@
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, TLSSocket } from 'node:tls';
+import { resetConnection } from '@chat-cluster/runtime/reset-connection';
 
 export interface LeanWebSocketOptions {
   /** `ws://`, `wss://`, `http://` or `https://`, with path and query. */
@@ -61,7 +62,7 @@ export class LeanWebSocket {
   /** By a TCP reset, as a client that loses its network: no goodbye, no port kept in TIME_WAIT. TLS knows only an end. */
   close(): void {
     if (this.#tcp instanceof TLSSocket) this.#tcp.destroy();
-    else this.#tcp.resetAndDestroy();
+    else resetConnection(this.#tcp);
   }
 
   #read(chunk: Buffer): void {

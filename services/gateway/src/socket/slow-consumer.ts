@@ -1,4 +1,5 @@
-import type { Logger } from '@chat-cluster/runtime';
+import type { Socket } from 'node:net';
+import { type Logger, resetConnection } from '@chat-cluster/runtime';
 import { Counter, Gauge } from 'prom-client';
 import type { ChatServer } from './server.ts';
 
@@ -75,7 +76,7 @@ interface Connection {
     readonly name: string;
     readonly writable: boolean;
     /** Only of a websocket transport. */
-    readonly socket?: { readonly bufferedAmount: number; readonly _socket?: { resetAndDestroy(): void } | null };
+    readonly socket?: { readonly bufferedAmount: number; readonly _socket?: Socket | null };
     discard(): void;
   };
   on(event: 'packetCreate', listener: (this: Connection, packet: Packet) => void): void;
@@ -94,7 +95,7 @@ export function cut(connection: Connection, reason: string): void {
   const { transport } = connection;
   transport.discard();
   connection.onClose(reason);
-  transport.socket?._socket?.resetAndDestroy();
+  if (transport.socket?._socket) resetConnection(transport.socket._socket);
 }
 
 /** Text counts as its number of UTF-16 code units, which is what it takes up here (twice that, unless it is Latin-1). */
