@@ -26,6 +26,8 @@ export interface Options {
   messages: number | undefined;
   /** Milliseconds from one message of a pair to its next. */
   every: number | undefined;
+  /** Milliseconds, in place of the bounds of the scenario's latencies. */
+  maxP99: number | undefined;
   /** Absolute path for artillery's report. */
   json: string | undefined;
   quiet: boolean;
@@ -48,6 +50,7 @@ Without a scenario: steady. The first run installs Artillery into load-tests/art
   --rate N           N new pairs a second in the busiest phase, the others in proportion
   --messages N       messages of each pair
   --every MS         milliseconds from one message of a pair to its next
+  --max-p99 MS       fail when the p99 of a latency is above MS, in place of the scenario's own bounds
   --json FILE        keep Artillery's report
   --quiet            only the result
 
@@ -78,6 +81,7 @@ export function parseOptions(args: string[]): Options | undefined {
     rate: wholeNumber('rate', values.rate),
     messages: wholeNumber('messages', values.messages),
     every: wholeNumber('every', values.every),
+    maxP99: wholeNumber('max-p99', values['max-p99']),
     json: values.json === undefined ? undefined : resolve(values.json),
     quiet: values.quiet,
   };
@@ -97,6 +101,7 @@ function parse(args: string[]) {
         rate: { type: 'string' },
         messages: { type: 'string' },
         every: { type: 'string' },
+        'max-p99': { type: 'string' },
         json: { type: 'string' },
         quiet: { type: 'boolean', default: false },
       },

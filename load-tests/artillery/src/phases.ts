@@ -12,16 +12,29 @@ export interface Phase {
   rampTo?: number;
 }
 
+/** Milliseconds by the name of a latency. */
+export type Threshold = Record<string, number>;
+
 interface Script {
-  config: { phases: Phase[]; environments: { short: { phases: Phase[] } } };
+  config: { phases: Phase[]; ensure: { thresholds: Threshold[] }; environments: { short: { phases: Phase[] } } };
 }
 
 /** The phases of a scenario file of `folder`, those of its short form laid over them as artillery does. */
 export function phasesOf(folder: string, { scenario, short }: Pick<Options, 'scenario' | 'short'>): Phase[] {
-  const { load } = createRequire(join(folder, 'package.json'))('js-yaml') as { load(text: string): unknown };
-  const { config } = load(readFileSync(join(folder, 'scenarios', `${scenario}.yml`), 'utf8')) as Script;
+  const { config } = scriptOf(folder, scenario);
   if (!short) return config.phases;
   return config.phases.map((phase, index) => ({ ...phase, ...config.environments.short.phases[index] }));
+}
+
+/** The latencies that a scenario file of `folder` bounds, each with `ms` for its bound. */
+export function thresholdsOf(folder: string, scenario: string, ms: number): Threshold[] {
+  const { thresholds } = scriptOf(folder, scenario).config.ensure;
+  return thresholds.map((threshold) => Object.fromEntries(Object.keys(threshold).map((latency) => [latency, ms])));
+}
+
+function scriptOf(folder: string, scenario: string): Script {
+  const { load } = createRequire(join(folder, 'package.json'))('js-yaml') as { load(text: string): unknown };
+  return load(readFileSync(join(folder, 'scenarios', `${scenario}.yml`), 'utf8')) as Script;
 }
 
 /** The phases, in proportion, but lasting `duration` seconds and with `rate` new users a second where they have the most. */

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { repository, UserError } from '@chat-cluster/local';
 import type { Options } from './options.ts';
-import { phasesOf, scalePhases } from './phases.ts';
+import { phasesOf, scalePhases, thresholdsOf } from './phases.ts';
 import type { Target } from './target.ts';
 
 const folder = resolve(import.meta.dirname, '..');
@@ -18,10 +18,14 @@ export function runArtillery(options: Options, { url, secret }: Target, reportFi
   const args = ['--config', 'common.yml', '--target', url, '--output', reportFile];
   if (options.short) args.push('--environment', 'short');
   if (options.quiet) args.push('--quiet');
-  if (options.duration !== undefined || options.rate !== undefined) {
-    const phases = scalePhases(phasesOf(folder, options), options);
-    args.push('--overrides', JSON.stringify({ config: { phases } }));
-  }
+  const scaled = options.duration !== undefined || options.rate !== undefined;
+  const config = {
+    ...(scaled ? { phases: scalePhases(phasesOf(folder, options), options) } : {}),
+    ...(options.maxP99 === undefined
+      ? {}
+      : { ensure: { thresholds: thresholdsOf(folder, options.scenario, options.maxP99) } }),
+  };
+  if (Object.keys(config).length > 0) args.push('--overrides', JSON.stringify({ config }));
   const variables = {
     ...(options.messages === undefined ? {} : { messages: options.messages }),
     ...(options.every === undefined ? {} : { everyMs: options.every }),

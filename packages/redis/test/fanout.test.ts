@@ -320,6 +320,7 @@ describe('fan-out while Redis is away', () => {
 
       await server.comeBack();
       await eventually(() => expect(gaps).to.equal(1));
+      await eventually(() => expect(pubsub.publisher.answers).to.equal(true));
       await createFanout(pubsub.publisher, memoryLogger().logger).unreadCounts([{ userId: b, unread: { count: 2 } }]);
       await eventually(() => expect(device.heard[1]).to.deep.equal(['unread_count', { count: 2 }]));
     } finally {

@@ -1,12 +1,12 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { setupWorker } from '@socket.io/sticky';
 import type { ChatServer } from './socket/server.ts';
 
 /*
- * Two races of @socket.io/sticky 2.0 between the supervisor, which owns the port, and its forks, closed from outside.
- * Both showed on a busy machine in about 1 of 200 handshakes (services/gateway/test/handshake.test.ts provokes them).
+ * Three races of @socket.io/sticky 2.0 between the supervisor, which owns the port, and its forks, closed from outside.
+ * The first two showed on a busy machine in about 1 of 200 handshakes (services/gateway/test/handshake.test.ts provokes them).
  *
  * 1. A connection is handed to a fork as a file descriptor, but the supervisor goes on reading from it until the fork
  *    has confirmed. What a quick client says meanwhile is read there and dropped, and its handshake hangs. So the
@@ -14,6 +14,9 @@ import type { ChatServer } from './socket/server.ts';
  * 2. A fork tells the supervisor of a new session while it answers the client. A quick client's next request may be
  *    there first and go to another fork, which does not know the session. So a fork answers a new long-polling session
  *    only after the supervisor knows it.
+ * 3. A connection on its way to a fork that dies, and one whose request has a body, which the supervisor keeps and passes
+ *    on, would stay open with nobody to answer, until its client gives up (recovery.test.ts). So the supervisor ends them,
+ *    and their clients come back.
  */
 
 interface SessionMessage {
@@ -21,13 +24,43 @@ interface SessionMessage {
   sid: string;
 }
 
-/** In the supervisor, for each new fork: closes race 1. */
-export function stopReadingOnHandover(fork: Worker): void {
-  const send = fork.send.bind(fork) as (...args: unknown[]) => boolean;
-  fork.send = ((message: unknown, socket?: Socket & { _handle?: { readStop?(): void } }, ...rest: unknown[]) => {
-    socket?._handle?.readStop?.();
-    return send(message, socket, ...rest);
-  }) as typeof fork.send;
+/** In the supervisor, for what `entry` accepts: closes races 1 and 3. Its result is to be called with each new fork. */
+export function guardHandovers(entry: Server): (fork: Worker) => void {
+  /** The connection whose bytes sticky is looking at. */
+  let speaking: Socket | undefined;
+  entry.on('connection', (socket: Socket) => {
+    socket.prependListener('data', () => {
+      speaking = socket;
+    });
+  });
+  return (fork) => {
+    const kept = new Set<Socket>();
+    const send = fork.send.bind(fork) as (...args: unknown[]) => boolean;
+    fork.send = ((message: { type?: string }, socket?: Handle, ...rest: unknown[]) => {
+      socket?._handle?.readStop?.();
+      if (message.type === 'sticky:http-chunk-start' && speaking) keep(speaking, kept);
+      return send(message, socket, ...rest);
+    }) as typeof fork.send;
+    fork.once('exit', () => {
+      for (const socket of kept) socket.destroy();
+      const { _pendingMessage, _handleQueue } = fork.process as Handovers;
+      _pendingMessage?.handle?.close();
+      for (const { handle } of _handleQueue ?? []) handle?.destroy();
+    });
+  };
+}
+
+function keep(socket: Socket, kept: Set<Socket>): void {
+  kept.add(socket);
+  socket.once('close', () => kept.delete(socket));
+}
+
+type Handle = Socket & { _handle?: { readStop?(): void } };
+
+/** What a child process of Node 24 keeps of connections that it was given and has not confirmed: the one sent, and those behind. */
+interface Handovers {
+  _pendingMessage?: { handle?: { close(): void } } | null;
+  _handleQueue?: readonly { handle?: Socket }[] | null;
 }
 
 /** In the supervisor, once: its side of race 2. The messages are sticky's own, because its map has no other door. */

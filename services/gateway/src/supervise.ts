@@ -15,7 +15,7 @@ import { type GatewayConfig, longestEndMs } from './config.ts';
 import { drainForks, hurryForks } from './fork-drain.ts';
 import { createMetricsReader } from './fork-metrics.ts';
 import { HTTP_DEADLINES, listen } from './listen.ts';
-import { confirmSessions, stopReadingOnHandover } from './sticky.ts';
+import { confirmSessions, guardHandovers } from './sticky.ts';
 
 /**
  * One pod, many cores: this process owns the port and hands each connection to one of its forks, always the same for
@@ -39,6 +39,7 @@ export async function supervise(config: GatewayConfig): Promise<void> {
   setupMaster(entry as unknown as HttpServer, { loadBalancingMethod: 'random' });
   entry.prependListener('connection', (socket) => socket.on('error', () => socket.destroy()));
   entry.on('connection', cutSilent);
+  const guard = guardHandovers(entry);
   confirmSessions();
 
   const port = await listen(entry, config);
@@ -60,7 +61,7 @@ export async function supervise(config: GatewayConfig): Promise<void> {
     withinMs: config.DRAIN_DELAY_MS + config.DRAIN_WINDOW_MS,
     run: (hurry) => drainForks(forks.values(), hurry),
   });
-  await Promise.all(names.map((name) => keepAlive(name, forks, lifecycle, logger)));
+  await Promise.all(names.map((name) => keepAlive(name, { forks, guard, lifecycle, logger })));
 
   logger.info({ port, adminPort, gateways: names, endsWithinMs: longestEndMs(config) }, 'gateway: ready');
   announceReady({ type: 'ready', port, adminPort, gateways: names });
@@ -87,13 +88,13 @@ function cutSilent(socket: Socket): void {
  * would be lost and their clients wait for 20 s. So a fork stands there only while it serves; when none does, the
  * entry answers 503 and clients come back on their own.
  */
-function keepAlive(name: string, forks: Map<string, Worker>, lifecycle: Lifecycle, logger: Logger): Promise<void> {
+function keepAlive(name: string, { forks, guard, lifecycle, logger }: Keeping): Promise<void> {
   return new Promise((resolve, reject) => {
     let served = false;
     let failures = 0;
     const start = () => {
       const fork = cluster.fork({ GATEWAY_NAME: name });
-      stopReadingOnHandover(fork);
+      guard(fork);
       forks.set(name, fork);
       delete cluster.workers?.[fork.id];
       fork.on('message', (message: { type?: string }) => {
@@ -114,6 +115,13 @@ function keepAlive(name: string, forks: Map<string, Worker>, lifecycle: Lifecycl
     };
     start();
   });
+}
+
+interface Keeping {
+  forks: Map<string, Worker>;
+  guard(fork: Worker): void;
+  lifecycle: Lifecycle;
+  logger: Logger;
 }
 
 /** The fork has said on stderr why it could not start. */

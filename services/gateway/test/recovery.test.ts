@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { connect as connectTo, type Socket } from 'node:net';
 import {
   api,
   connect,
@@ -30,6 +32,14 @@ describe('a process that dies', () => {
     return pids.split(' ').filter(Boolean).map(Number);
   }
 
+  /** A connection to the entry whose request has left. */
+  async function ask(request: string): Promise<Socket> {
+    const socket = connectTo(Number(new URL(cluster.url).port), '127.0.0.1').resume();
+    socket.on('error', () => {});
+    await new Promise((resolve) => socket.write(request, resolve));
+    return socket;
+  }
+
   it('is a gateway: it is forked again, its clients come back, chat goes on', async () => {
     const [a, b] = [newUser('a'), newUser('b')];
     const conversationId = await openConversation(cluster, a, b);
@@ -49,6 +59,24 @@ describe('a process that dies', () => {
     await eventually(() => expect(bob.badges.at(-1)?.count).to.equal(1));
     alice.close();
     bob.close();
+  });
+
+  it('is a gateway with requests on their way to it: they end with it, and later ones go elsewhere', async () => {
+    const dying = forks();
+    for (const pid of dying) process.kill(pid, 'SIGSTOP');
+    // Those without a body are handed over, those with one are passed on.
+    const requests = await Promise.all(
+      Array.from({ length: 8 }, (_, i) =>
+        ask(i % 2 ? 'POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n1' : 'GET / HTTP/1.1\r\n\r\n'),
+      ),
+    );
+    // The supervisor has read what came before it answers the third of these.
+    const admin = cluster.processes.find(({ name }) => name === 'gateway')?.adminPort;
+    for (let i = 0; i < 3; i++) expect((await fetch(`http://127.0.0.1:${admin}/healthz`)).status).to.equal(200);
+    for (const pid of dying) process.kill(pid, 'SIGKILL');
+    await Promise.all(requests.map((socket) => once(socket, 'close')));
+    await eventually(async () => expect((await fetch(`${cluster.url}/healthz`)).status).to.equal(200));
+    for (let i = 0; i < 20; i++) expect((await fetch(`${cluster.url}/healthz`)).status).to.equal(200);
   });
 
   it('is a worker: it is started again, and meanwhile its lanes run elsewhere', async () => {
