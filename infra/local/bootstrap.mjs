@@ -210,7 +210,9 @@ async function gates() {
 /** Ends with the line "<n> passed, <n> failed", whatever happens; the gates count. Tests do not run behind a failed gate. */
 async function test(args) {
   const all = !args.some((argument) => argument.endsWith('.ts'));
+  const fetched = all ? script('packages/testkit/src/fetch-programs.ts', []) : undefined;
   const checked = args.length > 0 ? { passed: 0, failed: 0 } : await gates();
+  await fetched;
   const tested = checked.failed > 0 ? { passed: 0, failed: 0, code: 1 } : await (all ? allTests(args) : mocha(args));
   const failed = checked.failed + tested.failed;
   process.stdout.write(`${checked.passed + tested.passed} passed, ${failed} failed\n`);

@@ -32,6 +32,8 @@ export interface ClusterOptions {
   probe?: boolean | undefined;
   /** Given: no Postgres of ours is started. */
   databaseUrl?: string | undefined;
+  /** True: that has the schema already, and nobody looks. */
+  migrated?: boolean | undefined;
   /** Given: no Redis of ours is started. */
   redisUrl?: string | undefined;
   /** Default: made once and kept in the data folder, so that tokens outlive a restart. */
@@ -89,7 +91,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const backing = await startBackingServers({ ...options, toolsDir: toolsFolder, report });
     undo.push(() => backing.stop(BACKING_STOP_MS));
     const env = serviceEnvironment(options, backing, jwtSecret);
-    await report('Migrations', () => migrate(env));
+    if (!options.migrated) await report('Migrations', () => migrate(env));
     const services = await startServices(options, env, report);
     return assemble(options, { backing, ...services }, { jwtSecret, redis: redisVariables(env) }, claim.release);
   } catch (error) {

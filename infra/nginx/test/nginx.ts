@@ -1,14 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { WantedProgram } from '@chat-cluster/local/debian-program';
 import { eventually } from '@chat-cluster/testkit';
 import { type Balancer, startBalancer } from '@chat-cluster/testkit/balancer';
-
-const NGINX: WantedProgram = {
-  names: ['nginx'],
-  versionFlag: '-v',
-  versionOf: (printed) => /^nginx version: nginx\/(\S+)/m.exec(printed)?.[1],
-};
+import { NGINX } from '@chat-cluster/testkit/debian-programs';
 
 /** nginx with the shipped configuration in an http context that has only what a machine would have. */
 export function startNginx(gatewayPorts: number[]): Promise<Balancer> {

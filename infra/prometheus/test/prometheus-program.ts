@@ -2,17 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { dirname, isAbsolute, join } from 'node:path';
 import { toolsFolder } from '@chat-cluster/local';
 import { type DebianProgram, findProgram } from '@chat-cluster/local/debian-program';
+import { PROMETHEUS } from '@chat-cluster/testkit/debian-programs';
 
 /** Where the rules and dashboards are. */
 export const INFRA = join(import.meta.dirname, '../..');
 
 /** Prometheus of the PATH, else Debian's, unpacked. */
 export function findPrometheus(): Promise<DebianProgram> {
-  return findProgram(
-    { names: ['prometheus'], versionFlag: '--version', versionOf: (printed) => /version (\S+)/.exec(printed)?.[1] },
-    toolsFolder,
-    () => {},
-  );
+  return findProgram(PROMETHEUS, toolsFolder, () => {});
 }
 
 /** Runs promtool, which comes with Prometheus; returns all it said, throws when it is not content. */

@@ -25,6 +25,7 @@ export async function startTestCluster(options: Partial<ClusterOptions> = {}): P
     workers: 1,
     lanes: 4,
     databaseUrl: database.url,
+    migrated: true,
     redisUrl: redis.url,
     log: () => {},
     ...options,

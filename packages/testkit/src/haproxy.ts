@@ -1,14 +1,8 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { repository } from '@chat-cluster/local';
-import type { WantedProgram } from '@chat-cluster/local/debian-program';
 import { type Balancer, startBalancer } from './balancer.ts';
-
-const HAPROXY: WantedProgram = {
-  names: ['haproxy'],
-  versionFlag: '-v',
-  versionOf: (printed) => /^HAProxy version (\S+)/.exec(printed)?.[1],
-};
+import { HAPROXY } from './debian-programs.ts';
 
 /** HAProxy with the shipped configuration, before gateways on these ports; `env` fills in more of it. */
 export function startHaproxy(gatewayPorts: number[], env: NodeJS.ProcessEnv = {}): Promise<Balancer> {
