@@ -49,6 +49,7 @@ import { collectDefaultMetrics } from 'prom-client';
 import { loadConfig } from './config.ts';
 import { watchDeadLetters } from './dead-letter-gauge.ts';
 import { giveUpJobs } from './give-up-jobs.ts';
+import { joinStores } from './join-stores.ts';
 import { shownAs, watchLanes } from './lane-gauges.ts';
 import { createLaneWorker, JOINED_BATCHES } from './lane-worker.ts';
 import { lanesPage } from './lanes-page.ts';
@@ -120,7 +121,7 @@ await runMain(async () => {
   }
   const unread = createUnreadCounts(db);
   const laneWorker = createLaneWorker({
-    store: createMessageStore(db),
+    store: joinStores(createMessageStore(db)),
     deadLetters,
     fanout,
     recent: createRecentMessages(cache),

@@ -1,12 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import type { ClientMessageId, SendEntry, UserId } from '@chat-cluster/contracts';
+import type { SendEntry, UserId } from '@chat-cluster/contracts';
 import { type DeadLetters, type MessageStore, newConversationId, newMessageId } from '@chat-cluster/domain';
-import { createConversationStore, createDeadLetters, createMessageStore, openDatabase } from '@chat-cluster/postgres';
+import { createDeadLetters, createMessageStore, openDatabase } from '@chat-cluster/postgres';
 import { createLogger, type Logger } from '@chat-cluster/runtime';
 import { freshDatabase } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { sql } from 'kysely';
 import { storeInPlace } from '../src/store-in-place.ts';
+import { newSends } from './new-sends.ts';
 
 describe('storing in place', () => {
   let database: Awaited<ReturnType<typeof freshDatabase>>;
@@ -23,25 +23,7 @@ describe('storing in place', () => {
   });
   after(() => database.drop());
 
-  /** Sends of one user of a new conversation. */
-  async function sends(...contents: string[]): Promise<SendEntry[]> {
-    const [senderId, receiverId] = [`a-${randomUUID()}` as UserId, `b-${randomUUID()}` as UserId];
-    const { conversation } = await createConversationStore(database.db).open(newConversationId(), senderId, receiverId);
-    return contents.map((content) => {
-      const id = newMessageId();
-      const clientMessageId = id as string as ClientMessageId;
-      return {
-        kind: 'send',
-        id,
-        conversationId: conversation.id,
-        senderId,
-        receiverId,
-        clientMessageId,
-        content,
-        attachments: [],
-      };
-    });
-  }
+  const sends = (...contents: string[]) => newSends(database.db, ...contents);
 
   it('rejects a poison entry alone; its neighbours are stored in order', async () => {
     const batch = await sends('1', '2', 'po\u0000ison', '3', '4', 'po\u0000ison too', '5');

@@ -13,7 +13,7 @@ ${ARMS.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join('\n')}
 
   --arms A,B       some of them (all)
   --rounds N       (3)
-  --seconds N      measured, of each run (5), after a second that is not; --warm-up N seconds of each start (4)
+  --seconds N      measured, of each run (5), after a second that is not; --warm-up N seconds of each start (20)
   --in-flight N,N  closed loop: so many messages under way at any time (200,1000)
   --rates N,N      open loop: messages a second by the clock; latency counts from the intended time (100,500,2000)
   --pairs N        pairs of users (100), each on two gateways; --size N characters of a message (100)

@@ -25,7 +25,8 @@ export interface CompareOptions {
 const DEFAULTS = {
   rounds: 3,
   seconds: 5,
-  'warm-up': 4,
+  // After 4 s, threads that compile still take 7 % of the CPU of an arm with much code (perf); services run for days.
+  'warm-up': 20,
   rates: [100, 500, 2_000],
   'in-flight': [200, 1_000],
   idle: 0,

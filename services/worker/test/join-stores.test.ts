@@ -1,0 +1,96 @@
+import type { SendEntry } from '@chat-cluster/contracts';
+import type { MessageStore } from '@chat-cluster/domain';
+import { createMessageStore } from '@chat-cluster/postgres';
+import { freshDatabase } from '@chat-cluster/testkit';
+import { expect } from 'chai';
+import { joinStores } from '../src/join-stores.ts';
+import { newSends } from './new-sends.ts';
+
+describe('lanes that store at the same time', () => {
+  let database: Awaited<ReturnType<typeof freshDatabase>>;
+  let joined: MessageStore;
+  /** Numbers of sends of the statements since the test began. */
+  let statements: number[];
+  /** What each statement waits for before it goes to Postgres. */
+  let underWay: Promise<void>;
+
+  before(async () => {
+    database = await freshDatabase();
+  });
+  beforeEach(() => {
+    statements = [];
+    underWay = Promise.resolve();
+    const store = createMessageStore(database.db);
+    joined = joinStores({
+      ...store,
+      async storeSends(sends) {
+        statements.push(sends.length);
+        await underWay;
+        return store.storeSends(sends);
+      },
+    });
+  });
+  after(() => database.drop());
+
+  const runs = (...contents: string[][]): Promise<SendEntry[][]> =>
+    Promise.all(contents.map((of) => newSends(database.db, ...of)));
+  const contentsOf = async ([first]: readonly SendEntry[]) => {
+    if (!first) return [];
+    const rows = await database.db
+      .selectFrom('messages')
+      .select('content')
+      .where('conversation_id', '=', first.conversationId)
+      .orderBy('seq')
+      .execute();
+    return rows.map(({ content }) => content);
+  };
+
+  it('store at once while others are idle, and by one statement what comes while two are under way', async () => {
+    const of = await runs(['1', '2'], ['3'], ['4', '5', '6'], ['7'], ['8']);
+    const { promise, resolve: goOn } = Promise.withResolvers<void>();
+    underWay = promise;
+    const storing = [];
+    for (const sends of of) {
+      storing.push(joined.storeSends(sends));
+      await new Promise(setImmediate);
+    }
+    expect(statements).to.deep.equal([2, 1]);
+    goOn();
+    const stored = await Promise.all(storing);
+    expect(statements).to.deep.equal([2, 1, 5]);
+    for (const [i, sends] of of.entries()) {
+      expect(stored[i]?.map((row) => row?.id)).to.deep.equal(sends.map(({ id }) => id));
+      expect(stored[i]?.map((row) => row?.seq)).to.deep.equal(sends.map((_, at) => at + 1));
+      expect(await contentsOf(sends)).to.deep.equal(sends.map(({ content }) => content));
+    }
+  });
+
+  it('do not share the fate of one whose sends Postgres will never take', async () => {
+    const [well, ill, resent] = await runs(['1', '2'], ['po\u0000ison'], ['3']);
+    if (!well || !ill || !resent) throw new Error('no sends');
+    const [earlier] = await joined.storeSends(resent);
+    const [one, two, three] = await Promise.allSettled([well, ill, resent].map((sends) => joined.storeSends(sends)));
+    expect(one).to.have.property('status', 'fulfilled');
+    expect(two).to.have.nested.property('reason.code', '22021');
+    expect(three).to.have.nested.property('value[0].seq', earlier?.seq);
+    expect(await contentsOf(well)).to.deep.equal(['1', '2']);
+    expect(await contentsOf(ill)).to.deep.equal([]);
+    expect(await contentsOf(resent)).to.deep.equal(['3']);
+  });
+
+  it('never make a statement of more sends than the bound, unless one of them has more', async () => {
+    const many = Array.from({ length: 300 }, (_, i) => String(i));
+    const of = await runs(many, many, many);
+    await Promise.all(of.map((sends) => joined.storeSends(sends)));
+    expect(statements).to.deep.equal([300, 300, 300]);
+  });
+
+  it('leave read marks and transactions as they were', async () => {
+    const [sends = []] = await runs(['1']);
+    const [row] = await joined.atomically((tx) => tx.storeSends(sends));
+    expect(row?.seq).to.equal(1);
+    const [{ conversationId, receiverId: userId } = {} as SendEntry] = sends;
+    const [marked] = await joined.markRead([{ conversationId, userId, upToSeq: null }]);
+    expect(marked).to.include({ upToSeq: 1, advanced: true, unreadCount: 0 });
+  });
+});
