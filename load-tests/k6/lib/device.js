@@ -54,6 +54,7 @@ export class Device {
   #options;
   #client;
   #ready = false;
+  #isToBeCut = false;
   /** @type {number | undefined} */
   #lostAt;
   /** @type {Map<string, Hearing>} by conversation */
@@ -93,9 +94,10 @@ export class Device {
     this.#client.connect();
   }
 
-  /** Loses its connection and comes back as a stock client does. */
+  /** Loses its connection and comes back as a stock client does; one that was never ready yet, as soon as it is. */
   cut() {
-    this.#client.cut();
+    if (this.wasReady) this.#client.cut();
+    else this.#isToBeCut = true;
   }
 
   /** It has lost its connection and is not in sync again yet. */
@@ -153,6 +155,11 @@ export class Device {
       this.#meter.add('chat_reconnects', 1);
       this.#meter.add('chat_recovery_ms', this.#options.now() - this.#lostAt);
       this.#lostAt = undefined;
+    }
+    if (this.#isToBeCut) {
+      this.#isToBeCut = false;
+      this.#client.cut();
+      return;
     }
     for (const message of [...this.#unacknowledged.values()]) this.#submit(message);
   }

@@ -13,9 +13,11 @@ import {
 } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { Server, type ServerOptions, type Socket } from 'socket.io';
+import { Device } from '../lib/device.js';
 import type { TokenOptions } from '../lib/token.js';
 import { tokenMaker } from '../lib/token.js';
 import { recordedClient } from './recorded-client.ts';
+import { TestMeter } from './test-meter.ts';
 
 describe('k6: the client library and a cluster', () => {
   let cluster: TestCluster;
@@ -96,6 +98,31 @@ describe('k6: the client library and a cluster', () => {
     await eventually(() => expect(alice.log.slice(-2)).to.deep.equal(['disconnected cut', 'connected']));
     const { answer } = await alice.call('sync', { conversations: [] });
     expect(answer).to.deep.include({ ok: true });
+  });
+
+  it('is cut as a device as soon as it is connected and in sync, when it was not yet', async () => {
+    const meter = new TestMeter();
+    const acked: string[] = [];
+    const [user, peer] = [newUser('early'), newUser('peer')];
+    const conversationId = await openConversation(cluster, user, peer);
+    const device = new Device(
+      {
+        ...{ url: cluster.url, user, conversations: [conversationId], ackTimeoutMs: 10_000 },
+        ...{ token: await (await tokenMaker({ secret: cluster.jwtSecret }))(user), now: () => performance.now() },
+        ...{ openSocket: (url) => new WebSocket(url), random: () => 0 },
+      },
+      meter,
+      { acked: (id) => acked.push(id), heard() {}, refused() {}, unanswered() {} },
+    );
+    device.cut();
+    device.send({ conversationId, content: 'hello', clientMessageId: 'first' });
+    device.connect();
+    await eventually(() => expect(acked).to.deep.equal(['first']));
+    expect(meter.counts())
+      .to.include({ chat_reconnects: 1 })
+      .and.not.have.any.keys('chat_resent', 'chat_failed_connects');
+    expect(meter.values('chat_connect_ms')).to.have.length(2);
+    device.close();
   });
 
   it('says goodbye when it is closed, and then nothing more', async () => {
