@@ -15,10 +15,13 @@ type Rows = (StoredMessage | undefined)[];
  * number of lanes decides how many conversations wait for each other, and no longer how large statements are.
  *
  * Lanes share no conversation, so a statement of several locks nothing that another one holds. Where one of them fails,
- * each lane's is done again alone: what is wrong with the one is nothing to the others.
+ * each lane stores alone, and waits for no other: what is wrong with the one (poison, a row that somebody keeps locked) is
+ * nothing to the others. Sends that failed alone are never joined again.
  */
 export function joinStores(store: MessageStore): MessageStore {
-  const statements = new NaturalBatch<readonly SendEntry[], PromiseSettledResult<Rows>>({
+  /** First sends of runs that failed alone; a repeat of a run has the same ones. */
+  const alone = new WeakSet<SendEntry>();
+  const statements = new NaturalBatch<readonly SendEntry[], Rows | undefined>({
     run: (runs) => storeTogether(store, runs),
     maxInFlight: AT_A_TIME,
     maxItems: Number.POSITIVE_INFINITY,
@@ -30,28 +33,34 @@ export function joinStores(store: MessageStore): MessageStore {
   return {
     ...store,
     async storeSends(sends) {
-      const outcome = await statements.submit(sends);
-      if (outcome.status === 'rejected') throw outcome.reason;
-      return outcome.value;
+      const [first] = sends;
+      try {
+        const rows = first && alone.has(first) ? undefined : await statements.submit(sends);
+        return rows ?? (await store.storeSends(sends));
+      } catch (error) {
+        if (first) alone.add(first);
+        throw error;
+      }
     },
   };
 }
 
+/** The rows of each run; of several that failed together, undefined for each. Rejects when one alone fails. */
 async function storeTogether(
   store: MessageStore,
   runs: readonly (readonly SendEntry[])[],
-): Promise<PromiseSettledResult<Rows>[]> {
-  const alone = () => Promise.allSettled(runs.map((sends) => store.storeSends(sends)));
-  if (runs.length === 1) return alone();
+): Promise<(Rows | undefined)[]> {
+  let rows: Rows;
   try {
-    const rows = await store.storeSends(runs.flat());
-    let at = 0;
-    return runs.map((sends) => {
-      const from = at;
-      at += sends.length;
-      return { status: 'fulfilled', value: rows.slice(from, at) };
-    });
-  } catch {
-    return alone();
+    rows = await store.storeSends(runs.flat());
+  } catch (error) {
+    if (runs.length === 1) throw error;
+    return runs.map(() => undefined);
   }
+  let at = 0;
+  return runs.map((sends) => {
+    const from = at;
+    at += sends.length;
+    return rows.slice(from, at);
+  });
 }

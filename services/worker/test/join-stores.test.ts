@@ -1,8 +1,9 @@
 import type { SendEntry } from '@chat-cluster/contracts';
 import type { MessageStore } from '@chat-cluster/domain';
-import { createMessageStore } from '@chat-cluster/postgres';
+import { createMessageStore, type Database, openDatabase } from '@chat-cluster/postgres';
 import { freshDatabase } from '@chat-cluster/testkit';
 import { expect } from 'chai';
+import { sql } from 'kysely';
 import { joinStores } from '../src/join-stores.ts';
 import { newSends } from './new-sends.ts';
 
@@ -20,8 +21,13 @@ describe('lanes that store at the same time', () => {
   beforeEach(() => {
     statements = [];
     underWay = Promise.resolve();
-    const store = createMessageStore(database.db);
-    joined = joinStores({
+    joined = joinCounted(database.db);
+  });
+  after(() => database.drop());
+
+  function joinCounted(db: Database): MessageStore {
+    const store = createMessageStore(db);
+    return joinStores({
       ...store,
       async storeSends(sends) {
         statements.push(sends.length);
@@ -29,8 +35,7 @@ describe('lanes that store at the same time', () => {
         return store.storeSends(sends);
       },
     });
-  });
-  after(() => database.drop());
+  }
 
   const runs = (...contents: string[][]): Promise<SendEntry[][]> =>
     Promise.all(contents.map((of) => newSends(database.db, ...of)));
@@ -76,6 +81,46 @@ describe('lanes that store at the same time', () => {
     expect(await contentsOf(well)).to.deep.equal(['1', '2']);
     expect(await contentsOf(ill)).to.deep.equal([]);
     expect(await contentsOf(resent)).to.deep.equal(['3']);
+  });
+
+  it('do not wait for one whose conversation somebody keeps locked, and do not join it again', async () => {
+    const [locked = [], ...others] = await runs(['1'], ['2'], ['3'], ['4']);
+    const [later = []] = others.splice(2);
+    const url = new URL(database.url);
+    await sql`alter database ${sql.id(url.pathname.slice(1))} set lock_timeout = '500ms'`.execute(database.db);
+    await using impatient = openDatabase({ url: url.href, poolSize: 4, applicationName: 'test', onError: () => {} });
+    const patient = joinCounted(impatient);
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const { promise: lock, resolve: lockedNow } = Promise.withResolvers<void>();
+    const holding = database.db.transaction().execute(async (tx) => {
+      await sql`select from conversations where id = ${locked[0]?.conversationId} for update`.execute(tx);
+      lockedNow();
+      await released;
+    });
+    await lock;
+    try {
+      const settled: string[] = [];
+      const store = async (sends: SendEntry[]) => {
+        const { status } = (await Promise.allSettled([patient.storeSends(sends)]))[0];
+        settled.push(`${sends[0]?.content} ${status}`);
+      };
+      await Promise.all([locked, ...others].map(store));
+      expect(settled.slice(0, 2)).to.have.members(['2 fulfilled', '3 fulfilled']);
+      expect(settled[2]).to.equal('1 rejected');
+      expect(statements).to.deep.equal([3, 1, 1, 1]);
+
+      statements = [];
+      const again = store(locked);
+      await store(later);
+      expect(settled[3]).to.equal('4 fulfilled');
+      expect(statements).to.deep.equal([1, 1]);
+      release();
+      await again;
+      expect((await patient.storeSends(locked))[0]?.seq).to.equal(1);
+    } finally {
+      release();
+      await holding;
+    }
   });
 
   it('never make a statement of more sends than the bound, unless one of them has more', async () => {
