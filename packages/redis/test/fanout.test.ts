@@ -1,40 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import type { Message, UserId } from '@chat-cluster/contracts';
-import { type Fanout, newConversationId, newMessageId } from '@chat-cluster/domain';
+import type { UserId } from '@chat-cluster/contracts';
+import { type Fanout, newConversationId } from '@chat-cluster/domain';
 import { createFanout, type RedisClient, roomChannel } from '@chat-cluster/redis';
-import { eventually, startFaultProxy } from '@chat-cluster/testkit';
+import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-import { register } from 'prom-client';
 import { memoryLogger, newClients } from './clients.ts';
+import { message, metric, newUser } from './emitted.ts';
 import { type Device, type Gateway, startGateway } from './gateways.ts';
-import { ownRedis } from './own-redis.ts';
-
-const newUser = (name: string) => `${name}-${randomBytes(4).toString('hex')}` as UserId;
-
-function message(senderId: UserId, receiverId: UserId, content = 'hi'): Message {
-  return {
-    id: newMessageId(),
-    conversationId: newConversationId(),
-    seq: 1,
-    senderId,
-    receiverId,
-    clientMessageId: 'mine' as Message['clientMessageId'],
-    content,
-    attachments: [{ url: 'https://files.example.com/a.png', type: 'IMAGE' }],
-    isRead: false,
-    createdAt: '2026-01-01T12:00:00.000Z',
-  };
-}
 
 const TRACE = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
-
-async function metric(name: string, labels: Record<string, string> = {}): Promise<number> {
-  const { values = [] } = (await register.getSingleMetric(name)?.get()) ?? {};
-  const wanted = Object.entries(labels);
-  return values
-    .filter((value) => wanted.every(([key, label]) => (value.labels as Record<string, string>)[key] === label))
-    .reduce((sum, { value }) => sum + value, 0);
-}
 
 describe('fan-out', () => {
   const clients = newClients();
@@ -254,107 +228,5 @@ describe('fan-out', () => {
       await fanout.unreadCounts([{ userId: room, unread: { count: 1 } }]);
       for (const device of [first, second]) await eventually(() => expect(device.heard).to.have.length(1));
     });
-  });
-});
-
-describe('fan-out while Redis is away', () => {
-  it('loses emits of lanes, rejects badges, counts them, and has those who missed one sync when it reaches it', async () => {
-    await using server = await ownRedis();
-    // The way of the publisher alone, so that the gateway hears all that it is told.
-    await using way = await startFaultProxy({ upstreams: [server.port] });
-    const publisherUrl = new URL(server.url);
-    publisherUrl.port = String(way.port);
-    const clients = newClients();
-    const gateway = await startGateway(await clients.pubsub(server.url));
-    try {
-      const { logger, lines } = memoryLogger();
-      const { publisher } = await clients.pubsub(publisherUrl.href);
-      const fanout = createFanout(publisher, logger);
-      const [a, b] = [newUser('a'), newUser('b')];
-      const device = await gateway.device();
-      await device.socket.join(b);
-      await gateway.subscribed(b);
-
-      way.set({ kind: 'reset' });
-      await eventually(() => expect(publisher.answers).to.equal(false));
-      const lost = await metric('chat_fanout_publish_errors_total');
-      await fanout.newMessages([message(a, b), message(a, a)]);
-      const untold = await fanout.unreadCounts([{ userId: b, unread: { count: 1 } }]).catch((error: Error) => error);
-      expect(untold).to.be.an('error');
-      expect(await metric('chat_fanout_publish_errors_total')).to.equal(lost + 4);
-      expect(lines).to.deep.include({
-        level: 'warn',
-        fields: { event: 'new_message', lost: 3 },
-        text: 'fan-out: emits lost, redis did not take them',
-      });
-      expect(device.heard).to.deep.equal([]);
-
-      way.set({ kind: 'pass' });
-      await eventually(() => expect(device.heard).to.deep.equal([['sync_required', { reason: 'fanout_gap' }]]));
-      await fanout.unreadCounts([{ userId: b, unread: { count: 2 } }]);
-      await eventually(() => expect(device.heard[1]).to.deep.equal(['unread_count', { count: 2 }]));
-    } finally {
-      await gateway.close();
-      await clients.close();
-    }
-  });
-
-  it('still reaches the sockets of the same gateway, which notices when Redis is back that it may have missed some', async () => {
-    await using server = await ownRedis();
-    const clients = newClients();
-    const pubsub = await clients.pubsub(server.url);
-    const gateway = await startGateway(pubsub);
-    try {
-      const b = newUser('b');
-      const device = await gateway.device();
-      await device.socket.join(b);
-      await gateway.subscribed(b);
-      let gaps = 0;
-      gateway.onGap(() => gaps++);
-
-      await server.stop();
-      await eventually(() => expect(pubsub.publisher.answers).to.equal(false));
-      gateway.io.to(b).emit('hello');
-      await eventually(() => expect(device.heard).to.deep.equal([['hello', undefined]]));
-      expect(gaps).to.equal(0);
-
-      await server.comeBack();
-      await eventually(() => expect(gaps).to.equal(1));
-      await eventually(() => expect(pubsub.publisher.answers).to.equal(true));
-      await createFanout(pubsub.publisher, memoryLogger().logger).unreadCounts([{ userId: b, unread: { count: 2 } }]);
-      await eventually(() => expect(device.heard[1]).to.deep.equal(['unread_count', { count: 2 }]));
-    } finally {
-      await gateway.close();
-      await clients.close();
-    }
-  });
-
-  it('tells every gateway of a gap when too many have missed an emit', async () => {
-    await using server = await ownRedis();
-    await using way = await startFaultProxy({ upstreams: [server.port] });
-    const publisherUrl = new URL(server.url);
-    publisherUrl.port = String(way.port);
-    const clients = newClients();
-    const gateway = await startGateway(await clients.pubsub(server.url));
-    try {
-      let gaps = 0;
-      gateway.onGap(() => gaps++);
-      const device = await gateway.device();
-      await device.socket.join('room');
-      // Redis has what was asked for before, too.
-      await gateway.subscribed('room');
-      const { publisher } = await clients.pubsub(publisherUrl.href);
-      const fanout = createFanout(publisher, memoryLogger().logger);
-
-      way.set({ kind: 'reset' });
-      await eventually(() => expect(publisher.answers).to.equal(false));
-      await fanout.newMessages(Array.from({ length: 5_001 }, (_, i) => message(`a${i}` as UserId, `b${i}` as UserId)));
-      expect(gaps).to.equal(0);
-      way.set({ kind: 'pass' });
-      await eventually(() => expect(gaps).to.equal(1));
-    } finally {
-      await gateway.close();
-      await clients.close();
-    }
   });
 });
