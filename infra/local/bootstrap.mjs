@@ -213,8 +213,10 @@ async function test(args) {
   const fetched = all ? script('packages/testkit/src/fetch-programs.ts', []) : undefined;
   const checked = args.length > 0 ? { passed: 0, failed: 0 } : await gates();
   await fetched;
-  const tested = checked.failed > 0 ? { passed: 0, failed: 0, code: 1 } : await (all ? allTests(args) : mocha(args));
+  const tested =
+    checked.failed > 0 ? { passed: 0, failed: 0, reasons: [], code: 1 } : await (all ? allTests(args) : mocha(args));
   const failed = checked.failed + tested.failed;
+  if (all) process.stdout.write(failures(tested.reasons));
   process.stdout.write(`${checked.passed + tested.passed} passed, ${failed} failed\n`);
   return failed > 0 ? 1 : tested.code;
 }
@@ -227,7 +229,7 @@ async function allTests(args) {
   const suites = testSuites();
   const isAlone = ({ name }) => TESTED_ALONE.includes(name);
   const shown = [];
-  const totals = { passed: 0, failed: 0, code: 0 };
+  const totals = { passed: 0, failed: 0, reasons: [], code: 0 };
   let interrupted = false;
   const show = () => {
     while (shown.length > 0) {
@@ -245,9 +247,10 @@ async function allTests(args) {
         show();
       };
       const colors = process.stdout.isTTY ? ['--colors'] : [];
-      const { passed, failed, code } = await mocha([...colors, ...args, ...suite.files], onOutput);
+      const { passed, failed, reasons, code } = await mocha([...colors, ...args, ...suite.files], onOutput);
       totals.passed += passed;
       totals.failed += failed;
+      totals.reasons.push(...reasons.map((reason) => `${suite.name}: ${reason}`));
       totals.code ||= code;
       // A signal ended it: that was meant for all.
       interrupted ||= code >= 128;
@@ -260,6 +263,11 @@ async function allTests(args) {
   const lanes = Number(process.env.TEST_JOBS) || Math.min(4, availableParallelism());
   await Promise.all(Array.from({ length: lanes }, () => lane(together)));
   return totals;
+}
+
+/** What failed, once more where somebody looks first: the end of a long output. */
+function failures(reasons) {
+  return reasons.length === 0 ? '' : `\n── Failed\n\n${reasons.join('\n\n')}\n\n`;
 }
 
 /** The test files of every folder; those of a folder with many in parts. */
@@ -294,9 +302,13 @@ async function mocha(args, onOutput) {
       env: { ...process.env, CHAT_TEST_TALLY: tallyFile },
       onOutput,
     });
-    const tally = existsSync(tallyFile) ? JSON.parse(readFileSync(tallyFile, 'utf8')) : { passed: 0, failed: 0 };
-    // It ended badly without a failing test: a file that does not load, or a check after the last test.
-    if (code !== 0 && tally.failed === 0) tally.failed = 1;
+    const nothing = { passed: 0, failed: 0, reasons: [] };
+    const tally = existsSync(tallyFile) ? JSON.parse(readFileSync(tallyFile, 'utf8')) : nothing;
+    // A file that does not load, or something left behind after the last test.
+    if (code !== 0 && tally.failed === 0) {
+      tally.failed = 1;
+      tally.reasons = [`ended with ${code} without a failed test (see its part above)`];
+    }
     return { ...tally, code };
   } finally {
     rmSync(folder, { recursive: true, force: true });

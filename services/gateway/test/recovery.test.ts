@@ -53,7 +53,7 @@ describe('a process that dies', () => {
     await eventually(() => {
       expect(reconnects).to.equal(2);
       expect(forks().filter((pid) => !before.includes(pid))).to.have.length(2);
-    }, 15_000);
+    }, 30_000);
     expect(await alice.send({ conversationId, content: 'after' })).to.include({ ok: true });
     await eventually(() => expect(bob.messages.map((message) => message.content)).to.deep.equal(['after']));
     await eventually(() => expect(bob.badges.at(-1)?.count).to.equal(1));
@@ -75,7 +75,7 @@ describe('a process that dies', () => {
     for (let i = 0; i < 3; i++) expect((await fetch(`http://127.0.0.1:${admin}/healthz`)).status).to.equal(200);
     for (const pid of dying) process.kill(pid, 'SIGKILL');
     await Promise.all(requests.map((socket) => once(socket, 'close')));
-    await eventually(async () => expect((await fetch(`${cluster.url}/healthz`)).status).to.equal(200));
+    await eventually(async () => expect((await fetch(`${cluster.url}/healthz`)).status).to.equal(200), 30_000);
     for (let i = 0; i < 20; i++) expect((await fetch(`${cluster.url}/healthz`)).status).to.equal(200);
   });
 
@@ -138,11 +138,12 @@ describe('a process that dies', () => {
         return { conversationId, alice: await connect(cluster, a), bob: await connect(cluster, b) };
       }),
     );
-    await Promise.all(
+    const acks = await Promise.all(
       pairs.flatMap(({ conversationId, alice }) =>
         Array.from({ length: 150 }, (_, i) => alice.send({ conversationId, content: String(i) })),
       ),
     );
+    expect(acks.filter(({ ok }) => !ok)).to.deep.equal([]);
     for (const { alice, bob } of pairs) {
       await eventually(() => expect([alice, bob].map((client) => client.messages.length)).to.deep.equal([150, 150]));
       for (const client of [alice, bob]) {
