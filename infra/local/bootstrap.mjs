@@ -209,16 +209,22 @@ async function gates() {
 
 /** Ends with the line "<n> passed, <n> failed", whatever happens; the gates count. Tests do not run behind a failed gate. */
 async function test(args) {
-  const all = !args.some((argument) => argument.endsWith('.ts'));
-  const fetched = all ? script('packages/testkit/src/fetch-programs.ts', []) : undefined;
-  const checked = args.length > 0 ? { passed: 0, failed: 0 } : await gates();
-  await fetched;
-  const tested =
-    checked.failed > 0 ? { passed: 0, failed: 0, reasons: [], code: 1 } : await (all ? allTests(args) : mocha(args));
-  const failed = checked.failed + tested.failed;
-  if (all) process.stdout.write(failures(tested.reasons));
-  process.stdout.write(`${checked.passed + tested.passed} passed, ${failed} failed\n`);
-  return failed > 0 ? 1 : tested.code;
+  const folder = mkdtempSync(join(tmpdir(), 'chat-tests-'));
+  process.env.CHAT_TEST_POSTGRES = join(folder, 'postgres');
+  try {
+    const all = !args.some((argument) => argument.endsWith('.ts'));
+    const prepared = all ? script('packages/testkit/src/prepare.ts', [process.env.CHAT_TEST_POSTGRES]) : undefined;
+    const checked = args.length > 0 ? { passed: 0, failed: 0 } : await gates();
+    await prepared;
+    const none = { passed: 0, failed: 0, reasons: [], code: 1 };
+    const tested = checked.failed > 0 ? none : await (all ? allTests(args) : mocha(args));
+    const failed = checked.failed + tested.failed;
+    if (all) process.stdout.write(failures(tested.reasons));
+    process.stdout.write(`${checked.passed + tested.passed} passed, ${failed} failed\n`);
+    return failed > 0 ? 1 : tested.code;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /**

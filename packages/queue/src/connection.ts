@@ -1,5 +1,6 @@
 import type { RedisClient } from '@chat-cluster/redis';
 import { createNodeRedisClient, type Telemetry } from 'bullmq';
+import type { LaneServer } from './lane-server.ts';
 import { QUEUE_PREFIX } from './lanes.ts';
 
 /** BullMQ on our node-redis client; all queues of a process share one (workers add a blocking connection per queue). */
@@ -12,12 +13,7 @@ export function queueConnection(client: RedisClient): QueueConnection {
   return connection;
 }
 
-/** A Redis that has lanes. */
-export interface LaneServer {
-  client: RedisClient;
-}
-
-/** The same for a worker, which competes for the lanes by BullMQ. */
+/** A Redis that has lanes, for a worker, which competes for the lanes by BullMQ. */
 export interface QueueServer extends LaneServer {
   connection: QueueConnection;
   /** Of BullMQ, see lane-telemetry.ts. */
@@ -31,13 +27,6 @@ export function queueServer(
   telemetry?: Telemetry | undefined,
 ): QueueServer {
   return { client, connection: queueConnection(patient), telemetry };
-}
-
-/** Lanes are spread over the servers in turn. */
-export function serverOf<Server extends LaneServer>(lane: number, servers: readonly Server[]): Server {
-  const server = servers[lane % servers.length];
-  if (!server) throw new Error('lanes need a server');
-  return server;
 }
 
 /** What every queue and every worker is made with. Nobody reads BullMQ's event streams, so they are kept short. */

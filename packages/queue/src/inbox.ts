@@ -4,7 +4,7 @@ import type { Inbox } from '@chat-cluster/domain';
 import type { RedisClient } from '@chat-cluster/redis';
 import { currentTraceparent, NaturalBatch, withDeadline } from '@chat-cluster/runtime';
 import { Counter, Gauge, Histogram } from 'prom-client';
-import { type LaneServer, serverOf } from './connection.ts';
+import { type LaneServer, serverOf } from './lane-server.ts';
 import { appendToLane } from './lane-stream.ts';
 import { inboxQueue, laneOf } from './lanes.ts';
 import type { ReplyReceiver } from './replies.ts';

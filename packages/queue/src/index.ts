@@ -5,6 +5,7 @@ export * from './lane-consumer.ts';
 export * from './lane-depths.ts';
 export * from './lane-holders.ts';
 export { type LaneHold, LeaveJob } from './lane-lease.ts';
+export * from './lane-server.ts';
 export type { JoinRule, Outcome } from './lane-service.ts';
 export * from './lane-share.ts';
 export { appendToLane, givenUpOf, streamOf } from './lane-stream.ts';

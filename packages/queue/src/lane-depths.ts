@@ -1,4 +1,4 @@
-import type { LaneServer } from './connection.ts';
+import type { LaneServer } from './lane-server.ts';
 import { streamOf } from './lane-stream.ts';
 
 /** How far behind a lane is. */

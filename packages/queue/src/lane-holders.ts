@@ -1,6 +1,7 @@
 import { Queue } from 'bullmq';
-import { type LaneServer, type QueueServer, queueOptions } from './connection.ts';
+import { type QueueServer, queueOptions } from './connection.ts';
 import { LEASE } from './lane-lease.ts';
+import type { LaneServer } from './lane-server.ts';
 import { givenUpOf } from './lane-stream.ts';
 import { QUEUE_PREFIX } from './lanes.ts';
 

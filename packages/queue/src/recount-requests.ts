@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { DirtyBadge, RecountRequests } from '@chat-cluster/domain';
 import type { RedisClient } from '@chat-cluster/redis';
 import { backoff, type Logger } from '@chat-cluster/runtime';
-import { type LaneServer, serverOf } from './connection.ts';
 import type { LaneHold } from './lane-lease.ts';
+import { type LaneServer, serverOf } from './lane-server.ts';
 import { type RecountNote, streamOf } from './lane-stream.ts';
 import { laneOf, QUEUE_PREFIX, recountQueue } from './lanes.ts';
 

@@ -1,4 +1,5 @@
-import { type LocalPostgres, type LocalRedis, startPostgres, startRedis, toolsFolder } from '@chat-cluster/local';
+import { type LocalPostgres, type LocalRedis, startRedis, toolsFolder } from '@chat-cluster/local';
+import { startTestPostgres } from './postgres-template.ts';
 
 /** Redis or Postgres as a process that a fault may end, stop for a while and bring back with its data. */
 export interface ControlledServer {
@@ -29,7 +30,7 @@ export function controlledRedis(dataDir: string, onExit: OnExit, name = 'redis')
 
 /** Postgres with everything forced to disk, as in production. */
 export function controlledPostgres(dataDir: string, onExit: OnExit): Promise<ControlledServer> {
-  return control('postgres', (port) => startPostgres({ dataDir, durable: true, log: () => {}, port }), onExit);
+  return control('postgres', (port) => startTestPostgres({ dataDir, durable: true, log: () => {}, port }), onExit);
 }
 
 async function control(name: string, start: Start, onExit: OnExit): Promise<ControlledServer> {

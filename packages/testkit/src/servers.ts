@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type LocalPostgres, type LocalRedis, startPostgres, startRedis, toolsFolder } from '@chat-cluster/local';
+import { type LocalPostgres, type LocalRedis, startRedis, toolsFolder } from '@chat-cluster/local';
 import { type Database, migrate, openDatabase } from '@chat-cluster/postgres';
 import pg from 'pg';
+import { startTestPostgres } from './postgres-template.ts';
 
 /**
  * The private Postgres and Redis of this test run: real servers, started by the first test that needs them and stopped
@@ -27,7 +28,7 @@ async function start(): Promise<Servers> {
   const folder = await mkdtemp(join(tmpdir(), 'chat-test-'));
   const log = () => {};
   const [postgres, redis] = await Promise.all([
-    startPostgres({ dataDir: join(folder, 'postgres'), durable: false, log }),
+    startTestPostgres({ dataDir: join(folder, 'postgres'), durable: false, log }),
     startRedis({ dataDir: join(folder, 'redis'), toolsDir: toolsFolder, log }),
   ]);
   return { folder, postgres, redis };

@@ -10,7 +10,10 @@ import {
   openDatabase,
   watchDatabase,
 } from '@chat-cluster/postgres';
-import { announceLanes, createInbox, ReplyReceiver } from '@chat-cluster/queue';
+// Not by the package's index: that loads BullMQ, 240 files of which a gateway needs none.
+import { createInbox } from '@chat-cluster/queue/inbox';
+import { announceLanes } from '@chat-cluster/queue/lanes';
+import { ReplyReceiver } from '@chat-cluster/queue/replies';
 import {
   connectPubSub,
   connectRedis,
