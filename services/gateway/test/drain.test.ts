@@ -9,6 +9,8 @@ import { metric, type SocketEdge, startSockets } from './socket-edge.ts';
 
 /** For a machine that has other things to do. */
 const SLACK_MS = 1_000;
+/** By which a timer may be early. */
+const TIMER_MS = 2;
 
 describe('a drain', () => {
   let edge: SocketEdge;
@@ -36,10 +38,11 @@ describe('a drain', () => {
       ),
     );
     const started = performance.now();
-    const moments: { told: number; closed?: number; reason?: string }[] = [];
+    const moments: { inMs: number; told: number; closed?: number; reason?: string }[] = [];
     for (const socket of sockets) {
       socket.on('server_draining', ({ reconnectInMs }) => {
-        const moment: (typeof moments)[number] = { told: performance.now() - started + reconnectInMs };
+        const told = performance.now() - started + reconnectInMs;
+        const moment: (typeof moments)[number] = { inMs: reconnectInMs, told };
         moments.push(moment);
         socket.on('disconnect', (reason) => {
           Object.assign(moment, { closed: performance.now() - started, reason });
@@ -56,10 +59,11 @@ describe('a drain', () => {
     await run;
     const overMs = (30 / SLOWEST_PER_SECOND) * 1_000;
     await eventually(() => expect(closed()).to.have.length(30));
-    for (const { told, closed, reason } of moments) {
+    for (const { inMs, told, closed, reason } of moments) {
       expect(reason).to.equal('transport close');
       expect(told).to.be.within(0, overMs + SLACK_MS);
-      expect(closed).to.be.within(told - 100, told + SLACK_MS);
+      // It was told after the start, and may have been heard late.
+      expect(closed).to.be.within(inMs - TIMER_MS, told + SLACK_MS);
     }
     const told = moments.map((moment) => moment.told).sort((a, b) => a - b);
     // One in each thirtieth: never more in a second than the pace.
