@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Message } from '@chat-cluster/contracts';
 import type { TestClient } from '@chat-cluster/testkit';
+import { Turns } from '@chat-cluster/testkit/turns';
 import type { Pair } from './users.ts';
 
 export interface TrafficOptions {
@@ -107,11 +108,12 @@ class Run {
   async openLoop(until: number): Promise<void> {
     const start = performance.now();
     const every = 1_000 / this.#options.rate;
+    const turns = new Turns();
     for (let i = 0; ; i++) {
       const intended = start + i * every;
       if (intended >= until) break;
       const wait = intended - performance.now();
-      if (wait > 1) await delay(wait);
+      await (wait > 1 ? delay(wait) : turns.give());
       void this.#send(i, intended);
     }
   }

@@ -1,3 +1,4 @@
+import { Turns } from '@chat-cluster/testkit/turns';
 import { arrivals } from './arrivals.ts';
 import type { Device } from './device.ts';
 import type { Meter } from './meter.ts';
@@ -44,8 +45,10 @@ export class Traffic {
     const drop = dropAt(profile, duration);
     const storm = setTimeout(() => this.#drop(), ((drop ?? 0) + warmUp) * 1_000);
     if (drop === undefined) clearTimeout(storm);
+    const turns = new Turns();
     for (const at of times) {
       const intended = this.#start + at * 1_000;
+      await turns.give();
       for (let wait = intended - performance.now(); wait > 0; wait = intended - performance.now()) {
         await this.#pause(wait);
       }
