@@ -16,8 +16,7 @@ describe('doctor', () => {
   /** What it says of the cluster as it is, which is a small one for tests. */
   let usual: string[];
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     cluster = await startFaultCluster({ gateways: 2, workers: 1 });
     usual = failures(await look());
   });

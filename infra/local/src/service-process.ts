@@ -47,7 +47,7 @@ export interface ServiceProcess {
 
 /** Here no load balancer has to notice that a gateway goes, and nobody wants to wait for it. */
 const UNPACED = { DRAIN_DELAY_MS: '0', DRAIN_WINDOW_MS: '0' };
-const READY_WITHIN_MS = 30_000;
+const READY_WITHIN_MS = 60_000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 10_000;
 /** A process that lived this long starts over with the first pause. */

@@ -14,10 +14,9 @@ describe('nginx before three gateways', () => {
         reloadWith(balancer, (config) => config.replace(' max_fails=1', ' down max_fails=1')),
       );
       await reloadWith(balancer, (config) => config.replace(' down', ''));
-    }).timeout(60_000);
+    });
 
-    it('knows a gateway of several processes by the name of each', async function () {
-      this.timeout(60_000);
+    it('knows a gateway of several processes by the name of each', async () => {
       await using cluster = await startFaultCluster({ gateways: 1, workers: 0, env: { GATEWAY_PROCESSES: '2' } });
       const ports = Array.from({ length: 3 }, () => cluster.gateways[0]?.port ?? 0);
       await using balancer = await startNginx(ports);

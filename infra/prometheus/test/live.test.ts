@@ -23,8 +23,7 @@ describe('Prometheus on running clusters', () => {
     this.timeout(180_000);
     running = await startScenarios(SCENARIOS);
   });
-  after(async function () {
-    this.timeout(30_000);
+  after(async () => {
     await dispose(running);
   });
 
@@ -52,7 +51,7 @@ describe('Prometheus on running clusters', () => {
       });
       await eventually(async () => expect([...(await prometheus.firing())]).to.deep.equal([]), QUIET_WITHIN_MS);
     }
-  }).timeout(60_000);
+  });
 
   it('answers the question of every panel', async () => {
     const dashboards = globSync('grafana/dashboards/*.json', { cwd: INFRA }).map((file) =>

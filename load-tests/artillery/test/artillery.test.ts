@@ -32,8 +32,7 @@ describe('npm run load:artillery', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('runs its scenarios without an error, loses nothing, and fails where tokens are refused or latencies are out of bounds', async function () {
-    this.timeout(120_000);
+  it('runs its scenarios without an error, loses nothing, and fails where tokens are refused or latencies are out of bounds', async () => {
     // At the same time: most of it is waiting.
     const [steady, storm, refused, late] = await Promise.all([
       load('steady', ['--duration', '2'], cluster.jwtSecret),

@@ -4,8 +4,7 @@ import { parseScaleOptions } from '../src/scale/options.ts';
 import { runScale } from '../src/scale/scale.ts';
 
 describe('scale', () => {
-  it('measures what messages cost on a cluster of two gateways', async function () {
-    this.timeout(90_000);
+  it('measures what messages cost on a cluster of two gateways', async () => {
     const small = '--gateways 2 --users 8 --rate 50 --rounds 1 --seconds 1 --warm-up 100 --background 1'.split(' ');
     const report = await runScale({ ...parseScaleOptions(small), adapters: ['sharded'] }, () => {});
     const { samples } = report.figures as { samples: Sample[] };

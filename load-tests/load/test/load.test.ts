@@ -25,8 +25,7 @@ describe('npm run load', () => {
   let tlsUrl: string;
   let caFile: string;
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'chat-load-'));
     secretFile = join(folder, 'secret');
     cluster = await startFaultCluster({ gateways: 2, workers: 1, random: seededRandom('load') });
@@ -72,8 +71,7 @@ describe('npm run load', () => {
     return { child, ended, out: () => out };
   }
 
-  it('loses nothing while a gateway is killed, and proves it', async function () {
-    this.timeout(60_000);
+  it('loses nothing while a gateway is killed, and proves it', async () => {
     const out = join(folder, 'killed');
     const common = ['--url', cluster.url, '--secret-file', secretFile, '--out', out, '--warm-up', '0'];
     const size = ['--users', `${USERS}`, '--idle', `${IDLE}`, '--processes', '2', '--rate', '100', '--reads', '0.3'];
@@ -105,13 +103,12 @@ describe('npm run load', () => {
     expect(page, 'loads nothing').to.not.match(/(src|href)=|@import|url\(/);
   });
 
-  it('ends early on a signal, with a report of what was seen, and fails past a limit; over TLS', async function () {
-    this.timeout(30_000);
+  it('ends early on a signal, with a report of what was seen, and fails past a limit; over TLS', async () => {
     const out = join(folder, 'early');
     const common = ['--url', tlsUrl, '--ca', caFile, '--secret-file', secretFile, '--out', out, '--warm-up', '0'];
     const run = start('fan-in', ...common, '--users', '10', '--duration', '1h', '--max-p99', '0.001');
     // The first line with figures.
-    await eventually(() => expect(run.out()).to.match(/sending/), 15_000);
+    await eventually(() => expect(run.out()).to.match(/sending/));
     run.child.kill('SIGINT');
     const { code, out: said } = await run.ended;
     expect(said)
@@ -124,8 +121,7 @@ describe('npm run load', () => {
     expect(report.counts.acked).to.equal(report.counts.sent).and.greaterThan(0);
   });
 
-  it('says in one sentence why it can not begin', async function () {
-    this.timeout(30_000);
+  it('says in one sentence why it can not begin', async () => {
     const wrongSecret = join(folder, 'wrong-secret');
     await writeFile(wrongSecret, 'a secret of somebody else, 32 characters');
     const nobody = 'http://127.0.0.1:1';

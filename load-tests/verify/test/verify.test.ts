@@ -23,8 +23,7 @@ const SEED = 'short';
 describe('the product under faults', () => {
   let cluster: FaultCluster;
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     cluster = await startFaultCluster({ gateways: 2, workers: 2, random: seededRandom(SEED) });
   });
 
@@ -36,8 +35,7 @@ describe('the product under faults', () => {
   for (const id of ['F2', 'F4', 'F8', 'F13', 'F15', 'F25']) {
     const fault = FAULTS.find((one) => one.id === id);
 
-    it(`keeps its promises when this happens: ${fault?.title}`, async function () {
-      this.timeout(120_000);
+    it(`keeps its promises when this happens: ${fault?.title}`, async () => {
       if (!fault) throw new Error(`${id} is not in the catalogue`);
       const report = await runRound(fault, cluster, { seed: SEED, round: 1, pairs: 6, rate: 50, pace: PACE });
       expect(report.verdict.violations).to.deep.equal([]);
@@ -77,14 +75,12 @@ describe('connections that never authenticate', () => {
     }
   }
 
-  it('are closed within 10 s, whatever they leave unsaid', async function () {
-    this.timeout(60_000);
+  it('are closed within 10 s, whatever they leave unsaid', async () => {
     await using cluster = await startFaultCluster({ gateways: 1, workers: 1, random: seededRandom(SEED) });
     await areGone(cluster.gateways[0]?.port ?? 0);
   });
 
-  it('are closed as soon by a gateway of several processes', async function () {
-    this.timeout(60_000);
+  it('are closed as soon by a gateway of several processes', async () => {
     await using cluster = await startTestCluster({ gatewayProcesses: 2 });
     await areGone(cluster.port);
   });

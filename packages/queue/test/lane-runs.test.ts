@@ -99,7 +99,7 @@ describe('batches behind the one in hand', () => {
     await answered.catch(() => {});
     await eventually(async () => expect([await left(), await givenUp()]).to.deep.equal([0, 1]));
     expect(runs.flat()).to.deep.equal(['first', 'a', 'c']);
-  }).timeout(20_000);
+  });
 
   it('are left with it, and carried out by who takes the lane', async () => {
     let left = 0;

@@ -51,7 +51,7 @@ describe('the shares of workers', () => {
       const counts = Object.fromEntries(Object.keys(wanted).map((name) => [name, 0]));
       for (const owner of owners) counts[owner] = (counts[owner] ?? 0) + 1;
       expect(counts).to.deep.equal(wanted);
-    }, 20_000);
+    });
 
   it('become even when a worker joins, and one takes all when the other leaves', async () => {
     await worker('one');

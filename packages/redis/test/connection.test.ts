@@ -111,7 +111,7 @@ describe('a connection to Redis', () => {
       expect(await waiting).to.be.an('error');
       expect(lines.map(({ text }) => text)).to.include('redis: no answer, connecting anew');
       proxy.set({ kind: 'pass' });
-      await eventually(async () => expect(await client.echo('here')).to.equal('here'), 15_000);
+      await eventually(async () => expect(await client.echo('here')).to.equal('here'));
       const direct = await connectRedis(server.url, 'publish', logger);
       await direct.sPublish('news', 'still subscribed');
       await eventually(() => expect(heard).to.deep.equal(['still subscribed']));

@@ -31,8 +31,7 @@ describe('Redis behind Sentinel', () => {
     }
   });
 
-  it('is followed to its new primary, with every subscription', async function () {
-    this.timeout(90_000);
+  it('is followed to its new primary, with every subscription', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'chat-sentinel-test-'));
     const group = await controlledSentinel(folder, () => {});
     const { logger } = memoryLogger();

@@ -96,13 +96,13 @@ function faultBehaviours(balanced: () => BalancedCluster): void {
       const newcomers = await traffic.newcomers(12);
       await eventually(() => {
         for (const talker of touched) expect(talker.connects, talker.client.userId).to.be.greaterThan(1);
-      }, 20_000);
+      });
       await traffic.settled();
       await traffic.stop();
       expect(untouched.map(({ connects }) => connects)).to.deep.equal(untouched.map(() => 1));
       for (const refusals of newcomers) expect(refusals).to.be.at.most(1);
       await traffic.check();
-    }).timeout(60_000);
+    });
   }
 }
 
@@ -110,7 +110,7 @@ function faultBehaviours(balanced: () => BalancedCluster): void {
 function allReady({ gateways }: FaultCluster): Promise<void> {
   return eventually(async () => {
     for (const gateway of gateways) expect(await gateway.isReady(), gateway.name).to.equal(true);
-  }, 20_000);
+  });
 }
 
 /**
@@ -128,7 +128,7 @@ export async function expectDrain({ cluster, target }: BalancedCluster, drain: (
         expect(client.session.gatewayId).to.equal('gateway-1');
         return client;
         // One that a test before has ended may be given little at first.
-      }, 20_000);
+      });
     const stay = [await on1(CLIENT_KINDS.websocket), await on1(CLIENT_KINDS.polling)];
     await drain();
     for (const { socket } of stay) {

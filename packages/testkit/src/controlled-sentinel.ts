@@ -68,7 +68,7 @@ export async function controlledSentinel(dataDir: string, onExit: OnExit): Promi
       expectAnswer(await askRedis(sentinel, 'SENTINEL', 'REPLICAS', GROUP), /^\*2$/);
       expectAnswer(await askRedis(sentinel, 'SENTINEL', 'CKQUORUM', GROUP), /^\+OK 3 /);
     }
-  }, 20_000);
+  });
 
   let victim = await primary();
   return {

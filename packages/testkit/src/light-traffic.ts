@@ -56,7 +56,7 @@ export class LightTraffic implements AsyncDisposable {
       this.talkers.forEach(({ acknowledged, client }, i) => {
         expect(acknowledged.length, client.userId).to.be.at.least((before[i] as number) + 3);
       });
-    }, 20_000);
+    });
   }
 
   /** So many new stock clients, one after the other. Resolves with how many attempts of each failed before one did not. */

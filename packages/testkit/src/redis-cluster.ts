@@ -62,7 +62,7 @@ export async function startRedisCluster({ replicas = false } = {}): Promise<Redi
           new RegExp(`${replica.id} .* slave `),
         );
       }
-    }, 20_000);
+    });
     const hosts = primaries.map(({ port }) => `127.0.0.1:${port}`).join(',');
     return {
       url: `redis+cluster://:${password}@${hosts}`,
@@ -93,7 +93,7 @@ async function meet(members: readonly ClusterMember[], primaries: readonly Clust
     for (const member of members) {
       expectAnswer(await member.ask('CLUSTER', 'INFO'), new RegExp(`cluster_known_nodes:${members.length}`));
     }
-  }, 20_000);
+  });
 }
 
 /** The port of the members' own talk, by that of their clients. */

@@ -17,8 +17,7 @@ const JUDGED_MS = 30_000;
 describe('long-polling through a balancer without affinity', () => {
   let cluster: FaultCluster;
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     cluster = await startFaultCluster({ gateways: 4, workers: 1 });
   });
   after(() => cluster[Symbol.asyncDispose]());
@@ -36,8 +35,7 @@ describe('long-polling through a balancer without affinity', () => {
       .split('\n')
       .filter((line) => line.includes('cookie affinity'));
 
-  it('is counted and named in the log with the fix; clients of a gateway that died are not', async function () {
-    this.timeout(60_000);
+  it('is counted and named in the log with the fix; clients of a gateway that died are not', async () => {
     // Who polls the killed gateway's sessions elsewhere does so while its lease still stands.
     const { sid } = await openPolling(urlOf(KILLED));
     gateway(KILLED).kill();

@@ -14,8 +14,7 @@ import { expect } from 'chai';
 describe('a gateway of two processes under pressure', () => {
   let cluster: TestCluster;
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     cluster = await startTestCluster({ env: { CONNECTS_PER_SECOND: '15', WRITE_BUFFER_MAX_BYTES: '1048576' } });
   });
   after(() => cluster.stop());

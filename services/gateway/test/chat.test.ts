@@ -16,8 +16,7 @@ describe('chat on a cluster of two gateways', () => {
   let cluster: TestCluster;
   const open: TestClient[] = [];
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     cluster = await startTestCluster();
   });
   after(() => cluster.stop());

@@ -107,8 +107,7 @@ describe('a drain', () => {
 });
 
 describe('a gateway of two processes that drains', () => {
-  it('is not ready, serves on, moves its clients and ends well', async function () {
-    this.timeout(60_000);
+  it('is not ready, serves on, moves its clients and ends well', async () => {
     const said: string[] = [];
     await using cluster = await startTestCluster({
       env: { DRAIN_DELAY_MS: '1500', DRAIN_WINDOW_MS: '10000' },
@@ -145,8 +144,7 @@ describe('a gateway of two processes that drains', () => {
     for (const client of [...clients, late]) client.close();
   });
 
-  it('hurries on a second SIGTERM, and even then answers what it has read', async function () {
-    this.timeout(60_000);
+  it('hurries on a second SIGTERM, and even then answers what it has read', async () => {
     const said: string[] = [];
     await using cluster = await startTestCluster({
       env: { DRAIN_DELAY_MS: '60000' },

@@ -18,8 +18,7 @@ describe('handshake', () => {
   let cluster: TestCluster;
   const open: Socket[] = [];
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     cluster = await startTestCluster({ allowedOrigins: 'https://chat.example', env: { LOG_LEVEL: 'trace' } });
   });
   after(() => cluster.stop());

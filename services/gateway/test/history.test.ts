@@ -13,8 +13,7 @@ import { expect } from 'chai';
 describe('REST on the cluster', () => {
   let cluster: TestCluster;
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     cluster = await startTestCluster();
   });
   after(() => cluster.stop());

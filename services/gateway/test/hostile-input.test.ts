@@ -19,8 +19,7 @@ describe('bad payloads', () => {
   let foreign: string;
   let processes: string;
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     cluster = await startTestCluster({ gatewayProcesses: 1 });
     const [alice, bob] = [newUser('alice'), newUser('bob')];
     conversationId = await openConversation(cluster, alice, bob);

@@ -4,8 +4,7 @@ import { CLIENT_KINDS, describeProtocol } from '@chat-cluster/testkit/protocol-s
 describe('the protocol on two gateways behind the sticky entry', () => {
   let cluster: TestCluster;
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     cluster = await startTestCluster();
   });
   after(() => cluster.stop());

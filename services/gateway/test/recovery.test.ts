@@ -17,8 +17,7 @@ import { expect } from 'chai';
 describe('a process that dies', () => {
   let cluster: TestCluster;
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     cluster = await startTestCluster({ workers: 2 });
   });
   after(() => cluster.stop());
@@ -93,8 +92,7 @@ describe('a process that dies', () => {
     alice.close();
   });
 
-  it('is a worker in the middle of its work: nothing acknowledged is lost, nothing is stored twice, order holds', async function () {
-    this.timeout(120_000);
+  it('is a worker in the middle of its work: nothing acknowledged is lost, nothing is stored twice, order holds', async () => {
     const [a, b] = [newUser('a'), newUser('b')];
     const conversationId = await openConversation(cluster, a, b);
     const [alice, bob] = [await connect(cluster, a), await connect(cluster, b)];

@@ -57,8 +57,7 @@ describe('services on a database that was not migrated', () => {
     return { status: response.status, body: await response.json() };
   }
 
-  it('live, name the command, serve nobody, and go on by themselves once it has run, also on a newer schema', async function () {
-    this.timeout(120_000);
+  it('live, name the command, serve nobody, and go on by themselves once it has run, also on a newer schema', async () => {
     const [gateway, worker, third] = await Promise.all([start('gateway'), start('worker'), start('worker')]);
     for (const one of [gateway, worker, third]) {
       const { status, body } = await eventually(() => probe(one, '/readyz'), WITHIN_MS);

@@ -6,8 +6,7 @@ import { connect, eventually, newUser, startTestCluster } from '@chat-cluster/te
 import { expect } from 'chai';
 
 describe('a gateway that is told to stop', () => {
-  it('waits neither for a client that does not answer its goodbye, nor for one that is idle', async function () {
-    this.timeout(60_000);
+  it('waits neither for a client that does not answer its goodbye, nor for one that is idle', async () => {
     await using cluster = await startTestCluster({ gatewayProcesses: 1, env: { LOG_LEVEL: 'info' } });
     const idle = await connect(cluster, newUser('idle'), { reconnection: false });
     const left = once(idle.socket as never, 'disconnect');

@@ -16,8 +16,7 @@ describe('sync over a socket', () => {
   let cluster: TestCluster;
   const clients: TestClient[] = [];
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     cluster = await startTestCluster();
   });
   afterEach(() => {

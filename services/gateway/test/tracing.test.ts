@@ -24,8 +24,7 @@ describe('traces of a cluster', () => {
   let bob: TestClient;
   let conversationId: string;
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     collector = await startOtlpReceiver();
     cluster = await startTestCluster({
       lanes: 1,

@@ -21,8 +21,7 @@ describe('typing', () => {
   let conversationId: string;
   const all = () => [alice, aliceToo, bob, bobToo, stranger];
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     cluster = await startTestCluster();
     const [a, b] = [newUser('alice'), newUser('bob')];
     conversationId = await openConversation(cluster, a, b);

@@ -17,8 +17,7 @@ describe('the prober', () => {
   let prober: ServiceProcess;
   const exits: string[] = [];
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     cluster = await startFaultCluster({ gateways: 2, workers: 1 });
     prober = await startService({
       name: 'prober',
@@ -76,7 +75,7 @@ describe('the prober', () => {
     (cluster.gateways[0] as ControlledService).kill();
     await eventually(async () => expect(await metric('chat_probe_lost_total')).to.be.above(lost));
     await allIsWell();
-  }).timeout(60_000);
+  });
 
   it('stores what can be deleted as the README says, and ends in good order', async () => {
     await prober.stop(2_000);

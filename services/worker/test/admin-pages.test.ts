@@ -11,8 +11,7 @@ describe("the pages of a worker's admin listener", () => {
   let cluster: TestCluster;
   let url: string;
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     cluster = await startTestCluster({ gatewayProcesses: 1, env: { QUEUE_BOARD: 'true' } });
     const worker = cluster.processes.find(({ name }) => name === 'worker-1');
     url = `http://127.0.0.1:${worker?.adminPort}`;

@@ -14,8 +14,7 @@ const AT_ONCE_MS = 2_000;
 const EVERY_MS = 20;
 
 describe('a worker that is told to stop', () => {
-  it('hands its lanes over at once: nobody waits for a lock to run out', async function () {
-    this.timeout(60_000);
+  it('hands its lanes over at once: nobody waits for a lock to run out', async () => {
     const said: string[] = [];
     await using cluster = await startTestCluster({
       gatewayProcesses: 1,
