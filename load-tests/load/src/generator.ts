@@ -52,22 +52,23 @@ async function run(): Promise<void> {
   traffic = new Traffic(plan, population, meter);
   if (stopped) traffic.stop();
   const begin = process.cpuUsage();
-  const timer = sampleEverySecond(population, traffic.measured);
+  const sampler = startSampler(population, traffic.measured);
   await traffic.run();
   const { user, system } = process.cpuUsage(begin);
   const rss = process.memoryUsage.rss();
   tell({ type: 'resting' });
   const details = await checkAll(population, meter, plan.settle);
-  clearInterval(timer);
+  sampler.stop();
   for (const device of [...population.talking, ...population.idle]) device.close();
   population.api.close();
   const { counts } = meter;
   tell({ type: 'done', counts, latencies: meter.take(), details, cpuMicroseconds: user + system, rss });
 }
 
-function sampleEverySecond(population: Population, measured: number): NodeJS.Timeout {
+/** Tells every second how things are, and once more when it is stopped. */
+function startSampler(population: Population, measured: number): { stop(): void } {
   let [cpu, at] = [process.cpuUsage(), performance.now()];
-  return setInterval(() => {
+  const sample = () => {
     const now = performance.now();
     const { user, system } = process.cpuUsage(cpu);
     const share = (user + system) / 1_000 / (now - at);
@@ -84,7 +85,14 @@ function sampleEverySecond(population: Population, measured: number): NodeJS.Tim
       badgesOff: population.talking.filter((device) => isOff(device, now)).length,
       cpu: share,
     });
-  }, SECOND_MS);
+  };
+  const timer = setInterval(sample, SECOND_MS);
+  return {
+    stop() {
+      clearInterval(timer);
+      sample();
+    },
+  };
 }
 
 /** At rest for a while, and its badge is not what it has unread. */

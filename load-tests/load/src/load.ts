@@ -53,12 +53,13 @@ export async function load(
 async function drive(fleet: Fleet, merge: Merge, progress: Progress, signal: AbortSignal): Promise<Moment[]> {
   const moments: Moment[] = [];
   let phase = 'sending';
-  const timer = setInterval(() => {
+  const look = () => {
     const moment = merge.moment();
     if (!moment) return;
     moments.push(moment);
     progress.moment(moment, moment.at < 0 ? 'warming up' : phase);
-  }, SECOND_MS);
+  };
+  const timer = setInterval(look, SECOND_MS);
   const stop = () => fleet.stop();
   signal.addEventListener('abort', stop);
   try {
@@ -66,6 +67,7 @@ async function drive(fleet: Fleet, merge: Merge, progress: Progress, signal: Abo
     await fleet.resting();
     phase = 'checking';
     await fleet.done();
+    look();
   } finally {
     clearInterval(timer);
     signal.removeEventListener('abort', stop);
