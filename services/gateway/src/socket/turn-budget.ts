@@ -2,7 +2,7 @@
 const TURN_MS = 100;
 /** A gateway is overloaded when its turns have been late, one after the other, for so long. */
 const OVERLOADED_MS = 1_000;
-/** And for so long after a late turn. */
+/** And for so long after the last moment of which that is true. */
 const CALM_MS = 5_000;
 
 /**
