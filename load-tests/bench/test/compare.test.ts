@@ -8,7 +8,8 @@ import { parseCompareOptions } from '../src/compare/options.ts';
 import { startOurs } from '../src/compare/our-arm.ts';
 import { reportCompare } from '../src/compare/report.ts';
 import { startInline, startJobs, startRelay } from '../src/compare/stock-arms.ts';
-import type { Outcome } from '../src/compare/wire.ts';
+import { type ConnectedPair, Traffic } from '../src/compare/traffic.ts';
+import type { Connection, Outcome } from '../src/compare/wire.ts';
 import { attribute, nameOf } from '../src/compare/xmpp-connection.ts';
 
 describe('the arms of compare', () => {
@@ -73,6 +74,26 @@ async function stored(url: string): Promise<number> {
     await client.end();
   }
 }
+
+describe('the traffic of compare', () => {
+  it('in a closed loop goes on after its time until it has measured something', async () => {
+    const connection: Connection = {
+      send({ id }, onAck) {
+        setTimeout(() => {
+          for (const device of [0, 1] as const) traffic.hear(0, device, id);
+          onAck(undefined);
+        }, 50);
+      },
+      close() {},
+    };
+    const pair: ConnectedPair = { conversationId: 'c', users: ['a', 'b'], connections: [connection, connection] };
+    const run = { rate: 0, inFlight: 2, warmUpSeconds: 0.01, seconds: 0.01, size: 20, processes: [] };
+    const traffic = new Traffic([pair], run, { devicesPerMessage: 2, acks: true }, 0);
+    const outcome = await traffic.run();
+    expect(outcome.deliveredPerSecond).to.be.greaterThan(0);
+    expect(outcome.delivery.p50).to.be.at.least(49);
+  });
+});
 
 describe('the XMPP of compare', () => {
   it('reads the names and attributes of stanzas, of the outermost element alone', () => {

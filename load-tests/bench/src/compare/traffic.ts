@@ -224,6 +224,7 @@ export class Traffic {
     await this.#until(this.#from);
     const before = await this.#usage(processes);
     await this.#until(this.#to);
+    await this.#untilMeasured(before.settled);
     const after = await this.#usage(processes);
     const cpu = new Map([...after.cpu].map(([name, used]) => [name, used - (before.cpu.get(name) ?? 0)]));
     return { elapsed: (after.at - before.at) / 1_000, settled: after.settled - before.settled, cpu };
@@ -234,6 +235,15 @@ export class Traffic {
     const seen = { at: performance.now(), settled: this.#settledCount };
     const cpu = (await cpuSeconds(processes)).set('generator', (user + system) / 1e6);
     return { ...seen, cpu };
+  }
+
+  /** A closed loop that has seen no message through in its time goes on: its figures would be of nothing. */
+  async #untilMeasured(settledBefore: number): Promise<void> {
+    const nothing = () => this.#settledCount === settledBefore || this.#deliveries.length === 0;
+    while (this.#run.rate === 0 && nothing() && this.#counts.lost === 0 && this.#died === undefined) {
+      this.#to = performance.now() + LOOK_EVERY_MS;
+      await this.#until(this.#to);
+    }
   }
 
   async #until(time: number): Promise<void> {

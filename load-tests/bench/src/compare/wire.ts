@@ -32,7 +32,7 @@ export interface Run {
   /** Closed loop: messages under way at any time, over all pairs. */
   inFlight: number;
   warmUpSeconds: number;
-  /** Measured. */
+  /** Measured; a closed loop goes on until it has measured something. */
   seconds: number;
   /** Characters of a message. */
   size: number;
