@@ -1,5 +1,5 @@
 import { backoff, type Logger } from '@chat-cluster/runtime';
-import { createClient } from 'redis';
+import { RedisClient as Client } from 'redis';
 import { type Pulse, startPulse } from './pulse.ts';
 import { findPrimary, type Primary, parseSentinelUrl, primaryOf, type SentinelGroup } from './sentinel.ts';
 
@@ -94,10 +94,13 @@ function watchMoves(client: PlainClient, primary: Primary | undefined): RedisCli
   return (listener) => void listeners.push(listener);
 }
 
-type Place = Pick<Parameters<typeof createClient>[0] & object, 'url' | 'username' | 'password' | 'database' | 'socket'>;
+/** createClient would make a class of 900 commands for each other set of options: 0.1 s of CPU and 10 MB a connection. */
+const makeClient = Client.factory({});
+
+type Place = Pick<Parameters<typeof makeClient>[0] & object, 'url' | 'username' | 'password' | 'database' | 'socket'>;
 
 function newClient({ socket, ...place }: Place, role: RedisRole) {
-  return createClient({
+  return makeClient({
     ...place,
     name: `chat-${role}`,
     commandsQueueMaxLength: MAX_QUEUED_COMMANDS,
