@@ -25,7 +25,7 @@ const HEALTHY_WITHIN_MS = 120_000;
 const LOAD = ['--rate', '50', '--users', '60'];
 
 interface Report {
-  counts: { acked: number; lostConnections: number; reconnects: number; refused: Record<string, number> };
+  counts: { lostConnections: number; refused: Record<string, number> };
   verdicts: { kind: 'ok' | 'note' | 'wrong'; text: string }[];
 }
 
