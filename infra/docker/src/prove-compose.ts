@@ -4,7 +4,7 @@
  *
  *   node infra/docker/src/prove-compose.ts [-f limits.yaml]
  *
- * Needs `docker compose`; takes some four minutes. Further Compose files are for what the machine does not allow. Grafana
+ * Needs `docker compose`; takes some three minutes. Further Compose files are for what the machine does not allow. Grafana
  * is left out: nothing here asks it. A cluster that is running already is not touched. Ends with 0 when everything holds.
  */
 import { execFile, spawn } from 'node:child_process';
@@ -139,7 +139,7 @@ function startLoad() {
     await ended;
   };
   return {
-    /** Resolves after so many seconds of it. */
+    /** A span of talk between two events, of so many seconds; it waits for nothing. */
     goOn: (seconds: number) => new Promise<void>((done) => setTimeout(done, seconds * 1_000)),
     async stop(): Promise<Report> {
       await end();

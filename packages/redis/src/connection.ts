@@ -94,7 +94,7 @@ function watchMoves(client: PlainClient, primary: Primary | undefined): RedisCli
   return (listener) => void listeners.push(listener);
 }
 
-/** createClient would make a class of 900 commands for each other set of options: 0.1 s of CPU and 10 MB a connection. */
+/** createClient makes a class of 900 commands for each other set of options: five took 0.67 s of CPU and 115 MB, with this 5 ms. */
 const makeClient = Client.factory({});
 
 type Place = Pick<Parameters<typeof makeClient>[0] & object, 'url' | 'username' | 'password' | 'database' | 'socket'>;
