@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { toolsFolder, UserError } from '@chat-cluster/local';
-import { unpackDebianPackage } from '@chat-cluster/local/debian-package';
+import { toolsFolder, unpackDebianPackage } from '@chat-cluster/local-cluster';
+import { UserError } from '@chat-cluster/runtime';
 
 const run = promisify(execFile);
 

@@ -14,9 +14,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { repository, UserError } from '@chat-cluster/local';
+import { freePort, repository } from '@chat-cluster/local-cluster';
+import { UserError } from '@chat-cluster/runtime';
 import { eventually } from '@chat-cluster/testkit';
-import { freePort } from '@chat-cluster/testkit/free-port';
 
 const run = promisify(execFile);
 

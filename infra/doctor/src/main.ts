@@ -2,21 +2,26 @@
  * `npm run doctor`. Settings come from the environment; the door of npm scripts (infra/local/src/operate.ts) fills in those
  * of the cluster that runs on this machine.
  */
-import { paintFor } from '@chat-cluster/local/paint';
-import { describeError, UserError } from '@chat-cluster/local/user-error';
-import { ConfigError } from '@chat-cluster/runtime';
+import { styleText } from 'node:util';
+import { ConfigError, describeError, UserError } from '@chat-cluster/runtime';
 import { examine } from './examine.ts';
 import type { Finding } from './finding.ts';
 import { HELP, readSubject } from './options.ts';
 
-const paint = paintFor(process.stdout);
-const MARKS = { ok: paint.green('✔'), warning: paint.yellow('!'), failed: paint.red('✖'), skipped: paint.dim('–') };
+const MARKS = {
+  ok: styleText('green', '✔'),
+  warning: styleText('yellow', '!'),
+  failed: styleText('red', '✖'),
+  skipped: styleText('dim', '–'),
+};
 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   const known = error instanceof UserError || error instanceof ConfigError;
-  process.stderr.write(`${paintFor(process.stderr).red('✖')} ${known ? error.message : describeError(error)}\n`);
+  process.stderr.write(
+    `${styleText('red', '✖', { stream: process.stderr })} ${known ? error.message : describeError(error)}\n`,
+  );
   process.exitCode = 1;
 }
 
@@ -41,7 +46,7 @@ async function main(args: string[]): Promise<number> {
 function textOf(findings: readonly Finding[], failed: number): string {
   const lines = findings.map(
     ({ check, state, found, fix }) =>
-      `${MARKS[state]} ${paint.bold(check)}: ${found}${fix === undefined ? '' : `\n    ${paint.cyan('→')} ${fix}`}`,
+      `${MARKS[state]} ${styleText('bold', check)}: ${found}${fix === undefined ? '' : `\n    ${styleText('cyan', '→')} ${fix}`}`,
   );
   return `${lines.join('\n')}\n\n${failed === 0 ? 'Nothing is wrong.' : `${failed} failed.`}\n`;
 }

@@ -1,6 +1,5 @@
 import { parseArgs } from 'node:util';
-import { UserError } from '@chat-cluster/local/user-error';
-import { integer, parseConfig, type RedisServers, redisConfig, redisServers } from '@chat-cluster/runtime';
+import { integer, parseConfig, type RedisServers, redisConfig, redisServers, UserError } from '@chat-cluster/runtime';
 import { z } from 'zod';
 
 export const HELP = `npm run doctor -- --url https://chat.example.com

@@ -1,6 +1,4 @@
-import { askServer } from '@chat-cluster/redis/ask-server';
-import { parseClusterUrl } from '@chat-cluster/redis/cluster-shards';
-import { findPrimary, parseSentinelUrl } from '@chat-cluster/redis/sentinel';
+import { askServer, findPrimary, parseClusterUrl, parseSentinelUrl } from '@chat-cluster/redis';
 import type { Subject } from './options.ts';
 
 export type Part = 'pubsub' | 'queue' | 'cache';

@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { examine } from '@chat-cluster/doctor';
-import type { Finding } from '@chat-cluster/doctor/finding';
-import { readSubject } from '@chat-cluster/doctor/options';
-import { signToken, UserError } from '@chat-cluster/local';
-import { ConfigError } from '@chat-cluster/runtime';
+import { signToken } from '@chat-cluster/local-cluster';
+import { ConfigError, UserError } from '@chat-cluster/runtime';
 import { askRedis, type FaultCluster, privateServers, startFaultCluster } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { sql } from 'kysely';
+import { examine } from '../src/examine.ts';
+import type { Finding } from '../src/finding.ts';
+import { readSubject } from '../src/options.ts';
 import { httpProxy, impatientProxy } from './planted.ts';
 
 /** A real cluster; each test plants one misconfiguration, and doctor is to name that one and no other. */

@@ -1,6 +1,15 @@
-import { eventually, freePort } from '@chat-cluster/testkit';
-import { closing, describeBalancer, expectDrain, openPolling, POLLING } from '@chat-cluster/testkit/balancer-suite';
-import { admin, gatewaysUp, startHaproxy } from '@chat-cluster/testkit/haproxy';
+import { freePort } from '@chat-cluster/local-cluster';
+import { eventually } from '@chat-cluster/testkit';
+import {
+  admin,
+  closing,
+  describeBalancer,
+  expectDrain,
+  gatewaysUp,
+  openPolling,
+  POLLING,
+  startHaproxy,
+} from '@chat-cluster/testkit/balancers';
 import { expect } from 'chai';
 import { answerAt, startNameServer } from './names.ts';
 

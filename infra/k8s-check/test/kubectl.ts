@@ -11,7 +11,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { toolsFolder, UserError } from '@chat-cluster/local';
+import { toolsFolder } from '@chat-cluster/local-cluster';
+import { UserError } from '@chat-cluster/runtime';
 import { unzipSync } from 'fflate';
 
 const run = promisify(execFile);

@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { repository } from '@chat-cluster/local';
+import { repository } from '@chat-cluster/local-cluster';
 import { parseAllDocuments } from 'yaml';
 import { kustomize } from './kubectl.ts';
 

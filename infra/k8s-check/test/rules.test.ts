@@ -1,6 +1,6 @@
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { repository } from '@chat-cluster/local';
+import { repository } from '@chat-cluster/local-cluster';
 import { expect } from 'chai';
 import { parse, stringify } from 'yaml';
 import { k8s } from './manifests.ts';

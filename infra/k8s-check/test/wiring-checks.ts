@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { repository } from '@chat-cluster/local';
+import { repository } from '@chat-cluster/local-cluster';
 import type { IContainer } from 'kubernetes-models/v1/Container';
 import { type Manifest, nameOf, ofKind } from './manifests.ts';
 import { OUR_IMAGE, podsOf, workloads } from './workloads.ts';

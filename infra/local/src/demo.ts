@@ -4,15 +4,11 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { styleText } from 'node:util';
+import { loadEnvFile, readClusterFile, readDataDir, readSecret, signToken, until } from '@chat-cluster/local-cluster';
+import { parseOptions, runCommand, UserError } from '@chat-cluster/runtime';
 import { io, type Socket } from 'socket.io-client';
-import { readClusterFile } from './cluster-file.ts';
-import { readFlags, runCommand } from './command.ts';
-import { type Paint, paintFor } from './paint.ts';
-import { readSecret } from './secret-file.ts';
-import { loadEnvFile, readDataDir } from './settings.ts';
-import { signToken } from './sign-token.ts';
-import { until } from './until.ts';
-import { UserError } from './user-error.ts';
+import { z } from 'zod';
 
 const HELP = `npm run demo [-- --url http://host:port]: two people talk through the running cluster.
 
@@ -35,17 +31,15 @@ const GATEWAY_TRIES = 8;
 interface Person {
   name: string;
   user: string;
-  paint: (text: string) => string;
+  color: 'cyan' | 'magenta';
   socket: Socket;
   gateway: string;
   heard: { new_message: number; unread_count: number; messages_read: number; badge: number };
 }
 
-const paint: Paint = paintFor(process.stdout);
-
 await runCommand(async () => {
-  const flags = readFlags(process.argv.slice(2), ['url']);
-  if (flags.help) {
+  const options = parseOptions(process.argv.slice(2), z.object({ url: z.string().optional() }));
+  if (!options) {
     process.stdout.write(HELP);
     return;
   }
@@ -54,7 +48,7 @@ await runCommand(async () => {
     process.stderr.write('The demo did not end within 15 s: the cluster answers too slowly.\n');
     process.exit(1);
   }, ALL_WITHIN_MS).unref();
-  await demonstrate(findCluster(flags.url));
+  await demonstrate(findCluster(options.values.url));
 });
 process.exit();
 
@@ -62,15 +56,17 @@ async function demonstrate({ url, secret, gateways }: Target): Promise<void> {
   const suffix = randomBytes(2).toString('hex');
   const [alice, bob] = [`alice-${suffix}`, `bob-${suffix}`];
   const conversationId = await openConversation(url, signToken(alice, secret), bob);
-  print(`${paint.bold(alice)} and ${paint.bold(bob)} talk in conversation ${paint.dim(conversationId)} at ${url}\n`);
+  print(
+    `${styleText('bold', alice)} and ${styleText('bold', bob)} talk in conversation ${styleText('dim', conversationId)} at ${url}\n`,
+  );
 
-  const first = await connectPerson(url, secret, 'Alice', alice, paint.cyan);
+  const first = await connectPerson(url, secret, 'Alice', alice, 'cyan');
   const second = await connectElsewhere(url, secret, bob, first.gateway, gateways);
   const people: [Person, Person] = [first, second];
-  for (const person of people) print(`${label(person)} connected to ${paint.bold(person.gateway)}`);
+  for (const person of people) print(`${label(person)} connected to ${styleText('bold', person.gateway)}`);
   print(
     first.gateway === second.gateway
-      ? paint.dim('(both on one gateway: with GATEWAY_PROCESSES=2 or more the talk crosses gateways)\n')
+      ? styleText('dim', '(both on one gateway: with GATEWAY_PROCESSES=2 or more the talk crosses gateways)\n')
       : '',
   );
 
@@ -80,7 +76,7 @@ async function demonstrate({ url, secret, gateways }: Target): Promise<void> {
   await until(quiet, { withinMs: STEP_WITHIN_MS });
 
   for (const { socket } of people) socket.disconnect();
-  print(`\n${paint.green('✔')} ${TALK.length} lines, each stored once, in one order, heard on both sides.`);
+  print(`\n${styleText('green', '✔')} ${TALK.length} lines, each stored once, in one order, heard on both sides.`);
 }
 
 interface Target {
@@ -126,16 +122,16 @@ async function connectElsewhere(
 ) {
   const tries = gateways === 1 ? 1 : GATEWAY_TRIES;
   for (let attempt = 1; ; attempt++) {
-    const person = await connectPerson(url, secret, 'Bob', user, paint.magenta);
+    const person = await connectPerson(url, secret, 'Bob', user, 'magenta');
     if (person.gateway !== taken || attempt >= tries) return person;
     person.socket.disconnect();
   }
 }
 
-async function connectPerson(url: string, secret: string, name: string, user: string, color: Person['paint']) {
+async function connectPerson(url: string, secret: string, name: string, user: string, color: Person['color']) {
   const socket = io(url, { auth: { token: signToken(user, secret) }, forceNew: true, reconnection: false });
   const heard = { new_message: 0, unread_count: 0, messages_read: 0, badge: 0 };
-  const person: Person = { name, user, paint: color, socket, gateway: '', heard };
+  const person: Person = { name, user, color, socket, gateway: '', heard };
   const session = new Promise<{ gatewayId: string }>((resolve, reject) => {
     socket.once('session', resolve).once('connect_error', (error: Error & { data?: { code?: string } }) => {
       const why = error.data?.code ?? error.message;
@@ -154,18 +150,19 @@ function listen(person: Person): void {
   socket.on('new_message', (message: { seq: number; senderId: string; content: string }) => {
     heard.new_message++;
     const from = message.senderId === user ? 'own' : 'new';
-    print(`${label(person)} ${paint.dim(`hears new_message #${message.seq} (${from})`)} ${message.content}`);
+    print(`${label(person)} ${styleText('dim', `hears new_message #${message.seq} (${from})`)} ${message.content}`);
   });
   socket.on('unread_count', ({ count }: { count: number }) => {
     heard.unread_count++;
     heard.badge = count;
     // Every connection is told its badge: the zero of an empty mailbox is no news.
-    if (count > 0 || heard.new_message > 0) print(`${label(person)} ${paint.dim(`hears unread_count ${count}`)}`);
+    if (count > 0 || heard.new_message > 0)
+      print(`${label(person)} ${styleText('dim', `hears unread_count ${count}`)}`);
   });
   socket.on('messages_read', (mark: { userId: string; upToSeq: number }) => {
     heard.messages_read++;
     const who = mark.userId === user ? 'own' : mark.userId;
-    print(`${label(person)} ${paint.dim(`hears messages_read: ${who} up to #${mark.upToSeq}`)}`);
+    print(`${label(person)} ${styleText('dim', `hears messages_read: ${who} up to #${mark.upToSeq}`)}`);
   });
 }
 
@@ -173,7 +170,7 @@ type Ack = { ok: true; duplicate?: boolean } | { ok: false; error: { code: strin
 
 async function say(people: [Person, Person], speaker: 0 | 1, content: string, conversationId: string, count: number) {
   const person = people[speaker];
-  print(`${label(person)} ${paint.bold('says')} ${content}`);
+  print(`${label(person)} ${styleText('bold', 'says')} ${content}`);
   const payload = { conversationId, content, clientMessageId: randomUUID() };
   check((await person.socket.timeout(STEP_WITHIN_MS).emitWithAck('send_message', payload)) as Ack);
   const other = people[speaker === 0 ? 1 : 0];
@@ -182,7 +179,7 @@ async function say(people: [Person, Person], speaker: 0 | 1, content: string, co
 }
 
 async function markRead(person: Person, conversationId: string): Promise<void> {
-  print(`${label(person)} ${paint.bold('reads')}`);
+  print(`${label(person)} ${styleText('bold', 'reads')}`);
   check((await person.socket.timeout(STEP_WITHIN_MS).emitWithAck('read_messages', { conversationId })) as Ack);
 }
 
@@ -191,7 +188,7 @@ function check(ack: Ack): void {
 }
 
 function label(person: Person): string {
-  return person.paint(`${person.name.padEnd(5)} ${paint.dim(`[${person.gateway}]`)}`);
+  return styleText(person.color, `${person.name.padEnd(5)} ${styleText('dim', `[${person.gateway}]`)}`);
 }
 
 function print(line: string): void {

@@ -5,16 +5,19 @@
  */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { readClusterFile, readServersFile } from './cluster-file.ts';
-import { runCommand } from './command.ts';
-import { repository } from './repository.ts';
-import { readSecret } from './secret-file.ts';
-import { loadEnvFile, readDataDir } from './settings.ts';
-import { UserError } from './user-error.ts';
+import {
+  loadEnvFile,
+  readClusterFile,
+  readDataDir,
+  readSecret,
+  readServersFile,
+  repository,
+} from '@chat-cluster/local-cluster';
+import { runCommand, UserError } from '@chat-cluster/runtime';
 
 const MAIN: Readonly<Record<string, string>> = {
-  'dead-letters': 'services/worker/src/dead-letters.ts',
-  unread: 'services/worker/src/unread.ts',
+  'dead-letters': 'services/worker/src/commands/dead-letters.ts',
+  unread: 'services/worker/src/commands/unread.ts',
   doctor: 'infra/doctor/src/main.ts',
 };
 

@@ -1,8 +1,19 @@
-import { isAbsolute, join } from 'node:path';
-import { defaultDataFolder, repository } from './repository.ts';
-import { UserError } from './user-error.ts';
+import { readDataDir } from '@chat-cluster/local-cluster';
+import { commonConfig, integer, parseConfig, redisConfig } from '@chat-cluster/runtime';
+import { z } from 'zod';
 
-/** What `npm start` lets people set. */
+/** The settings of `npm start`. All other variables go to the services as they are, which check them themselves. */
+const schema = z.object({
+  PORT: integer(0, 65_535, 3_000),
+  GATEWAY_PROCESSES: integer(1, 64, 2),
+  WORKERS: integer(1, 64, 1),
+  LANES: commonConfig.shape.LANES,
+  DATABASE_URL: commonConfig.shape.DATABASE_URL.optional(),
+  REDIS_URL: redisConfig.shape.REDIS_URL,
+  JWT_SECRET: z.string().optional(),
+  ALLOWED_ORIGINS: z.string().optional(),
+});
+
 export interface Settings {
   port: number;
   gatewayProcesses: number;
@@ -16,50 +27,18 @@ export interface Settings {
   dataDir: string;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Adds the variables of the repository's `.env`, if there is one; a variable that is set already stays. */
-export function loadEnvFile(): void {
-  try {
-    process.loadEnvFile(join(repository, '.env'));
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOENT') throw new UserError(`The file .env cannot be read: ${message}.`);
-  }
-}
-
-/** Reads the environment; an empty variable counts as absent. Throws UserError with the first variable that is wrong. */
-export function readSettings(env: Environment): Settings {
+/** Reads the environment. Throws ConfigError, a UserError, with every variable that is wrong. */
+export function readSettings(env: NodeJS.ProcessEnv): Settings {
+  const config = parseConfig(schema, env);
   return {
-    port: wholeNumber(env, 'PORT', 0, 65_535, 3_000),
-    gatewayProcesses: wholeNumber(env, 'GATEWAY_PROCESSES', 1, 64, 2),
-    workers: wholeNumber(env, 'WORKERS', 1, 64, 1),
-    lanes: wholeNumber(env, 'LANES', 1, 256, 4),
-    databaseUrl: url(env, 'DATABASE_URL', /^postgres(ql)?:\/\/./, 'postgres://user:password@host:5432/chat'),
-    redisUrl: url(env, 'REDIS_URL', /^(rediss?|redis\+sentinel):\/\/./, 'redis://:password@host:6379'),
-    jwtSecret: env.JWT_SECRET || undefined,
-    allowedOrigins: env.ALLOWED_ORIGINS || undefined,
+    port: config.PORT,
+    gatewayProcesses: config.GATEWAY_PROCESSES,
+    workers: config.WORKERS,
+    lanes: config.LANES,
+    databaseUrl: config.DATABASE_URL,
+    redisUrl: config.REDIS_URL,
+    jwtSecret: config.JWT_SECRET,
+    allowedOrigins: config.ALLOWED_ORIGINS,
     dataDir: readDataDir(env),
   };
-}
-
-/** DATA_DIR; a relative one counts from the repository, wherever the command was called. */
-export function readDataDir(env: Environment): string {
-  const wanted = env.DATA_DIR || defaultDataFolder;
-  return isAbsolute(wanted) ? wanted : join(repository, wanted);
-}
-
-function wholeNumber(env: Environment, name: string, min: number, max: number, fallback: number): number {
-  const text = env[name] || String(fallback);
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-  throw new UserError(`${name} must be a whole number from ${min} to ${max}, not "${text}".`);
-}
-
-function url(env: Environment, name: string, form: RegExp, example: string): string | undefined {
-  const text = env[name];
-  if (!text) return undefined;
-  if (form.test(text)) return text;
-  // Not repeated back: it may carry a password.
-  throw new UserError(`${name} is not a URL of the form ${example}.`);
 }

@@ -2,11 +2,11 @@
  * `npm start`. The first Ctrl-C (or SIGTERM) stops everything in order, within 10 s; a second one kills the services.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Cluster, startCluster } from './cluster.ts';
-import { readFlags, runCommand } from './command.ts';
-import { paintFor } from './paint.ts';
-import { loadEnvFile, readSettings, type Settings } from './settings.ts';
-import { signToken } from './sign-token.ts';
+import { styleText } from 'node:util';
+import { type Cluster, loadEnvFile, signToken, startCluster } from '@chat-cluster/local-cluster';
+import { parseOptions, runCommand } from '@chat-cluster/runtime';
+import { z } from 'zod';
+import { readSettings, type Settings } from './settings.ts';
 
 const HELP = `npm start: Postgres, Redis, the gateways and the workers on this machine, on loopback only.
 
@@ -31,14 +31,13 @@ Ctrl-C stops everything. Others: npm run demo, npm run token -- --user alice, np
 const SAME_PRESS_MS = 700;
 const ABANDON_AFTER_MS = 3_000;
 
-const paint = paintFor(process.stdout);
-
 await runCommand(async () => {
-  const [probe, others] = takeFlag('--probe', process.argv.slice(2));
-  if (readFlags(others, []).help) {
+  const options = parseOptions(process.argv.slice(2), z.object({ probe: z.boolean().default(false) }));
+  if (!options) {
     process.stdout.write(HELP);
     return;
   }
+  const { probe } = options.values;
   loadEnvFile();
   const settings = readSettings(process.env);
   const began = performance.now();
@@ -54,11 +53,6 @@ await runCommand(async () => {
 });
 // Nothing is left to wait for; an inherited IPC channel must not keep the process.
 process.exit();
-
-/** Whether `name` is one of the arguments, and the others. */
-function takeFlag(name: string, args: readonly string[]): [boolean, string[]] {
-  return [args.includes(name), args.filter((arg) => arg !== name)];
-}
 
 interface Interruption {
   /** Resolves when the user, or whoever started us, wants the end. */
@@ -91,45 +85,50 @@ async function finishOrAbandon(starting: Promise<Cluster>): Promise<Cluster> {
   const cluster = await Promise.race([starting, pause(ABANDON_AFTER_MS)]);
   if (cluster) return cluster;
   // What runs already ends with us: the services by their closed channel, the databases by their death signal.
-  print(`\n${paint.yellow('!')} Stopped before the cluster was up`);
+  print(`\n${styleText('yellow', '!')} Stopped before the cluster was up`);
   process.exit(1);
 }
 
 async function stop(cluster: Cluster, interrupted: Interruption): Promise<void> {
   const began = performance.now();
-  print(`\n${paint.dim('Stopping … (Ctrl-C again hurries)')}`);
+  print(`\n${styleText('dim', 'Stopping … (Ctrl-C again hurries)')}`);
   interrupted.again = () => cluster.hurry();
   await cluster.stop();
-  print(`${paint.green('✔')} Stopped ${paint.dim(`(${seconds(performance.now() - began)})`)}`);
+  print(`${styleText('green', '✔')} Stopped ${styleText('dim', `(${seconds(performance.now() - began)})`)}`);
 }
 
 function showStep({ name, ms }: { name: string; ms: number }): void {
-  print(`${paint.green('✔')} ${name} ready ${paint.dim(`(${seconds(ms)})`)}`);
+  print(`${styleText('green', '✔')} ${name} ready ${styleText('dim', `(${seconds(ms)})`)}`);
 }
 
 function showSummary(cluster: Cluster, settings: Settings, ms: number): void {
   const services = cluster.processes.filter(({ adminPort }) => adminPort !== undefined);
-  const row = (label: string, value: string) => print(`  ${paint.dim(label.padEnd(10))} ${value}`);
-  print(`\n${paint.bold('The chat cluster is up')} ${paint.dim(`after ${seconds(ms)}`)}\n`);
-  row('Open', paint.cyan(cluster.url));
-  row('API docs', paint.cyan(`${cluster.url}/api/docs`));
+  const row = (label: string, value: string) => print(`  ${styleText('dim', label.padEnd(10))} ${value}`);
+  print(`\n${styleText('bold', 'The chat cluster is up')} ${styleText('dim', `after ${seconds(ms)}`)}\n`);
+  row('Open', styleText('cyan', cluster.url));
+  row('API docs', styleText('cyan', `${cluster.url}/api/docs`));
   row('Gateways', cluster.gateways.join(', '));
   row('Workers', services.flatMap(({ name }) => (name.startsWith('worker') ? [name] : [])).join(', '));
   for (const { name, adminPort } of services)
-    row('Metrics', `${paint.cyan(`http://127.0.0.1:${adminPort}/metrics`)} of the ${name}`);
+    row('Metrics', `${styleText('cyan', `http://127.0.0.1:${adminPort}/metrics`)} of the ${name}`);
   const [worker] = services.filter(({ name }) => name.startsWith('worker'));
-  row('Lanes', paint.cyan(`http://127.0.0.1:${worker?.adminPort}/lanes`));
-  row('Queues', `${paint.cyan(`http://127.0.0.1:${worker?.adminPort}/queues`)} (Bull Board; QUEUE_BOARD=false: none)`);
+  row('Lanes', styleText('cyan', `http://127.0.0.1:${worker?.adminPort}/lanes`));
+  row(
+    'Queues',
+    `${styleText('cyan', `http://127.0.0.1:${worker?.adminPort}/queues`)} (Bull Board; QUEUE_BOARD=false: none)`,
+  );
   row('Postgres', cluster.data.postgres);
   row('Redis', cluster.data.redis);
   row('Data', settings.dataDir);
   print(`\n  Tokens of two demo users, good for 24 hours:`);
   for (const user of ['alice', 'bob']) row(user, signToken(user, cluster.jwtSecret));
-  print(`\n  Try ${paint.bold('npm run demo')} in another terminal. ${paint.bold('Ctrl-C')} stops everything.\n`);
+  print(
+    `\n  Try ${styleText('bold', 'npm run demo')} in another terminal. ${styleText('bold', 'Ctrl-C')} stops everything.\n`,
+  );
 }
 
 function warn(line: string): void {
-  process.stderr.write(`${paintFor(process.stderr).yellow('!')} ${line}\n`);
+  process.stderr.write(`${styleText('yellow', '!', { stream: process.stderr })} ${line}\n`);
 }
 
 function print(line: string): void {

@@ -2,12 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { checkPort, repository } from '@chat-cluster/local-cluster';
 import { expect } from 'chai';
 import jwt from 'jsonwebtoken';
-import { checkPort } from '../src/free-port.ts';
-import { repository } from '../src/repository.ts';
+import { temporaryFolder } from '../../../packages/local-cluster/test/temporary-folder.ts';
 import { readSettings } from '../src/settings.ts';
-import { temporaryFolder } from './temporary-folder.ts';
 
 describe('the commands', () => {
   it('explain themselves, and answer an unknown task with the same help', () => {

@@ -1,5 +1,5 @@
 import { startFaultCluster } from '@chat-cluster/testkit';
-import { closing, describeBalancer, expectDrain, openPolling, POLLING } from '@chat-cluster/testkit/balancer-suite';
+import { closing, describeBalancer, expectDrain, openPolling, POLLING } from '@chat-cluster/testkit/balancers';
 import { expect } from 'chai';
 import { reloadWith, startNginx } from './nginx.ts';
 

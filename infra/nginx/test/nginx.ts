@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { NGINX } from '@chat-cluster/local-cluster';
 import { eventually } from '@chat-cluster/testkit';
-import { type Balancer, startBalancer } from '@chat-cluster/testkit/balancer';
-import { NGINX } from '@chat-cluster/testkit/debian-programs';
+import { type Balancer, startBalancer } from '@chat-cluster/testkit/balancers';
 
 /** nginx with the shipped configuration in an http context that has only what a machine would have. */
 export function startNginx(gatewayPorts: number[]): Promise<Balancer> {

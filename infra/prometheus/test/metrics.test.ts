@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { repository } from '@chat-cluster/local';
+import { repository } from '@chat-cluster/local-cluster';
 import { expect } from 'chai';
 import { metricsOf } from './registered-metrics.ts';
 import type { Metric } from './tell-metrics.ts';

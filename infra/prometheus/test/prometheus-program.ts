@@ -1,8 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { dirname, isAbsolute, join } from 'node:path';
-import { toolsFolder } from '@chat-cluster/local';
-import { type DebianProgram, findProgram } from '@chat-cluster/local/debian-program';
-import { PROMETHEUS } from '@chat-cluster/testkit/debian-programs';
+import { type DebianProgram, findProgram, PROMETHEUS, toolsFolder } from '@chat-cluster/local-cluster';
 
 /** Where the rules and dashboards are. */
 export const INFRA = join(import.meta.dirname, '../..');

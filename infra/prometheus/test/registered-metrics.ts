@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { repository } from '@chat-cluster/local';
+import { repository } from '@chat-cluster/local-cluster';
 import { freshDatabase, privateServers } from '@chat-cluster/testkit';
 import type { Metric } from './tell-metrics.ts';
 

@@ -2,8 +2,8 @@ import { globSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { spawnServer } from '@chat-cluster/local/server-process';
-import { eventually, freePort } from '@chat-cluster/testkit';
+import { freePort, spawnServer } from '@chat-cluster/local-cluster';
+import { eventually } from '@chat-cluster/testkit';
 import { findPrometheus, INFRA } from './prometheus-program.ts';
 
 /** A real Prometheus with the configuration and the rules of this repository. */

@@ -1,9 +1,8 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { UserError } from '@chat-cluster/local';
-import { runCommand } from '@chat-cluster/local/command';
-import { paintFor } from '@chat-cluster/local/paint';
+import { styleText } from 'node:util';
+import { runCommand, UserError } from '@chat-cluster/runtime';
 import { type Options, parseOptions } from './options.ts';
 import { errorsOf, readReport, resultLines } from './report.ts';
 import { installArtillery, runArtillery } from './run-artillery.ts';
@@ -11,8 +10,6 @@ import { findTarget } from './target.ts';
 
 /** Of artillery after Ctrl-C and SIGTERM. */
 const INTERRUPTED = [130, 143];
-
-const paint = paintFor(process.stdout);
 
 await runCommand(async () => {
   const options = parseOptions(process.argv.slice(2));
@@ -27,7 +24,7 @@ async function load(options: Options): Promise<number> {
   const target = await findTarget(options);
   await installArtillery();
   const form = options.short ? ', the short form' : '';
-  say(`${paint.bold(options.scenario)}${form}, against ${target.url}\n`);
+  say(`${styleText('bold', options.scenario)}${form}, against ${target.url}\n`);
   const folder = mkdtempSync(join(tmpdir(), 'chat-artillery-'));
   try {
     const reportFile = options.json ?? join(folder, 'report.json');
@@ -47,11 +44,11 @@ function judge(options: Options, code: number, reportFile: string): number {
   }
   if (!existsSync(reportFile)) throw new UserError(`Artillery ended with exit code ${code} and no report (see above).`);
   const report = readReport(reportFile);
-  say(`\n${paint.bold(options.scenario)}`);
+  say(`\n${styleText('bold', options.scenario)}`);
   for (const line of resultLines(report)) say(line);
   const wrong = errorsOf(report).length > 0;
-  if (code === 0 && !wrong) say(`\n${paint.green('✔')} No error, and every threshold is met.`);
-  else say(`\n${paint.red('✖')} ${wrong ? 'There were errors.' : 'A threshold is missed (fail: above).'}`);
+  if (code === 0 && !wrong) say(`\n${styleText('green', '✔')} No error, and every threshold is met.`);
+  else say(`\n${styleText('red', '✖')} ${wrong ? 'There were errors.' : 'A threshold is missed (fail: above).'}`);
   return code === 0 && !wrong ? 0 : 1;
 }
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { UserError } from '@chat-cluster/local';
+import { UserError } from '@chat-cluster/runtime';
 
 /** What each scenario answers, by the name of its file in scenarios/. */
 export const SCENARIOS: Readonly<Record<string, string>> = {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join, resolve } from 'node:path';
-import { repository, UserError } from '@chat-cluster/local';
+import { repository } from '@chat-cluster/local-cluster';
+import { UserError } from '@chat-cluster/runtime';
 import type { Options } from './options.ts';
 import { phasesOf, scalePhases, thresholdsOf } from './phases.ts';
 import type { Target } from './target.ts';

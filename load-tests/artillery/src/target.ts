@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readClusterFile, UserError } from '@chat-cluster/local';
-import { readSecret } from '@chat-cluster/local/secret-file';
-import { loadEnvFile, readDataDir } from '@chat-cluster/local/settings';
+import { loadEnvFile, readClusterFile, readDataDir, readSecret } from '@chat-cluster/local-cluster';
+import { UserError } from '@chat-cluster/runtime';
 import type { Options } from './options.ts';
 
 /** Where the load goes, and what its tokens are signed with. */

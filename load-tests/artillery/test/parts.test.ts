@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { UserError } from '@chat-cluster/local';
+import { UserError } from '@chat-cluster/runtime';
 import { expect } from 'chai';
 import jwt from 'jsonwebtoken';
 import { parseOptions, SCENARIOS } from '../src/options.ts';

@@ -1,4 +1,4 @@
-import { UserError } from '@chat-cluster/local';
+import { UserError } from '@chat-cluster/runtime';
 import { compare } from './compare/compare.ts';
 import { emitter } from './emitter/emitter.ts';
 import type { Experiment } from './experiment.ts';

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { UserError } from '@chat-cluster/local';
+import { UserError } from '@chat-cluster/runtime';
 
 type Defaults = Record<string, number | readonly number[]>;
 type Values<D extends Defaults> = { [Name in keyof D]: D[Name] extends number ? number : number[] };

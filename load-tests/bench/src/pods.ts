@@ -6,7 +6,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Cluster, repository, type ServiceProcess, startCluster, startService } from '@chat-cluster/local';
+import { type Cluster, repository, type ServiceProcess, startCluster, startService } from '@chat-cluster/local-cluster';
 
 export interface PodsOptions {
   gateways: number;

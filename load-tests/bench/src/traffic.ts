@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Message } from '@chat-cluster/contracts';
 import type { TestClient } from '@chat-cluster/testkit';
-import { Turns } from '@chat-cluster/testkit/turns';
+import { Turns } from '@chat-cluster/testkit/lean-client';
 import type { Pair } from './users.ts';
 
 export interface TrafficOptions {

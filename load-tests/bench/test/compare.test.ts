@@ -1,4 +1,4 @@
-import { UserError } from '@chat-cluster/local';
+import { UserError } from '@chat-cluster/runtime';
 import { expect } from 'chai';
 import pg from 'pg';
 import { ARMS, type Arm } from '../src/compare/arms.ts';

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from '@chat-cluster/local';
+import { UserError } from '@chat-cluster/runtime';
 import { expect } from 'chai';
 import { cpuSeconds } from '../src/cpu.ts';
 import type { Report } from '../src/experiment.ts';

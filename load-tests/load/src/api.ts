@@ -1,8 +1,8 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { Conversation, ConversationsPage, ErrorPayload } from '@chat-cluster/contracts';
-import { UserError } from '@chat-cluster/local/user-error';
-import type { LeanTls } from '@chat-cluster/testkit/lean-websocket';
+import { UserError } from '@chat-cluster/runtime';
+import type { LeanTls } from '@chat-cluster/testkit/lean-client';
 
 /** Requests under way of one process: the REST API is not what is measured. */
 const AT_ONCE = 12;

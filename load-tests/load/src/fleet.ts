@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { UserError } from '@chat-cluster/local/user-error';
+import { UserError } from '@chat-cluster/runtime';
 import type { Done, FromGenerator, Plan, Sample, ToGenerator } from './protocol.ts';
 
 export interface FleetEvents {

@@ -1,5 +1,5 @@
 /** A generator process: see protocol.ts for what it hears and tells. */
-import { UserError } from '@chat-cluster/local/user-error';
+import { UserError } from '@chat-cluster/runtime';
 import type { Device } from './device.ts';
 import { checkAll, unreadKnown } from './last-check.ts';
 import { Meter } from './meter.ts';

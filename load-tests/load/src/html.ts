@@ -1,4 +1,4 @@
-import { chartSvg, type LineChart } from '@chat-cluster/bench/results/chart';
+import { chartSvg, type LineChart } from '@chat-cluster/bench/chart';
 import { count, percent } from './figures.ts';
 import type { Moment, Percentiles } from './merge.ts';
 import { countTable, latencyTable, type Report, type Table } from './report.ts';

@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { repository } from '@chat-cluster/local/repository';
-import { describeError, UserError } from '@chat-cluster/local/user-error';
+import { styleText } from 'node:util';
+import { repository } from '@chat-cluster/local-cluster';
+import { describeError, UserError } from '@chat-cluster/runtime';
 import { count } from './figures.ts';
 import { reportHtml } from './html.ts';
 import { load } from './load.ts';
@@ -13,7 +14,6 @@ import { align, countTable, latencyTable, passed, type Report } from './report.t
 const SAME_SIGNAL_MS = 1_000;
 
 const progress = new Progress();
-const { paint } = progress;
 const early = new AbortController();
 let asked = Number.POSITIVE_INFINITY;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -28,7 +28,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`${paint.red('✖')} ${describeError(error)}\n`);
+  process.stderr.write(`${styleText('red', '✖', { stream: process.stderr })} ${describeError(error)}\n`);
   process.exitCode = 1;
 }
 
@@ -51,7 +51,7 @@ async function main(args: string[]): Promise<number> {
 
 function textOf(report: Report): string {
   const { generator, processes, details, verdicts } = report;
-  const mark = { ok: paint.green('✔'), note: paint.yellow('!'), wrong: paint.red('✖') };
+  const mark = { ok: styleText('green', '✔'), note: styleText('yellow', '!'), wrong: styleText('red', '✖') };
   const memory = generator.rss.map((bytes) => count(bytes / 2 ** 20)).join(', ');
   return [
     '',

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { UserError } from '@chat-cluster/local/user-error';
+import { UserError } from '@chat-cluster/runtime';
 import { PROFILES, type Profile } from './profiles.ts';
 
 export interface LoadOptions {

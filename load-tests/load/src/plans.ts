@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { UserError } from '@chat-cluster/local/user-error';
+import { UserError } from '@chat-cluster/runtime';
 import type { LoadOptions } from './options.ts';
 import type { Plan } from './protocol.ts';
 import type { Target } from './target.ts';

@@ -1,4 +1,4 @@
-import { type Paint, paintFor } from '@chat-cluster/local/paint';
+import { styleText } from 'node:util';
 import { clock, count, ms, percent } from './figures.ts';
 import type { Moment, Percentiles } from './merge.ts';
 
@@ -12,7 +12,6 @@ const COLOUR = /(\u001b\[\d+m)/;
 /** What is seen while a run goes on: on a terminal a block that is rewritten, else a line now and then. */
 export class Progress {
   #stream: NodeJS.WriteStream;
-  #paint: Paint;
   #live: boolean;
   /** Lines that stand there to be rewritten. */
   #block = 0;
@@ -20,12 +19,7 @@ export class Progress {
 
   constructor(stream: NodeJS.WriteStream = process.stdout) {
     this.#stream = stream;
-    this.#paint = paintFor(stream);
     this.#live = stream.isTTY === true;
-  }
-
-  get paint(): Paint {
-    return this.#paint;
   }
 
   /** Stays, above whatever is rewritten. */
@@ -41,12 +35,12 @@ export class Progress {
 
   moment(moment: Moment, phase: string): void {
     if (this.#live) {
-      this.#rewrite(blockOf(moment, phase, this.#paint));
+      this.#rewrite(blockOf(moment, phase));
       return;
     }
     if (moment.at - this.#plainAt < PLAIN_EVERY_S) return;
     this.#plainAt = moment.at;
-    this.line(blockOf(moment, phase, this.#paint).join('  '));
+    this.line(blockOf(moment, phase).join('  '));
   }
 
   #rewrite(lines: string[]): void {
@@ -62,17 +56,17 @@ export class Progress {
   }
 }
 
-function blockOf(moment: Moment, phase: string, paint: Paint): string[] {
+function blockOf(moment: Moment, phase: string): string[] {
   const { counts, ack, delivery } = moment;
-  const alarm = (value: number) => (value > 0 ? paint.red(count(value)) : '0');
+  const alarm = (value: number) => (value > 0 ? styleText('red', count(value)) : '0');
   const refused = Object.entries(counts.refused).map(([code, times]) => `${code} ${count(times)}`);
   const busy = percent(moment.cpu);
   return [
     `${clock(moment.at)} ${phase}  sent ${count(moment.sent)}/s  acked ${count(moment.acked)}/s  in flight ${count(moment.inFlight)}`,
     `ack ${latency(ack)}  delivery ${latency(delivery)}`,
     `lost ${alarm(counts.lost + moment.missing)}  duplicated ${alarm(counts.duplicated)}  out of order ${alarm(counts.outOfOrder + counts.gaps)}  wrong badges ${alarm(counts.wrongBadges + moment.badgesOff)}`,
-    `connected ${count(moment.connected)}  reconnects ${count(counts.reconnects)}  generator ${moment.cpu > BUSY ? paint.yellow(busy) : busy}`,
-    ...(refused.length > 0 ? [paint.yellow(`refused ${refused.join(', ')}`)] : []),
+    `connected ${count(moment.connected)}  reconnects ${count(counts.reconnects)}  generator ${moment.cpu > BUSY ? styleText('yellow', busy) : busy}`,
+    ...(refused.length > 0 ? [styleText('yellow', `refused ${refused.join(', ')}`)] : []),
   ];
 }
 

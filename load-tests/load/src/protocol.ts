@@ -5,7 +5,7 @@
  *   ◀ start                                       ▶ sample {…} every second
  *   ◀ stop (nothing more is sent)                 ▶ resting ▶ done {…}, or ▶ failed {message} at any time
  */
-import type { LeanTls } from '@chat-cluster/testkit/lean-websocket';
+import type { LeanTls } from '@chat-cluster/testkit/lean-client';
 import type { Counts } from './counts.ts';
 import type { Latencies } from './meter.ts';
 import type { Profile } from './profiles.ts';

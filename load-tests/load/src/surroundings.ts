@@ -1,4 +1,4 @@
-import type { LeanTls } from '@chat-cluster/testkit/lean-websocket';
+import type { LeanTls } from '@chat-cluster/testkit/lean-client';
 import type { Meter } from './meter.ts';
 
 /** What all devices of a process share. */

@@ -1,11 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { readClusterFile } from '@chat-cluster/local/cluster-file';
-import { readSecret } from '@chat-cluster/local/secret-file';
-import { loadEnvFile, readDataDir } from '@chat-cluster/local/settings';
-import { signToken } from '@chat-cluster/local/sign-token';
-import { UserError } from '@chat-cluster/local/user-error';
-import type { LeanTls } from '@chat-cluster/testkit/lean-websocket';
+import { loadEnvFile, readClusterFile, readDataDir, readSecret, signToken } from '@chat-cluster/local-cluster';
+import { UserError } from '@chat-cluster/runtime';
+import type { LeanTls } from '@chat-cluster/testkit/lean-client';
 import { Api } from './api.ts';
 import { Device } from './device.ts';
 import { Meter } from './meter.ts';

@@ -1,4 +1,4 @@
-import { Turns } from '@chat-cluster/testkit/turns';
+import { Turns } from '@chat-cluster/testkit/lean-client';
 import { arrivals } from './arrivals.ts';
 import type { Device } from './device.ts';
 import type { Meter } from './meter.ts';

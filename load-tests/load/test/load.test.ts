@@ -5,7 +5,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer, type Server } from 'node:tls';
-import { repository } from '@chat-cluster/local';
+import { repository } from '@chat-cluster/local-cluster';
 import { eventually, type FaultCluster, seededRandom, selfSigned, startFaultCluster } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { elementsOf } from '../../bench/test/well-formed.ts';

@@ -1,4 +1,4 @@
-import { chartSvg } from '@chat-cluster/bench/results/chart';
+import { chartSvg } from '@chat-cluster/bench/chart';
 import { seededRandom } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { elementsOf } from '../../bench/test/well-formed.ts';

@@ -4,8 +4,14 @@
  * hears goes into its history.
  */
 import type { ConversationId, Message, ReadAck, SendAck, SyncAck } from '@chat-cluster/contracts';
-import type { TestClient } from '@chat-cluster/testkit';
-import { type DeviceHistory, fingerprint, type Outcome, type Random, tokenFor } from '@chat-cluster/testkit';
+import {
+  type DeviceHistory,
+  fingerprint,
+  type Outcome,
+  type Random,
+  type TestClient,
+  tokenFor,
+} from '@chat-cluster/testkit';
 import { io } from 'socket.io-client';
 import { backOff } from './back-off.ts';
 

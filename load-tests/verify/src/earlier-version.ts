@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { repository, UserError } from '@chat-cluster/local';
+import { repository } from '@chat-cluster/local-cluster';
+import { UserError } from '@chat-cluster/runtime';
 
 const run = promisify(execFile);
 const HOME = join(repository, '.local/versions');

@@ -1,4 +1,4 @@
-import { UserError } from '@chat-cluster/local';
+import { UserError } from '@chat-cluster/runtime';
 import { checkHistory } from '@chat-cluster/testkit';
 import { parseOptions } from './options.ts';
 import { loadHistory } from './saved-history.ts';

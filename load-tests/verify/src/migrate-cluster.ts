@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { repository } from '@chat-cluster/local';
+import { repository } from '@chat-cluster/local-cluster';
 import type { FaultCluster } from '@chat-cluster/testkit';
 
 export interface MigrateCluster {

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { UserError } from '@chat-cluster/local';
+import { UserError } from '@chat-cluster/runtime';
 import { FAULTS, faultsWith } from './faults.ts';
 
 export interface VerifyOptions {

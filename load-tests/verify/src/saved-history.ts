@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { defaultDataFolder } from '@chat-cluster/local';
+import { defaultDataFolder } from '@chat-cluster/local-cluster';
 import type { History } from '@chat-cluster/testkit';
 
 /** A history with what it takes to have the same round again. */

@@ -1,4 +1,4 @@
-import { UserError } from '@chat-cluster/local';
+import { UserError } from '@chat-cluster/runtime';
 import { type FaultCluster, seededRandom, startFaultCluster, VIOLATIONS } from '@chat-cluster/testkit';
 import type { Fault } from './fault.ts';
 import type { VerifyOptions } from './options.ts';

@@ -1,4 +1,4 @@
-import { signToken } from '@chat-cluster/local';
+import { signToken } from '@chat-cluster/local-cluster';
 import {
   eventually,
   type FaultCluster,

@@ -10,14 +10,14 @@
  *
  * `absent` is still told as online. Only what is seen moves the state: while nobody can look, nobody goes offline.
  */
-export interface Standing {
+export interface PresenceState {
   online: boolean;
   /** On the clock of `now`: since when no gateway holds the user, who is still told as online. */
   absentSince: number | undefined;
 }
 
 /** What one look at a user shows. */
-export interface Sight {
+export interface PresenceObservation {
   /** A live gateway holds a connection of the user. */
   held: boolean;
   /** Since the last connection ended in good order; undefined when that is not known. */
@@ -32,12 +32,12 @@ export interface Sight {
 export const PRESENCE_GRACE_MS = 6_000;
 
 /** The standing after a look at the user; `before` is undefined at the first. */
-export function judge(
-  before: Standing | undefined,
-  { held, leftMsAgo }: Sight,
+export function nextPresence(
+  before: PresenceState | undefined,
+  { held, leftMsAgo }: PresenceObservation,
   now: number,
   graceMs: number = PRESENCE_GRACE_MS,
-): Standing {
+): PresenceState {
   if (held) return { online: true, absentSince: undefined };
   if (before ? !before.online : leftMsAgo === undefined) return { online: false, absentSince: undefined };
   const absentSince = before?.absentSince ?? now - (leftMsAgo ?? 0);

@@ -1,5 +1,4 @@
-import type { ConversationId, UserId } from '@chat-cluster/contracts';
-import { Rejection } from '@chat-cluster/contracts';
+import { type ConversationId, Rejection, type UserId } from '@chat-cluster/contracts';
 import type { KnownConversations } from './ports.ts';
 
 /**
@@ -7,7 +6,7 @@ import type { KnownConversations } from './ports.ts';
  * the conversation is not known here, since typing is not worth a question to the store. Rejects with
  * CONVERSATION_NOT_FOUND for a conversation of others.
  */
-export async function hearerOfTyping(
+export async function typingRecipient(
   conversations: KnownConversations,
   conversationId: ConversationId,
   userId: UserId,

@@ -1,20 +1,20 @@
-import { judge, type Sight, type Standing } from '@chat-cluster/domain';
+import { nextPresence, type PresenceObservation, type PresenceState } from '@chat-cluster/domain';
 import { expect } from 'chai';
 
 const GRACE = 6_000;
-const held: Sight = { held: true, leftMsAgo: undefined };
-const gone: Sight = { held: false, leftMsAgo: undefined };
-const left = (leftMsAgo: number): Sight => ({ held: false, leftMsAgo });
-const ONLINE: Standing = { online: true, absentSince: undefined };
-const OFFLINE: Standing = { online: false, absentSince: undefined };
-const absentSince = (at: number): Standing => ({ online: true, absentSince: at });
+const held: PresenceObservation = { held: true, leftMsAgo: undefined };
+const gone: PresenceObservation = { held: false, leftMsAgo: undefined };
+const left = (leftMsAgo: number): PresenceObservation => ({ held: false, leftMsAgo });
+const ONLINE: PresenceState = { online: true, absentSince: undefined };
+const OFFLINE: PresenceState = { online: false, absentSince: undefined };
+const absentSince = (at: number): PresenceState => ({ online: true, absentSince: at });
 
 describe('presence', () => {
   /** Looks at these times; what each of them makes of the user. */
-  const story = (...looks: [now: number, sight: Sight][]) => {
-    let standing: Standing | undefined;
+  const story = (...looks: [now: number, sight: PresenceObservation][]) => {
+    let standing: PresenceState | undefined;
     return looks.map(([now, sight]) => {
-      standing = judge(standing, sight, now, GRACE);
+      standing = nextPresence(standing, sight, now, GRACE);
       return standing;
     });
   };

@@ -1,5 +1,5 @@
 import type { ConversationId, UserId } from '@chat-cluster/contracts';
-import { hearerOfTyping, newConversationId, type Participants } from '@chat-cluster/domain';
+import { newConversationId, type Participants, typingRecipient } from '@chat-cluster/domain';
 import { expect } from 'chai';
 
 const [alice, bob] = ['alice', 'bob'] as [UserId, UserId];
@@ -7,7 +7,7 @@ const [alice, bob] = ['alice', 'bob'] as [UserId, UserId];
 describe('typing', () => {
   const id = newConversationId();
   const hearer = (userIds: Participants['userIds'] | undefined, userId: UserId) =>
-    hearerOfTyping(
+    typingRecipient(
       {
         known: async (asked: ConversationId) => (asked === id && userIds ? { conversationId: id, userIds } : undefined),
       },

@@ -23,7 +23,7 @@ const CAREFUL_MS = 5_000;
 export function createMessageStore(db: Database): MessageStore {
   let carefulUntil = 0;
   /** Runs `work` again, looking up its sends, when one of them was a resend. */
-  const unlessResent = async <T>(work: (isCareful: boolean) => Promise<T>): Promise<T> => {
+  const unlessResent = async <T>(work: (checkResends: boolean) => Promise<T>): Promise<T> => {
     if (performance.now() < carefulUntil) return work(true);
     try {
       return await work(false);
@@ -34,16 +34,16 @@ export function createMessageStore(db: Database): MessageStore {
     }
   };
   return {
-    storeSends: (sends) => unlessResent((isCareful) => storeAll(db, sends, isCareful)),
+    storeSends: (sends) => unlessResent((checkResends) => storeAll(db, sends, checkResends)),
     markRead: (marks) => moveMarks(db, marks),
     atomically: (work) =>
-      unlessResent((isCareful) => db.transaction().execute((tx) => work(withinTransaction(tx, isCareful)))),
+      unlessResent((checkResends) => db.transaction().execute((tx) => work(withinTransaction(tx, checkResends)))),
   };
 }
 
-function withinTransaction(tx: Kysely<Schema>, isCareful: boolean): MessageStore {
+function withinTransaction(tx: Kysely<Schema>, checkResends: boolean): MessageStore {
   const store: MessageStore = {
-    storeSends: (sends) => storeAll(tx, sends, isCareful),
+    storeSends: (sends) => storeAll(tx, sends, checkResends),
     markRead: (marks) => moveMarks(tx, marks),
     atomically: (work) => work(store),
   };
@@ -53,9 +53,9 @@ function withinTransaction(tx: Kysely<Schema>, isCareful: boolean): MessageStore
 async function storeAll(
   db: Kysely<Schema>,
   sends: readonly SendEntry[],
-  isCareful: boolean,
+  checkResends: boolean,
 ): Promise<(StoredMessage | undefined)[]> {
-  if (!isCareful) return storeFresh(db, sends);
+  if (!checkResends) return storeFresh(db, sends);
   const { rows } = await storeSends(sends).execute(db);
   return rows.map((row) =>
     row.id === null || row.seq === null || row.created_at === null

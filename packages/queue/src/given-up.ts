@@ -2,7 +2,7 @@ import type { RedisClient } from '@chat-cluster/redis';
 import { givenUpOf } from './lane-stream.ts';
 
 /** A batch that was given up: its processing threw, or it lost too many workers. */
-export interface FailedJob {
+export interface GivenUpBatch {
   reason: string;
   /** How often it was taken. */
   attempts: number;
@@ -20,7 +20,7 @@ const SHARE = 50;
 export async function sweepGivenUp(
   client: RedisClient,
   lane: string,
-  keep: (jobs: FailedJob[]) => Promise<void>,
+  keep: (jobs: GivenUpBatch[]) => Promise<void>,
 ): Promise<void> {
   for (;;) {
     const entries = await client.lRange(givenUpOf(lane), 0, SHARE - 1);
@@ -32,7 +32,7 @@ export async function sweepGivenUp(
   }
 }
 
-function read(entry: string): FailedJob {
+function read(entry: string): GivenUpBatch {
   const { reason, attempts, text } = JSON.parse(entry) as { reason: string; attempts: number; text: string };
   return { reason, attempts, data: parsed(text) };
 }

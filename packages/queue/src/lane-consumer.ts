@@ -1,11 +1,11 @@
 import type { LaneBatch } from '@chat-cluster/contracts';
 import type { RedisClient } from '@chat-cluster/redis';
-import { persist, withDeadline } from '@chat-cluster/runtime';
+import { logFirstFailure, retry, withDeadline } from '@chat-cluster/runtime';
 import { type Job, Queue } from 'bullmq';
-import { type QueueServer, queueOptions } from './connection.ts';
-import { type FailedJob, sweepGivenUp } from './given-up.ts';
+import { type GivenUpBatch, sweepGivenUp } from './given-up.ts';
 import { LaneWorker, LEASE, LOCK_MS, RETRY_MS, STALL_CHECK_MS } from './lane-lease.ts';
 import { createLaneService, type LaneService, type LaneServiceOptions } from './lane-service.ts';
+import { type QueueServer, queueOptions } from './queue-server.ts';
 
 /**
  * The consumer of one lane: a candidate for its lease (lane-lease.ts), which serves the lane while it has it
@@ -25,7 +25,7 @@ export interface LaneConsumerOptions<Data> extends LaneServiceOptions<Data> {
   /** Name of this process, by which others see that it has the lane (lane-holders.ts). */
   holder?: string;
   /** Takes over batches that were given up; may see one twice. Absent: they stay in Redis. */
-  giveUp?(jobs: FailedJob[]): Promise<void>;
+  giveUp?(jobs: GivenUpBatch[]): Promise<void>;
   /** For tests: milliseconds between two looks after the lane, and until a candidate that takes no lease is replaced. */
   care?: { everyMs: number; wedgedAfterMs: number };
 }
@@ -49,8 +49,9 @@ export async function consumeLane<Data = LaneBatch>(options: LaneConsumerOptions
   const sweep = createSweep(options);
   const service = createLaneService(options, { lockKey: `${queue.toKey(LEASE)}:lock`, onGivenUp: sweep });
   let worker = startWorker(options, service);
-  await persist(name, logger, () => worker.waitUntilReady());
-  await persist(name, logger, () => offerLease(queue, client));
+  const onFailure = logFirstFailure(logger, name);
+  await retry(() => worker.waitUntilReady(), { onFailure });
+  await retry(() => offerLease(queue, client), { onFailure });
 
   const wedge = createWedgeWatch(queue, server, wedgedAfterMs);
   const care = async () => {

@@ -1,9 +1,9 @@
 import { Queue } from 'bullmq';
-import { type QueueServer, queueOptions } from './connection.ts';
 import { LEASE } from './lane-lease.ts';
 import type { LaneServer } from './lane-server.ts';
 import { givenUpOf } from './lane-stream.ts';
 import { QUEUE_PREFIX } from './lanes.ts';
+import { type QueueServer, queueOptions } from './queue-server.ts';
 
 /** Who serves a lane. */
 export interface LaneHolder {

@@ -34,13 +34,13 @@ export interface LaneHold {
  * or because this process stops. The batch counts as neither done nor failed; while the lane is still ours, it goes to
  * another worker at once.
  */
-export class LeaveJob extends Error {
+export class LaneLeft extends Error {
   /** For so long this worker does not ask for the lane again. */
   readonly restMs: number;
 
   constructor(why: string, restMs = 0) {
     super(`left to another worker: ${why}`);
-    this.name = 'LeaveJob';
+    this.name = 'LaneLeft';
     this.restMs = restMs;
   }
 }
@@ -84,7 +84,7 @@ export class Lease implements LaneHold {
 
 /**
  * BullMQ's worker, with four things that a lane needs beyond it:
- * - The lease can be left (LeaveJob): it goes back to the front and counts as no failure.
+ * - The lease can be left (LaneLeft): it goes back to the front and counts as no failure.
  * - After its blocking connection was lost, a worker waits for up to ten seconds, and in vain for a job whose wake-up
  *   went with the connection. Here it never waits for longer than `drainDelay` before it looks.
  * - After a failover it may go on waiting at the old primary until that one wakes up or is demoted (`renew`).
@@ -108,7 +108,7 @@ export class LaneWorker extends Worker<unknown> {
   protected override async handleFailed(
     ...[error, job, token, fetchNext, span]: Parameters<Worker<unknown>['handleFailed']>
   ): Promise<Job<unknown>> {
-    if (!(error instanceof LeaveJob)) return super.handleFailed(error, job, token, fetchNext, span);
+    if (!(error instanceof LaneLeft)) return super.handleFailed(error, job, token, fetchNext, span);
     await job.moveToWait(token);
     if (error.restMs > 0) await delay(error.restMs);
     return undefined as unknown as Job<unknown>;

@@ -1,18 +1,18 @@
 import type { DirtyBadge } from '@chat-cluster/domain';
 import { BlockingClient } from '@chat-cluster/redis';
 import { backoff, type Logger, withDeadline } from '@chat-cluster/runtime';
-import type { QueueServer } from './connection.ts';
-import { type LaneHold, Lease, LeaveJob, LOCK_MS } from './lane-lease.ts';
+import { type LaneHold, LaneLeft, Lease, LOCK_MS } from './lane-lease.ts';
 import type { Share } from './lane-share.ts';
 import {
   completeItems,
   countLoss,
-  forgiveLosses,
   giveUpItem,
   type LaneItem,
   type LaneLock,
   readLane,
+  resetLosses,
 } from './lane-stream.ts';
+import type { QueueServer } from './queue-server.ts';
 import type { LaneRecounts } from './recount-requests.ts';
 
 /** Which batches of a lane may be carried out together with the one before them. */
@@ -38,7 +38,7 @@ export interface LaneServiceOptions<Data> {
   logger: Logger;
   /**
    * Carries out one batch. May see a batch twice. A rejection is a fault: the batch is given up, the lane goes on; a
-   * `LeaveJob` leaves it to another worker. `behind`: data of batches to be carried out with it, in their order.
+   * `LaneLeft` leaves it to another worker. `behind`: data of batches to be carried out with it, in their order.
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: what leaves nothing to be done returns nothing.
   process(data: Data, hold: LaneHold, behind: Data[]): Promise<Outcome | void>;
@@ -48,7 +48,7 @@ export interface LaneServiceOptions<Data> {
    * What outcomes tell is told over the very connection of `server.client`: then it is not waited for before the batch is
    * deleted, since Redis carries out in order what comes on one connection, and all of it leaves in one write.
    */
-  tellsInOrder?: boolean;
+  publishesInOrder?: boolean;
   /** Absent: one batch at a time. */
   join?: JoinRule<Data>;
   /** How many lanes this process may keep while others want some; absent: all it gets. */
@@ -57,7 +57,7 @@ export interface LaneServiceOptions<Data> {
 
 /** Carries out what comes in a lane, for as long as this worker has it. */
 export interface LaneService {
-  /** Serves the lane under the lock with this token, taken at the epoch's millisecond `takenAt`. Always rejects: LeaveJob. */
+  /** Serves the lane under the lock with this token, taken at the epoch's millisecond `takenAt`. Always rejects: LaneLeft. */
   serve(token: string, takenAt: number): Promise<never>;
   /** The lane has another server than before. */
   moved(): void;
@@ -99,18 +99,18 @@ export function createLaneService<Data>(
     try {
       await run({ lease, lock });
     } catch (error) {
-      if (error instanceof LeaveJob && stop.signal.aborted)
-        await inTime(forgiveLosses(server.client, lane)).catch(() => {});
+      if (error instanceof LaneLeft && stop.signal.aborted)
+        await inTime(resetLosses(server.client, lane)).catch(() => {});
       throw error;
     } finally {
       share?.left();
     }
     throw stop.signal.aborted
-      ? new LeaveJob('this process stops')
-      : new LeaveJob('another worker has fewer lanes', REST_MS);
+      ? new LaneLeft('this process stops')
+      : new LaneLeft('another worker has fewer lanes', REST_MS);
   }
 
-  /** Ends when the lane is to be left; rejects with LeaveJob when it is lost. */
+  /** Ends when the lane is to be left; rejects with LaneLeft when it is lost. */
   async function run({ lease, lock }: Holding): Promise<void> {
     const mayGoOn = () => !stop.signal.aborted && !share?.isTooLarge();
     let losses = await insist(() => countLoss(server.client, lane));
@@ -148,7 +148,7 @@ export function createLaneService<Data>(
       const outcome = await options.process(data, holding.lease, behind);
       return { items: items.slice(0, 1 + behind.length), outcome: outcome ?? undefined };
     } catch (error) {
-      if (error instanceof LeaveJob) throw error;
+      if (error instanceof LaneLeft) throw error;
       if (behind.length > 0) return carryOut(holding, [first], losses);
       logger.error({ queue: lane, item: first.id, err: error }, 'lane: a batch failed');
       return giveUp(holding, first, error instanceof Error ? error.message : String(error), 1);
@@ -170,7 +170,7 @@ export function createLaneService<Data>(
   ): Promise<LaneItem[] | undefined> {
     const { notes = [], elsewhere = [] } = (outcome && options.recounts?.split(server.client, outcome.badges)) ?? {};
     if (elsewhere.length > 0) await insist(async () => options.recounts?.request([...elsewhere]));
-    if (!options.tellsInOrder) await outcome?.told;
+    if (!options.publishesInOrder) await outcome?.told;
     const { left, at } = await insist(async () => {
       const at = performance.now();
       return { left: await completeItems(server.client, lane, lock, { items, notes, read }), at };
@@ -187,7 +187,7 @@ export function createLaneService<Data>(
       try {
         return await work();
       } catch (error) {
-        if (stop.signal.aborted) throw new LeaveJob('this process stops, and redis is away');
+        if (stop.signal.aborted) throw new LaneLeft('this process stops, and redis is away');
         if (attempt === 0) logger.warn({ queue: lane, reason: String(error) }, 'lane: redis takes no result, again');
         await backoff(attempt, 50, 1_000);
       }
@@ -221,8 +221,8 @@ function inTime<T>(work: Promise<T>): Promise<T> {
   return withDeadline(work, ASK_DEADLINE_MS, 'redis');
 }
 
-function lost(): LeaveJob {
-  return new LeaveJob('the lock of its lane was lost');
+function lost(): LaneLeft {
+  return new LaneLeft('the lock of its lane was lost');
 }
 
 /** The data of the first items, as many as may be carried out in one run; none when the first can not be read. */

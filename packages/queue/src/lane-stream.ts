@@ -153,6 +153,6 @@ export async function countLoss(client: RedisClient, lane: string): Promise<numb
 }
 
 /** To be called by a worker that gives the lane back in good order: it was no loss. */
-export async function forgiveLosses(client: RedisClient, lane: string): Promise<void> {
+export async function resetLosses(client: RedisClient, lane: string): Promise<void> {
   await client.del(lossesOf(lane));
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Rejection } from '@chat-cluster/contracts';
-import { startRedis, toolsFolder } from '@chat-cluster/local';
+import { startRedis, toolsFolder } from '@chat-cluster/local-cluster';
 import { givenUpOf, inboxQueue, laneOf, sendReply, streamOf } from '@chat-cluster/queue';
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';

@@ -4,10 +4,10 @@ import {
   appendToLane,
   consumeLane,
   createRecountRequests,
-  type FailedJob,
+  type GivenUpBatch,
   givenUpOf,
   inboxQueue,
-  LeaveJob,
+  LaneLeft,
   queueServer,
   recountQueue,
   streamOf,
@@ -48,7 +48,7 @@ describe('the care of a lane', () => {
 
   async function consume(
     process: (batch: LaneBatch) => Promise<void>,
-    options: { giveUp?(jobs: FailedJob[]): Promise<void>; care?: { everyMs: number; wedgedAfterMs: number } } = {},
+    options: { giveUp?(jobs: GivenUpBatch[]): Promise<void>; care?: { everyMs: number; wedgedAfterMs: number } } = {},
   ) {
     const server = queueServer(await bench.connect('consume'));
     const consumer = await consumeLane({ queue: NAME, server, logger: bench.logger, process, ...options });
@@ -56,7 +56,7 @@ describe('the care of a lane', () => {
   }
 
   it('hands over what was given up, whatever it is, and forgets it; the lane goes on', async () => {
-    const given: FailedJob[] = [];
+    const given: GivenUpBatch[] = [];
     const done: string[] = [];
     const batch = batchOf('poison');
     await append(batch);
@@ -99,7 +99,7 @@ describe('the care of a lane', () => {
     const stopping = await consume(async (job) => {
       order.push(`left ${contentsOf(job)}`);
       await stopped;
-      throw new LeaveJob('this process stops');
+      throw new LaneLeft('this process stops');
     });
     await eventually(() => expect(order).to.deep.equal(['left first']));
     const closed = stopping.close();
@@ -159,7 +159,7 @@ describe('the care of a lane', () => {
   });
 
   it('gives up a batch that ten workers died of, and goes on with what is behind it', async () => {
-    const given: FailedJob[] = [];
+    const given: GivenUpBatch[] = [];
     const done: string[] = [];
     await append(batchOf('deadly'));
     await append(batchOf('fine'));

@@ -6,7 +6,7 @@ import {
   type JoinRule,
   type LaneConsumer,
   type LaneHold,
-  LeaveJob,
+  LaneLeft,
   queueServer,
   sendReply,
   streamOf,
@@ -104,7 +104,7 @@ describe('batches behind the one in hand', () => {
   it('are left with it, and carried out by who takes the lane', async () => {
     let left = 0;
     const { answered } = await queueUp(['a', 'b', 'c'], async (batch, hold, behind) => {
-      if (left++ === 0) throw new LeaveJob('a test');
+      if (left++ === 0) throw new LaneLeft('a test');
       await carryOut(batch, hold, behind);
     });
     await answered;

@@ -1,7 +1,7 @@
 import type { ConversationId, Message } from '@chat-cluster/contracts';
 import type { NewestMessages, RecentMessages } from '@chat-cluster/domain';
 import { withDeadline } from '@chat-cluster/runtime';
-import type { RedisClient } from './connection.ts';
+import type { RedisClient } from './connection/connection.ts';
 
 /** As many as the default page of history, for an hour after the last message: about 20 kB a busy conversation. */
 const KEPT = 50;

@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { UserId } from '@chat-cluster/contracts';
-import { createFanout, type RedisClient, roomChannel } from '@chat-cluster/redis';
-import { parseClusterUrl } from '@chat-cluster/redis/cluster-shards';
-import { eventually } from '@chat-cluster/testkit';
-import { type ClusterMember, type RedisCluster, startRedisCluster } from '@chat-cluster/testkit/redis-cluster';
+import { createFanout, parseClusterUrl, type RedisClient, roomChannel } from '@chat-cluster/redis';
+import { type ClusterMember, eventually, type RedisCluster, startRedisCluster } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import slotOf from 'cluster-key-slot';
 import { memoryLogger, newClients } from './clients.ts';

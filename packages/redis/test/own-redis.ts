@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type LocalRedis, startRedis, toolsFolder } from '@chat-cluster/local';
+import { type LocalRedis, startRedis, toolsFolder } from '@chat-cluster/local-cluster';
 
 /** A Redis of its own for a test that takes it away; it comes back at the same address. */
 export async function ownRedis() {

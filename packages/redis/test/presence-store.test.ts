@@ -1,8 +1,8 @@
 import type { UserId } from '@chat-cluster/contracts';
 import type { RedisClient } from '@chat-cluster/redis';
-import { createPresenceStore, type PresenceStore } from '@chat-cluster/redis/presence-store';
 import { newUser } from '@chat-cluster/testkit';
 import { expect } from 'chai';
+import { createPresenceStore, type PresenceStore } from '../src/presence/presence-store.ts';
 import { newClients } from './clients.ts';
 
 describe('the presence store', () => {

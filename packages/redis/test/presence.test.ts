@@ -1,10 +1,16 @@
 import type { Presence, UserId } from '@chat-cluster/contracts';
 import { PRESENCE_GRACE_MS } from '@chat-cluster/domain';
-import { connectPubSub, connectRedis, disconnectRedis, joinGatewayRegistry } from '@chat-cluster/redis';
-import { type ClusterPresence, createPresence } from '@chat-cluster/redis/presence';
-import { presenceChannel } from '@chat-cluster/redis/presence-store';
+import {
+  type ClusterPresence,
+  connectPubSub,
+  connectRedis,
+  createPresence,
+  disconnectRedis,
+  joinGatewayRegistry,
+} from '@chat-cluster/redis';
 import { askRedis, eventually, newUser, privateServers } from '@chat-cluster/testkit';
 import { expect } from 'chai';
+import { presenceChannel } from '../src/presence/presence-store.ts';
 import { memoryLogger } from './clients.ts';
 import { ownRedis } from './own-redis.ts';
 

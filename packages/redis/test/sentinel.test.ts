@@ -2,8 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectRedis, disconnectRedis, parseSentinelUrl } from '@chat-cluster/redis';
-import { eventually } from '@chat-cluster/testkit';
-import { controlledSentinel } from '@chat-cluster/testkit/controlled-sentinel';
+import { controlledSentinel, eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { memoryLogger } from './clients.ts';
 

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { tracingConfig } from './tracing.ts';
+import { UserError } from './user-error.ts';
 
-/** A configuration that can not be used: the message lists every problem at once, one line each, with its variable. */
-export class ConfigError extends Error {
+/** An unusable configuration. The message lists every problem at once, one line each, with its variable. */
+export class ConfigError extends UserError {
+  override name = 'ConfigError';
+
   constructor(problems: string[]) {
-    super(`The configuration can not be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
-    this.name = 'ConfigError';
+    super(`The configuration cannot be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
   }
 }
 

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from '@chat-cluster/runtime';
-import { Lifecycle } from '@chat-cluster/runtime/lifecycle';
+import { Lifecycle, type Logger } from '@chat-cluster/runtime';
 
 /**
  * A process with a life: the scenario of its first argument. Tells what happens, one line each: `stopped <part>`, and

@@ -1,4 +1,4 @@
-import { createLogger } from '@chat-cluster/runtime/logger';
+import { createLogger } from '@chat-cluster/runtime';
 
 /** Logs, in the format of its first argument, the objects that a careless line might hold. Each secret contains "hush". */
 const format = process.argv[2] === 'pretty' ? 'pretty' : 'json';

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { ConfigError } from '@chat-cluster/runtime/config';
-import { announceReady, runMain } from '@chat-cluster/runtime/main';
+import { announceReady, ConfigError, runMain } from '@chat-cluster/runtime';
 
 /** A process whose main function ends as its first argument says. */
 await runMain(async () => {

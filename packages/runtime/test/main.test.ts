@@ -11,7 +11,7 @@ describe('the main function of a process', () => {
     const variable = run('wrong variable');
     expect(variable.status).to.equal(1);
     expect(variable.stderr).to.equal(
-      'The configuration can not be used:\n  - LANES: must be a whole number from 1 to 256\n',
+      'The configuration cannot be used:\n  - LANES: must be a whole number from 1 to 256\n',
     );
     const port = run('port in use');
     expect(port.status).to.equal(1);

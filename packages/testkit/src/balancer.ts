@@ -2,11 +2,17 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { toolsFolder, UserError } from '@chat-cluster/local';
-import { type DebianProgram, findProgram, type WantedProgram } from '@chat-cluster/local/debian-program';
-import { type ServerProcess, spawnServer } from '@chat-cluster/local/server-process';
+import {
+  type DebianProgram,
+  findProgram,
+  freePort,
+  type ServerProcess,
+  spawnServer,
+  toolsFolder,
+  type WantedProgram,
+} from '@chat-cluster/local-cluster';
+import { UserError } from '@chat-cluster/runtime';
 import { eventually } from './eventually.ts';
-import { freePort } from './free-port.ts';
 
 /** A real load balancer on a free port of loopback. */
 export interface Balancer extends AsyncDisposable {

@@ -14,7 +14,7 @@ import type {
   Typing,
   UnreadCount,
 } from '@chat-cluster/contracts';
-import { signToken } from '@chat-cluster/local';
+import { signToken } from '@chat-cluster/local-cluster';
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import { eventually } from './eventually.ts';
 

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Cluster, type ClusterOptions, startCluster } from '@chat-cluster/local';
+import { type Cluster, type ClusterOptions, startCluster } from '@chat-cluster/local-cluster';
 import { freshDatabase, privateServers } from './servers.ts';
 
 export type TestCluster = Cluster & { [Symbol.asyncDispose](): Promise<void> };

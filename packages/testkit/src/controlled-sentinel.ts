@@ -1,13 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { toolsFolder } from '@chat-cluster/local';
-import { findRedis } from '@chat-cluster/local/redis-program';
-import type { ServerProcess } from '@chat-cluster/local/server-process';
+import { findRedis, freePort, type ServerProcess, toolsFolder } from '@chat-cluster/local-cluster';
 import { askRedis, expectAnswer } from './ask-redis.ts';
 import type { ControlledServer, OnExit } from './controlled-server.ts';
 import { eventually } from './eventually.ts';
-import { freePort } from './free-port.ts';
 import { spawnRedis } from './spawn-redis.ts';
 
 /** Addresses of the members: all on one port, as clients that follow a primary by its name expect it. */

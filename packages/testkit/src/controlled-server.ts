@@ -1,4 +1,4 @@
-import { type LocalPostgres, type LocalRedis, startRedis, toolsFolder } from '@chat-cluster/local';
+import { type LocalPostgres, type LocalRedis, startRedis, toolsFolder } from '@chat-cluster/local-cluster';
 import { startTestPostgres } from './postgres-template.ts';
 
 /** Redis or Postgres as a process that a fault may end, stop for a while and bring back with its data. */

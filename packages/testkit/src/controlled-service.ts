@@ -1,7 +1,6 @@
 import { join } from 'node:path';
-import { type ServiceProcess, startService } from '@chat-cluster/local';
+import { freePort, type ServiceProcess, startService } from '@chat-cluster/local-cluster';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
-import { freePort } from './free-port.ts';
 import type { Random } from './random.ts';
 
 /** A gateway or worker as a process that a fault may end or pause. One that ends is started again, as a supervisor would. */

@@ -13,7 +13,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { repository } from '@chat-cluster/local';
+import { repository } from '@chat-cluster/local-cluster';
 import { type Database, migrate, openDatabase } from '@chat-cluster/postgres';
 import type { Balancer } from './balancer.ts';
 import { controlledSentinel } from './controlled-sentinel.ts';

@@ -1,8 +1,7 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { repository } from '@chat-cluster/local';
+import { HAPROXY, repository } from '@chat-cluster/local-cluster';
 import { type Balancer, startBalancer } from './balancer.ts';
-import { HAPROXY } from './debian-programs.ts';
 
 /** HAProxy with the shipped configuration, before gateways on these ports; `env` fills in more of it. */
 export function startHaproxy(gatewayPorts: number[], env: NodeJS.ProcessEnv = {}): Promise<Balancer> {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { type LocalPostgres, type PostgresOptions, startPostgres } from '@chat-cluster/local';
+import { type LocalPostgres, type PostgresOptions, startPostgres } from '@chat-cluster/local-cluster';
 
 /** Set by `npm test` for all suites of a run: a folder of a Postgres that was made and stopped. */
 const template = process.env.CHAT_TEST_POSTGRES ?? '';

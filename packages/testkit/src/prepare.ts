@@ -3,10 +3,7 @@
  * downloads of its own each suite waits for some 30 s. And, in the folder that is told, a Postgres to begin with. What can
  * not be had is told by the test that needs it.
  */
-import { toolsFolder } from '@chat-cluster/local';
-import { findProgram } from '@chat-cluster/local/debian-program';
-import { findRedis } from '@chat-cluster/local/redis-program';
-import { HAPROXY, NGINX, PROMETHEUS } from './debian-programs.ts';
+import { findProgram, findRedis, HAPROXY, NGINX, PROMETHEUS, toolsFolder } from '@chat-cluster/local-cluster';
 import { makePostgresTemplate } from './postgres-template.ts';
 
 const [postgres = ''] = process.argv.slice(2);

@@ -2,12 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { toolsFolder } from '@chat-cluster/local';
-import { findRedis, type RedisProgram } from '@chat-cluster/local/redis-program';
-import type { ServerProcess } from '@chat-cluster/local/server-process';
+import { findRedis, freePort, type RedisProgram, type ServerProcess, toolsFolder } from '@chat-cluster/local-cluster';
 import { askRedis, expectAnswer } from './ask-redis.ts';
 import { eventually } from './eventually.ts';
-import { freePort } from './free-port.ts';
 import { spawnRedis } from './spawn-redis.ts';
 
 /** One server of a Redis Cluster, as a process that a test may end and start again at its place. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type LocalPostgres, type LocalRedis, startRedis, toolsFolder } from '@chat-cluster/local';
+import { type LocalPostgres, type LocalRedis, startRedis, toolsFolder } from '@chat-cluster/local-cluster';
 import { type Database, migrate, openDatabase } from '@chat-cluster/postgres';
 import pg from 'pg';
 import { startTestPostgres } from './postgres-template.ts';

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { UserError } from '@chat-cluster/local';
+import { UserError } from '@chat-cluster/runtime';
 
 /** A filesystem of its own, in memory, that can be filled up. Disposing of it unmounts it. */
 export interface SmallDisk extends Disposable {

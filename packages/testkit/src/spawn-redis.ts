@@ -1,5 +1,4 @@
-import type { RedisProgram } from '@chat-cluster/local/redis-program';
-import { type ServerProcess, spawnServer } from '@chat-cluster/local/server-process';
+import { type RedisProgram, type ServerProcess, spawnServer } from '@chat-cluster/local-cluster';
 
 /** A Redis with a configuration of the caller's; its log is `redis.log` in `folder`. */
 export function spawnRedis(

@@ -2,7 +2,7 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 import type { Drain, Logger } from '@chat-cluster/runtime';
 import { Counter, Gauge } from 'prom-client';
 import type { RequestsUnderWay } from './http/requests-under-way.ts';
-import type { Admission } from './socket/admission.ts';
+import type { Admission } from './socket/connect/admission.ts';
 import type { ChatServer, ChatSocket } from './socket/server.ts';
 
 /*

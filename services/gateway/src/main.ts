@@ -5,6 +5,7 @@ import { loadConfig } from './config.ts';
 await runMain(async () => {
   const config = loadConfig(process.env);
   // Each imports only what it needs: a supervisor has no use for what serves.
-  if (cluster.isPrimary && config.GATEWAY_PROCESSES > 1) await (await import('./supervise.ts')).supervise(config);
+  if (cluster.isPrimary && config.GATEWAY_PROCESSES > 1)
+    await (await import('./cluster/supervise.ts')).supervise(config);
   else await (await import('./serve.ts')).serve(config);
 });

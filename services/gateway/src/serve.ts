@@ -11,9 +11,7 @@ import {
   watchDatabase,
 } from '@chat-cluster/postgres';
 // Not by the package's index: that loads BullMQ, 240 files of which a gateway needs none.
-import { createInbox } from '@chat-cluster/queue/inbox';
-import { announceLanes } from '@chat-cluster/queue/lanes';
-import { ReplyReceiver } from '@chat-cluster/queue/replies';
+import { announceLanes, createInbox, ReplyReceiver } from '@chat-cluster/queue/producer';
 import {
   connectPubSub,
   connectRedis,
@@ -30,37 +28,38 @@ import {
   announceReady,
   createLogger,
   Lifecycle,
-  persist,
+  logFirstFailure,
   type Readiness,
   redactConfig,
   redisServers,
+  retry,
   serveOps,
   showDependencies,
   startTracing,
 } from '@chat-cluster/runtime';
 import { collectDefaultMetrics, Histogram } from 'prom-client';
 import { createAuthenticator } from './authenticate.ts';
-import { available } from './available.ts';
+import { obeySupervisor } from './cluster/fork-drain.ts';
+import { answerMetricsRequests } from './cluster/fork-metrics.ts';
+import { HTTP_DEADLINES, listen } from './cluster/listen.ts';
+import { bindSessions } from './cluster/sticky.ts';
 import { type GatewayConfig, longestEndMs } from './config.ts';
 import { createConversations } from './conversations.ts';
 import { createDrain } from './drain.ts';
-import { obeySupervisor } from './fork-drain.ts';
-import { answerMetricsRequests } from './fork-metrics.ts';
 import { createHttpApp } from './http/app.ts';
 import { createRateLimit } from './http/rate-limit.ts';
 import { type RequestsUnderWay, watchRequests } from './http/requests-under-way.ts';
-import { HTTP_DEADLINES, listen } from './listen.ts';
 import { createReads } from './reads.ts';
-import { sessionIdsOf, watchAffinity } from './socket/affinity.ts';
-import { welcomeConnections } from './socket/connection.ts';
-import { dispatchEvents } from './socket/dispatch.ts';
-import { messageEvents } from './socket/message-events.ts';
-import { presenceEvents } from './socket/presence-events.ts';
+import { rejectWhenUnavailable } from './reject-when-unavailable.ts';
+import { sessionIdsOf, watchAffinity } from './socket/connect/affinity.ts';
+import { welcomeConnections } from './socket/connect/connection.ts';
+import { dispatchEvents } from './socket/events/dispatch.ts';
+import { messageEvents } from './socket/events/message-events.ts';
+import { presenceEvents } from './socket/events/presence-events.ts';
+import { syncEvent } from './socket/events/sync-event.ts';
+import { typingEvent } from './socket/events/typing-event.ts';
 import { type ChatServer, createSocketServer } from './socket/server.ts';
-import { connectionsOf, cut } from './socket/slow-consumer.ts';
-import { syncEvent } from './socket/sync-event.ts';
-import { typingEvent } from './socket/typing-event.ts';
-import { bindSessions } from './sticky.ts';
+import { connectionsOf, cut } from './socket/transport/slow-consumer.ts';
 import { version } from './version.ts';
 
 const requests = new Histogram({
@@ -113,7 +112,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
 
   for (const [index, { client }] of queues.entries()) {
     const layout = { lanes: config.LANES, index, servers: queues.length };
-    await persist('lanes', logger, () => announceLanes(client, layout, logger));
+    await retry(() => announceLanes(client, layout, logger), { onFailure: logFirstFailure(logger, 'lanes') });
   }
   const replies = new ReplyReceiver(subscriber, processId, logger);
   await replies.start();
@@ -128,8 +127,8 @@ export async function serve(config: GatewayConfig): Promise<void> {
   }));
 
   const recent = createRecentMessages(cache);
-  const conversations = createConversations(available(createConversationStore(db)), recent);
-  const reads = createReads(available(createHistory(db)), available(createUnreadCounts(db)));
+  const conversations = createConversations(rejectWhenUnavailable(createConversationStore(db)), recent);
+  const reads = createReads(rejectWhenUnavailable(createHistory(db)), rejectWhenUnavailable(createUnreadCounts(db)));
   const history = conversations.learnFrom(reads.history);
   const { unreadOf } = reads;
   const authenticate = createAuthenticator(config);

@@ -4,7 +4,7 @@ import type { Socket as TcpSocket } from 'node:net';
 import { problem } from '@chat-cluster/contracts';
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-import { createAdmission } from '../src/socket/admission.ts';
+import { createAdmission } from '../src/socket/connect/admission.ts';
 import { metric, type SocketEdge, startSockets } from './socket-edge.ts';
 
 const POLLING = '/socket.io/?EIO=4&transport=polling';

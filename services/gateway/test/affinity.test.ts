@@ -8,7 +8,7 @@ import {
   startFaultCluster,
   startFaultProxy,
 } from '@chat-cluster/testkit';
-import { openPolling, POLLING } from '@chat-cluster/testkit/balancer-suite';
+import { openPolling, POLLING } from '@chat-cluster/testkit/balancers';
 import { expect } from 'chai';
 
 /** Longer than it takes until a request is judged. */

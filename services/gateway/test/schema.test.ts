@@ -1,17 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { repository } from '@chat-cluster/local';
+import { freePort, repository } from '@chat-cluster/local-cluster';
 import { MIGRATIONS, migrate } from '@chat-cluster/postgres';
-import {
-  connect,
-  emptyDatabase,
-  eventually,
-  freePort,
-  newUser,
-  openConversation,
-  privateServers,
-} from '@chat-cluster/testkit';
+import { connect, emptyDatabase, eventually, newUser, openConversation, privateServers } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 
 const jwtSecret = 'a secret of the tests, 32 characters';

@@ -8,7 +8,7 @@ import { register } from 'prom-client';
 import { io as connectTo, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import { createAuthenticator } from '../src/authenticate.ts';
 import { loadConfig } from '../src/config.ts';
-import type { Admission } from '../src/socket/admission.ts';
+import type { Admission } from '../src/socket/connect/admission.ts';
 import { type ChatServer, createSocketServer } from '../src/socket/server.ts';
 
 const SECRET = 'a secret of the tests of sockets';

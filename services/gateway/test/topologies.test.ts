@@ -1,11 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type LocalRedis, startRedis, toolsFolder } from '@chat-cluster/local';
-import { askRedis, privateServers, startTestCluster, type TestCluster } from '@chat-cluster/testkit';
-import { controlledSentinel } from '@chat-cluster/testkit/controlled-sentinel';
+import { type LocalRedis, startRedis, toolsFolder } from '@chat-cluster/local-cluster';
+import {
+  askRedis,
+  controlledSentinel,
+  privateServers,
+  startRedisCluster,
+  startTestCluster,
+  type TestCluster,
+} from '@chat-cluster/testkit';
 import { CLIENT_KINDS, describeProtocol } from '@chat-cluster/testkit/protocol-suite';
-import { startRedisCluster } from '@chat-cluster/testkit/redis-cluster';
 import { expect } from 'chai';
 
 /** Settings of a topology; what it started is stopped with the stack. */

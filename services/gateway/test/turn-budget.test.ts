@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { TurnBudget } from '../src/socket/turn-budget.ts';
+import { TurnBudget } from '../src/socket/events/turn-budget.ts';
 
 describe('the budget of a turn', () => {
   let now = 1_000;

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { repository } from '@chat-cluster/local';
-import { type ServiceProcess, startService } from '@chat-cluster/local/service-process';
+import { repository, type ServiceProcess, startService } from '@chat-cluster/local-cluster';
 import { type ControlledService, eventually, type FaultCluster, startFaultCluster } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { sql } from 'kysely';

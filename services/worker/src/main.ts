@@ -36,24 +36,25 @@ import {
   announceReady,
   createLogger,
   Lifecycle,
+  logFirstFailure,
   type OpsPage,
-  persist,
   redactConfig,
   redisServers,
+  retry,
   runMain,
   serveOps,
   showDependencies,
   startTracing,
 } from '@chat-cluster/runtime';
 import { collectDefaultMetrics } from 'prom-client';
+import { lanesPage } from './admin/lanes-page.ts';
 import { loadConfig } from './config.ts';
-import { watchDeadLetters } from './dead-letter-gauge.ts';
-import { giveUpJobs } from './give-up-jobs.ts';
-import { joinStores } from './join-stores.ts';
-import { shownAs, watchLanes } from './lane-gauges.ts';
-import { createLaneWorker, JOINED_BATCHES } from './lane-worker.ts';
-import { lanesPage } from './lanes-page.ts';
-import { watchUnread } from './watch-unread.ts';
+import { watchDeadLetters } from './dead-letters/dead-letter-gauge.ts';
+import { keepGivenUp } from './dead-letters/keep-given-up.ts';
+import { joinStores } from './lanes/join-stores.ts';
+import { watchLanes, withShareGauge } from './lanes/lane-gauges.ts';
+import { createLaneWorker, JOINED_BATCHES } from './lanes/lane-worker.ts';
+import { watchUnread } from './recounts/watch-unread.ts';
 
 await runMain(async () => {
   const config = loadConfig(process.env);
@@ -112,7 +113,7 @@ await runMain(async () => {
   const { signal } = stop;
   for (const [index, { client }] of queues.entries()) {
     const announce = () => announceLanes(client, { lanes: config.LANES, index, servers: queues.length }, logger);
-    await persist('lanes', logger, announce);
+    await retry(announce, { onFailure: logFirstFailure(logger, 'lanes') });
     const wipe = watchWipe(client, async () => {
       await announce();
       fanout.gap();
@@ -139,7 +140,7 @@ await runMain(async () => {
         queue: recountQueue(lane),
         holder: config.WORKER_NAME,
         server,
-        share: shownAs(recountQueue(lane), shareOfRecounts),
+        share: withShareGauge(recountQueue(lane), shareOfRecounts),
         logger,
         // Wake-ups: one recount answers all that wait.
         join: { weigh: () => 0, maxWeight: 0 },
@@ -156,13 +157,13 @@ await runMain(async () => {
         queue: inboxQueue(lane),
         holder: config.WORKER_NAME,
         server: serverOf(lane, queues),
-        share: shownAs(inboxQueue(lane), shareOfLanes),
+        share: withShareGauge(inboxQueue(lane), shareOfLanes),
         logger,
         process: laneWorker,
         recounts,
-        tellsInOrder: servers.queues[lane % servers.queues.length] === servers.pubsub,
+        publishesInOrder: servers.queues[lane % servers.queues.length] === servers.pubsub,
         join: JOINED_BATCHES,
-        giveUp: (jobs) => giveUpJobs({ deadLetters, logger, signal }, jobs),
+        giveUp: (jobs) => keepGivenUp({ deadLetters, logger, signal }, jobs),
       }),
     ),
   ]);
@@ -197,7 +198,7 @@ await runMain(async () => {
   const lanes = [...placed(inboxQueue, config.LANES), ...placed(recountQueue, config.RECOUNT_LANES)];
   const pages: Record<string, OpsPage> = { '/lanes': lanesPage(lanes) };
   if (config.QUEUE_BOARD) {
-    const { openQueueBoard } = await import('./queue-board.ts');
+    const { openQueueBoard } = await import('./admin/queue-board.ts');
     const board = lifecycle.own('queue board', await openQueueBoard(lanes), (one) => one.close());
     pages['/queues'] = board.page;
   }

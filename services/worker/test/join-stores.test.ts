@@ -4,7 +4,7 @@ import { createMessageStore, type Database, openDatabase } from '@chat-cluster/p
 import { freshDatabase } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { sql } from 'kysely';
-import { joinStores } from '../src/join-stores.ts';
+import { joinStores } from '../src/lanes/join-stores.ts';
 import { newSends } from './new-sends.ts';
 
 describe('lanes that store at the same time', () => {

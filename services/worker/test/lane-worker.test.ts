@@ -2,12 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { BatchReply, ClientMessageId, Entry, LaneBatch, SendEntry, UserId } from '@chat-cluster/contracts';
 import { type MessageStore, newConversationId, newMessageId } from '@chat-cluster/domain';
 import { createConversationStore, createDeadLetters, createMessageStore } from '@chat-cluster/postgres';
-import { LeaveJob } from '@chat-cluster/queue';
+import { LaneLeft } from '@chat-cluster/queue';
 import type { Logger } from '@chat-cluster/runtime';
 import { eventually, freshDatabase, newUser } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { register } from 'prom-client';
-import { createLaneWorker, type LaneWorkerPorts } from '../src/lane-worker.ts';
+import { createLaneWorker, type LaneWorkerPorts } from '../src/lanes/lane-worker.ts';
 
 describe('the lane worker', () => {
   let database: Awaited<ReturnType<typeof freshDatabase>>;
@@ -206,7 +206,7 @@ describe('the lane worker', () => {
     const { send, id } = await pair();
     const { work, told } = workerWith();
     const fault = await work(batchOf(send('1')), { held: async () => false }).catch((error: unknown) => error);
-    expect(fault).to.be.instanceOf(LeaveJob);
+    expect(fault).to.be.instanceOf(LaneLeft);
     expect(
       await database.db.selectFrom('messages').selectAll().where('conversation_id', '=', id).execute(),
     ).to.have.length(0);
@@ -242,7 +242,7 @@ describe('the lane worker', () => {
     const job = work(batchOf(send('1'))).catch((error: unknown) => error);
     await eventually(() => expect(faults).to.be.at.least(1));
     stop.abort();
-    expect(await job).to.be.instanceOf(LeaveJob);
+    expect(await job).to.be.instanceOf(LaneLeft);
     expect(told).to.not.have.any.keys('error');
   });
 });

@@ -5,7 +5,7 @@ import { createLogger, type Logger } from '@chat-cluster/runtime';
 import { freshDatabase } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { sql } from 'kysely';
-import { storeInPlace } from '../src/store-in-place.ts';
+import { storeInPlace } from '../src/lanes/store-in-place.ts';
 import { newSends } from './new-sends.ts';
 
 describe('storing in place', () => {

@@ -1,4 +1,4 @@
-import { describeLayout } from '@chat-cluster/queue/lanes';
+import { describeLayout } from '@chat-cluster/queue/producer';
 import { type Finding, reasonOf, reporter } from '../finding.ts';
 import { judgeSkew } from '../judge-skew.ts';
 import type { Subject } from '../options.ts';

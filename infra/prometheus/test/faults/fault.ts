@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConversationId } from '@chat-cluster/contracts';
-import { repository, type ServiceProcess, startService } from '@chat-cluster/local';
+import { repository, type ServiceProcess, startService } from '@chat-cluster/local-cluster';
 import { laneOf } from '@chat-cluster/queue';
 import {
   type ControlledService,

@@ -1,4 +1,4 @@
-import type { ServiceProcess } from '@chat-cluster/local';
+import type { ServiceProcess } from '@chat-cluster/local-cluster';
 import { type ControlledService, eventually, type FaultCluster, startFaultCluster } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { type Ports, type RunningPrometheus, startPrometheus } from '../running-prometheus.ts';

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { toolsFolder, UserError } from '@chat-cluster/local';
-import { unpackDebianPackage } from '@chat-cluster/local/debian-package';
+import { toolsFolder, unpackDebianPackage } from '@chat-cluster/local-cluster';
+import { UserError } from '@chat-cluster/runtime';
 
 export interface EjabberdProgram {
   /** Runs Erlang with ejabberd's code in reach; arguments are Erlang's. */

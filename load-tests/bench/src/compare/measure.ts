@@ -5,7 +5,7 @@
  *
  * Nothing of one arm runs while another is measured. An arm that dies is started again for what is left of its turn.
  */
-import { UserError } from '@chat-cluster/local';
+import { UserError } from '@chat-cluster/runtime';
 import { ARMS, type Arm } from './arms.ts';
 import { type Generator, startGenerator } from './generator-process.ts';
 import { measureIdle } from './idle.ts';

@@ -1,4 +1,4 @@
-import { UserError } from '@chat-cluster/local';
+import { UserError } from '@chat-cluster/runtime';
 import { readNumbers } from '../options.ts';
 import { ARMS } from './arms.ts';
 

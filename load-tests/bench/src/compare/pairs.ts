@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { signToken } from '@chat-cluster/local';
+import { signToken } from '@chat-cluster/local-cluster';
 import type { Device, PlannedPair } from './wire.ts';
 
 type Place = readonly { url: string }[];

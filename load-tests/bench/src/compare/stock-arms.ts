@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type LocalPostgres, startPostgres, startRedis, startService, toolsFolder } from '@chat-cluster/local';
+import { type LocalPostgres, startPostgres, startRedis, startService, toolsFolder } from '@chat-cluster/local-cluster';
 import pg from 'pg';
 import { STOCK_SCHEMA } from './arms/stock-store.ts';
 import type { ArmOptions, ProcessKind, RunningArm } from './arms.ts';

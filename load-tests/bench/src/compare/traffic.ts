@@ -4,7 +4,7 @@
  * Pairs take turns, and in a pair both sides.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Turns } from '@chat-cluster/testkit/turns';
+import { Turns } from '@chat-cluster/testkit/lean-client';
 import { cpuSeconds } from '../cpu.ts';
 import { percentile } from '../statistics.ts';
 import type { Connection, Latency, Outcome, Run } from './wire.ts';

@@ -4,7 +4,7 @@
  *
  *   open ─▶ features ─▶ auth ─▶ success ─▶ open ─▶ features ─▶ bind ─▶ result ─▶ enable ─▶ enabled ─▶ presence: connected
  */
-import { LeanWebSocket } from '@chat-cluster/testkit/lean-websocket';
+import { LeanWebSocket } from '@chat-cluster/testkit/lean-client';
 import type { Connection, Device, Hearing } from './wire.ts';
 
 /** The one of the ejabberd arm. */

@@ -12,7 +12,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { userId } from '@chat-cluster/contracts';
-import { startRedis, toolsFolder } from '@chat-cluster/local';
+import { startRedis, toolsFolder } from '@chat-cluster/local-cluster';
 import { EVERY_GATEWAY, roomChannel } from '@chat-cluster/redis';
 import { createClient } from 'redis';
 import { cpuSeconds } from '../cpu.ts';

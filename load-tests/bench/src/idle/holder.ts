@@ -2,7 +2,7 @@
  * Holds idle connections, in a process of its own: `{port, secret, count}` as JSON in argv. Says over IPC when all of
  * them are there ({type: 'held'}), and ends with the channel.
  */
-import { signToken } from '@chat-cluster/local';
+import { signToken } from '@chat-cluster/local-cluster';
 import { LeanClient } from '@chat-cluster/testkit/lean-client';
 
 const { port, secret, count } = JSON.parse(process.argv[2] ?? '{}') as { port: number; secret: string; count: number };

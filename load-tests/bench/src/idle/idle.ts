@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { repository, startService } from '@chat-cluster/local';
+import { repository, startService } from '@chat-cluster/local-cluster';
 import { eventually, freshDatabase, privateServers } from '@chat-cluster/testkit';
 import { cpuSeconds } from '../cpu.ts';
 import type { Memory } from './probe.ts';

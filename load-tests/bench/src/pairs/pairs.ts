@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startCluster } from '@chat-cluster/local';
+import { startCluster } from '@chat-cluster/local-cluster';
 import { cpuSeconds } from '../cpu.ts';
 import { percentile } from '../statistics.ts';
 import { type Outcome, runTraffic } from '../traffic.ts';

@@ -2,8 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { repository, toolsFolder } from '@chat-cluster/local';
-import { findRedis } from '@chat-cluster/local/redis-program';
+import { findRedis, repository, toolsFolder } from '@chat-cluster/local-cluster';
 
 export interface MachineFacts {
   cpu: string;

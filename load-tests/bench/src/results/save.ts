@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { repository } from '@chat-cluster/local';
+import { repository } from '@chat-cluster/local-cluster';
 import type { Report, Table } from '../experiment.ts';
 import { chartSvg } from './chart.ts';
 import { type MachineFacts, machineFacts } from './machine.ts';

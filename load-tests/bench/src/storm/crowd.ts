@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { UserError } from '@chat-cluster/local';
+import { UserError } from '@chat-cluster/runtime';
 import type { CrowdUser } from './crowd-client.ts';
 import type { FromCrowd, ToCrowd } from './crowd-process.ts';
 

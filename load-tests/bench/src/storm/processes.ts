@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { repository, type ServiceProcess, startService } from '@chat-cluster/local';
+import { repository, type ServiceProcess, startService } from '@chat-cluster/local-cluster';
 import { freshDatabase, privateServers } from '@chat-cluster/testkit';
 
 /** Two gateways and a worker as processes of their own, each on a port of its own, on the run's Redis and Postgres. */

@@ -1,6 +1,5 @@
 import { between, type ControlledService, checkHistory, eventually, type FaultCluster } from '@chat-cluster/testkit';
-import type { Balancer } from '@chat-cluster/testkit/balancer';
-import { answersSince, gatewaysUp, reloadHaproxy, startHaproxy } from '@chat-cluster/testkit/haproxy';
+import { answersSince, type Balancer, gatewaysUp, reloadHaproxy, startHaproxy } from '@chat-cluster/testkit/balancers';
 import { gatewaysLiveOn, socketsStayConnected } from '../expectations.ts';
 import type { Fault, RoundOutcome } from '../fault.ts';
 import { letNewcomersCome } from '../newcomers.ts';

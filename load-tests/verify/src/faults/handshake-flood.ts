@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { signToken } from '@chat-cluster/local';
+import { signToken } from '@chat-cluster/local-cluster';
 import { between, type ControlledService, newUser, oneOf } from '@chat-cluster/testkit';
 import { acknowledgedAtOnce, answeredWithin, gatewaysLiveOn, socketsStayConnected } from '../expectations.ts';
 import type { Fault, RoundOutcome, World } from '../fault.ts';

@@ -1,6 +1,6 @@
-import { repository } from '@chat-cluster/local';
+import { repository } from '@chat-cluster/local-cluster';
 import { checkHistory } from '@chat-cluster/testkit';
-import { startHaproxy } from '@chat-cluster/testkit/haproxy';
+import { startHaproxy } from '@chat-cluster/testkit/balancers';
 import pg from 'pg';
 import { earlierVersion } from '../earlier-version.ts';
 import { acknowledgedAtOnce, answeredWithin, gatewaysLiveOn, socketsStayConnected } from '../expectations.ts';

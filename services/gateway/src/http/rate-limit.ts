@@ -1,6 +1,6 @@
 import { Rejection, type UserId } from '@chat-cluster/contracts';
 import { LRUCache } from 'lru-cache';
-import { TokenBucket } from '../socket/token-bucket.ts';
+import { TokenBucket } from '../socket/events/token-bucket.ts';
 
 /** About 300 bytes each: 6 MB at the most. */
 const KNOWN_USERS = 20_000;

@@ -10,12 +10,12 @@ import { Counter } from 'prom-client';
 import { type DefaultEventsMap, Server, type ServerOptions, type Socket } from 'socket.io';
 import type { Identity } from '../authenticate.ts';
 import type { GatewayConfig } from '../config.ts';
-import { type Admission, createAdmission } from './admission.ts';
-import { flushByTurn } from './flush-by-turn.ts';
-import { lightenSockets } from './lighten.ts';
-import { mayConnect } from './origin.ts';
-import { refuse } from './refuse.ts';
-import { boundWriteBuffers } from './slow-consumer.ts';
+import { type Admission, createAdmission } from './connect/admission.ts';
+import { mayConnect } from './connect/origin.ts';
+import { refuse } from './connect/refuse.ts';
+import { flushByTurn } from './transport/flush-by-turn.ts';
+import { releaseHandshakeState } from './transport/release-handshake-state.ts';
+import { boundWriteBuffers } from './transport/slow-consumer.ts';
 
 export interface SocketData extends Identity {
   /** Events that were read and have no answer yet. */
@@ -108,7 +108,7 @@ export function createSocketServer(options: {
     }
   });
   boundGoodbyes(io);
-  lightenSockets(io);
+  releaseHandshakeState(io);
   boundWriteBuffers(
     io,
     { maxBytes: config.WRITE_BUFFER_MAX_BYTES, maxPackets: config.WRITE_BUFFER_MAX_PACKETS },

@@ -1,0 +1,111 @@
+import { join } from 'node:path';
+import { describeError } from '@chat-cluster/runtime';
+import { type LocalPostgres, startPostgres } from './postgres.ts';
+import type { Report } from './progress.ts';
+import { type LocalRedis, startRedis } from './redis.ts';
+import { until } from './until.ts';
+
+type LocalServer = LocalPostgres | LocalRedis;
+
+export interface BackingServers {
+  databaseUrl: string;
+  redisUrl: string;
+  /** Where Postgres and Redis keep their data; for a server given by URL, that it is elsewhere. */
+  data: { postgres: string; redis: string };
+  /** Live: a server that was started again has another pid. */
+  processes(): { name: string; pid: number; port: number }[];
+  /** Ends what was started here, both at once. */
+  stop(withinMs: number): Promise<void>;
+}
+
+interface Backing {
+  url: string;
+  data: string;
+  processes(): { name: string; pid: number; port: number }[];
+  stop(options: { withinMs: number }): Promise<void>;
+}
+
+export interface BackingOptions {
+  dataDir: string;
+  toolsDir: string;
+  databaseUrl?: string | undefined;
+  redisUrl?: string | undefined;
+  durable?: boolean | undefined;
+  log: (line: string) => void;
+  report: Report;
+}
+
+/** Postgres and Redis side by side, each only if no URL is given. If one fails the other is stopped again. */
+export async function startBackingServers(options: BackingOptions): Promise<BackingServers> {
+  const [postgres, redis] = await Promise.allSettled([ownPostgres(options), ownRedis(options)]);
+  const started = [postgres, redis].flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const stop = async (withinMs: number) => {
+    await Promise.all(started.map((server) => server.stop({ withinMs })));
+  };
+  if (postgres.status === 'fulfilled' && redis.status === 'fulfilled') {
+    return {
+      databaseUrl: postgres.value.url,
+      redisUrl: redis.value.url,
+      data: { postgres: postgres.value.data, redis: redis.value.data },
+      processes: () => started.flatMap(({ processes }) => processes()),
+      stop,
+    };
+  }
+  await stop(2_000);
+  throw postgres.status === 'rejected' ? postgres.reason : (redis as PromiseRejectedResult).reason;
+}
+
+function ownPostgres({ dataDir, databaseUrl, durable, log, report }: BackingOptions): Promise<Backing> {
+  if (databaseUrl !== undefined) return given(databaseUrl, 'DATABASE_URL');
+  const start = (port?: number) => startPostgres({ dataDir: join(dataDir, 'postgres'), durable, log, port });
+  return report('Postgres', () => keepAlive('postgres', start, log));
+}
+
+function ownRedis({ dataDir, toolsDir, redisUrl, log, report }: BackingOptions): Promise<Backing> {
+  if (redisUrl !== undefined) return given(redisUrl, 'REDIS_URL');
+  const start = (port?: number) => startRedis({ dataDir: join(dataDir, 'redis'), toolsDir, log, port });
+  return report('Redis', () => keepAlive('redis', start, log));
+}
+
+async function given(url: string, variable: string): Promise<Backing> {
+  return { url, data: `the server given as ${variable}`, processes: () => [], stop: async () => undefined };
+}
+
+/** A server that ends by itself comes back at the same address, tried every second until it does. */
+async function keepAlive(name: string, start: (port?: number) => Promise<LocalServer>, log: (line: string) => void) {
+  let server = await start();
+  let stopping = false;
+  const ended = (async () => {
+    while (true) {
+      const how = await server.exited;
+      if (stopping) return;
+      log(`${name} ended unexpectedly (${how}); it starts again.`);
+      await server.stop();
+      const old = server;
+      server = (await until(() => (stopping ? old : startQuietly(() => start(old.port), name, log)), FOREVER)) ?? old;
+      if (stopping) return;
+    }
+  })();
+  return {
+    url: server.url,
+    data: server.dataDir,
+    processes: () => [{ name, pid: server.pid, port: server.port }],
+    stop: async (limits: { withinMs: number }) => {
+      stopping = true;
+      await server.stop(limits);
+      await ended;
+      await server.stop(limits);
+    },
+  };
+}
+
+const FOREVER = { withinMs: Number.POSITIVE_INFINITY, everyMs: 1_000 };
+
+async function startQuietly(start: () => Promise<LocalServer>, name: string, log: (line: string) => void) {
+  try {
+    return await start();
+  } catch (error) {
+    log(`${name} did not come back: ${describeError(error)}`);
+    return undefined;
+  }
+}

@@ -1,0 +1,83 @@
+/*
+ * A claim says "this process uses this folder", so that a second copy started on the same data hears a sentence instead
+ * of two servers writing one set of files. The kernel holds it: on Linux the claim is an abstract local socket, a name
+ * that cannot outlive its process, so kill -9 leaves nothing stale behind. Elsewhere it is a socket file in the
+ * temporary folder, and one that nobody answers on is taken over.
+ */
+import { createHash } from 'node:crypto';
+import { accessSync, constants, existsSync, mkdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { connect, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { UserError } from '@chat-cluster/runtime';
+
+export interface FolderClaim {
+  release(): Promise<void>;
+}
+
+/** Makes `folder` if needed and claims it for `purpose` until released or the process ends. Throws UserError when a live process holds it. */
+export async function claimFolder(folder: string, purpose: string): Promise<FolderClaim> {
+  makeFolder(folder);
+  const digest = createHash('sha256')
+    .update(`${process.getuid?.()}\n${purpose}\n${realpathSync(folder)}`)
+    .digest('hex');
+  const name = `chat-cluster-${digest.slice(0, 32)}`;
+  const server = await holdName(process.platform === 'linux' ? `\0${name}` : join(tmpdir(), `${name}.sock`));
+  if (server === undefined) {
+    throw new UserError(
+      `The data folder ${folder} is in use by another running copy. Stop that copy, or set DATA_DIR to another folder.`,
+    );
+  }
+  server.unref();
+  return { release: () => new Promise((done) => server.close(() => done())) };
+}
+
+function makeFolder(folder: string): void {
+  try {
+    makeWithParents(folder);
+    if (!statSync(folder).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' });
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new UserError(
+      `The data folder ${folder} cannot be used (${reason}): set DATA_DIR to a folder this user may write to.`,
+    );
+  }
+}
+
+/** By hand, since mkdirSync's `recursive` never returns where the system lies about a parent, as /proc does. */
+function makeWithParents(folder: string): void {
+  if (existsSync(folder)) return;
+  makeWithParents(dirname(folder));
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+async function holdName(name: string): Promise<Server | undefined> {
+  const server = await tryListen(name);
+  if (server !== undefined || name.startsWith('\0') || (await someoneAnswers(name))) return server;
+  rmSync(name, { force: true });
+  return tryListen(name);
+}
+
+function tryListen(name: string): Promise<Server | undefined> {
+  const server = createServer((socket) => socket.destroy());
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(undefined);
+      else reject(error);
+    });
+    server.listen({ path: name }, () => resolve(server));
+  });
+}
+
+function someoneAnswers(name: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path: name });
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}

@@ -1,0 +1,17 @@
+export { type Cluster, type ClusterOptions, startCluster } from './cluster.ts';
+export { type ClusterFile, readClusterFile, readServersFile } from './cluster-file.ts';
+export { loadEnvFile, readDataDir } from './data-dir.ts';
+export { unpackDebianPackage } from './debian-package.ts';
+export { type DebianProgram, findProgram, hasProgram, programOnPath, type WantedProgram } from './debian-program.ts';
+export { HAPROXY, NGINX, PROMETHEUS } from './debian-programs.ts';
+export { checkPort, freePort } from './free-port.ts';
+export { type LocalPostgres, type PostgresOptions, startPostgres } from './postgres.ts';
+export type { Step } from './progress.ts';
+export { type LocalRedis, type RedisOptions, startRedis } from './redis.ts';
+export { findRedis, type RedisProgram } from './redis-program.ts';
+export { defaultDataFolder, repository, toolsFolder } from './repository.ts';
+export { readSecret, secretFile } from './secret-file.ts';
+export * from './server-process.ts';
+export { type ServiceProcess, startService } from './service-process.ts';
+export { signToken } from './sign-token.ts';
+export { until } from './until.ts';

@@ -1,0 +1,171 @@
+/*
+ * One of our services as a child process that is kept alive. It has its own session, so a Ctrl-C in the terminal reaches
+ * only the orchestrator, which ends things in order; should the orchestrator be killed, the closed IPC channel tells
+ * the service to stop.
+ *
+ *   starting ──"ready" message──▶ running ──dies──▶ waiting (250 ms, doubling to 10 s) ──▶ starting …
+ *      └─ dies before its first "ready": start() throws, no restart        stop() ends all of it
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { UserError } from '@chat-cluster/runtime';
+import { signalQuietly } from './server-process.ts';
+import { until } from './until.ts';
+
+export interface ServiceOptions {
+  name: string;
+  /** Absolute path of its main file. */
+  main: string;
+  env: NodeJS.ProcessEnv;
+  /** Where its output goes; without it, to ours. */
+  logFile?: string | undefined;
+  log: (line: string) => void;
+  /** Longest pause before it is started again; 10 s when absent. */
+  longestPauseMs?: number;
+}
+
+/** What a service sends over IPC when it is ready. */
+export interface ReadyMessage {
+  type: 'ready';
+  /** The HTTP port really bound. */
+  port: number;
+  /** That of probes, metrics and POST /drain. */
+  adminPort?: number;
+  gateways?: string[];
+}
+
+export interface ServiceProcess {
+  name: string;
+  /** Of the running process; the last one's while it waits for its restart. */
+  pid(): number;
+  ready(): ReadyMessage;
+  /** SIGTERM and wait; SIGKILL after `withinMs`. Idempotent; no restart afterwards. */
+  stop(withinMs: number): Promise<void>;
+  /** SIGKILL now. */
+  kill(): void;
+}
+
+/** Here no load balancer has to notice that a gateway goes, and nobody wants to wait for it. */
+const UNPACED = { DRAIN_DELAY_MS: '0', DRAIN_WINDOW_MS: '0' };
+const READY_WITHIN_MS = 60_000;
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 10_000;
+/** A process that lived this long starts over with the first pause. */
+const HEALTHY_AFTER_MS = 30_000;
+
+/** Starts it and waits for "ready"; throws UserError with what the service said when it gives up. */
+export async function startService(options: ServiceOptions): Promise<ServiceProcess> {
+  const service = new Service(options);
+  await service.start();
+  return {
+    name: options.name,
+    pid: () => service.child.pid ?? 0,
+    ready: () => service.readiness,
+    stop: (withinMs) => service.stop(withinMs),
+    kill: () => service.kill(),
+  };
+}
+
+class Service {
+  child: ChildProcess;
+  readiness: ReadyMessage = { type: 'ready', port: 0 };
+  private readonly options: ServiceOptions;
+  private startedAt = 0;
+  private pauseMs = FIRST_PAUSE_MS;
+  private restart: NodeJS.Timeout | undefined;
+  private stopping = false;
+  private logStart = 0;
+
+  constructor(options: ServiceOptions) {
+    this.options = options;
+    this.child = this.spawn();
+  }
+
+  async start(): Promise<void> {
+    const ready = await until(() => this.readiness.port > 0 || (hasEnded(this.child) ? false : undefined), {
+      withinMs: READY_WITHIN_MS,
+      everyMs: 5,
+    });
+    if (ready) return;
+    this.kill();
+    throw new UserError(this.startFailure());
+  }
+
+  async stop(withinMs: number): Promise<void> {
+    this.stopping = true;
+    clearTimeout(this.restart);
+    if (hasEnded(this.child)) return;
+    signalQuietly(this.child.pid as number, 'SIGTERM');
+    const ended = await until(() => hasEnded(this.child) || undefined, { withinMs, everyMs: 10 });
+    if (ended) return;
+    this.options.log(`${this.options.name} did not stop within ${Math.round(withinMs)} ms and was killed.`);
+    this.kill();
+    await until(() => hasEnded(this.child) || undefined, { withinMs: 1_000, everyMs: 10 });
+  }
+
+  kill(): void {
+    this.stopping = true;
+    clearTimeout(this.restart);
+    // The group: a gateway's forks go with it.
+    if (!hasEnded(this.child)) signalQuietly(-(this.child.pid as number), 'SIGKILL');
+  }
+
+  private spawn(): ChildProcess {
+    const { main, env, logFile } = this.options;
+    this.logStart = logFile === undefined ? 0 : (statSync(logFile, { throwIfNoEntry: false })?.size ?? 0);
+    const output = logFile === undefined ? 'inherit' : openSync(logFile, 'a', 0o600);
+    const { port, adminPort } = this.readiness;
+    // Those of its first life: others may know them.
+    const ports = {
+      ...(port > 0 && 'PORT' in env ? { PORT: String(port) } : {}),
+      ...(adminPort && 'ADMIN_PORT' in env ? { ADMIN_PORT: String(adminPort) } : {}),
+    };
+    const child = spawn(process.execPath, [main], {
+      detached: true,
+      env: { ...UNPACED, ...env, ...ports },
+      stdio: ['ignore', output, output, 'ipc'],
+    });
+    if (typeof output === 'number') closeSync(output);
+    this.startedAt = performance.now();
+    child.on('message', (message) => {
+      if (isReady(message)) this.readiness = message;
+    });
+    child.once('exit', (code, signal) => this.onExit(signal ?? `exit code ${code}`));
+    return child;
+  }
+
+  private onExit(how: string): void {
+    if (this.stopping || this.readiness.port === 0) return;
+    if (performance.now() - this.startedAt > HEALTHY_AFTER_MS) this.pauseMs = FIRST_PAUSE_MS;
+    this.options.log(`${this.options.name} ended unexpectedly (${how}); it starts again in ${this.pauseMs} ms.`);
+    // A gateway killed with -9 may leave forks behind that still hold the port.
+    signalQuietly(-(this.child.pid as number), 'SIGKILL');
+    this.restart = setTimeout(() => {
+      this.child = this.spawn();
+    }, this.pauseMs);
+    this.pauseMs = Math.min(this.pauseMs * 2, this.options.longestPauseMs ?? LONGEST_PAUSE_MS);
+  }
+
+  private startFailure(): string {
+    const { name, logFile } = this.options;
+    const said = logFile === undefined ? '' : readFileSync(logFile).subarray(this.logStart).toString('utf8').trim();
+    const what = hasEnded(this.child)
+      ? `${name} could not start`
+      : `${name} was not ready within ${READY_WITHIN_MS / 1000} s`;
+    return said === '' ? `${what}; its own words are above.` : `${what}: ${said.slice(-2_000)}`;
+  }
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
+}
+
+function isReady(message: unknown): message is ReadyMessage {
+  return (
+    typeof message === 'object' &&
+    message !== null &&
+    'type' in message &&
+    message.type === 'ready' &&
+    'port' in message
+  );
+}

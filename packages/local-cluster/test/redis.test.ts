@@ -1,0 +1,101 @@
+import { readFileSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { UserError } from '@chat-cluster/runtime';
+import { expect } from 'chai';
+import { type LocalRedis, startRedis } from '../src/redis.ts';
+import { toolsFolder } from '../src/repository.ts';
+import { holdServer } from './held-server.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+describe('the private Redis', () => {
+  it('keeps its data and its password over a restart', async () => {
+    await using folder = temporaryFolder();
+    const first = await start(folder.path);
+    expect(await ask(first.url, 'SET kept 42')).to.equal('+OK');
+    await first.stop();
+    expect(await first.exited).to.equal('exit code 0');
+    await restartsWithData(folder.path, first.url);
+  });
+
+  it('is new enough, wants the password, and shows it to nobody', async () => {
+    await using folder = temporaryFolder();
+    const server = await start(folder.path);
+    try {
+      expect(Number.parseInt(server.version.replace(/^\D+/, ''), 10)).to.be.at.least(7);
+      expect(await ask(server.url.replace(/:[^:@]+@/, ':guess@'), 'PING')).to.match(/^-NOAUTH/);
+      expect(statSync(join(folder.path, 'redis.conf')).mode & 0o777).to.equal(0o600);
+      const commandLine = readFileSync(`/proc/${server.pid}/cmdline`, 'utf8');
+      expect(commandLine).to.not.include(new URL(server.url).password);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it('says in one sentence that the folder is in use', async () => {
+    await using folder = temporaryFolder();
+    const server = await start(folder.path);
+    try {
+      const error = await start(folder.path).catch((thrown: unknown) => thrown);
+      expect(error).to.be.instanceOf(UserError);
+      expect((error as Error).message).to.match(/in use by another running copy/);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it('starts again after its owner was killed with -9', async () => {
+    await using folder = temporaryFolder();
+    const held = await holdServer('redis', folder.path);
+    await ask(held.url, 'SET kept 42');
+    await held.killOwner();
+    await restartsWithData(folder.path, held.url);
+  });
+
+  it('starts again after both it and its owner were killed with -9', async () => {
+    await using folder = temporaryFolder();
+    const held = await holdServer('redis', folder.path);
+    await ask(held.url, 'SET kept 42');
+    process.kill(held.pid, 'SIGKILL');
+    await held.killOwner();
+    await restartsWithData(folder.path, held.url);
+  });
+
+  it('takes a folder with spaces and quotes in its name', async () => {
+    await using folder = temporaryFolder();
+    const server = await start(join(folder.path, 'a "b" c'));
+    expect(await ask(server.url, 'PING')).to.equal('+PONG');
+    await server.stop();
+  });
+});
+
+function start(dataDir: string): Promise<LocalRedis> {
+  return startRedis({ dataDir, toolsDir: toolsFolder, log: () => {} });
+}
+
+async function restartsWithData(dataDir: string, before: string): Promise<void> {
+  const server = await start(dataDir);
+  try {
+    expect(new URL(server.url).password).to.equal(new URL(before).password);
+    expect(await ask(server.url, 'GET kept')).to.equal('42');
+  } finally {
+    await server.stop();
+  }
+}
+
+/** The last line of the answer to one inline command. */
+function ask(url: string, command: string): Promise<string> {
+  const { port, password } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port: Number(port) });
+    let heard = '';
+    socket.on('data', (chunk) => {
+      heard += chunk;
+    });
+    socket.once('error', reject).once('close', () => {
+      const lines = heard.trim().split('\r\n');
+      resolve(lines.slice(0, -1).at(-1) ?? '');
+    });
+    socket.end(`AUTH ${password}\r\n${command}\r\nQUIT\r\n`);
+  });
+}
