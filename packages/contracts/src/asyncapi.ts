@@ -6,22 +6,22 @@ import { clientAcks, clientEvents, serverEvents } from './socket-events.ts';
 
 type Json = Record<string, unknown>;
 
-/** One event, ack or refusal, ready for the document. */
+/** One event, ack or rejected handshake of the document. */
 interface Entry {
-  /** Its key in the document: the name, unless the other direction has an event of that name too. */
+  /** Key in the document: the name, unless the other direction has an event of the same name. */
   key: string;
   name: string;
   title: string;
   schema: z.ZodType;
-  /** What a client may hand in, or what it gets. */
+  /** `input`: what a client may send. `output`: what it receives. */
   io: 'input' | 'output';
   examples: readonly Example[];
 }
 
 /**
- * The AsyncAPI 3.0 document of the Socket.IO side, seen from a client: it `send`s the client events (and gets the ack
- * as reply) and `receive`s the server events. Made from the event tables of `socket-events.ts`: a new row appears here
- * by itself, with its examples from `examples.ts`.
+ * The AsyncAPI 3.0 document of the Socket.IO API, from the point of view of a client: it `send`s the client events (and
+ * gets the ack as reply) and `receive`s the server events. It is generated from the event tables of `socket-events.ts`:
+ * a new row appears here automatically, with its examples from `examples.ts`.
  */
 export function asyncApiDocument({ version }: { version: string }): object {
   const sends = rows(clientEvents, 'input', clientEventExamples, (event) => `${event} (client → server)`);
@@ -54,33 +54,38 @@ export function asyncApiDocument({ version }: { version: string }): object {
   };
 }
 
-const INTRODUCTION = `Seen from a client: it *sends* the client events and *receives* the server events. The wire is the
-Socket.IO protocol (v5 on Engine.IO v4): use a Socket.IO client of any language. The name of a message here is the
-name of its event, its payload the first argument.
+const INTRODUCTION = `This document takes the point of view of a client, which *sends* the client events and *receives* the
+server events. The protocol is Socket.IO (v5 on Engine.IO v4): use a Socket.IO client in any language. The name of a
+message in this document is the name of the event; its payload is the first argument.
 
-**Connect:** \`io(url, { auth: { token } })\`. The server puts the socket into the room of the token's user, so every
-device of a user gets that user's events, on whichever gateway it is. \`session\` is the first event.
+**Connect:** \`io(url, { auth: { token } })\`. The server adds the socket to the room of the token's user, so every device
+of a user receives that user's events, whichever gateway it is connected to. \`session\` is the first event.
 
-**Acks:** pass a callback to \`emit\`. \`ok: true\` means committed; \`ok: false\` carries a coded error. Without a
-callback the same error comes as an \`exception\` event. A bad event never ends the connection.
+**Acks:** pass a callback to \`emit\`. \`ok: true\` means committed; \`ok: false\` carries an error with a code. Without a
+callback the same error arrives as an \`exception\` event. An invalid event never ends the connection.
 
 **Resend:** after a time-out or a reconnect, send the same \`clientMessageId\` again: it is never stored twice.
 
-**Gaps:** \`seq\` is dense within a conversation. A number is missing: fetch it with
-\`GET /api/messages/with/{otherUserId}?after=<the greatest seq you have>\`.
+**Gaps:** \`seq\` has no gaps within a conversation. When a number is missing, fetch it with
+\`GET /api/messages/with/{otherUserId}?after=<the last seq before the gap>\`.
 
-**Presence and typing** are optional and volatile: \`watch_presence\` after each connect brings \`presence\`; repeat \`typing\`
-every 3 s while the user types, and show what you hear for 5 s.
+**Presence and typing** are optional and volatile. Send \`watch_presence\` after each connect to receive \`presence\`. Repeat
+\`typing\` every 3 s while the user types, and show a received \`typing\` for 5 s.
 
-New fields and events may appear: ignore what you do not know.`;
+New fields and events may be added: ignore those you do not know.`;
 
 const server = {
   host: '{host}',
   protocol: 'wss',
   pathname: '/socket.io',
   title: 'Any gateway of the cluster',
-  description: 'HTTP and sockets share host and port. WebSocket needs no sticky sessions, HTTP long-polling does.',
-  variables: { host: { default: 'localhost:3000', description: 'Host and port of the cluster; `ws` on plain HTTP' } },
+  description: 'HTTP and sockets share host and port. HTTP long-polling needs sticky sessions, WebSocket does not.',
+  variables: {
+    host: {
+      default: 'localhost:3000',
+      description: 'Host and port of the cluster; the protocol is `ws` with plain HTTP',
+    },
+  },
   security: [
     { $ref: '#/components/securitySchemes/handshakeToken' },
     { $ref: '#/components/securitySchemes/queryToken' },
@@ -92,13 +97,13 @@ const securitySchemes = {
     type: 'http',
     scheme: 'bearer',
     bearerFormat: 'JWT',
-    description: 'The JWT that your application issues, handed over as `auth.token` of the handshake.',
+    description: 'The JWT that your application issues, sent as `auth.token` of the handshake.',
   },
   queryToken: {
     type: 'httpApiKey',
     in: 'query',
     name: 'token',
-    description: 'The same JWT as `?token=`, for old clients. Prefer `auth.token`: addresses end up in logs.',
+    description: 'The same JWT as `?token=`, for old clients. Prefer `auth.token`: URLs are written to logs.',
   },
 };
 
@@ -109,7 +114,7 @@ const handshake: Entry = {
   title: 'Handshake (`auth` of the client options)',
   schema: z
     .object({ token: z.string().meta({ description: 'JWT' }) })
-    .meta({ id: 'Handshake', description: 'Sent once per connection by the Socket.IO client itself' }),
+    .meta({ id: 'Handshake', description: 'The Socket.IO client sends it once per connection' }),
   io: 'input',
   examples: [
     {
@@ -120,15 +125,15 @@ const handshake: Entry = {
   ],
 };
 
-/** A refused handshake: the `Error` that Socket.IO clients hand to `connect_error`. */
+/** A rejected handshake: the `Error` that Socket.IO clients pass to `connect_error` listeners. */
 const connectError: Entry = {
   key: 'connect_error',
   name: 'connect_error',
-  title: 'Refused handshake',
+  title: 'Rejected handshake',
   schema: z.object({ message: z.string(), data: errorPayload }).meta({
     id: 'ConnectError',
     description:
-      'The handshake was refused, and the connection is closed. Fetch a new token if `data.code` starts with TOKEN_.',
+      'The handshake was rejected, and the connection is closed. Fetch a new token if `data.code` starts with TOKEN_.',
   }),
   io: 'output',
   examples: [
@@ -160,7 +165,7 @@ function channel(entries: readonly Entry[]): Json {
   return {
     address: '/',
     title: 'The default namespace',
-    description: 'All events of the product travel here; a client joins it by connecting.',
+    description: 'All events use this channel; a client joins it by connecting.',
     messages: Object.fromEntries(entries.map(({ key }) => [key, { $ref: `#/components/messages/${key}` }])),
   };
 }
@@ -203,7 +208,7 @@ function messageOf({ name, title, schema, io, examples }: Entry, schemas: Json):
   };
 }
 
-/** The JSON Schema of a payload; the named schemas within it move to the shared `schemas` of the document. */
+/** JSON Schema of a payload; the named schemas in it move to the shared `schemas` of the document. */
 function payloadOf(schema: z.ZodType, io: Entry['io'], schemas: Json): unknown {
   const made = z.toJSONSchema(schema, { io, target: 'draft-7', override: readableSchema });
   const text = JSON.stringify(made).replaceAll('"#/definitions/', '"#/components/schemas/');

@@ -1,28 +1,28 @@
 import { z } from 'zod';
 
 /**
- * The closed table of errors a client can hear. To add one: a row here, its HTTP status in `http.ts`, and a test that
- * provokes it. `retryable` says that the very same request may succeed later; a resend with the same
- * `clientMessageId` never stores twice.
+ * The closed table of errors that a client can receive. To add one: a row here, its HTTP status in `http.ts`, and a
+ * test that provokes it. `retryable`: the same request may succeed later. Retries are safe, because a resend with the
+ * same `clientMessageId` is never stored twice.
  */
 export const ERRORS = {
   TOKEN_MISSING: { retryable: false, message: 'No token. Pass a JWT as auth.token (or Authorization: Bearer).' },
-  TOKEN_INVALID: { retryable: false, message: 'The token is not valid here.' },
+  TOKEN_INVALID: { retryable: false, message: 'The token is not valid for this server.' },
   TOKEN_EXPIRED: { retryable: false, message: 'The token has expired. Fetch a new one and connect again.' },
   ORIGIN_NOT_ALLOWED: { retryable: false, message: 'This origin may not connect. See ALLOWED_ORIGINS.' },
   VALIDATION_FAILED: { retryable: false, message: 'The payload is not valid.' },
-  CONVERSATION_NOT_FOUND: { retryable: false, message: 'You are in no conversation with this id.' },
-  NOT_FOUND: { retryable: false, message: 'There is nothing here. See /api/docs.' },
-  METHOD_NOT_ALLOWED: { retryable: false, message: 'This method is not supported here. See /api/docs.' },
+  CONVERSATION_NOT_FOUND: { retryable: false, message: 'There is no such conversation, or you are not in it.' },
+  NOT_FOUND: { retryable: false, message: 'There is no such path. See /api/docs.' },
+  METHOD_NOT_ALLOWED: { retryable: false, message: 'This path does not support this method. See /api/docs.' },
   UNKNOWN_EVENT: { retryable: false, message: 'There is no such event. See /api/asyncapi.json.' },
-  REJECTED: { retryable: false, message: 'The message could not be stored.' },
-  LIMIT_EXCEEDED: { retryable: false, message: 'More than one connection may have. Give something up first.' },
+  REJECTED: { retryable: false, message: 'The message was rejected and is not stored.' },
+  LIMIT_EXCEEDED: { retryable: false, message: 'This connection has reached a limit. Release something first.' },
   RATE_LIMITED: { retryable: true, message: 'Too many requests. Slow down.' },
   OVERLOADED: { retryable: true, message: 'The server is busy. Try again.' },
   TIMEOUT: {
     retryable: true,
     message:
-      'No answer in time; it may still take effect. Try again: a send with the same clientMessageId is stored once.',
+      'No response in time; it may still take effect. Try again: a send with the same clientMessageId is stored once.',
   },
   UNAVAILABLE: { retryable: true, message: 'The service is not available right now. Try again.' },
 } as const satisfies Record<string, { retryable: boolean; message: string }>;
@@ -31,7 +31,9 @@ export type ErrorCode = keyof typeof ERRORS;
 
 export const errorCodes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
 
-/** What a client hears: in a failed ack, in an `exception`, in `connect_error.data` and (as `{error}`) over HTTP. */
+/**
+ * The error that clients receive: in a failed ack, an `exception`, `connect_error.data`, and over HTTP as `{error}`.
+ */
 export const errorPayload = z
   .object({
     code: z.enum(errorCodes),
@@ -41,7 +43,7 @@ export const errorPayload = z
   })
   .meta({
     id: 'Error',
-    description: 'A coded error. `retryable`: the very same request may succeed later.',
+    description: 'An error with a code. `retryable`: the same request may succeed later.',
     example: {
       code: 'VALIDATION_FAILED',
       message: 'conversationId: must be a UUID',
@@ -52,15 +54,15 @@ export const errorPayload = z
 export type ErrorPayload = z.infer<typeof errorPayload>;
 
 /**
- * An expected refusal, with a code of the table: shown to the client and never logged as a fault. Everything else that
- * is thrown is a fault: logged once at the edge with its cause, heard by the client as UNAVAILABLE.
+ * An expected error with a code of the table, returned to the client and never logged as a fault. Anything else that is
+ * thrown is a fault: it is logged once at the edge with its cause, and the client receives UNAVAILABLE.
  */
 export class Rejection extends Error {
   readonly payload: ErrorPayload;
 
   constructor(code: ErrorCode, options: { message?: string; retryAfterMs?: number } = {}) {
     const { stackTraceLimit } = Error;
-    // Nobody reads where an expected refusal came from, and it is half of what a refusal costs.
+    // No stack trace: an expected error has no use for it, and it would be half of the cost of a rejection.
     Error.stackTraceLimit = 0;
     super(options.message ?? ERRORS[code].message);
     Error.stackTraceLimit = stackTraceLimit;
@@ -74,12 +76,12 @@ export class Rejection extends Error {
   }
 }
 
-/** The payload a client hears for anything thrown: a rejection's own, else UNAVAILABLE without a detail of the fault. */
+/** The payload for anything thrown: that of a rejection, otherwise UNAVAILABLE without details of the fault. */
 export function toErrorPayload(error: unknown): ErrorPayload {
   return error instanceof Rejection ? error.payload : new Rejection('UNAVAILABLE').payload;
 }
 
-/** Parses `input` at the edge. Throws a VALIDATION_FAILED rejection that names the first wrong field. */
+/** Parses `input` at the edge. Throws a VALIDATION_FAILED rejection that names the first invalid field. */
 export function parseOrReject<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;

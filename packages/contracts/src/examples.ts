@@ -4,12 +4,15 @@ import type { conversation, conversationsPage, historyPage, openConversationBody
 import type { message } from './message.ts';
 import type { clientAcks, clientEvents, serverEvents } from './socket-events.ts';
 
-/**
- * The examples of both documents, one little story: alice opens a conversation with bob and asks him to lunch, bob
- * reads it and answers with the menu. A new row of an event table needs its example here; the compiler asks for it.
+/*
+ * The examples of both documents. They are one short story, hence one long file of data: alice opens a conversation
+ * with bob and invites him to lunch; bob reads it and replies with the menu. The compiler requires an example here for
+ * each row of an event table.
  */
+
+/** One example of an event, ack or route. */
 export interface Example<T = unknown> {
-  /** Machine name, unique among the examples of the same place. */
+  /** Machine name, unique among the examples of the same event or ack. */
   name: string;
   summary: string;
   value: T;
@@ -45,18 +48,18 @@ const menu: z.input<typeof message> = {
   createdAt: '2026-01-01T12:00:09.000Z',
 };
 
-const refused = { name: 'refused', summary: 'Refused: nothing was stored' };
+const rejected = { name: 'rejected', summary: 'Rejected: nothing was stored' };
 
 export const clientEventExamples: ExamplesOf<typeof clientEvents> = {
   send_message: [
     {
       name: 'text',
-      summary: 'alice asks bob to lunch',
+      summary: 'alice invites bob to lunch',
       value: { conversationId, content: 'Hi Bob, lunch at noon?', clientMessageId: lunch.clientMessageId },
     },
     {
       name: 'attachment',
-      summary: 'bob answers with the menu',
+      summary: 'bob replies with the menu',
       value: {
         conversationId,
         content: 'Yes! Here is the menu.',
@@ -72,17 +75,15 @@ export const clientEventExamples: ExamplesOf<typeof clientEvents> = {
   sync: [
     {
       name: 'reconnected',
-      summary: 'alice was away; she holds everything up to her own message',
+      summary: 'alice reconnects; her device has everything up to her own message',
       value: { conversations: [{ id: conversationId, afterSeq: 1 }] },
     },
-    { name: 'fresh', summary: 'A new device asks what is unread', value: { conversations: [] } },
+    { name: 'fresh', summary: 'A new device requests the unread counts', value: { conversations: [] } },
   ],
-  watch_presence: [{ name: 'list', summary: 'alice shows her chats', value: { userIds: ['bob', 'carol'] } }],
-  unwatch_presence: [
-    { name: 'scrolled', summary: 'carol has left the screen of alice', value: { userIds: ['carol'] } },
-  ],
+  watch_presence: [{ name: 'list', summary: 'alice opens her list of chats', value: { userIds: ['bob', 'carol'] } }],
+  unwatch_presence: [{ name: 'scrolled', summary: 'carol left the screen of alice', value: { userIds: ['carol'] } }],
   typing: [
-    { name: 'begins', summary: 'bob is typing; again every 3 s', value: { conversationId, typing: true } },
+    { name: 'begins', summary: 'bob is typing; repeated every 3 s', value: { conversationId, typing: true } },
     { name: 'ends', summary: 'bob has stopped', value: { conversationId, typing: false } },
   ],
 };
@@ -95,20 +96,20 @@ export const clientAckExamples: ExamplesOf<typeof clientAcks> = {
       summary: 'A resend after a lost ack: the first result again',
       value: { ok: true, message: lunch, duplicate: true },
     },
-    { ...refused, value: { ok: false, error: new Rejection('CONVERSATION_NOT_FOUND').payload } },
+    { ...rejected, value: { ok: false, error: new Rejection('CONVERSATION_NOT_FOUND').payload } },
   ],
   read_messages: [
     {
       name: 'read',
-      summary: 'The mark has moved',
+      summary: 'The read mark has moved',
       value: { ok: true, conversationId, upToSeq: 1, unread: { count: 0 } },
     },
-    { ...refused, value: { ok: false, error: new Rejection('UNAVAILABLE').payload } },
+    { ...rejected, value: { ok: false, error: new Rejection('UNAVAILABLE').payload } },
   ],
   sync: [
     {
       name: 'missed',
-      summary: 'The answer of bob, who has read the message of alice',
+      summary: 'bob has read the message of alice and replied',
       value: {
         ok: true,
         conversations: [
@@ -130,14 +131,14 @@ export const clientAckExamples: ExamplesOf<typeof clientAcks> = {
     },
     {
       name: 'busy',
-      summary: 'A storm of reconnects: ask again a little later',
+      summary: 'A storm of reconnects: retry after the given time',
       value: { ok: false, error: new Rejection('OVERLOADED', { retryAfterMs: 1_000 }).payload },
     },
   ],
   watch_presence: [
     {
       name: 'watching',
-      summary: 'bob is here, carol has left',
+      summary: 'bob is online, carol is offline',
       value: {
         ok: true,
         presence: [
@@ -148,16 +149,16 @@ export const clientAckExamples: ExamplesOf<typeof clientAcks> = {
     },
     {
       name: 'full',
-      summary: 'Too many: nothing has changed, who was watched is watched',
+      summary: 'Too many users: nothing changes, and earlier watches continue',
       value: { ok: false, error: new Rejection('LIMIT_EXCEEDED').payload },
     },
   ],
   unwatch_presence: [{ name: 'done', summary: 'Also for users who were not watched', value: { ok: true } }],
   typing: [
-    { name: 'taken', summary: 'Told, or dropped: typing promises nothing', value: { ok: true } },
+    { name: 'received', summary: 'Delivered or dropped: typing is not guaranteed', value: { ok: true } },
     {
       name: 'stranger',
-      summary: 'A conversation of others',
+      summary: 'A conversation of other users',
       value: { ok: false, error: new Rejection('CONVERSATION_NOT_FOUND').payload },
     },
   ],
@@ -178,7 +179,7 @@ export const serverEventExamples: ExamplesOf<typeof serverEvents> = {
   ],
   new_message: [
     { name: 'lunch', summary: 'To every device of alice and of bob', value: lunch },
-    { name: 'menu', summary: 'The answer, with an attachment', value: menu },
+    { name: 'menu', summary: 'The reply, with an attachment', value: menu },
   ],
   unread_count: [
     {
@@ -186,7 +187,7 @@ export const serverEventExamples: ExamplesOf<typeof serverEvents> = {
       summary: 'To bob, after the message of alice',
       value: { count: 1, conversations: [{ conversationId, count: 1 }] },
     },
-    { name: 'total', summary: 'On connect: the total alone', value: { count: 0 } },
+    { name: 'total', summary: 'On connect: only the total', value: { count: 0 } },
   ],
   messages_read: [
     {
@@ -198,22 +199,22 @@ export const serverEventExamples: ExamplesOf<typeof serverEvents> = {
   sync_required: [
     {
       name: 'gap',
-      summary: 'The gateway of alice had lost Redis for a while; she sends `sync`',
+      summary: 'The gateway of alice lost its link to Redis for a while; her client sends `sync`',
       value: { reason: 'fanout_gap' },
     },
   ],
   server_draining: [
     {
       name: 'deploy',
-      summary: 'The gateway of alice makes way for a new version; her turn is in 12.5 s',
+      summary: 'A deploy replaces the gateway of alice; it closes her connection in 12.5 s',
       value: { reconnectInMs: 12_500 },
     },
   ],
   presence: [
-    { name: 'online', summary: 'To alice, who watches bob: he has connected', value: { userId: 'bob', online: true } },
+    { name: 'online', summary: 'To alice, who watches bob: bob has connected', value: { userId: 'bob', online: true } },
     {
       name: 'offline',
-      summary: 'Some seconds after the last device of bob has gone',
+      summary: 'Some seconds after the last device of bob disconnected',
       value: { userId: 'bob', online: false, lastSeenAt: '2026-01-01T12:00:30.000Z' },
     },
   ],
@@ -239,7 +240,7 @@ const aliceAndBob: z.input<typeof conversation> = {
   createdAt: '2026-01-01T11:59:59.000Z',
 };
 
-/** Bodies of requests and answers over HTTP. */
+/** Request and response bodies of HTTP. */
 export const httpExamples = {
   openConversationBody: { participantId: 'bob' } satisfies z.input<typeof openConversationBody>,
   conversation: aliceAndBob,
@@ -264,7 +265,7 @@ export const httpExamples = {
   } satisfies z.input<typeof conversationsPage>,
 };
 
-/** A real error body of a code; `message` where the table's own sentence would say less than the server does. */
+/** Error body of a code. `message`: for codes with which the server sends a more specific text than the table's. */
 export function problemExample(code: ErrorCode, message?: string): Problem {
   return {
     error: new Rejection(code, {

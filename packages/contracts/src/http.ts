@@ -4,7 +4,7 @@ import { conversationId, userId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { message } from './message.ts';
 
-// Digits only: Number('') is 0, and `before=0` is an empty page that looks like the end of the history.
+// Digits only: Number('') is 0, and `before=0` returns an empty page that looks like the end of the history.
 const wholeNumber = z.string().regex(/^\d{1,16}$/, 'must be a whole number');
 const seqCursor = wholeNumber.pipe(z.coerce.number<string>().int().nonnegative());
 const limit = wholeNumber
@@ -30,12 +30,12 @@ export const conversation = z
 export const historyQuery = z
   .object({
     limit,
-    before: seqCursor.optional().meta({ description: 'Messages with a smaller seq, newest first', example: 43 }),
-    after: seqCursor.optional().meta({ description: 'Messages with a greater seq, oldest first', example: 17 }),
+    before: seqCursor.optional().meta({ description: 'Messages with a smaller `seq`, newest first', example: 43 }),
+    after: seqCursor.optional().meta({ description: 'Messages with a greater `seq`, oldest first', example: 17 }),
     markAsRead: z
       .enum(['true', 'false'])
       .default('false')
-      .meta({ description: 'Also mark the messages of this page, and all before them, as read', example: 'false' }),
+      .meta({ description: 'Also marks the messages of this page, and all before them, as read', example: 'false' }),
   })
   .refine((query) => query.before === undefined || query.after === undefined, {
     message: 'give before or after, not both',
@@ -44,12 +44,12 @@ export const historyQuery = z
 
 export const historyPage = z
   .object({
-    conversationId: conversationId.nullable().meta({ description: 'null: the two have no conversation yet' }),
+    conversationId: conversationId.nullable().meta({ description: 'null: the two users have no conversation yet' }),
     messages: z.array(message),
     nextCursor: z
       .int()
       .nullable()
-      .meta({ description: 'Pass it as the same parameter (`before`, or `after`) for the next page; null: no more' }),
+      .meta({ description: 'Value of the same parameter (`before` or `after`) for the next page; null: last page' }),
   })
   .meta({ id: 'HistoryPage', description: 'One page of a conversation' });
 
@@ -57,7 +57,7 @@ export const historyPage = z
 export const conversationsQuery = z.object({
   limit,
   cursor: z.string().max(200).optional().meta({
-    description: '`nextCursor` of the page before; opaque',
+    description: '`nextCursor` of the previous page; opaque',
     example: 'MTc2NzI2ODgwOTAwMC4wMTkyNmIzYS03YzExLTdkM2UtOWY1Mi0wYTRjMWY2ZjJiMTA',
   }),
 });
@@ -71,17 +71,20 @@ export const conversationSummary = z
     lastSeq: z.int().nonnegative().meta({ example: 42 }),
     updatedAt: z.iso.datetime().meta({ example: '2026-01-01T12:00:00.000Z' }),
   })
-  .meta({ id: 'ConversationSummary', description: 'A conversation in the list of one of its participants' });
+  .meta({ id: 'ConversationSummary', description: 'A conversation as its participant sees it in a list' });
 
 export const conversationsPage = z
   .object({
     conversations: z.array(conversationSummary),
-    nextCursor: z.string().nullable().meta({ description: 'Pass it as `cursor`; null: no more', example: null }),
+    nextCursor: z
+      .string()
+      .nullable()
+      .meta({ description: '`cursor` of the next page; null: last page', example: null }),
   })
-  .meta({ id: 'ConversationsPage', description: 'Newest activity first' });
+  .meta({ id: 'ConversationsPage', description: 'One page of conversations, newest activity first' });
 
-/** Every HTTP error. */
-export const problem = z.object({ error: errorPayload }).meta({ id: 'Problem', description: 'Every HTTP error' });
+/** Body of each HTTP error. */
+export const problem = z.object({ error: errorPayload }).meta({ id: 'Problem', description: 'Body of an HTTP error' });
 
 export type Conversation = z.infer<typeof conversation>;
 export type HistoryQuery = z.infer<typeof historyQuery>;
@@ -90,7 +93,7 @@ export type ConversationSummary = z.infer<typeof conversationSummary>;
 export type ConversationsPage = z.infer<typeof conversationsPage>;
 export type Problem = z.infer<typeof problem>;
 
-/** The HTTP face of the error table. */
+/** HTTP status of each error of the table. */
 export const HTTP_STATUS: Record<ErrorCode, number> = {
   TOKEN_MISSING: 401,
   TOKEN_INVALID: 401,

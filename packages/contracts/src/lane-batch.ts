@@ -3,17 +3,25 @@ import type { ClientMessageId, ConversationId, MessageId, UserId } from './ids.t
 import type { Attachment, Message } from './message.ts';
 
 /**
- * What travels between gateways and workers through the queue. Both sides deploy at different times, so a shape never
- * changes in place: a new one gets the next `v`, and workers read both for one release.
+ * What a gateway appends to the Redis stream of a lane, as one item: messages and read marks on their way to the
+ * worker.
+ *
+ * Gateways and workers are deployed at different times, so a shape never changes in place: a new shape gets the next
+ * `v`, and workers read both for one release.
  */
-
-/** What every entry may carry. A worker that does not know it leaves it alone. */
-interface Traced {
-  /** W3C traceparent of the event or request that brought the entry; absent unless that one is sampled. */
-  trace?: string;
+export interface LaneBatch {
+  v: 1;
+  batchId: string;
+  /** Channel on which the gateway receives the reply. */
+  replyTo: string;
+  /** Time at which the oldest entry was accepted, in ms since the epoch; the lag metric is measured from it. */
+  acceptedAt: number;
+  entries: Entry[];
 }
 
-/** A message on its way to the store. `id` names this entry: a re-run of the same job finds it stored under that id. */
+export type Entry = SendEntry | ReadEntry;
+
+/** A message to store. `id` identifies this entry: a second run of its batch finds the message stored under that id. */
 export interface SendEntry extends Traced {
   kind: 'send';
   id: MessageId;
@@ -25,7 +33,7 @@ export interface SendEntry extends Traced {
   attachments: Attachment[];
 }
 
-/** A read mark on its way. `upToSeq` null: everything that precedes this entry in its lane. */
+/** A read mark to store. `upToSeq` null: up to the last message that precedes this entry in its lane. */
 export interface ReadEntry extends Traced {
   kind: 'read';
   conversationId: ConversationId;
@@ -34,24 +42,11 @@ export interface ReadEntry extends Traced {
   upToSeq: number | null;
 }
 
-export type Entry = SendEntry | ReadEntry;
-
-/** One BullMQ job of a lane. `acceptedAt`: milliseconds since the epoch, of the oldest entry (for the lag metric). */
-export interface LaneBatch {
-  v: 1;
-  batchId: string;
-  /** Channel on which the gateway that sent the batch hears its reply. */
-  replyTo: string;
-  acceptedAt: number;
-  entries: Entry[];
+/** Fields that every entry may have. A worker of an older version ignores them. */
+interface Traced {
+  /** W3C traceparent of the event or request that caused the entry; present only if that one is sampled. */
+  trace?: string;
 }
-
-/** The outcome of one entry. A first store carries only what its gateway does not know yet. */
-export type EntryResult =
-  | { kind: 'stored'; seq: number; createdAt: string }
-  | { kind: 'duplicate'; message: Message }
-  | { kind: 'read'; upToSeq: number; unreadCount: number }
-  | { kind: 'rejected'; error: ErrorPayload };
 
 /** Reply to a batch: `results[i]` belongs to `entries[i]`. */
 export interface BatchReply {
@@ -59,3 +54,10 @@ export interface BatchReply {
   batchId: string;
   results: EntryResult[];
 }
+
+/** Outcome of one entry. `stored` has only the fields that the gateway of the entry lacks. */
+export type EntryResult =
+  | { kind: 'stored'; seq: number; createdAt: string }
+  | { kind: 'duplicate'; message: Message }
+  | { kind: 'read'; upToSeq: number; unreadCount: number }
+  | { kind: 'rejected'; error: ErrorPayload };

@@ -12,7 +12,7 @@ export const attachment = z
   })
   .meta({
     id: 'Attachment',
-    description: 'A file kept elsewhere; the server never fetches it',
+    description: 'A file stored elsewhere; the server never fetches it',
     example: { url: 'https://files.example.com/cat.png', type: 'IMAGE' },
   });
 
@@ -24,7 +24,9 @@ const content = z
   .refine((text) => !text.includes('\u0000') && text.isWellFormed(), 'must be well-formed Unicode without NUL')
   .nullable();
 
-/** Payload of `send_message`: what a sender wants stored. `clientMessageId` is optional, an ack callback too. */
+/**
+ * Payload of `send_message`: a message as its sender submits it. `clientMessageId` and an ack callback are optional.
+ */
 export const draft = z
   .object({
     conversationId,
@@ -41,20 +43,20 @@ export const draft = z
 export type Draft = z.infer<typeof draft>;
 
 /**
- * A stored message: what `new_message`, acks and history carry. `seq` is dense (1, 2, 3 …) within its conversation and
- * born at commit. A message submitted without a `clientMessageId` carries its own `id` there.
+ * A stored message, as it appears in `new_message`, acks and history. `seq` is dense (1, 2, 3 …) within a conversation
+ * and assigned at commit. A message that was submitted without a `clientMessageId` has its own `id` in that field.
  */
 export const message = z
   .object({
     id: messageId,
     conversationId,
-    seq: z.int().positive().meta({ description: 'Dense position in its conversation: 1, 2, 3 …', example: 42 }),
+    seq: z.int().positive().meta({ description: 'Position in the conversation, without gaps: 1, 2, 3 …', example: 42 }),
     senderId: userId,
     receiverId: userId,
     clientMessageId,
     content: z.string().nullable().meta({ example: 'Hello!' }),
     attachments: z.array(attachment),
-    isRead: z.boolean().meta({ description: 'The receiver has read up to here or further', example: false }),
+    isRead: z.boolean().meta({ description: 'The receiver has read up to this message or beyond', example: false }),
     createdAt: z.iso.datetime().meta({ description: 'Commit time', example: '2026-01-01T12:00:00.000Z' }),
   })
   .meta({ id: 'Message', description: 'A stored message' });
@@ -62,7 +64,7 @@ export const message = z
 export type Message = z.infer<typeof message>;
 
 function isSafeUrl(text: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what the pattern refuses.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern rejects control characters.
   if (/[\u0000-\u0020\u007f]/.test(text) || !text.isWellFormed()) return false;
   const url = URL.parse(text);
   return url !== null && url.protocol === 'https:' && url.username === '' && url.password === '';

@@ -16,9 +16,9 @@ import { userId } from './ids.ts';
 import { readableSchema } from './readable-schema.ts';
 
 /**
- * The OpenAPI 3.1 document of the HTTP side, made from the very schemas that validate requests. A new route of the
- * gateway needs its operation here; a test compares the two. `serverUrl`: where "Try it out" sends, by default the
- * host that serves the document.
+ * The OpenAPI 3.1 document of the HTTP API, generated from the schemas that validate the requests. A new route of the
+ * gateway needs its operation here; a test compares both. `serverUrl`: target of "Try it out", by default the host that
+ * serves the document.
  */
 export function openApiDocument({ version, serverUrl = '/' }: { version: string; serverUrl?: string }): object {
   return createDocument(
@@ -32,9 +32,9 @@ export function openApiDocument({ version, serverUrl = '/' }: { version: string;
       },
       servers: [{ url: serverUrl }],
       tags: [
-        { name: 'Conversations', description: 'Who talks with whom' },
-        { name: 'Messages', description: 'What was said; new messages come and go over Socket.IO' },
-        { name: 'Operations', description: 'For probes and tools; no token' },
+        { name: 'Conversations', description: 'Conversations between users' },
+        { name: 'Messages', description: 'History; new messages are sent and received over Socket.IO' },
+        { name: 'Operations', description: 'For probes and tools; no token needed' },
       ],
       security: [{ bearerAuth: [] }],
       paths: {
@@ -43,9 +43,9 @@ export function openApiDocument({ version, serverUrl = '/' }: { version: string;
         '/api/messages/with/{otherUserId}': { get: readHistory },
         '/healthz': { get: healthz },
         '/readyz': { get: readyz },
-        '/api/docs': { get: page('getDocsPage', 'This documentation as a page') },
+        '/api/docs': { get: page('getDocsPage', 'This documentation as an HTML page') },
         '/api/docs.json': { get: document('getOpenApiDocument', 'This document (OpenAPI 3.1)') },
-        '/api/asyncapi.json': { get: document('getAsyncApiDocument', 'The Socket.IO side (AsyncAPI 3.0)') },
+        '/api/asyncapi.json': { get: document('getAsyncApiDocument', 'The Socket.IO API (AsyncAPI 3.0)') },
       },
       components: {
         securitySchemes: {
@@ -54,12 +54,12 @@ export function openApiDocument({ version, serverUrl = '/' }: { version: string;
             scheme: 'bearer',
             bearerFormat: 'JWT',
             description:
-              'The JWT that your application issues; its `sub` (configurable) is the user id. Sockets take the same one.',
+              'The JWT that your application issues; its `sub` (configurable) is the user id. Sockets use it too.',
           },
         },
       },
     },
-    // zod-openapi's own schema type is wider than zod's; the members that are touched are the same.
+    // zod-openapi's schema type is wider than that of zod; the members used here are the same.
     { override: (context) => readableSchema({ ...context, path: [] } as Parameters<typeof readableSchema>[0]) },
   );
 }
@@ -71,14 +71,14 @@ export const liveness = z
     gatewayId: z.string().meta({ example: 'gateway-1' }),
     version: z.string().meta({ example: '1.0.0' }),
   })
-  .meta({ id: 'Liveness', description: 'The process answers' });
+  .meta({ id: 'Liveness', description: 'The process is running' });
 
 /** Body of `GET /readyz`, with status 200 or 503. */
 export const readiness = z
   .object({
     ready: z.boolean().meta({ example: true }),
     reason: z.enum(['draining', 'schema']).optional().meta({
-      description: '`draining`: the gateway is about to stop. `schema`: the database lacks migrations that it needs',
+      description: '`draining`: the gateway is shutting down. `schema`: the database lacks migrations for this version',
       example: 'draining',
     }),
     checks: z
@@ -91,20 +91,21 @@ export type Liveness = z.infer<typeof liveness>;
 export type Readiness = z.infer<typeof readiness>;
 
 const INTRODUCTION = `History and conversations of a chat. Messages are sent and received over **Socket.IO** on the same
-host and port (path \`/socket.io\`); \`/api/asyncapi.json\` describes that side.
+host and port (path \`/socket.io\`); \`/api/asyncapi.json\` describes that API.
 
-**First steps:** get a token from your application, press *Authorize*, open a conversation with
-\`POST /api/conversations\`, then connect a socket with \`auth: { token }\` and emit \`send_message\` with its id.
+**First steps:** get a token from your application, press *Authorize*, and open a conversation with
+\`POST /api/conversations\`. Then connect a socket with \`auth: { token }\` and emit \`send_message\` with the id of the
+conversation.
 
-**Errors** have one shape, \`{ "error": { code, message, retryable, retryAfterMs? } }\`, with codes of one closed table
-that HTTP and Socket.IO share. \`retryable: true\` says that the very same request may succeed later. A wrong method on a
-path of this document is answered 405 with an \`Allow\` header.
+**Errors** have one shape, \`{ "error": { code, message, retryable, retryAfterMs? } }\`. HTTP and Socket.IO share one closed
+table of codes. \`retryable: true\` means that the same request may succeed later. An unsupported method on a path of this
+document gets 405 with an \`Allow\` header.
 
-Every answer names the process that gave it in \`X-Gateway-Id\`. New fields may appear in any answer: ignore what you
-do not know.`;
+Every response has the id of the gateway process in \`X-Gateway-Id\`. New fields may be added to any response: ignore those
+you do not know.`;
 
 const gatewayHeader = {
-  'X-Gateway-Id': { description: 'The gateway process that answered', schema: { type: 'string' as const } },
+  'X-Gateway-Id': { description: 'Id of the gateway process', schema: { type: 'string' as const } },
 };
 
 const openConversation: ZodOpenApiOperationObject = {
@@ -112,14 +113,14 @@ const openConversation: ZodOpenApiOperationObject = {
   tags: ['Conversations'],
   summary: 'Open the direct conversation with a user',
   description:
-    'Idempotent: two users have one conversation, whoever opens it and however often. With your own id: notes to yourself.',
+    'Idempotent: two users have one conversation, however often they open it. With your own id: notes to yourself.',
   requestBody: {
     required: true,
     content: { 'application/json': { schema: openConversationBody, example: httpExamples.openConversationBody } },
   },
   responses: {
-    '200': json('It existed already', conversation, { existing: httpExamples.conversation }),
-    '201': json('It was made by this request', conversation, { created: httpExamples.conversation }),
+    '200': json('The conversation already existed', conversation, { existing: httpExamples.conversation }),
+    '201': json('This request created the conversation', conversation, { created: httpExamples.conversation }),
     ...errors('VALIDATION_FAILED', 'RATE_LIMITED'),
     '413': json('VALIDATION_FAILED: the body is larger than 64 kB', problem, {
       tooLarge: problemExample('VALIDATION_FAILED', 'the body is larger than 64 kB'),
@@ -134,7 +135,7 @@ const listConversations: ZodOpenApiOperationObject = {
   operationId: 'listConversations',
   tags: ['Conversations'],
   summary: 'My conversations, newest activity first',
-  description: 'With the last message and the unread count of each: all that a chat list shows.',
+  description: 'Each with its last message and unread count, as a chat list shows them.',
   requestParams: { query: conversationsQuery },
   responses: {
     '200': json('A page', conversationsPage, { page: httpExamples.conversationsPage }),
@@ -147,11 +148,11 @@ const readHistory: ZodOpenApiOperationObject = {
   tags: ['Messages'],
   summary: 'My conversation with a user, page by page',
   description:
-    'The newest messages first, by default and with `before`; oldest first with `after`, which closes a gap after a ' +
-    'reconnect: pass the greatest `seq` you have. `seq` is dense, so a missing number is a missing message.',
+    'Newest messages first, by default and with `before`; oldest first with `after`. To close a gap after a reconnect, ' +
+    'pass the last `seq` before the gap as `after`: `seq` is dense, so a missing number is a missing message.',
   requestParams: { path: z.object({ otherUserId: userId }), query: historyQuery },
   responses: {
-    '200': json('A page; empty when the two have no conversation yet', historyPage, {
+    '200': json('A page; empty when the two users have no conversation yet', historyPage, {
       page: httpExamples.historyPage,
       noConversation: httpExamples.emptyHistoryPage,
     }),
@@ -162,8 +163,8 @@ const readHistory: ZodOpenApiOperationObject = {
 const healthz: ZodOpenApiOperationObject = {
   operationId: 'getLiveness',
   tags: ['Operations'],
-  summary: 'Liveness: the process answers',
-  description: 'Never asks Redis or Postgres: their outage is no reason to restart a gateway.',
+  summary: 'Liveness: the process is running',
+  description: 'Does not check Redis or Postgres: their outage is no reason to restart a gateway.',
   security: [],
   responses: { '200': json('Alive', liveness) },
 };
@@ -171,11 +172,11 @@ const healthz: ZodOpenApiOperationObject = {
 const readyz: ZodOpenApiOperationObject = {
   operationId: 'getReadiness',
   tags: ['Operations'],
-  summary: 'Readiness: send traffic here',
+  summary: 'Readiness: the gateway can serve traffic',
   security: [],
   responses: {
     '200': json('Ready', readiness),
-    '503': json('Not ready: draining, or the database was not migrated', readiness, {
+    '503': json('Not ready: draining, or the database is not migrated', readiness, {
       draining: { ready: false, reason: 'draining', checks: { postgres: 'ok', redis: 'ok', schema: 'ok' } },
     }),
   },
@@ -209,12 +210,12 @@ function json(description: string, schema: z.ZodType, examples?: Record<string, 
   return { description, headers: gatewayHeader, content: { 'application/json': content } };
 }
 
-/** What any call with a token may hear, and `more`. */
+/** Errors that any request with a token may get, and `more`. */
 function errors(...more: ErrorCode[]): Record<`${4 | 5}${number}`, ZodOpenApiResponseObject> {
   return errorsOf(['TOKEN_MISSING', 'TOKEN_INVALID', 'TOKEN_EXPIRED', 'TIMEOUT', 'UNAVAILABLE', ...more]);
 }
 
-/** One response per HTTP status, with a real body of each code. */
+/** One response per HTTP status, with an example body of each code. */
 function errorsOf(codes: readonly ErrorCode[]): Record<`${4 | 5}${number}`, ZodOpenApiResponseObject> {
   const byStatus = Map.groupBy(codes, (code) => HTTP_STATUS[code]);
   return Object.fromEntries(
@@ -238,5 +239,5 @@ function extraHeaders(codes: readonly ErrorCode[]) {
     return { 'WWW-Authenticate': { description: '`Bearer`', schema: { type: 'string' as const } } };
   }
   if (codes.every((code) => !problemExample(code).error.retryable)) return {};
-  return { 'Retry-After': { description: 'Seconds to wait, where known', schema: { type: 'integer' as const } } };
+  return { 'Retry-After': { description: 'Seconds to wait, if known', schema: { type: 'integer' as const } } };
 }

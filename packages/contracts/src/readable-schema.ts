@@ -3,12 +3,12 @@ import { z } from 'zod';
 type Override = NonNullable<NonNullable<Parameters<typeof z.toJSONSchema>[1]>['override']>;
 
 /**
- * What both documents do to each JSON Schema made from a zod schema, so that people and code generators can live
- * with it:
- * - objects stay open: an `additionalProperties: false` would make a client generated today refuse the field of tomorrow;
- * - a `format` says what its 300-character pattern says, and 2^53 - 1 is no limit worth a line;
- * - text that stands for a number (a query parameter) is shown as the number;
- * - `example` (OpenAPI 3.0) becomes `examples`, which JSON Schema knows.
+ * Changes that both documents make to each JSON Schema generated from a zod schema, for readers and code generators:
+ * - `additionalProperties: false` is removed: it would make a client generated today reject the fields of a later
+ *   version;
+ * - a pattern of 300 characters is removed when a `format` states the same, and so is the maximum of 2^53 - 1;
+ * - a text that is parsed to a number (a query parameter) is shown as that number;
+ * - `example` (OpenAPI 3.0) becomes `examples` (JSON Schema).
  */
 export const readableSchema: Override = ({ zodSchema, jsonSchema }) => {
   const { def } = zodSchema._zod;

@@ -14,26 +14,26 @@ const isTyping = z.boolean().meta({ example: true });
 const presence = z
   .object({
     userId,
-    online: z.boolean().meta({ description: 'Some device of the user is connected, on any gateway', example: true }),
+    online: z.boolean().meta({ description: 'A device of the user is connected, to any gateway', example: true }),
     lastSeenAt: z.iso.datetime().optional().meta({
-      description: 'Of a user who is offline, for an hour, when it is known: the end of the last connection',
+      description: 'When the last connection of an offline user ended, if known; kept for an hour',
       example: '2026-01-01T12:00:30.000Z',
     }),
   })
   .meta({
     id: 'Presence',
-    description: 'Whether a user is online. Told offline after some seconds without a connection',
+    description: 'Whether a user is online. A user goes offline after some seconds without a connection',
   });
 
-/** Client → server: the payload of each event. The one table from which the gateway dispatches and the docs are made. */
+/** Client → server: the payload of each event. The gateway dispatches by this table; the docs are generated from it. */
 export const clientEvents = {
   send_message: draft,
   read_messages: z
     .object({
       conversationId,
-      upToSeq: z.int().nonnegative().optional().meta({ description: 'Absent: everything so far', example: 42 }),
+      upToSeq: z.int().nonnegative().optional().meta({ description: 'Default: up to the last message', example: 42 }),
     })
-    .meta({ id: 'ReadMessages', description: 'Moves the read mark of the reader; it never moves back' }),
+    .meta({ id: 'ReadMessages', description: 'Moves the read mark of the user forward; it never moves back' }),
   sync: z
     .object({
       conversations: z
@@ -41,7 +41,7 @@ export const clientEvents = {
           z.object({
             id: conversationId,
             afterSeq: z.int().nonnegative().meta({
-              description: 'The last seq up to which this device holds every message; 0 for none',
+              description: 'The last `seq` up to which this device has every message; 0 for none',
               example: 41,
             }),
           }),
@@ -52,27 +52,27 @@ export const clientEvents = {
         .min(1)
         .max(LIMITS.maxSyncSize)
         .default(LIMITS.syncSize)
-        .meta({ description: 'Messages in the answer, over all conversations' }),
+        .meta({ description: 'Most messages in the ack, over all conversations' }),
     })
-    .meta({ id: 'Sync', description: 'What this device missed: after each connect, and on `sync_required`' }),
+    .meta({ id: 'Sync', description: 'Requests what this device missed: after each connect, and on `sync_required`' }),
   watch_presence: z.object({ userIds: watchedIds }).meta({
     id: 'WatchPresence',
     description:
-      'Asks who is online and to be told of changes, for as long as this connection lasts. Adds to earlier ones',
+      'Requests the presence of users, and their changes until this connection ends. Adds to earlier requests',
   }),
   unwatch_presence: z
     .object({ userIds: watchedIds })
-    .meta({ id: 'UnwatchPresence', description: 'No further `presence` of these users' }),
+    .meta({ id: 'UnwatchPresence', description: 'Ends `presence` events for these users' }),
   typing: z.object({ conversationId, typing: isTyping }).meta({
     id: 'TypingSignal',
-    description: 'The user is typing: repeat it every 3 s while that lasts, and send false when it ends',
+    description: 'The user is typing: repeat `true` every 3 s meanwhile, and send `false` at the end',
   }),
 } as const;
 
 export type ClientEvent = keyof typeof clientEvents;
 export type ReadMessages = z.infer<(typeof clientEvents)['read_messages']>;
 export type TypingSignal = z.infer<(typeof clientEvents)['typing']>;
-export type SyncQuestion = z.output<(typeof clientEvents)['sync']>;
+export type SyncRequest = z.output<(typeof clientEvents)['sync']>;
 
 const failure = z.object({ ok: z.literal(false), error: errorPayload });
 
@@ -80,18 +80,18 @@ const sent = z
   .object({
     ok: z.literal(true),
     message,
-    duplicate: z.boolean().meta({ description: 'This is the first result of an earlier send', example: false }),
+    duplicate: z.boolean().meta({ description: 'True for a resend: `message` is the first one', example: false }),
   })
-  .meta({ id: 'SendMessageAck', description: 'Committed: durable, ordered, never stored twice' });
+  .meta({ id: 'SendMessageAck', description: 'The message is committed: durable, ordered and never stored twice' });
 
 const read = z
   .object({
     ok: z.literal(true),
     conversationId,
-    upToSeq: z.int().nonnegative().meta({ description: 'The read mark now', example: 42 }),
+    upToSeq: z.int().nonnegative().meta({ description: 'The current read mark', example: 42 }),
     unread: z.object({ count: z.int().nonnegative().meta({ example: 0 }) }),
   })
-  .meta({ id: 'ReadMessagesAck', description: 'Committed, with the total unread count of the reader' });
+  .meta({ id: 'ReadMessagesAck', description: 'The mark is committed. `unread.count` covers all conversations' });
 
 const synced = z
   .object({
@@ -100,9 +100,9 @@ const synced = z
       z
         .object({
           id: conversationId,
-          messages: z.array(message).meta({ description: 'Those after `afterSeq` in order, without a gap' }),
-          lastSeq: z.int().nonnegative().meta({ description: 'The newest of the conversation', example: 42 }),
-          hasMore: z.boolean().meta({ description: 'Not all fitted: ask again after the last of `messages`' }),
+          messages: z.array(message).meta({ description: 'Messages after `afterSeq`, in order and without a gap' }),
+          lastSeq: z.int().nonnegative().meta({ description: 'The last `seq` of the conversation', example: 42 }),
+          hasMore: z.boolean().meta({ description: 'More messages exist: sync again after the last of `messages`' }),
           readMarks: z.array(
             z.object({
               userId,
@@ -113,26 +113,26 @@ const synced = z
         })
         .meta({ id: 'SyncedConversation' }),
     ),
-    notFound: z.array(conversationId).meta({ description: 'Asked about, but you are in no such conversation' }),
-    hasMore: z.boolean().meta({ description: 'Some conversation has more', example: false }),
+    notFound: z.array(conversationId).meta({ description: 'Requested ids of conversations that you are not in' }),
+    hasMore: z.boolean().meta({ description: 'At least one conversation has more messages', example: false }),
     unread: z
       .object({
         count: z.int().nonnegative().meta({ description: 'Unread messages over all conversations', example: 1 }),
         conversations: z
           .array(z.object({ conversationId, count: z.int().positive().meta({ example: 1 }) }))
-          .meta({ description: 'Those with unread messages, newest first: also ones this device never heard of' }),
+          .meta({ description: 'Conversations with unread messages, newest first, including ones new to this device' }),
       })
       .meta({ id: 'SyncedUnread' }),
   })
-  .meta({ id: 'SyncAck', description: 'Committed state: whatever comes after it, comes as an event' });
+  .meta({ id: 'SyncAck', description: 'Committed state. Everything later arrives as an event' });
 
 const watched = z
-  .object({ ok: z.literal(true), presence: z.array(presence).meta({ description: 'In the order asked' }) })
-  .meta({ id: 'WatchPresenceAck', description: 'How they stand now: whatever changes after it, comes as `presence`' });
+  .object({ ok: z.literal(true), presence: z.array(presence).meta({ description: 'In the order of the request' }) })
+  .meta({ id: 'WatchPresenceAck', description: 'The current presence. Later changes arrive as `presence`' });
 
 const done = z.object({ ok: z.literal(true) }).meta({ id: 'DoneAck', description: 'Done' });
 
-/** Acks, for clients that pass a callback. */
+/** The ack of each event, for clients that pass a callback. */
 export const clientAcks = {
   send_message: z.union([sent, failure]),
   read_messages: z.union([read, failure]),
@@ -150,7 +150,7 @@ export type DoneAck = z.infer<typeof done>;
 export type SyncedConversation = SyncAck['conversations'][number];
 export type FailureAck = z.infer<typeof failure>;
 
-/** Server → client. */
+/** Server → client: the payload of each event. */
 export const serverEvents = {
   session: z
     .object({
@@ -159,7 +159,7 @@ export const serverEvents = {
       gatewayId: z.string().meta({ example: 'gateway-1' }),
       serverTime: z.iso.datetime().meta({ example: '2026-01-01T12:00:00.000Z' }),
     })
-    .meta({ id: 'Session', description: 'Sent right after connect, also after each reconnect' }),
+    .meta({ id: 'Session', description: 'First event after each connect and reconnect' }),
   new_message: message,
   unread_count: z
     .object({
@@ -167,7 +167,7 @@ export const serverEvents = {
       conversations: z
         .array(z.object({ conversationId, count: z.int().nonnegative().meta({ example: 3 }) }))
         .optional()
-        .meta({ description: 'The conversations whose count may have changed' }),
+        .meta({ description: 'Counts of the conversations that may have changed' }),
     })
     .meta({ id: 'UnreadCount', description: 'The badge: on connect, after a message to the user, after a read' }),
   messages_read: z
@@ -177,28 +177,28 @@ export const serverEvents = {
       upToSeq: z.int().positive().meta({ example: 42 }),
       readAt: z.iso.datetime().meta({ example: '2026-01-01T12:00:05.000Z' }),
     })
-    .meta({ id: 'MessagesRead', description: 'Read receipt, to both sides: `userId` has read up to `upToSeq`' }),
+    .meta({ id: 'MessagesRead', description: 'Read receipt for both participants: `userId` has read up to `upToSeq`' }),
   sync_required: z.object({ reason: z.enum(['fanout_gap']) }).meta({
     id: 'SyncRequired',
-    description: 'Events may have been lost on their way to this device (the fan-out was interrupted): send `sync`',
+    description: 'Events to this device may have been lost, because the fan-out was interrupted: send `sync`',
   }),
   server_draining: z
     .object({
       reconnectInMs: z.int().nonnegative().meta({
-        description: 'When this connection is closed; each has a moment of its own',
+        description: 'Time until the gateway closes this connection, in ms; differs between connections',
         example: 12_500,
       }),
     })
     .meta({
       id: 'ServerDraining',
       description:
-        'This gateway is about to stop. Nothing needs to be done: the connection is closed in so many milliseconds, after ' +
-        'the acks of what was sent, and a stock client connects again by itself. An app may do it sooner',
+        'This gateway is shutting down and closes this connection after `reconnectInMs`, once the acks of all received ' +
+        'events are sent. A stock client reconnects by itself; no action is needed, but an app may reconnect sooner',
     }),
   presence,
   typing: z.object({ conversationId, userId, typing: isTyping }).meta({
     id: 'Typing',
-    description: 'The other participant is typing, or not any more. Show it for 5 s at the most: it may be lost',
+    description: 'The other participant is typing, or has stopped (this event may be lost: show it for 5 s at most)',
   }),
   exception: z
     .object({ event: z.string().meta({ example: 'send_message' }), error: errorPayload })
@@ -215,7 +215,7 @@ export type Presence = z.infer<typeof presence>;
 export type Typing = z.infer<(typeof serverEvents)['typing']>;
 export type Exception = z.infer<(typeof serverEvents)['exception']>;
 
-/** Socket.IO's typed event maps, for servers and clients alike. */
+/** Event maps of Socket.IO's types, for servers and clients. */
 export interface ClientToServerEvents {
   send_message: (payload: Draft, ack?: (result: SendAck | FailureAck) => void) => void;
   read_messages: (payload: ReadMessages, ack?: (result: ReadAck | FailureAck) => void) => void;
@@ -243,5 +243,5 @@ export interface ServerToClientEvents {
   exception: (payload: Exception) => void;
 }
 
-/** `connect_error.data` of a refused handshake. */
+/** `connect_error.data` of a rejected handshake. */
 export type ConnectErrorData = ErrorPayload;

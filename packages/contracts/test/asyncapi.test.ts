@@ -31,7 +31,7 @@ describe('The AsyncAPI document', () => {
     }
   });
 
-  it('has a receive operation for each server event, and one for a refused handshake', () => {
+  it('has a receive operation for each server event, and one for a rejected handshake', () => {
     for (const event of [...Object.keys(serverEvents), 'connect_error']) {
       const operation = document.operations[event in clientEvents ? `${event}_from_server` : event];
       expect(operation.action, event).to.equal('receive');
@@ -47,11 +47,11 @@ describe('The AsyncAPI document', () => {
     expectSchemaExamplesToParse(document);
   });
 
-  it('shows a refused handshake with the same error as everywhere', () => {
+  it('shows a rejected handshake with the common error payload', () => {
     for (const { payload } of messages.connect_error.examples) errorPayload.parse(payload.data);
   });
 
-  it('shows each named schema in one shape, whoever sends it', () => {
+  it('shows no named schema as closed to new fields', () => {
     for (const schema of Object.values(document.components.schemas)) {
       expect(JSON.stringify(schema)).not.to.contain('additionalProperties":false');
     }
@@ -61,6 +61,6 @@ describe('The AsyncAPI document', () => {
 function expectExamples(key: string, schema: z.ZodType): void {
   const { examples } = messages[key];
   expect(examples, key).to.be.an('array').that.is.not.empty;
-  // Defaults may come on top of what a client sends.
+  // Parsing may add defaults to what a client sends.
   for (const { payload } of examples) expect(schema.parse(payload), key).to.deep.include(payload);
 }

@@ -1,15 +1,15 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect } from 'chai';
 
-/** A document as its readers get it. Untyped on purpose: a test walks through it as a stranger would. */
-// biome-ignore lint/suspicious/noExplicitAny: the shape is what the tests check.
+/** A parsed document, as its readers get it. Untyped on purpose: the tests make no assumption about its shape. */
+// biome-ignore lint/suspicious/noExplicitAny: the tests check the shape.
 export type Document = any;
 
 export function jsonOf(document: object): Document {
   return JSON.parse(JSON.stringify(document));
 }
 
-/** References that point to nothing. */
+/** References (`$ref`) without a target. */
 export function danglingRefs(document: Document): string[] {
   const refs = new Set<string>();
   JSON.stringify(document, (key, value) => {
@@ -19,7 +19,7 @@ export function danglingRefs(document: Document): string[] {
   return [...refs].filter((ref) => resolve(document, ref) === undefined);
 }
 
-/** Each example beside a schema must pass that schema, as JSON Schema validators outside this project see it. */
+/** Expects each example beside a schema to pass that schema in a common JSON Schema validator. */
 export function expectSchemaExamplesToParse(document: Document): void {
   const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
   ajv.addSchema({ $id: 'document', ...document });

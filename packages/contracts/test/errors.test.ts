@@ -19,24 +19,24 @@ import { z } from 'zod';
 const conversationId = '01926b3a-7c11-7d3e-9f52-0a4c1f6f2b10';
 
 describe('The error table', () => {
-  it('has an HTTP status for each code, and no status for a code that does not exist', () => {
+  it('has exactly one HTTP status for each code', () => {
     expect(Object.keys(HTTP_STATUS).sort()).to.deep.equal(Object.keys(ERRORS).sort());
   });
 
-  it('answers what a client can repair with 4xx, and what may pass with 429 or 5xx', () => {
+  it('has status 429 or 5xx for retryable errors, and another 4xx for all others', () => {
     for (const code of errorCodes) {
       const status = HTTP_STATUS[code];
       expect(status === 429 || status >= 500, code).to.equal(ERRORS[code].retryable);
     }
   });
 
-  it('yields payloads of the wire for every code', () => {
+  it('yields a valid payload for every code', () => {
     for (const code of errorCodes) {
       expect(errorPayload.parse(new Rejection(code).payload)).to.deep.equal({ code, ...ERRORS[code] });
     }
   });
 
-  it('says nothing of a fault but UNAVAILABLE', () => {
+  it('shows a fault only as UNAVAILABLE', () => {
     const fault = new Error('duplicate key value violates unique constraint "messages_pkey"');
     expect(toErrorPayload(fault)).to.deep.equal(new Rejection('UNAVAILABLE').payload);
     expect(toErrorPayload(undefined).code).to.equal('UNAVAILABLE');
@@ -44,17 +44,19 @@ describe('The error table', () => {
 });
 
 describe('parseOrReject', () => {
-  it('names the first wrong field', () => {
-    expect(refusal(draft, { conversationId: 'x', content: 'a' }).message).to.equal('conversationId: must be a UUID');
+  it('names the first invalid field', () => {
+    expect(rejectionOf(draft, { conversationId: 'x', content: 'a' }).message).to.equal(
+      'conversationId: must be a UUID',
+    );
     const attachments = [{ url: 'http://files.example.com/a.png', type: 'IMAGE' }];
-    expect(refusal(draft, { conversationId, attachments }).message).to.match(/^attachments\.0\.url: /);
+    expect(rejectionOf(draft, { conversationId, attachments }).message).to.match(/^attachments\.0\.url: /);
   });
 
-  const wrong: [string, unknown][] = [
+  const invalid: [string, unknown][] = [
     ['nothing', undefined],
     ['null', null],
     ['a number', 7],
-    ['a text', 'hello'],
+    ['a string', 'hello'],
     ['a list', [{ conversationId, content: 'a' }]],
     ['a buffer', Buffer.from('{}')],
     ['a NUL byte', { conversationId, content: 'a\u0000b' }],
@@ -72,12 +74,12 @@ describe('parseOrReject', () => {
       'too many attachments',
       { conversationId, attachments: Array(11).fill({ url: 'https://a.example/', type: 'PDF' }) },
     ],
-    ['attachments of another shape', { conversationId, attachments: { length: 1 } }],
+    ['attachments that are not an array', { conversationId, attachments: { length: 1 } }],
     ['a payload hidden in __proto__', JSON.parse(`{"__proto__":{"conversationId":"${conversationId}","content":"a"}}`)],
   ];
-  for (const [name, payload] of wrong) {
-    it(`refuses ${name}`, () => {
-      const { code, message } = refusal(draft, payload);
+  for (const [name, payload] of invalid) {
+    it(`rejects ${name}`, () => {
+      const { code, message } = rejectionOf(draft, payload);
       expect(code).to.equal('VALIDATION_FAILED');
       expect(message.length).to.be.within(1, 302);
     });
@@ -93,7 +95,7 @@ describe('parseOrReject', () => {
     expect('admin' in parsed).to.equal(false);
   });
 
-  it('accepts the longest text, and text of any script', () => {
+  it('accepts the longest text, and text in any script', () => {
     for (const content of ['x'.repeat(LIMITS.contentLength), 'Grüße 你好 🎉 \u202e', '<script>alert(1)</script>']) {
       expect(parseOrReject(draft, { conversationId, content }).content).to.equal(content);
     }
@@ -119,18 +121,18 @@ describe('parseOrReject', () => {
     `https://a.example/${'x'.repeat(2_048)}`,
   ];
   for (const url of urls) {
-    it(`refuses the attachment ${JSON.stringify(url.slice(0, 40))}`, () => {
-      expect(refusal(attachment, { url, type: 'IMAGE' }).code).to.equal('VALIDATION_FAILED');
+    it(`rejects the attachment ${JSON.stringify(url.slice(0, 40))}`, () => {
+      expect(rejectionOf(attachment, { url, type: 'IMAGE' }).code).to.equal('VALIDATION_FAILED');
     });
   }
 
-  it('refuses ids of users that no database column holds', () => {
+  it('rejects user ids that the database cannot store', () => {
     for (const participantId of ['', 'a\u0000', '\ud800', 'x'.repeat(65), 7, null, ['bob'], { $ne: '' }]) {
-      expect(refusal(openConversationBody, { participantId }).message).to.match(/^participantId: /);
+      expect(rejectionOf(openConversationBody, { participantId }).message).to.match(/^participantId: /);
     }
   });
 
-  it('refuses queries that are no whole numbers, and two cursors at once', () => {
+  it('rejects query values that are not whole numbers, and two cursors at once', () => {
     const queries = [
       { limit: '0' },
       { limit: '101' },
@@ -146,7 +148,7 @@ describe('parseOrReject', () => {
       { before: '5', after: '1' },
     ];
     for (const query of queries)
-      expect(refusal(historyQuery, query).code, JSON.stringify(query)).to.equal('VALIDATION_FAILED');
+      expect(rejectionOf(historyQuery, query).code, JSON.stringify(query)).to.equal('VALIDATION_FAILED');
     const query = Object.assign(Object.create(null), { before: '43', markAsRead: 'true' });
     expect(parseOrReject(historyQuery, query)).to.deep.equal({
       limit: LIMITS.pageSize,
@@ -155,13 +157,13 @@ describe('parseOrReject', () => {
     });
   });
 
-  it('keeps the message short however long the name of the field', () => {
-    const { message } = refusal(z.record(z.string(), z.number()), { ['k'.repeat(1_000_000)]: 'x' });
+  it('keeps the message short for any length of the field name', () => {
+    const { message } = rejectionOf(z.record(z.string(), z.number()), { ['k'.repeat(1_000_000)]: 'x' });
     expect(message.length).to.be.below(303);
   });
 });
 
-function refusal(schema: z.ZodType, input: unknown): { code: ErrorCode; message: string } {
+function rejectionOf(schema: z.ZodType, input: unknown): { code: ErrorCode; message: string } {
   try {
     parseOrReject(schema, input);
   } catch (error) {

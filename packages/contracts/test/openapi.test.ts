@@ -30,7 +30,7 @@ const operations = Object.values(document.paths as Record<string, Record<string,
   Object.values(path),
 );
 
-/** The zod schema behind each named schema that carries examples. */
+/** zod schema of each named schema that has examples. */
 const SCHEMAS: Record<string, z.ZodType> = {
   OpenConversation: openConversationBody,
   Conversation: conversation,
@@ -49,19 +49,19 @@ describe('The OpenAPI document', () => {
     expect(danglingRefs(document)).to.deep.equal([]);
   });
 
-  it('carries the version and the server it is asked for', () => {
+  it('has the given version and server', () => {
     expect(document.info).to.include({ version: '1.2.3' });
     expect(openApiDocument({ version: '1', serverUrl: 'https://chat.example.com' })).to.deep.include({
       servers: [{ url: 'https://chat.example.com' }],
     });
   });
 
-  it('names every operation once', () => {
+  it('gives every operation a unique id', () => {
     const ids = operations.map((operation) => operation.operationId);
     expect(new Set(ids).size).to.equal(ids.length);
   });
 
-  it('shows only examples that its schemas accept', () => {
+  it('has only examples that its schemas accept', () => {
     let seen = 0;
     for (const operation of operations) {
       for (const content of contentsOf(operation)) {
@@ -78,7 +78,7 @@ describe('The OpenAPI document', () => {
     expectSchemaExamplesToParse(document);
   });
 
-  it('shows each error under the status that the gateway gives it', () => {
+  it('lists each error under its HTTP status', () => {
     for (const operation of operations) {
       for (const [status, response] of Object.entries(operation.responses)) {
         const content = response.content?.['application/json'];
@@ -90,7 +90,7 @@ describe('The OpenAPI document', () => {
     }
   });
 
-  it('asks for a token wherever the answer is private, and documents its refusal', () => {
+  it('requires a token for private responses, and documents the errors of a bad one', () => {
     const open = operations.filter((operation) => operation.security?.length === 0).map((o) => o.operationId);
     const closed = operations.filter((operation) => operation.security === undefined);
     expect(document.security).to.deep.equal([{ bearerAuth: [] }]);
@@ -103,7 +103,7 @@ describe('The OpenAPI document', () => {
     for (const operation of closed) expect(operation.responses).to.include.keys('401', '503', '504');
   });
 
-  it('shows query parameters with the bounds that are enforced', () => {
+  it('shows query parameters with their enforced bounds', () => {
     const { parameters } = document.paths['/api/messages/with/{otherUserId}'].get;
     const limit = parameters.find((parameter: { name: string }) => parameter.name === 'limit');
     expect(limit.schema).to.include({ type: 'integer', minimum: 1, maximum: 100, default: 50 });

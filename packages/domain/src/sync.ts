@@ -1,4 +1,4 @@
-import type { Message, SyncAck, SyncedConversation, SyncQuestion, UserId } from '@chat-cluster/contracts';
+import type { Message, SyncAck, SyncedConversation, SyncRequest, UserId } from '@chat-cluster/contracts';
 import { messageRun } from './message-run.ts';
 import type { ConversationHead, History, RecentMessages, UnreadSummary } from './ports.ts';
 
@@ -21,7 +21,7 @@ const MAX_CHARACTERS = 512 * 1024;
  * conversation that did not fit says `hasMore`; every answer to a question for more carries at least one message.
  * Conversations of others, and ids of none, are only named in `notFound`.
  */
-export async function sync(ports: SyncPorts, userId: UserId, question: SyncQuestion): Promise<SyncAck> {
+export async function sync(ports: SyncPorts, userId: UserId, question: SyncRequest): Promise<SyncAck> {
   const [heads, unread] = await Promise.all([
     Promise.all(question.conversations.map(({ id }) => ports.history.head(userId, id))),
     ports.unreadOf(userId),
@@ -45,7 +45,7 @@ interface Wanted {
 }
 
 /** How many messages each conversation may have of the limit: arithmetic, because seq is dense. */
-function plan({ conversations, limit }: SyncQuestion, heads: readonly (ConversationHead | undefined)[]) {
+function plan({ conversations, limit }: SyncRequest, heads: readonly (ConversationHead | undefined)[]) {
   const wanted: Wanted[] = [];
   const notFound: SyncAck['notFound'] = [];
   let left = limit;

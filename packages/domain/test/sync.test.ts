@@ -1,4 +1,4 @@
-import { type ConversationId, LIMITS, type Message, type SyncQuestion } from '@chat-cluster/contracts';
+import { type ConversationId, LIMITS, type Message, type SyncRequest } from '@chat-cluster/contracts';
 import { newConversationId, type SyncPorts, sync } from '@chat-cluster/domain';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -56,7 +56,7 @@ function portsOf(
   };
 }
 
-const question = (conversations: SyncQuestion['conversations'], limit: number = LIMITS.syncSize): SyncQuestion => ({
+const question = (conversations: SyncRequest['conversations'], limit: number = LIMITS.syncSize): SyncRequest => ({
   conversations,
   limit,
 });
