@@ -1,13 +1,29 @@
 import { createHash } from 'node:crypto';
-import type { DeadLetter } from './ports.ts';
 
-/** Characters of JSON that a letter keeps. The largest valid send, every character of it escaped, has 150,000. */
-const LONGEST_ENTRY = 400_000;
-/** Of something larger (no gateway of ours sent it), so much is kept as text, to be looked at. */
-const KEPT_OF_LARGER = 50_000;
-const LONGEST_REASON = 500;
+/** An accepted entry that could not be stored, kept for an operator to inspect and to replay. */
+export interface DeadLetter {
+  /** Id of the send, otherwise a hash of the content: the same entry is the same letter, however often it fails. */
+  id: string;
+  /** When it was first kept. */
+  at: Date;
+  /** `store`: Postgres rejected it. `lane`: the lane gave up its batch. */
+  source: 'store' | 'lane';
+  /** Reason of the latest failure, without content of the entry. */
+  reason: string;
+  attempts: number;
+  /** The entry as JSON. A batch that cannot be parsed is kept as a JSON string of its text. */
+  entry: string;
+}
 
-/** The letter of an entry, or of anything else that came as one. `reason` must not quote what the entry says. */
+/**
+ * Longest JSON that a letter keeps, in characters. The largest valid send, with every character escaped, has 150,000.
+ */
+const MAX_ENTRY_LENGTH = 400_000;
+/** Characters kept, as text to look at, of anything larger. No gateway sends that. */
+const KEPT_LENGTH = 50_000;
+const MAX_REASON_LENGTH = 500;
+
+/** The letter for an entry, or for any other content in its place. `reason` must not quote content of the entry. */
 export function deadLetterOf(
   content: unknown,
   { source, reason, attempts = 1 }: Pick<DeadLetter, 'source' | 'reason'> & { attempts?: number },
@@ -16,10 +32,10 @@ export function deadLetterOf(
   return {
     id: idOf(content) ?? idFrom(text),
     source,
-    // What Postgres takes as text: no NUL, no lone surrogate.
-    reason: reason.replaceAll('\u0000', ' ').slice(0, LONGEST_REASON).toWellFormed(),
+    // Postgres accepts neither NUL nor lone surrogates in text.
+    reason: reason.replaceAll('\u0000', ' ').slice(0, MAX_REASON_LENGTH).toWellFormed(),
     attempts,
-    entry: text.length <= LONGEST_ENTRY ? text : JSON.stringify(text.slice(0, KEPT_OF_LARGER)),
+    entry: text.length <= MAX_ENTRY_LENGTH ? text : JSON.stringify(text.slice(0, KEPT_LENGTH)),
   };
 }
 
@@ -30,7 +46,7 @@ function idOf(content: unknown): string | undefined {
   return typeof content.id === 'string' && UUID.test(content.id) ? content.id.toLowerCase() : undefined;
 }
 
-/** A UUID of version 8 (made as one likes) out of a hash. */
+/** A UUID of version 8 (custom content), made from a hash. */
 function idFrom(text: string): string {
   const hex = createHash('sha256').update(text).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;

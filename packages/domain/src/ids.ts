@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { ConversationId, MessageId } from '@chat-cluster/contracts';
 
-/** UUIDv7: grows with time, so that rows inserted together lie together in an index. */
+/** UUIDv7: ids grow with time, so rows that are inserted together are neighbours in an index. */
 export function newMessageId(): MessageId {
   return randomUUIDv7() as MessageId;
 }

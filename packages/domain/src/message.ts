@@ -1,7 +1,7 @@
 import { type EntryResult, type Message, Rejection, type SendEntry } from '@chat-cluster/contracts';
 import type { StoredMessage } from './ports.ts';
 
-/** The message that an entry became. `createdAt` as an ISO string, or as the store's Date. */
+/** The stored message of an entry. `createdAt` is an ISO string, or the Date of the store. */
 export function toMessage(
   entry: SendEntry,
   stored: Pick<StoredMessage, 'seq' | 'earlier'> & { id?: Message['id']; createdAt: string | Date },
@@ -20,9 +20,9 @@ export function toMessage(
   };
 }
 
-/** The error of a rejected entry; a result of another kind than asked for is a fault of ours. */
-export function rejectionOf(result: EntryResult): Error {
-  if (result.kind !== 'rejected') return new Error(`the lane answered with a result of kind ${result.kind}`);
+/** The error for a result other than the expected one: the rejection it contains, otherwise a fault. */
+export function errorOf(result: EntryResult): Error {
+  if (result.kind !== 'rejected') return new Error(`the lane returned an unexpected result of kind ${result.kind}`);
   const { code, message, retryAfterMs } = result.error;
   return new Rejection(code, { message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
 }

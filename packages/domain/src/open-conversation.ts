@@ -2,7 +2,10 @@ import type { Conversation, UserId } from '@chat-cluster/contracts';
 import { newConversationId } from './ids.ts';
 import type { Conversations } from './ports.ts';
 
-/** The direct conversation of the two users; `created` is true for exactly one of all callers. With oneself: notes. */
+/**
+ * Opens the direct conversation of two users; of all callers, exactly one gets `created: true`. A user's conversation
+ * with oneself holds notes.
+ */
 export function openConversation(
   conversations: Conversations,
   userId: UserId,

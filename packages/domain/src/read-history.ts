@@ -1,7 +1,7 @@
 import type { HistoryPage, HistoryQuery, UserId } from '@chat-cluster/contracts';
 import { markRead } from './mark-read.ts';
-import { messageRun } from './message-run.ts';
 import type { Conversations, History, Inbox, RecentMessages } from './ports.ts';
+import { readRange } from './read-range.ts';
 
 interface HistoryPorts {
   conversations: Conversations;
@@ -11,9 +11,9 @@ interface HistoryPorts {
 }
 
 /**
- * One page of the conversation of two users: newest first (the default, and with `before`), oldest first with `after`.
- * `nextCursor` continues in the same direction, null at the end. Two users without a conversation have an empty page.
- * `markAsRead` moves the reader's mark to the newest message of the page, durable when this resolves.
+ * Returns one page of the conversation of two users: newest first by default and with `before`, oldest first with
+ * `after`. `nextCursor` continues in the same direction and is null at the end. Two users without a conversation get an
+ * empty page. `markAsRead` moves the reader's mark to the newest message of the page; it is durable when this resolves.
  */
 export async function readHistory(
   ports: HistoryPorts,
@@ -24,8 +24,8 @@ export async function readHistory(
   const conversation = await ports.history.directConversation(userId, otherUserId);
   if (!conversation) return { conversationId: null, messages: [], nextCursor: null };
   const { id, lastSeq, readUpTo } = conversation;
-  const { from, to } = window(query, lastSeq);
-  const messages = await messageRun(ports, id, { fromSeq: from, toSeq: to }, (reader) => readUpTo.get(reader));
+  const { from, to } = intervalOf(query, lastSeq);
+  const messages = await readRange(ports, id, { fromSeq: from, toSeq: to }, (reader) => readUpTo.get(reader));
   if (query.markAsRead === 'true' && messages.length > 0 && to > (readUpTo.get(userId) ?? 0)) {
     await markRead(ports, userId, { conversationId: id, upToSeq: to });
   }
@@ -38,8 +38,8 @@ export async function readHistory(
   };
 }
 
-/** The page as a closed interval of seq: arithmetic instead of a query, because seq is dense. Empty when from > to. */
-function window({ limit, before, after }: HistoryQuery, lastSeq: number): { from: number; to: number } {
+/** The page as a closed interval of `seq`, calculated because `seq` is dense. Empty when from > to. */
+function intervalOf({ limit, before, after }: HistoryQuery, lastSeq: number): { from: number; to: number } {
   if (after !== undefined) return { from: after + 1, to: Math.min(after + limit, lastSeq) };
   const to = Math.min(lastSeq, before === undefined ? lastSeq : before - 1);
   return { from: Math.max(1, to - limit + 1), to };

@@ -11,25 +11,15 @@ import {
 import { toMessage } from './message.ts';
 import type { DirtyBadge, MarkedRead, MessageStore, ReadMark, StoredMessage } from './ports.ts';
 
-/** What a stored batch means for the world: an answer per entry, and who is to be told. */
-export interface BatchOutcome {
-  /** `results[i]` belongs to `entries[i]`. */
-  results: EntryResult[];
-  /** In commit order. A re-run of the batch tells them again: its first run may have died before it could. */
-  messages: Message[];
-  receipts: { to: UserId[]; receipt: MessagesRead }[];
-  badges: DirtyBadge[];
-}
-
 /**
- * Stores the entries of one lane batch: one transaction, which is one statement when all are sends, or all reads.
+ * Stores the entries of one lane batch in one transaction: a single statement if all are sends or all are reads.
  *
- * Sends first, then reads: a read that has later sends of its conversation in the same batch is cut off just before the
- * first of them, so the store is left as if the entries had been stored one by one. A read is answered with the mark
- * and the count after its whole batch.
+ * Sends are stored first, then reads. A read that precedes sends of its conversation in the same batch ends just before
+ * the first of them, so the result is the same as if the entries had been stored one by one. The result of a read has
+ * the mark and the count after the whole batch.
  *
- * Safe to run again, whole or in part, after a crash at any point: a send finds itself stored (same `id`) and yields
- * the same result; read marks never move back.
+ * Safe to run again, whole or in part, after a crash at any point: a send finds itself stored (same `id`) and gives the
+ * same result; read marks never move back.
  */
 export async function storeBatch(store: MessageStore, entries: readonly Entry[]): Promise<BatchOutcome> {
   const sends = distinctSends(entries);
@@ -45,9 +35,19 @@ export async function storeBatch(store: MessageStore, entries: readonly Entry[])
   });
 }
 
+/** Outcome of a stored batch: a result per entry, and the events to send. */
+export interface BatchOutcome {
+  /** `results[i]` belongs to `entries[i]`. */
+  results: EntryResult[];
+  /** In commit order. A second run of the batch lists them again, since the first may have died before it sent them. */
+  messages: Message[];
+  receipts: { to: UserId[]; receipt: MessagesRead }[];
+  badges: DirtyBadge[];
+}
+
 type Stored = Map<string, { entry: SendEntry; row: StoredMessage | undefined }>;
 
-/** A resend may sit in the same batch as its original: the first of a key is stored, the others get its result. */
+/** A batch may contain a message and its resend: the first send of a key is stored, the others get its result. */
 function distinctSends(entries: readonly Entry[]): Map<string, SendEntry> {
   const sends = new Map<string, SendEntry>();
   for (const entry of entries) {
@@ -56,7 +56,7 @@ function distinctSends(entries: readonly Entry[]): Map<string, SendEntry> {
   return sends;
 }
 
-/** The unique key of a message in the store. JSON keeps ids that contain a separator apart. */
+/** Unique key of a message in the store. JSON, because an id may contain any separator. */
 function keyOf(entry: SendEntry): string {
   return JSON.stringify([entry.conversationId, entry.senderId, entry.clientMessageId]);
 }
@@ -96,7 +96,7 @@ function markKeyOf(entry: ReadEntry): string {
   return JSON.stringify([entry.conversationId, entry.userId]);
 }
 
-/** The seq before the first later send of the conversation that this batch stored; null when there is none. */
+/** The `seq` before the first later send of the conversation that this batch stored; null when there is none. */
 function endBeforeLaterSend(entries: readonly Entry[], from: number, read: ReadEntry, stored: Stored): number | null {
   for (let i = from + 1; i < entries.length; i++) {
     const entry = entries[i];
@@ -113,10 +113,10 @@ function outcomeOf(
   marked: Map<string, MarkedRead | undefined>,
 ): BatchOutcome {
   const outcome: BatchOutcome = { results: [], messages: [], receipts: [], badges: [] };
-  const told = new Set<string>();
+  const handledMarks = new Set<string>();
   for (const entry of entries) {
     if (entry.kind === 'send') addSend(outcome, entry, stored);
-    else addRead(outcome, entry, marked.get(markKeyOf(entry)), told);
+    else addRead(outcome, entry, marked.get(markKeyOf(entry)), handledMarks);
   }
   return outcome;
 }
@@ -139,16 +139,16 @@ function addSend(outcome: BatchOutcome, entry: SendEntry, stored: Stored): void 
   }
 }
 
-function addRead(outcome: BatchOutcome, entry: ReadEntry, mark: MarkedRead | undefined, told: Set<string>): void {
+function addRead(outcome: BatchOutcome, entry: ReadEntry, mark: MarkedRead | undefined, handled: Set<string>): void {
   if (!mark) {
     outcome.results.push({ kind: 'rejected', error: new Rejection('CONVERSATION_NOT_FOUND').payload });
     return;
   }
   const { conversationId, userId, otherUserId } = entry;
   outcome.results.push({ kind: 'read', upToSeq: mark.upToSeq, unreadCount: mark.unreadCount });
-  if (told.has(markKeyOf(entry))) return;
-  told.add(markKeyOf(entry));
-  // The seed's clients wait for a badge after each read, also after one that changed nothing.
+  if (handled.has(markKeyOf(entry))) return;
+  handled.add(markKeyOf(entry));
+  // Clients of the base protocol wait for a badge after each read, even after one that changed nothing.
   outcome.badges.push({ userId, conversationId });
   if (!mark.advanced) return;
   outcome.receipts.push({

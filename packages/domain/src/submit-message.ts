@@ -1,13 +1,13 @@
 import { type Draft, Rejection, type SendAck, type UserId } from '@chat-cluster/contracts';
 import { newMessageId } from './ids.ts';
-import { rejectionOf, toMessage } from './message.ts';
+import { errorOf, toMessage } from './message.ts';
 import type { Conversations, Inbox } from './ports.ts';
 
 /**
- * Submits a draft of `senderId` and resolves after it is committed, with the message as all participants get it.
- * A resend (same conversation, sender and `clientMessageId`) resolves with the first result and `duplicate: true`.
- * Rejections: CONVERSATION_NOT_FOUND (also for a conversation of others: who is not in it learns nothing of it),
- * REJECTED, and those of {@link Inbox.submit}.
+ * Submits a draft of `senderId` and resolves after its commit with the message as all participants get it. A resend
+ * (same conversation, sender and `clientMessageId`) resolves with the first result and `duplicate: true`. Rejections:
+ * REJECTED, those of {@link Inbox.submit}, and CONVERSATION_NOT_FOUND, also for a conversation of other users, which is
+ * not revealed.
  */
 export async function submitMessage(
   { conversations, inbox }: { conversations: Conversations; inbox: Inbox },
@@ -33,11 +33,11 @@ export async function submitMessage(
     case 'duplicate':
       return { ok: true, message: result.message, duplicate: true };
     default:
-      throw rejectionOf(result);
+      throw errorOf(result);
   }
 }
 
-/** The other side of a direct conversation (the user alone in a conversation with oneself). */
+/** The other participant of a direct conversation; in a conversation with oneself the user. */
 export async function otherParticipant(
   conversations: Conversations,
   conversationId: Draft['conversationId'],
@@ -48,7 +48,9 @@ export async function otherParticipant(
   return participants.userIds.find((id) => id !== userId) ?? userId;
 }
 
-/** A message submitted without a client message id is known by its own: every stored message has a dedupe key. */
+/**
+ * A message without a client message id gets its own id as one, so that every stored message has a key to dedupe by.
+ */
 function ownClientMessageId(id: string): NonNullable<Draft['clientMessageId']> {
   return id as NonNullable<Draft['clientMessageId']>;
 }

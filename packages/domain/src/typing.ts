@@ -2,9 +2,9 @@ import { type ConversationId, Rejection, type UserId } from '@chat-cluster/contr
 import type { KnownConversations } from './ports.ts';
 
 /**
- * Who hears that `userId` is typing: the other participant; undefined when there is none (a talk with oneself), or when
- * the conversation is not known here, since typing is not worth a question to the store. Rejects with
- * CONVERSATION_NOT_FOUND for a conversation of others.
+ * The user to notify that `userId` is typing: the other participant. Undefined in a conversation with oneself, and when
+ * the conversation is not known here, since typing is not worth a query. Rejects with CONVERSATION_NOT_FOUND for a
+ * conversation of other users.
  */
 export async function typingRecipient(
   conversations: KnownConversations,

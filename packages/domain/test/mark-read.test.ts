@@ -22,13 +22,13 @@ describe('marking as read', () => {
     ]);
   });
 
-  it('acknowledges with the mark and the total unread count now', async () => {
+  it('acknowledges with the current mark and the total unread count', async () => {
     const { inbox } = inboxAnswering(() => marked);
     const ack = await markRead({ conversations, inbox }, bob, { conversationId, upToSeq: 3 });
     expect(ack).to.deep.equal({ ok: true, conversationId, upToSeq: 4, unread: { count: 2 } });
   });
 
-  it('is refused to who is not in the conversation, and submits nothing', async () => {
+  it('rejects users outside the conversation, and submits nothing', async () => {
     const { inbox, submitted } = inboxAnswering(() => marked);
     for (const attempt of [
       markRead({ conversations, inbox }, mallory, { conversationId }),
@@ -39,11 +39,11 @@ describe('marking as read', () => {
     expect(submitted).to.deep.equal([]);
   });
 
-  it('passes a rejection of the lane on, and takes an answer of another kind for a fault', async () => {
+  it('passes on a rejection of the lane, and treats a result of another kind as a fault', async () => {
     const error = new Rejection('CONVERSATION_NOT_FOUND').payload;
     const rejecting = inboxAnswering(() => ({ kind: 'rejected', error }));
-    const refused = await rejectionOf(markRead({ conversations, ...rejecting }, bob, { conversationId }));
-    expect(refused).to.be.instanceOf(Rejection).with.deep.property('payload', error);
+    const rejection = await rejectionOf(markRead({ conversations, ...rejecting }, bob, { conversationId }));
+    expect(rejection).to.be.instanceOf(Rejection).with.deep.property('payload', error);
     const confused = inboxAnswering(() => ({ kind: 'stored', seq: 1, createdAt: '' }));
     const fault = await rejectionOf(markRead({ conversations, ...confused }, bob, { conversationId }));
     expect(fault).to.be.an('error').and.not.instanceOf(Rejection);

@@ -13,7 +13,7 @@ interface Conversation {
   readers: Map<UserId, { upToSeq: number; readAt: Date }>;
 }
 
-/** The promises of {@link MessageStore} in memory, as plainly as they can be told; nothing is counted ahead. */
+/** The contract of {@link MessageStore} in memory, as simple as possible: without counters. */
 export function memoryWorld(): World {
   const conversations = new Map<ConversationId, Conversation>();
 

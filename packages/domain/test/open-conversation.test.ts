@@ -4,12 +4,12 @@ import { expect } from 'chai';
 import { newUsers } from './world.ts';
 
 describe('opening a conversation', () => {
-  it('offers a new id for the pair, and answers with what there is then', async () => {
+  it('passes a new id for the pair, and returns the resulting conversation', async () => {
     const { alice, bob } = newUsers('alice', 'bob');
     const calls: Parameters<Conversations['open']>[] = [];
     const answer = { conversation: { kind: 'direct' } as Conversation, created: false };
     const conversations: Conversations = {
-      participantsOf: () => Promise.reject(new Error('not asked for')),
+      participantsOf: () => Promise.reject(new Error('unexpected call')),
       async open(...call) {
         calls.push(call);
         return answer;

@@ -1,11 +1,11 @@
 import type { Entry, EntryResult, UserId } from '@chat-cluster/contracts';
 import { type Conversations, type Inbox, newConversationId, type Participants } from '@chat-cluster/domain';
 
-/** Conversations between exactly these users. */
+/** A Conversations port that has exactly these conversations. */
 export function conversationsAmong(...known: Participants[]): Conversations {
   return {
     participantsOf: async (id) => known.find((participants) => participants.conversationId === id),
-    open: () => Promise.reject(new Error('not asked for')),
+    open: () => Promise.reject(new Error('unexpected call')),
   };
 }
 
@@ -13,7 +13,7 @@ export function conversation(...userIds: [UserId] | [UserId, UserId]): Participa
   return { conversationId: newConversationId(), userIds };
 }
 
-/** An inbox that keeps what was submitted and answers as told. */
+/** An inbox that records submitted entries and returns the result of `answer`. */
 export function inboxAnswering(answer: (entry: Entry) => EntryResult | Promise<EntryResult>) {
   const submitted: Entry[] = [];
   const inbox: Inbox = {
@@ -25,11 +25,11 @@ export function inboxAnswering(answer: (entry: Entry) => EntryResult | Promise<E
   return { inbox, submitted };
 }
 
-/** What the promise was rejected with. */
+/** The error with which the promise is rejected. */
 export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
     () => {
-      throw new Error('it resolved');
+      throw new Error('the promise resolved');
     },
     (error: unknown) => error,
   );

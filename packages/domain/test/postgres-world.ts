@@ -2,7 +2,7 @@ import { createConversationStore, createHistory, createMessageStore, createUnrea
 import { freshDatabase } from '@chat-cluster/testkit';
 import type { World } from './world.ts';
 
-/** The store of production, on a database of its own. */
+/** The production store, on its own database. */
 export async function postgresWorld(): Promise<World & { close(): Promise<void> }> {
   const { db, drop } = await freshDatabase();
   return {

@@ -8,9 +8,12 @@ import { newUsers } from './world.ts';
 const { alice, bob, carol } = newUsers('alice', 'bob', 'carol');
 const pair = conversation(alice, bob);
 
-/** The conversation of alice and bob with messages 1 to `lastSeq`, the odd ones from alice; each has its mark. */
+/**
+ * Ports with a conversation of alice and bob: messages 1 to `lastSeq`, the odd ones from alice, and the read mark of
+ * each user.
+ */
 function setting({ lastSeq = 10, marks = [0, 0], cached = false as boolean | 'broken' } = {}) {
-  const asked = { history: [] as [number, number][], recent: [] as [number, number][] };
+  const reads = { history: [] as [number, number][], recent: [] as [number, number][] };
   const messageAt = (seq: number) => {
     const [senderId, receiverId] = seq % 2 ? [alice, bob] : [bob, alice];
     return { seq, senderId, receiverId, conversationId: pair.conversationId, isRead: false } as Message;
@@ -23,23 +26,23 @@ function setting({ lastSeq = 10, marks = [0, 0], cached = false as boolean | 'br
       return { id: pair.conversationId, lastSeq, readUpTo };
     },
     async range(_id: ConversationId, from, to) {
-      asked.history.push([from, to]);
+      reads.history.push([from, to]);
       return run(from, Math.min(to, lastSeq));
     },
-    head: () => Promise.reject(new Error('not asked for')),
-    conversations: () => Promise.reject(new Error('not asked for')),
+    head: () => Promise.reject(new Error('unexpected call')),
+    conversations: () => Promise.reject(new Error('unexpected call')),
   };
   const recent: RecentMessages = {
-    append: () => Promise.reject(new Error('not asked for')),
+    append: () => Promise.reject(new Error('unexpected call')),
     async range(_id, from, to) {
-      asked.recent.push([from, to]);
-      if (cached === 'broken') throw new Error('redis is away');
+      reads.recent.push([from, to]);
+      if (cached === 'broken') throw new Error('redis is down');
       return cached ? run(from, to) : undefined;
     },
   };
   const { inbox, submitted } = inboxAnswering(() => ({ kind: 'read', upToSeq: 0, unreadCount: 0 }));
   const ports = { history, recent, inbox, conversations: conversationsAmong(pair) };
-  return { ports, asked, submitted };
+  return { ports, reads, submitted };
 }
 
 const query = (parts: Partial<HistoryQuery> = {}): HistoryQuery => ({ limit: 3, markAsRead: 'false', ...parts });
@@ -48,19 +51,19 @@ const seqs = (messages: readonly Message[]) => messages.map((message) => message
 describe('reading history', () => {
   const pages: [string, Partial<HistoryQuery>, number[], number | null][] = [
     ['the newest messages first', {}, [10, 9, 8], 8],
-    ['what is before, newest first', { before: 8 }, [7, 6, 5], 5],
-    ['the last page before has no next', { before: 4 }, [3, 2, 1], null],
-    ['a last page that is not full', { before: 3 }, [2, 1], null],
-    ['nothing before the first', { before: 1 }, [], null],
-    ['nothing before nothing', { before: 0 }, [], null],
-    ['from the end when before lies beyond it', { before: 99 }, [10, 9, 8], 8],
-    ['what is after, oldest first', { after: 4 }, [5, 6, 7], 7],
-    ['from the first after 0', { after: 0 }, [1, 2, 3], 3],
-    ['the last page after has no next', { after: 7 }, [8, 9, 10], null],
-    ['a last page after that is not full', { after: 8 }, [9, 10], null],
-    ['nothing after the last', { after: 10 }, [], null],
-    ['nothing after what lies beyond the end', { after: 99 }, [], null],
-    ['all of it when the page is as large', { limit: 10 }, [10, 9, 8, 7, 6, 5, 4, 3, 2, 1], null],
+    ['before a seq, newest first', { before: 8 }, [7, 6, 5], 5],
+    ['the last page with before has no cursor', { before: 4 }, [3, 2, 1], null],
+    ['a last page with before that is not full', { before: 3 }, [2, 1], null],
+    ['nothing before the first message', { before: 1 }, [], null],
+    ['nothing before 0', { before: 0 }, [], null],
+    ['from the end when before is beyond it', { before: 99 }, [10, 9, 8], 8],
+    ['after a seq, oldest first', { after: 4 }, [5, 6, 7], 7],
+    ['from the first message with after 0', { after: 0 }, [1, 2, 3], 3],
+    ['the last page with after has no cursor', { after: 7 }, [8, 9, 10], null],
+    ['a last page with after that is not full', { after: 8 }, [9, 10], null],
+    ['nothing after the last message', { after: 10 }, [], null],
+    ['nothing when after is beyond the end', { after: 99 }, [], null],
+    ['all messages when the page is large enough', { limit: 10 }, [10, 9, 8, 7, 6, 5, 4, 3, 2, 1], null],
   ];
   for (const [name, parts, expected, nextCursor] of pages) {
     it(`pages: ${name}`, async () => {
@@ -71,7 +74,7 @@ describe('reading history', () => {
     });
   }
 
-  it('is an empty page for two without a conversation, and of one without messages', async () => {
+  it('returns an empty page without a conversation, and without messages', async () => {
     const { ports } = setting({ lastSeq: 0 });
     const empty = { messages: [], nextCursor: null };
     expect(await readHistory(ports, alice, carol, query())).to.deep.equal({ conversationId: null, ...empty });
@@ -81,7 +84,7 @@ describe('reading history', () => {
     }
   });
 
-  it('shows each message once, in order, to who follows the cursors in either direction', async () => {
+  it('returns each message once and in order along the cursors in both directions', async () => {
     const property = fc.asyncProperty(fc.nat(40), fc.integer({ min: 1, max: 9 }), async (lastSeq, limit) => {
       const { ports } = setting({ lastSeq });
       const all = Array.from({ length: lastSeq }, (_, i) => i + 1);
@@ -103,8 +106,8 @@ describe('reading history', () => {
     await fc.assert(property, { numRuns: 60 });
   });
 
-  it('derives from the mark of its receiver whether a message is read', async () => {
-    // Alice has read up to 4, bob up to 7: of the even ones (to alice) 2 and 4, of the odd ones (to bob) 1 to 7.
+  it('derives isRead from the read mark of the receiver', async () => {
+    // Alice has read up to 4 (of the even messages, to her: 2 and 4), bob up to 7 (of the odd ones: 1 to 7).
     for (const cached of [true, false]) {
       const { ports } = setting({ marks: [4, 7], cached });
       for (const reader of [alice, bob]) {
@@ -115,26 +118,26 @@ describe('reading history', () => {
     }
   });
 
-  it('asks Postgres only when the cache does not hold all of the page', async () => {
+  it('reads from Postgres only when the cache lacks a part of the page', async () => {
     const hit = setting({ cached: true });
     expect(seqs((await readHistory(hit.ports, alice, bob, query())).messages)).to.deep.equal([10, 9, 8]);
-    expect(hit.asked).to.deep.equal({ recent: [[8, 10]], history: [] });
+    expect(hit.reads).to.deep.equal({ recent: [[8, 10]], history: [] });
     const miss = setting({ cached: false });
     expect(seqs((await readHistory(miss.ports, alice, bob, query())).messages)).to.deep.equal([10, 9, 8]);
-    expect(miss.asked).to.deep.equal({ recent: [[8, 10]], history: [[8, 10]] });
+    expect(miss.reads).to.deep.equal({ recent: [[8, 10]], history: [[8, 10]] });
   });
 
-  it('asks Postgres when the cache fails', async () => {
-    const { ports, asked } = setting({ cached: 'broken' });
+  it('reads from Postgres when the cache fails', async () => {
+    const { ports, reads } = setting({ cached: 'broken' });
     expect(seqs((await readHistory(ports, alice, bob, query({ after: 2 }))).messages)).to.deep.equal([3, 4, 5]);
-    expect(asked.history).to.deep.equal([[3, 5]]);
+    expect(reads.history).to.deep.equal([[3, 5]]);
   });
 
-  it('asks nobody for an empty page', async () => {
-    const { ports, asked } = setting();
+  it('reads nothing for an empty page', async () => {
+    const { ports, reads } = setting();
     await readHistory(ports, alice, bob, query({ after: 10 }));
     await readHistory(ports, alice, bob, query({ before: 1 }));
-    expect(asked).to.deep.equal({ recent: [], history: [] });
+    expect(reads).to.deep.equal({ recent: [], history: [] });
   });
 
   describe('with markAsRead', () => {
@@ -150,7 +153,7 @@ describe('reading history', () => {
       expect(await marksAfter({ after: 4 })).to.deep.equal([[alice, 7]]);
     });
 
-    it('moves nothing when the mark stands there or further, whatever the mark of the other', async () => {
+    it('moves nothing when the mark is there or further, whatever the mark of the other user', async () => {
       expect(await marksAfter({}, [10, 0])).to.deep.equal([]);
       expect(await marksAfter({ after: 4 }, [8, 0])).to.deep.equal([]);
       expect(await marksAfter({ after: 4 }, [6, 10])).to.deep.equal([[alice, 7]]);
@@ -162,7 +165,7 @@ describe('reading history', () => {
       expect(await marksAfter({ after: 99 })).to.deep.equal([]);
     });
 
-    it('fails as a whole when the mark can not be stored', async () => {
+    it('fails as a whole when the mark cannot be stored', async () => {
       const { ports } = setting();
       const inbox = { submit: () => Promise.reject(new Error('no lane')) };
       const page = readHistory({ ...ports, inbox }, alice, bob, query({ markAsRead: 'true' }));

@@ -6,22 +6,22 @@ describe('recounting unread messages', () => {
   const { alice, bob } = newUsers('alice', 'bob');
   const [one, two] = [newConversationId(), newConversationId()];
 
-  it('counts each user once, whatever the number of badges, and tells what was counted', async () => {
-    const asked: unknown[] = [];
-    const told: unknown[] = [];
+  it('counts each user once, whatever the number of badges, and sends the counts', async () => {
+    const recounts: unknown[] = [];
+    const sent: unknown[] = [];
     const counts = [{ userId: alice, unread: { count: 3 } }];
     const unread = {
-      summaries: () => Promise.reject(new Error('not asked for')),
+      summaries: () => Promise.reject(new Error('unexpected call')),
       async recount(...args: unknown[]) {
-        asked.push(args);
+        recounts.push(args);
         return counts;
       },
     };
     const fanout = {
-      newMessages: () => Promise.reject(new Error('not asked for')),
-      messagesRead: () => Promise.reject(new Error('not asked for')),
+      newMessages: () => Promise.reject(new Error('unexpected call')),
+      messagesRead: () => Promise.reject(new Error('unexpected call')),
       async unreadCounts(all: unknown) {
-        told.push(all);
+        sent.push(all);
       },
     };
     await recountUnread({ unread, fanout }, [
@@ -30,12 +30,12 @@ describe('recounting unread messages', () => {
       { userId: alice, conversationId: two },
       { userId: alice, conversationId: one },
     ]);
-    expect(asked).to.deep.equal([
+    expect(recounts).to.deep.equal([
       [
         [alice, bob],
         [one, two],
       ],
     ]);
-    expect(told).to.deep.equal([counts]);
+    expect(sent).to.deep.equal([counts]);
   });
 });

@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import { newUsers, read, send, type World } from './world.ts';
 
 /**
- * Batches as a plan, free of ids, so that the same plan can be played in two places and compared: some talks between
- * three users (`aa` is one with oneself, `none` does not exist), sends that share few client message ids, reads of
- * participants and strangers.
+ * One step of a plan: batches without ids, so that the same plan can run on two stages and be compared. It has a few
+ * talks between three users (`aa` is a conversation with oneself, `none` does not exist), sends that share few client
+ * message ids, and reads by participants and strangers.
  */
 export type Step =
   | { kind: 'send'; talk: Talk; by: 0 | 1; key: string | undefined; content: string | null }
@@ -32,20 +32,20 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   }),
 );
 
-/** A few batches, one after the other. */
+/** A few successive batches. */
 export const plan: fc.Arbitrary<Step[][]> = fc.array(fc.array(step, { minLength: 1, maxLength: 12 }), {
   minLength: 1,
   maxLength: 3,
 });
 
-/** A place where a plan is played: its own users and conversations in a world, whose ids it knows by name. */
+/** Where a plan runs: its own users and conversations in a world, with a name for each id. */
 export interface Stage {
   entriesOf(batch: readonly Step[]): Entry[];
-  /** What has ids of this stage, with names in their place; points in time, which differ, become `then`. */
+  /** `value` with the names of this stage instead of its ids; times, which differ between stages, become `then`. */
   plain<T>(value: T): T;
-  /** What is stored, plain. */
+  /** The stored state, plain. */
   state(): Promise<{ history: unknown; marks: unknown; totals: number[] }>;
-  /** Plain too: what a read of `entry` answers now. */
+  /** The current result of a read of `entry`, plain. */
   readNow(entry: Entry): Promise<{ kind: 'read'; upToSeq: number; unreadCount: number } | undefined>;
 }
 
@@ -101,11 +101,11 @@ export async function newStage(world: World): Promise<Stage> {
   };
 }
 
-/** Who is to be told of a batch, without what is told twice and without an order between different things. */
-export function toldOf(stage: Stage, outcomes: readonly BatchOutcome[]) {
+/** The events of a batch, without duplicates and without an order between different kinds. */
+export function eventsOf(stage: Stage, outcomes: readonly BatchOutcome[]) {
   const last = new Map<string, unknown>();
   for (const { receipts } of outcomes) {
-    for (const told of receipts) last.set(`${told.receipt.conversationId} ${told.receipt.userId}`, stage.plain(told));
+    for (const one of receipts) last.set(`${one.receipt.conversationId} ${one.receipt.userId}`, stage.plain(one));
   }
   const lines = (values: Iterable<unknown>) => [...new Set([...values].map((value) => JSON.stringify(value)))].sort();
   return {

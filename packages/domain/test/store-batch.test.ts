@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { memoryWorld } from './memory-world.ts';
 import { postgresWorld } from './postgres-world.ts';
-import { newStage, plan, type Stage, toldOf } from './scripts.ts';
+import { eventsOf, newStage, plan, type Stage } from './scripts.ts';
 import { newPair, newUsers, read, send, type World } from './world.ts';
 
 /** `runs`: random plans per property. */
@@ -25,7 +25,7 @@ for (const [name, open, numRuns] of stores) {
     const kinds = (results: { kind: string }[]) => results.map((result) => result.kind);
     const contents = async (id: ConversationId) => (await world.history(id)).map(({ content }) => content);
 
-    it('answers each entry in its place, and tells the messages in order', async () => {
+    it('returns the result of each entry in its place, and the messages in order', async () => {
       const [one, two] = [await newPair(world), await newPair(world)];
       const attachments = [{ url: 'https://files.example.com/a.png', type: 'IMAGE' as const }];
       const sends = [
@@ -48,7 +48,7 @@ for (const [name, open, numRuns] of stores) {
       ]);
     });
 
-    it('stores a resend of the same batch once, and answers it with the first result', async () => {
+    it('stores a resend in the same batch once, and returns the first result for it', async () => {
       const { id, a, b } = await newPair(world);
       const [first, resend, foreign] = [
         send(id, a, b, { key: 'k', content: 'first' }),
@@ -62,7 +62,7 @@ for (const [name, open, numRuns] of stores) {
       expect(badges).to.have.length(2);
     });
 
-    it('answers a resend in a later batch with what was said first, and tells nobody', async () => {
+    it('returns the first result for a resend in a later batch, and no events', async () => {
       const { id, a, b } = await newPair(world);
       const attachments = [{ url: 'https://files.example.com/a.pdf', type: 'PDF' as const }];
       const first = await storeBatch(world.store, [send(id, a, b, { key: 'k', content: null, attachments })]);
@@ -75,7 +75,7 @@ for (const [name, open, numRuns] of stores) {
       });
     });
 
-    it('keeps keys apart that differ in conversation, sender or id only by where one ends', async () => {
+    it('distinguishes client message ids that differ only by a space, quotes or case', async () => {
       const { id, a, b } = await newPair(world);
       const { results } = await storeBatch(world.store, [
         send(id, a, b, { key: 'x' }),
@@ -86,7 +86,7 @@ for (const [name, open, numRuns] of stores) {
       expect(kinds(results)).to.deep.equal(['stored', 'stored', 'stored', 'stored']);
     });
 
-    it('rejects entries of a conversation that does not exist; its neighbours are stored', async () => {
+    it('rejects entries of a conversation that does not exist, and stores the others', async () => {
       const { id, a, b } = await newPair(world);
       const nowhere = newConversationId();
       const { stranger } = newUsers('stranger');
@@ -98,11 +98,11 @@ for (const [name, open, numRuns] of stores) {
       expect(badges.every(({ conversationId }) => conversationId === id)).to.equal(true);
     });
 
-    for (const [asked, upToSeq] of [
+    for (const [target, upToSeq] of [
       ['everything so far', null],
       ['more than there is', 99],
     ] as const) {
-      it(`does not mark as read what was sent after a read of ${asked}`, async () => {
+      it(`does not mark messages as read that were sent after a read of ${target}`, async () => {
         const { id, a, b } = await newPair(world);
         const outcome = await storeBatch(world.store, [
           send(id, a, b),
@@ -116,7 +116,7 @@ for (const [name, open, numRuns] of stores) {
       });
     }
 
-    it('tells one receipt of many reads, none of a read that moved nothing, and the badge after each', async () => {
+    it('returns one receipt for many reads, none for a read that moved nothing, and a badge for each', async () => {
       const { id, a, b } = await newPair(world);
       await storeBatch(world.store, [send(id, a, b), send(id, a, b), send(id, a, b)]);
       const moved = await storeBatch(world.store, [read(id, b, a, 2), read(id, b, a, 1)]);
@@ -127,7 +127,7 @@ for (const [name, open, numRuns] of stores) {
       expect(unmoved.badges).to.deep.equal([{ userId: b, conversationId: id }]);
     });
 
-    it('tells a note to oneself and its read to oneself only, and never counts it as unread', async () => {
+    it('sends a note to oneself and its receipt only to oneself, and never counts it as unread', async () => {
       const { me } = newUsers('me');
       const id = newConversationId();
       await world.open(id, [me]);
@@ -137,12 +137,12 @@ for (const [name, open, numRuns] of stores) {
       expect(badges).to.deep.equal([{ userId: me, conversationId: id }]);
     });
 
-    it('is nothing when it is empty', async () => {
+    it('has no results and events when it is empty', async () => {
       const nothing = { results: [], messages: [], receipts: [], badges: [] };
       expect(await storeBatch(world.store, [])).to.deep.equal(nothing);
     });
 
-    it('is as if its entries had been stored one by one', async () => {
+    it('has the same effect as its entries stored one by one', async () => {
       const property = fc.asyncProperty(plan, async (batches) => {
         const [atOnce, oneByOne] = [await newStage(world), await newStage(world)];
         for (const batch of batches) {
@@ -151,19 +151,19 @@ for (const [name, open, numRuns] of stores) {
           const outcomes = [];
           for (const entry of entries) outcomes.push(await storeBatch(world.store, [entry]));
 
-          // A read answers with mark and badge after its whole batch: what a last read of the batch would hear.
+          // The result of a read has mark and badge after its whole batch: the result of a last read in it.
           const results = await Promise.all(
-            outcomes.flatMap(({ results }, i) => results.map((result) => lastHeard(oneByOne, entries[i], result))),
+            outcomes.flatMap(({ results }, i) => results.map((result) => lastReadResult(oneByOne, entries[i], result))),
           );
           expect(atOnce.plain(outcome.results)).to.deep.equal(oneByOne.plain(results));
-          expect(toldOf(atOnce, [outcome])).to.deep.equal(toldOf(oneByOne, outcomes));
+          expect(eventsOf(atOnce, [outcome])).to.deep.equal(eventsOf(oneByOne, outcomes));
           expect(await atOnce.state()).to.deep.equal(await oneByOne.state());
         }
       });
       await fc.assert(property, { numRuns });
     });
 
-    it('yields the same results and messages when it runs again, and changes nothing', async () => {
+    it('returns the same results and messages when it runs again, and changes nothing', async () => {
       const property = fc.asyncProperty(plan, fc.nat(12), async (batches, cut) => {
         const stage = await newStage(world);
         for (const batch of batches) {
@@ -173,9 +173,9 @@ for (const [name, open, numRuns] of stores) {
           const again = await storeBatch(world.store, entries);
           expect(again.results).to.deep.equal(first.results);
           expect(again.messages).to.deep.equal(first.messages);
-          expect(toldOf(stage, [again]).badges).to.deep.equal(toldOf(stage, [first]).badges);
+          expect(eventsOf(stage, [again]).badges).to.deep.equal(eventsOf(stage, [first]).badges);
           expect(await stage.state()).to.deep.equal(before);
-          // In part too, as when it is halved. (A read of everything so far then takes in what its other half had stored.)
+          // Also in two parts, as after a split. (A read of everything so far then includes sends of the second part.)
           const outcomes = [];
           for (const part of [entries.slice(0, cut), entries.slice(cut)]) {
             outcomes.push(await storeBatch(world.store, part));
@@ -189,12 +189,12 @@ for (const [name, open, numRuns] of stores) {
   });
 }
 
-async function lastHeard<T>(stage: Stage, entry: Parameters<Stage['readNow']>[0] | undefined, result: T) {
+async function lastReadResult<T>(stage: Stage, entry: Parameters<Stage['readNow']>[0] | undefined, result: T) {
   return (entry && (await stage.readNow(entry))) ?? result;
 }
 
 describe('the store on Postgres', () => {
-  it('does what the plain store in memory does', async () => {
+  it('has the same effect as the simple store in memory', async () => {
     const [memory, postgres] = [memoryWorld(), await postgresWorld()];
     try {
       const property = fc.asyncProperty(plan, async (batches) => {

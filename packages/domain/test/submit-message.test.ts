@@ -14,7 +14,7 @@ describe('submitting a message', () => {
   const stored: EntryResult = { kind: 'stored', seq: 7, createdAt: '2026-01-01T12:00:00.000Z' };
   const draft: Draft = { conversationId: pair.conversationId, content: 'hello' };
 
-  it('hands the inbox an entry to the other participant, with an id of ours', async () => {
+  it('submits an entry to the other participant, with a new id', async () => {
     const { inbox, submitted } = inboxAnswering(() => stored);
     const attachments = [{ url: 'https://files.example.com/a.png', type: 'IMAGE' as const }];
     const clientMessageId = 'mine' as ClientMessageId;
@@ -62,7 +62,7 @@ describe('submitting a message', () => {
     expect(submitted[0]).to.deep.include({ content: null, attachments: [] });
   });
 
-  it('knows a message that came without a client message id by its own id', async () => {
+  it('uses the id of a message as its client message id when it has none', async () => {
     const { inbox, submitted } = inboxAnswering(() => stored);
     await submitMessage({ conversations, inbox }, alice, draft);
     await submitMessage({ conversations, inbox }, alice, draft);
@@ -72,7 +72,7 @@ describe('submitting a message', () => {
   });
 
   it('acknowledges a resend with the first result', async () => {
-    const message = { id: 'the first', content: 'what was said then' } as unknown as Message;
+    const message = { id: 'the first', content: 'the first content' } as unknown as Message;
     const { inbox } = inboxAnswering(() => ({ kind: 'duplicate', message }));
     const ack = await submitMessage({ conversations, inbox }, alice, draft);
     expect(ack).to.deep.equal({ ok: true, duplicate: true, message });
@@ -84,31 +84,31 @@ describe('submitting a message', () => {
     expect(submitted[0]).to.include({ senderId: alice, receiverId: alice });
   });
 
-  it('tells who is not in a conversation no more than that it may not exist, and submits nothing', async () => {
+  it('rejects users outside a conversation as if it did not exist, and submits nothing', async () => {
     const { inbox, submitted } = inboxAnswering(() => stored);
-    const strange = await rejectionOf(submitMessage({ conversations, inbox }, mallory, draft));
+    const foreign = await rejectionOf(submitMessage({ conversations, inbox }, mallory, draft));
     const unknown = await rejectionOf(
       submitMessage({ conversations, inbox }, alice, { ...draft, conversationId: newConversationId() }),
     );
-    expect(strange).to.be.instanceOf(Rejection).with.nested.property('payload.code', 'CONVERSATION_NOT_FOUND');
-    expect((strange as Rejection).payload).to.deep.equal((unknown as Rejection).payload);
+    expect(foreign).to.be.instanceOf(Rejection).with.nested.property('payload.code', 'CONVERSATION_NOT_FOUND');
+    expect((foreign as Rejection).payload).to.deep.equal((unknown as Rejection).payload);
     expect(submitted).to.deep.equal([]);
   });
 
-  it('passes a rejection of the lane on as it is', async () => {
+  it('passes on a rejection of the lane unchanged', async () => {
     const error = { code: 'OVERLOADED' as const, message: 'busy', retryable: true, retryAfterMs: 40 };
     const { inbox } = inboxAnswering(() => ({ kind: 'rejected', error }));
     const rejection = await rejectionOf(submitMessage({ conversations, inbox }, alice, draft));
     expect(rejection).to.be.instanceOf(Rejection).with.deep.property('payload', error);
   });
 
-  it('passes a rejection of the inbox on as it is', async () => {
+  it('passes on a rejection of the inbox unchanged', async () => {
     const timeout = new Rejection('TIMEOUT', { retryAfterMs: 1_000 });
     const { inbox } = inboxAnswering(() => Promise.reject(timeout));
     expect(await rejectionOf(submitMessage({ conversations, inbox }, alice, draft))).to.equal(timeout);
   });
 
-  it('takes an answer of another kind for a fault of ours, not for a refusal', async () => {
+  it('treats a result of another kind as a fault, not as a rejection', async () => {
     const { inbox } = inboxAnswering(() => ({ kind: 'read', upToSeq: 1, unreadCount: 0 }));
     const fault = await rejectionOf(submitMessage({ conversations, inbox }, alice, draft));
     expect(fault).to.be.an('error').and.not.instanceOf(Rejection);

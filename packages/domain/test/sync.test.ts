@@ -9,27 +9,27 @@ const { alice, bob } = newUsers('alice', 'bob');
 interface Talk {
   id: ConversationId;
   lastSeq: number;
-  /** How far bob has read. */
+  /** Read mark of bob. */
   readUpTo: number;
 }
 
-/** Talks of alice with bob, all from alice; texts of `length` characters. */
+/** Ports with conversations of alice and bob. All messages are from alice, with texts of `length` characters. */
 function portsOf(
   talks: readonly Talk[],
   { length = 5, cache = 'empty' as 'empty' | 'full' | 'broken' } = {},
-): SyncPorts & { asked: string[] } {
-  const asked: string[] = [];
-  const run = (id: ConversationId, fromSeq: number, toSeq: number) =>
+): SyncPorts & { reads: string[] } {
+  const reads: string[] = [];
+  const messagesIn = (id: ConversationId, fromSeq: number, toSeq: number) =>
     Array.from({ length: toSeq - fromSeq + 1 }, (_, i): Message => {
       const seq = fromSeq + i;
       const message = { conversationId: id, seq, senderId: alice, receiverId: bob, isRead: false };
       return { ...message, content: 'x'.repeat(length), attachments: [] } as unknown as Message;
     });
   return {
-    asked,
+    reads,
     history: {
-      directConversation: () => Promise.reject(new Error('not asked for')),
-      conversations: () => Promise.reject(new Error('not asked for')),
+      directConversation: () => Promise.reject(new Error('unexpected call')),
+      conversations: () => Promise.reject(new Error('unexpected call')),
       async head(userId, id) {
         const talk = talks.find((one) => one.id === id);
         if (!talk || (userId !== alice && userId !== bob)) return undefined;
@@ -39,31 +39,31 @@ function portsOf(
         ];
         return { id, lastSeq: talk.lastSeq, readMarks };
       },
-      async range(...question) {
-        asked.push('postgres');
-        return run(...question);
+      async range(...args) {
+        reads.push('postgres');
+        return messagesIn(...args);
       },
     },
     recent: {
-      append: () => Promise.reject(new Error('not asked for')),
-      async range(...question) {
-        asked.push('cache');
-        if (cache === 'broken') throw new Error('redis is away');
-        return cache === 'full' ? run(...question) : undefined;
+      append: () => Promise.reject(new Error('unexpected call')),
+      async range(...args) {
+        reads.push('cache');
+        if (cache === 'broken') throw new Error('redis is down');
+        return cache === 'full' ? messagesIn(...args) : undefined;
       },
     },
     unreadOf: async () => ({ count: 3, conversations: [] }),
   };
 }
 
-const question = (conversations: SyncRequest['conversations'], limit: number = LIMITS.syncSize): SyncRequest => ({
+const request = (conversations: SyncRequest['conversations'], limit: number = LIMITS.syncSize): SyncRequest => ({
   conversations,
   limit,
 });
 const talk = (lastSeq: number, readUpTo = 0): Talk => ({ id: newConversationId(), lastSeq, readUpTo });
 
 describe('sync', () => {
-  it('asked again and again brings every missed message once, in order, never more than the limit at a time', async () => {
+  it('returns every missed message once and in order over repeated requests, within the limit', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.record({ lastSeq: fc.nat(40), held: fc.nat(45) }), { maxLength: 6 }),
@@ -72,15 +72,15 @@ describe('sync', () => {
           const talks = plan.map(({ lastSeq }) => talk(lastSeq));
           const ports = portsOf(talks);
           const held = new Map(talks.map(({ id }, i) => [id, plan[i]?.held ?? 0]));
-          const brought = new Map(talks.map(({ id }) => [id, [] as number[]]));
+          const received = new Map(talks.map(({ id }) => [id, [] as number[]]));
           for (let more = true; more; ) {
-            const asking = talks.map(({ id }) => ({ id, afterSeq: held.get(id) ?? 0 }));
-            const answer = await sync(ports, bob, question(asking, limit));
+            const conversations = talks.map(({ id }) => ({ id, afterSeq: held.get(id) ?? 0 }));
+            const answer = await sync(ports, bob, request(conversations, limit));
             const seqs = answer.conversations.flatMap(({ messages }) => messages);
             expect(seqs.length).to.be.at.most(limit);
             if (answer.hasMore) expect(seqs).to.not.have.length(0);
             for (const { id, messages } of answer.conversations) {
-              brought.get(id)?.push(...messages.map(({ seq }) => seq));
+              received.get(id)?.push(...messages.map(({ seq }) => seq));
               held.set(id, messages.at(-1)?.seq ?? held.get(id) ?? 0);
             }
             more = answer.hasMore;
@@ -88,7 +88,7 @@ describe('sync', () => {
           for (const [i, { id, lastSeq }] of talks.entries()) {
             const first = (plan[i]?.held ?? 0) + 1;
             const missed = Array.from({ length: Math.max(0, lastSeq - first + 1) }, (_, n) => first + n);
-            expect(brought.get(id)).to.deep.equal(missed);
+            expect(received.get(id)).to.deep.equal(missed);
           }
         },
       ),
@@ -96,58 +96,58 @@ describe('sync', () => {
     );
   });
 
-  it('bounds the text of an answer, but never to no message at all', async () => {
+  it('bounds the text of an ack, but returns at least one message', async () => {
     const talks = [talk(500), talk(500)];
-    const asking = talks.map(({ id }) => ({ id, afterSeq: 0 }));
+    const conversations = talks.map(({ id }) => ({ id, afterSeq: 0 }));
     for (const length of [10_000, 600_000]) {
-      const answer = await sync(portsOf(talks, { length }), bob, question(asking, 500));
+      const answer = await sync(portsOf(talks, { length }), bob, request(conversations, 500));
       const messages = answer.conversations.flatMap((one) => one.messages);
       expect(messages).to.have.length(length === 10_000 ? 50 : 1);
       expect(answer.conversations.map(({ hasMore }) => hasMore)).to.deep.equal([true, true]);
     }
   });
 
-  it('tells where each conversation ends, how far each side has read, and what of it is read', async () => {
+  it('returns the last seq and the read marks of each conversation, and isRead of each message', async () => {
     const one = talk(3, 2);
-    const answer = await sync(portsOf([one]), alice, question([{ id: one.id, afterSeq: 0 }]));
+    const answer = await sync(portsOf([one]), alice, request([{ id: one.id, afterSeq: 0 }]));
     expect(answer.conversations[0]).to.include({ id: one.id, lastSeq: 3, hasMore: false });
     expect(answer.conversations[0]?.messages.map(({ isRead }) => isRead)).to.deep.equal([true, true, false]);
     expect(answer.conversations[0]?.readMarks.map(({ upToSeq }) => upToSeq)).to.deep.equal([0, 2]);
     expect(answer.unread).to.deep.equal({ count: 3, conversations: [] });
   });
 
-  it('only names a conversation that is none of the user, and answers the others', async () => {
+  it('lists conversations of other users in notFound only, and returns the others', async () => {
     const { carol } = newUsers('carol');
     const one = talk(1);
     const nothing = newConversationId();
-    const asking = [nothing, one.id].map((id) => ({ id, afterSeq: 0 }));
-    const answer = await sync(portsOf([one]), bob, question(asking));
+    const conversations = [nothing, one.id].map((id) => ({ id, afterSeq: 0 }));
+    const answer = await sync(portsOf([one]), bob, request(conversations));
     expect([answer.notFound, answer.conversations.map(({ id }) => id)]).to.deep.equal([[nothing], [one.id]]);
-    expect(await sync(portsOf([one]), carol, question(asking))).to.deep.include({
+    expect(await sync(portsOf([one]), carol, request(conversations))).to.deep.include({
       notFound: [nothing, one.id],
       conversations: [],
     });
   });
 
-  it('asks the cache first, and Postgres for what it does not hold or cannot tell', async () => {
+  it('reads from the cache first, and from Postgres what the cache lacks or fails to return', async () => {
     const one = talk(3);
-    const asking = question([{ id: one.id, afterSeq: 0 }]);
-    const asked: unknown[] = [];
+    const wanted = request([{ id: one.id, afterSeq: 0 }]);
+    const reads: unknown[] = [];
     for (const cache of ['full', 'empty', 'broken'] as const) {
       const ports = portsOf([one], { cache });
-      const answer = await sync(ports, bob, asking);
+      const answer = await sync(ports, bob, wanted);
       expect(answer.conversations[0]?.messages.map(({ seq }) => seq)).to.deep.equal([1, 2, 3]);
-      asked.push(ports.asked);
+      reads.push(ports.reads);
     }
-    expect(asked).to.deep.equal([['cache'], ['cache', 'postgres'], ['cache', 'postgres']]);
+    expect(reads).to.deep.equal([['cache'], ['cache', 'postgres'], ['cache', 'postgres']]);
   });
 
-  it('asks nobody for messages when there are none to bring', async () => {
+  it('reads no messages when none are missing', async () => {
     const one = talk(3);
     const ports = portsOf([one]);
-    const answer = await sync(ports, bob, question([{ id: one.id, afterSeq: 3 }]));
+    const answer = await sync(ports, bob, request([{ id: one.id, afterSeq: 3 }]));
     expect(answer).to.deep.include({ hasMore: false });
     expect(answer.conversations[0]).to.deep.include({ messages: [], lastSeq: 3 });
-    expect(ports.asked).to.deep.equal([]);
+    expect(ports.reads).to.deep.equal([]);
   });
 });

@@ -3,7 +3,6 @@ import type {
   Attachment,
   ClientMessageId,
   ConversationId,
-  Entry,
   Message,
   ReadEntry,
   SendEntry,
@@ -11,7 +10,7 @@ import type {
 } from '@chat-cluster/contracts';
 import { type MessageStore, newConversationId, newMessageId } from '@chat-cluster/domain';
 
-/** A message store, and what a test must see behind it. */
+/** A message store, and the stored state that tests compare. */
 export interface World {
   store: MessageStore;
   open(id: ConversationId, users: readonly [UserId] | readonly [UserId, UserId]): Promise<void>;
@@ -19,18 +18,18 @@ export interface World {
   history(
     id: ConversationId,
   ): Promise<Pick<Message, 'seq' | 'id' | 'senderId' | 'clientMessageId' | 'content' | 'attachments'>[]>;
-  /** The read mark of each participant. */
+  /** Read mark of each participant. */
   marks(id: ConversationId): Promise<ReadonlyMap<UserId, number>>;
   /** Unread messages of each user over all conversations. */
   totals(users: readonly UserId[]): Promise<number[]>;
 }
 
-/** User ids that no other test has. */
+/** User ids that no other test uses. */
 export function newUsers<N extends string>(...names: N[]): Record<N, UserId> {
   return Object.fromEntries(names.map((name) => [name, `${name}-${randomUUID()}`])) as Record<N, UserId>;
 }
 
-/** Two users and their conversation. */
+/** Creates two users and their conversation. */
 export async function newPair(world: World): Promise<{ id: ConversationId; a: UserId; b: UserId }> {
   const { a, b } = newUsers('a', 'b');
   const id = newConversationId();
@@ -56,9 +55,4 @@ export function read(
   upToSeq: number | null = null,
 ): ReadEntry {
   return { kind: 'read', conversationId, userId, otherUserId, upToSeq };
-}
-
-/** Every conversation that the entries name. */
-export function conversationsOf(entries: readonly Entry[]): ConversationId[] {
-  return [...new Set(entries.map((entry) => entry.conversationId))];
 }

@@ -2,11 +2,11 @@ import type { ConversationId, Message } from '@chat-cluster/contracts';
 import type { History, RecentMessages } from './ports.ts';
 
 /**
- * Messages with `fromSeq <= seq <= toSeq` in order, none when `fromSeq > toSeq`; `isRead` as the participants' marks
- * say. From the recent-message cache where it holds every one of them (dense seq proves it), else from Postgres: the
- * cache is a short cut, and when it fails, Postgres answers.
+ * Reads the messages with `fromSeq <= seq <= toSeq` in order; none when `fromSeq > toSeq`. `isRead` derives from the
+ * read mark that `upToSeqOf` returns for the receiver. They come from the recent-message cache if it has all of them,
+ * which the dense `seq` proves, and otherwise, or when the cache fails, from Postgres.
  */
-export async function messageRun(
+export async function readRange(
   { recent, history }: { recent: RecentMessages; history: History },
   id: ConversationId,
   { fromSeq, toSeq }: { fromSeq: number; toSeq: number },
