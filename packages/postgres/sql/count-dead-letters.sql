@@ -1,3 +1,3 @@
--- How many dead letters there are, up to a bound.
+-- Number of dead letters, up to a bound.
 select count(*)::integer as count
 from (select from dead_letters where at <= 'infinity' limit $1) t

@@ -1,4 +1,4 @@
--- How many messages of others there are in some runs of seq.
+-- Number of messages of other users in some ranges of seq.
 select (
   select count(*)::integer from messages m
   where m.conversation_id = r.conversation_id and m.seq > r.from_seq and m.seq <= r.to_seq and m.sender_id <> r.user_id

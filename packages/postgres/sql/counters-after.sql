@@ -1,4 +1,4 @@
--- A slice of the unread counters, each with the end of its conversation.
+-- A slice of the unread counters, each with the last seq of its conversation.
 select
   p.conversation_id as "conversationId",
   p.user_id as "userId",

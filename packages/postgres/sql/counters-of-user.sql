@@ -1,4 +1,4 @@
--- A page of the unread counters of a user, each with the end of its conversation.
+-- A page of the unread counters of a user, each with the last seq of its conversation.
 select
   p.conversation_id as "conversationId",
   p.user_id as "userId",

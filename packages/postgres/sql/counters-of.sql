@@ -1,4 +1,4 @@
--- Some unread counters, each with the end of its conversation.
+-- Some unread counters, each with the last seq of its conversation.
 select
   p.conversation_id as "conversationId",
   p.user_id as "userId",

@@ -1,4 +1,4 @@
--- Forgets some dead letters.
+-- Deletes some dead letters.
 delete
 from "dead_letters"
 where "id" = any($1::uuid[])

@@ -1,4 +1,4 @@
--- Where some conversations end and how far each participant has read, for users who are in them.
+-- Last seq and read marks of some conversations, for users who are in them.
 select i.ord, c.last_seq, p.user_id, p.last_read_seq, p.read_at
 from unnest($1::uuid[], $2::text[])
   with ordinality as i (conversation_id, user_id, ord)

@@ -1,4 +1,4 @@
--- Sets unread counters right that are still what was read of them.
+-- Corrects unread counters that have not changed since they were read.
 update participants p
 set unread_count = d.truth
 from unnest($1::uuid[], $2::text[], $3::bigint[], $4::integer[], $5::integer[])

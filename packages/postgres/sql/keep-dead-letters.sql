@@ -1,4 +1,4 @@
--- Keeps entries that could not be stored; one that is kept already hears the new reason.
+-- Keeps entries that could not be stored; a letter that exists gets the new reason.
 insert into dead_letters as kept (id, source, reason, attempts, entry)
 select id, source, reason, attempts, entry
 from unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::text[])

@@ -1,4 +1,4 @@
--- Moves a batch of read marks forward, and counts what stays unread.
+-- Moves a batch of read marks forward, and counts the remaining unread messages.
 with target as (
   select i.ord, i.conversation_id, i.user_id, least(coalesce(i.up_to_seq, c.last_seq), c.last_seq) as seq
   from unnest($1::uuid[], $2::text[], $3::bigint[])

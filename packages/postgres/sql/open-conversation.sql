@@ -1,4 +1,4 @@
--- Makes the direct conversation of a pair, or finds it.
+-- Creates the direct conversation of a pair, or finds it.
 with pair as (
   insert into direct_conversations (user_low, user_high, conversation_id)
   values ($1, $2, $3::uuid)

@@ -1,4 +1,4 @@
--- Runs of messages by seq, each message with its receiver.
+-- Ranges of messages by seq, each message with its receiver.
 select r.ord, m.*, o.user_id as receiver_id
 from unnest(
   $1::uuid[], $2::bigint[],

@@ -1,4 +1,4 @@
--- The unread total of some users, with the counts of those of some conversations that they are in.
+-- The unread total of some users, with their counts in some conversations.
 select
   p.user_id as "userId",
   sum(p.unread_count)::integer as count,

@@ -1,13 +1,12 @@
 import type { Conversation, ConversationId, UserId } from '@chat-cluster/contracts';
-import type { Participants } from '@chat-cluster/domain';
+import type { Conversations, Participants } from '@chat-cluster/domain';
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
 
-/** Conversations as rows; the gateway puts batching and a cache in front of `participantsOf`. */
-export interface ConversationStore {
-  /** `result[i]` belongs to `ids[i]`: one query whatever their number. */
+/** Conversations in Postgres. The gateway adds batching and a cache to `participantsOf`. */
+export interface ConversationStore extends Pick<Conversations, 'open'> {
+  /** `result[i]` belongs to `ids[i]`. One query for any number of ids. */
   participantsOf(ids: readonly ConversationId[]): Promise<(Participants | undefined)[]>;
-  open(newId: ConversationId, a: UserId, b: UserId): Promise<{ conversation: Conversation; created: boolean }>;
 }
 
 export function createConversationStore(db: Database): ConversationStore {
@@ -22,13 +21,14 @@ export function createConversationStore(db: Database): ConversationStore {
       });
     },
     async open(newId, a, b) {
-      // A concurrent maker is waited for by the insert, but its rows are seen only by a second statement.
+      // The insert waits for a concurrent insert of the same pair, but only a second statement sees the rows of that
+      // one.
       for (let attempt = 0; attempt < 2; attempt++) {
-        const { rows } = await openConversation(newId, a, b).execute(db);
+        const { rows } = await openConversationQuery(newId, a, b).execute(db);
         const row = rows[0];
         if (row) return { conversation: toConversation(row, a, b), created: row.created };
       }
-      throw new Error('a direct conversation could neither be made nor found');
+      throw new Error('a direct conversation could neither be created nor found');
     },
   };
 }
@@ -46,8 +46,10 @@ interface OpenedRow {
   created_at: Date;
 }
 
-/** Makes the conversation of a pair with its participants, or finds it. One statement, so never half of it. */
-export function openConversation(newId: ConversationId, a: UserId, b: UserId) {
+/**
+ * Creates the conversation of a pair with its participants, or finds it. One statement, so it is never partly created.
+ */
+export function openConversationQuery(newId: ConversationId, a: UserId, b: UserId) {
   const users = a === b ? [a] : [a, b];
   const [low, high] = inOrder(a, b);
   return sql<OpenedRow>`
@@ -72,7 +74,7 @@ cross join lateral (select id, created_at from conversations where id = d.conver
 where d.user_low = ${low} and d.user_high = ${high}`;
 }
 
-/** By bytes, as the check of the table compares (collation "C"), not by UTF-16 code units. */
+/** Orders a pair by bytes, as the check constraint of the table does (collation "C"), not by UTF-16 code units. */
 export function inOrder(a: UserId, b: UserId): [UserId, UserId] {
   return Buffer.compare(Buffer.from(a), Buffer.from(b)) <= 0 ? [a, b] : [b, a];
 }

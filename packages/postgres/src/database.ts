@@ -9,33 +9,37 @@ export type Database = Kysely<Schema>;
 
 export interface DatabaseOptions {
   url: string;
-  /** Connections of this process. Sum over all processes, at their maximum, must stay below max_connections. */
+  /** Most connections of this process. The sum over all processes must stay below max_connections. */
   poolSize: number;
   /** Shown in pg_stat_activity. */
   applicationName: string;
   onError(error: Error): void;
 }
 
-/** Milliseconds a statement may run on the server, and a caller waits for a free connection. */
+/** Longest run time of a statement on the server, in ms. */
 const STATEMENT_TIMEOUT_MS = 5_000;
+/** Longest wait for a free connection, in ms. */
 const CONNECT_TIMEOUT_MS = 2_000;
-/** A server that hangs does not keep its own timeout; the client's is a little later, so the server's speaks first. */
+/**
+ * Time limit of a statement in the client, for a server that hangs; longer, so that the server's own limit comes first.
+ */
 const QUERY_TIMEOUT_MS = 6_000;
-const LOOK_EVERY_MS = 500;
-/** In pg's own words. */
+const CHECK_EVERY_MS = 500;
+/** Error message of a statement that exceeded QUERY_TIMEOUT_MS; pg uses the same text. */
 export const QUERY_TIMED_OUT = 'Query read timeout';
 
 /**
- * Every statement of the product finds its rows by an index, and its text never changes, so one plan serves for ever.
- * Without this, a plan that was made while a table was empty reads all of it later, for as long as the connection lives.
- * (A PgBouncer in between needs `ignore_startup_parameters = options`, and the role the same settings by ALTER ROLE.)
+ * Every statement of the product finds its rows by an index, and its text never changes, so one plan is always right.
+ * Without these settings, a plan that was made while a table was empty scans all of it later, as long as the connection
+ * lives. (A PgBouncer in between needs `ignore_startup_parameters = options`, and the role the same settings by ALTER
+ * ROLE.)
  */
 const PLANNER = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off';
 
 /**
- * The pool and the query builder over it. Every statement is prepared by name, because the text of each is constant:
- * the server plans it once per connection. (Through PgBouncer in transaction mode that needs 1.21 or later with
- * `max_prepared_statements`.) `bigint` comes as a number: a seq stays far below 2^53.
+ * Opens the connection pool and the query builder on top of it. Every statement is prepared under a name, because its
+ * text is constant: the server plans it once per connection. (PgBouncer in transaction mode supports this from 1.21,
+ * with `max_prepared_statements`.) `bigint` is read as a number: a seq stays far below 2^53.
  */
 export function openDatabase(options: DatabaseOptions): Database {
   const pool = new pg.Pool({
@@ -55,25 +59,17 @@ export function openDatabase(options: DatabaseOptions): Database {
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
 }
 
-const names = new Map<string, string>();
-
-function nameOf(text: string): string {
-  let name = names.get(text);
-  if (name === undefined) {
-    name = createHash('sha1').update(text).digest('base64url');
-    names.set(text, name);
-  }
-  return name;
-}
-
 /**
- * Kysely asks `query(text, values)`; this asks the server by the statement's name. The pool listens for errors only while
- * a connection is idle: one cut between two statements of a transaction would end the process. The next statement on it
- * fails, which is how its user hears of it.
+ * Turns the `query(text, values)` of Kysely into a query by statement name.
  *
- * Promise and time limit are made here, not by pg: both of pg's kept every statement, with its text and its rows, from
- * being collected young. At 500 messages a second that was 2.7 MB to copy for each collection of a worker, which paused
- * it for 15 to 23 ms a second; without, 2 ms. (Seen with pg 8.22 and Node 24: `--trace-gc-nvp`, new_space_survived.)
+ * The 'error' listener: the pool listens only while a connection is idle, so a connection that breaks between two
+ * statements of a transaction would end the process. With the listener, the next statement on the connection fails
+ * instead.
+ *
+ * Promise and time limit are implemented here, because those of pg kept every statement, with its text and its rows,
+ * alive beyond the next young-generation garbage collection. At 500 messages per second each collection of a worker
+ * copied 2.7 MB and paused it for 15 to 23 ms per second; now 2 ms. (pg 8.22, Node 24; `--trace-gc-nvp`,
+ * new_space_survived.)
  */
 class PreparingClient extends pg.Client {
   #sentAt: number | undefined;
@@ -81,9 +77,9 @@ class PreparingClient extends pg.Client {
   constructor(config?: string | pg.ClientConfig) {
     super(config);
     this.on('error', () => {});
-    const watch = setInterval(() => this.#cutWhenLate(), LOOK_EVERY_MS);
-    watch.unref();
-    this.once('end', () => clearInterval(watch));
+    const timer = setInterval(() => this.#breakWhenLate(), CHECK_EVERY_MS);
+    timer.unref();
+    this.once('end', () => clearInterval(timer));
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: pg declares query by a dozen overloads; only this one is changed.
@@ -102,16 +98,27 @@ class PreparingClient extends pg.Client {
     });
   }
 
-  /** The statement under way fails with it, and the pool drops the connection: what it would still say is nobody's. */
-  #cutWhenLate(): void {
+  /** Breaks the connection of a late statement: the statement fails, and the pool drops the connection. */
+  #breakWhenLate(): void {
     if (this.#sentAt === undefined || performance.now() - this.#sentAt < QUERY_TIMEOUT_MS) return;
-    (this as unknown as Connected).connection.stream.destroy(new Error(QUERY_TIMED_OUT));
+    (this as unknown as PrivateClient).connection.stream.destroy(new Error(QUERY_TIMED_OUT));
   }
 }
 
-/** What pg (8) keeps to itself. */
-interface Connected {
+/** Private part of pg 8 that is used here. */
+interface PrivateClient {
   connection: { stream: Duplex };
+}
+
+const statementNames = new Map<string, string>();
+
+function nameOf(text: string): string {
+  let name = statementNames.get(text);
+  if (name === undefined) {
+    name = createHash('sha1').update(text).digest('base64url');
+    statementNames.set(text, name);
+  }
+  return name;
 }
 
 const BIGINT = 20;

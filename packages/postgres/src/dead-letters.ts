@@ -2,28 +2,28 @@ import type { DeadLetter, DeadLetters } from '@chat-cluster/domain';
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
 
-/** Dead letters as rows. Few there should be: nothing here is on a hot path, and yet nothing reads a whole table. */
+/** Dead letters in Postgres. They are rare, so no query here is on a hot path; still none reads the whole table. */
 export function createDeadLetters(db: Database): DeadLetters {
   return {
     async keep(letters) {
-      // A statement may not touch a row twice; the last word on a letter counts.
+      // A statement cannot change a row twice; the last version of a letter counts.
       const distinct = [...new Map(letters.map((letter) => [letter.id, letter])).values()];
-      if (distinct.length > 0) await keepDeadLetters(distinct).execute(db);
+      if (distinct.length > 0) await keepDeadLettersQuery(distinct).execute(db);
     },
-    newest: (limit, before) => newestDeadLetters(db, limit, before ?? END).execute(),
-    find: (ids) => findDeadLetters(db, ids).execute(),
+    newest: (limit, before) => newestDeadLettersQuery(db, limit, before ?? START).execute(),
+    find: (ids) => findDeadLettersQuery(db, ids).execute(),
     async drop(ids) {
-      const { numDeletedRows } = await dropDeadLetters(db, ids).executeTakeFirstOrThrow();
+      const { numDeletedRows } = await dropDeadLettersQuery(db, ids).executeTakeFirstOrThrow();
       return Number(numDeletedRows);
     },
     async count(atMost) {
-      const { rows } = await countDeadLetters(atMost).execute(db);
+      const { rows } = await countDeadLettersQuery(atMost).execute(db);
       return rows[0]?.count ?? 0;
     },
   };
 }
 
-export function keepDeadLetters(letters: readonly Omit<DeadLetter, 'at'>[]) {
+export function keepDeadLettersQuery(letters: readonly Omit<DeadLetter, 'at'>[]) {
   const columns = [
     letters.map(({ id }) => id),
     letters.map(({ source }) => source),
@@ -47,10 +47,10 @@ set
   end`;
 }
 
-/** Older than any letter is new. */
-const END = { at: 'infinity', id: 'ffffffff-ffff-ffff-ffff-ffffffffffff' };
+/** Before the newest letter. */
+const START = { at: 'infinity', id: 'ffffffff-ffff-ffff-ffff-ffffffffffff' };
 
-export function newestDeadLetters(db: Database, limit: number, before: { at: Date | string; id: string }) {
+export function newestDeadLettersQuery(db: Database, limit: number, before: { at: Date | string; id: string }) {
   return db
     .selectFrom('dead_letters')
     .selectAll()
@@ -60,16 +60,16 @@ export function newestDeadLetters(db: Database, limit: number, before: { at: Dat
     .limit(limit);
 }
 
-export function findDeadLetters(db: Database, ids: readonly string[]) {
+export function findDeadLettersQuery(db: Database, ids: readonly string[]) {
   return db.selectFrom('dead_letters').selectAll().where('id', '=', sql<string>`any(${ids}::uuid[])`);
 }
 
-export function dropDeadLetters(db: Database, ids: readonly string[]) {
+export function dropDeadLettersQuery(db: Database, ids: readonly string[]) {
   return db.deleteFrom('dead_letters').where('id', '=', sql<string>`any(${ids}::uuid[])`);
 }
 
-/** The condition, always true, lets the index serve it. */
-export function countDeadLetters(atMost: number) {
+/** The condition is always true; it makes the planner use the index. */
+export function countDeadLettersQuery(atMost: number) {
   return sql<{ count: number }>`
 select count(*)::integer as count
 from (select from dead_letters where at <= 'infinity' limit ${atMost}) t`;

@@ -1,15 +1,15 @@
 import pg from 'pg';
 import { QUERY_TIMED_OUT } from './database.ts';
 
-/** SQLSTATE classes that speak of the data: it has a wrong form (22), breaks a constraint (23), is too large (54). */
+/** SQLSTATE classes of invalid data: wrong format (22), violated constraint (23), too large (54). */
 const DATA_FAULT = /^(22|23|54)/;
-/** Two overlapping runs of one batch (see MessageStore): a repeat finds the other's rows. */
+/** Caused by two overlapping runs of one batch (see MessageStore): a repeat finds the rows of the other. */
 const UNIQUE_VIOLATION = '23505';
 
 /**
- * True when the same call may succeed later, and so is to be repeated, not given up: whatever Postgres says of itself
- * (restart, failover, locks, a full disk, a schema that is not migrated yet, a role without rights) and whatever keeps us
- * from reaching it. False for data that Postgres will never take, and for faults in our own code.
+ * True when the same call may succeed later and should be repeated: for any error that Postgres reports about itself
+ * (restart, failover, locks, a full disk, a schema that is not migrated yet, missing rights of the role) and for any
+ * connection error. False for data that Postgres will never accept, and for faults in this code.
  */
 export function isTransientFault(error: unknown): boolean {
   if (!(error instanceof pg.DatabaseError)) return isConnectionFault(error);
@@ -17,23 +17,23 @@ export function isTransientFault(error: unknown): boolean {
   return !DATA_FAULT.test(error.code ?? '');
 }
 
-/** True when a message was to be stored that is there already, under its key or its number. */
+/** True when a message is already stored under the same key or `seq`. */
 export function isStoredAlready(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === UNIQUE_VIOLATION && error.table === 'messages';
 }
 
 /**
- * What a fault was, for people and in short: the SQLSTATE and the message, without the values that Postgres (and
- * JSON.parse) quote in it. The fields that hold whole rows are left out.
+ * Short description of a fault for logs and dead letters: the SQLSTATE and the message, without the values that
+ * Postgres and JSON.parse quote in it, and without the fields that contain whole rows.
  */
 export function describeFault(error: unknown): string {
-  if (error instanceof SyntaxError) return 'SyntaxError: not the JSON that was expected';
-  if (!(error instanceof Error)) return 'thrown: not an error';
+  if (error instanceof SyntaxError) return 'SyntaxError: invalid JSON';
+  if (!(error instanceof Error)) return 'thrown: not an Error';
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
   return `${code}: ${error.message.replace(/: ".*/s, '')}`.slice(0, 300);
 }
 
-/** True when a statement was cut off because it took too long: less of the same may succeed. */
+/** True when a statement was cancelled because it took too long: a smaller one may succeed. */
 export function isTooSlow(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return ('code' in error && error.code === '57014') || error.message === QUERY_TIMED_OUT;

@@ -2,25 +2,25 @@ import type { Kysely } from 'kysely';
 import * as conversationsAndMessages from './migrations/001-conversations-and-messages.ts';
 import * as deadLetters from './migrations/002-dead-letters.ts';
 
-/** One step of the schema. CONTRIBUTING.md says what is allowed in which. */
+/** One step of the schema. CONTRIBUTING.md lists what an expand and a contract may do. */
 export interface Migration {
   up(db: Kysely<unknown>): Promise<void>;
   /**
-   * Default: an expand, which runs while the version before this one serves. A contract takes away what earlier versions
-   * need, and runs when the operator says that none of them is left.
+   * Default: an expand, which runs while the previous version serves. A contract removes what earlier versions need; it
+   * runs when the operator passes `--contract`, once none of them is left.
    */
   phase?: 'contract';
   /**
-   * False: what `up` does is kept statement by statement, so that it can build an index concurrently or change rows in
-   * batches. It may be run again from its beginning, and is to bear that. Default: one short transaction.
+   * Default: one short transaction. False: each statement of `up` commits on its own, so that it can build an index
+   * concurrently or change rows in batches. After a failure it runs again from its beginning, so it must be repeatable.
    */
   transaction?: false;
 }
 
-/** By name; they run in the order of their names. */
+/** Migrations by name. They run in the order of their names. */
 export type Migrations = Readonly<Record<string, Migration>>;
 
-/** Those of this version. */
+/** Migrations of this version. */
 export const MIGRATIONS: Migrations = {
   '001-conversations-and-messages': conversationsAndMessages,
   '002-dead-letters': deadLetters,

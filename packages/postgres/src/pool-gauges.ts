@@ -5,34 +5,27 @@ const pools = new Set<pg.Pool>();
 
 new Gauge({
   name: 'chat_postgres_pool_connections',
-  help: 'Connections that this process has or may open: busy, idle, unopened; their sum is the size of its pool',
+  help: 'Connections in the pool of this process: busy, idle and unopened; the sum is the size of the pool',
   labelNames: ['state'],
   collect() {
-    const open = openPools();
-    const sum = (of: (pool: pg.Pool) => number) => open.reduce((total, pool) => total + of(pool), 0);
-    this.set(
-      { state: 'busy' },
-      sum(({ totalCount, idleCount }) => totalCount - idleCount),
-    );
-    this.set(
-      { state: 'idle' },
-      sum(({ idleCount }) => idleCount),
-    );
-    this.set(
-      { state: 'unopened' },
-      sum(({ options, totalCount }) => options.max - totalCount),
-    );
+    const connections = { busy: 0, idle: 0, unopened: 0 };
+    for (const { totalCount, idleCount, options } of openPools()) {
+      connections.busy += totalCount - idleCount;
+      connections.idle += idleCount;
+      connections.unopened += options.max - totalCount;
+    }
+    for (const [state, count] of Object.entries(connections)) this.set({ state }, count);
   },
 });
 new Gauge({
   name: 'chat_postgres_pool_waiting',
-  help: 'Queries of this process that wait for a connection',
+  help: 'Queries of this process that wait for a connection of the pool',
   collect() {
     this.set(openPools().reduce((total, pool) => total + pool.waitingCount, 0));
   },
 });
 
-/** Counts the pool from now on, until it has ended. */
+/** Includes the pool in the gauges until it has ended. */
 export function showPool(pool: pg.Pool): void {
   pools.add(pool);
 }

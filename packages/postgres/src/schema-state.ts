@@ -2,44 +2,44 @@ import { type Kysely, sql } from 'kysely';
 import type { Database } from './database.ts';
 import { MIGRATIONS, type Migrations } from './migrations.ts';
 
-/** Where a database stands, seen by a version that knows `migrations`; names in order. */
+/** State of a database compared with the migrations of a version; names are in order. */
 export interface SchemaState {
-  /** With the moment of their end, ISO 8601. */
+  /** Migrations that were run; `at`: when they ended, ISO 8601. */
   done: { name: string; at: string }[];
-  expandsToCome: string[];
-  contractsToCome: string[];
-  /** Were run by a later version. */
+  pendingExpands: string[];
+  pendingContracts: string[];
+  /** Migrations of a later version that were run. */
   unknown: string[];
 }
 
-/** Changes nothing, also not on an empty database. */
+/** Reads the state. Changes nothing, not even in an empty database. */
 export async function readSchemaState(
-  // biome-ignore lint/suspicious/noExplicitAny: which tables it knows does not matter.
+  // biome-ignore lint/suspicious/noExplicitAny: the type of its tables does not matter.
   db: Kysely<any>,
   migrations: Migrations = MIGRATIONS,
 ): Promise<SchemaState> {
   const done = await executed(db);
   const isDone = new Set(done.map(({ name }) => name));
-  const toCome = Object.keys(migrations)
+  const pending = Object.keys(migrations)
     .sort()
     .filter((name) => !isDone.has(name));
   return {
     done,
-    expandsToCome: toCome.filter((name) => migrations[name]?.phase !== 'contract'),
-    contractsToCome: toCome.filter((name) => migrations[name]?.phase === 'contract'),
+    pendingExpands: pending.filter((name) => migrations[name]?.phase !== 'contract'),
+    pendingContracts: pending.filter((name) => migrations[name]?.phase === 'contract'),
     unknown: done.map(({ name }) => name).filter((name) => !(name in migrations)),
   };
 }
 
-/** The names of those that this version needs and that have not been run on this database. */
-export async function migrationsToCome(db: Database): Promise<string[]> {
-  return (await readSchemaState(db)).expandsToCome;
+/** Names of the migrations that this version needs and that were not run on this database. */
+export async function pendingMigrations(db: Database): Promise<string[]> {
+  return (await readSchemaState(db)).pendingExpands;
 }
 
 async function executed(db: Kysely<unknown>): Promise<SchemaState['done']> {
-  const { rows: tables } = await sql<{ there: boolean }>`
-    select to_regclass('kysely_migration') is not null as there`.execute(db);
-  if (!tables[0]?.there) return [];
+  const { rows: tables } = await sql<{ exists: boolean }>`
+    select to_regclass('kysely_migration') is not null as exists`.execute(db);
+  if (!tables[0]?.exists) return [];
   const { rows } = await sql<{ name: string; at: string }>`
     select name, "timestamp" as at from kysely_migration order by name`.execute(db);
   return rows;

@@ -1,51 +1,54 @@
-import { type Lifecycle, type Logger, serveOps } from '@chat-cluster/runtime';
+import { every, type Lifecycle, type Logger, serveOps } from '@chat-cluster/runtime';
 import type { Database } from './database.ts';
 import { describeFault } from './faults.ts';
-import { migrationsToCome } from './schema-state.ts';
+import { pendingMigrations } from './schema-state.ts';
 
-const LOOK_EVERY_MS = 2_000;
+const CHECK_EVERY_MS = 2_000;
 
-/** What a process knows of the schema it works on. One that is newer than this version is as good. */
+/** Whether the schema has the migrations of this version. A schema of a later version is fine too. */
 export interface SchemaWatch {
-  /** True while Postgres says that migrations of this version have not been run; false while it is not known. */
+  /** True when migrations of this version are missing; false also while that is unknown. */
   readonly tooOld: boolean;
-  /** 'ok', or what is wrong and what to do. */
+  /** 'ok', or the problem and what to do. */
   check(): string;
 }
 
 export interface SchemaWatchOptions {
   logger: Logger;
   lifecycle: Lifecycle;
-  /** Of the admin listener that answers probes meanwhile; absent: there is none, the supervisor has it. */
+  /**
+   * Address of the admin listener that answers probes during the wait. Absent in a fork: its supervisor has the
+   * listener.
+   */
   admin?: { host: string; port: number };
 }
 
 /**
- * Resolves once the schema is not too old for this version: usually at once, else when somebody has migrated it. Until
- * then the process lives (`/healthz`), is not ready, says so in its log, and does nothing: a worker that took lanes
- * would keep them from workers of the version before, which could serve them. Postgres that does not answer is no reason to wait, and
- * is asked again in the background.
+ * Waits until the schema is not too old for this version, which is usually the case at once. During the wait the
+ * process is alive (`/healthz`) but not ready, logs the reason, and does nothing else: a worker that took lanes would
+ * keep them from workers of the previous version, which could serve them. Does not wait while Postgres is unreachable,
+ * since the schema is unknown then; it is checked again in the background.
  */
 export async function awaitSchema(db: Database, options: SchemaWatchOptions): Promise<SchemaWatch> {
   const { logger, lifecycle, admin } = options;
-  const look = new SchemaLook(db, logger);
-  await look.now();
-  const timer = setInterval(() => void look.now().then((good) => good && clearInterval(timer)), LOOK_EVERY_MS);
-  lifecycle.own('schema watch', timer, (one) => clearInterval(one));
-  if (!look.tooOld) return look;
-  const readiness = () => ({ ready: false, reason: 'schema' as const, checks: { schema: look.check() } });
+  const schema = new SchemaCheck(db, logger);
+  await schema.run();
+  const checks = every(CHECK_EVERY_MS, async () => {
+    if (await schema.run()) void checks.stop();
+  });
+  lifecycle.own('schema watch', checks, (repetition) => repetition.stop());
+  if (!schema.tooOld) return schema;
+  const readiness = () => ({ ready: false, reason: 'schema' as const, checks: { schema: schema.check() } });
   const ops = admin && (await serveOps({ ...admin, readiness, drain: () => lifecycle.end('POST /drain') }));
-  await look.notTooOld;
+  await schema.upToDate;
   ops?.server.close();
   ops?.server.closeAllConnections();
-  return look;
+  return schema;
 }
 
-class SchemaLook implements SchemaWatch {
+class SchemaCheck implements SchemaWatch {
   tooOld = false;
-  /** Resolves at the first look that finds it so. */
-  readonly notTooOld: Promise<void>;
-  #resolve: () => void = () => {};
+  #upToDate = Promise.withResolvers<void>();
   #state = 'not known yet';
   #db: Database;
   #logger: Logger;
@@ -53,20 +56,22 @@ class SchemaLook implements SchemaWatch {
   constructor(db: Database, logger: Logger) {
     this.#db = db;
     this.#logger = logger;
-    this.notTooOld = new Promise((resolve) => {
-      this.#resolve = resolve;
-    });
+  }
+
+  /** Resolves with the first check that finds no missing migration. */
+  get upToDate(): Promise<void> {
+    return this.#upToDate.promise;
   }
 
   check(): string {
     return this.#state;
   }
 
-  /** Resolves with true when there is nothing more to look for; a schema never becomes older. */
-  async now(): Promise<boolean> {
+  /** Resolves with true when no further check is needed: a schema never becomes older. */
+  async run(): Promise<boolean> {
     try {
-      const missing = await migrationsToCome(this.#db);
-      this.#note(missing);
+      const missing = await pendingMigrations(this.#db);
+      this.#update(missing);
       return missing.length === 0;
     } catch (error) {
       if (!this.tooOld) this.#state = `not known: ${describeFault(error)}`;
@@ -74,14 +79,14 @@ class SchemaLook implements SchemaWatch {
     }
   }
 
-  #note(missing: string[]): void {
+  #update(missing: string[]): void {
     const wasTooOld = this.tooOld;
     this.tooOld = missing.length > 0;
     this.#state = this.tooOld
       ? `older than this version: ${missing.join(', ')} missing; run node packages/postgres/src/migrate.ts`
       : 'ok';
     if (this.tooOld && !wasTooOld) this.#logger.error({ missing }, `schema: ${this.#state}`);
-    if (!this.tooOld && wasTooOld) this.#logger.info('schema: it is that of this version now');
-    if (!this.tooOld) this.#resolve();
+    if (!this.tooOld && wasTooOld) this.#logger.info('schema: up to date');
+    if (!this.tooOld) this.#upToDate.resolve();
   }
 }

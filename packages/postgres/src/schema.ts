@@ -1,7 +1,7 @@
 import type { Attachment, ClientMessageId, ConversationId, MessageId, UserId } from '@chat-cluster/contracts';
 import type { ColumnType, Generated } from 'kysely';
 
-/** The tables as Kysely sees them; the migrations are what made them. */
+/** Types of the tables for Kysely. The migrations create the tables. */
 export interface Schema {
   conversations: {
     id: ConversationId;
@@ -10,7 +10,7 @@ export interface Schema {
     created_at: Generated<Date>;
     updated_at: Generated<Date>;
   };
-  /** `user_low <= user_high`: the one direct conversation of a pair. */
+  /** The direct conversation of a pair, with `user_low <= user_high`. */
   direct_conversations: {
     user_low: UserId;
     user_high: UserId;
@@ -30,18 +30,18 @@ export interface Schema {
     sender_id: UserId;
     client_message_id: ClientMessageId;
     content: string | null;
-    /** null: none. */
+    /** null: no attachments. */
     attachments: ColumnType<Attachment[] | null, string | null, never>;
     created_at: Generated<Date>;
   };
-  /** What was accepted and could not be stored. */
+  /** Accepted entries that could not be stored. */
   dead_letters: {
     id: string;
     at: Generated<Date>;
     source: 'store' | 'lane';
     reason: string;
     attempts: Generated<number>;
-    /** JSON. */
+    /** The entry as JSON text. */
     entry: string;
   };
 }

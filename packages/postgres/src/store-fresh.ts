@@ -1,9 +1,25 @@
 import type { SendEntry } from '@chat-cluster/contracts';
 import type { StoredMessage } from '@chat-cluster/domain';
-import { type Kysely, sql } from 'kysely';
-import type { Schema } from './schema.ts';
+import { sql } from 'kysely';
+import type { Database } from './database.ts';
 
-interface Base {
+/**
+ * Stores sends of which none is a resend: the statement of almost every batch. It does not look up earlier sends, most
+ * numbers are counted here instead of in SQL, and the result has one row per conversation. That takes 21 µs of Postgres
+ * per send in batches of 50; `storeCheckingResends` takes 30. If a send is a resend after all, the unique key of
+ * `messages` fails the whole statement and nothing is stored; `createMessageStore` then falls back.
+ */
+export async function storeFresh(db: Database, sends: readonly SendEntry[]): Promise<(StoredMessage | undefined)[]> {
+  const { nth, statement } = storeFreshQuery(sends);
+  const { rows } = await statement.execute(db);
+  const bases = new Map(rows.map((row) => [row.id, row]));
+  return sends.map(({ id, conversationId }, i) => {
+    const row = bases.get(conversationId);
+    return row && { id, seq: row.base + (nth[i] ?? 0), createdAt: row.created_at };
+  });
+}
+
+interface BaseRow {
   id: SendEntry['conversationId'];
   /** The last seq before these sends. */
   base: number;
@@ -11,29 +27,11 @@ interface Base {
 }
 
 /**
- * Stores sends none of which is a resend, by a statement that does not look for earlier ones. What can be counted here is not
- * counted there, and one row a conversation comes back: 21 µs of Postgres a send in batches of 50, `storeSends` takes 30.
- * When one of them is a resend after all, the unique key of `messages` fails the whole statement, and nothing is stored.
+ * `nth[i]`: position of send i among those of its conversation. `bumped` reserves their numbers in the conversation; a
+ * conversation that does not exist gives none, so its sends get no row. `counted`: unread counters of the receivers.
+ * `= any` repeats for the planner that a join concerns few rows; see `storeCheckingResendsQuery`.
  */
-export async function storeFresh(
-  db: Kysely<Schema>,
-  sends: readonly SendEntry[],
-): Promise<(StoredMessage | undefined)[]> {
-  const { nth, statement } = freshSends(sends);
-  const { rows } = await statement.execute(db);
-  const bases = new Map(rows.map((row) => [row.id, row]));
-  return sends.map(({ id, conversationId }, i) => {
-    const of = bases.get(conversationId);
-    return of && { id, seq: of.base + (nth[i] ?? 0), createdAt: of.created_at };
-  });
-}
-
-/**
- * `nth[i]`: the place of send i among those of its conversation. `bumped` takes their numbers from the conversation (none
- * for a conversation that does not exist, which leaves the send without a row). `counted`: the receivers' counters.
- * `= any` says again, for the planner, which few rows a join is about; see `storeSends`.
- */
-export function freshSends(sends: readonly SendEntry[]) {
+export function storeFreshQuery(sends: readonly SendEntry[]) {
   const lengths = new Map<string, number>();
   const nth = sends.map(({ conversationId }) => {
     const n = (lengths.get(conversationId) ?? 0) + 1;
@@ -42,7 +40,7 @@ export function freshSends(sends: readonly SendEntry[]) {
   });
   const ids = [...lengths.keys()];
   const unread = countUnread(sends);
-  const statement = sql<Base>`
+  const statement = sql<BaseRow>`
 with bumped as (
   update conversations c
   set last_seq = c.last_seq + f.n, updated_at = now()
@@ -74,7 +72,7 @@ select id, base, now()::timestamptz(3) as created_at from bumped`;
 
 type Unread = Pick<SendEntry, 'conversationId' | 'receiverId'> & { n: number };
 
-/** What each receiver has to read; messages to oneself are never unread. */
+/** Unread messages to add per receiver. Messages to oneself are never unread. */
 function countUnread(sends: readonly SendEntry[]): Unread[] {
   const counts = new Map<string, Unread>();
   for (const { conversationId, senderId, receiverId } of sends) {

@@ -6,15 +6,18 @@ import { isTooSlow } from './faults.ts';
 
 type Range = CounterKey & { fromSeq: number; toSeq: number };
 
-/** A range that is too slow to count is halved down to so many messages; below that Postgres is at fault, not the size. */
+/**
+ * A slow range is halved down to this many messages. A shorter one is slow because of Postgres, not because of its
+ * size.
+ */
 const SHORTEST_RANGE = 500;
 
-/** Counters beside the messages they count. No statement holds a lock while it counts. */
+/** The audit on Postgres. No statement holds a lock while it counts. */
 export function createUnreadAudit(db: Database): UnreadAudit {
   const count = async (ranges: readonly Range[]): Promise<number[]> => {
     if (ranges.length === 0) return [];
     try {
-      const { rows } = await countRanges(ranges).execute(db);
+      const { rows } = await countRangesQuery(ranges).execute(db);
       return rows.map((row) => row.count);
     } catch (error) {
       if (!isTooSlow(error)) throw error;
@@ -34,11 +37,11 @@ export function createUnreadAudit(db: Database): UnreadAudit {
   };
   return {
     count,
-    after: async (after, limit) => (await countersAfter(after ?? FIRST, limit).execute(db)).rows,
+    after: async (after, limit) => (await countersAfterQuery(after ?? FIRST, limit).execute(db)).rows,
     ofUser: async (userId, after, limit) =>
-      (await countersOfUser(userId, after ?? FIRST.conversationId, limit).execute(db)).rows,
-    of: async (keys) => (await countersOf(keys).execute(db)).rows,
-    heal: async (drifts) => (await healCounters(drifts).execute(db)).rows,
+      (await countersOfUserQuery(userId, after ?? FIRST.conversationId, limit).execute(db)).rows,
+    of: async (keys) => (await countersOfQuery(keys).execute(db)).rows,
+    heal: async (drifts) => (await healCountersQuery(drifts).execute(db)).rows,
   };
 }
 
@@ -54,11 +57,11 @@ const COLUMNS = sql`
   p.last_read_seq as "lastReadSeq",
   c.last_seq as "lastSeq"`;
 
-/** One row a participant, by index in every plan (as told at `storeSends`). */
+/** One row per participant, by index in every plan; see `storeCheckingResendsQuery`. */
 const END_OF_CONVERSATION = sql`
 cross join lateral (select last_seq from conversations where id = p.conversation_id limit 1) c`;
 
-export function countersAfter({ conversationId, userId }: CounterKey, limit: number) {
+export function countersAfterQuery({ conversationId, userId }: CounterKey, limit: number) {
   return sql<Counter>`
 select${COLUMNS}
 from participants p${END_OF_CONVERSATION}
@@ -67,7 +70,7 @@ order by p.conversation_id, p.user_id
 limit ${limit}`;
 }
 
-export function countersOfUser(userId: UserId, after: ConversationId, limit: number) {
+export function countersOfUserQuery(userId: UserId, after: ConversationId, limit: number) {
   return sql<Counter>`
 select${COLUMNS}
 from participants p${END_OF_CONVERSATION}
@@ -76,7 +79,7 @@ order by p.conversation_id
 limit ${limit}`;
 }
 
-export function countersOf(keys: readonly CounterKey[]) {
+export function countersOfQuery(keys: readonly CounterKey[]) {
   const [conversations, users] = [keys.map((key) => key.conversationId), keys.map((key) => key.userId)];
   return sql<Counter>`
 select${COLUMNS}
@@ -86,7 +89,7 @@ cross join lateral (
 ) p${END_OF_CONVERSATION}`;
 }
 
-export function countRanges(ranges: readonly Range[]) {
+export function countRangesQuery(ranges: readonly Range[]) {
   const columns = [
     ranges.map((range) => range.conversationId),
     ranges.map((range) => range.userId),
@@ -104,12 +107,12 @@ order by r.ord`;
 }
 
 /**
- * Compare and set, without a lock before it: the update waits for whoever writes the row, and then looks at the new row
- * again. While the read mark stands, a counter only grows (`storeSends`), and `markRead`, which may lower it, moves the
- * mark. So a row with the same mark and the same counter is one to which no message has come since it was read, and
- * what was counted then holds. Locking the conversation while a million messages are counted would stop its lane.
+ * Compare and set, without a lock beforehand: the update waits for a transaction that is writing the row, and then
+ * checks the new row again. While the read mark stays, a counter only grows (`storeSends`); `markRead`, which may lower
+ * it, moves the mark. So a row with the same mark and the same counter has received no message since it was read, and
+ * the count still holds. A lock on the conversation while a million messages are counted would stop its lane.
  */
-export function healCounters(drifts: readonly (Counter & { truth: number })[]) {
+export function healCountersQuery(drifts: readonly (Counter & { truth: number })[]) {
   const columns = [
     drifts.map((drift) => drift.conversationId),
     drifts.map((drift) => drift.userId),

@@ -3,28 +3,28 @@ import type { UnreadCounts, UnreadSummary } from '@chat-cluster/domain';
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
 
-/** Unread counts from the participants' counters, which the store keeps in the transaction of each message. */
+/** Unread counts from the counters of the participants, which the transaction of each message updates. */
 export function createUnreadCounts(db: Database): UnreadCounts {
   return {
     async summaries(userIds) {
-      const { rows } = await summaries(userIds).execute(db);
+      const { rows } = await summariesQuery(userIds).execute(db);
       return rows;
     },
     async recount(userIds, conversationIds) {
-      const { rows } = await recount(userIds, conversationIds).execute(db);
+      const { rows } = await recountQuery(userIds, conversationIds).execute(db);
       return rows.map(({ userId, count, conversations }) => ({ userId, unread: { count, conversations } }));
     },
   };
 }
 
 /**
- * Total of each user in the order given, with the newest of the conversations that have unread messages (ids are
- * UUIDv7, so the greatest id is the newest conversation).
+ * Total of each user in the given order, with the newest conversations that have unread messages (ids are UUIDv7, so
+ * the greatest id is the newest conversation).
  *
- * One pass over the rows of each user. Asked with `order by … limit`, Postgres walks the primary key from its newest
- * conversation until it has found enough of the user, which is the whole table for a user with nothing unread.
+ * One pass over the rows of each user. With `order by … limit` instead, Postgres would scan the primary key from the
+ * newest conversation until it has found enough of the user: the whole table for a user without unread messages.
  */
-export function summaries(userIds: readonly UserId[]) {
+export function summariesQuery(userIds: readonly UserId[]) {
   return sql<UnreadSummary>`
 select s.count, s.conversations
 from unnest(${userIds}::text[]) with ordinality as i (user_id, ord)
@@ -49,8 +49,8 @@ interface RecountRow {
   conversations: NonNullable<UnreadCount['conversations']>;
 }
 
-/** Total of each user, with the counts of those of the conversations that the user is in. */
-export function recount(userIds: readonly UserId[], conversationIds: readonly ConversationId[]) {
+/** Total of each user, with the counts in the given conversations that the user is in. */
+export function recountQuery(userIds: readonly UserId[], conversationIds: readonly ConversationId[]) {
   return sql<RecountRow>`
 select
   p.user_id as "userId",

@@ -3,18 +3,18 @@ import { freshDatabase } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { sql } from 'kysely';
 
-describe('a server process that hangs', () => {
-  it('fails the statement that it has, and is left alone from then on', async () => {
+describe('a hanging server process', () => {
+  it('fails its statement, and its connection is not used again', async () => {
     const database = await freshDatabase();
     const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(database.db);
     const { pid = 0 } = rows[0] ?? {};
     process.kill(pid, 'SIGSTOP');
     try {
-      const faults = await sql`select 1`.execute(database.db).then(
+      const errors = await sql`select 1`.execute(database.db).then(
         () => [],
         (error: unknown) => [error],
       );
-      expect(faults.map(isTooSlow)).to.deep.equal([true]);
+      expect(errors.map(isTooSlow)).to.deep.equal([true]);
       const after = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(database.db);
       expect(after.rows[0]?.pid).not.to.equal(pid);
     } finally {
@@ -24,8 +24,8 @@ describe('a server process that hangs', () => {
   });
 });
 
-describe('a connection that is cut', () => {
-  it('between two statements of a transaction fails that transaction, and nothing else', async () => {
+describe('a connection that breaks', () => {
+  it('between two statements of a transaction fails only that transaction', async () => {
     const database = await freshDatabase();
     try {
       const faults: unknown[] = [];

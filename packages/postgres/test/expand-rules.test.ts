@@ -22,7 +22,7 @@ describe('a migration that expands', () => {
     await drop();
   });
 
-  /** Runs it, and holds what has become of the schema against the rules. */
+  /** Runs the migration and checks the changes of the schema. */
   async function problemsOf({ up, transaction }: Migration, where = db): Promise<string[]> {
     const was = await snapshot(where);
     statements.length = 0;
@@ -31,7 +31,7 @@ describe('a migration that expands', () => {
     return expandProblems(was, await snapshot(where), ran);
   }
 
-  /** As `problemsOf`, and as if it had never been. */
+  /** As `problemsOf`, then rolled back. */
   async function problemsOfTrial(one: Migration): Promise<string[]> {
     let problems: string[] = [];
     await db
@@ -46,42 +46,42 @@ describe('a migration that expands', () => {
     return problems;
   }
 
-  it('is what each of this version is, unless it says that it contracts', async () => {
+  it('is each migration of this version that is not a contract', async () => {
     for (const [name, one] of Object.entries(MIGRATIONS)) {
       if (one.phase === 'contract') await one.up(db);
       else expect(await problemsOf(one), name).to.deep.equal([]);
     }
   });
 
-  const planted: Record<string, string> = {
+  const violations: Record<string, string> = {
     'messages is gone': 'alter table messages rename to texts',
     'messages.content is gone': 'alter table messages drop column content',
     'messages.content has another type': 'alter table messages alter column content type varchar(9000)',
     'conversations.kind has lost its default': 'alter table conversations alter column kind drop default',
     'messages.content is now not null': 'alter table messages alter column content set not null',
     'messages.note is not null without a default': 'alter table messages add column note text not null',
-    'messages was written anew': 'alter table messages add column note uuid default gen_random_uuid()',
+    'messages was rewritten': 'alter table messages add column note uuid default gen_random_uuid()',
     'messages_size is checked for every row under a lock':
       'alter table messages add constraint messages_size check (length(content) < 9)',
     'messages_by_id locks messages while it is built': 'create index messages_by_id on messages (id)',
-    'messages_by_id refuses what was allowed': 'create unique index messages_by_id on messages (id)',
+    'messages_by_id rejects rows that were allowed': 'create unique index messages_by_id on messages (id)',
     'rows are changed in one transaction: update messages set content = null': 'update messages set content = null',
     'a table is locked: lock table messages': 'lock table messages',
   };
-  for (const [problem, statement] of Object.entries(planted)) {
-    it(`is refused when ${problem}`, async () => {
+  for (const [problem, statement] of Object.entries(violations)) {
+    it(`is rejected when ${problem}`, async () => {
       expect(await problemsOfTrial(migration([statement]))).to.include(problem);
     });
   }
 
-  it('may add columns and tables at once, and indexes and constraints beside writers', async () => {
-    const quick = migration([
+  it('may add columns and tables in a transaction, and indexes and constraints beside writers', async () => {
+    const inTransaction = migration([
       "alter table messages add column note text, add column form text not null default 'plain'",
       'alter table messages add constraint messages_note check (length(note) < 9) not valid',
       'create table notes (id uuid primary key, note text not null)',
       'create unique index notes_note on notes (note)',
     ]);
-    expect(await problemsOf(quick)).to.deep.equal([]);
+    expect(await problemsOf(inTransaction)).to.deep.equal([]);
     const beside = [
       'create index concurrently messages_by_id on messages (id)',
       "update messages set note = '' where note is null",

@@ -1,34 +1,34 @@
 import { type Kysely, sql } from 'kysely';
 
-/** What the catalog says of the tables of a database. */
+/** The tables of a database, from the catalog. */
 export interface Snapshot {
-  /** Name → the file that holds its rows: a table that is written anew has another one. */
+  /** Name → the file of its rows, which changes when the table is rewritten. */
   tables: Map<string, string>;
-  /** `table.column` → */
+  /** By `table.column`. */
   columns: Map<string, { table: string; type: string; notNull: boolean; hasDefault: boolean }>;
   constraints: Map<string, { table: string; valid: boolean }>;
   indexes: Map<string, { table: string; unique: boolean }>;
 }
 
 export async function snapshot(db: Kysely<unknown>): Promise<Snapshot> {
-  const ask = async <T>(query: ReturnType<typeof sql<T & { name: string }>>) =>
-    new Map((await query.execute(db)).rows.map((row) => [row.name, row as T]));
-  const files = await ask<{ file: string }>(sql`
+  const query = async <T>(statement: ReturnType<typeof sql<T & { name: string }>>) =>
+    new Map((await statement.execute(db)).rows.map((row) => [row.name, row as T]));
+  const files = await query<{ file: string }>(sql`
     select relname as name, pg_relation_filenode(oid)::text as file
     from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace`);
   return {
     tables: new Map([...files].map(([name, { file }]) => [name, file])),
-    columns: await ask(sql`
+    columns: await query(sql`
       select c.relname || '.' || attname as name, c.relname as table, format_type(atttypid, atttypmod) as type,
         attnotnull as "notNull", atthasdef or attidentity <> '' as "hasDefault"
       from pg_attribute join pg_class c on c.oid = attrelid
       where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace and attnum > 0 and not attisdropped`),
-    // Those of not null are told by the columns.
-    constraints: await ask(sql`
+    // The columns show their not null constraints.
+    constraints: await query(sql`
       select conname as name, c.relname as table, convalidated as valid
       from pg_constraint join pg_class c on c.oid = conrelid
       where c.relnamespace = 'public'::regnamespace and contype in ('c', 'f')`),
-    indexes: await ask(sql`
+    indexes: await query(sql`
       select i.relname as name, c.relname as table, indisunique as unique
       from pg_index join pg_class i on i.oid = indexrelid join pg_class c on c.oid = indrelid
       where c.relnamespace = 'public'::regnamespace`),
@@ -36,8 +36,9 @@ export async function snapshot(db: Kysely<unknown>): Promise<Snapshot> {
 }
 
 /**
- * A sentence for each thing that an expand must not do: what the version before still needs is gone or stricter, or a table
- * that it uses is locked for as long as its rows take. Tables that are new are nobody's yet.
+ * A sentence for each violation of the rules of an expand: something that the previous version needs is gone or
+ * stricter, or a table that it uses is locked for a time that grows with its rows. New tables are exempt: no version
+ * uses them yet.
  */
 export function expandProblems(
   before: Snapshot,
@@ -53,7 +54,7 @@ export function expandProblems(
       gone.includes(was.table) ? [] : stricter(name, was, after.columns.get(name)),
     ),
     ...[...before.tables].flatMap(([table, file]) =>
-      after.tables.has(table) && after.tables.get(table) !== file ? [`${table} was written anew`] : [],
+      after.tables.has(table) && after.tables.get(table) !== file ? [`${table} was rewritten`] : [],
     ),
     ...[...after.columns].flatMap(([name, { table, notNull, hasDefault }]) =>
       old(table) && !before.columns.has(name) && notNull && !hasDefault
@@ -68,7 +69,7 @@ export function expandProblems(
       const beside = statements.some((text) => /\bindex concurrently\b/i.test(text) && text.includes(name));
       return [
         ...(beside ? [] : [`${name} locks ${table} while it is built`]),
-        ...(unique ? [`${name} refuses what was allowed`] : []),
+        ...(unique ? [`${name} rejects rows that were allowed`] : []),
       ];
     }),
     ...statements

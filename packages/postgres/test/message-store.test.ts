@@ -7,7 +7,7 @@ import { expect } from 'chai';
 
 describe('message store on Postgres', () => storeSuite(() => {}));
 
-describe('message store on Postgres that has just met a resend', () =>
+describe('message store on Postgres after a resend', () =>
   storeSuite(async (store, twice) => {
     await store.storeSends([twice]);
     await store.storeSends([twice]);
@@ -73,7 +73,7 @@ function storeSuite(prepare: (store: MessageStore, send: SendEntry) => Promise<v
     expect(await unread(two.a)).to.equal(1);
   });
 
-  it('answers a resend with what was stored first, and stores nothing', async () => {
+  it('returns the first message for a resend, and stores nothing', async () => {
     const { id, a, b } = await pair();
     const attachments = [{ url: 'https://files.example.com/a.png', type: 'IMAGE' as const }];
     const [first] = await store.storeSends([{ ...send(id, a, b, 'first', 'key'), attachments }]);
@@ -86,14 +86,14 @@ function storeSuite(prepare: (store: MessageStore, send: SendEntry) => Promise<v
     expect(await unread(b)).to.equal(1);
   });
 
-  it('knows no conversation it was not told of', async () => {
+  it('stores nothing for a conversation that does not exist', async () => {
     const { id, a, b } = await pair();
     const rows = await store.storeSends([send(newConversationId(), a, b, 'lost'), send(id, a, b, 'kept')]);
     expect(rows[0]).to.equal(undefined);
     expect(rows[1]?.seq).to.equal(1);
   });
 
-  it('keeps any legal text as it is', async () => {
+  it('keeps any valid text unchanged', async () => {
     const { id, a, b } = await pair();
     const texts = ['"quotes" and \\ backslashes', '{a,b}', 'NULL', '', '😀 汉字', "'; drop table messages; --", '\n\t'];
     await store.storeSends(texts.map((text) => send(id, a, b, text)));
@@ -131,7 +131,7 @@ function storeSuite(prepare: (store: MessageStore, send: SendEntry) => Promise<v
     expect(await unread(reader)).to.equal(4);
   });
 
-  it('stores a mixed batch as if one by one', async () => {
+  it('stores a mixed batch with the same effect as one by one', async () => {
     const { id, a, b } = await pair();
     const readAll = { kind: 'read' as const, conversationId: id, userId: b, otherUserId: a, upToSeq: null };
     const outcome = await storeBatch(store, [send(id, a, b, '1'), send(id, a, b, '2'), readAll, send(id, a, b, '3')]);
@@ -140,7 +140,7 @@ function storeSuite(prepare: (store: MessageStore, send: SendEntry) => Promise<v
     expect(await unread(b)).to.equal(1);
   });
 
-  it('yields the same results when a batch runs again, and tells its messages again', async () => {
+  it('returns the same results and messages when a batch runs again', async () => {
     const { id, a, b } = await pair();
     const readAll = { kind: 'read' as const, conversationId: id, userId: b, otherUserId: a, upToSeq: null };
     const batch = [send(id, a, b, '1'), readAll, send(id, a, b, '2', 'k'), send(id, a, b, 'twin', 'k')];
@@ -152,7 +152,7 @@ function storeSuite(prepare: (store: MessageStore, send: SendEntry) => Promise<v
     expect(await unread(b)).to.equal(1);
   });
 
-  it('makes one conversation of a pair, whoever asks, however many at once', async () => {
+  it('creates one conversation per pair under concurrent calls of both users', async () => {
     const conversations = createConversationStore(database.db);
     const [a, b] = [`ü-${randomUUID()}` as UserId, `Z-${randomUUID()}` as UserId];
     const all = await Promise.all(
@@ -164,7 +164,7 @@ function storeSuite(prepare: (store: MessageStore, send: SendEntry) => Promise<v
     expect([...(participants?.userIds ?? [])].sort()).to.deep.equal([a, b].sort());
   });
 
-  it('has overlapping runs of one batch store each message once', async () => {
+  it('stores each message once when runs of one batch overlap', async () => {
     const { id, a, b } = await pair();
     for (let round = 0; round < 20; round++) {
       const batch = [send(id, a, b, `x${round}`), send(id, a, b, `y${round}`)];
@@ -181,7 +181,7 @@ function storeSuite(prepare: (store: MessageStore, send: SendEntry) => Promise<v
     expect(await unread(b)).to.equal(40);
   });
 
-  it('stores all of a batch that holds a resend, and of those that follow', async () => {
+  it('stores the rest of a batch that contains a resend, and the next batches', async () => {
     const { id, a, b } = await pair();
     const [first, again] = [send(id, a, b, '1'), send(id, a, b, '2')];
     await store.storeSends([first]);
@@ -192,7 +192,7 @@ function storeSuite(prepare: (store: MessageStore, send: SendEntry) => Promise<v
     expect(await unread(b)).to.equal(2);
   });
 
-  it('counts nothing of what one sends to oneself', async () => {
+  it('does not count messages to oneself', async () => {
     const user = `self-${randomUUID()}` as UserId;
     const id = await newPair(user, user);
     const [row] = await store.storeSends([send(id, user, user, 'a note')]);

@@ -2,56 +2,54 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { ClientMessageId, SendEntry, UserId } from '@chat-cluster/contracts';
 import { newConversationId, newMessageId } from '@chat-cluster/domain';
-import {
-  conversationsQuery,
-  countDeadLetters,
-  countersAfter,
-  countersOf,
-  countersOfUser,
-  countRanges,
-  type Database,
-  directConversationQuery,
-  dropDeadLetters,
-  findDeadLetters,
-  freshSends,
-  heads,
-  healCounters,
-  keepDeadLetters,
-  markRead,
-  newestDeadLetters,
-  openConversation,
-  participantsQuery,
-  ranges,
-  recount,
-  storeSends,
-  summaries,
-} from '@chat-cluster/postgres';
+import type { Database } from '@chat-cluster/postgres';
 import { freshDatabase } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { type Compilable, type RawBuilder, sql } from 'kysely';
+import { conversationsQuery } from '../src/conversation-list.ts';
+import { openConversationQuery, participantsQuery } from '../src/conversation-store.ts';
+import {
+  countDeadLettersQuery,
+  dropDeadLettersQuery,
+  findDeadLettersQuery,
+  keepDeadLettersQuery,
+  newestDeadLettersQuery,
+} from '../src/dead-letters.ts';
+import { directConversationQuery, headsQuery, rangesQuery } from '../src/history.ts';
+import { markReadQuery } from '../src/mark-read.ts';
+import { storeCheckingResendsQuery } from '../src/store-checking-resends.ts';
+import { storeFreshQuery } from '../src/store-fresh.ts';
+import {
+  countersAfterQuery,
+  countersOfQuery,
+  countersOfUserQuery,
+  countRangesQuery,
+  healCountersQuery,
+} from '../src/unread-audit.ts';
+import { recountQuery, summariesQuery } from '../src/unread-counts.ts';
 
 /**
- * The SQL that really leaves for Postgres, one file per query in `packages/postgres/sql`: what a reviewer and a DBA
- * read. When a query is meant to change, `UPDATE_SQL=1 npm test` (or mocha on this file) writes the files anew.
+ * The SQL that is sent to Postgres, one file per query in `packages/postgres/sql`, for reviewers and DBAs. After an
+ * intended change of a query, `UPDATE_SQL=1 npm test -- packages/postgres/test/sql.test.ts` rewrites the files.
  */
 const folder = new URL('../sql/', import.meta.url);
 
 type Query = Compilable | RawBuilder<unknown>;
 
-/** `of` makes the query for `n` things at once, or for as much as it always is. */
+/** `of` builds the query for `n` items, if it takes a list. */
 const queries: Record<string, { what: string; readsNothing?: true; of(db: Database, n: number): Query }> = {
-  'fresh-sends': {
+  'store-fresh': {
     what: 'Stores a batch of sends, none of them a resend: seq, rows and counters in one statement.',
-    of: (_db, n) => freshSends(Array.from({ length: n }, newSend)).statement,
+    of: (_db, n) => storeFreshQuery(Array.from({ length: n }, newSend)).statement,
   },
-  'store-sends': {
+  'store-checking-resends': {
     what: 'Stores a batch of sends where some may be resends: dedupe, seq, rows and counters in one statement.',
-    of: (_db, n) => storeSends(Array.from({ length: n }, newSend)),
+    of: (_db, n) => storeCheckingResendsQuery(Array.from({ length: n }, newSend)),
   },
   'mark-read': {
-    what: 'Moves a batch of read marks forward, and counts what stays unread.',
+    what: 'Moves a batch of read marks forward, and counts the remaining unread messages.',
     of: (_db, n) =>
-      markRead(
+      markReadQuery(
         Array.from({ length: n }, (_, i) => ({
           conversationId: newConversationId(),
           userId: newUser(),
@@ -60,25 +58,27 @@ const queries: Record<string, { what: string; readsNothing?: true; of(db: Databa
       ),
   },
   'participants-of': {
-    what: 'Who takes part in some conversations.',
+    what: 'Participants of some conversations.',
     of: (db, n) => participantsQuery(db, Array.from({ length: n }, newConversationId)),
   },
   'open-conversation': {
-    what: 'Makes the direct conversation of a pair, or finds it.',
-    // Of a user with oneself, and of two.
-    of: (_db, n) => openConversation(newConversationId(), 'alice' as UserId, n === 1 ? ('alice' as UserId) : newUser()),
+    what: 'Creates the direct conversation of a pair, or finds it.',
+    // n = 1: of a user with oneself.
+    of: (_db, n) =>
+      openConversationQuery(newConversationId(), 'alice' as UserId, n === 1 ? ('alice' as UserId) : newUser()),
   },
   'direct-conversation': {
     what: 'The direct conversation of two users, with its last seq and the read mark of each.',
     of: (db) => directConversationQuery(db, newUser(), newUser()),
   },
   heads: {
-    what: 'Where some conversations end and how far each participant has read, for users who are in them.',
-    of: (_db, n) => heads(Array.from({ length: n }, () => ({ userId: newUser(), id: newConversationId() }))),
+    what: 'Last seq and read marks of some conversations, for users who are in them.',
+    of: (_db, n) => headsQuery(Array.from({ length: n }, () => ({ userId: newUser(), id: newConversationId() }))),
   },
   ranges: {
-    what: 'Runs of messages by seq, each message with its receiver.',
-    of: (_db, n) => ranges(Array.from({ length: n }, (_, i) => ({ id: newConversationId(), fromSeq: 1, toSeq: i }))),
+    what: 'Ranges of messages by seq, each message with its receiver.',
+    of: (_db, n) =>
+      rangesQuery(Array.from({ length: n }, (_, i) => ({ id: newConversationId(), fromSeq: 1, toSeq: i }))),
   },
   conversations: {
     what: 'A page of the conversations of a user, newest activity first.',
@@ -86,17 +86,17 @@ const queries: Record<string, { what: string; readsNothing?: true; of(db: Databa
   },
   summaries: {
     what: 'The unread total of some users, with the newest conversations that have unread messages.',
-    of: (_db, n) => summaries(Array.from({ length: n }, newUser)),
+    of: (_db, n) => summariesQuery(Array.from({ length: n }, newUser)),
   },
   recount: {
-    what: 'The unread total of some users, with the counts of those of some conversations that they are in.',
-    of: (_db, n) => recount(Array.from({ length: n }, newUser), Array.from({ length: n }, newConversationId)),
+    what: 'The unread total of some users, with their counts in some conversations.',
+    of: (_db, n) => recountQuery(Array.from({ length: n }, newUser), Array.from({ length: n }, newConversationId)),
   },
   'keep-dead-letters': {
-    what: 'Keeps entries that could not be stored; one that is kept already hears the new reason.',
+    what: 'Keeps entries that could not be stored; a letter that exists gets the new reason.',
     readsNothing: true,
     of: (_db, n) =>
-      keepDeadLetters(
+      keepDeadLettersQuery(
         Array.from({ length: n }, () => ({
           id: newMessageId(),
           source: 'store' as const,
@@ -108,40 +108,40 @@ const queries: Record<string, { what: string; readsNothing?: true; of(db: Databa
   },
   'newest-dead-letters': {
     what: 'A page of the dead letters, newest first.',
-    of: (db, n) => newestDeadLetters(db, n, { at: new Date(), id: newMessageId() }),
+    of: (db, n) => newestDeadLettersQuery(db, n, { at: new Date(), id: newMessageId() }),
   },
   'find-dead-letters': {
     what: 'Some dead letters by id.',
-    of: (db, n) => findDeadLetters(db, Array.from({ length: n }, newMessageId)),
+    of: (db, n) => findDeadLettersQuery(db, Array.from({ length: n }, newMessageId)),
   },
   'drop-dead-letters': {
-    what: 'Forgets some dead letters.',
-    of: (db, n) => dropDeadLetters(db, Array.from({ length: n }, newMessageId)),
+    what: 'Deletes some dead letters.',
+    of: (db, n) => dropDeadLettersQuery(db, Array.from({ length: n }, newMessageId)),
   },
   'count-dead-letters': {
-    what: 'How many dead letters there are, up to a bound.',
-    of: (_db, n) => countDeadLetters(n),
+    what: 'Number of dead letters, up to a bound.',
+    of: (_db, n) => countDeadLettersQuery(n),
   },
   'counters-after': {
-    what: 'A slice of the unread counters, each with the end of its conversation.',
-    of: (_db, n) => countersAfter(newKey(), n),
+    what: 'A slice of the unread counters, each with the last seq of its conversation.',
+    of: (_db, n) => countersAfterQuery(newKey(), n),
   },
   'counters-of-user': {
-    what: 'A page of the unread counters of a user, each with the end of its conversation.',
-    of: (_db, n) => countersOfUser(newUser(), newConversationId(), n),
+    what: 'A page of the unread counters of a user, each with the last seq of its conversation.',
+    of: (_db, n) => countersOfUserQuery(newUser(), newConversationId(), n),
   },
   'counters-of': {
-    what: 'Some unread counters, each with the end of its conversation.',
-    of: (_db, n) => countersOf(Array.from({ length: n }, newKey)),
+    what: 'Some unread counters, each with the last seq of its conversation.',
+    of: (_db, n) => countersOfQuery(Array.from({ length: n }, newKey)),
   },
   'count-ranges': {
-    what: 'How many messages of others there are in some runs of seq.',
-    of: (_db, n) => countRanges(Array.from({ length: n }, (_, i) => ({ ...newKey(), fromSeq: 0, toSeq: i }))),
+    what: 'Number of messages of other users in some ranges of seq.',
+    of: (_db, n) => countRangesQuery(Array.from({ length: n }, (_, i) => ({ ...newKey(), fromSeq: 0, toSeq: i }))),
   },
   'heal-counters': {
-    what: 'Sets unread counters right that are still what was read of them.',
+    what: 'Corrects unread counters that have not changed since they were read.',
     of: (_db, n) =>
-      healCounters(
+      healCountersQuery(
         Array.from({ length: n }, (_, i) => ({ ...newKey(), lastReadSeq: 0, lastSeq: 9, unreadCount: i, truth: 9 })),
       ),
   },
@@ -168,8 +168,8 @@ function newSend(_: unknown, i: number): SendEntry {
   };
 }
 
-/** The query builder writes one line; for the file it is broken before each clause, and nothing else is changed. */
-function laidOut(text: string): string {
+/** Breaks the single line of the query builder before each clause, without other changes. */
+function format(text: string): string {
   if (text.trim().includes('\n')) return text.trim();
   return text
     .replace(/ (?=(from|inner join|left join|where|group by|order by|limit) )/g, '\n')
@@ -195,11 +195,11 @@ interface Access {
   condition: string | undefined;
 }
 
-/** How the node reads a table; undefined for a node that reads none. */
+/** How the node reads a table; undefined if it reads none. */
 function accessOf(node: PlanNode): Access | undefined {
   const { 'Node Type': how, 'Relation Name': table } = node;
   if (table === undefined || how === 'ModifyTable') return undefined;
-  // A bitmap scan reads the rows of the table that the index scans below it have found.
+  // A bitmap scan reads the rows that the index scans below it have found.
   const scan = nodesOf(node).find((child) => child['Index Cond'] !== undefined);
   return { table, how, index: scan?.['Index Name'], condition: scan?.['Index Cond'] };
 }
@@ -218,27 +218,27 @@ describe('the SQL of each query', () => {
 
   const compiled = (query: Query) => query.compile(db).sql;
 
-  it('has one file in packages/postgres/sql, and no other file is there', () => {
+  it('has one file in packages/postgres/sql, without other files', () => {
     if (process.env.UPDATE_SQL) return;
     const files = Object.keys(queries).map((name) => `${name}.sql`);
     expect(readdirSync(folder).sort()).to.deep.equal(files.sort());
   });
 
   for (const [name, { what, of }] of Object.entries(queries)) {
-    it(`is the one committed: ${name}`, () => {
+    it(`is the committed text: ${name}`, () => {
       const file = fileURLToPath(new URL(`${name}.sql`, folder));
-      const text = `-- ${what}\n${laidOut(compiled(of(db, 2)))}\n`;
+      const text = `-- ${what}\n${format(compiled(of(db, 2)))}\n`;
       if (process.env.UPDATE_SQL) writeFileSync(file, text);
-      const hint = `${name}.sql is not what src compiles to; when the change is meant, run this test with UPDATE_SQL=1`;
+      const hint = `${name}.sql differs from the compiled query; if the change is intended, run this test with UPDATE_SQL=1`;
       expect(readFileSync(file, 'utf8'), hint).to.equal(text);
     });
 
-    it(`is the same text for one and for a hundred, so it is planned once: ${name}`, () => {
+    it(`is the same text for 1 and 100 items, so it is planned once: ${name}`, () => {
       expect(compiled(of(db, 1))).to.equal(compiled(of(db, 100)));
     });
   }
 
-  // A plan is made in whatever state the tables are, and kept for the life of the connection.
+  // A plan is made in any state of the tables, and kept as long as the connection lives.
   for (const [state, statements] of [
     ['new', []],
     ['analysed while empty', ['analyze']],
@@ -256,10 +256,9 @@ describe('the SQL of each query', () => {
           if (!readsNothing) expect(accesses).to.not.have.length(0);
           for (const { table, how, index = '', condition } of accesses) {
             expect(how, table).to.be.oneOf(['Index Scan', 'Index Only Scan', 'Bitmap Heap Scan']);
-            // A condition on a later column alone is a walk through all of the index.
-            // Dead letters are few, and read by hand.
+            // A condition on a later column alone scans the whole index. Dead letters are rare and read by hand.
             if (table !== 'dead_letters') expect(condition, `${how} of ${index}`).to.include(leading.get(index));
-            // Part of a key is not enough: messages are looked up within their conversation.
+            // Messages are always looked up within their conversation.
             if (table === 'messages') expect(condition).to.include('conversation_id =');
           }
         });
@@ -278,7 +277,7 @@ async function leadingColumns(db: Database): Promise<Map<string, string>> {
   return new Map(rows.map(({ name, column }) => [name, column]));
 }
 
-/** As the server plans it for openDatabase: prepared, and explained with values that a generic plan does not see. */
+/** The plan that the server makes for openDatabase: of a prepared statement; a generic plan ignores the values. */
 async function planOf(db: Database, query: Query): Promise<PlanNode[]> {
   const { sql: text, parameters } = query.compile(db);
   return db.connection().execute(async (connection) => {
@@ -294,7 +293,7 @@ async function planOf(db: Database, query: Query): Promise<PlanNode[]> {
   });
 }
 
-/** So many conversations, each of two of up to 1,000 users, with ten messages. */
+/** Statements that insert this many conversations, each of two of up to 1,000 users, with ten messages. */
 function rows(conversations: number): string[] {
   const ids = `(select 'conversation-' || c as name, md5(${conversations} || '-' || c)::uuid as id, c % 1000 as who
     from generate_series(1, ${conversations}) c)`;

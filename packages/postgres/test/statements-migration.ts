@@ -1,7 +1,7 @@
 import type { Migration } from '@chat-cluster/postgres';
 import { sql } from 'kysely';
 
-/** A migration of these statements, with what a test wants to be different. */
+/** A migration that runs these statements; `rest`: its phase and transaction. */
 export function migration(statements: readonly string[], rest: Omit<Migration, 'up'> = {}): Migration {
   return {
     ...rest,

@@ -47,7 +47,7 @@ describe('the audit of unread counters', () => {
     return counters;
   }
 
-  it('finds what drifted, and nothing else; a long mailbox is counted in pieces', async () => {
+  it('finds exactly the drifted counters, and counts a long conversation in pieces', async () => {
     const [short, long] = [await pair(), await pair()];
     await store.storeSends([short.send(), short.send(), { ...short.send(), senderId: short.b, receiverId: short.a }]);
     await store.markRead([{ conversationId: short.id, userId: short.b, upToSeq: 1 }]);
@@ -73,44 +73,44 @@ describe('the audit of unread counters', () => {
     expect((await audit.ofUser(short.b, undefined, 9)).map(({ unreadCount }) => unreadCount)).to.deep.equal([1]);
   });
 
-  it('heals amid sends and reads without spoiling what they count', async () => {
+  it('heals during sends and reads without losing their changes', async () => {
     const { id, a, b, send } = await pair();
-    let going = true;
+    let running = true;
     let healed = 0;
     const lane = (async () => {
       for (let i = 0; i < 150; i++) {
         await store.storeSends([send(), send()]);
         if (i % 10 === 9) await store.markRead([{ conversationId: id, userId: b, upToSeq: i }]);
       }
-      going = false;
+      running = false;
     })();
-    const vandal = (async () => {
-      while (going) await corrupt(id, b, Math.random() < 0.5 ? 7 : -3);
+    const corruption = (async () => {
+      while (running) await corrupt(id, b, Math.random() < 0.5 ? 7 : -3);
     })();
     const healers = [1, 2].map(async () => {
-      while (going) {
+      while (running) {
         const drifts = await findDrift(audit, await audit.of([{ conversationId: id, userId: b }]));
         healed += (await healDrift(audit, drifts)).healed.length;
       }
     });
-    await Promise.all([lane, vandal, ...healers]);
-    const last = async () => {
+    await Promise.all([lane, corruption, ...healers]);
+    const healOnce = async () => {
       const keys = [a, b].map((userId) => ({ conversationId: id, userId }));
       const drifts = await findDrift(audit, await audit.of(keys));
       healed += (await healDrift(audit, drifts)).healed.length;
       return drifts.length;
     };
-    // What the vandal did last is healed first: from then on only the healer and the lane are at work.
+    // After the last corruption is healed, only the healer and the lane change the counter.
     await corrupt(id, b, 11);
-    expect(await last()).to.equal(1);
-    going = true;
+    expect(await healOnce()).to.equal(1);
+    running = true;
     const quiet = (async () => {
       for (let i = 0; i < 50; i++) await store.storeSends([send()]);
-      going = false;
+      running = false;
     })();
-    while (going) await last();
+    while (running) await healOnce();
     await quiet;
-    expect(await last(), 'a drift that nobody but a healer could have made').to.equal(0);
+    expect(await healOnce(), 'a drift that only a healer can have caused').to.equal(0);
     expect(healed).to.be.above(0);
   });
 });

@@ -1,6 +1,6 @@
 import { LIMITS, Rejection, type UserId } from '@chat-cluster/contracts';
 import type { ConversationHead, History, UnreadCounts, UnreadSummary } from '@chat-cluster/domain';
-import type { HeadQuestion, HistoryStore, Run } from '@chat-cluster/postgres';
+import type { HeadRequest, HistoryStore, SeqRange } from '@chat-cluster/postgres';
 import { NaturalBatch } from '@chat-cluster/runtime';
 
 /**
@@ -11,9 +11,9 @@ export function createReads(
   store: HistoryStore,
   unread: UnreadCounts,
 ): { history: History; unreadOf(userId: UserId): Promise<UnreadSummary> } {
-  const heads = batched<HeadQuestion, ConversationHead | undefined>((questions) => store.heads(questions));
+  const heads = batched<HeadRequest, ConversationHead | undefined>((questions) => store.heads(questions));
   const summaries = batched<UserId, UnreadSummary>((userIds) => unread.summaries(userIds));
-  const ranges = batched<Run, Awaited<ReturnType<History['range']>>>((runs) => store.ranges(runs), {
+  const ranges = batched<SeqRange, Awaited<ReturnType<History['range']>>>((runs) => store.ranges(runs), {
     // Rows of one query: four full answers to `sync`. A row is up to 30 kB, so this bounds memory and time as well.
     maxWeight: 4 * LIMITS.maxSyncSize,
     weigh: ({ fromSeq, toSeq }) => toSeq - fromSeq + 1,

@@ -1,4 +1,4 @@
-import { type Database, migrationsToCome, openDatabase } from '@chat-cluster/postgres';
+import { type Database, openDatabase, pendingMigrations } from '@chat-cluster/postgres';
 import { sql } from 'kysely';
 import { type Finding, reasonOf, reporter } from '../finding.ts';
 import { judgeSkew } from '../judge-skew.ts';
@@ -77,7 +77,7 @@ function judgeDurability({ fsync, synchronous }: Server): Finding {
 
 async function judgeMigrations(db: Database): Promise<Finding> {
   const report = reporter('migrations');
-  const missing = await migrationsToCome(db);
+  const missing = await pendingMigrations(db);
   if (missing.length === 0) return report.ok('the schema is that of this version');
   return report.failed(
     `missing: ${missing.join(', ')}`,

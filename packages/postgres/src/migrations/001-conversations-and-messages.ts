@@ -1,11 +1,11 @@
 import { type Kysely, sql } from 'kysely';
 
 /**
- * Every unique key contains the column by which its table would be partitioned or distributed (conversation_id; the
- * pair's lower user for direct_conversations), so that can be done later without a change of the code.
+ * Every unique key contains the column by which its table would be partitioned or distributed: conversation_id, and
+ * user_low for direct_conversations. So a table can be partitioned later without a change of the code.
  *
- * Rows of `conversations` and `participants` are rewritten by every batch. No index holds a column that changes, and
- * pages keep room, so those updates stay within the page (HOT) and write no index.
+ * Every batch updates rows of `conversations` and `participants`. No index contains a column that changes, and the
+ * fillfactor leaves free space in each page, so these updates stay within the page (HOT) and write no index.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`

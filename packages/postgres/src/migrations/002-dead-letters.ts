@@ -1,8 +1,9 @@
 import { type Kysely, sql } from 'kysely';
 
 /**
- * What was accepted and could not be stored. `entry` is JSON as text, not jsonb: what made an entry poison (a NUL, a lone
- * surrogate) is escaped in JSON text and harmless there, but not in jsonb. The index is the order of a list.
+ * Accepted entries that could not be stored. `entry` is JSON as text, not jsonb: the characters that make an entry
+ * unstorable (a NUL, a lone surrogate) are escaped and harmless in JSON text, but not in jsonb. The index serves the
+ * list.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`

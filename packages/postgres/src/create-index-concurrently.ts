@@ -1,14 +1,15 @@
 import { type Kysely, sql } from 'kysely';
 
 /**
- * Builds an index while its table is written to: for a migration without a transaction. `on` is what follows the name,
- * e.g. `messages (conversation_id, id)`. One that is there already is left as it is; what a failed try left is built anew.
+ * Builds an index while its table is being written to, for a migration without a transaction. `on` is the part of the
+ * statement after the name, e.g. `messages (conversation_id, id)`. An index that exists is kept; an invalid one, left
+ * by a failed attempt, is rebuilt.
  */
 export async function createIndexConcurrently(db: Kysely<unknown>, name: string, on: string): Promise<void> {
   const { rows } = await sql<{ valid: boolean }>`
     select indisvalid as valid from pg_index where indexrelid = to_regclass(${name})`.execute(db);
   if (rows[0]?.valid) return;
-  // It waits for every transaction that is older than it, however long, and nobody waits for it.
+  // The build waits for all older transactions without a limit; no other session waits for it meanwhile.
   await sql`set lock_timeout = 0`.execute(db);
   try {
     if (rows[0]) await sql`drop index concurrently ${sql.id(name)}`.execute(db);

@@ -1,0 +1,127 @@
+import {
+  type ConversationSummary,
+  type ConversationsPage,
+  conversationId,
+  type Message,
+  Rejection,
+  type UserId,
+} from '@chat-cluster/contracts';
+import { sql } from 'kysely';
+import type { Database } from './database.ts';
+import { toMessage } from './message-row.ts';
+
+/** Returns a page of the conversations of a user, as `History.conversations` of the domain requires. */
+export async function listConversations(
+  db: Database,
+  userId: UserId,
+  limit: number,
+  cursor: string | undefined,
+): Promise<ConversationsPage> {
+  const rows = await conversationsQuery(db, userId, limit + 1, parseCursor(cursor)).execute();
+  const page = rows.slice(0, limit).map((row) => toSummary(userId, row));
+  const last = rows.length > limit ? page.at(-1) : undefined;
+  return { conversations: page, nextCursor: last ? toCursor(last) : null };
+}
+
+/**
+ * `after` is (updated_at, id) of the last row of the previous page; the first page starts at infinity. A limit in a
+ * lateral join makes it an index lookup per row in every plan; see `storeCheckingResendsQuery`.
+ */
+export function conversationsQuery(db: Database, userId: UserId, limit: number, after: Cursor) {
+  return db
+    .selectFrom('participants as p')
+    .innerJoinLateral(
+      (eb) =>
+        eb
+          .selectFrom('conversations as c')
+          .selectAll('c')
+          .whereRef('c.id', '=', 'p.conversation_id')
+          .limit(sql.lit(1))
+          .as('c'),
+      (join) => join.onTrue(),
+    )
+    .leftJoinLateral(
+      (eb) =>
+        eb
+          .selectFrom('participants as o')
+          .selectAll('o')
+          .whereRef('o.conversation_id', '=', 'p.conversation_id')
+          .whereRef('o.user_id', '<>', 'p.user_id')
+          .limit(sql.lit(1))
+          .as('o'),
+      (join) => join.onTrue(),
+    )
+    .leftJoinLateral(
+      (eb) =>
+        eb
+          .selectFrom('messages as m')
+          .selectAll('m')
+          .whereRef('m.conversation_id', '=', 'c.id')
+          .whereRef('m.seq', '=', 'c.last_seq')
+          .limit(sql.lit(1))
+          .as('m'),
+      (join) => join.onTrue(),
+    )
+    .select([
+      'c.id',
+      'c.last_seq',
+      'c.updated_at',
+      'p.unread_count',
+      'p.last_read_seq as own_read_seq',
+      'o.user_id as other_user_id',
+      'o.last_read_seq as other_read_seq',
+      'm.id as message_id',
+      'm.sender_id',
+      'm.client_message_id',
+      'm.content',
+      'm.attachments',
+      'm.created_at',
+    ])
+    .where('p.user_id', '=', userId)
+    .where(sql<boolean>`(c.updated_at, c.id) < (${after.updatedAt}::timestamptz, ${after.id}::uuid)`)
+    .orderBy('c.updated_at', 'desc')
+    .orderBy('c.id', 'desc')
+    .limit(limit);
+}
+
+type SummaryRow = Awaited<ReturnType<ReturnType<typeof conversationsQuery>['execute']>>[number];
+
+function toSummary(userId: UserId, row: SummaryRow): ConversationSummary {
+  return {
+    id: row.id,
+    otherUserId: row.other_user_id ?? userId,
+    lastMessage: lastMessageOf(userId, row),
+    unreadCount: row.unread_count,
+    lastSeq: row.last_seq,
+    updatedAt: row.updated_at.toISOString(),
+  };
+}
+
+function lastMessageOf(userId: UserId, row: SummaryRow): Message | null {
+  const { message_id: id, sender_id, client_message_id, created_at } = row;
+  if (id === null || sender_id === null || client_message_id === null || created_at === null) return null;
+  const other = row.other_user_id ?? userId;
+  const [receiverId, readSeq] = sender_id === userId ? [other, row.other_read_seq] : [userId, row.own_read_seq];
+  const message = { ...row, id, conversation_id: row.id, seq: row.last_seq, sender_id, client_message_id, created_at };
+  return toMessage(message, receiverId, (readSeq ?? 0) >= row.last_seq);
+}
+
+interface Cursor {
+  updatedAt: string;
+  id: string;
+}
+
+const FIRST_PAGE: Cursor = { updatedAt: 'infinity', id: 'ffffffff-ffff-ffff-ffff-ffffffffffff' };
+
+function toCursor(last: ConversationSummary): string {
+  return Buffer.from(`${Date.parse(last.updatedAt)}.${last.id}`).toString('base64url');
+}
+
+function parseCursor(cursor: string | undefined): Cursor {
+  if (cursor === undefined) return FIRST_PAGE;
+  const [, ms, id] = /^(\d{1,14})\.([0-9a-f-]{36})$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
+  if (!ms || !conversationId.safeParse(id).success) {
+    throw new Rejection('VALIDATION_FAILED', { message: 'cursor: pass the nextCursor of the previous page' });
+  }
+  return { updatedAt: new Date(Number(ms)).toISOString(), id: String(id) };
+}

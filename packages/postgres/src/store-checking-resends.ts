@@ -1,0 +1,112 @@
+import type { Attachment, MessageId, SendEntry } from '@chat-cluster/contracts';
+import type { StoredMessage } from '@chat-cluster/domain';
+import { sql } from 'kysely';
+import type { Database } from './database.ts';
+
+/**
+ * Stores sends of which some may be resends, by a statement that looks up each of them first. `storeFresh` is faster
+ * and handles most batches; `createMessageStore` chooses.
+ */
+export async function storeCheckingResends(
+  db: Database,
+  sends: readonly SendEntry[],
+): Promise<(StoredMessage | undefined)[]> {
+  const { rows } = await storeCheckingResendsQuery(sends).execute(db);
+  return rows.map((row) =>
+    row.id === null || row.seq === null || row.created_at === null
+      ? undefined
+      : {
+          id: row.id,
+          seq: row.seq,
+          createdAt: row.created_at,
+          ...(row.was_stored ? { earlier: { content: row.content, attachments: row.attachments ?? [] } } : {}),
+        },
+  );
+}
+
+interface StoredRow {
+  id: MessageId | null;
+  seq: number | null;
+  created_at: Date | null;
+  was_stored: boolean;
+  content: string | null;
+  attachments: Attachment[] | null;
+}
+
+/**
+ * `earlier`: sends whose key is already stored. `fresh`: the others, numbered within their conversation. `bumped`
+ * reserves their numbers in the conversation; a conversation that does not exist gives none, so its sends get no row.
+ * `counted`: unread counters of the receivers. The result has one row per send, in the given order.
+ *
+ * The plan is made once, possibly when the tables are empty, and must stay right with a billion rows. So every access
+ * to a table is one that only an index can serve: `limit 1` makes the lookup of earlier sends one index lookup per
+ * send, and `= any(array(…))` repeats for the planner that a join concerns few rows. (Without it: a hash join over all
+ * of `messages`, 16 ms of CPU for 100 sends at 50,000 rows, and growing. With it: a constant 3 ms.)
+ */
+export function storeCheckingResendsQuery(sends: readonly SendEntry[]) {
+  const columns = [
+    sends.map((send) => send.id),
+    sends.map((send) => send.conversationId),
+    sends.map((send) => send.senderId),
+    sends.map((send) => send.receiverId),
+    sends.map((send) => send.clientMessageId),
+    sends.map((send) => send.content),
+    sends.map((send) => (send.attachments.length > 0 ? JSON.stringify(send.attachments) : null)),
+  ] as const;
+  return sql<StoredRow>`
+with input as (
+  select * from unnest(
+    ${columns[0]}::uuid[], ${columns[1]}::uuid[], ${columns[2]}::text[], ${columns[3]}::text[],
+    ${columns[4]}::text[], ${columns[5]}::text[], ${columns[6]}::jsonb[]
+  ) with ordinality as t (id, conversation_id, sender_id, receiver_id, client_message_id, content, attachments, ord)
+), earlier as (
+  select i.ord, m.*
+  from input i
+  cross join lateral (
+    select m.id, m.seq, m.created_at, m.content, m.attachments
+    from messages m
+    where m.conversation_id = i.conversation_id
+      and m.sender_id = i.sender_id
+      and m.client_message_id = i.client_message_id
+    limit 1
+  ) m
+), fresh as (
+  select i.*, row_number() over (partition by i.conversation_id order by i.ord) as nth
+  from input i
+  where not exists (select from earlier e where e.ord = i.ord)
+), bumped as (
+  update conversations c
+  set last_seq = c.last_seq + f.n, updated_at = now()
+  from (select conversation_id, count(*) as n from fresh group by conversation_id) f
+  where c.id = f.conversation_id and c.id = any(array(select conversation_id from fresh))
+  returning c.id, c.last_seq - f.n as base
+), stored as (
+  insert into messages (conversation_id, seq, id, sender_id, client_message_id, content, attachments)
+  select f.conversation_id, b.base + f.nth, f.id, f.sender_id, f.client_message_id, f.content, f.attachments
+  from fresh f
+  join bumped b on b.id = f.conversation_id
+  returning id, seq, created_at
+), counted as (
+  update participants p
+  set unread_count = p.unread_count + r.n
+  from (
+    select conversation_id, receiver_id, count(*) as n
+    from fresh
+    where receiver_id <> sender_id
+    group by conversation_id, receiver_id
+  ) r
+  where p.conversation_id = r.conversation_id and p.user_id = r.receiver_id
+    and p.conversation_id = any(array(select conversation_id from fresh))
+)
+select
+  coalesce(e.id, s.id) as id,
+  coalesce(e.seq, s.seq) as seq,
+  coalesce(e.created_at, s.created_at) as created_at,
+  e.id is not null as was_stored,
+  e.content,
+  e.attachments
+from input i
+left join earlier e on e.ord = i.ord
+left join stored s on s.id = i.id
+order by i.ord`;
+}
