@@ -19,7 +19,7 @@ export interface Migrated {
   seconds: number;
 }
 
-const RETRY = /: try \d+ of /g;
+const RETRY = /: attempt \d+ of /g;
 
 /** Runs this version's command on the database, as a deploy does. Rejects with what it said. */
 export async function migrateCluster({ postgres }: FaultCluster, { next, onRetry }: MigrateCluster): Promise<Migrated> {
