@@ -80,12 +80,7 @@ const server = {
   pathname: '/socket.io',
   title: 'Any gateway of the cluster',
   description: 'HTTP and sockets share host and port. HTTP long-polling needs sticky sessions, WebSocket does not.',
-  variables: {
-    host: {
-      default: 'localhost:3000',
-      description: 'Host and port of the cluster; the protocol is `ws` with plain HTTP',
-    },
-  },
+  variables: { host: { default: 'localhost:3000', description: 'Host and port of the cluster; `ws` without TLS' } },
   security: [
     { $ref: '#/components/securitySchemes/handshakeToken' },
     { $ref: '#/components/securitySchemes/queryToken' },

@@ -31,9 +31,7 @@ export type ErrorCode = keyof typeof ERRORS;
 
 export const errorCodes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
 
-/**
- * The error that clients receive: in a failed ack, an `exception`, `connect_error.data`, and over HTTP as `{error}`.
- */
+/** The error that clients receive: in failed acks, `exception`, `connect_error.data`, and over HTTP as `{error}`. */
 export const errorPayload = z
   .object({
     code: z.enum(errorCodes),

@@ -76,10 +76,7 @@ export const conversationSummary = z
 export const conversationsPage = z
   .object({
     conversations: z.array(conversationSummary),
-    nextCursor: z
-      .string()
-      .nullable()
-      .meta({ description: '`cursor` of the next page; null: last page', example: null }),
+    nextCursor: z.string().nullable().meta({ description: '`cursor` of the next page; null: last', example: null }),
   })
   .meta({ id: 'ConversationsPage', description: 'One page of conversations, newest activity first' });
 

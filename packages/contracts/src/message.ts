@@ -24,9 +24,7 @@ const content = z
   .refine((text) => !text.includes('\u0000') && text.isWellFormed(), 'must be well-formed Unicode without NUL')
   .nullable();
 
-/**
- * Payload of `send_message`: a message as its sender submits it. `clientMessageId` and an ack callback are optional.
- */
+/** Payload of `send_message`, as the sender submits it. `clientMessageId` is optional, and so is an ack callback. */
 export const draft = z
   .object({
     conversationId,

@@ -3,8 +3,7 @@ import { newConversationId } from './ids.ts';
 import type { Conversations } from './ports.ts';
 
 /**
- * Opens the direct conversation of two users; of all callers, exactly one gets `created: true`. A user's conversation
- * with oneself holds notes.
+ * Opens the direct conversation of two users, or of one user (notes). Exactly one of all callers gets `created: true`.
  */
 export function openConversation(
   conversations: Conversations,

@@ -6,8 +6,7 @@ import type { Conversations, Inbox } from './ports.ts';
 /**
  * Submits a draft of `senderId` and resolves after its commit with the message as all participants get it. A resend
  * (same conversation, sender and `clientMessageId`) resolves with the first result and `duplicate: true`. Rejections:
- * REJECTED, those of {@link Inbox.submit}, and CONVERSATION_NOT_FOUND, also for a conversation of other users, which is
- * not revealed.
+ * REJECTED, those of {@link Inbox.submit}, and CONVERSATION_NOT_FOUND (also for a conversation of other users).
  */
 export async function submitMessage(
   { conversations, inbox }: { conversations: Conversations; inbox: Inbox },
@@ -48,9 +47,7 @@ export async function otherParticipant(
   return participants.userIds.find((id) => id !== userId) ?? userId;
 }
 
-/**
- * A message without a client message id gets its own id as one, so that every stored message has a key to dedupe by.
- */
+/** A message without a client message id gets its own id as one: every stored message needs a deduplication key. */
 function ownClientMessageId(id: string): NonNullable<Draft['clientMessageId']> {
   return id as NonNullable<Draft['clientMessageId']>;
 }
