@@ -1,24 +1,24 @@
-/** Messages a second at a time, in seconds from the start. */
+/** Messages per second at a time, in seconds from the start. */
 export type Rate = (seconds: number) => number;
 
 export interface ArrivalOptions {
   rate: Rate;
-  /** The last arrival is before it, in seconds. */
+  /** End of the arrivals, in seconds (exclusive). */
   until: number;
-  /** On a grid: one after each 1/rate. Else by chance (Poisson), as messages of many independent users come. */
+  /** True: evenly spaced, 1/rate apart. False: random (Poisson), as messages of many independent users are. */
   even: boolean;
-  /** Of an even grid, how far into its first interval it begins: 0 to 1. */
+  /** Position of the first even arrival in its interval, 0 to 1. */
   phase: number;
-  /** From 0 to below 1. */
+  /** Returns a number from 0 (inclusive) to 1 (exclusive). */
   random(): number;
 }
 
-/** While the rate changes, it is taken for constant for so long, in seconds. */
+/** The rate counts as constant for this time, in seconds. */
 const STEP = 0.001;
 
 /**
- * When messages are to be sent, in seconds from the start, whatever becomes of those before: an open loop. Each takes a
- * share of the area under the rate: 1 on a grid, an exponential one by chance.
+ * The times at which messages are due, in seconds from the start, independent of earlier messages: an open loop. Each
+ * arrival takes a share of the area under the rate: 1 when even, exponentially distributed when random.
  */
 export function* arrivals({ rate, until, even, phase, random }: ArrivalOptions): Generator<number> {
   let at = 0;
@@ -26,12 +26,12 @@ export function* arrivals({ rate, until, even, phase, random }: ArrivalOptions):
   for (;;) {
     while (area > 0) {
       if (at >= until) return;
-      const now = rate(at);
-      if (now * STEP >= area) {
-        at += area / now;
+      const current = rate(at);
+      if (current * STEP >= area) {
+        at += area / current;
         break;
       }
-      area -= now * STEP;
+      area -= current * STEP;
       at += STEP;
     }
     if (at >= until) return;

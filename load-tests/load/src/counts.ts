@@ -1,27 +1,27 @@
-/** What can be wrong, each with what it means. Every one of them makes a run fail. */
-export const WRONGS = {
-  lost: 'an acknowledged message that a device does not hold, after its last sync',
+/** What can be wrong, with its meaning. Each of them fails a run. */
+export const FAILURES = {
+  lost: 'an acknowledged message that a device does not hold after its final sync',
   duplicated: 'a message that is stored twice',
   outOfOrder:
-    'messages of one sender, or on one connection, that came in another order than they were sent or numbered',
+    "a sender's messages stored in another order than sent, or events of a connection not in the order of seq",
   gaps: 'a conversation whose seq is not 1, 2, 3 …',
-  unexpected: 'a message that is stored although it was refused for good',
-  wrongBadges: 'a user whose last unread_count is not the number of unread messages, at rest',
-  unchecked: 'a user who could not be checked: never back, or no answer',
+  unexpected: 'a message that is stored although it was finally refused',
+  wrongBadges: 'a user at rest whose last unread_count is not the number of unread messages',
+  unchecked: 'a user who could not be checked: not connected again, or no answer',
 } as const;
 
-export type Wrong = keyof typeof WRONGS;
+export type Failure = keyof typeof FAILURES;
 
 /**
- * Everything a generator process counts, exactly. `acked`, `delivered`: messages, once each. `bySync`: deliveries that
- * came with an answer to `sync`. `stale`: those of the last sync of all, of which the device could not know. `repeated`:
- * came again on the same connection, which is allowed after a fault (a client drops a seq it holds). `foreign`: messages
- * of others. `skipped`: arrivals given up because too much was under way already. `givenUp`: refused, with --no-resend.
- * `unanswered`: without an ack to the end. `refused`: by code, every attempt.
+ * Exact counts of a generator process. `acked`, `delivered`: each message once. `bySync`: deliveries by an answer to `sync`.
+ * `stale`: deliveries by the final sync, of messages that the device had missed without noticing. `repeated`: events that
+ * came again on the same connection, which is allowed after a fault (clients drop a seq that they hold). `foreign`: messages
+ * that are not from this run. `skipped`: messages that were not sent because too many were under way. `givenUp`: refused
+ * messages with --no-resend. `unanswered`: messages without an ack at the end. `refused`: by code, every attempt.
  */
-export type Counts = Record<Wrong | Seen, number> & { refused: Record<string, number> };
+export type Counts = Record<Failure | Observed, number> & { refused: Record<string, number> };
 
-const SEEN = [
+const OBSERVED = [
   'sent',
   'acked',
   'delivered',
@@ -38,28 +38,29 @@ const SEEN = [
   'syncs',
   'syncRequired',
 ] as const;
-type Seen = (typeof SEEN)[number];
-const NAMES = [...SEEN, ...(Object.keys(WRONGS) as Wrong[])];
+type Observed = (typeof OBSERVED)[number];
+const FAILURE_NAMES = Object.keys(FAILURES) as Failure[];
+const NAMES = [...OBSERVED, ...FAILURE_NAMES];
 
 export function noCounts(): Counts {
-  return { ...(Object.fromEntries(NAMES.map((name) => [name, 0])) as Record<Wrong | Seen, number>), refused: {} };
+  return { ...(Object.fromEntries(NAMES.map((name) => [name, 0])) as Record<Failure | Observed, number>), refused: {} };
 }
 
-/** The sums of several processes. */
+/** The sums over several processes. */
 export function addUp(all: readonly Counts[]): Counts {
   const sum = noCounts();
   for (const counts of all) {
     for (const name of NAMES) sum[name] += counts[name];
-    for (const [code, count] of Object.entries(counts.refused)) refuse(sum, code, count);
+    for (const [code, count] of Object.entries(counts.refused)) countRefusal(sum, code, count);
   }
   return sum;
 }
 
-export function refuse(counts: Counts, code: string, count = 1): void {
+export function countRefusal(counts: Counts, code: string, count = 1): void {
   counts.refused[code] = (counts.refused[code] ?? 0) + count;
 }
 
-/** How many things were wrong. */
-export function wrongs(counts: Counts): number {
-  return (Object.keys(WRONGS) as Wrong[]).reduce((sum, name) => sum + counts[name], 0);
+/** Number of failures of all kinds. */
+export function failures(counts: Counts): number {
+  return FAILURE_NAMES.reduce((sum, name) => sum + counts[name], 0);
 }

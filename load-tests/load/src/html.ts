@@ -1,9 +1,9 @@
 import { chartSvg, type LineChart } from '@chat-cluster/bench/chart';
-import { count, percent } from './figures.ts';
-import type { Moment, Percentiles } from './merge.ts';
+import { count, percent, processCount } from './format.ts';
+import type { Moment, Percentiles } from './merged-results.ts';
 import { countTable, latencyTable, type Report, type Table } from './report.ts';
 
-/** A page of its own, that loads nothing. */
+/** The report as one HTML page that loads no other file. */
 export function reportHtml(report: Report): string {
   const { command, date, url, profile, users, idle, processes, seconds, verdicts, details, generator } = report;
   const mark = { ok: '✔', note: '!', wrong: '✖' };
@@ -27,28 +27,28 @@ code { font-size: 13px; overflow-wrap: anywhere; }
 </head>
 <body>
 <h1>Load: ${escaped(profile)}</h1>
-<p>${count(users)} users that talk${idle > 0 ? `, ${count(idle)} that are only connected` : ''}, against ${escaped(url)};
+<p>${count(users)} active users${idle > 0 ? ` and ${count(idle)} idle ones` : ''}, against ${escaped(url)};
 ${seconds.toFixed(0)} s measured on ${escaped(date.slice(0, 16).replace('T', ' '))} UTC.
-Latencies count from when a message was to be sent.</p>
+Latencies count from the time at which a message was due.</p>
 <ul>${verdicts.map(({ kind, text }) => `<li class="${kind}">${mark[kind]} ${escaped(text)}</li>`).join('\n')}</ul>
-${details.length > 0 ? `<details open><summary>What was wrong</summary><ul>${details.map((one) => `<li>${escaped(one)}</li>`).join('\n')}</ul></details>` : ''}
+${details.length > 0 ? `<details open><summary>Failures</summary><ul>${details.map((one) => `<li>${escaped(one)}</li>`).join('\n')}</ul></details>` : ''}
 ${tableHtml(latencyTable(report))}
 ${tableHtml(countTable(report))}
 ${chartsOf(report).map(chartSvg).join('\n')}
-<p>Generator: ${processes} ${processes === 1 ? 'process' : 'processes'} on ${escaped(generator.machine)}; at most ${percent(generator.busiest)} of a core,
-${generator.cpuMicrosecondsPerMessage.toFixed(0)} µs of CPU a message, ${generator.rss.map((bytes) => `${count(bytes / 2 ** 20)} MiB`).join(', ')}.</p>
+<p>Generator: ${processCount(processes)} on ${escaped(generator.machine)}; at most ${percent(generator.busiest)} of a core,
+${generator.cpuMicrosecondsPerMessage.toFixed(0)} µs of CPU per message, ${generator.rss.map((bytes) => `${count(bytes / 2 ** 20)} MiB`).join(', ')}.</p>
 <p><code>${escaped(command)}</code></p>
 </body>
 </html>
 `;
 }
 
-/** More points than that are not to be seen. */
-const MOST_POINTS = 300;
+/** Most points per line of a chart: more cannot be distinguished. */
+const MAX_POINTS = 300;
 
-/** Of a run: rate, latencies over time, percentiles, and what stands or waits. */
+/** Charts of a run: rates, latencies over time, percentiles, connections and messages in flight. */
 export function chartsOf({ moments, ack, delivery }: Pick<Report, 'moments' | 'ack' | 'delivery'>): LineChart[] {
-  const shown = thinned(moments.filter(({ at }) => at > 0));
+  const shown = thin(moments.filter(({ at }) => at > 0));
   const line = (name: string, value: (moment: Moment) => number) => ({
     name,
     points: shown.map((moment): [number, number] => [Math.round(moment.at), value(moment)]),
@@ -61,55 +61,43 @@ export function chartsOf({ moments, ack, delivery }: Pick<Report, 'moments' | 'a
     y,
     series,
   });
-  const measured = (value: (moment: Moment) => Percentiles, pick: 'p50' | 'p99') => (moment: Moment) =>
-    value(moment).count > 0 ? value(moment)[pick] : Number.NaN;
+  const latency = (kind: 'ack' | 'delivery', name: 'p50' | 'p99') =>
+    line(`${kind} ${name}`, (moment) => (moment[kind].count > 0 ? moment[kind][name] : Number.NaN));
   const share = (name: string, { p50, p75, p90, p95, p99, p999, max }: Percentiles) => ({
     name,
     points: [p50, p75, p90, p95, p99, p999, max].map((value, i): [number, number] => [i, value]),
   });
   return [
-    time('rate', 'Messages a second', 'msg/s', [
+    time('rate', 'Messages per second', 'msg/s', [
       line('sent', ({ sent }) => sent),
       line('acked', ({ acked }) => acked),
       line('delivered', ({ delivered }) => delivered),
     ]),
     time('latency', 'Latency over time', 'ms', [
-      line(
-        'ack p50',
-        measured((moment) => moment.ack, 'p50'),
-      ),
-      line(
-        'ack p99',
-        measured((moment) => moment.ack, 'p99'),
-      ),
-      line(
-        'delivery p50',
-        measured((moment) => moment.delivery, 'p50'),
-      ),
-      line(
-        'delivery p99',
-        measured((moment) => moment.delivery, 'p99'),
-      ),
+      latency('ack', 'p50'),
+      latency('ack', 'p99'),
+      latency('delivery', 'p50'),
+      latency('delivery', 'p99'),
     ]),
     {
       kind: 'lines',
       name: 'percentiles',
       title: 'Latency by percentile',
-      x: 'share of messages that are faster',
+      x: 'share of messages with a lower latency',
       y: 'ms',
       series: [share('ack', ack), share('delivery', delivery)],
       names: ['50 %', '75 %', '90 %', '95 %', '99 %', '99.9 %', 'all'],
     },
-    time('standing', 'Connections, and messages in flight', 'count', [
+    time('in-flight', 'Connections, and messages in flight', 'count', [
       line('connected', ({ connected }) => connected),
       line('in flight', ({ inFlight }) => inFlight),
     ]),
   ];
 }
 
-/** Every n-th, so that they fit. */
-function thinned(moments: readonly Moment[]): Moment[] {
-  const every = Math.ceil(moments.length / MOST_POINTS);
+/** Every n-th moment, at most MAX_POINTS. */
+function thin(moments: readonly Moment[]): Moment[] {
+  const every = Math.ceil(moments.length / MAX_POINTS);
   return moments.filter((_, i) => i % every === 0);
 }
 

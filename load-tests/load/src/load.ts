@@ -1,11 +1,7 @@
-/*
- * One run: find the cluster, try it once, start generator processes, let them connect, send and check, and merge what they
- * tell. Ends early in good order when `signal` says so.
- */
 import { randomBytes } from 'node:crypto';
-import { clock, count } from './figures.ts';
-import { type Fleet, startFleet } from './fleet.ts';
-import { Merge, type Moment } from './merge.ts';
+import { clock, count, processCount } from './format.ts';
+import { type Generators, startGenerators } from './generators.ts';
+import { MergedResults, type Moment } from './merged-results.ts';
 import type { LoadOptions } from './options.ts';
 import { planAll } from './plans.ts';
 import type { Progress } from './progress.ts';
@@ -14,7 +10,11 @@ import { findTarget, tryTarget } from './target.ts';
 
 const SECOND_MS = 1_000;
 
-/** `args` are told in the report. Throws UserError, or when `signal` comes before anything was sent. */
+/**
+ * One run: finds the cluster and tries it, starts generator processes, which connect, send and check, and merges their
+ * results. Aborting `signal` ends the sending early. `args` are quoted in the report. Throws UserError, or the signal's
+ * reason when it aborts before the first message.
+ */
 export async function load(
   options: LoadOptions,
   args: readonly string[],
@@ -27,47 +27,53 @@ export async function load(
   await tryTarget(target);
   signal.throwIfAborted();
 
-  const { url, talking, idle } = target;
-  const everybody = talking.length + idle.length;
+  const users = target.active.length;
+  const idle = target.idle.length;
+  const all = count(users + idle);
   const { duration, profile, rate } = options;
   progress.line(
-    `${profile}: ${count(rate)} msg/s, ${count(talking.length)} users${idle.length > 0 ? ` and ${count(idle.length)} idle ones` : ''}, ` +
-      `${clock(duration)}, ${plans.length} ${plans.length === 1 ? 'process' : 'processes'}, against ${url}`,
+    `${profile}: ${count(rate)} msg/s, ${count(users)} active users${idle > 0 ? ` and ${count(idle)} idle ones` : ''}, ` +
+      `${clock(duration)}, ${processCount(plans.length)}, against ${target.url}`,
   );
-  const merge = new Merge(plans.length, options.warmUp);
-  await using fleet = startFleet(plans, {
-    sample: (process, sample) => merge.add(process, sample),
-    done: (process, done) => merge.addLast(process, done),
+  const results = new MergedResults(plans.length, options.warmUp);
+  await using generators = startGenerators(plans, {
+    sample: (process, sample) => results.add(process, sample),
+    done: (process, done) => results.addLast(process, done),
     progress: (opened, connected) =>
-      progress.step(`${count(opened)} conversations opened, ${count(connected)} of ${count(everybody)} connected`),
+      progress.step(`${count(opened)} conversations opened, ${count(connected)} of ${all} connected`),
   });
-  await orAborted(fleet.ready(), signal);
-  progress.line(`${count(everybody)} connected`);
-  const moments = await drive(fleet, merge, progress, signal);
+  await orAborted(generators.ready(), signal);
+  progress.line(`${all} connected`);
+  const moments = await drive(generators, results, progress, signal);
   const complete = !signal.aborted;
-  const users = talking.length;
-  return reportOf({ options, args, url, users, idle: idle.length, processes: plans.length, complete, merge, moments });
+  const processes = plans.length;
+  return reportOf({ options, args, url: target.url, users, idle, processes, complete, results, moments });
 }
 
-/** From the first message to the last check. */
-async function drive(fleet: Fleet, merge: Merge, progress: Progress, signal: AbortSignal): Promise<Moment[]> {
+/** Runs from the first message to the final check, and collects a moment every second. */
+async function drive(
+  generators: Generators,
+  results: MergedResults,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Moment[]> {
   const moments: Moment[] = [];
   let phase = 'sending';
-  const look = () => {
-    const moment = merge.moment();
+  const collect = () => {
+    const moment = results.moment();
     if (!moment) return;
     moments.push(moment);
     progress.moment(moment, moment.at < 0 ? 'warming up' : phase);
   };
-  const timer = setInterval(look, SECOND_MS);
-  const stop = () => fleet.stop();
+  const timer = setInterval(collect, SECOND_MS);
+  const stop = () => generators.stop();
   signal.addEventListener('abort', stop);
   try {
-    fleet.start();
-    await fleet.resting();
+    generators.start();
+    await generators.sent();
     phase = 'checking';
-    await fleet.done();
-    look();
+    await generators.done();
+    collect();
   } finally {
     clearInterval(timer);
     signal.removeEventListener('abort', stop);

@@ -1,175 +1,101 @@
-import { parseArgs } from 'node:util';
-import { UserError } from '@chat-cluster/runtime';
+import { number, parseOptions, seconds, UserError, wholeNumber } from '@chat-cluster/runtime';
+import { z } from 'zod';
 import { PROFILES, type Profile } from './profiles.ts';
 
-export interface LoadOptions {
-  profile: Profile;
-  /** undefined: the cluster that runs on DATA_DIR. */
-  url: string | undefined;
-  secretFile: string | undefined;
-  tokens: string | undefined;
-  ca: string | undefined;
-  insecure: boolean;
-  users: number | undefined;
-  idle: number;
-  rate: number;
-  even: boolean;
-  size: number;
-  reads: number;
-  /** Seconds. */
-  duration: number;
-  warmUp: number;
-  settle: number;
-  spike: number;
-  drop: number;
-  connectRate: number;
-  /** undefined: by the number of cores. */
-  processes: number | undefined;
-  resend: boolean;
-  strict: boolean;
-  /** Milliseconds. */
-  maxP99: number | undefined;
-  /** undefined: a new folder in .local/load. */
-  out: string | undefined;
-}
-
+/** Active users of a run with neither --users nor --tokens. */
 const DEFAULT_USERS = 200;
 
-export const HELP = `npm run load -- [profile] [options]: lets users talk, by the clock, and checks every message.
+export const HELP = `npm run load -- [profile] [options]: sends messages at a fixed rate and checks every one of them.
 
 ${Object.entries(PROFILES)
   .map(([name, about]) => `  ${name.padEnd(16)} ${about}`)
   .join('\n')}
 
-Where (default: the cluster that npm start runs on DATA_DIR)
+Target (default: the cluster that npm start runs on DATA_DIR)
   --url URL           http://… or https://… of a gateway or its load balancer
-  --secret-file FILE  the secret that signs tokens (default: JWT_SECRET, else the secret in DATA_DIR)
-  --tokens FILE       instead: tokens, one a line; lines 1 and 2 are a pair, 3 and 4, and so on
-  --ca FILE           trust this certificate authority (PEM);  --insecure: trust any
+  --secret-file FILE  file with the secret that signs tokens (default: JWT_SECRET, else the secret in DATA_DIR)
+  --tokens FILE       existing users instead: one token per line; lines 1 and 2 are a pair, 3 and 4, and so on
+  --ca FILE           trust this certificate authority (PEM);  --insecure: trust any certificate
 
-What
-  --rate N            messages a second over all users (100)
-  --even              on a fixed grid; default: by chance, as many independent users send (Poisson)
-  --users N, --pairs N  users, or pairs of them, that talk (${DEFAULT_USERS} users)
-  --idle N            further users that are only connected (0)
-  --size N            characters of a message (100)
-  --reads SHARE       share of messages after which the receiver reads (0.1)
+Load
+  --rate N            messages per second, sum over all users (100)
+  --even              evenly spaced messages; default: random, as from many independent users (Poisson)
+  --users N, --pairs N  active users, or pairs of them (${DEFAULT_USERS} users)
+  --idle N            further users that only connect (0)
+  --size N            characters per message (100)
+  --reads SHARE       share of messages after which the receiver sends read_messages (0.1)
   --duration S        seconds, or with s, m, h: 90s, 10m (60s; soak: 1h)
-  --warm-up S         seconds before that, at the same rate; not in the latencies (2)
-  --settle S          at most so long for everything to come to rest in the end (30)
-  --connect-rate N    connections a second (200)
+  --warm-up S         time before --duration at the same rate, without latencies (2)
+  --settle S          longest wait after the last message for acks and deliveries (30)
+  --connect-rate N    new connections per second (200)
   --spike N           factor of a spike (5)
-  --drop SHARE        share of connections that a reconnect storm drops (1)
-  --no-resend         what is refused is given up; default: sent again under the same id, in order
+  --drop SHARE        share of connections that a reconnect storm resets (1)
+  --no-resend         drop refused messages; default: resend them in order under the same client message id
 
-How
+Run
   --processes N       generator processes (half of the cores)
-  --out DIR           report.html and report.json go there (.local/load/<time>)
-  --max-p99 MS        fail when p99 of acks or deliveries is above it
-  --strict            fail also on what is allowed after a fault: deliveries told again, found only by the last sync
+  --out DIR           folder for report.html and report.json (.local/load/<time>)
+  --max-p99 MS        fail when the p99 of acks or deliveries exceeds MS
+  --strict            fail also on what is allowed after a fault: repeated events, and messages found only by the final sync
 
-Latencies count from when a message was to be sent. Exit code 1: anything lost, duplicated, out of order, a wrong badge,
-a user who could not be checked, or a limit passed. Ctrl-C ends it early, with a report.
+Latencies count from the time at which a message was due. The exit code is 1 when a message was lost, duplicated or out of
+order, a badge was wrong, a user could not be checked, or a limit was exceeded. Ctrl-C ends the run early, with a report.
 `;
 
-const DEFAULTS = {
-  idle: '0',
-  rate: '100',
-  size: '100',
-  reads: '0.1',
-  'warm-up': '2',
-  settle: '30',
-  'connect-rate': '200',
-  spike: '5',
-  drop: '1',
-};
-const NAMES = [
-  'url',
-  'secret-file',
-  'tokens',
-  'ca',
-  'users',
-  'pairs',
-  'duration',
-  'processes',
-  'out',
-  'max-p99',
-] as const;
-const FLAGS = ['even', 'insecure', 'no-resend', 'strict'] as const;
+const OPTIONS = z.object({
+  url: z
+    .string()
+    .regex(/^https?:\/\/[^/]/, 'must begin with http:// or https://')
+    .optional(),
+  'secret-file': z.string().optional(),
+  tokens: z.string().optional(),
+  ca: z.string().optional(),
+  insecure: z.boolean().default(false),
+  rate: number(0.01).default(100),
+  even: z.boolean().default(false),
+  users: wholeNumber(2).optional(),
+  pairs: wholeNumber(1).optional(),
+  idle: wholeNumber(0, 1_000_000).default(0),
+  size: wholeNumber(1, 10_000).default(100),
+  reads: number(0, 1).default(0.1),
+  duration: seconds(1).optional(),
+  'warm-up': seconds().default(2),
+  settle: seconds(1).default(30),
+  'connect-rate': number(1).default(200),
+  spike: number(0).default(5),
+  drop: number(0, 1).default(1),
+  'no-resend': z.boolean().default(false),
+  processes: wholeNumber(1, 64).optional(),
+  out: z.string().optional(),
+  'max-p99': number(0).optional(),
+  strict: z.boolean().default(false),
+});
 
-/** The options of a command line; undefined: it asks for help. Throws UserError. */
-export function parseOptions(args: string[]): LoadOptions | undefined {
-  const { values: given, positionals } = parse(args);
-  const values = given as Record<string, unknown>;
-  const text = given as Record<string, string | undefined>;
-  if (values.help) return undefined;
-  const [profile = 'steady', ...more] = positionals;
-  if (!Object.hasOwn(PROFILES, profile) || more.length > 0) {
-    const wrong = more[0] ?? profile;
-    throw new UserError(`There is no profile ${wrong}: ${Object.keys(PROFILES).join(', ')}.`);
-  }
-  const number = (name: string, least: number, most = 1e9) => numberOf(name, text[name], least, most);
-  const whole = (name: string, least: number, most?: number) => wholeOf(name, number(name, least, most));
-  if (text.url !== undefined && !/^https?:\/\/[^/]/.test(text.url)) {
-    throw new UserError(`--url must begin with http:// or https://, not "${text.url}".`);
-  }
-  const users = text.pairs === undefined ? text.users && whole('users', 2) : whole('pairs', 1) * 2;
+/** Options of a run; see HELP. Times are in seconds, `maxP99` in ms. Without `users` every token of the file is a user. */
+export type LoadOptions = NonNullable<ReturnType<typeof readOptions>>;
+
+/** Parses the command line. Returns undefined when help is requested. Throws UserError. */
+export function readOptions(args: readonly string[]) {
+  const options = parseOptions(args, OPTIONS, { positionals: true });
+  if (!options) return undefined;
+  const { pairs, users, duration, ...values } = options.values;
+  const { 'secret-file': secretFile, 'warm-up': warmUp, 'connect-rate': connectRate, ...others } = values;
+  const { 'no-resend': noResend, 'max-p99': maxP99, ...rest } = others;
+  const profile = profileOf(options.positionals);
   return {
-    profile: profile as Profile,
-    url: text.url,
-    secretFile: text['secret-file'],
-    tokens: text.tokens,
-    ca: text.ca,
-    insecure: values.insecure === true,
-    users: users || (text.tokens === undefined ? DEFAULT_USERS : undefined),
-    idle: whole('idle', 0, 1e6),
-    rate: number('rate', 0.01),
-    even: values.even === true,
-    size: whole('size', 1, 10_000),
-    reads: number('reads', 0, 1),
-    duration: secondsOf('duration', text.duration ?? (profile === 'soak' ? '1h' : '60'), 1),
-    warmUp: secondsOf('warm-up', text['warm-up'], 0),
-    settle: secondsOf('settle', text.settle, 1),
-    spike: number('spike', 0),
-    drop: number('drop', 0, 1),
-    connectRate: number('connect-rate', 1),
-    processes: text.processes === undefined ? undefined : whole('processes', 1, 64),
-    resend: values['no-resend'] !== true,
-    strict: values.strict === true,
-    maxP99: text['max-p99'] === undefined ? undefined : number('max-p99', 0),
-    out: text.out,
+    ...rest,
+    profile,
+    secretFile,
+    users: pairs === undefined ? (users ?? (rest.tokens === undefined ? DEFAULT_USERS : undefined)) : pairs * 2,
+    duration: duration ?? (profile === 'soak' ? 3_600 : 60),
+    warmUp,
+    connectRate,
+    resend: !noResend,
+    maxP99,
   };
 }
 
-function parse(args: string[]) {
-  const strings = Object.fromEntries(NAMES.map((name) => [name, { type: 'string' as const }]));
-  const defaults = Object.entries(DEFAULTS).map(([name, value]) => [name, { type: 'string' as const, default: value }]);
-  const flags = Object.fromEntries(FLAGS.map((name) => [name, { type: 'boolean' as const }]));
-  const help = { type: 'boolean' as const, short: 'h' };
-  try {
-    const options = { ...strings, ...Object.fromEntries(defaults), ...flags, help };
-    return parseArgs({ args, options, allowPositionals: true });
-  } catch (error) {
-    throw new UserError(`${(error as Error).message.split('. ')[0]}. npm run load -- --help tells what there is.`);
-  }
-}
-
-function numberOf(name: string, text: string | undefined, least: number, most: number): number {
-  const value = Number(text);
-  if (text?.trim() && value >= least && value <= most) return value;
-  throw new UserError(`--${name} must be a number from ${least} to ${most}, not "${text}".`);
-}
-
-function wholeOf(name: string, value: number): number {
-  if (Number.isInteger(value)) return value;
-  throw new UserError(`--${name} must be a whole number, not "${value}".`);
-}
-
-const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600 };
-
-function secondsOf(name: string, text: string | undefined, least: number): number {
-  const [, amount = '', unit = 's'] = /^(\d+(?:\.\d+)?)([smh])?$/.exec(text ?? '') ?? [];
-  const seconds = Number(amount) * (UNIT_SECONDS[unit] ?? 0);
-  if (amount !== '' && seconds >= least) return seconds;
-  throw new UserError(`--${name} must be a time such as 30, 90s, 10m or 1h, at least ${least} s; not "${text}".`);
+function profileOf([profile = 'steady', ...more]: readonly string[]): Profile {
+  if (Object.hasOwn(PROFILES, profile) && more.length === 0) return profile as Profile;
+  throw new UserError(`There is no profile ${more[0] ?? profile}: ${Object.keys(PROFILES).join(', ')}.`);
 }

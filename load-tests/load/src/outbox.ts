@@ -1,192 +1,195 @@
-/*
- * What a device has sent and has no ack of, in order. A message stays until its ack or a refusal for good. After a
- * retryable refusal nothing more goes out until the pause it asked for is over and everything under way is answered; then
- * what is left goes out again, in order, under the same ids: one, and after its ack two, and so on up to a bound, so that
- * who was refused for sending too much does not send it all again. After a lost connection all of it goes out at once, as
- * the buffer of a stock client does.
- */
 import type { FailureAck, SendAck } from '@chat-cluster/contracts';
 import type { LeanClient } from '@chat-cluster/testkit/lean-client';
-import { refuse } from './counts.ts';
-import type { Entry } from './entry.ts';
-import type { Ledger } from './ledger.ts';
-import type { Surroundings } from './surroundings.ts';
+import type { ConversationChecker } from './conversation-checker.ts';
+import type { TrackedMessage } from './conversation-state.ts';
+import { countRefusal } from './counts.ts';
+import type { Meter } from './meter.ts';
 
-/** Who hears nothing for so long asks again. Above the 7 s after which a gateway says TIMEOUT. */
-export const ANSWER_MS = 10_000;
-
-/** The device, as far as an outbox needs it. */
-export interface Line {
-  /** Its connection, when there is one, and its number. */
+/** The parts of a device that its outbox uses. */
+export interface OutboxOwner {
+  /** The current connection, if there is one, and its number. */
   readonly client: LeanClient | undefined;
   readonly connection: number;
-  readonly around: Surroundings;
+  readonly context: SendContext;
+}
+
+export interface SendContext {
+  meter: Meter;
+  /** Content of every message. */
+  content: string;
+  /** False: refused messages are given up. */
+  resend: boolean;
 }
 
 interface Outgoing {
-  ledger: Ledger;
-  entry: Entry;
-  /** 0: not under way. */
+  checker: ConversationChecker;
+  message: TrackedMessage;
+  /** Time of the attempt under way; 0 when there is none. */
   sentAt: number;
 }
 
-/** Where a refusal names no pause: doubled up to a second, with jitter. */
+/** Time after which a request counts as unanswered, in ms. Above the 7 s after which a gateway answers TIMEOUT. */
+export const ANSWER_TIMEOUT_MS = 10_000;
+/** Pause after a refusal without `retryAfterMs`: doubles with each refusal, up to the second figure, with jitter. */
 const PAUSE = { firstMs: 100, longestMs: 1_000 };
-/** Between two looks whether everything under way is answered. */
-const LOOK_AGAIN_MS = 20;
-/** Under way at a time after a refusal, until nothing waits any more. */
-const MOST_AFTER_REFUSAL = 64;
-/** These say that nothing was accepted; others that nobody knows. */
+/** Interval of the checks whether everything under way is answered, in ms. */
+const ANSWERED_CHECK_MS = 20;
+/** Messages under way at a time after a refusal, until no message waits. */
+const WINDOW_AFTER_REFUSAL = 64;
+/** Refusals that mean: not accepted. With other codes the message may be stored. */
 const NOT_ACCEPTED = ['OVERLOADED', 'RATE_LIMITED'];
 
+/**
+ * The messages of a device that have no ack yet, in order. A message stays until its ack or its final refusal.
+ *
+ * After a retryable refusal nothing is sent until its pause is over and everything under way is answered. Then the messages
+ * go out again, in order and under the same client message ids: first one, after its ack two, and so on up to a bound, so that a
+ * rate-limited device does not resend everything at once. After a lost connection all of them go out at once, as from the
+ * buffer of a stock client.
+ */
 export class Outbox {
-  #line: Line;
+  #owner: OutboxOwner;
   #waiting = new Set<Outgoing>();
   #underWay = 0;
-  #failures = 0;
-  /** How many may be under way. */
+  #refusals = 0;
+  /** Largest number of messages under way. */
   #window = Number.POSITIVE_INFINITY;
   #pause: NodeJS.Timeout | undefined;
 
-  constructor(line: Line) {
-    this.#line = line;
+  constructor(owner: OutboxOwner) {
+    this.#owner = owner;
   }
 
   get size(): number {
     return this.#waiting.size;
   }
 
-  add(ledger: Ledger, entry: Entry): void {
-    const outgoing = { ledger, entry, sentAt: 0 };
+  add(checker: ConversationChecker, message: TrackedMessage): void {
+    const outgoing = { checker, message, sentAt: 0 };
     this.#waiting.add(outgoing);
-    this.#line.around.meter.inFlight++;
-    if (this.#window === Number.POSITIVE_INFINITY && this.#pause === undefined) this.#say(outgoing);
+    this.#owner.context.meter.inFlight++;
+    if (this.#window === Number.POSITIVE_INFINITY && this.#pause === undefined) this.#send(outgoing);
     else this.#fill();
   }
 
-  /** Sends everything that is not under way, in order. */
+  /** Sends, in order, every message that is not under way. */
   flush(): void {
-    this.#endPause();
+    this.close();
     this.#window = Number.POSITIVE_INFINITY;
     this.#fill();
   }
 
-  /** The connection is gone: what was under way may have arrived or not. */
+  /** The connection is lost: messages under way may have arrived or not. */
   interrupt(): void {
-    this.#endPause();
+    this.close();
     for (const outgoing of this.#waiting) {
-      const tried = outgoing.sentAt > 0;
-      this.#landed(outgoing);
-      if (tried && !this.#line.around.resend) this.#giveUp(outgoing);
+      const wasUnderWay = outgoing.sentAt > 0;
+      this.#endAttempt(outgoing);
+      if (wasUnderWay && !this.#owner.context.resend) this.#giveUp(outgoing);
     }
   }
 
-  /** What has had no answer for too long goes out again. */
+  /** Resends when the oldest message under way has had no answer within ANSWER_TIMEOUT_MS. */
   expire(now: number): void {
     if (this.#underWay === 0) return;
     const oldest = this.#waiting.values().find(({ sentAt }) => sentAt > 0);
-    if (!oldest || now - oldest.sentAt < ANSWER_MS) return;
-    refuse(this.#line.around.meter.counts, 'no answer');
+    if (!oldest || now - oldest.sentAt < ANSWER_TIMEOUT_MS) return;
+    countRefusal(this.#owner.context.meter.counts, 'no answer');
     this.interrupt();
     this.#pauseFor(undefined);
   }
 
+  /** Ends the pause, if there is one. */
   close(): void {
-    this.#endPause();
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
   }
 
-  /** Sends in order what may go out. */
   #fill(): void {
     if (this.#pause !== undefined) return;
-    // Those under way are the first ones, and few while there is a bound.
+    // The messages under way come first in the set, and are few while the window is bounded.
     for (const outgoing of this.#waiting) {
       if (this.#underWay >= this.#window) return;
-      if (outgoing.sentAt === 0) this.#say(outgoing);
+      if (outgoing.sentAt === 0) this.#send(outgoing);
     }
     this.#window = Number.POSITIVE_INFINITY;
   }
 
-  #say(outgoing: Outgoing): void {
-    const { client, connection, around } = this.#line;
+  #send(outgoing: Outgoing): void {
+    const { client, connection, context } = this.#owner;
     if (!client) return;
-    const { ledger, entry } = outgoing;
-    ledger.attempt(entry, connection);
-    outgoing.sentAt = performance.now();
+    const { checker, message } = outgoing;
+    checker.attempt(message, connection);
+    const sentAt = performance.now();
+    outgoing.sentAt = sentAt;
     this.#underWay++;
     const draft = {
-      conversationId: ledger.conversationId,
-      content: around.content,
-      clientMessageId: ledger.clientMessageId(entry),
+      conversationId: checker.conversationId,
+      content: context.content,
+      clientMessageId: checker.clientMessageId(message),
     };
-    const { sentAt } = outgoing;
     client.call('send_message', draft, (answer: SendAck | FailureAck) => this.#answered(outgoing, sentAt, answer));
   }
 
   #answered(outgoing: Outgoing, sentAt: number, answer: SendAck | FailureAck): void {
-    const { ledger, entry } = outgoing;
-    // The answer to an earlier attempt says nothing about the one under way, unless it is an ack.
-    const isLast = outgoing.sentAt === sentAt;
+    const { checker, message } = outgoing;
     if (answer.ok) {
-      this.#failures = 0;
+      this.#refusals = 0;
       this.#remove(outgoing);
-      ledger.ack(entry, answer.message.seq);
+      checker.acknowledge(message, answer.message.seq);
       if (this.#window === Number.POSITIVE_INFINITY) return;
-      this.#window = Math.min(MOST_AFTER_REFUSAL, this.#window * 2);
+      this.#window = Math.min(WINDOW_AFTER_REFUSAL, this.#window * 2);
       this.#fill();
       return;
     }
     const { code, retryable, retryAfterMs } = answer.error;
-    refuse(this.#line.around.meter.counts, code);
-    if (!isLast) return;
-    this.#landed(outgoing);
-    if (!retryable) this.#refused(outgoing);
-    else if (this.#line.around.resend) this.#pauseFor(retryAfterMs);
-    else if (NOT_ACCEPTED.includes(code)) this.#refused(outgoing);
+    countRefusal(this.#owner.context.meter.counts, code);
+    // The refusal of an earlier attempt decides nothing about the attempt under way.
+    if (outgoing.sentAt !== sentAt) return;
+    this.#endAttempt(outgoing);
+    if (!retryable) this.#refuse(outgoing);
+    else if (this.#owner.context.resend) this.#pauseFor(retryAfterMs);
+    else if (NOT_ACCEPTED.includes(code)) this.#refuse(outgoing);
     else this.#giveUp(outgoing);
     this.#fill();
   }
 
-  #refused(outgoing: Outgoing): void {
+  #refuse(outgoing: Outgoing): void {
     this.#remove(outgoing);
-    this.#line.around.meter.counts.givenUp++;
-    outgoing.ledger.refuse(outgoing.entry);
+    this.#owner.context.meter.counts.givenUp++;
+    outgoing.checker.refuse(outgoing.message);
   }
 
   #giveUp(outgoing: Outgoing): void {
     this.#remove(outgoing);
-    this.#line.around.meter.counts.givenUp++;
-    outgoing.ledger.giveUp(outgoing.entry);
-  }
-
-  #landed(outgoing: Outgoing): void {
-    if (outgoing.sentAt > 0) this.#underWay--;
-    outgoing.sentAt = 0;
+    this.#owner.context.meter.counts.givenUp++;
+    outgoing.checker.giveUp(outgoing.message);
   }
 
   #remove(outgoing: Outgoing): void {
-    this.#landed(outgoing);
-    if (this.#waiting.delete(outgoing)) this.#line.around.meter.inFlight--;
+    this.#endAttempt(outgoing);
+    if (this.#waiting.delete(outgoing)) this.#owner.context.meter.inFlight--;
+  }
+
+  #endAttempt(outgoing: Outgoing): void {
+    if (outgoing.sentAt > 0) this.#underWay--;
+    outgoing.sentAt = 0;
   }
 
   #pauseFor(ms: number | undefined): void {
     if (this.#pause !== undefined) return;
     const jitter = 0.5 + Math.random() / 2;
-    const backOff = Math.min(PAUSE.longestMs, PAUSE.firstMs * 2 ** Math.min(this.#failures++, 5)) * jitter;
+    const backOff = Math.min(PAUSE.longestMs, PAUSE.firstMs * 2 ** Math.min(this.#refusals++, 5)) * jitter;
     this.#pause = setTimeout(() => this.#resume(), ms ?? backOff);
   }
 
   #resume(): void {
     if (this.#underWay > 0) {
-      this.#pause = setTimeout(() => this.#resume(), LOOK_AGAIN_MS);
+      this.#pause = setTimeout(() => this.#resume(), ANSWERED_CHECK_MS);
       return;
     }
     this.#pause = undefined;
     this.#window = 1;
     this.#fill();
-  }
-
-  #endPause(): void {
-    clearTimeout(this.#pause);
-    this.#pause = undefined;
   }
 }

@@ -1,93 +1,105 @@
-import { sourceAddress } from './addresses.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DeadlineError, withDeadline } from '@chat-cluster/runtime';
 import { Api } from './api.ts';
-import { Device } from './device.ts';
-import { Ledger } from './ledger.ts';
+import { ConversationChecker } from './conversation-checker.ts';
+import type { Side } from './conversation-state.ts';
+import { Device, type DeviceContext } from './device.ts';
 import type { Meter } from './meter.ts';
 import type { Plan } from './protocol.ts';
-import type { Surroundings } from './surroundings.ts';
 
 /** A conversation of two users of this process. */
-export interface Talk {
-  ledger: Ledger;
+export interface Conversation {
+  checker: ConversationChecker;
   devices: readonly [Device, Device];
-  /** Who sends: either, or only the second (to the one that all write to). */
-  senders: readonly (0 | 1)[];
+  /** Sides that send: both, or only the second one (fan-in). */
+  senders: readonly Side[];
 }
 
 export interface Population {
-  talks: Talk[];
-  /** With conversations, and idle ones. */
-  talking: Device[];
+  conversations: Conversation[];
+  /** Devices with conversations. */
+  active: Device[];
+  /** Devices that are only connected. */
   idle: Device[];
   api: Api;
 }
 
-/** Until the API has opened a conversation, and until a device is connected. */
+/** Longest wait until the API has opened a conversation, and until the last device is connected; in ms. */
 const OPEN_MS = 30_000;
 const CONNECT_MS = 60_000;
-/** Conversations opened at a time, by one process. */
-const AT_ONCE = 8;
+/** Conversations that one process opens at a time. */
+const OPEN_AT_ONCE = 8;
+/** Connections per source address to one server. The kernel has 28,000 ports for them, which are shared with others. */
+const CONNECTIONS_PER_ADDRESS = 20_000;
 
-/** The users of a plan, in conversations, not connected yet. `onOpened` hears of each conversation. Throws UserError. */
-export async function settleIn(plan: Plan, meter: Meter, onOpened: () => void): Promise<Population> {
+/** Creates the devices of a plan, not yet connected, and opens their conversations. Throws UserError. */
+export async function createPopulation(plan: Plan, meter: Meter, onOpened: () => void): Promise<Population> {
   const { url, tls, resend, size } = plan;
-  const around: Surroundings = { url, tls, meter, resend, content: 'x'.repeat(size) };
+  const context: DeviceContext = { url, tls, meter, resend, content: 'x'.repeat(size) };
   const address = sourceAddress(url, plan.connections);
   const device = (user: Plan['users'][number], i: number) =>
-    new Device(user, around, address(plan.firstConnection + i));
-  const talking = plan.users.map(device);
+    new Device(user, context, address(plan.firstConnection + i));
+  const active = plan.users.map(device);
   const idle = plan.idle.map((user, i) => device(user, plan.users.length + i));
   const api = new Api(url, tls);
-  const talks: Talk[] = [];
-  await inParallel(AT_ONCE, pairs(plan, talking), async ([first, second]) => {
-    // The second one asks: in a fan-in the first would meet the limit of requests a user may make.
+  const conversations: Conversation[] = [];
+  await inParallel(OPEN_AT_ONCE, pairs(plan, active), async ([first, second]) => {
+    // The second user sends the request: in a fan-in the first one would exceed the rate limit of a user.
     const id = await api.openConversation(second.token, first.userId, OPEN_MS);
-    const ledger = new Ledger(id, [first.userId, second.userId], plan.run, meter);
-    first.seats.set(id, { ledger, side: 0 });
-    second.seats.set(id, { ledger, side: 1 });
-    talks.push({ ledger, devices: [first, second], senders: plan.fanIn ? [1] : [0, 1] });
+    const checker = new ConversationChecker(id, [first.userId, second.userId], plan.run, meter);
+    first.conversations.set(id, { checker, side: 0 });
+    second.conversations.set(id, { checker, side: 1 });
+    conversations.push({ checker, devices: [first, second], senders: plan.fanIn ? [1] : [0, 1] });
     onOpened();
   });
-  return { talks, talking, idle, api };
+  return { conversations, active, idle, api };
+}
+
+/**
+ * The source address of each of `connections`, by index: 127.0.0.1, 127.0.0.2 … when the target is on this machine and one
+ * address has too few ports; otherwise undefined, which leaves the choice to the system.
+ */
+export function sourceAddress(url: string, connections: number): (index: number) => string | undefined {
+  const loopback = /^127(\.\d+){3}$/.test(new URL(url).hostname);
+  if (!loopback || connections <= CONNECTIONS_PER_ADDRESS) return () => undefined;
+  return (index) => `127.0.0.${1 + Math.floor(index / CONNECTIONS_PER_ADDRESS)}`;
 }
 
 function pairs(plan: Plan, devices: readonly Device[]): [Device, Device][] {
-  const [hub, ...others] = devices;
-  if (plan.fanIn) return hub ? others.map((other) => [hub, other]) : [];
+  const [receiver, ...others] = devices;
+  if (plan.fanIn) return receiver ? others.map((other) => [receiver, other]) : [];
   return devices.flatMap((device, i): [Device, Device][] => {
     const next = devices[i + 1];
     return i % 2 === 0 && next ? [[device, next]] : [];
   });
 }
 
-/** Connects everybody by the clock, and resolves when all are connected and in sync. Throws an error that tells why not. */
+/** Connects the devices at a rate. Resolves when all are in sync, rejects with the last failure after CONNECT_MS more. */
 export async function connectAll(devices: readonly Device[], perSecond: number): Promise<void> {
   const start = performance.now();
-  let why = 'no answer';
+  let failure = 'no answer';
   const all = devices.map(async (device, i) => {
     const wait = start + (i * 1_000) / perSecond - performance.now();
-    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    if (wait > 0) await delay(wait);
     await device.connect((reason) => {
-      why = reason;
+      failure = reason;
     });
   });
   const longest = (devices.length * 1_000) / perSecond + CONNECT_MS;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(why)), longest);
+  await withDeadline(Promise.all(all), longest, 'connect').catch((error: Error) => {
+    throw error instanceof DeadlineError ? new Error(failure) : error;
   });
-  await Promise.race([Promise.all(all), late]).finally(() => clearTimeout(timer));
 }
 
-/** Calls `act` for each item, so many at a time, in order of the items. */
+/** Calls `act` for each item, in their order, at most `atOnce` at a time. */
 export async function inParallel<T>(
   atOnce: number,
   items: readonly T[],
   act: (item: T) => Promise<void>,
 ): Promise<void> {
   let next = 0;
-  const lanes = Array.from({ length: atOnce }, async () => {
+  const loops = Array.from({ length: atOnce }, async () => {
     while (next < items.length) await act(items[next++] as T);
   });
-  await Promise.all(lanes);
+  await Promise.all(loops);
 }

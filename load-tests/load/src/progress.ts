@@ -1,44 +1,44 @@
 import { styleText } from 'node:util';
-import { clock, count, ms, percent } from './figures.ts';
-import type { Moment, Percentiles } from './merge.ts';
+import { clock, count, ms, percent } from './format.ts';
+import type { Moment, Percentiles } from './merged-results.ts';
 
-/** Above it, latencies are those of the generator rather than of the cluster. */
+/** CPU use of a generator process above which its own delays show in the latencies, 0 to 1. */
 export const BUSY = 0.8;
-/** Where lines can not be rewritten: one each so many seconds. */
-const PLAIN_EVERY_S = 5;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what colours are made of.
+/** Interval of the lines where the output is not a terminal, in seconds. */
+const PLAIN_INTERVAL_S = 5;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours are control characters.
 const COLOUR = /(\u001b\[\d+m)/;
 
-/** What is seen while a run goes on: on a terminal a block that is rewritten, else a line now and then. */
+/** The output during a run: on a terminal a block that is rewritten, otherwise a line every PLAIN_INTERVAL_S. */
 export class Progress {
   #stream: NodeJS.WriteStream;
-  #live: boolean;
-  /** Lines that stand there to be rewritten. */
+  #isTerminal: boolean;
+  /** Number of lines on the screen that the next block replaces. */
   #block = 0;
   #plainAt = Number.NEGATIVE_INFINITY;
 
   constructor(stream: NodeJS.WriteStream = process.stdout) {
     this.#stream = stream;
-    this.#live = stream.isTTY === true;
+    this.#isTerminal = stream.isTTY === true;
   }
 
-  /** Stays, above whatever is rewritten. */
+  /** Prints a line that stays, above the block. */
   line(text: string): void {
     this.#clear();
     this.#stream.write(`${text}\n`);
   }
 
-  /** A step that takes a while: replaced by whatever comes next. */
+  /** Shows a step under way, until the next output replaces it. */
   step(text: string): void {
-    if (this.#live) this.#rewrite([text]);
+    if (this.#isTerminal) this.#rewrite([text]);
   }
 
   moment(moment: Moment, phase: string): void {
-    if (this.#live) {
+    if (this.#isTerminal) {
       this.#rewrite(blockOf(moment, phase));
       return;
     }
-    if (moment.at - this.#plainAt < PLAIN_EVERY_S) return;
+    if (moment.at - this.#plainAt < PLAIN_INTERVAL_S) return;
     this.#plainAt = moment.at;
     this.line(blockOf(moment, phase).join('  '));
   }
@@ -60,21 +60,21 @@ function blockOf(moment: Moment, phase: string): string[] {
   const { counts, ack, delivery } = moment;
   const alarm = (value: number) => (value > 0 ? styleText('red', count(value)) : '0');
   const refused = Object.entries(counts.refused).map(([code, times]) => `${code} ${count(times)}`);
-  const busy = percent(moment.cpu);
+  const cpu = percent(moment.cpu);
   return [
     `${clock(moment.at)} ${phase}  sent ${count(moment.sent)}/s  acked ${count(moment.acked)}/s  in flight ${count(moment.inFlight)}`,
     `ack ${latency(ack)}  delivery ${latency(delivery)}`,
     `lost ${alarm(counts.lost + moment.missing)}  duplicated ${alarm(counts.duplicated)}  out of order ${alarm(counts.outOfOrder + counts.gaps)}  wrong badges ${alarm(counts.wrongBadges + moment.badgesOff)}`,
-    `connected ${count(moment.connected)}  reconnects ${count(counts.reconnects)}  generator ${moment.cpu > BUSY ? styleText('yellow', busy) : busy}`,
+    `connected ${count(moment.connected)}  reconnects ${count(counts.reconnects)}  generator ${moment.cpu > BUSY ? styleText('yellow', cpu) : cpu}`,
     ...(refused.length > 0 ? [styleText('yellow', `refused ${refused.join(', ')}`)] : []),
   ];
 }
 
-function latency({ count: measured, p50, p99 }: Percentiles): string {
-  return measured === 0 ? 'p50 – p99 –' : `p50 ${ms(p50)} p99 ${ms(p99)} ms`;
+function latency({ count: samples, p50, p99 }: Percentiles): string {
+  return samples === 0 ? 'p50 – p99 –' : `p50 ${ms(p50)} p99 ${ms(p99)} ms`;
 }
 
-/** To `width` letters; what colours them takes no room. */
+/** The first `width` characters of a line, not counting colours. */
 function cut(line: string, width: number): string {
   let room = width;
   // Every second piece is a colour.

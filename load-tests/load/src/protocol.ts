@@ -1,48 +1,46 @@
 /*
- * Between the coordinator and its generator processes, over IPC:
+ * The IPC messages between the coordinator and its generator processes:
  *
- *   ◀ begin {plan}                                ▶ progress {…} until ▶ ready
- *   ◀ start                                       ▶ sample {…} every second
- *   ◀ stop (nothing more is sent)                 ▶ resting ▶ done {…}, or ▶ failed {message} at any time
+ *   ◀ prepare {plan}          ▶ progress {…} until ▶ ready
+ *   ◀ start                   ▶ sample {…} every second
+ *   ◀ stop (send no more)     ▶ sent, once nothing more is sent; ▶ done {…} after the final check
+ *                             ▶ failed {message} at any time
  */
 import type { LeanTls } from '@chat-cluster/testkit/lean-client';
 import type { Counts } from './counts.ts';
 import type { Latencies } from './meter.ts';
 import type { Profile } from './profiles.ts';
 
-/** What one generator process is to do: its share of everything. */
+/** The share of one generator process in a run. Times are in seconds, rates per second and for this process. */
 export interface Plan {
   url: string;
   tls: LeanTls | undefined;
-  /** Which of how many processes it is. */
+  /** Number of this process, from 0, and of all processes. */
   index: number;
   processes: number;
   users: User[];
-  /** Users that are only connected. */
+  /** Users that only connect. */
   idle: User[];
-  /** True: everybody writes to the first user. Else users 0 and 1, 2 and 3 … write to each other. */
+  /** True: all users write to the first one. False: users 0 and 1, 2 and 3 … write to each other. */
   fanIn: boolean;
-  /** Makes its client message ids its own. */
+  /** Prefix of the client message ids of this run. */
   run: string;
-  /** A second, of this process. */
   connectRate: number;
-  /** Of all connections of the run, where those of this process begin. */
+  /** Index of this process's first connection among all `connections` of the run. */
   firstConnection: number;
   connections: number;
   profile: Profile;
-  /** Messages a second, of this process. */
   rate: number;
   spike: number;
-  /** Share of connections that a reconnect storm drops. */
+  /** Share of connections that a reconnect storm resets. */
   drop: number;
   even: boolean;
-  /** Seconds. */
   warmUp: number;
   duration: number;
-  /** How long it waits, once nothing more is sent, until everything is answered. */
+  /** Longest wait after the last message for acks and deliveries. */
   settle: number;
   size: number;
-  /** Share of messages after which the receiver reads. */
+  /** Share of messages after which the receiver sends read_messages. */
   reads: number;
   resend: boolean;
 }
@@ -52,40 +50,40 @@ export interface User {
   token: string;
 }
 
-export type ToGenerator = { type: 'begin'; plan: Plan } | { type: 'start' } | { type: 'stop' };
+export type ToGenerator = { type: 'prepare'; plan: Plan } | { type: 'start' } | { type: 'stop' };
 
 export type FromGenerator =
   | { type: 'progress'; opened: number; connected: number }
   | { type: 'ready' }
   | ({ type: 'sample' } & Sample)
-  | { type: 'resting' }
+  | { type: 'sent' }
   | ({ type: 'done' } & Done)
   | { type: 'failed'; message: string };
 
-/** One look, about a second after the one before. */
+/** The state of a generator process, once a second. */
 export interface Sample {
-  /** Seconds since the measured time began; negative while warming up. */
+  /** Seconds since the measured time began; negative during the warm-up. */
   at: number;
-  /** Since the beginning. */
+  /** Since the start. */
   counts: Counts;
-  /** Since the look before. */
+  /** Since the previous sample. */
   latencies: Latencies;
   inFlight: number;
   connected: number;
-  /** Acknowledged 10 s ago and not at both devices yet; users at rest whose badge is wrong. Both may still come right. */
+  /** Messages acknowledged 10 s ago that a device misses, and wrong badges of users at rest. Both may still become right. */
   missing: number;
   badgesOff: number;
-  /** Of one core, 0 to 1 and a little. */
+  /** CPU use as a share of one core; may exceed 1 slightly. */
   cpu: number;
 }
 
-/** After the last check. */
+/** The result of a generator process, after its final check. */
 export interface Done {
   counts: Counts;
   latencies: Latencies;
-  /** What was wrong, at most some dozens of sentences. */
+  /** Sentences about the first failures. */
   details: string[];
-  /** While messages were sent: CPU in microseconds, and resident memory at its end in bytes. */
+  /** CPU time while messages were sent, in microseconds, and resident memory at the end of it, in bytes. */
   cpuMicroseconds: number;
   rss: number;
 }

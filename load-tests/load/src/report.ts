@@ -1,11 +1,11 @@
 import { cpus } from 'node:os';
-import { type Counts, WRONGS, type Wrong, wrongs } from './counts.ts';
-import { count, ms, percent } from './figures.ts';
-import type { Merge, Moment, Percentiles } from './merge.ts';
+import { type Counts, FAILURES, type Failure, failures } from './counts.ts';
+import { count, ms, percent } from './format.ts';
+import type { MergedResults, Moment, Percentiles } from './merged-results.ts';
 import type { LoadOptions } from './options.ts';
 import { BUSY } from './progress.ts';
 
-/** All of a run: what report.json holds. Latencies in milliseconds. */
+/** The content of report.json. Latencies are in milliseconds. */
 export interface Report {
   command: string;
   date: string;
@@ -15,24 +15,25 @@ export interface Report {
   users: number;
   idle: number;
   processes: number;
-  /** Of the measured time, without the warm-up and what came after; false when Ctrl-C ended it. */
+  /** Length of the measured time, without the warm-up and the final check. */
   seconds: number;
+  /** False when Ctrl-C ended the run. */
   complete: boolean;
   /** Means over the measured time. */
   perSecond: { sent: number; acked: number; delivered: number };
   ack: Percentiles;
   delivery: Percentiles;
   recovery: Percentiles;
-  /** What the generator itself adds to the latencies: it sent so late. */
+  /** How late the generator sent messages: its own share of the latencies. */
   lateness: Percentiles;
   counts: Counts;
   details: string[];
   generator: {
     machine: string;
-    /** Of the busiest process in its busiest second, 0 to 1. */
+    /** CPU use of the busiest process in its busiest second, 0 to 1. */
     busiest: number;
     cpuMicrosecondsPerMessage: number;
-    /** Resident memory of each process at the end of the load, in bytes. */
+    /** Resident memory of each process after the last message, in bytes. */
     rss: number[];
   };
   verdicts: Verdict[];
@@ -41,7 +42,7 @@ export interface Report {
 
 export interface Verdict {
   text: string;
-  /** `note`: worth knowing, and no failure. */
+  /** `note`: worth knowing, but not a failure. */
   kind: 'ok' | 'note' | 'wrong';
 }
 
@@ -53,106 +54,105 @@ export interface Run {
   idle: number;
   processes: number;
   complete: boolean;
-  merge: Merge;
+  results: MergedResults;
   moments: readonly Moment[];
 }
 
-export function reportOf(run: Run): Report {
-  const { merge, options, moments: all } = run;
-  // Of what was sent while the load went on: later moments only wait.
-  const during = all.filter(({ at }) => at > 0 && at <= options.duration + 0.5);
-  const moments = during.length > 0 ? during : all;
-  const seconds = moments.at(-1)?.at ?? 0;
+export function reportOf({ results, args, moments: all, ...run }: Run): Report {
+  // Only those of the sending: after it nothing more is sent.
+  const sending = all.filter(({ at }) => at > 0 && at <= run.options.duration + 0.5);
+  const moments = sending.length > 0 ? sending : all;
   const mean = (value: (moment: Moment) => number) =>
     moments.reduce((sum, moment) => sum + value(moment), 0) / Math.max(1, moments.length);
-  const counts = merge.counts;
+  const { counts, details, rss } = results;
   const report = {
-    command: ['npm run load --', ...run.args].join(' '),
+    command: ['npm run load --', ...args].join(' '),
     date: new Date().toISOString(),
-    url: run.url,
-    profile: options.profile,
-    options,
-    users: run.users,
-    idle: run.idle,
-    processes: run.processes,
-    seconds,
-    complete: run.complete,
+    ...run,
+    profile: run.options.profile,
+    seconds: moments.at(-1)?.at ?? 0,
     perSecond: {
       sent: mean(({ sent }) => sent),
       acked: mean(({ acked }) => acked),
       delivered: mean(({ delivered }) => delivered),
     },
-    ack: merge.whole('acks'),
-    delivery: merge.whole('deliveries'),
-    recovery: merge.whole('recoveries'),
-    lateness: merge.whole('lateness'),
+    ack: results.whole('acks'),
+    delivery: results.whole('deliveries'),
+    recovery: results.whole('recoveries'),
+    lateness: results.whole('lateness'),
     counts,
-    details: merge.details,
+    details,
     generator: {
       machine: `${cpus().length} cores (${cpus()[0]?.model.trim()}), node ${process.version}`,
       busiest: Math.max(0, ...moments.map(({ cpu }) => cpu)),
-      cpuMicrosecondsPerMessage: merge.cpuMicroseconds / Math.max(1, counts.sent),
-      rss: merge.rss,
+      cpuMicrosecondsPerMessage: results.cpuMicroseconds / Math.max(1, counts.sent),
+      rss,
     },
     moments: [...all],
   };
-  return { ...report, verdicts: verdictsOf(report) };
+  return { ...report, verdicts: [...failureVerdicts(report), ...limitVerdicts(report), ...noteVerdicts(report)] };
 }
 
-/** True when the run proves nothing wrong. */
+/** True when nothing was wrong. */
 export function passed({ verdicts }: Report): boolean {
   return verdicts.every(({ kind }) => kind !== 'wrong');
 }
 
-function verdictsOf(report: Omit<Report, 'verdicts'>): Verdict[] {
-  const { counts, options, ack, delivery, generator, lateness } = report;
-  const found = wrongs(counts);
+type Figures = Omit<Report, 'verdicts'>;
+
+function failureVerdicts({ counts }: Figures): Verdict[] {
   const verdicts: Verdict[] = [];
-  const say = (kind: Verdict['kind'], text: string) => verdicts.push({ kind, text });
-  if (counts.acked === 0) say('wrong', 'not one message was acknowledged');
-  else if (found === 0) {
-    say('ok', `${count(counts.acked)} messages acknowledged: 0 lost, 0 stored twice, 0 out of order, 0 wrong badges`);
+  if (counts.acked === 0) verdicts.push({ kind: 'wrong', text: 'no message was acknowledged' });
+  else if (failures(counts) === 0) {
+    const text = `${count(counts.acked)} messages acknowledged: 0 lost, 0 stored twice, 0 out of order, 0 wrong badges`;
+    verdicts.push({ kind: 'ok', text });
   }
-  for (const [wrong, meaning] of Object.entries(WRONGS) as [Wrong, string][]) {
-    if (counts[wrong] > 0) say('wrong', `${count(counts[wrong])} × ${nameOf(wrong)}: ${meaning}`);
+  for (const [name, meaning] of Object.entries(FAILURES) as [Failure, string][]) {
+    if (counts[name] > 0)
+      verdicts.push({ kind: 'wrong', text: `${count(counts[name])} × ${labelOf(name)}: ${meaning}` });
   }
-  const allowed = options.strict ? 'wrong' : 'note';
-  if (counts.repeated > 0) {
-    say(
-      allowed,
-      `${count(counts.repeated)} deliveries came twice on one connection: allowed after a fault, not without`,
-    );
-  }
-  if (counts.stale > 0) {
-    say(
-      allowed,
-      `${count(counts.stale)} deliveries were found only by the last sync: allowed after a fault, not without`,
-    );
-  }
-  if (options.maxP99 !== undefined) {
-    const worst = Math.max(ack.p99, delivery.p99);
-    say(worst > options.maxP99 ? 'wrong' : 'ok', `p99 ${ms(worst)} ms, the limit is ${ms(options.maxP99)} ms`);
-  }
-  if (counts.refused.RATE_LIMITED) {
-    say('note', 'some were refused because one connection sent too much (RATE_LIMIT_PER_SECOND): more --users help');
-  }
-  if (counts.unanswered > 0)
-    say('note', `${count(counts.unanswered)} messages had no ack in the end: nobody knows whether they are stored`);
-  if (counts.skipped > 0) say('note', `${count(counts.skipped)} messages were never sent: too many were under way`);
-  if (generator.busiest > BUSY) {
-    say(
-      'note',
-      `a generator process was ${percent(generator.busiest)} busy: latencies are partly its own; give it more --processes or a machine of its own`,
-    );
-  } else if (lateness.p99 > Math.max(5, ack.p50)) {
-    say('note', `messages were sent up to ${ms(lateness.p99)} ms late (p99): latencies are partly the generator's own`);
-  }
-  if (!report.complete) say('note', `ended early, after ${report.seconds.toFixed(0)} s`);
   return verdicts;
 }
 
-/** Of a count, as people read it. */
-export function nameOf(name: string): string {
+function limitVerdicts({ counts, options, ack, delivery }: Figures): Verdict[] {
+  const verdicts: Verdict[] = [];
+  const kind = options.strict ? 'wrong' : 'note';
+  const allowed = 'allowed only after a fault';
+  if (counts.repeated > 0) {
+    verdicts.push({ kind, text: `${count(counts.repeated)} events came twice on one connection: ${allowed}` });
+  }
+  if (counts.stale > 0) {
+    verdicts.push({ kind, text: `${count(counts.stale)} messages were found only by the final sync: ${allowed}` });
+  }
+  if (options.maxP99 !== undefined) {
+    const worst = Math.max(ack.p99, delivery.p99);
+    const text = `p99 ${ms(worst)} ms, the limit is ${ms(options.maxP99)} ms`;
+    verdicts.push({ kind: worst > options.maxP99 ? 'wrong' : 'ok', text });
+  }
+  return verdicts;
+}
+
+function noteVerdicts({ counts, ack, generator, lateness, complete, seconds }: Figures): Verdict[] {
+  const notes: string[] = [];
+  if (counts.refused.RATE_LIMITED) {
+    notes.push('messages were refused because a connection sent too many (RATE_LIMIT_PER_SECOND): use more --users');
+  }
+  if (counts.unanswered > 0) {
+    notes.push(`${count(counts.unanswered)} messages have no ack: they may be stored or not`);
+  }
+  if (counts.skipped > 0) notes.push(`${count(counts.skipped)} messages were not sent: too many were under way`);
+  if (generator.busiest > BUSY) {
+    const busy = `a generator process used ${percent(generator.busiest)} of a core, which adds to the latencies`;
+    notes.push(`${busy}: use more --processes, or a machine of its own`);
+  } else if (lateness.p99 > Math.max(5, ack.p50)) {
+    notes.push(`messages were sent up to ${ms(lateness.p99)} ms late (p99), which adds to the latencies`);
+  }
+  if (!complete) notes.push(`ended early, after ${seconds.toFixed(0)} s`);
+  return notes.map((text) => ({ kind: 'note', text }));
+}
+
+/** The name of a count as words: outOfOrder is "out of order". */
+function labelOf(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
@@ -185,13 +185,13 @@ export function countTable({ counts, perSecond }: Report): Table {
     .filter(([name, value]) => value > 0 || always.includes(name))
     .map(([name, value]) => {
       const rate = name in perSecond ? perSecond[name as keyof Report['perSecond']].toFixed(1) : '';
-      return [nameOf(name), count(value), rate];
+      return [labelOf(name), count(value), rate];
     });
   const refusals = Object.entries(refused).map(([code, value]) => [`refused: ${code}`, count(value), '']);
-  return { columns: ['', 'count', 'a second'], rows: [...rows, ...refusals] };
+  return { columns: ['', 'count', 'per second'], rows: [...rows, ...refusals] };
 }
 
-/** For a terminal; the first column left, the others right. */
+/** A table as text: the first column aligned left, the others right. */
 export function align({ columns, rows }: Table): string {
   const lines = [columns, ...rows];
   const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)));

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { loadEnvFile, readClusterFile, readDataDir, readSecret, signToken } from '@chat-cluster/local-cluster';
-import { UserError } from '@chat-cluster/runtime';
+import { UserError, withDeadline } from '@chat-cluster/runtime';
 import type { LeanTls } from '@chat-cluster/testkit/lean-client';
 import { Api } from './api.ts';
 import { Device } from './device.ts';
@@ -12,80 +12,78 @@ import type { User } from './protocol.ts';
 export interface Target {
   url: string;
   tls: LeanTls | undefined;
-  /** Users that talk, and users that are only connected. */
-  talking: User[];
+  /** Users that send and receive messages. */
+  active: User[];
+  /** Users that only connect. */
   idle: User[];
 }
 
+/** Longest wait for the first connection, in ms. */
 const CONNECT_MS = 10_000;
 
-/** The cluster and the users of a run, whose names begin with `run` unless tokens were given. Throws UserError. */
+/** The cluster and the users of a run. Without a token file the user ids contain `run`. Throws UserError. */
 export function findTarget(options: LoadOptions, run: string): Target {
   loadEnvFile();
   const dataDir = readDataDir(process.env);
   const url = options.url ?? readClusterFile(dataDir)?.url;
-  if (url === undefined) throw new UserError(`No cluster runs on ${dataDir}: run npm start first, or give --url.`);
+  if (url === undefined) throw new UserError(`No cluster runs on ${dataDir}: run npm start first, or pass --url.`);
   const ca = options.ca === undefined ? undefined : read(options.ca, '--ca');
   const tls = { ...(ca === undefined ? {} : { ca }), insecure: options.insecure };
-  const place = { url: url.replace(/\/+$/, ''), tls: url.startsWith('https:') ? tls : undefined };
-  if (options.tokens !== undefined) return { ...place, ...usersOfFile(options.tokens, options) };
+  const address = { url: url.replace(/\/+$/, ''), tls: url.startsWith('https:') ? tls : undefined };
+  if (options.tokens !== undefined) return { ...address, ...usersOfFile(options.tokens, options) };
   const secret =
     options.secretFile === undefined
       ? process.env.JWT_SECRET || readSecret(join(dataDir, 'jwt-secret'))
       : read(options.secretFile, '--secret-file');
-  if (!secret) throw new UserError('Set JWT_SECRET to the secret of that cluster, or give --secret-file or --tokens.');
-  const make = (kind: string, count: number) =>
+  if (!secret) throw new UserError('Set JWT_SECRET to the secret of that cluster, or pass --secret-file or --tokens.');
+  const users = (kind: string, count: number) =>
     Array.from({ length: count }, (_, i): User => {
       const userId = `load-${run}-${kind}${i + 1}`;
       return { userId, token: signToken(userId, secret) };
     });
-  return { ...place, talking: make('', even(options.users ?? 0)), idle: make('idle-', options.idle) };
+  return { ...address, active: users('', even(options.users ?? 0)), idle: users('idle-', options.idle) };
 }
 
-/** Opens a conversation and connects one device, so that what is wrong is told once, and before thousands try. Throws UserError. */
-export async function tryTarget({ url, tls, talking }: Target): Promise<void> {
-  const [first, second] = talking;
+/** Opens a conversation and connects one device, so that a problem is reported once, before thousands try. Throws UserError. */
+export async function tryTarget({ url, tls, active }: Target): Promise<void> {
+  const [first, second] = active;
   if (!first || !second) throw new UserError('At least two users are needed.');
   const api = new Api(url, tls);
   await api.openConversation(first.token, second.userId, 0).finally(() => api.close());
   const device = new Device(first, { url, tls, meter: new Meter(), content: '', resend: true });
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    await new Promise<void>((resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`nothing within ${CONNECT_MS / 1_000} s`)), CONNECT_MS);
-      device.connect((why) => reject(new Error(why))).then(resolve, reject);
-    });
-  } catch (error) {
-    throw new UserError(`${url} answers HTTP, but lets no websocket in (${(error as Error).message}).`);
-  } finally {
-    clearTimeout(timer);
-    device.close();
-  }
+  const connected = new Promise<void>((resolve, reject) => {
+    device.connect((reason) => reject(new Error(reason))).then(resolve, reject);
+  });
+  await withDeadline(connected, CONNECT_MS, 'connect')
+    .catch((error: Error) => {
+      throw new UserError(`${url} responds to HTTP but accepts no websocket (${error.message}).`);
+    })
+    .finally(() => device.close());
 }
 
-function usersOfFile(file: string, { users, idle }: LoadOptions): Pick<Target, 'talking' | 'idle'> {
+function usersOfFile(file: string, { users, idle }: LoadOptions): Pick<Target, 'active' | 'idle'> {
   const tokens = read(file, '--tokens').split(/\s+/).filter(Boolean);
-  const talking = even(users ?? tokens.length - idle);
-  if (tokens.length < talking + idle || talking < 2) {
-    throw new UserError(`${file} has ${tokens.length} tokens, and ${Math.max(2, talking) + idle} are wanted.`);
+  const active = even(users ?? tokens.length - idle);
+  if (tokens.length < active + idle || active < 2) {
+    throw new UserError(`${file} has ${tokens.length} tokens, but ${Math.max(2, active) + idle} are needed.`);
   }
-  const all = tokens.slice(0, talking + idle).map((token, i): User => ({ userId: userOf(token, i + 1), token }));
+  const all = tokens.slice(0, active + idle).map((token, i): User => ({ userId: userOf(token, i + 1), token }));
   if (new Set(all.map(({ userId }) => userId)).size < all.length) {
     throw new UserError(`${file} has two tokens of one user; each line must be another user.`);
   }
-  return { talking: all.slice(0, talking), idle: all.slice(talking) };
+  return { active: all.slice(0, active), idle: all.slice(active) };
 }
 
-/** The claim that a gateway takes for the user: JWT_USER_CLAIM, `sub` by default. */
+/** The user id in a token, from the claim that the gateways use: JWT_USER_CLAIM, default `sub`. */
 function userOf(token: string, line: number): string {
   try {
     const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
     const user = claims[process.env.JWT_USER_CLAIM || 'sub'];
     if (typeof user === 'string' && user !== '') return user;
   } catch {
-    // Told below.
+    // Reported below.
   }
-  throw new UserError(`Token ${line} of the file is no JWT with the id of a user.`);
+  throw new UserError(`Token ${line} of the file is not a JWT with a user id.`);
 }
 
 function even(count: number): number {
@@ -94,7 +92,7 @@ function even(count: number): number {
 
 function read(file: string, option: string): string {
   try {
-    // npm runs us in the repository; a relative path counts from where it was called.
+    // npm changes to the repository; a relative path is relative to where npm was called.
     return readFileSync(resolve(process.env.INIT_CWD ?? '', file), 'utf8').trim();
   } catch (error) {
     throw new UserError(`${option}: ${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`);

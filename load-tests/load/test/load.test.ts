@@ -9,18 +9,18 @@ import { repository } from '@chat-cluster/local-cluster';
 import { eventually, type FaultCluster, seededRandom, selfSigned, startFaultCluster } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { elementsOf } from '../../bench/test/well-formed.ts';
-import { wrongs } from '../src/counts.ts';
+import { failures } from '../src/counts.ts';
 import type { Report } from '../src/report.ts';
 
 const USERS = 40;
 const IDLE = 20;
 
-/** The command as people run it, against a real cluster. */
+/** Runs the command as a user does, against a real cluster. */
 describe('npm run load', () => {
   let folder: string;
   let cluster: FaultCluster;
   let secretFile: string;
-  /** The cluster behind TLS, with a certificate that only `caFile` vouches for. */
+  /** TLS in front of the cluster, with a certificate that only `caFile` signs. */
   let tls: Server;
   let tlsUrl: string;
   let caFile: string;
@@ -59,34 +59,34 @@ describe('npm run load', () => {
     const child = spawn(process.execPath, [join(repository, 'load-tests/load/src/main.ts'), ...args], {
       env: { ...process.env, DATA_DIR: join(folder, 'none'), JWT_SECRET: '', NO_COLOR: '1' },
     });
-    let out = '';
+    let stdout = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      out += text;
+      stdout += text;
     });
-    let error = '';
+    let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      error += text;
+      stderr += text;
     });
-    const ended = once(child, 'close').then(([code]) => ({ code: code as number, out, error }));
-    return { child, ended, out: () => out };
+    const ended = once(child, 'close').then(([code]) => ({ code: code as number, stdout, stderr }));
+    return { child, ended, stdout: () => stdout };
   }
 
-  it('loses nothing while a gateway is killed, and proves it', async () => {
+  it('reports that nothing is lost while a gateway is killed', async () => {
     const out = join(folder, 'killed');
     const common = ['--url', cluster.url, '--secret-file', secretFile, '--out', out, '--warm-up', '0'];
     const size = ['--users', `${USERS}`, '--idle', `${IDLE}`, '--processes', '2', '--rate', '100', '--reads', '0.3'];
     const { ended } = start('steady', ...common, ...size, '--duration', '5', '--max-p99', '30000');
-    const [doomed] = cluster.gateways;
-    // Sessions and badges are no events of clients: so many sends and reads are.
+    const [killed] = cluster.gateways;
+    // Only events from clients count here, so at this figure sending is well under way.
     await eventually(async () => {
-      expect((await doomed?.metric('chat_events_total')) ?? 0).to.be.greaterThan(USERS + 50);
+      expect((await killed?.metric('chat_events_total')) ?? 0).to.be.greaterThan(USERS + 50);
     }, 30_000);
-    doomed?.kill();
-    const { code, out: said, error } = await ended;
-    expect(error).to.equal('');
-    expect(code, said).to.equal(0);
+    killed?.kill();
+    const { code, stdout, stderr } = await ended;
+    expect(stderr).to.equal('');
+    expect(code, stdout).to.equal(0);
     const { counts, moments, ack, delivery } = JSON.parse(await readFile(join(out, 'report.json'), 'utf8')) as Report;
-    expect(wrongs(counts)).to.equal(0);
+    expect(failures(counts)).to.equal(0);
     expect(counts.sent).to.be.within(350, 650);
     expect(counts).to.include({ acked: counts.sent, delivered: counts.sent, unanswered: 0, skipped: 0 });
     expect(counts.lostConnections, 'connections of the killed gateway').to.be.greaterThan(USERS / 4);
@@ -94,51 +94,50 @@ describe('npm run load', () => {
     expect(counts.reads).to.be.greaterThan(20);
     expect([ack.count, delivery.count]).to.deep.equal([counts.sent, counts.sent]);
     expect(moments.at(-1)?.connected).to.equal(USERS + IDLE);
-    expect(said).to.include('0 lost, 0 stored twice, 0 out of order, 0 wrong badges');
+    expect(stdout).to.include('0 lost, 0 stored twice, 0 out of order, 0 wrong badges');
 
     const page = await readFile(join(out, 'report.html'), 'utf8');
     const drawings = page.match(/<svg.*?<\/svg>/gs) ?? [];
     expect(drawings).to.have.length(4);
     for (const drawing of drawings) expect(elementsOf(drawing)).to.include('polyline');
-    expect(page, 'loads nothing').to.not.match(/(src|href)=|@import|url\(/);
+    expect(page, 'loads no other file').to.not.match(/(src|href)=|@import|url\(/);
   });
 
-  it('ends early on a signal, with a report of what was seen, and fails past a limit; over TLS', async () => {
+  it('ends early on a signal with a report, and fails above a limit; over TLS', async () => {
     const out = join(folder, 'early');
     const common = ['--url', tlsUrl, '--ca', caFile, '--secret-file', secretFile, '--out', out, '--warm-up', '0'];
     const run = start('fan-in', ...common, '--users', '10', '--duration', '1h', '--max-p99', '0.001');
-    // The first line with figures.
-    await eventually(() => expect(run.out()).to.match(/sending/));
+    await eventually(() => expect(run.stdout(), 'the first line with figures').to.match(/sending/));
     run.child.kill('SIGINT');
-    const { code, out: said } = await run.ended;
-    expect(said)
+    const { code, stdout } = await run.ended;
+    expect(stdout)
       .to.match(/ended early/)
       .and.match(/p99 .* the limit is/);
     expect(code).to.equal(1);
     const report = JSON.parse(await readFile(join(out, 'report.json'), 'utf8')) as Report;
     expect(report).to.include({ complete: false, profile: 'fan-in' });
-    expect(wrongs(report.counts)).to.equal(0);
+    expect(failures(report.counts)).to.equal(0);
     expect(report.counts.acked).to.equal(report.counts.sent).and.greaterThan(0);
   });
 
-  it('says in one sentence why it can not begin', async () => {
+  it('explains in one sentence why it cannot start', async () => {
     const wrongSecret = join(folder, 'wrong-secret');
-    await writeFile(wrongSecret, 'a secret of somebody else, 32 characters');
-    const nobody = 'http://127.0.0.1:1';
+    await writeFile(wrongSecret, 'the secret of another cluster, 32 characters');
+    const unreachable = 'http://127.0.0.1:1';
     const cases: [string[], RegExp][] = [
       [[], /No cluster runs on .*npm start/],
-      [['--url', nobody], /Set JWT_SECRET/],
-      [['--url', nobody, '--secret-file', secretFile], /127\.0\.0\.1:1 does not answer \(.*ECONNREFUSED/],
+      [['--url', unreachable], /Set JWT_SECRET/],
+      [['--url', unreachable, '--secret-file', secretFile], /127\.0\.0\.1:1 does not respond \(.*ECONNREFUSED/],
       [['--url', cluster.url, '--secret-file', wrongSecret], /refused the token \(TOKEN_INVALID/],
-      [['--url', tlsUrl, '--secret-file', secretFile], /does not answer \(self-signed certificate; --ca FILE/],
-      [['--tokens', join(folder, 'nowhere'), '--url', nobody], /--tokens: .* cannot be read \(ENOENT\)/],
+      [['--url', tlsUrl, '--secret-file', secretFile], /does not respond \(self-signed certificate; --ca FILE/],
+      [['--tokens', join(folder, 'nowhere'), '--url', unreachable], /--tokens: .* cannot be read \(ENOENT\)/],
     ];
     const outcomes = await Promise.all(cases.map(([args]) => start(...args).ended));
-    for (const [i, { code, out, error }] of outcomes.entries()) {
+    for (const [i, { code, stdout, stderr }] of outcomes.entries()) {
       expect(code).to.equal(1);
-      expect(out).to.equal('');
-      expect(error).to.match(cases[i]?.[1] ?? /^$/);
-      expect(error.trim().split('\n')).to.have.length(1);
+      expect(stdout).to.equal('');
+      expect(stderr).to.match(cases[i]?.[1] ?? /^$/);
+      expect(stderr.trim().split('\n')).to.have.length(1);
     }
   });
 });

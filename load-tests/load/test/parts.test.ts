@@ -2,34 +2,34 @@ import { chartSvg } from '@chat-cluster/bench/chart';
 import { seededRandom } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { elementsOf } from '../../bench/test/well-formed.ts';
-import { sourceAddress } from '../src/addresses.ts';
 import { arrivals } from '../src/arrivals.ts';
 import { addUp, noCounts } from '../src/counts.ts';
-import { Held, Live } from '../src/held.ts';
 import { chartsOf } from '../src/html.ts';
-import { Merge } from '../src/merge.ts';
+import { MergedResults } from '../src/merged-results.ts';
 import { Meter } from '../src/meter.ts';
-import { parseOptions } from '../src/options.ts';
+import { readOptions } from '../src/options.ts';
 import { planAll } from '../src/plans.ts';
+import { sourceAddress } from '../src/population.ts';
 import { rateOf } from '../src/profiles.ts';
 import type { Sample } from '../src/protocol.ts';
+import { EventOrder, SeqWindow } from '../src/seq-window.ts';
 
-describe('arrivals', () => {
+describe('load: arrivals', () => {
   const steady = { rate: () => 50, phase: 0, random: seededRandom('arrivals') };
 
-  it('lie on a grid when they are even, each process in its own place', () => {
+  it('are evenly spaced with --even, each process at its own offset', () => {
     const times = [...arrivals({ ...steady, until: 0.1, even: true, phase: 0.5 })];
     expect(times.map((at) => Math.round(at * 1e6))).to.deep.equal([10_000, 30_000, 50_000, 70_000, 90_000]);
   });
 
-  it('come by chance with the mean and the spread of Poisson', () => {
+  it('are random by default, with the mean and the deviation of a Poisson process', () => {
     const times = [...arrivals({ ...steady, until: 1_000, even: false })];
     const gaps = times.map((at, i) => at - (times[i - 1] ?? 0));
     const mean = gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length;
-    const spread = Math.sqrt(gaps.reduce((sum, gap) => sum + (gap - mean) ** 2, 0) / gaps.length);
+    const deviation = Math.sqrt(gaps.reduce((sum, gap) => sum + (gap - mean) ** 2, 0) / gaps.length);
     expect(times.length).to.be.within(49_000, 51_000);
-    expect(spread / mean, 'of an exponential distribution 1').to.be.within(0.97, 1.03);
-    expect(times, 'in order').to.deep.equal(times.toSorted((a, b) => a - b));
+    expect(deviation / mean, '1 for an exponential distribution').to.be.within(0.97, 1.03);
+    expect(times).to.deep.equal(times.toSorted((a, b) => a - b));
   });
 
   it('follow the rate of a profile', () => {
@@ -45,55 +45,57 @@ describe('arrivals', () => {
   });
 });
 
-describe('what is held', () => {
-  it('grows without holes, and knows what lies ahead', () => {
-    const held = new Held();
-    expect([1, 3, 3, 2, 2].map((seq) => held.add(seq))).to.deep.equal([true, true, false, true, false]);
-    expect([held.upTo, held.ahead.size]).to.deep.equal([3, 0]);
+describe('load: the seq window of a device', () => {
+  it('grows without gaps, and keeps the seqs beyond a gap', () => {
+    const held = new SeqWindow();
+    expect([1, 3, 3].map((seq) => held.add(seq))).to.deep.equal([true, true, false]);
+    expect([held.upTo, held.newest, held.hasGap]).to.deep.equal([1, 3, true]);
+    expect([2, 2].map((seq) => held.add(seq))).to.deep.equal([true, false]);
+    expect([held.upTo, held.newest, held.hasGap]).to.deep.equal([3, 3, false]);
   });
 
-  it('is in order on a connection, late, or came before', () => {
-    const live = new Live();
-    const orders = [5, 6, 8, 7, 8, 7, 4, 9].map((seq) => live.add(seq));
+  it('distinguishes events of a connection that are in order, late or repeated', () => {
+    const events = new EventOrder();
+    const orders = [5, 6, 8, 7, 8, 7, 4, 9].map((seq) => events.add(seq));
     expect(orders).to.deep.equal(['next', 'next', 'next', 'late', 'repeated', 'repeated', 'late', 'next']);
   });
 });
 
-describe('merging', () => {
+describe('load: merged results', () => {
   function sampleOf(at: number, acked: number, milliseconds: number[]): Sample {
     const meter = new Meter();
     meter.measureFrom = 0;
-    for (const one of milliseconds) meter.record('acks', 10, 10 + one);
+    for (const ms of milliseconds) meter.record('acks', 10, 10 + ms);
     const counts = { ...noCounts(), acked, refused: { OVERLOADED: acked } };
     return { at, counts, latencies: meter.take(), inFlight: 1, connected: 2, missing: 0, badgesOff: 0, cpu: at / 10 };
   }
 
-  it('adds up counts exactly, also refusals by code', () => {
+  it('add up counts exactly, and refusals by code', () => {
     const a = { ...noCounts(), acked: 3, refused: { OVERLOADED: 1, TIMEOUT: 2 } };
     const b = { ...noCounts(), acked: 4, lost: 1, refused: { OVERLOADED: 5 } };
     expect(addUp([a, b])).to.deep.include({ acked: 7, lost: 1, refused: { OVERLOADED: 6, TIMEOUT: 2 } });
   });
 
-  it('makes moments and a whole out of what several processes saw, and waits for the slowest', () => {
-    const merge = new Merge(2, 0);
+  it('combine the samples of several processes, once the slowest has sent one', () => {
+    const results = new MergedResults(2, 0);
     const first = Array.from({ length: 99 }, () => 2);
-    merge.add(0, sampleOf(1, 10, first));
-    expect(merge.moment()).to.equal(undefined);
-    merge.add(1, sampleOf(1, 20, [500]));
-    const moment = merge.moment();
+    results.add(0, sampleOf(1, 10, first));
+    expect(results.moment()).to.equal(undefined);
+    results.add(1, sampleOf(1, 20, [500]));
+    const moment = results.moment();
     expect(moment).to.deep.include({ at: 1, acked: 30, inFlight: 2, connected: 4, cpu: 0.1 });
     expect(moment?.counts.refused).to.deep.equal({ OVERLOADED: 30 });
     expect(moment?.ack.p99).to.be.closeTo(2, 0.01);
-    merge.add(0, sampleOf(3, 50, []));
-    merge.add(1, sampleOf(3, 60, [700]));
-    expect(merge.moment()).to.deep.include({ acked: 40 });
-    expect(merge.moment(), 'nothing new').to.equal(undefined);
-    expect(merge.whole('acks')).to.include({ count: 101 });
-    expect(merge.whole('acks').max).to.be.closeTo(700, 1);
-    expect(merge.whole('deliveries')).to.include({ count: 0, p99: 0 });
+    results.add(0, sampleOf(3, 50, []));
+    results.add(1, sampleOf(3, 60, [700]));
+    expect(results.moment()).to.deep.include({ acked: 40 });
+    expect(results.moment(), 'nothing new').to.equal(undefined);
+    expect(results.whole('acks')).to.include({ count: 101 });
+    expect(results.whole('acks').max).to.be.closeTo(700, 1);
+    expect(results.whole('deliveries')).to.include({ count: 0, p99: 0 });
   });
 
-  it('keeps latencies of the warm-up out', () => {
+  it('contain no latencies of the warm-up', () => {
     const meter = new Meter();
     meter.measureFrom = 100;
     meter.record('acks', 99, 5_000);
@@ -102,14 +104,14 @@ describe('merging', () => {
     expect([...meter.take().acks]).to.deep.equal([]);
   });
 
-  it('draws what it saw, however long and with gaps', () => {
-    const merge = new Merge(1, 0);
+  it('are drawn as charts, also for a long run and seconds without samples', () => {
+    const results = new MergedResults(1, 0);
     const moments = Array.from({ length: 1_000 }, (_, i) => {
-      merge.add(0, sampleOf(i + 1, i * 10, i % 3 === 0 ? [] : [i]));
-      return merge.moment();
+      results.add(0, sampleOf(i + 1, i * 10, i % 3 === 0 ? [] : [i]));
+      return results.moment();
     }).filter((moment) => moment !== undefined);
-    const whole = merge.whole('acks');
-    for (const chart of chartsOf({ moments, ack: whole, delivery: merge.whole('deliveries') })) {
+    const whole = results.whole('acks');
+    for (const chart of chartsOf({ moments, ack: whole, delivery: results.whole('deliveries') })) {
       const svg = chartSvg(chart);
       expect(elementsOf(svg).filter((name) => name === 'text').length, chart.title).to.be.within(8, 40);
       expect(svg).to.not.match(/NaN|Infinity/);
@@ -117,15 +119,15 @@ describe('merging', () => {
   });
 });
 
-describe('the shares of the generator processes', () => {
+describe('load: the plans of the generator processes', () => {
   const users = (count: number) => Array.from({ length: count }, (_, i) => ({ userId: `u${i}`, token: '' }));
-  const target = { url: 'http://127.0.0.1:1', tls: undefined, talking: users(10), idle: users(5) };
+  const target = { url: 'http://127.0.0.1:1', tls: undefined, active: users(10), idle: users(5) };
 
-  it('hold every user once, keep pairs together, and send together what was asked', () => {
-    const options = parseOptions(['--processes', '3', '--rate', '100', '--connect-rate', '90']);
+  it('contain every user once, keep pairs together, and add up to the rate of the run', () => {
+    const options = readOptions(['--processes', '3', '--rate', '100', '--connect-rate', '90']);
     if (!options) throw new Error('no options');
     const plans = planAll(options, target, 'run');
-    expect(plans.flatMap((plan) => plan.users)).to.deep.equal(target.talking);
+    expect(plans.flatMap((plan) => plan.users)).to.deep.equal(target.active);
     expect(plans.flatMap((plan) => plan.idle)).to.deep.equal(target.idle);
     for (const plan of plans) expect(plan.users.length % 2).to.equal(0);
     expect(plans.reduce((sum, { rate }) => sum + rate, 0)).to.be.closeTo(100, 1e-9);
@@ -138,7 +140,7 @@ describe('the shares of the generator processes', () => {
     expect(planAll({ ...options, processes: undefined }, target, 'run', 204)).to.have.length(4);
   });
 
-  it('spread over addresses of this machine when one has not ports enough', () => {
+  it('use several addresses of this machine when one has too few ports', () => {
     const many = sourceAddress('http://127.0.0.1:3000', 50_000);
     expect([0, 19_999, 20_000, 49_999].map(many)).to.deep.equal(['127.0.0.1', '127.0.0.1', '127.0.0.2', '127.0.0.3']);
     expect(sourceAddress('http://127.0.0.1:3000', 100)(50)).to.equal(undefined);
@@ -146,10 +148,10 @@ describe('the shares of the generator processes', () => {
   });
 });
 
-describe('the options', () => {
-  it('have defaults by profile, and read times and shares', () => {
-    expect(parseOptions([])).to.include({ profile: 'steady', duration: 60, users: 200, rate: 100, resend: true });
-    expect(parseOptions(['soak'])).to.include({ profile: 'soak', duration: 3_600 });
+describe('load: the options', () => {
+  it('have defaults per profile, and accept times and shares', () => {
+    expect(readOptions([])).to.include({ profile: 'steady', duration: 60, users: 200, rate: 100, resend: true });
+    expect(readOptions(['soak'])).to.include({ profile: 'soak', duration: 3_600 });
     const given = [
       'spike',
       '--pairs',
@@ -162,7 +164,7 @@ describe('the options', () => {
       '--no-resend',
       '--even',
     ];
-    expect(parseOptions(given)).to.include({
+    expect(readOptions(given)).to.include({
       users: 14,
       duration: 120,
       reads: 0.5,
@@ -170,21 +172,21 @@ describe('the options', () => {
       resend: false,
       even: true,
     });
-    expect(parseOptions(['--tokens', 'file']), 'as many as there are').to.include({ users: undefined });
-    expect(parseOptions(['--help'])).to.equal(undefined);
+    expect(readOptions(['--tokens', 'file']), 'as many users as tokens').to.include({ users: undefined });
+    expect(readOptions(['--help'])).to.equal(undefined);
   });
 
-  it('say in a sentence what is wrong', () => {
+  it('name what is wrong', () => {
     const wrong: [string[], RegExp][] = [
       [['sprint'], /There is no profile sprint: steady, ramp/],
-      [['--rate', 'fast'], /--rate must be a number from .* not "fast"\.$/],
-      [['--users', '1'], /--users must be a number from 2/],
+      [['--rate', 'fast'], /--rate must be a number from .* not "fast"\./],
+      [['--users', '1'], /--users must be a whole number from 2/],
       [['--idle', '1.5'], /--idle must be a whole number/],
       [['--reads', '2'], /--reads must be a number from 0 to 1/],
       [['--duration', 'long'], /--duration must be a time/],
       [['--url', 'localhost:3000'], /--url must begin with http/],
-      [['--frequency', '3'], /--help tells what there is\.$/],
+      [['--frequency', '3'], /--help lists all options\.$/],
     ];
-    for (const [args, sentence] of wrong) expect(() => parseOptions(args), args.join(' ')).to.throw(sentence);
+    for (const [args, sentence] of wrong) expect(() => readOptions(args), args.join(' ')).to.throw(sentence);
   });
 });

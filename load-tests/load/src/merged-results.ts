@@ -1,9 +1,9 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { addUp, type Counts, noCounts } from './counts.ts';
-import type { Latencies } from './meter.ts';
+import { LATENCY_KINDS, type Latencies, type LatencyKind } from './meter.ts';
 import type { Done, Sample } from './protocol.ts';
 
-/** Milliseconds; 0 when nothing was measured. */
+/** Percentiles in milliseconds; all 0 without samples. */
 export interface Percentiles {
   count: number;
   p50: number;
@@ -15,11 +15,11 @@ export interface Percentiles {
   max: number;
 }
 
-/** About a second of the whole run. */
+/** Figures of about one second of a run. */
 export interface Moment {
-  /** Of its end, in seconds since the measured time began. */
+  /** End of this second, in seconds since the measured time began. */
   at: number;
-  /** A second. */
+  /** Rates per second. */
   sent: number;
   acked: number;
   delivered: number;
@@ -27,32 +27,34 @@ export interface Moment {
   delivery: Percentiles;
   inFlight: number;
   connected: number;
-  /** Deliveries that are late, and badges that are off, just now. */
+  /** Late deliveries and wrong badges at this moment. */
   missing: number;
   badgesOff: number;
-  /** Of the busiest generator process, 0 to 1. */
+  /** CPU use of the busiest generator process, 0 to 1. */
   cpu: number;
-  /** Since the beginning. */
+  /** Since the start. */
   counts: Counts;
 }
 
-const KINDS = ['acks', 'deliveries', 'recoveries', 'lateness'] as const;
-type Histograms = Record<keyof Latencies, RecordableHistogram>;
+type Histograms = Record<LatencyKind, RecordableHistogram>;
 
-/** What the generator processes tell, made into one: exact sums, and histograms of three significant digits. */
-export class Merge {
+/**
+ * The results of all generator processes, merged: exact counts, and histograms with three significant digits, whose size
+ * does not grow with the run. (`quantile` of testkit is for values that are at hand.)
+ */
+export class MergedResults {
   readonly details: string[] = [];
   cpuMicroseconds = 0;
   rss: number[] = [];
   #samples: (Sample | undefined)[];
   #counts: Counts[];
-  #last: { at: number; counts: Counts };
-  #now: Histograms = histograms();
+  #previous: { at: number; counts: Counts };
+  #current: Histograms = histograms();
   #whole: Histograms = histograms();
 
   /** The processes begin to send `warmUp` seconds before the measured time. */
   constructor(processes: number, warmUp: number) {
-    this.#last = { at: -warmUp, counts: noCounts() };
+    this.#previous = { at: -warmUp, counts: noCounts() };
     this.#samples = Array.from({ length: processes });
     this.#counts = Array.from({ length: processes }, noCounts);
   }
@@ -61,8 +63,8 @@ export class Merge {
     return addUp(this.#counts);
   }
 
-  /** Of the whole run. */
-  whole(kind: keyof Latencies): Percentiles {
+  /** Latencies of the whole run. */
+  whole(kind: LatencyKind): Percentiles {
     return percentiles(this.#whole[kind]);
   }
 
@@ -73,20 +75,19 @@ export class Merge {
 
   addLast(process: number, done: Done): void {
     this.#record(process, done);
-    for (const kind of KINDS) this.#whole[kind].add(this.#now[kind]);
-    this.#now = histograms();
+    this.#addCurrentToWhole();
     this.details.push(...done.details);
     this.cpuMicroseconds += done.cpuMicroseconds;
     this.rss.push(done.rss);
   }
 
-  /** Closes what was told since the call before; undefined while some process has told nothing. */
+  /** Figures since the previous call. undefined until each process has sent a sample, and without a new one. */
   moment(): Moment | undefined {
     const samples = this.#samples.filter((sample) => sample !== undefined);
     if (samples.length < this.#samples.length) return undefined;
     const at = Math.max(...samples.map((sample) => sample.at));
     const counts = this.counts;
-    const before = this.#last;
+    const before = this.#previous;
     const seconds = at - before.at;
     if (seconds <= 0) return undefined;
     const sum = (value: (sample: Sample) => number) => samples.reduce((total, sample) => total + value(sample), 0);
@@ -96,8 +97,8 @@ export class Merge {
       sent: perSecond('sent'),
       acked: perSecond('acked'),
       delivered: perSecond('delivered'),
-      ack: percentiles(this.#now.acks),
-      delivery: percentiles(this.#now.deliveries),
+      ack: percentiles(this.#current.acks),
+      delivery: percentiles(this.#current.deliveries),
       inFlight: sum(({ inFlight }) => inFlight),
       connected: sum(({ connected }) => connected),
       missing: sum(({ missing }) => missing),
@@ -105,15 +106,20 @@ export class Merge {
       cpu: Math.max(...samples.map(({ cpu }) => cpu)),
       counts,
     };
-    this.#last = { at, counts };
-    for (const kind of KINDS) this.#whole[kind].add(this.#now[kind]);
-    this.#now = histograms();
+    this.#previous = { at, counts };
+    this.#addCurrentToWhole();
     return moment;
   }
 
   #record(process: number, { counts, latencies }: { counts: Counts; latencies: Latencies }): void {
     this.#counts[process] = counts;
-    for (const kind of KINDS) for (const microseconds of latencies[kind]) this.#now[kind].record(microseconds);
+    for (const kind of LATENCY_KINDS)
+      for (const microseconds of latencies[kind]) this.#current[kind].record(microseconds);
+  }
+
+  #addCurrentToWhole(): void {
+    for (const kind of LATENCY_KINDS) this.#whole[kind].add(this.#current[kind]);
+    this.#current = histograms();
   }
 }
 

@@ -1,0 +1,234 @@
+import {
+  newParticipant,
+  type Participant,
+  type ReceivedMessage,
+  type Side,
+  type TrackedMessage,
+} from './conversation-state.ts';
+import type { Counts } from './counts.ts';
+import type { Meter } from './meter.ts';
+import { EventOrder } from './seq-window.ts';
+
+/** `heldBy` of a message that both devices hold. */
+const BOTH = 0b11;
+
+/**
+ * Checks one conversation of two users whose devices are both in this process. It tracks a message from the time at which it
+ * is due until it is acknowledged and both devices hold it, so its size is that of what is under way. Violations that show
+ * at once are counted at once, the others by `finish`.
+ */
+export class ConversationChecker {
+  readonly conversationId: string;
+  readonly participants: readonly [Participant, Participant];
+  readonly #prefix: string;
+  readonly #meter: Meter;
+  readonly #counts: Counts;
+  readonly #messages = new Map<number, TrackedMessage>();
+  /** Tracked messages with a known seq. */
+  readonly #bySeq = new Map<number, TrackedMessage>();
+  /** Numbers of messages that must not be stored. */
+  readonly #refused = new Set<number>();
+  #next = 0;
+
+  /** `run`, 1 to 40 characters, makes the client message ids unique to this run. */
+  constructor(conversationId: string, userIds: readonly [string, string], run: string, meter: Meter) {
+    this.conversationId = conversationId;
+    this.participants = [newParticipant(userIds[0]), newParticipant(userIds[1])];
+    this.#prefix = `${run}.`;
+    this.#meter = meter;
+    this.#counts = meter.counts;
+  }
+
+  /** A new message of `sender`, due at `dueAt` (performance.now()). */
+  track(sender: Side, dueAt: number): TrackedMessage {
+    const message: TrackedMessage = {
+      number: this.#next++,
+      sender,
+      dueAt,
+      attempts: 0,
+      connection: 0,
+      ackedBefore: 0,
+      seq: 0,
+      acked: false,
+      ackedAt: 0,
+      givenUp: false,
+      heldBy: 0,
+    };
+    this.#messages.set(message.number, message);
+    this.#counts.sent++;
+    return message;
+  }
+
+  clientMessageId(message: TrackedMessage): string {
+    return this.#prefix + message.number;
+  }
+
+  /** The message is sent, for the first time or again, on the sender's connection with this number. */
+  attempt(message: TrackedMessage, connection: number): void {
+    if (message.attempts++ > 0) return;
+    message.connection = connection;
+    message.ackedBefore = this.participants[message.sender].acked;
+  }
+
+  acknowledge(message: TrackedMessage, seq: number): void {
+    const now = performance.now();
+    if (message.acked) {
+      // The ack of an earlier attempt.
+      if (message.seq !== seq) this.#counts.duplicated++;
+      return;
+    }
+    message.acked = true;
+    message.ackedAt = now;
+    this.#counts.acked++;
+    this.#meter.record('acks', message.dueAt, now);
+    if (message.seq !== 0 && message.seq !== seq) this.#counts.duplicated++;
+    else this.#assignSeq(message, seq);
+    this.#checkOrder(message, seq);
+    this.#forgetWhenComplete(message);
+  }
+
+  /** The message is not stored and never will be. */
+  refuse(message: TrackedMessage): void {
+    this.#messages.delete(message.number);
+    this.#refused.add(message.number);
+  }
+
+  /** The sender stops resending the message. It may be stored or not. */
+  giveUp(message: TrackedMessage): void {
+    message.givenUp = true;
+    this.#forgetWhenComplete(message);
+  }
+
+  /** The device of one side is connected anew. Order is promised for the events of one connection only. */
+  newConnection(side: Side): void {
+    this.participants[side].events = new EventOrder();
+  }
+
+  /** The device of one side receives a stored message, as an event or in an answer to sync. */
+  receive(side: Side, { seq, senderId, clientMessageId }: ReceivedMessage, asEvent: boolean): void {
+    const participant = this.participants[side];
+    const isNew = participant.held.add(seq);
+    if (asEvent) this.#checkEvent(participant, seq, isNew);
+    const number = this.#numberOf(clientMessageId);
+    const message = number === undefined ? undefined : this.#messages.get(number);
+    if (!isNew) {
+      // The device holds this seq, but as another message: two messages have one seq.
+      if (message && (message.heldBy & (1 << side)) === 0) this.#counts.gaps++;
+      return;
+    }
+    if (senderId !== participant.userId) participant.unread.push(seq);
+    if (number === undefined) this.#counts.foreign++;
+    else if (message) this.#hold(side, message, seq, asEvent);
+    else if (this.#refused.has(number)) this.#counts.unexpected++;
+    // It was complete: both devices hold it under another seq.
+    else this.#counts.duplicated++;
+  }
+
+  /** The first sync of one side: messages up to `lastSeq` are older than this run. */
+  startAt(side: Side, lastSeq: number): void {
+    const participant = this.participants[side];
+    participant.base = lastSeq;
+    participant.held.upTo = lastSeq;
+  }
+
+  /** The read mark of one side, from the ack of read_messages or an answer to sync. */
+  markRead(side: Side, upToSeq: number): void {
+    const participant = this.participants[side];
+    participant.readMark = Math.max(participant.readMark, upToSeq);
+    participant.unread = participant.unread.filter((seq) => seq > upToSeq);
+  }
+
+  /** Unread messages of one side; undefined when messages older than this run may be unread too. */
+  unreadOf(side: Side): number | undefined {
+    const { base = 0, readMark, unread } = this.participants[side];
+    return base > readMark ? undefined : unread.length;
+  }
+
+  /** Messages acknowledged more than `olderThanMs` ago that one of the devices does not hold. */
+  missing(olderThanMs: number): number {
+    const before = performance.now() - olderThanMs;
+    let missing = 0;
+    for (const { acked, ackedAt } of this.#messages.values()) if (acked && ackedAt < before) missing++;
+    return missing;
+  }
+
+  /** Every message is acknowledged and held by both devices, and no device has a gap. */
+  get isComplete(): boolean {
+    return this.#messages.size === 0 && this.participants.every(({ held }) => !held.hasGap);
+  }
+
+  /** Counts what is wrong after the final sync. `synced`: the sides whose final sync was answered. */
+  finish(synced: readonly [boolean, boolean]): void {
+    for (const { acked, givenUp, heldBy } of this.#messages.values()) {
+      if (!acked && !givenUp) this.#counts.unanswered++;
+      if (!acked) continue;
+      for (const side of [0, 1] as const) if (synced[side] && (heldBy & (1 << side)) === 0) this.#counts.lost++;
+    }
+    this.participants.forEach(({ held, lastSeq }, side) => {
+      if (!synced[side]) return;
+      // Messages that the device holds and the store has lost.
+      this.#counts.lost += Math.max(0, held.newest - lastSeq);
+      if (held.upTo < lastSeq) this.#counts.gaps++;
+    });
+  }
+
+  #hold(side: Side, message: TrackedMessage, seq: number, asEvent: boolean): void {
+    if (message.seq !== 0 && message.seq !== seq) {
+      this.#counts.duplicated++;
+      return;
+    }
+    this.#assignSeq(message, seq);
+    message.heldBy |= 1 << side;
+    if (side !== message.sender) {
+      this.#counts.delivered++;
+      if (!asEvent) this.#counts.bySync++;
+      this.#meter.record('deliveries', message.dueAt);
+    }
+    this.#forgetWhenComplete(message);
+  }
+
+  /** Gives the seq to the message. A seq with two messages counts as a gap. */
+  #assignSeq(message: TrackedMessage, seq: number): void {
+    const owner = this.#bySeq.get(seq);
+    if (owner !== undefined && owner !== message) this.#counts.gaps++;
+    message.seq = seq;
+    this.#bySeq.set(seq, message);
+  }
+
+  #forgetWhenComplete(message: TrackedMessage): void {
+    if (message.heldBy !== BOTH || !(message.acked || message.givenUp)) return;
+    this.#messages.delete(message.number);
+    this.#bySeq.delete(message.seq);
+  }
+
+  /**
+   * Checks the order of one sender's messages. A message that is first sent after the ack of another has a higher seq. So
+   * has, on one connection, the later one of two messages with one attempt each. (With a resend the sender is responsible
+   * for the order.)
+   */
+  #checkOrder(message: TrackedMessage, seq: number): void {
+    const sender = this.participants[message.sender];
+    let wrong = seq <= message.ackedBefore;
+    sender.acked = Math.max(sender.acked, seq);
+    if (message.attempts === 1) {
+      const { connection, number, seq: newestSeq } = sender.newest;
+      const sameConnection = connection === message.connection;
+      if (sameConnection && message.number > number !== seq > newestSeq) wrong = true;
+      if (!sameConnection || message.number > number) {
+        sender.newest = { connection: message.connection, number: message.number, seq };
+      }
+    }
+    if (wrong) this.#counts.outOfOrder++;
+  }
+
+  /** Events of one connection come in the order of seq. After a fault an event may be repeated. */
+  #checkEvent({ events }: Participant, seq: number, isNew: boolean): void {
+    const order = events.add(seq);
+    if (order === 'repeated') this.#counts.repeated++;
+    else if (order === 'late' && isNew) this.#counts.outOfOrder++;
+  }
+
+  #numberOf(clientMessageId: string): number | undefined {
+    return clientMessageId.startsWith(this.#prefix) ? Number(clientMessageId.slice(this.#prefix.length)) : undefined;
+  }
+}

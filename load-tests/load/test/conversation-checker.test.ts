@@ -1,0 +1,186 @@
+import { expect } from 'chai';
+import { ConversationChecker } from '../src/conversation-checker.ts';
+import type { Side } from '../src/conversation-state.ts';
+import { type Counts, failures } from '../src/counts.ts';
+import { Meter } from '../src/meter.ts';
+
+/** A conversation of ann and bob after the first sync of both, with the steps that a test takes. */
+function conversation() {
+  const meter = new Meter();
+  const checker = new ConversationChecker('conversation', ['ann', 'bob'], 'run', meter);
+  const users = ['ann', 'bob'];
+  for (const side of [0, 1] as const) {
+    checker.startAt(side, 0);
+    checker.newConnection(side);
+  }
+  return {
+    checker,
+    counts: meter.counts as Counts,
+    send(sender: Side, connection = 1) {
+      const tracked = checker.track(sender, performance.now());
+      checker.attempt(tracked, connection);
+      const message = (seq: number) => ({
+        seq,
+        senderId: users[sender] as string,
+        clientMessageId: checker.clientMessageId(tracked),
+      });
+      return {
+        tracked,
+        ack: (seq: number) => checker.acknowledge(tracked, seq),
+        event: (side: Side, seq: number) => checker.receive(side, message(seq), true),
+        synced: (side: Side, seq: number) => checker.receive(side, message(seq), false),
+        /** Both devices receive it, then its ack comes. */
+        deliver(seq: number) {
+          this.event(0, seq);
+          this.event(1, seq);
+          this.ack(seq);
+        },
+      };
+    },
+    finish(lastSeq: number) {
+      for (const participant of checker.participants) participant.lastSeq = lastSeq;
+      checker.finish([true, true]);
+    },
+  };
+}
+
+describe('load: the checker of a conversation', () => {
+  it('counts no failure in a correct conversation, and tracks none of its messages any longer', () => {
+    const { checker, send, finish, counts } = conversation();
+    for (let seq = 1; seq <= 5; seq++) send((seq % 2) as Side).deliver(seq);
+    expect(checker.isComplete).to.equal(true);
+    finish(5);
+    expect(failures(counts)).to.equal(0);
+    expect(counts).to.include({ sent: 5, acked: 5, delivered: 5, repeated: 0, bySync: 0 });
+    expect([checker.unreadOf(0), checker.unreadOf(1)]).to.deep.equal([3, 2]);
+    checker.markRead(0, 3);
+    expect(checker.unreadOf(0)).to.equal(1);
+  });
+
+  it('counts a missed delivery as lost unless a sync brings it', () => {
+    for (const synced of [true, false]) {
+      const { send, finish, counts, checker } = conversation();
+      const message = send(0);
+      message.event(0, 1);
+      message.ack(1);
+      expect(checker.missing(-1)).to.equal(1);
+      if (synced) message.synced(1, 1);
+      finish(1);
+      expect(counts).to.include(synced ? { lost: 0, gaps: 0, bySync: 1 } : { lost: 1, gaps: 1, bySync: 0 });
+    }
+  });
+
+  it('counts an acknowledged message as lost when no device holds it, or when it is gone from the store', () => {
+    const { send, finish, counts } = conversation();
+    send(0).deliver(1);
+    send(0).ack(2);
+    finish(1);
+    expect(counts.lost, 'at both devices').to.equal(2);
+
+    const gone = conversation();
+    gone.send(0).deliver(1);
+    gone.finish(0);
+    expect(gone.counts.lost).to.equal(2);
+  });
+
+  it('counts a message that is stored twice, before and after it is complete, and differing acks', () => {
+    const { send, counts } = conversation();
+    const early = send(0);
+    early.event(0, 1);
+    early.event(0, 2);
+    expect(counts.duplicated).to.equal(1);
+
+    const complete = conversation();
+    const message = complete.send(0);
+    message.deliver(1);
+    message.event(1, 2);
+    expect(complete.counts.duplicated).to.equal(1);
+
+    const acks = conversation();
+    const acked = acks.send(0);
+    acked.ack(1);
+    acked.ack(2);
+    expect(acks.counts.duplicated).to.equal(1);
+  });
+
+  it('counts an event as repeated on one connection, but not after a reconnect', () => {
+    const { send, counts, checker } = conversation();
+    const message = send(0);
+    message.deliver(1);
+    message.event(1, 1);
+    expect(counts).to.include({ repeated: 1, duplicated: 0 });
+    checker.newConnection(1);
+    message.event(1, 1);
+    expect(counts).to.include({ repeated: 1 });
+  });
+
+  it('counts events out of order, but not after a sync or a reconnect', () => {
+    const { send, counts, checker } = conversation();
+    const messages = [1, 2, 3].map(() => send(0));
+    const [first, second, third] = messages;
+    first?.event(1, 1);
+    third?.event(1, 3);
+    second?.event(1, 2);
+    expect(counts.outOfOrder).to.equal(1);
+
+    for (const message of [first, second, third]) message?.synced(0, 1 + messages.indexOf(message));
+    third?.event(0, 3);
+    second?.event(0, 2);
+    checker.newConnection(0);
+    first?.event(0, 1);
+    expect(counts.outOfOrder).to.equal(1);
+  });
+
+  it("counts a sender's messages that are stored in another order than sent", () => {
+    const pipelined = conversation();
+    const [first, second] = [pipelined.send(0), pipelined.send(0)];
+    second.ack(1);
+    first.ack(2);
+    expect(pipelined.counts.outOfOrder).to.equal(1);
+
+    const afterAck = conversation();
+    afterAck.send(0).ack(2);
+    afterAck.send(0, 2).ack(1);
+    expect(afterAck.counts.outOfOrder, 'sent after the ack of the other').to.equal(1);
+
+    const resent = conversation();
+    const [failed, later] = [resent.send(0), resent.send(0)];
+    later.ack(1);
+    resent.checker.attempt(failed.tracked, 1);
+    failed.ack(2);
+    expect(resent.counts.outOfOrder, 'resent').to.equal(0);
+  });
+
+  it('counts a gap, and a seq with two messages', () => {
+    const gap = conversation();
+    gap.send(0).deliver(1);
+    gap.send(0).deliver(3);
+    gap.finish(3);
+    expect(gap.counts.gaps, 'at both devices').to.equal(2);
+
+    const shared = conversation();
+    shared.send(0).deliver(1);
+    shared.send(1).event(0, 1);
+    expect(shared.counts.gaps).to.equal(1);
+  });
+
+  it('counts a message that is stored although it was finally refused', () => {
+    const { send, checker, counts } = conversation();
+    const message = send(0);
+    checker.refuse(message.tracked);
+    message.event(1, 1);
+    expect(counts).to.include({ unexpected: 1, duplicated: 0 });
+  });
+
+  it('counts neither an unacknowledged message as lost nor a foreign one as its own', () => {
+    const { send, checker, finish, counts } = conversation();
+    send(0);
+    checker.giveUp(send(0).tracked);
+    for (const side of [1, 0] as const) {
+      checker.receive(side, { seq: 1, senderId: 'ann', clientMessageId: 'not of this run' }, true);
+    }
+    finish(1);
+    expect(failures(counts)).to.equal(0);
+    expect(counts).to.include({ unanswered: 1, foreign: 2 });
+  });
+});
