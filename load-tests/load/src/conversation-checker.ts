@@ -13,9 +13,9 @@ import { EventOrder } from './seq-window.ts';
 const BOTH = 0b11;
 
 /**
- * Checks one conversation of two users whose devices are both in this process. It tracks a message from the time at which it
- * is due until it is acknowledged and both devices hold it, so its size is that of what is under way. Violations that show
- * at once are counted at once, the others by `finish`.
+ * Checks one conversation of two users whose devices are both in this process. It tracks a message from its due time
+ * until it is acknowledged and both devices hold it, so it only keeps messages under way. Violations are counted as
+ * soon as they show, the rest by `finish`.
  */
 export class ConversationChecker {
   readonly conversationId: string;
@@ -202,9 +202,9 @@ export class ConversationChecker {
   }
 
   /**
-   * Checks the order of one sender's messages. A message that is first sent after the ack of another has a higher seq. So
-   * has, on one connection, the later one of two messages with one attempt each. (With a resend the sender is responsible
-   * for the order.)
+   * Checks the order of one sender's messages. A message that is first sent after the ack of another has a higher seq.
+   * On one connection, messages with one attempt each are numbered in the order in which they are sent. (With a resend
+   * the sender is responsible for the order.)
    */
   #checkOrder(message: TrackedMessage, seq: number): void {
     const sender = this.participants[message.sender];

@@ -13,11 +13,12 @@ export const FAILURES = {
 export type Failure = keyof typeof FAILURES;
 
 /**
- * Exact counts of a generator process. `acked`, `delivered`: each message once. `bySync`: deliveries by an answer to `sync`.
- * `stale`: deliveries by the final sync, of messages that the device had missed without noticing. `repeated`: events that
- * came again on the same connection, which is allowed after a fault (clients drop a seq that they hold). `foreign`: messages
- * that are not from this run. `skipped`: messages that were not sent because too many were under way. `givenUp`: refused
- * messages with --no-resend. `unanswered`: messages without an ack at the end. `refused`: by code, every attempt.
+ * Exact counts of a generator process. `acked`, `delivered`: each message once. `bySync`: deliveries by an answer to
+ * `sync`. `stale`: deliveries by the final sync, of messages that the device had missed without noticing. `repeated`:
+ * events that came again on the same connection, which is allowed after a fault (clients drop a seq that they hold).
+ * `foreign`: messages that are not from this run. `skipped`: messages that were not sent because too many were under
+ * way. `givenUp`: refused messages with --no-resend. `unanswered`: messages without an ack at the end. `refused`: by
+ * code, every attempt.
  */
 export type Counts = Record<Failure | Observed, number> & { refused: Record<string, number> };
 

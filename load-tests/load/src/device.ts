@@ -63,7 +63,7 @@ export class Device {
     return this.#sync.unread;
   }
 
-  /** Resolves when the device is connected, has its badge and is in sync. Calls `onFailure` after each failed attempt. */
+  /** Resolves when the device is connected, has its badge and is in sync. `onFailure`: called per failed attempt. */
   connect(onFailure?: (reason: string) => void): Promise<void> {
     this.#onFailure = onFailure;
     this.#attempt();

@@ -4,7 +4,7 @@ import type { Device } from './device.ts';
 import type { Meter } from './meter.ts';
 import { inParallel, type Population } from './population.ts';
 
-/** Time without a change after which waiting ends although a message is missing at a device (its event was lost), in ms. */
+/** Time without a change after which waiting ends: an event that was lost would never come. In ms. */
 const QUIET_MS = 2_000;
 /** Least time for the final sync of a device, and time for its badge to become right; in ms. */
 const CHECK_MS = 15_000;

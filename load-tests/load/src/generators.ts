@@ -11,7 +11,7 @@ export interface GeneratorEvents {
   progress(opened: number, connected: number): void;
 }
 
-/** The generator processes of a run. Its promises reject with UserError when a process fails. Dispose of it to end them. */
+/** The generator processes of a run, until disposed of. All promises reject with UserError when a process fails. */
 export interface Generators extends AsyncDisposable {
   /** Resolves when all users are connected. */
   ready(): Promise<void>;

@@ -7,6 +7,8 @@ import { countTable, latencyTable, type Report, type Table } from './report.ts';
 export function reportHtml(report: Report): string {
   const { command, date, url, profile, users, idle, processes, seconds, verdicts, details, generator } = report;
   const mark = { ok: '✔', note: '!', wrong: '✖' };
+  const failures = details.map((detail) => `<li>${escaped(detail)}</li>`).join('\n');
+  const memory = generator.rss.map((bytes) => `${count(bytes / 2 ** 20)} MiB`).join(', ');
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -31,12 +33,12 @@ code { font-size: 13px; overflow-wrap: anywhere; }
 ${seconds.toFixed(0)} s measured on ${escaped(date.slice(0, 16).replace('T', ' '))} UTC.
 Latencies count from the time at which a message was due.</p>
 <ul>${verdicts.map(({ kind, text }) => `<li class="${kind}">${mark[kind]} ${escaped(text)}</li>`).join('\n')}</ul>
-${details.length > 0 ? `<details open><summary>Failures</summary><ul>${details.map((one) => `<li>${escaped(one)}</li>`).join('\n')}</ul></details>` : ''}
+${details.length > 0 ? `<details open><summary>Failures</summary><ul>${failures}</ul></details>` : ''}
 ${tableHtml(latencyTable(report))}
 ${tableHtml(countTable(report))}
 ${chartsOf(report).map(chartSvg).join('\n')}
-<p>Generator: ${processCount(processes)} on ${escaped(generator.machine)}; at most ${percent(generator.busiest)} of a core,
-${generator.cpuMicrosecondsPerMessage.toFixed(0)} µs of CPU per message, ${generator.rss.map((bytes) => `${count(bytes / 2 ** 20)} MiB`).join(', ')}.</p>
+<p>Generator: ${processCount(processes)} on ${escaped(generator.machine)}; at most
+${percent(generator.busiest)} of a core, ${generator.cpuMicrosecondsPerMessage.toFixed(0)} µs of CPU per message, ${memory}.</p>
 <p><code>${escaped(command)}</code></p>
 </body>
 </html>

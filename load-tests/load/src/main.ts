@@ -10,7 +10,7 @@ import { HELP, readOptions } from './options.ts';
 import { Progress } from './progress.ts';
 import { align, countTable, latencyTable, passed, type Report } from './report.ts';
 
-/** One Ctrl-C may arrive as several signals, from the terminal and from npm. A signal after this time exits at once; ms. */
+/** Signals within this time are one Ctrl-C, sent by the terminal and by npm, in ms. A later one exits at once. */
 const SAME_SIGNAL_MS = 1_000;
 
 const progress = new Progress();

@@ -39,8 +39,8 @@ export interface Moment {
 type Histograms = Record<LatencyKind, RecordableHistogram>;
 
 /**
- * The results of all generator processes, merged: exact counts, and histograms with three significant digits, whose size
- * does not grow with the run. (`quantile` of testkit is for values that are at hand.)
+ * The results of all generator processes, merged: exact counts, and histograms with three significant digits, whose
+ * size does not grow with the run. (`quantile` of testkit is for values that are at hand.)
  */
 export class MergedResults {
   readonly details: string[] = [];

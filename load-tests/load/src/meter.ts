@@ -1,9 +1,9 @@
 import { type Counts, noCounts } from './counts.ts';
 
 /**
- * `acks`, `deliveries`: from the due time of a message to its ack, and until the other user's device holds it. `recoveries`:
- * from a lost connection until the device is connected and in sync again. `lateness`: from the due time of a message until
- * it is sent, which is the generator's own share of the first two.
+ * `acks`, `deliveries`: from the due time of a message to its ack, and until the other user's device holds it.
+ * `recoveries`: from a lost connection until the device is connected and in sync again. `lateness`: from the due time
+ * of a message until it is sent, which is the generator's own share of the first two.
  */
 export const LATENCY_KINDS = ['acks', 'deliveries', 'recoveries', 'lateness'] as const;
 export type LatencyKind = (typeof LATENCY_KINDS)[number];

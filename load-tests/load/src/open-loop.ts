@@ -5,13 +5,10 @@ import type { Conversation, Population } from './population.ts';
 import { rateOf, stormAt } from './profiles.ts';
 import type { Plan } from './protocol.ts';
 
-/** Messages of one process without an ack. Beyond it, due messages are counted and skipped: they would only queue here. */
+/** Most messages of one process without an ack. Beyond it due messages are skipped: they would only queue here. */
 const MAX_IN_FLIGHT = 100_000;
 
-/**
- * Sends the messages of a plan by the clock, until its end or until `stop`: an open loop, which does not wait for earlier
- * messages.
- */
+/** Sends the messages of a plan by the clock, whatever happens to earlier ones, until its end or until `stop`. */
 export class OpenLoop {
   /** Start of the measured time (performance.now()), after the warm-up. */
   readonly measureFrom: number;

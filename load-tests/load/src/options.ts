@@ -36,10 +36,11 @@ Run
   --processes N       generator processes (half of the cores)
   --out DIR           folder for report.html and report.json (.local/load/<time>)
   --max-p99 MS        fail when the p99 of acks or deliveries exceeds MS
-  --strict            fail also on what is allowed after a fault: repeated events, and messages found only by the final sync
+  --strict            fail also on what only a fault allows: repeated events, messages found only by the final sync
 
-Latencies count from the time at which a message was due. The exit code is 1 when a message was lost, duplicated or out of
-order, a badge was wrong, a user could not be checked, or a limit was exceeded. Ctrl-C ends the run early, with a report.
+Latencies count from the time at which a message was due. The exit code is 1 when a message was lost, duplicated or
+out of order, a badge was wrong, a user could not be checked, or a limit was exceeded. Ctrl-C ends the run early, with
+a report.
 `;
 
 const OPTIONS = z.object({
@@ -71,7 +72,7 @@ const OPTIONS = z.object({
   strict: z.boolean().default(false),
 });
 
-/** Options of a run; see HELP. Times are in seconds, `maxP99` in ms. Without `users` every token of the file is a user. */
+/** Options of a run; see HELP. Times in seconds, `maxP99` in ms. Without `users` every token of the file is a user. */
 export type LoadOptions = NonNullable<ReturnType<typeof readOptions>>;
 
 /** Parses the command line. Returns undefined when help is requested. Throws UserError. */

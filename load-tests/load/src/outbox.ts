@@ -42,10 +42,10 @@ const NOT_ACCEPTED = ['OVERLOADED', 'RATE_LIMITED'];
 /**
  * The messages of a device that have no ack yet, in order. A message stays until its ack or its final refusal.
  *
- * After a retryable refusal nothing is sent until its pause is over and everything under way is answered. Then the messages
- * go out again, in order and under the same client message ids: first one, after its ack two, and so on up to a bound, so that a
- * rate-limited device does not resend everything at once. After a lost connection all of them go out at once, as from the
- * buffer of a stock client.
+ * After a retryable refusal nothing is sent until its pause is over and everything under way is answered. Then the
+ * messages go out again, in order and under the same client message ids: first one, after its ack two, and so on up to
+ * a bound, so that a rate-limited device does not resend everything at once. After a lost connection all of them go out
+ * at once, as from the buffer of a stock client.
  */
 export class Outbox {
   #owner: OutboxOwner;

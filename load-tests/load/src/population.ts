@@ -56,8 +56,8 @@ export async function createPopulation(plan: Plan, meter: Meter, onOpened: () =>
 }
 
 /**
- * The source address of each of `connections`, by index: 127.0.0.1, 127.0.0.2 … when the target is on this machine and one
- * address has too few ports; otherwise undefined, which leaves the choice to the system.
+ * The source address of each of `connections`, by index: 127.0.0.1, 127.0.0.2 … when the target is on this machine and
+ * one address has too few ports; otherwise undefined, which leaves the choice to the system.
  */
 export function sourceAddress(url: string, connections: number): (index: number) => string | undefined {
   const loopback = /^127(\.\d+){3}$/.test(new URL(url).hostname);
@@ -74,7 +74,7 @@ function pairs(plan: Plan, devices: readonly Device[]): [Device, Device][] {
   });
 }
 
-/** Connects the devices at a rate. Resolves when all are in sync, rejects with the last failure after CONNECT_MS more. */
+/** Connects the devices at a rate. Resolves when all are in sync; rejects with the last failure. */
 export async function connectAll(devices: readonly Device[], perSecond: number): Promise<void> {
   const start = performance.now();
   let failure = 'no answer';

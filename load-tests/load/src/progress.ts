@@ -61,11 +61,16 @@ function blockOf(moment: Moment, phase: string): string[] {
   const alarm = (value: number) => (value > 0 ? styleText('red', count(value)) : '0');
   const refused = Object.entries(counts.refused).map(([code, times]) => `${code} ${count(times)}`);
   const cpu = percent(moment.cpu);
+  const rates = `sent ${count(moment.sent)}/s  acked ${count(moment.acked)}/s`;
+  const missing = `lost ${alarm(counts.lost + moment.missing)}  duplicated ${alarm(counts.duplicated)}`;
+  const wrong = `out of order ${alarm(counts.outOfOrder + counts.gaps)}`;
+  const badges = `wrong badges ${alarm(counts.wrongBadges + moment.badgesOff)}`;
+  const connections = `connected ${count(moment.connected)}  reconnects ${count(counts.reconnects)}`;
   return [
-    `${clock(moment.at)} ${phase}  sent ${count(moment.sent)}/s  acked ${count(moment.acked)}/s  in flight ${count(moment.inFlight)}`,
+    `${clock(moment.at)} ${phase}  ${rates}  in flight ${count(moment.inFlight)}`,
     `ack ${latency(ack)}  delivery ${latency(delivery)}`,
-    `lost ${alarm(counts.lost + moment.missing)}  duplicated ${alarm(counts.duplicated)}  out of order ${alarm(counts.outOfOrder + counts.gaps)}  wrong badges ${alarm(counts.wrongBadges + moment.badgesOff)}`,
-    `connected ${count(moment.connected)}  reconnects ${count(counts.reconnects)}  generator ${moment.cpu > BUSY ? styleText('yellow', cpu) : cpu}`,
+    `${missing}  ${wrong}  ${badges}`,
+    `${connections}  generator ${moment.cpu > BUSY ? styleText('yellow', cpu) : cpu}`,
     ...(refused.length > 0 ? [styleText('yellow', `refused ${refused.join(', ')}`)] : []),
   ];
 }

@@ -70,7 +70,7 @@ export interface Sample {
   latencies: Latencies;
   inFlight: number;
   connected: number;
-  /** Messages acknowledged 10 s ago that a device misses, and wrong badges of users at rest. Both may still become right. */
+  /** Messages that a device misses 10 s after their ack, and wrong badges at rest. Both may still become right. */
   missing: number;
   badgesOff: number;
   /** CPU use as a share of one core; may exceed 1 slightly. */

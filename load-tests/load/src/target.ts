@@ -44,7 +44,7 @@ export function findTarget(options: LoadOptions, run: string): Target {
   return { ...address, active: users('', even(options.users ?? 0)), idle: users('idle-', options.idle) };
 }
 
-/** Opens a conversation and connects one device, so that a problem is reported once, before thousands try. Throws UserError. */
+/** Opens a conversation and connects one device: a problem is reported once, not by thousands. Throws UserError. */
 export async function tryTarget({ url, tls, active }: Target): Promise<void> {
   const [first, second] = active;
   if (!first || !second) throw new UserError('At least two users are needed.');
