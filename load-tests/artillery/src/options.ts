@@ -1,119 +1,77 @@
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
-import { UserError } from '@chat-cluster/runtime';
+import { parseOptions, seconds, UserError, wholeNumber } from '@chat-cluster/runtime';
+import { z } from 'zod';
 
-/** What each scenario answers, by the name of its file in scenarios/. */
+/** The question that each scenario answers, by the name of its file in scenarios/. */
 export const SCENARIOS: Readonly<Record<string, string>> = {
-  steady: 'ordinary traffic at one rate: does it hold?',
-  ramp: 'more and more pairs: from where on do latencies grow?',
-  spike: 'ten times the pairs for 10 s: is it soon as before?',
-  soak: 'an hour of quiet traffic: does anything leak or drift?',
-  'reconnect-storm': 'all lose their connection at once: who is back when, and is anything lost?',
-  'big-fan-in': 'everybody writes to one user: does one mailbox slow down?',
+  steady: 'ordinary traffic at one rate: does the cluster handle it?',
+  ramp: 'a growing number of pairs: at which rate do latencies grow?',
+  spike: 'ten times the pairs for 10 s: how soon are latencies normal again?',
+  soak: 'an hour of low traffic: does anything leak or drift?',
+  'reconnect-storm': 'all connections are lost at once: how soon are they back, and is anything lost?',
+  'big-fan-in': 'all users write to one user: does one inbox become slow?',
 };
 
-export interface Options {
-  scenario: string;
-  /** undefined: of the cluster that runs on DATA_DIR. */
-  url: string | undefined;
-  secretFile: string | undefined;
-  short: boolean;
-  /** Seconds during which pairs arrive. */
-  duration: number | undefined;
-  /** New pairs a second where the scenario has the most. */
-  rate: number | undefined;
-  /** Of each pair. */
-  messages: number | undefined;
-  /** Milliseconds from one message of a pair to its next. */
-  every: number | undefined;
-  /** Milliseconds, in place of the bounds of the scenario's latencies. */
-  maxP99: number | undefined;
-  /** Absolute path for artillery's report. */
-  json: string | undefined;
-  quiet: boolean;
-}
+export const HELP = `npm run load:artillery -- [scenario] [options]
 
-const HELP = `npm run load:artillery -- [scenario] [options]
-
-Loads a running cluster with Artillery 2. A virtual user is a pair: one writes, the other's device must hear it.
+Loads a running cluster with Artillery 2. A virtual user is a pair: one user sends, the other one's device receives.
 
 ${Object.entries(SCENARIOS)
   .map(([name, about]) => `  ${name.padEnd(17)}${about}`)
   .join('\n')}
 
-Without a scenario: steady. The first run installs Artillery into load-tests/artillery.
+The default scenario is steady. The first run installs Artillery into load-tests/artillery.
 
-  --short            a form of a few seconds
-  --url U            any cluster; default: the one that runs on DATA_DIR
-  --secret-file F    holds its JWT secret; default: JWT_SECRET, else that of DATA_DIR
-  --duration S       pairs arrive for S seconds, all phases in proportion
-  --rate N           N new pairs a second in the busiest phase, the others in proportion
-  --messages N       messages of each pair
-  --every MS         milliseconds from one message of a pair to its next
-  --max-p99 MS       fail when the p99 of a latency is above MS, in place of the scenario's own bounds
+  --short            the short form, of a few seconds
+  --url U            the cluster; default: the one that runs on DATA_DIR
+  --secret-file F    file with the JWT secret of the cluster; default: JWT_SECRET, else the secret in DATA_DIR
+  --duration S       time during which pairs arrive: seconds, or with s, m, h; all phases in proportion
+  --rate N           new pairs per second in the busiest phase, the other phases in proportion
+  --messages N       messages per pair
+  --every MS         milliseconds between two messages of a pair
+  --max-p99 MS       fail when the p99 of a latency exceeds MS; replaces the limits of the scenario
   --json FILE        keep Artillery's report
-  --quiet            only the result
+  --quiet            print only the result
 
-The exit code is 1 after any error and any missed threshold. Ctrl-C ends it.
+The exit code is 1 after any error or missed threshold. Ctrl-C ends the run.
 `;
 
-/** Parses the command line; prints the help and returns undefined when asked for it. Throws UserError. */
-export function parseOptions(args: string[]): Options | undefined {
-  const { values, positionals } = parse(args);
-  if (values.help) {
-    process.stdout.write(HELP);
-    return undefined;
-  }
-  const [scenario = 'steady', ...more] = positionals;
-  if (more.length > 0) throw new UserError('One scenario at a time: npm run load:artillery -- --help has them all.');
-  if (!Object.hasOwn(SCENARIOS, scenario)) {
-    throw new UserError(`There is no scenario ${scenario}: ${Object.keys(SCENARIOS).join(', ')}.`);
-  }
-  if (values.url !== undefined && !/^https?:\/\/[^/]+\/?$/.test(values.url)) {
-    throw new UserError(`--url: "${values.url}" is no URL of the form http://host:port.`);
-  }
+const OPTIONS = z.object({
+  short: z.boolean().default(false),
+  url: z
+    .string()
+    .regex(/^https?:\/\/[^/]+\/?$/, 'must be a URL of the form http://host:port')
+    .optional(),
+  'secret-file': z.string().optional(),
+  duration: seconds(1).optional(),
+  rate: wholeNumber(1).optional(),
+  messages: wholeNumber(1).optional(),
+  every: wholeNumber(1).optional(),
+  'max-p99': wholeNumber(1).optional(),
+  json: z.string().optional(),
+  quiet: z.boolean().default(false),
+});
+
+/** Options of a run; see HELP. `duration` is in seconds, `every` and `maxP99` in ms, `json` an absolute path. */
+export type Options = NonNullable<ReturnType<typeof readOptions>>;
+
+/** Parses the command line. Returns undefined when help is requested. Throws UserError. */
+export function readOptions(args: readonly string[]) {
+  const options = parseOptions(args, OPTIONS, { positionals: true });
+  if (!options) return undefined;
+  const { 'secret-file': secretFile, 'max-p99': maxP99, url, json, ...rest } = options.values;
   return {
-    scenario,
-    url: values.url?.replace(/\/$/, ''),
-    secretFile: values['secret-file'],
-    short: values.short,
-    duration: wholeNumber('duration', values.duration),
-    rate: wholeNumber('rate', values.rate),
-    messages: wholeNumber('messages', values.messages),
-    every: wholeNumber('every', values.every),
-    maxP99: wholeNumber('max-p99', values['max-p99']),
-    json: values.json === undefined ? undefined : resolve(values.json),
-    quiet: values.quiet,
+    ...rest,
+    scenario: scenarioOf(options.positionals),
+    url: url?.replace(/\/$/, ''),
+    secretFile,
+    maxP99,
+    json: json === undefined ? undefined : resolve(json),
   };
 }
 
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        help: { type: 'boolean', short: 'h', default: false },
-        url: { type: 'string' },
-        'secret-file': { type: 'string' },
-        short: { type: 'boolean', default: false },
-        duration: { type: 'string' },
-        rate: { type: 'string' },
-        messages: { type: 'string' },
-        every: { type: 'string' },
-        'max-p99': { type: 'string' },
-        json: { type: 'string' },
-        quiet: { type: 'boolean', default: false },
-      },
-    });
-  } catch (error) {
-    throw new UserError(`${(error as Error).message} npm run load:artillery -- --help has them all.`);
-  }
-}
-
-function wholeNumber(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new UserError(`--${name}: "${text}" is no whole number above 0.`);
+function scenarioOf([scenario = 'steady', ...more]: readonly string[]): string {
+  if (more.length > 0) throw new UserError('Name one scenario. --help lists all of them.');
+  if (Object.hasOwn(SCENARIOS, scenario)) return scenario;
+  throw new UserError(`There is no scenario ${scenario}: ${Object.keys(SCENARIOS).join(', ')}.`);
 }

@@ -1,36 +1,37 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import type { Socket } from 'socket.io-client';
 
-/** Longer than any run: a token that expires would end its connection. */
+/** Life of a token, in seconds. Longer than any run: an expired token would end its connection. */
 const TTL_S = 7 * 24 * 3_600;
 
 const users = new WeakMap<Socket, string>();
 
-/** A user id that nobody has. */
+/** A user id that is not in use. */
 export function newUser(): string {
   return `load-${randomUUID()}`;
 }
 
-/** Whose connection it is: the user given to `connectAs`, else one made up when first asked. */
+/** The user of a connection: the one given to `connectAs`, otherwise a new one. */
 export function userOf(socket: Socket): string {
   const user = users.get(socket) ?? newUser();
   users.set(socket, user);
   return user;
 }
 
-/** Must come before the socket is connected, so in the same turn as `io()`. */
+/** Sets the user of a connection. Call it before the socket connects, in the same event-loop turn as `io()`. */
 export function connectAs(socket: Socket, user: string): void {
   users.set(socket, user);
 }
 
-/** The `auth` option of socket.io-client as a function, which it calls on the socket at each connect. */
+/** The `auth` option as a function, which socket.io-client calls on the socket at each connect. */
 export function ownToken(this: Socket, answer: (auth: { token: string }) => void): void {
   answer({ token: tokenOf(userOf(this)) });
 }
 
 /**
- * An HS256 token of `user`, signed with JWT_SECRET; JWT_ISSUER, JWT_AUDIENCE and JWT_USER_CLAIM as the gateways have
- * them. By hand, so that this folder needs nothing of the repository and can be copied to where the load comes from.
+ * An HS256 token of `user`, signed with JWT_SECRET; JWT_ISSUER, JWT_AUDIENCE and JWT_USER_CLAIM are used as in the
+ * gateways. Written without a library, so that this folder runs without the repository, on the machine of the
+ * generator.
  */
 export function tokenOf(user: string, env: Readonly<Record<string, string | undefined>> = process.env): string {
   if (!env.JWT_SECRET) throw new Error('JWT_SECRET is not set');

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Options } from './options.ts';
 
-/** A stretch of time with so many new virtual users a second, `rampTo` at its end. */
+/** A period with `arrivalRate` new virtual users per second, `rampTo` at its end. */
 export interface Phase {
   name?: string;
   /** Seconds. */
@@ -12,21 +12,21 @@ export interface Phase {
   rampTo?: number;
 }
 
-/** Milliseconds by the name of a latency. */
+/** Limits in milliseconds, by the name of a latency. */
 export type Threshold = Record<string, number>;
 
 interface Script {
   config: { phases: Phase[]; ensure: { thresholds: Threshold[] }; environments: { short: { phases: Phase[] } } };
 }
 
-/** The phases of a scenario file of `folder`, those of its short form laid over them as artillery does. */
+/** The phases of a scenario file in `folder`. Those of the short form are merged into them, as Artillery does it. */
 export function phasesOf(folder: string, { scenario, short }: Pick<Options, 'scenario' | 'short'>): Phase[] {
   const { config } = scriptOf(folder, scenario);
   if (!short) return config.phases;
   return config.phases.map((phase, index) => ({ ...phase, ...config.environments.short.phases[index] }));
 }
 
-/** The latencies that a scenario file of `folder` bounds, each with `ms` for its bound. */
+/** The thresholds of a scenario file in `folder`, each with `ms` as its limit. */
 export function thresholdsOf(folder: string, scenario: string, ms: number): Threshold[] {
   const { thresholds } = scriptOf(folder, scenario).config.ensure;
   return thresholds.map((threshold) => Object.fromEntries(Object.keys(threshold).map((latency) => [latency, ms])));
@@ -37,17 +37,17 @@ function scriptOf(folder: string, scenario: string): Script {
   return load(readFileSync(join(folder, 'scenarios', `${scenario}.yml`), 'utf8')) as Script;
 }
 
-/** The phases, in proportion, but lasting `duration` seconds and with `rate` new users a second where they have the most. */
+/** The phases in proportion, with a sum of `duration` seconds and at most `rate` new users per second. */
 export function scalePhases(phases: readonly Phase[], { duration, rate }: Pick<Options, 'duration' | 'rate'>): Phase[] {
-  const lasts = phases.reduce((sum, phase) => sum + phase.duration, 0);
-  const most = Math.max(...phases.map((phase) => Math.max(phase.arrivalRate, phase.rampTo ?? 0)));
-  // Artillery wants whole numbers, and at least 1.
-  const scale = (value: number, wanted: number | undefined, from: number) =>
-    wanted === undefined ? value : Math.max(1, Math.round((value * wanted) / from));
+  const total = phases.reduce((sum, phase) => sum + phase.duration, 0);
+  const highest = Math.max(...phases.map((phase) => Math.max(phase.arrivalRate, phase.rampTo ?? 0)));
+  // Artillery accepts whole numbers from 1.
+  const scale = (value: number, to: number | undefined, from: number) =>
+    to === undefined ? value : Math.max(1, Math.round((value * to) / from));
   return phases.map((phase) => ({
     ...phase,
-    duration: scale(phase.duration, duration, lasts),
-    arrivalRate: scale(phase.arrivalRate, rate, most),
-    ...(phase.rampTo === undefined ? {} : { rampTo: scale(phase.rampTo, rate, most) }),
+    duration: scale(phase.duration, duration, total),
+    arrivalRate: scale(phase.arrivalRate, rate, highest),
+    ...(phase.rampTo === undefined ? {} : { rampTo: scale(phase.rampTo, rate, highest) }),
   }));
 }

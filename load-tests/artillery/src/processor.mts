@@ -1,32 +1,33 @@
 /*
- * The functions that the flows in scenarios/ call, in the order of their first use. A virtual user is a pair: the engine's
- * connection speaks, the peer's device listens. What goes wrong is an `errors.…` counter, and ends the virtual user.
+ * The functions that the flows in scenarios/ call, in the order of their first use. A virtual user is a pair: the
+ * connection of the engine sends, the peer's device receives. A failure is counted as `errors.…` and ends the virtual
+ * user.
  *
- * `.mts`, not `.ts`: artillery bundles a `.ts` before each run; this one Node runs as it is.
+ * `.mts`, not `.ts`: Artillery bundles a `.ts` before each run, while Node runs this file directly.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Socket } from 'socket.io-client';
-import { ANSWERED_WITHIN_MS, connectDevice, connected, type Device } from './device.ts';
+import { DeliveryCheck, type Metrics, type ReceivedMessage } from './delivery-check.ts';
 import { newUser, tokenOf, userOf } from './own-token.ts';
-import { type Heard, type Metrics, Talk } from './talk.ts';
+import { ANSWER_TIMEOUT_MS, connected, connectPeerDevice, type PeerDevice } from './peer-device.ts';
 
-/** An acknowledged message that is not heard within this is lost. */
-const DELIVERED_WITHIN_MS = 10_000;
-/** For those without one in their scenario. */
-const DEFAULT_PAUSE_MS = 1_000;
+/** Time after which an acknowledged message that was not delivered counts as lost, in ms. */
+const DELIVERY_TIMEOUT_MS = 10_000;
+/** Interval of a pair's messages where the scenario sets none, in ms. */
+const DEFAULT_EVERY_MS = 1_000;
 
-/** What artillery hands from step to step of one virtual user. */
+/** The state of one virtual user, which Artillery passes to each step. */
 interface VirtualUser {
   vars: Record<string, unknown>;
-  /** By namespace; the engine's own is ''. It emits from, and in the end closes, whatever is here. */
+  /** Sockets by namespace; that of the engine is ''. The engine emits on these sockets and closes them at the end. */
   sockets: Record<string, Socket>;
   pair?: Pair;
 }
 
 interface Pair {
-  talk: Talk;
-  device: Device;
-  nextDue: number;
+  check: DeliveryCheck;
+  device: PeerDevice;
+  nextDueAt: number;
   lostAt: number;
 }
 
@@ -38,112 +39,115 @@ interface Ack {
   unread?: { count: number };
 }
 
-/** `before`: once, for all: the one whom everybody writes to (big-fan-in). */
-export const nameReceiver: Step = async (user) => {
+/** Chooses the receiver of all messages (big-fan-in). Artillery calls it once, before the first virtual user. */
+export const chooseReceiver: Step = async (user) => {
   user.vars.receiver = newUser();
 };
 
 /** Sets `token` and `peer` for the REST call. */
-export const introduce = step(async (user) => {
+export const prepareUser = step(async (user) => {
   const socket = engineSocket(user);
-  // The engine listens once for these, also after the connect, and then calls its callback twice: it would not survive a
-  // connection that is lost and not back at the first try.
+  // The engine keeps these listeners after the connect and would call its callback twice: the worker thread would crash
+  // when a lost connection is not back at the first attempt.
   socket.off('connect_error').off('error');
   user.vars.token = tokenOf(userOf(socket));
   user.vars.peer = user.vars.receiver ?? newUser();
 });
 
-/** Connects the peer's device, or shares the receiver's, and makes what is sent in `conversationId` be heard there. */
+/** Connects the peer's device, or shares the receiver's, and checks the deliveries of `conversationId` there. */
 export const connectPeer = step(async (user, metrics) => {
   const { target, peer, receiver, conversationId, everyMs } = user.vars;
-  const device = await (receiver === undefined ? connectDevice : sharedDevice)(String(target), String(peer), metrics);
+  const connect = receiver === undefined ? connectPeerDevice : sharedDevice;
+  const device = await connect(String(target), String(peer), metrics);
   if (receiver === undefined) user.sockets.peer = device.socket;
-  const talk = new Talk(String(conversationId), metrics);
-  device.talks.set(talk.conversationId, talk);
-  // Spread, so that pairs that arrived together do not speak together.
-  const nextDue = performance.now() + Math.random() * Number(everyMs ?? DEFAULT_PAUSE_MS);
-  user.pair = { talk, device, nextDue, lostAt: 0 };
+  const check = new DeliveryCheck(String(conversationId), metrics);
+  device.checks.set(check.conversationId, check);
+  // At random, so that pairs that arrived together do not send together.
+  const nextDueAt = performance.now() + Math.random() * Number(everyMs ?? DEFAULT_EVERY_MS);
+  user.pair = { check, device, nextDueAt, lostAt: 0 };
 });
 
-/** Waits until the next message is due and sets `message`. Not `think`, whose pause would begin only after the ack. */
+/**
+ * Waits until the next message is due and sets `message`. (A `think` in the scenario would start only after the ack.)
+ */
 export const nextMessage = step(async (user) => {
   const pair = pairOf(user);
-  await until(pair.nextDue);
-  user.vars.message = pair.talk.say(pair.nextDue);
-  pair.nextDue += Number(user.vars.everyMs ?? DEFAULT_PAUSE_MS);
+  await until(pair.nextDueAt);
+  user.vars.message = pair.check.nextDraft(pair.nextDueAt);
+  pair.nextDueAt += Number(user.vars.everyMs ?? DEFAULT_EVERY_MS);
 });
 
-/** As `nextMessage`, at once. */
+/** Sets `message` to one that is due now. */
 export const messageNow = step(async (user) => {
-  user.vars.message = pairOf(user).talk.say(performance.now());
+  user.vars.message = pairOf(user).check.nextDraft(performance.now());
 });
 
-/** An ack must say that the message is stored. */
+/** Fails unless the ack confirms that the message is stored. */
 export const checkAck = step(async (user) => {
   takeAck(user, 'send_message');
-  pairOf(user).talk.acknowledge();
+  pairOf(user).check.acknowledge();
 });
 
-/** Every acknowledged message must be heard, and the peer's badge must count them all. Sets `readMark`. */
+/** Fails unless every acknowledged message is delivered and the peer's badge counts all of them. Sets `readMark`. */
 export const awaitDelivery = step(async (user, metrics) => {
-  const { talk, device } = pairOf(user);
-  await talk.until(() => talk.unheard === 0, DELIVERED_WITHIN_MS);
-  metrics.emit('counter', 'chat.expected', talk.acked);
-  metrics.emit('counter', 'chat.lost', talk.unheard);
-  if (user.vars.receiver !== undefined) device.talks.delete(talk.conversationId);
-  if (talk.unheard > 0) throw new Error(`acknowledged, but not heard within ${DELIVERED_WITHIN_MS / 1_000} s`);
+  const { check, device } = pairOf(user);
+  await check.until(() => check.undelivered === 0, DELIVERY_TIMEOUT_MS);
+  metrics.emit('counter', 'chat.expected', check.acked);
+  metrics.emit('counter', 'chat.lost', check.undelivered);
+  if (user.vars.receiver !== undefined) device.checks.delete(check.conversationId);
+  if (check.undelivered > 0) throw new Error(`acknowledged, but not delivered within ${DELIVERY_TIMEOUT_MS / 1_000} s`);
   if (user.vars.receiver !== undefined) return;
-  if (!(await talk.until(() => device.badge === talk.acked, DELIVERED_WITHIN_MS))) throw new Error('wrong badge');
-  user.vars.readMark = { conversationId: talk.conversationId };
+  if (!(await check.until(() => device.badge === check.acked, DELIVERY_TIMEOUT_MS))) throw new Error('wrong badge');
+  user.vars.readMark = { conversationId: check.conversationId };
 });
 
-/** The peer has read everything: nothing may be left unread. */
+/** Fails when messages are unread although the peer has read everything. */
 export const checkRead = step(async (user) => {
   if (takeAck(user, 'read_messages').unread?.count !== 0) throw new Error('unread after reading');
 });
 
-/** Waits for the next of the moments at which everybody loses the connection: `firstStormMs` after the first arrival, then every `stormEveryMs`. */
+/** Waits for the next storm: `firstStormMs` after the first virtual user of this thread, then every `stormEveryMs`. */
 export const awaitStorm = step(async (user) => {
-  stormsBegin ??= performance.now() + Number(user.vars.firstStormMs);
+  firstStormAt ??= performance.now() + Number(user.vars.firstStormMs);
   const every = Number(user.vars.stormEveryMs);
-  const passed = Math.max(0, Math.ceil((performance.now() - stormsBegin) / every));
-  await until(stormsBegin + passed * every);
+  const passed = Math.max(0, Math.ceil((performance.now() - firstStormAt) / every));
+  await until(firstStormAt + passed * every);
 });
 
-/** Both lose their connection without a goodbye; the stock client comes back by itself, with its back-off. */
+/** Breaks both connections without a closing handshake. The stock client reconnects with its back-off. */
 export const loseConnections = step(async (user) => {
   const pair = pairOf(user);
   pair.lostAt = performance.now();
   for (const socket of [engineSocket(user), pair.device.socket]) socket.io.engine.close();
 });
 
-/** Both are back, and the peer has what it missed. */
-export const returnInSync = step(async (user, metrics) => {
-  const { talk, device, lostAt } = pairOf(user);
+/** Waits until both are connected again and the peer has synced the messages that it missed. */
+export const awaitRecovery = step(async (user, metrics) => {
+  const { check, device, lostAt } = pairOf(user);
   await Promise.all([connected(engineSocket(user)), connected(device.socket)]);
-  const question = { conversations: [{ id: talk.conversationId, afterSeq: talk.heardUpTo }] };
-  const answer: Ack & { conversations?: { messages: Heard[] }[] } = await device.socket
-    .timeout(ANSWERED_WITHIN_MS)
-    .emitWithAck('sync', question);
+  const request = { conversations: [{ id: check.conversationId, afterSeq: check.receivedUpTo }] };
+  const answer: Ack & { conversations?: { messages: ReceivedMessage[] }[] } = await device.socket
+    .timeout(ANSWER_TIMEOUT_MS)
+    .emitWithAck('sync', request);
   if (!answer.ok) throw new Error(`sync: ${answer.error?.code}`);
-  for (const { messages } of answer.conversations ?? []) for (const message of messages) talk.catchUp(message);
+  for (const { messages } of answer.conversations ?? []) for (const message of messages) check.receiveBySync(message);
   metrics.emit('histogram', 'chat.back_ms', performance.now() - lostAt);
 });
 
 // --- Shared by the virtual users of one worker thread ---
 
-let stormsBegin: number | undefined;
-const shared = new Map<string, Promise<Device>>();
+let firstStormAt: number | undefined;
+const sharedDevices = new Map<string, Promise<PeerDevice>>();
 
-function sharedDevice(url: string, user: string, metrics: Metrics): Promise<Device> {
-  const device = shared.get(user) ?? connectDevice(url, user, metrics);
-  shared.set(user, device);
+function sharedDevice(url: string, user: string, metrics: Metrics): Promise<PeerDevice> {
+  const device = sharedDevices.get(user) ?? connectPeerDevice(url, user, metrics);
+  sharedDevices.set(user, device);
   return device;
 }
 
 // --- Helpers ---
 
-/** Artillery's Socket.IO engine ends a flow at an error of a function, but does not count it. */
+/** Counts the error of a step. Artillery's Socket.IO engine ends the flow at an error but does not count it. */
 function step(run: Step): Step {
   return async (user, metrics) => {
     try {
@@ -155,7 +159,7 @@ function step(run: Step): Step {
   };
 }
 
-/** The captured ack. socket.io-client calls back with an error alone where none came within `ackTimeout`. */
+/** The captured ack. Without one within `ackTimeout` socket.io-client passes only an error, so nothing is captured. */
 function takeAck(user: VirtualUser, event: string): Ack {
   const ack = user.vars.ack as Ack | undefined;
   user.vars.ack = undefined;

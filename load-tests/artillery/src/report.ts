@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Of one metric, in milliseconds. */
+/** Percentiles of one metric, in milliseconds. */
 interface Summary {
   p50: number;
   p95: number;
@@ -8,7 +8,7 @@ interface Summary {
   max: number;
 }
 
-/** A period of 10 s, or the whole run. Artillery leaves out what was not counted. */
+/** A period of 10 s, or the whole run. Artillery omits metrics that were not counted. */
 export interface Period {
   counters?: Record<string, number>;
   summaries?: Record<string, Summary>;
@@ -22,14 +22,14 @@ export interface Report {
   intermediate: Period[];
 }
 
-/** More rows than a screen has tell less: several periods share one. */
-const MOST_ROWS = 24;
+/** Most rows of the timeline, so that it fits a screen: a row may cover several periods. */
+const MAX_ROWS = 24;
 
 export function readReport(file: string): Report {
   return JSON.parse(readFileSync(file, 'utf8')) as Report;
 }
 
-/** What went wrong, by name, and how often. Artillery's exit code tells only of thresholds. */
+/** Errors and their number. Artillery's exit code reflects thresholds only. */
 export function errorsOf({ aggregate }: Report): [name: string, times: number][] {
   return Object.entries(aggregate.counters ?? {})
     .filter(([name, times]) => name.startsWith('errors.') && times > 0)
@@ -42,10 +42,10 @@ export function resultLines(report: Report): string[] {
   const { firstMetricAt = 0, lastMetricAt = 0 } = aggregate;
   const n = (name: string) => aggregate.counters?.[name] ?? 0;
   return [
-    `  pairs      ${n('vusers.created')} came, ${n('vusers.completed')} finished, ${n('vusers.failed')} failed, ` +
+    `  pairs      ${n('vusers.created')} started, ${n('vusers.completed')} completed, ${n('vusers.failed')} failed, ` +
       `in ${((lastMetricAt - firstMetricAt) / 1_000).toFixed(1)} s`,
     `  messages   ${n('chat.sent')} sent, ${n('chat.acked')} acked, ${n('chat.delivered')} of ${n('chat.expected')} delivered; ` +
-      `${n('chat.lost')} lost, ${n('chat.duplicated')} twice, ${n('chat.out_of_order')} out of order`,
+      `${n('chat.lost')} lost, ${n('chat.duplicated')} duplicated, ${n('chat.out_of_order')} out of order`,
     '',
     ...latencyTable(aggregate),
     ...timeline(report.intermediate),
@@ -69,22 +69,22 @@ function latencyTable({ summaries }: Period): string[] {
   return rows.length === 0 ? [] : table([['ms', 'p50', 'p95', 'p99', 'max'], ...rows]);
 }
 
-/** Rows of the run in order: sums, and the worst p99 of a row's periods. Nothing for a run of one or two periods. */
+/** The run in rows: sums, and the highest p99 of the periods of a row. Empty for a run of one or two periods. */
 function timeline(periods: readonly Period[]): string[] {
   if (periods.length < 3) return [];
-  const size = Math.ceil(periods.length / MOST_ROWS);
-  const began = periods[0]?.firstMetricAt ?? 0;
+  const size = Math.ceil(periods.length / MAX_ROWS);
+  const startedAt = periods[0]?.firstMetricAt ?? 0;
   const rows = Array.from({ length: Math.ceil(periods.length / size) }, (_, index) => {
     const part = periods.slice(index * size, (index + 1) * size);
     const sum = (name: string) => part.reduce((total, { counters }) => total + (counters?.[name] ?? 0), 0);
-    const worst = (name: string) => Math.max(...part.map(({ summaries }) => summaries?.[name]?.p99 ?? Number.NaN));
+    const highest = (name: string) => Math.max(...part.map(({ summaries }) => summaries?.[name]?.p99 ?? Number.NaN));
     const errors = part.flatMap((period) => errorsOf({ aggregate: period, intermediate: [] }));
     return [
-      `${Math.round(((part[0]?.firstMetricAt ?? began) - began) / 1_000)} s`,
+      `${Math.round(((part[0]?.firstMetricAt ?? startedAt) - startedAt) / 1_000)} s`,
       String(sum('vusers.created')),
       String(sum('chat.acked')),
-      ms(worst('chat.ack_ms')),
-      ms(worst('chat.delivery_ms')),
+      ms(highest('chat.ack_ms')),
+      ms(highest('chat.delivery_ms')),
       String(errors.reduce((total, [, times]) => total + times, 0)),
     ];
   });

@@ -8,13 +8,13 @@ import type { Target } from './target.ts';
 
 const folder = resolve(import.meta.dirname, '..');
 
-/** Installs artillery unless it is there. Throws UserError when that fails; what npm says is on the screen. */
+/** Installs Artillery unless it is installed. Throws UserError when that fails; the output of pnpm is on the screen. */
 export async function installArtillery(): Promise<void> {
   const code = await run([join(repository, 'infra/local/bootstrap.mjs'), 'install', 'load-tests/artillery'], {});
   if (code !== 0) throw new UserError('Artillery could not be installed.');
 }
 
-/** Runs a scenario; artillery writes its report into `reportFile`. Resolves with its exit code, 128 + number for a signal. */
+/** Runs a scenario with its report in `reportFile`. Resolves with the exit code, 128 + its number after a signal. */
 export function runArtillery(options: Options, { url, secret }: Target, reportFile: string): Promise<number> {
   const args = ['--config', 'common.yml', '--target', url, '--output', reportFile];
   if (options.short) args.push('--environment', 'short');
@@ -37,15 +37,15 @@ export function runArtillery(options: Options, { url, secret }: Target, reportFi
 }
 
 /**
- * Without telemetry, and without variables that mean something else to artillery: WORKERS is ours, and WORKER_ID and an
- * API key would send results to its cloud.
+ * The environment of Artillery: without telemetry, and without variables that it would misinterpret. WORKERS is a
+ * setting of npm start; WORKER_ID and an API key would send results to Artillery's cloud.
  */
 function environment(more: Record<string, string>): NodeJS.ProcessEnv {
   const others = Object.entries(process.env).filter(([name]) => !/^(WORKERS|WORKER_ID|ARTILLERY_.*)$/.test(name));
   return { ...Object.fromEntries(others), ...more, ARTILLERY_DISABLE_TELEMETRY: 'true' };
 }
 
-/** A signal to us goes on to it, and we wait for its end; Ctrl-C only where no terminal sends it to the whole group. */
+/** Runs node and forwards signals to it. A Ctrl-C in a terminal already reaches the whole process group. */
 function run(args: readonly string[], env: Record<string, string>): Promise<number> {
   const child = spawn(process.execPath, args, { cwd: folder, stdio: 'inherit', env: environment(env) });
   const terminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;

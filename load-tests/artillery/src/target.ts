@@ -4,24 +4,27 @@ import { loadEnvFile, readClusterFile, readDataDir, readSecret } from '@chat-clu
 import { UserError } from '@chat-cluster/runtime';
 import type { Options } from './options.ts';
 
-/** Where the load goes, and what its tokens are signed with. */
+/** The cluster, and the secret that signs its tokens. */
 export interface Target {
   url: string;
   secret: string;
 }
 
-const ANSWERS_WITHIN_MS = 5_000;
+/** Longest wait for the response of the cluster, in ms. */
+const RESPONSE_MS = 5_000;
 
-/** The cluster of `--url`, else the one that runs on DATA_DIR. Throws UserError where none answers or no secret is known. */
+/** The cluster of `--url`, else the one that runs on DATA_DIR. Throws UserError without a response or a secret. */
 export async function findTarget({ url, secretFile }: Pick<Options, 'url' | 'secretFile'>): Promise<Target> {
   loadEnvFile();
   const dataDir = readDataDir(process.env);
   const target = url ?? readClusterFile(dataDir)?.url;
-  if (target === undefined) throw new UserError(`No cluster runs on ${dataDir}: run npm start first, or give --url.`);
+  if (target === undefined) throw new UserError(`No cluster runs on ${dataDir}: run npm start first, or pass --url.`);
   const secret = secretFile === undefined ? process.env.JWT_SECRET || clusterSecret(dataDir) : givenSecret(secretFile);
-  if (!secret) throw new UserError('Set JWT_SECRET to the secret of that cluster, or give --secret-file.');
-  await fetch(`${target}/healthz`, { signal: AbortSignal.timeout(ANSWERS_WITHIN_MS) }).catch((error: Error) => {
-    throw new UserError(`${target} does not answer (${(error.cause as Error | undefined)?.message ?? error.message}).`);
+  if (!secret) throw new UserError('Set JWT_SECRET to the secret of that cluster, or pass --secret-file.');
+  await fetch(`${target}/healthz`, { signal: AbortSignal.timeout(RESPONSE_MS) }).catch((error: Error) => {
+    throw new UserError(
+      `${target} does not respond (${(error.cause as Error | undefined)?.message ?? error.message}).`,
+    );
   });
   return { url: target, secret };
 }

@@ -13,7 +13,7 @@ interface Ended {
   output: string;
 }
 
-/** Installs artillery when it is not there, which is a download of some 15 s. */
+/** Installs Artillery unless it is installed: a download of about 15 s. */
 describe('npm run load:artillery', () => {
   let cluster: TestCluster;
 
@@ -32,8 +32,8 @@ describe('npm run load:artillery', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('runs its scenarios without an error, loses nothing, and fails where tokens are refused or latencies are out of bounds', async () => {
-    // At the same time: most of it is waiting.
+  it('runs scenarios without error or loss, and fails when tokens are refused or a latency exceeds its limit', async () => {
+    // Concurrently, since most of it is waiting.
     const [steady, storm, refused, late] = await Promise.all([
       load('steady', ['--duration', '2'], cluster.jwtSecret),
       load('reconnect-storm', [], cluster.jwtSecret),
@@ -49,14 +49,14 @@ describe('npm run load:artillery', () => {
     expect(refused.output).to.include('There were errors.');
   });
 
-  it('says in one sentence that no cluster answers', async () => {
+  it('reports in one sentence that no cluster runs', async () => {
     const { code, output } = await bootstrap(['load:artillery', 'steady'], { DATA_DIR: folder });
     expect(code).to.equal(1);
     expect(output.trim().split('\n')).to.have.length(1);
     expect(output).to.include('npm start');
   });
 
-  /** Latencies are the machine's, so their bounds are wide here. */
+  /** The limits of latencies are wide, since they depend on the machine. */
   async function load(scenario: string, options: readonly string[], secret: string) {
     const file = join(folder, `${scenario}.json`);
     const to = ['--url', cluster.url, '--json', file, '--max-p99', '60000'];

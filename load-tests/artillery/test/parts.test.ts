@@ -3,18 +3,18 @@ import { join, resolve } from 'node:path';
 import { UserError } from '@chat-cluster/runtime';
 import { expect } from 'chai';
 import jwt from 'jsonwebtoken';
-import { parseOptions, SCENARIOS } from '../src/options.ts';
+import { DeliveryCheck } from '../src/delivery-check.ts';
+import { readOptions, SCENARIOS } from '../src/options.ts';
 import { tokenOf } from '../src/own-token.ts';
 import { scalePhases } from '../src/phases.ts';
 import * as processor from '../src/processor.mts';
 import { errorsOf, type Report, resultLines } from '../src/report.ts';
-import { Talk } from '../src/talk.ts';
 
 const folder = resolve(import.meta.dirname, '../scenarios');
 const SECRET = 'a secret of 32 characters or more';
 
-describe('the scenarios of artillery', () => {
-  it('are those that the command names', () => {
+describe('artillery: the scenarios', () => {
+  it('are those of the command', () => {
     expect(readdirSync(folder).sort()).to.deep.equal(
       Object.keys(SCENARIOS)
         .map((name) => `${name}.yml`)
@@ -23,7 +23,7 @@ describe('the scenarios of artillery', () => {
   });
 
   for (const file of readdirSync(folder)) {
-    it(`${file} calls functions that exist, and has a short form of the same phases`, () => {
+    it(`${file} calls existing functions, and has a short form with the same phases`, () => {
       const text = readFileSync(join(folder, file), 'utf8');
       const called = [...text.matchAll(/function: (\w+)/g)].map(([, name]) => name);
       expect(called).to.include('awaitDelivery');
@@ -35,16 +35,16 @@ describe('the scenarios of artillery', () => {
   }
 });
 
-describe('the options of load:artillery', () => {
-  it('have defaults, and explain what is wrong', () => {
-    expect(parseOptions([])).to.include({ scenario: 'steady', short: false, url: undefined, json: undefined });
-    expect(parseOptions(['spike', '--rate=7', '--url', 'http://127.0.0.1:3000/'])).to.include({
+describe('artillery: the options', () => {
+  it('have defaults, and are checked', () => {
+    expect(readOptions([])).to.include({ scenario: 'steady', short: false, url: undefined, json: undefined });
+    expect(readOptions(['spike', '--rate=7', '--url', 'http://127.0.0.1:3000/'])).to.include({
       scenario: 'spike',
       rate: 7,
       url: 'http://127.0.0.1:3000',
     });
     for (const args of [['storm'], ['steady', 'ramp'], ['--rate', '0'], ['--speed', '1'], ['--url', 'ftp://x']]) {
-      expect(() => parseOptions(args), args.join(' ')).to.throw(UserError);
+      expect(() => readOptions(args), args.join(' ')).to.throw(UserError);
     }
   });
 
@@ -61,8 +61,8 @@ describe('the options of load:artillery', () => {
   });
 });
 
-describe('a token of artillery', () => {
-  it('is one of its user, with the claims that the gateways want', () => {
+describe('artillery: a token', () => {
+  it('has the user and the claims that the gateways expect', () => {
     const plain = jwt.verify(tokenOf('alice', { JWT_SECRET: SECRET }), SECRET, { algorithms: ['HS256'] });
     expect(plain).to.include({ sub: 'alice' }).and.to.have.property('exp');
     const env = { JWT_SECRET: SECRET, JWT_ISSUER: 'us', JWT_AUDIENCE: 'chat', JWT_USER_CLAIM: 'user' };
@@ -76,40 +76,35 @@ describe('a token of artillery', () => {
   });
 });
 
-describe('a talk', () => {
-  function newTalk() {
+describe('artillery: the check of deliveries', () => {
+  it('counts messages that are delivered, lost, duplicated and out of order', async () => {
     const counted: Record<string, number> = {};
-    const talk = new Talk('c', {
+    const check = new DeliveryCheck('c', {
       emit: (_kind: string, name: string, value?: number) => {
         counted[name] = (counted[name] ?? 0) + (name.endsWith('_ms') ? 1 : (value ?? 1));
       },
     });
-    return { talk, counted };
-  }
-
-  it('counts what is heard, lost, heard twice and out of order', async () => {
-    const { talk, counted } = newTalk();
-    const heard = [1, 2, 3].map((seq) => ({ ...talk.say(performance.now()), seq }));
-    for (const _ of heard) talk.acknowledge();
-    const [first, second, third] = heard;
-    if (!first || !second || !third) throw new Error('three were said');
-    talk.hear(second);
-    talk.hear(first);
-    talk.hear(second);
-    expect(await talk.until(() => talk.unheard === 0, 1)).to.equal(false);
-    expect(talk.heardUpTo).to.equal(2);
-    const whole = talk.until(() => talk.unheard === 0, 5_000);
-    talk.catchUp(first);
-    talk.catchUp(third);
-    expect(await whole).to.equal(true);
-    expect(talk.heardUpTo).to.equal(3);
+    const messages = [1, 2, 3].map((seq) => ({ ...check.nextDraft(performance.now()), seq }));
+    for (const _ of messages) check.acknowledge();
+    const [first, second, third] = messages;
+    if (!first || !second || !third) throw new Error('there are three messages');
+    check.receive(second);
+    check.receive(first);
+    check.receive(second);
+    expect(await check.until(() => check.undelivered === 0, 1)).to.equal(false);
+    expect(check.receivedUpTo).to.equal(2);
+    const delivered = check.until(() => check.undelivered === 0, 5_000);
+    check.receiveBySync(first);
+    check.receiveBySync(third);
+    expect(await delivered).to.equal(true);
+    expect(check.receivedUpTo).to.equal(3);
     expect(counted).to.include({ 'chat.sent': 3, 'chat.acked': 3, 'chat.delivered': 3, 'chat.delivery_ms': 3 });
     expect(counted).to.include({ 'chat.duplicated': 1, 'chat.out_of_order': 1 });
   });
 });
 
-describe('the result of load:artillery', () => {
-  it('names errors, and shows a long run in few rows', () => {
+describe('artillery: the result', () => {
+  it('lists errors, and shows a long run in few rows', () => {
     const counters = { 'vusers.created': 2, 'errors.send_message: OVERLOADED': 3, 'chat.acked': 5 };
     const report: Report = {
       aggregate: { counters, summaries: { 'chat.ack_ms': { p50: 1, p95: 2, p99: 3, max: 400 } } },
