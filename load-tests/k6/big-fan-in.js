@@ -1,6 +1,6 @@
 // @ts-check
 
-// Many users write to one: what does that one bear?
+// How much can one user receive when many write at once?
 // JWT_SECRET="$(cat .local/data/jwt-secret)" k6 run load-tests/k6/big-fan-in.js
 
 import { bigFanIn } from './lib/plans.js';

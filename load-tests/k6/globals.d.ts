@@ -1,6 +1,6 @@
 /*
- * The globals that k6 documents beside its modules (and Node has too), as far as these scripts use them. `__ENV` comes
- * with the types of k6.
+ * The globals that these scripts use. k6 documents them beside its modules, and Node has them too. `__ENV` is in the
+ * types of k6.
  */
 
 declare function setTimeout(callback: () => void, ms?: number): number;

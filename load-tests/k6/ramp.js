@@ -1,6 +1,6 @@
 // @ts-check
 
-// A rate that rises in steps: at which one does the cluster begin to be late?
+// A rate that rises in steps: at which rate do latencies begin to grow?
 // JWT_SECRET="$(cat .local/data/jwt-secret)" k6 run load-tests/k6/ramp.js
 
 import { ramp } from './lib/plans.js';

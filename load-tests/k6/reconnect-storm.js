@@ -1,6 +1,6 @@
 // @ts-check
 
-// All connections are lost at once: how long until everybody is back, and is anything lost?
+// All connections are lost at once: how long until all devices are back, and is anything lost?
 // JWT_SECRET="$(cat .local/data/jwt-secret)" k6 run load-tests/k6/reconnect-storm.js
 
 import { reconnectStorm } from './lib/plans.js';

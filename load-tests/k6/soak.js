@@ -1,6 +1,6 @@
 // @ts-check
 
-// A low rate for hours, with connections that come and go: does anything grow, drift or get lost?
+// A low rate for hours, with connections that are cut: does anything grow, drift or get lost?
 // JWT_SECRET="$(cat .local/data/jwt-secret)" k6 run load-tests/k6/soak.js
 
 import { soak } from './lib/plans.js';

@@ -1,6 +1,6 @@
 // @ts-check
 
-// A sudden crowd for some seconds: what does it do, and is everything as before when it is gone?
+// A sudden crowd for some seconds: how does the cluster react, and does it recover?
 // JWT_SECRET="$(cat .local/data/jwt-secret)" k6 run load-tests/k6/spike.js
 
 import { spike } from './lib/plans.js';

@@ -1,6 +1,6 @@
 // @ts-check
 
-// One rate for a while: does the cluster stand it?
+// A constant rate: does the cluster handle it?
 // JWT_SECRET="$(cat .local/data/jwt-secret)" k6 run load-tests/k6/steady.js
 
 import { steady } from './lib/plans.js';

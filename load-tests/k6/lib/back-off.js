@@ -1,13 +1,13 @@
 // @ts-check
 
-/** Those of a stock socket.io-client. */
+/** The reconnection delays of a stock socket.io-client, in ms, and their randomization factor. */
 const FIRST_MS = 1000;
 const LONGEST_MS = 5000;
 const JITTER = 0.5;
 
 /**
- * How long a stock client waits before it tries to come back, in milliseconds: 1 s, 2 s, 4 s, then 5 s, each up to a
- * half shorter or longer, and 5 s at the longest. `attempt` counts from 0.
+ * The pause of a stock client before it reconnects, in milliseconds: 1 s, 2 s, 4 s, then 5 s, each up to 50 % shorter
+ * or longer, but at most 5 s. `attempt` counts from 0.
  *
  * @param {number} attempt
  * @param {() => number} [random] from 0 up to 1

@@ -1,6 +1,6 @@
 // @ts-check
 
-import { Hearing } from './hearing.js';
+import { SeqWindow } from './seq-window.js';
 import { SocketClient } from './socket-client.js';
 import { readAnswer, readMessage, readSync } from './wire.js';
 
@@ -18,17 +18,17 @@ import { readAnswer, readMessage, readSync } from './wire.js';
  *   ackTimeoutMs: number,
  *   random: () => number,
  *   now: () => number,
- * }} DeviceOptions `conversations`: ids of those that the user is in.
+ * }} DeviceOptions `conversations`: ids of the user's conversations.
  */
 
 /**
  * @typedef {{
- *   heard(message: Message, bySync: boolean): void,
+ *   received(message: Message, bySync: boolean): void,
  *   acked(clientMessageId: string): void,
  *   refused(clientMessageId: string, code: string): void,
  *   unanswered(clientMessageId: string): void,
- * }} DeviceEvents `heard`: once for each message, whether as an event or by `sync`. Of each message that is sent, exactly
- *   one of the others, unless the device is closed before.
+ * }} DeviceEvents `received`: once per message, which came as an event or by `sync`. The others: exactly one of them
+ *   per sent message, unless the device is closed before.
  */
 
 /**
@@ -36,32 +36,32 @@ import { readAnswer, readMessage, readSync } from './wire.js';
  * @typedef {{ draft: Draft, wasSent: boolean }} Unacknowledged
  */
 
-/** The largest slices that the protocol allows. */
+/** The largest slices that the protocol allows, and the pause after a refused sync without `retryAfterMs`, in ms. */
 const SYNC_CONVERSATIONS = 100;
 const SYNC_MESSAGES = 500;
 const SYNC_RETRY_MS = 1000;
 
 /**
- * One device of a user, doing what the protocol asks of clients: it syncs after each connect, on `sync_required` and when
- * a `seq` is skipped, and after a reconnect it resends in order what was not acknowledged.
+ * One device of a user that does a client's part of the protocol: it syncs after each connect, on `sync_required` and
+ * when there is a gap in `seq`, and after a reconnect it resends the unacknowledged messages in order.
  */
 export class Device {
   user;
-  /** True from the first time that it was connected and in sync. */
+  /** True once the device was connected and in sync for the first time. */
   wasReady = false;
   #meter;
   #events;
   #options;
   #client;
   #ready = false;
-  #isToBeCut = false;
+  #cutWhenReady = false;
   /** @type {number | undefined} */
   #lostAt;
-  /** @type {Map<string, Hearing>} by conversation */
-  #hearings = new Map();
+  /** @type {Map<string, SeqWindow>} by conversation */
+  #windows = new Map();
   /** @type {Map<string, Unacknowledged>} by client message id, in the order of sending */
   #unacknowledged = new Map();
-  /** Of the sync under way; another one makes it stale. */
+  /** Number of the sync under way: answers to earlier ones are dropped. */
   #syncs = 0;
   #syncing = false;
 
@@ -75,7 +75,7 @@ export class Device {
     this.#meter = meter;
     this.#events = events;
     this.user = options.user;
-    for (const id of options.conversations) this.#hearings.set(id, new Hearing());
+    for (const id of options.conversations) this.#windows.set(id, new SeqWindow());
     const { url, token, openSocket, ackTimeoutMs, random, now } = options;
     this.#client = new SocketClient(
       { url, auth: { token }, openSocket, ackTimeoutMs, random, now },
@@ -85,7 +85,7 @@ export class Device {
         failed: () => this.#meter.add('chat_failed_connects', 1),
         disconnected: () => this.#disconnected(),
         unreadable: () => this.#meter.add('chat_unreadable', 1),
-        event: (name, args) => this.#heard(name, args[0]),
+        event: (name, args) => this.#event(name, args[0]),
       },
     );
   }
@@ -94,14 +94,14 @@ export class Device {
     this.#client.connect();
   }
 
-  /** Loses its connection and comes back as a stock client does; one that was never ready yet, as soon as it is. */
+  /** Breaks the connection, now or when it is first in sync. The device reconnects as a stock client does. */
   cut() {
     if (this.wasReady) this.#client.cut();
-    else this.#isToBeCut = true;
+    else this.#cutWhenReady = true;
   }
 
-  /** It has lost its connection and is not in sync again yet. */
-  get isAway() {
+  /** True from the loss of a connection until the device is in sync again. */
+  get isRecovering() {
     return this.#lostAt !== undefined;
   }
 
@@ -110,7 +110,7 @@ export class Device {
     this.#client.close();
   }
 
-  /** Now, or as soon as the device is connected and in sync. */
+  /** Sends a message now, or as soon as the device is connected and in sync. */
   send(/** @type {Draft} */ draft) {
     const message = { draft, wasSent: false };
     this.#unacknowledged.set(draft.clientMessageId, message);
@@ -118,7 +118,7 @@ export class Device {
   }
 
   /**
-   * Marks as read; nothing when there is no connection just now.
+   * Marks messages as read. Does nothing while there is no connection.
    *
    * @param {string} conversationId
    * @param {number} upToSeq
@@ -135,7 +135,7 @@ export class Device {
 
   #connected(/** @type {number} */ connectMs) {
     this.#meter.add('chat_connect_ms', connectMs);
-    for (const hearing of this.#hearings.values()) hearing.reconnected();
+    for (const window of this.#windows.values()) window.reconnected();
     this.#sync();
   }
 
@@ -146,7 +146,7 @@ export class Device {
     if (this.#lostAt === undefined) this.#lostAt = this.#options.now();
   }
 
-  /** Connected and in sync. */
+  /** The device is connected and in sync. */
   #becomeReady() {
     if (this.#ready) return;
     this.#ready = true;
@@ -156,8 +156,8 @@ export class Device {
       this.#meter.add('chat_recovery_ms', this.#options.now() - this.#lostAt);
       this.#lostAt = undefined;
     }
-    if (this.#isToBeCut) {
-      this.#isToBeCut = false;
+    if (this.#cutWhenReady) {
+      this.#cutWhenReady = false;
       this.#client.cut();
       return;
     }
@@ -168,7 +168,7 @@ export class Device {
     const { clientMessageId } = message.draft;
     if (message.wasSent) this.#meter.add('chat_resent', 1);
     message.wasSent = this.#client.call('send_message', message.draft, (error, answer) => {
-      // It stays, and goes out again after the reconnect.
+      // It stays and is resent after the reconnect.
       if (error === 'disconnected') return;
       this.#unacknowledged.delete(clientMessageId);
       if (error) this.#events.unanswered(clientMessageId);
@@ -184,49 +184,49 @@ export class Device {
    * @param {string} name
    * @param {unknown} payload
    */
-  #heard(name, payload) {
+  #event(name, payload) {
     if (name === 'sync_required') this.#sync();
     if (name !== 'new_message') return;
     const message = readMessage(payload);
-    const hearing = message && this.#hearings.get(message.conversationId);
-    if (!message || !hearing) return;
-    const { isNew, again, late, hole } = hearing.event(message.seq);
-    if (again) this.#meter.add('chat_duplicated', 1);
+    const window = message && this.#windows.get(message.conversationId);
+    if (!message || !window) return;
+    const { isNew, repeated, late, gap } = window.event(message.seq);
+    if (repeated) this.#meter.add('chat_duplicated', 1);
     if (late) this.#meter.add('chat_out_of_order', 1);
-    if (isNew) this.#events.heard(message, false);
-    if (hole && !this.#syncing) this.#sync();
+    if (isNew) this.#events.received(message, false);
+    if (gap && !this.#syncing) this.#sync();
   }
 
-  /** Asks for what it missed, of all its conversations, until there is no more. A sync that comes meanwhile starts anew. */
+  /** Requests the missing messages of all conversations. A sync under way is abandoned and starts again. */
   #sync() {
     this.#syncing = true;
-    this.#askFrom(0, ++this.#syncs);
+    this.#syncFrom(0, ++this.#syncs);
   }
 
   /**
-   * @param {number} first of the conversations of this slice
-   * @param {number} run
+   * @param {number} first index of the first conversation of this slice
+   * @param {number} run number of this sync
    */
-  #askFrom(first, run) {
-    const slice = [...this.#hearings].slice(first, first + SYNC_CONVERSATIONS);
+  #syncFrom(first, run) {
+    const slice = [...this.#windows].slice(first, first + SYNC_CONVERSATIONS);
     if (slice.length === 0) {
       this.#syncing = false;
       this.#becomeReady();
       return;
     }
-    const conversations = slice.map(([id, { held }]) => ({ id, afterSeq: held }));
+    const conversations = slice.map(([id, { upTo }]) => ({ id, afterSeq: upTo }));
     this.#client.call('sync', { conversations, limit: SYNC_MESSAGES }, (error, answer) => {
       if (error === 'disconnected' || run !== this.#syncs) return;
       const { ok, retryAfterMs } = readAnswer(answer);
       if (error || !ok) {
-        const again = () => run === this.#syncs && this.#askFrom(first, run);
+        const again = () => run === this.#syncs && this.#syncFrom(first, run);
         setTimeout(again, (retryAfterMs || SYNC_RETRY_MS) * (0.5 + this.#options.random()));
         return;
       }
       const { messages, hasMore } = readSync(answer);
       for (const message of messages)
-        if (this.#hearings.get(message.conversationId)?.synced(message.seq)) this.#events.heard(message, true);
-      this.#askFrom(hasMore ? first : first + SYNC_CONVERSATIONS, run);
+        if (this.#windows.get(message.conversationId)?.synced(message.seq)) this.#events.received(message, true);
+      this.#syncFrom(hasMore ? first : first + SYNC_CONVERSATIONS, run);
     });
   }
 }

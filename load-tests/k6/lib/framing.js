@@ -1,17 +1,17 @@
 // @ts-check
 
 /*
- * Engine.IO 4 and Socket.IO 5 (the protocol of Socket.IO 3 and 4) over a websocket, as pure functions: a packet is one
- * text message. The first character is the type of Engine.IO's packet; `4` carries a packet of Socket.IO:
+ * The protocols Engine.IO 4 and Socket.IO 5 (of Socket.IO 3 and 4) over a websocket, as pure functions. A packet is one
+ * text message. Its first character is the type of the Engine.IO packet; `4` contains a Socket.IO packet:
  *
- *   0{"sid":…}           open, the server's first       40{"token":…}    connect, and its answer 40{"sid":…}
+ *   0{"sid":…}           open, from the server          40{"token":…}    connect, and its answer 40{"sid":…}
  *   1                    close                          41               disconnect
- *   2, 3                 ping of the server, our pong   42["event",…]    event; 42<id>[…] wants an ack
- *   4…                   a packet of Socket.IO          43<id>[…]        ack
- *   6                    nothing                        44{"message":…}  connect refused
+ *   2, 3                 server's ping, client's pong   42["event",…]    event; 42<id>[…] requests an ack
+ *   4…                   a Socket.IO packet             43<id>[…]        ack
+ *   6                    no operation                   44{"message":…}  connect refused
  *                                                       45, 46           event and ack with binary attachments
  *
- * A namespace other than `/` stands behind the type: `42/chat,["event"]`.
+ * A namespace other than `/` follows the type: `42/chat,["event"]`.
  */
 
 /**
@@ -23,13 +23,14 @@
  * @typedef {{ kind: 'event', namespace: string, id: number | undefined, name: string, args: unknown[] }} EventPacket
  * @typedef {{ kind: 'ack', namespace: string, id: number, args: unknown[] }} AckPacket
  * @typedef {{ kind: 'unreadable', reason: string }} UnreadablePacket
- * @typedef {OpenPacket | EnginePacket | ConnectedPacket | RefusedPacket | DisconnectedPacket | EventPacket | AckPacket | UnreadablePacket} Packet
+ * @typedef {OpenPacket | EnginePacket | ConnectedPacket | RefusedPacket | DisconnectedPacket | EventPacket | AckPacket
+ *   | UnreadablePacket} Packet
  */
 
-/** What answers a ping. Who does not is cut after `pingInterval` and `pingTimeout` of the open packet, 45 s by default. */
+/** The answer to a ping. Without it the server closes after `pingInterval` plus `pingTimeout`, by default 45 s. */
 export const PONG = '3';
 
-/** Parses one websocket message. Never throws: what it can not read is `unreadable`, with the reason. */
+/** Parses one websocket message. Never throws: a malformed one is `unreadable`, with the reason. */
 export function decode(/** @type {unknown} */ frame) {
   if (typeof frame !== 'string') return unreadable('a binary message');
   const body = frame.slice(1);
@@ -47,17 +48,17 @@ export function decode(/** @type {unknown} */ frame) {
     case '6':
       return /** @type {Packet} */ ({ kind: 'nothing' });
     default:
-      return unreadable(`no packet: ${frame.slice(0, 40)}`);
+      return unreadable(`not a packet: ${frame.slice(0, 40)}`);
   }
 }
 
-/** The client's first packet of Socket.IO. `auth` is what the server finds in `socket.handshake.auth`. */
+/** The client's first Socket.IO packet. `auth` becomes `socket.handshake.auth` at the server. */
 export function encodeConnect(/** @type {unknown} */ auth, namespace = '/') {
   return `40${prefix(namespace)}${JSON.stringify(auth)}`;
 }
 
 /**
- * An event; with `id`, a whole number that is not in use, one that the server answers with an ack.
+ * An event. With `id`, a whole number that is not in use, the server answers it with an ack.
  *
  * @param {string} name
  * @param {unknown[]} args
@@ -69,7 +70,7 @@ export function encodeEvent(name, args, id, namespace = '/') {
 }
 
 /**
- * The answer to an event of the server that has an `id`.
+ * The answer to an event of the server with an `id`.
  *
  * @param {number} id
  * @param {unknown[]} args
@@ -79,18 +80,18 @@ export function encodeAck(id, args, namespace = '/') {
   return `43${prefix(namespace)}${id}${JSON.stringify(args)}`;
 }
 
-/** A goodbye: the server ends the session at once, instead of waiting for one that was lost. */
+/** Ends the session: without it the server would wait for the ping timeout, as after a lost connection. */
 export function encodeDisconnect(namespace = '/') {
   return `41${prefix(namespace)}`;
 }
 
 /**
- * The address of the websocket: of an `http://` or `https://` address, whose path is the prefix of `/socket.io/`. Throws
- * for anything else.
+ * The websocket URL for an `http://` or `https://` URL, whose path becomes the prefix of `/socket.io/`. Throws for
+ * anything else.
  */
 export function socketUrl(/** @type {string} */ url) {
   const [, secure, rest = ''] = /^http(s?):\/\/([^\s?#]+)$/.exec(url) || [];
-  if (secure === undefined) throw new Error(`"${url}" is no address such as http://127.0.0.1:3000`);
+  if (secure === undefined) throw new Error(`"${url}" is not a URL such as http://127.0.0.1:3000`);
   return `ws${secure}://${rest.replace(/\/+$/, '')}/socket.io/?EIO=4&transport=websocket`;
 }
 
@@ -110,7 +111,7 @@ function open(/** @type {string} */ body) {
 }
 
 /**
- * A packet of Socket.IO: type, namespace, id, data, all but the first optional.
+ * A Socket.IO packet: type, then optionally namespace, id and data.
  *
  * @returns {Packet}
  */
@@ -118,12 +119,12 @@ function message(/** @type {string} */ body) {
   const type = body[0];
   if (type === '5' || type === '6') return unreadable('binary attachments');
   const match = /^[0-4](\/[^,]*,)?(\d*)([\s\S]*)$/.exec(body);
-  if (!match) return unreadable(`no packet of Socket.IO: ${body.slice(0, 40)}`);
+  if (!match) return unreadable(`not a Socket.IO packet: ${body.slice(0, 40)}`);
   const namespace = match[1] === undefined ? '/' : match[1].slice(0, -1).replace(/\?.*$/, '');
   const id = match[2] ? Number(match[2]) : undefined;
   const text = match[3] || '';
   const data = text === '' ? undefined : parse(text);
-  if (data === BROKEN) return unreadable(`no JSON: ${text.slice(0, 40)}`);
+  if (data === BROKEN) return unreadable(`not JSON: ${text.slice(0, 40)}`);
   switch (type) {
     case '0':
       return {
@@ -169,7 +170,7 @@ function prefix(/** @type {string} */ namespace) {
   return namespace === '/' ? '' : `${namespace},`;
 }
 
-/** No JSON has it. */
+/** The result of `parse` for text that is not JSON. */
 const BROKEN = Symbol('broken');
 
 /** @returns {unknown} */

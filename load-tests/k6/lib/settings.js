@@ -1,73 +1,70 @@
 // @ts-check
 
 /**
- * Everything that can be set, with `-e NAME=value` or in the environment. `fallback`: the default, where a scenario has no
- * other one; without it the knob has to be set. Durations are numbers with ms, s, m or h.
+ * All settings, passed with `-e NAME=value` or in the environment. `fallback`: the default unless a scenario has its
+ * own; a setting without one is required. Durations are numbers with ms, s, m or h.
  *
  * @satisfies {Record<string, { fallback?: string, about: string }>}
  */
-export const KNOBS = {
+export const SETTINGS = {
   URL: {
     fallback: 'http://127.0.0.1:3000',
-    about: 'the load balancer, or gateways with commas between, taken in turn',
+    about: 'the load balancer, or gateways separated by commas, used in turn',
   },
-  JWT_SECRET: { about: 'the secret with which the application signs tokens (HS256)' },
+  JWT_SECRET: { about: 'the secret that signs tokens (HS256)' },
   JWT_USER_CLAIM: { fallback: 'sub', about: 'the claim with the user id' },
-  JWT_ISSUER: { fallback: '', about: 'the claim iss, where the cluster asks for one' },
-  JWT_AUDIENCE: { fallback: '', about: 'the claim aud, where the cluster asks for one' },
+  JWT_ISSUER: { fallback: '', about: 'the claim iss, if the cluster requires it' },
+  JWT_AUDIENCE: { fallback: '', about: 'the claim aud, if the cluster requires it' },
   PAIRS: { fallback: '50', about: 'pairs of users, each with a conversation' },
-  RECEIVERS: { fallback: '1', about: 'big-fan-in: users who are written to; each takes a VU with its senders' },
+  RECEIVERS: { fallback: '1', about: 'big-fan-in: receiving users; each has a VU with its senders' },
   SENDERS: { fallback: '100', about: 'big-fan-in: users who write to each receiver' },
-  DEVICES: { fallback: '1', about: 'sockets of each user' },
-  SOCKETS_PER_VU: { fallback: '100', about: 'sockets in one VU of k6, which is a JavaScript engine of its own' },
-  CONNECT_RATE: { fallback: '100', about: 'new sockets a second at the start' },
-  RATE: { fallback: '50', about: 'messages a second of the whole run' },
-  ARRIVALS: {
-    fallback: 'poisson',
-    about: 'poisson: as many people write; even: the same gap between any two messages',
-  },
-  DURATION: { fallback: '1m', about: 'of the traffic, without connecting and warm-up' },
-  WARMUP: { fallback: '5s', about: 'traffic before it, at the first rate, that no threshold looks at' },
-  CONTENT_BYTES: { fallback: '64', about: 'characters in a message, 16 to 10000' },
-  READ_RATIO: { fallback: '0.1', about: 'of the messages that a user hears: how many are followed by read_messages' },
-  STEPS: { fallback: '5', about: 'ramp: steps up to RATE, each as long as any other' },
-  SPIKE_FACTOR: { fallback: '5', about: 'spike: how many times RATE' },
-  SPIKE_DURATION: { fallback: '10s', about: 'spike: how long' },
-  CHURN: { fallback: '10m', about: 'soak: how long a connection lasts on average before it is cut; 0s: for ever' },
-  STORM_AT: { fallback: '20s', about: 'reconnect-storm: when, after the warm-up' },
+  DEVICES: { fallback: '1', about: 'sockets per user' },
+  SOCKETS_PER_VU: { fallback: '100', about: 'sockets per VU of k6; a VU is a JavaScript engine of its own' },
+  CONNECT_RATE: { fallback: '100', about: 'new sockets per second at the start' },
+  RATE: { fallback: '50', about: 'messages per second of the whole run' },
+  ARRIVALS: { fallback: 'poisson', about: 'poisson: random, as from many independent users; even: at equal intervals' },
+  DURATION: { fallback: '1m', about: 'length of the traffic, without connecting and warm-up' },
+  WARMUP: { fallback: '5s', about: 'traffic before DURATION at the first rate, without thresholds' },
+  CONTENT_BYTES: { fallback: '64', about: 'characters per message, 16 to 10000' },
+  READ_RATIO: { fallback: '0.1', about: 'share of received messages after which the user sends read_messages' },
+  STEPS: { fallback: '5', about: 'ramp: number of steps up to RATE, of equal length' },
+  SPIKE_FACTOR: { fallback: '5', about: 'spike: multiple of RATE' },
+  SPIKE_DURATION: { fallback: '10s', about: 'spike: length' },
+  CHURN: { fallback: '10m', about: 'soak: mean life of a connection before it is cut; 0s: unlimited' },
+  STORM_AT: { fallback: '20s', about: 'reconnect-storm: time of the cut, after the warm-up' },
   STORM_FRACTION: {
     fallback: '1',
-    about: 'reconnect-storm: of the sockets, how many are cut; 0 when you kill a gateway',
+    about: 'reconnect-storm: fraction of the sockets that is cut; 0 to kill a gateway instead',
   },
-  STORM_DURATION: { fallback: '20s', about: 'reconnect-storm: after which everything is to be as before' },
-  ACK_TIMEOUT: { fallback: '10s', about: 'after which a message counts as unanswered' },
-  DRAIN: { fallback: '10s', about: 'at the end: how long to wait for what is under way' },
-  MAX_LOSS: { fallback: '0', about: 'threshold: share of acknowledged messages that a device never heard' },
-  MAX_UNACKED: { fallback: '0.001', about: 'threshold: share of messages that were refused or not answered' },
+  STORM_DURATION: { fallback: '20s', about: 'reconnect-storm: time until thresholds apply again' },
+  ACK_TIMEOUT: { fallback: '10s', about: 'time after which a message counts as unanswered' },
+  DRAIN: { fallback: '10s', about: 'longest wait for messages under way at the end' },
+  MAX_LOSS: { fallback: '0', about: 'threshold: share of acknowledged messages that a device never received' },
+  MAX_UNACKED: { fallback: '0.001', about: 'threshold: share of messages refused or without an answer' },
   ACK_P95: { fallback: '250ms', about: 'threshold: 95 % of acks within' },
   ACK_P99: { fallback: '500ms', about: 'threshold: 99 % of acks within' },
   DELIVERY_P95: { fallback: '250ms', about: 'threshold: 95 % of deliveries within' },
   DELIVERY_P99: { fallback: '500ms', about: 'threshold: 99 % of deliveries within' },
   RECOVERY_P95: { fallback: '15s', about: 'threshold: 95 % of lost connections back and in sync within' },
-  SUMMARY: { fallback: '', about: 'file for the results as JSON; default k6-<scenario>.json, none: no file' },
+  SUMMARY: { fallback: '', about: 'JSON file for the results; default k6-<scenario>.json; none: no file' },
 };
 
 /**
- * @typedef {keyof typeof KNOBS} KnobName
+ * @typedef {keyof typeof SETTINGS} SettingName
  * @typedef {Readonly<Record<string, string | undefined>>} Environment
  */
 
 /**
- * The knobs, read. Times ending in `Ms` are in milliseconds, rates in a second.
+ * The parsed settings. Names that end in `Ms` are in milliseconds, rates are per second.
  *
  * @typedef {ReturnType<typeof readSettings>} Settings
  */
 
 /**
- * Reads all knobs. Throws one error that names everything that is wrong.
+ * Parses all settings. Throws one error that lists every problem.
  *
  * @param {Environment} env
- * @param {Partial<Record<KnobName, string>>} [defaults] of the scenario
+ * @param {Partial<Record<SettingName, string>>} [defaults] those of the scenario
  */
 export function readSettings(env, defaults = {}) {
   const read = reader(env, defaults);
@@ -107,42 +104,41 @@ export function readSettings(env, defaults = {}) {
     recoveryP95Ms: read.duration('RECOVERY_P95', 1),
     summary: read.text('SUMMARY'),
   };
-  if (read.problems.length > 0)
-    throw new Error(`Not as they should be (-e NAME=value):\n  ${read.problems.join('\n  ')}`);
+  if (read.problems.length > 0) throw new Error(`Wrong settings (-e NAME=value):\n  ${read.problems.join('\n  ')}`);
   return settings;
 }
 
 /**
  * @param {Environment} env
- * @param {Partial<Record<KnobName, string>>} defaults
+ * @param {Partial<Record<SettingName, string>>} defaults
  */
 function reader(env, defaults) {
   /** @type {string[]} */
   const problems = [];
-  const raw = (/** @type {KnobName} */ name) => {
+  const raw = (/** @type {SettingName} */ name) => {
     /** @type {{ fallback?: string, about: string }} */
-    const knob = KNOBS[name];
-    return env[name] || defaults[name] || knob.fallback || '';
+    const setting = SETTINGS[name];
+    return env[name] || defaults[name] || setting.fallback || '';
   };
-  // The value of a secret is not for the screen.
-  const wrong = (/** @type {KnobName} */ name, /** @type {string} */ wanted) => {
-    problems.push(`${name} must be ${wanted}${raw(name) && name !== 'JWT_SECRET' ? `, not "${raw(name)}"` : ''}`);
+  // The error does not contain the value of the secret.
+  const wrong = (/** @type {SettingName} */ name, /** @type {string} */ expected) => {
+    problems.push(`${name} must be ${expected}${raw(name) && name !== 'JWT_SECRET' ? `, not "${raw(name)}"` : ''}`);
   };
-  const text = (/** @type {KnobName} */ name, form = /^/, example = '') => {
+  const text = (/** @type {SettingName} */ name, form = /^/, example = '') => {
     if (!form.test(raw(name))) wrong(name, example);
     return raw(name);
   };
-  const number = (/** @type {KnobName} */ name, /** @type {number} */ min, /** @type {number} */ max) => {
+  const number = (/** @type {SettingName} */ name, /** @type {number} */ min, /** @type {number} */ max) => {
     const value = Number(raw(name));
     if (!(value >= min && value <= max)) wrong(name, `a number from ${min} to ${max}`);
     return value;
   };
-  const count = (/** @type {KnobName} */ name) => {
+  const count = (/** @type {SettingName} */ name) => {
     const value = number(name, 1, 1000000);
     if (value !== Math.floor(value)) wrong(name, 'a whole number');
     return value;
   };
-  const duration = (/** @type {KnobName} */ name, min = 0) => {
+  const duration = (/** @type {SettingName} */ name, min = 0) => {
     const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(raw(name)) || [];
     const value = Number(amount) * (UNIT_MS[unit] || 0);
     if (!(value >= min)) wrong(name, 'a number with ms, s, m or h, such as 30s');

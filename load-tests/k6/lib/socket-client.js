@@ -1,4 +1,5 @@
 // @ts-check
+// Longer than 250 lines because of the types of its options and events, which are comments here.
 
 import { Acks } from './acks.js';
 import { backOff } from './back-off.js';
@@ -17,17 +18,18 @@ import { isWritable, problemOf } from './w3c-socket.js';
  *   ackTimeoutMs?: number,
  *   random?: () => number,
  *   now?: () => number,
- * }} SocketClientOptions `url`: http:// or https://, with the prefix of `/socket.io/` as its path. `auth`: of the connect
- *   packet. `reconnect`: as a stock client does, the default. `connectTimeoutMs`: 20,000 by default, as stock clients
- *   have it. `ackTimeoutMs`: 10,000 by default.
+ * }} SocketClientOptions `url`: http:// or https://, with the prefix of `/socket.io/` as its path. `auth`: payload of
+ *   the connect packet. `reconnect`: default true. `connectTimeoutMs`: default 20,000, as in stock clients.
+ *   `ackTimeoutMs`: default 10,000.
  */
 
 /**
- * Why a client is not connected, in the words of stock clients: `transport close` (the connection ended), `transport
- * error` (it broke), `ping timeout` (the server went silent), `io server disconnect` (the server said goodbye),
+ * Why a client is disconnected, named as in stock clients: `transport close` (the connection ended), `transport error`
+ * (it broke), `ping timeout` (the server sent nothing), `io server disconnect` (the server ended the session),
  * `io client disconnect` (`close` was called), `cut` (`cut` was called).
  *
- * @typedef {'transport close' | 'transport error' | 'ping timeout' | 'io server disconnect' | 'io client disconnect' | 'cut'} Reason
+ * @typedef {'transport close' | 'transport error' | 'ping timeout'
+ *   | 'io server disconnect' | 'io client disconnect' | 'cut'} Reason
  */
 
 /**
@@ -39,28 +41,29 @@ import { isWritable, problemOf } from './w3c-socket.js';
  *   disconnected?(reason: Reason): void,
  *   unreadable?(reason: string): void,
  *   closed?(): void,
- * }} SocketClientEvents `connected`: `connectMs` from the attempt to the server's yes to the token; `attempt` counts from
- *   0 since it was connected last. `refused`: connect_error, by the server; as with stock clients that is final. `failed`:
- *   an attempt came to nothing, before the token was looked at; another one follows. `reply`: does nothing when the
- *   server wants no ack. `unreadable`: a packet was dropped. `closed`: once, nothing follows.
+ * }} SocketClientEvents `connected`: `connectMs` counts from the attempt to the accepted token, `attempt` from 0 since
+ *   the last connection. `refused`: connect_error by the server, which is final, as in stock clients. `failed`: an
+ *   attempt ended before the token was checked; another one follows. `reply`: does nothing when the server requests no
+ *   ack. `unreadable`: a packet was dropped. `closed`: once, as the last event.
  */
 
 /**
- * @typedef {{ socket: W3cSocket, isOpen: boolean, dropped: boolean, startedAt: number, problem: string | undefined }} Connection
+ * @typedef {{ socket: W3cSocket, isOpen: boolean, dropped: boolean, startedAt: number, problem: string | undefined }}
+ *   Connection
  */
 
 /**
- * A Socket.IO client in the default namespace over websockets alone, for load tests: it answers pings, counts acks,
- * comes back by itself with the back-off of a stock client, and buffers nothing while it is away. No polling and no
- * binary. It imports nothing but its own files, so that the very same code runs on k6 and on Node.
+ * A Socket.IO client for load tests, in the default namespace and over websockets only. It answers pings, matches acks,
+ * and reconnects with the back-off of a stock client. It buffers nothing while disconnected, and has no polling and no
+ * binary. It imports only files of this folder, so the same code runs on k6 and on Node.
  *
  *   idle ── connect ──▶ connecting ── connected ──▶ connected
  *                        │   ▲                        │
  *                 failed ▼   │ back-off               ▼ disconnected
  *                        └── waiting ◀────────────────┘
  *
- * From each of them `close`, a refusal and a goodbye of the server lead to `closed`, which is the end. A connection that
- * is given up is no longer listened to, whatever it still says.
+ * From each state `close`, a refusal and a disconnect by the server lead to `closed`, the final state. Messages of an
+ * abandoned connection are ignored.
  */
 export class SocketClient {
   #options;
@@ -77,7 +80,7 @@ export class SocketClient {
   #timer;
 
   /**
-   * Throws for a `url` that is none.
+   * Throws for a malformed `url`.
    *
    * @param {SocketClientOptions} options
    * @param {SocketClientEvents} events
@@ -94,22 +97,22 @@ export class SocketClient {
   }
 
   connect() {
-    if (this.#state === 'idle') this.#open();
+    if (this.#state === 'idle') this.#attemptConnect();
   }
 
   /**
-   * Sends an event. False when there is no connection: then nothing was sent.
+   * Sends an event. Returns false without a connection: then nothing was sent.
    *
    * @param {string} name
    * @param {unknown[]} args
    */
   emit(name, ...args) {
-    return this.connected && this.#say(encodeEvent(name, args));
+    return this.connected && this.#send(encodeEvent(name, args));
   }
 
   /**
-   * Sends an event that wants an ack; `onAnswer` hears what the server answers, or why it did not. False when there is
-   * no connection: then nothing was sent, and `onAnswer` is never called.
+   * Sends an event with an ack: `onAnswer` receives the answer, or the reason why there is none. Returns false without
+   * a connection: then nothing was sent, and `onAnswer` is never called.
    *
    * @param {string} name
    * @param {unknown} payload
@@ -122,18 +125,18 @@ export class SocketClient {
     return true;
   }
 
-  /** Gives the connection up without a goodbye to the session, as a lost network does, and comes back. */
+  /** Abandons the connection without a disconnect packet, as in a network failure, and reconnects. */
   cut() {
     if (this.connected) this.#lost('cut');
   }
 
-  /** The end, with a goodbye. */
+  /** Ends the session with a disconnect packet. */
   close() {
-    if (this.connected) this.#say(encodeDisconnect());
+    if (this.connected) this.#send(encodeDisconnect());
     this.#end('io client disconnect');
   }
 
-  #open() {
+  #attemptConnect() {
     this.#state = 'connecting';
     const { openSocket, now, connectTimeoutMs } = this.#options;
     const socket = openSocket(this.#address);
@@ -146,7 +149,7 @@ export class SocketClient {
       if (connection.dropped) socket.close();
     });
     socket.addEventListener('message', ({ data }) => {
-      if (isCurrent()) this.#hear(connection, data);
+      if (isCurrent()) this.#receive(connection, data);
     });
     socket.addEventListener('error', (event) => {
       connection.problem = problemOf(event);
@@ -155,7 +158,7 @@ export class SocketClient {
       if (isCurrent()) this.#lost(connection.problem === undefined ? 'transport close' : 'transport error');
     });
     this.#arm(connectTimeoutMs, () => {
-      connection.problem = 'no session in time';
+      connection.problem = 'no session within the connect timeout';
       this.#lost('transport error');
     });
   }
@@ -164,25 +167,25 @@ export class SocketClient {
    * @param {Connection} connection
    * @param {unknown} frame
    */
-  #hear(connection, frame) {
+  #receive(connection, frame) {
     const packet = decode(frame);
     if ('namespace' in packet && packet.namespace !== '/')
       this.#events.unreadable?.(`a packet of the namespace ${packet.namespace}`);
     else if (packet.kind === 'event') {
       const { id } = packet;
       this.#events.event?.(packet.name, packet.args, (...answer) => {
-        if (id !== undefined && this.#connection === connection) this.#say(encodeAck(id, answer));
+        if (id !== undefined && this.#connection === connection) this.#send(encodeAck(id, answer));
       });
     } else if (packet.kind === 'ack') this.#acks.answered(packet.id, packet.args[0]);
     else if (packet.kind === 'ping') {
-      this.#say(PONG);
+      this.#send(PONG);
       if (this.connected) this.#expectPing();
     } else if (packet.kind === 'unreadable') this.#events.unreadable?.(packet.reason);
     else this.#handshake(connection, packet);
   }
 
   /**
-   * The packets with which a session begins and ends.
+   * Handles the packets that begin and end a session.
    *
    * @param {Connection} connection
    * @param {import('./framing.js').Packet} packet
@@ -190,7 +193,7 @@ export class SocketClient {
   #handshake(connection, packet) {
     if (packet.kind === 'open') {
       this.#silenceMs = packet.pingInterval + packet.pingTimeout;
-      this.#say(encodeConnect(this.#options.auth));
+      this.#send(encodeConnect(this.#options.auth));
     } else if (packet.kind === 'connected') {
       const attempt = this.#attempt;
       this.#attempt = 0;
@@ -209,7 +212,7 @@ export class SocketClient {
     this.#arm(this.#silenceMs, () => this.#lost('ping timeout'));
   }
 
-  /** The connection is over, or given up; the next one is tried after the back-off. */
+  /** The connection ended or is abandoned. The next attempt follows after the back-off. */
   #lost(/** @type {Reason} */ reason) {
     const { reconnect, random } = this.#options;
     const wasConnected = this.connected;
@@ -217,7 +220,7 @@ export class SocketClient {
     const attempt = this.#attempt++;
     this.#drop();
     this.#state = reconnect ? 'waiting' : 'closed';
-    if (reconnect) this.#arm(backOff(attempt, random), () => this.#open());
+    if (reconnect) this.#arm(backOff(attempt, random), () => this.#attemptConnect());
     if (wasConnected) this.#events.disconnected?.(reason);
     else this.#events.failed?.({ message: problem || reason, attempt });
     this.#acks.disconnected();
@@ -234,7 +237,7 @@ export class SocketClient {
     this.#events.closed?.();
   }
 
-  /** k6's `close` blocks the whole VU on a websocket that is not open yet, so such a one is closed when it is. */
+  /** Abandons the connection. While it is opening, k6's `close` would block the VU, so it is then closed once open. */
   #drop() {
     const connection = this.#connection;
     this.#connection = undefined;
@@ -244,7 +247,7 @@ export class SocketClient {
     if (connection.isOpen) connection.socket.close();
   }
 
-  #say(/** @type {string} */ packet) {
+  #send(/** @type {string} */ packet) {
     const socket = this.#connection?.socket;
     if (!socket || !isWritable(socket)) return false;
     socket.send(packet);
@@ -252,9 +255,9 @@ export class SocketClient {
   }
 
   /**
-   * The one timer of the state: of the connect, of the next ping, of the back-off.
+   * Sets the one timer of the current state: connect timeout, next ping or back-off.
    *
-   * @param {number | undefined} ms undefined: none any more
+   * @param {number | undefined} ms undefined: no timer
    * @param {() => void} [action]
    */
   #arm(ms, action = () => {}) {
@@ -263,7 +266,7 @@ export class SocketClient {
   }
 }
 
-/** Of `connect_error.data`, where the server gives one. */
+/** The code in `connect_error.data`, if there is one. */
 function codeOf(/** @type {unknown} */ data) {
   if (typeof data !== 'object' || data === null || !('code' in data)) return undefined;
   return typeof data.code === 'string' ? data.code : undefined;

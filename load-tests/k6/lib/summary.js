@@ -11,8 +11,8 @@ import { isReal } from './thresholds.js';
  */
 
 /**
- * The metrics in what k6 hands to `handleSummary`: an object by name, or the list of its newer "machine readable" form,
- * which has no thresholds in it.
+ * The metrics in the argument of `handleSummary`: an object by name, or the list of k6's newer "machine readable" form,
+ * which contains no thresholds.
  *
  * @returns {Metrics}
  */
@@ -34,8 +34,8 @@ export function metricsOf(/** @type {unknown} */ data) {
  * @param {Metrics} metrics
  */
 export function summaryText(plan, settings, metrics) {
-  const judgements = judgementsOf(metrics);
-  const failed = judgements.filter(({ ok }) => !ok).length;
+  const results = thresholdResults(metrics);
+  const failed = results.filter(({ ok }) => !ok).length;
   return [
     '',
     `  ${plan.name}: ${plan.question}`,
@@ -44,9 +44,9 @@ export function summaryText(plan, settings, metrics) {
     '',
     ...table([HEAD, ...plan.phases(settings).map(({ name }) => phaseRow(metrics, name))]),
     '',
-    ...judgements.map(({ ok, text }) => `  ${ok ? '✔' : '✖'} ${text}`),
+    ...results.map(({ ok, text }) => `  ${ok ? '✔' : '✖'} ${text}`),
     '',
-    failed === 0 ? '  ✔ Everything holds.' : `  ✖ ${failed} of ${judgements.length} thresholds are crossed.`,
+    failed === 0 ? '  ✔ All thresholds are met.' : `  ✖ ${failed} of ${results.length} thresholds are missed.`,
     '',
     '',
   ].join('\n');
@@ -61,7 +61,7 @@ export function summaryText(plan, settings, metrics) {
  */
 export function summaryJson(plan, settings, metrics) {
   const { jwtSecret: _, ...shown } = settings;
-  const ok = judgementsOf(metrics).every((judgement) => judgement.ok);
+  const ok = thresholdResults(metrics).every((result) => result.ok);
   return `${JSON.stringify({ scenario: plan.name, ok, settings: shown, metrics }, undefined, 2)}\n`;
 }
 
@@ -70,25 +70,25 @@ function rows(/** @type {Metrics} */ metrics) {
   const count = (/** @type {string} */ name) => whole(metrics[name]?.values.count || 0);
   const trend = (/** @type {string} */ name) => trendText(metrics[name]?.values);
   const failedConnects = `${count('chat_failed_connects')} attempts failed (${count('ws_sessions{status:503}')} × 503)`;
-  const refusals = `${count('chat_refused{code:OVERLOADED}')} OVERLOADED, ${count('chat_refused{code:RATE_LIMITED}')} RATE_LIMITED`;
+  const refusals = ['OVERLOADED', 'RATE_LIMITED'].map((code) => `${count(`chat_refused{code:${code}}`)} ${code}`);
   return [
     ['connects', `${trend('chat_connect_ms')}; ${failedConnects}, ${count('chat_refused_connects')} tokens refused`],
-    ['reconnects', `${count('chat_reconnects')}; lost to back in sync: ${trend('chat_recovery_ms')}`],
+    ['reconnects', `${count('chat_reconnects')}; from the loss to in sync: ${trend('chat_recovery_ms')}`],
     [
       'messages',
       `${count('chat_sent')} sent, ${count('chat_acked')} acknowledged, ${count('chat_unanswered')} without an answer`,
     ],
-    ['refused', `${count('chat_refused')} (${refusals})`],
+    ['refused', `${count('chat_refused')} (${refusals.join(', ')})`],
     [
       'deliveries',
       `${count('chat_delivered')}, ${count('chat_synced')} of them by sync, ${count('chat_resent')} resends`,
     ],
     [
-      'wrong',
+      'failures',
       `${count('chat_lost')} lost, ${count('chat_duplicated')} duplicated, ${count('chat_out_of_order')} out of order`,
     ],
     ['reads', `${count('chat_reads')}, ${count('chat_failed_reads')} failed; ${trend('chat_read_ms')}`],
-    ['generator', `was late by ${trend('chat_send_lag_ms')}`],
+    ['generator', `late by ${trend('chat_send_lag_ms')}`],
   ];
 }
 
@@ -111,8 +111,8 @@ function phaseRow(metrics, phase) {
   ];
 }
 
-/** Of all thresholds that can fail, in the order of their names. */
-function judgementsOf(/** @type {Metrics} */ metrics) {
+/** The results of all thresholds that can fail, ordered by metric. */
+function thresholdResults(/** @type {Metrics} */ metrics) {
   return Object.keys(metrics)
     .sort()
     .flatMap((name) => {
@@ -130,7 +130,7 @@ function judgementsOf(/** @type {Metrics} */ metrics) {
     });
 }
 
-/** Columns as wide as their widest cell; all but the first to the right. */
+/** Lines of a table: the first column aligned left, the others right. */
 function table(/** @type {string[][]} */ lines) {
   const widths = HEAD.map((_, column) => Math.max(...lines.map((cells) => (cells[column] || '').length)));
   return lines.map((cells) => {
@@ -149,7 +149,7 @@ function ms(/** @type {number | undefined} */ value) {
   return value < 10000 ? `${Math.round(value * 10) / 10} ms` : `${Math.round(value / 100) / 10} s`;
 }
 
-/** 1234567 as 1,234,567. */
+/** Formats 1234567 as 1,234,567. */
 function whole(/** @type {number} */ value) {
   return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',');
 }

@@ -3,19 +3,18 @@
 /** @import { Meter } from './metrics.js' */
 
 /**
- * @typedef {{ intendedAt: number, phase: string, missing: Set<object>, heard: number, acked: boolean }} Entry `missing`:
- *   the devices that have not heard it yet.
+ * @typedef {{ dueAt: number, phase: string, missing: Set<object>, received: number, acked: boolean }} Entry
+ *   `missing`: the devices that have not received it yet. `received`: the number of devices that have.
  */
 
 /**
- * The fate of each message of one VU: sent, then acknowledged, refused or neither, and heard by each device that is to
- * hear it. Keeps only what is not decided yet. A message that was not acknowledged owes nothing to anybody, whether it is
- * heard or not: `TIMEOUT` means unknown.
+ * Tracks each message of one VU until its outcome is known: acknowledged, refused or unanswered, and received by each
+ * device of both users. An unacknowledged message is never lost: after `TIMEOUT` it may be stored or not.
  */
 export class Tally {
   #meter;
   #now;
-  /** @type {Map<string, Entry>} by client message id */
+  /** Messages without an outcome. @type {Map<string, Entry>} by client message id */
   #open = new Map();
 
   /**
@@ -27,21 +26,21 @@ export class Tally {
     this.#now = now;
   }
 
-  /** Messages that are not decided yet. */
-  get undecided() {
+  /** Number of messages without an outcome. */
+  get openCount() {
     return this.#open.size;
   }
 
   /**
-   * The time of a message has come. `hearers`: all devices of both users.
+   * A message is due. `devices`: all devices of both users.
    *
    * @param {string} id
-   * @param {{ intendedAt: number, phase: string, hearers: readonly object[] }} message
+   * @param {{ dueAt: number, phase: string, devices: readonly object[] }} message
    */
-  sent(id, { intendedAt, phase, hearers }) {
-    this.#open.set(id, { intendedAt, phase, missing: new Set(hearers), heard: 0, acked: false });
+  sent(id, { dueAt, phase, devices }) {
+    this.#open.set(id, { dueAt, phase, missing: new Set(devices), received: 0, acked: false });
     this.#meter.add('chat_sent', 1, { phase });
-    this.#meter.add('chat_send_lag_ms', this.#now() - intendedAt);
+    this.#meter.add('chat_send_lag_ms', this.#now() - dueAt);
   }
 
   acked(/** @type {string} */ id) {
@@ -50,13 +49,13 @@ export class Tally {
     entry.acked = true;
     const tags = { phase: entry.phase };
     this.#meter.add('chat_acked', 1, tags);
-    this.#meter.add('chat_ack_ms', this.#now() - entry.intendedAt, tags);
+    this.#meter.add('chat_ack_ms', this.#now() - entry.dueAt, tags);
     this.#meter.add('chat_unacked_ratio', false);
-    this.#settle(id, entry);
+    this.#closeWhenComplete(id, entry);
   }
 
   /**
-   * Answered with an error, which is final here: the load is not repeated.
+   * The message was answered with an error. It is not resent, so this is its outcome.
    *
    * @param {string} id
    * @param {string} code
@@ -70,31 +69,31 @@ export class Tally {
   }
 
   /**
-   * A device has heard a message for the first time.
+   * A device received a message for the first time.
    *
    * @param {string} id
-   * @param {object} hearer
-   * @param {{ isSender: boolean, bySync: boolean }} how `isSender`: a device of the user who sent it.
+   * @param {object} device
+   * @param {{ isSender: boolean, bySync: boolean }} how `isSender`: the device belongs to the sender.
    */
-  heard(id, hearer, { isSender, bySync }) {
+  received(id, device, { isSender, bySync }) {
     const entry = this.#open.get(id);
-    if (!entry?.missing.delete(hearer)) return;
-    entry.heard++;
+    if (!entry?.missing.delete(device)) return;
+    entry.received++;
     const tags = { phase: entry.phase };
     this.#meter.add('chat_delivered', 1, tags);
     if (bySync) this.#meter.add('chat_synced', 1, tags);
-    if (!isSender) this.#meter.add('chat_delivery_ms', this.#now() - entry.intendedAt, tags);
-    this.#settle(id, entry);
+    if (!isSender) this.#meter.add('chat_delivery_ms', this.#now() - entry.dueAt, tags);
+    this.#closeWhenComplete(id, entry);
   }
 
-  /** The end: what is still undecided is lost, or was never answered. */
+  /** Ends the run: messages without an outcome count as lost or unanswered. */
   finish() {
     for (const [id, entry] of this.#open) {
       if (!entry.acked) {
         this.unanswered(id);
         continue;
       }
-      for (let i = 0; i < entry.heard; i++) this.#meter.add('chat_loss_ratio', false);
+      for (let i = 0; i < entry.received; i++) this.#meter.add('chat_loss_ratio', false);
       for (let i = 0; i < entry.missing.size; i++) this.#meter.add('chat_loss_ratio', true);
       this.#meter.add('chat_lost', entry.missing.size, { phase: entry.phase });
     }
@@ -103,13 +102,13 @@ export class Tally {
 
   /**
    * @param {string} id
-   * @param {(phase: string) => void} note
+   * @param {(phase: string) => void} count
    */
-  #fail(id, note) {
+  #fail(id, count) {
     const entry = this.#open.get(id);
     if (!entry || entry.acked) return;
     this.#open.delete(id);
-    note(entry.phase);
+    count(entry.phase);
     this.#meter.add('chat_unacked_ratio', true);
   }
 
@@ -117,9 +116,9 @@ export class Tally {
    * @param {string} id
    * @param {Entry} entry
    */
-  #settle(id, entry) {
+  #closeWhenComplete(id, entry) {
     if (!entry.acked || entry.missing.size > 0) return;
     this.#open.delete(id);
-    for (let i = 0; i < entry.heard; i++) this.#meter.add('chat_loss_ratio', false);
+    for (let i = 0; i < entry.received; i++) this.#meter.add('chat_loss_ratio', false);
   }
 }

@@ -5,14 +5,14 @@ import { connectMs } from './population.js';
 /** @import { Plan } from './plans.js' */
 /** @import { Settings } from './settings.js' */
 
-/** Percentiles of all trends, in the summary and in thresholds. `count`: how many samples it has. */
+/** Statistics of all trends, in the summary and in thresholds. `count`: number of samples. */
 export const TREND_STATS = ['min', 'med', 'p(95)', 'p(99)', 'max', 'count'];
 
-/** Always true: k6 has a series by tag in its summary only where a threshold names it. */
-const SHOWN = { trend: 'max>=0', counter: 'count>=0' };
+/** Thresholds that always hold. k6's summary contains a series of a tag only when a threshold names it. */
+const ALWAYS_MET = { trend: 'max>=0', counter: 'count>=0' };
 
 /**
- * The thresholds of a scenario, by metric: what has to hold, and beside it the series that the summary shows.
+ * The thresholds of a scenario, by metric. Those of ALWAYS_MET add series to the summary.
  *
  * @param {Plan} plan
  * @param {Settings} settings
@@ -28,28 +28,28 @@ export function thresholds(plan, settings) {
     chat_duplicated: ['count<=0'],
     chat_out_of_order: ['count<=0'],
     chat_recovery_ms: [`p(95)<=${recoveryP95Ms}`],
-    'ws_sessions{status:503}': [SHOWN.counter],
-    'chat_refused{code:OVERLOADED}': [SHOWN.counter],
-    'chat_refused{code:RATE_LIMITED}': [SHOWN.counter],
+    'ws_sessions{status:503}': [ALWAYS_MET.counter],
+    'chat_refused{code:OVERLOADED}': [ALWAYS_MET.counter],
+    'chat_refused{code:RATE_LIMITED}': [ALWAYS_MET.counter],
   };
   for (const { name } of plan.phases(settings)) {
-    const judged = plan.judged(settings).includes(name);
-    all[`chat_sent{phase:${name}}`] = [SHOWN.counter];
-    all[`chat_acked{phase:${name}}`] = [SHOWN.counter];
-    all[`chat_ack_ms{phase:${name}}`] = judged ? [`p(95)<=${ackP95Ms}`, `p(99)<=${ackP99Ms}`] : [SHOWN.trend];
-    const delivery = judged ? [`p(95)<=${deliveryP95Ms}`, `p(99)<=${deliveryP99Ms}`] : [SHOWN.trend];
+    const hasLimits = plan.phasesWithThresholds(settings).includes(name);
+    all[`chat_sent{phase:${name}}`] = [ALWAYS_MET.counter];
+    all[`chat_acked{phase:${name}}`] = [ALWAYS_MET.counter];
+    all[`chat_ack_ms{phase:${name}}`] = hasLimits ? [`p(95)<=${ackP95Ms}`, `p(99)<=${ackP99Ms}`] : [ALWAYS_MET.trend];
+    const delivery = hasLimits ? [`p(95)<=${deliveryP95Ms}`, `p(99)<=${deliveryP99Ms}`] : [ALWAYS_MET.trend];
     all[`chat_delivery_ms{phase:${name}}`] = delivery;
   }
   return all;
 }
 
-/** Whether a threshold is one that can fail. */
+/** True for a threshold that can fail. */
 export function isReal(/** @type {string} */ source) {
-  return source !== SHOWN.trend && source !== SHOWN.counter;
+  return source !== ALWAYS_MET.trend && source !== ALWAYS_MET.counter;
 }
 
 /**
- * How long the run can take at most, in seconds: who is not through by then hangs.
+ * Longest duration of the run, in seconds. k6 then stops a VU that hangs.
  *
  * @param {Plan} plan
  * @param {Settings} settings

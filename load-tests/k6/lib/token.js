@@ -7,12 +7,12 @@
  *   issuer?: string | undefined,
  *   audience?: string | undefined,
  *   ttlSeconds?: number,
- * }} TokenOptions `userClaim`: of the user id, `sub` by default. `ttlSeconds`: 24 h by default.
+ * }} TokenOptions `userClaim`: the claim with the user id, default `sub`. `ttlSeconds`: default 24 h.
  */
 
 /**
- * Makes the tokens of users, as the application in front of the cluster would: JWTs signed with HS256. The key is
- * imported once; a token costs a hash. WebCrypto is a global in k6 and in Node.
+ * Returns a function that signs tokens of users, as the application of the cluster does: JWTs with HS256. The key is
+ * imported once. WebCrypto is a global in k6 and in Node.
  *
  * @param {TokenOptions} options
  * @returns {Promise<(user: string) => Promise<string>>}
@@ -22,7 +22,7 @@ export async function tokenMaker({ secret, userClaim = 'sub', issuer, audience, 
   const head = base64Url(utf8(JSON.stringify({ alg: 'HS256', typ: 'JWT' })));
   return async (user) => {
     const now = Math.floor(Date.now() / 1000);
-    // JSON leaves out what is undefined.
+    // JSON omits undefined values.
     const claims = { [userClaim]: user, iss: issuer, aud: audience, iat: now, exp: now + ttlSeconds };
     const signed = `${head}.${base64Url(utf8(JSON.stringify(claims)))}`;
     const signature = await crypto.subtle.sign('HMAC', key, utf8(signed));
@@ -30,7 +30,7 @@ export async function tokenMaker({ secret, userClaim = 'sub', issuer, audience, 
   };
 }
 
-/** The bytes of a text. By hand, since only the newest k6 has a TextEncoder. */
+/** The UTF-8 bytes of a text. Only the newest k6 has a TextEncoder. */
 export function utf8(/** @type {string} */ text) {
   const bytes = [];
   const escaped = encodeURIComponent(text);
@@ -45,7 +45,7 @@ export function utf8(/** @type {string} */ text) {
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
-/** RFC 4648, section 5, without padding. */
+/** Base64url of RFC 4648, section 5, without padding. */
 export function base64Url(/** @type {Uint8Array} */ bytes) {
   let text = '';
   for (let i = 0; i < bytes.length; i += 3) {

@@ -1,13 +1,13 @@
 // @ts-check
 
 /**
- * What a websocket tells: k6's events and those of the standard, as far as they agree.
+ * An event of a websocket: the fields that k6's events and those of the standard have in common.
  *
  * @typedef {{ data?: unknown, message?: unknown, error?: unknown }} SocketSignal
  */
 
 /**
- * A websocket that is being opened: `WebSocket` of k6/websockets, of Node and of browsers.
+ * A websocket that is opening or open: `WebSocket` of k6/websockets, of Node and of browsers.
  *
  * @typedef {{
  *   readonly readyState: number,
@@ -17,17 +17,17 @@
  * }} W3cSocket
  */
 
-/** k6 throws for a message to any other websocket, e.g. one that is closing. */
+/** True when the websocket accepts messages. In other states, such as closing, k6's `send` throws. */
 export function isWritable(/** @type {W3cSocket} */ socket) {
   return socket.readyState === OPEN;
 }
 
-/** By the standard. */
+/** `readyState` of an open websocket in the standard. */
 const OPEN = 1;
 
 /**
- * What went wrong, of an `error` event: k6 has it as a text, others as an Error or a message. The standard tells nobody
- * with which status an upgrade was refused; k6 keeps it as a tag of its own metrics, `ws_sessions{status:503}`.
+ * The reason in an `error` event: a text in k6, an Error or a message elsewhere. The standard hides the status of a
+ * refused upgrade; k6 has it as a tag of its own metrics, `ws_sessions{status:503}`.
  *
  * @param {SocketSignal} event
  */

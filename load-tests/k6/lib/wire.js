@@ -1,15 +1,15 @@
 // @ts-check
 
 /*
- * What the cluster says, as far as a load test looks at it: the shapes are those of packages/contracts. Nothing here
- * throws, since on k6 an error in a handler ends the whole VU.
+ * Parsers for the events and answers of the cluster, whose shapes packages/contracts defines. They parse the fields
+ * that a load test uses, and never throw: on k6 an error in a handler ends the whole VU.
  */
 
 /**
  * @typedef {{ conversationId: string, seq: number, senderId: string, clientMessageId: string }} Message
  */
 
-/** `new_message`; undefined for anything else. */
+/** Parses the payload of `new_message`. Returns undefined for anything else. */
 export function readMessage(/** @type {unknown} */ payload) {
   if (!isObject(payload)) return undefined;
   const { conversationId, seq, senderId, clientMessageId } = payload;
@@ -19,7 +19,7 @@ export function readMessage(/** @type {unknown} */ payload) {
 }
 
 /**
- * The answer to any event: `{ok: true, …}` or `{ok: false, error: {code, retryAfterMs}}`. `code` is empty when it is ok.
+ * Parses the answer to any event: `{ok: true, …}` or `{ok: false, error: {code, retryAfterMs}}`. `code` is empty if ok.
  *
  * @returns {{ ok: boolean, code: string, retryAfterMs: number | undefined }}
  */
@@ -34,7 +34,7 @@ export function readAnswer(/** @type {unknown} */ answer) {
 }
 
 /**
- * The good answer to `sync`.
+ * Parses a successful answer to `sync`.
  *
  * @returns {{ messages: Message[], hasMore: boolean }}
  */

@@ -33,7 +33,7 @@ describe('k6: the client library and a cluster', () => {
     return recordedClient({ url, auth: { token: await tokenOf(user) } });
   };
 
-  /** Comes back until the entry has given the two different gateways. */
+  /** Two clients on different gateways: connects again until the load balancer chooses two. */
   const connectApart = (users: readonly [string, string]) =>
     eventually(async () => {
       const pair = await Promise.all(users.map((user) => connect(user)));
@@ -43,7 +43,7 @@ describe('k6: the client library and a cluster', () => {
       throw new Error('both on one gateway');
     });
 
-  it('connects with a token that it made, and is greeted', async () => {
+  it('connects with its token, and gets the session and the badge', async () => {
     using alice = await connect('alice');
     await eventually(() =>
       expect(alice.events.map(({ name }) => name)).to.include.members(['session', 'unread_count']),
@@ -52,8 +52,8 @@ describe('k6: the client library and a cluster', () => {
     expect(alice.log).to.deep.equal(['connected']);
   });
 
-  it('hears why a token is refused, and stays away', async () => {
-    using forged = await connect('mallory', { secret: 'a secret of somebody else, as long as it may be' });
+  it('gets the reason for a refused token, and does not reconnect', async () => {
+    using forged = await connect('mallory', { secret: 'the secret of another cluster, as long as this one' });
     using late = await connect('bob', { ttlSeconds: -60 });
     using none = recordedClient({ url: cluster.url });
     for (const [one, code] of [
@@ -64,7 +64,7 @@ describe('k6: the client library and a cluster', () => {
       await eventually(() => expect(one.log).to.deep.equal([`refused ${code}`, 'closed']));
   });
 
-  it('sends, has acks, and hears what the other one says on another gateway', async () => {
+  it('sends with acks, and receives the messages of a user on another gateway', async () => {
     const users = [newUser('a'), newUser('b')] as const;
     const conversationId = await openConversation(cluster, ...users);
     const [a, b] = await connectApart(users);
@@ -75,23 +75,23 @@ describe('k6: the client library and a cluster', () => {
       const { answer } = await a.call('send_message', { conversationId, content, clientMessageId: content });
       expect((answer as SendAck).message).to.include({ content, senderId: users[0] });
     }
-    const { answer: again } = await b.call('read_messages', { conversationId, upToSeq: 2 });
-    expect(again).to.deep.include({ ok: true, upToSeq: 2, unread: { count: 0 } });
-    const heard = ({ events }: typeof a) =>
+    const { answer: read } = await b.call('read_messages', { conversationId, upToSeq: 2 });
+    expect(read).to.deep.include({ ok: true, upToSeq: 2, unread: { count: 0 } });
+    const received = ({ events }: typeof a) =>
       events.filter(({ name }) => name === 'new_message').map(({ args }) => (args[0] as Message).seq);
-    for (const one of [a, b]) await eventually(() => expect(heard(one)).to.deep.equal([1, 2]));
+    for (const one of [a, b]) await eventually(() => expect(received(one)).to.deep.equal([1, 2]));
     const { answer: refused } = await a.call('send_message', { conversationId, content: '' });
     expect(refused).to.deep.include({ ok: false }).and.have.nested.property('error.code', 'VALIDATION_FAILED');
   });
 
-  it('comes back after its connection was cut, by the network or by itself', async () => {
+  it('reconnects after its connection was cut, by the network or by itself', async () => {
     await using proxy = await startFaultProxy({ upstreams: [cluster.port] });
     using alice = await connect('alice', {}, `http://127.0.0.1:${proxy.port}`);
     await eventually(() => expect(alice.log).to.deep.equal(['connected']));
     proxy.set({ kind: 'reset' });
     await eventually(() => expect(alice.log).to.include('failed 1'));
     expect(alice.log.slice(0, 3)).to.deep.equal(['connected', 'disconnected transport error', 'failed 1']);
-    expect(alice.client.emit('typing', {}), 'sends nothing meanwhile').to.equal(false);
+    expect(alice.client.emit('typing', {}), 'sends nothing while disconnected').to.equal(false);
     proxy.set({ kind: 'pass' });
     await eventually(() => expect(alice.log.at(-1)).to.equal('connected'));
     alice.client.cut();
@@ -100,7 +100,7 @@ describe('k6: the client library and a cluster', () => {
     expect(answer).to.deep.include({ ok: true });
   });
 
-  it('is cut as a device as soon as it is connected and in sync, when it was not yet', async () => {
+  it('cuts a device that is not yet in sync once it is', async () => {
     const meter = new TestMeter();
     const acked: string[] = [];
     const [user, peer] = [newUser('early'), newUser('peer')];
@@ -112,7 +112,7 @@ describe('k6: the client library and a cluster', () => {
         ...{ openSocket: (url) => new WebSocket(url), random: () => 0 },
       },
       meter,
-      { acked: (id) => acked.push(id), heard() {}, refused() {}, unanswered() {} },
+      { acked: (id) => acked.push(id), received() {}, refused() {}, unanswered() {} },
     );
     device.cut();
     device.send({ conversationId, content: 'hello', clientMessageId: 'first' });
@@ -125,7 +125,7 @@ describe('k6: the client library and a cluster', () => {
     device.close();
   });
 
-  it('says goodbye when it is closed, and then nothing more', async () => {
+  it('ends its session when it is closed, and sends nothing more', async () => {
     const alice = await connect('alice');
     await eventually(() => expect(alice.client.connected).to.equal(true));
     const pending = alice.call('sync', { conversations: [] });
@@ -136,8 +136,8 @@ describe('k6: the client library and a cluster', () => {
   });
 });
 
-describe('k6: the client library and a gateway that is full', () => {
-  it('is refused with 503 at the upgrade, and gets in once there is room', async () => {
+describe('k6: the client library and a full gateway', () => {
+  it('is refused with 503 at the upgrade, and connects once there is room', async () => {
     await using cluster = await startTestCluster({ gatewayProcesses: 1, env: { MAX_CONNECTIONS: '1' } });
     const token = await (await tokenMaker({ secret: cluster.jwtSecret }))('alice');
     using first = recordedClient({ url: cluster.url, auth: { token } });
@@ -152,7 +152,7 @@ describe('k6: the client library and a gateway that is full', () => {
 });
 
 describe('k6: the client library and a Socket.IO server', () => {
-  it('answers pings for as long as they come', async () => {
+  it('answers every ping', async () => {
     await using server = await startServer({ pingInterval: 30, pingTimeout: 2_000 });
     let pongs = 0;
     server.io.on('connection', ({ conn }) => conn.on('heartbeat', () => pongs++));
@@ -161,7 +161,7 @@ describe('k6: the client library and a Socket.IO server', () => {
     expect(one.log).to.deep.equal(['connected']);
   });
 
-  it('gives a silent server up, by the times that the server itself named', async () => {
+  it('abandons a silent server after the times that the server announced', async () => {
     await using server = await startServer({ pingInterval: 50, pingTimeout: 100 });
     await using proxy = await startFaultProxy({ upstreams: [server.port] });
     using one = recordedClient({ url: `http://127.0.0.1:${proxy.port}` });
@@ -173,7 +173,7 @@ describe('k6: the client library and a Socket.IO server', () => {
     await eventually(() => expect(one.log.at(-1)).to.equal('connected'));
   });
 
-  it('tells an ack that does not come in time, and drops it when it comes at last', async () => {
+  it('reports an ack that is late, and drops it when it comes', async () => {
     await using server = await startServer();
     const late: (() => void)[] = [];
     server.io.on('connection', (socket) => {
@@ -188,14 +188,14 @@ describe('k6: the client library and a Socket.IO server', () => {
     expect(await one.call('quick', 4)).to.deep.equal({ error: undefined, answer: 4 });
   });
 
-  it('answers events that want an ack', async () => {
+  it('answers events that request an ack', async () => {
     await using server = await startServer();
-    using _one = recordedClient({ url: server.url }, (_, args, reply) => reply('heard', ...args));
+    using _one = recordedClient({ url: server.url }, (_, args, reply) => reply('received', ...args));
     const [socket] = (await once(server.io, 'connection')) as [Socket];
-    expect(await socket.timeout(2_000).emitWithAck('question', 7)).to.equal('heard');
+    expect(await socket.timeout(2_000).emitWithAck('question', 7)).to.equal('received');
   });
 
-  it('drops binary and stays', async () => {
+  it('drops binary packets and stays connected', async () => {
     await using server = await startServer();
     server.io.on('connection', (socket) => {
       socket.emit('file', Buffer.from('x'));
@@ -206,7 +206,7 @@ describe('k6: the client library and a Socket.IO server', () => {
     expect(one.log).to.deep.equal(['connected', 'unreadable binary attachments', 'unreadable a binary message']);
   });
 
-  it('stays away after a goodbye, and comes back after a mere end of the connection', async () => {
+  it('does not reconnect after a disconnect packet, but after the end of a connection', async () => {
     await using server = await startServer();
     using one = recordedClient({ url: server.url });
     const [first] = (await once(server.io, 'connection')) as [Socket];
@@ -216,7 +216,7 @@ describe('k6: the client library and a Socket.IO server', () => {
     await eventually(() => expect(one.log.slice(3)).to.deep.equal(['disconnected io server disconnect', 'closed']));
   });
 
-  it('ends at once without reconnects, and when it is closed while it connects', async () => {
+  it('ends at once without the reconnect option, and when it is closed while it connects', async () => {
     await using server = await startServer();
     using once = recordedClient({ url: server.url, reconnect: false });
     await eventually(() => expect(once.client.connected).to.equal(true));
@@ -228,7 +228,7 @@ describe('k6: the client library and a Socket.IO server', () => {
     await eventually(() => expect(server.io.engine.clientsCount).to.equal(0));
   });
 
-  it('gives an attempt up that leads to no session', async () => {
+  it('abandons an attempt that leads to no session', async () => {
     const silent = createServer();
     silent.on('upgrade', (_, socket) => silent.once('close', () => socket.destroy()));
     silent.listen(0, '127.0.0.1');

@@ -3,7 +3,7 @@ import { backOff } from '../lib/back-off.js';
 import { decode, encodeAck, encodeConnect, encodeDisconnect, encodeEvent, socketUrl } from '../lib/framing.js';
 
 describe('k6: framing', () => {
-  it('reads the packets of Engine.IO', () => {
+  it('decodes Engine.IO packets', () => {
     const open = '0{"sid":"a1","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}';
     expect(decode(open)).to.deep.equal({ kind: 'open', sid: 'a1', pingInterval: 25_000, pingTimeout: 20_000 });
     expect(['1', '2', '2probe', '3', '6'].map((frame) => decode(frame).kind)).to.deep.equal([
@@ -15,7 +15,7 @@ describe('k6: framing', () => {
     ]);
   });
 
-  it('reads the packets of Socket.IO', () => {
+  it('decodes Socket.IO packets', () => {
     expect(decode('40{"sid":"b2"}')).to.deep.equal({ kind: 'connected', namespace: '/', sid: 'b2' });
     expect(decode('40')).to.deep.equal({ kind: 'connected', namespace: '/', sid: undefined });
     expect(decode('41')).to.deep.equal({ kind: 'disconnected', namespace: '/' });
@@ -25,13 +25,13 @@ describe('k6: framing', () => {
     expect(decode('44"no"')).to.deep.equal({ kind: 'refused', namespace: '/', message: 'no', data: undefined });
   });
 
-  it('reads the ids of acks, of events that want one too', () => {
+  it('decodes the ids of acks, and of events that request one', () => {
     expect(decode('430[{"ok":true}]')).to.deep.equal({ kind: 'ack', namespace: '/', id: 0, args: [{ ok: true }] });
     expect(decode('4312345678[]')).to.deep.equal({ kind: 'ack', namespace: '/', id: 12_345_678, args: [] });
     expect(decode('427["sum",1,2]')).to.deep.equal(event('/', 7, 'sum', [1, 2]));
   });
 
-  it('reads namespaces, also with a query, and beside an id', () => {
+  it('decodes namespaces, with a query and with an id', () => {
     expect(decode('42/chat,["hi"]')).to.deep.equal(event('/chat', undefined, 'hi', []));
     expect(decode('42/chat,7["hi"]')).to.deep.equal(event('/chat', 7, 'hi', []));
     expect(decode('40/chat?a=1,{"sid":"c3"}')).to.deep.equal({ kind: 'connected', namespace: '/chat', sid: 'c3' });
@@ -39,12 +39,12 @@ describe('k6: framing', () => {
     expect(decode('42["/chat,",1]')).to.deep.equal(event('/', undefined, '/chat,', [1]));
   });
 
-  it('reads text as it is: braces, digits, line breaks and emoji in it', () => {
+  it('keeps text unchanged: braces, digits, line breaks and emoji', () => {
     for (const text of ['4', '["x"]', 'a\nb\u2028c', '🙂', '"\\"', ''])
-      expect(decode(encodeEvent('say', [text]))).to.deep.equal(event('/', undefined, 'say', [text]));
+      expect(decode(encodeEvent('text', [text]))).to.deep.equal(event('/', undefined, 'text', [text]));
   });
 
-  it('refuses what is malformed, without throwing', () => {
+  it('reports malformed packets without throwing', () => {
     const malformed = [
       '',
       '0',
@@ -69,14 +69,14 @@ describe('k6: framing', () => {
     }
   });
 
-  it('refuses binary politely: attachments as text, and messages that are no text', () => {
+  it('reports binary packets: attachments, and messages that are not text', () => {
     for (const frame of ['451-["file",{"_placeholder":true,"num":0}]', '461-7[{"_placeholder":true,"num":0}]'])
       expect(decode(frame)).to.deep.equal({ kind: 'unreadable', reason: 'binary attachments' });
     for (const frame of [new ArrayBuffer(3), new Uint8Array([1]), new Blob(['x']), undefined])
       expect(decode(frame)).to.deep.equal({ kind: 'unreadable', reason: 'a binary message' });
   });
 
-  it('writes what it reads', () => {
+  it('encodes what it decodes', () => {
     expect(encodeConnect({ token: 'x' })).to.equal('40{"token":"x"}');
     expect(encodeConnect({}, '/chat')).to.equal('40/chat,{}');
     expect(encodeDisconnect()).to.equal('41');
@@ -87,11 +87,11 @@ describe('k6: framing', () => {
     expect(decode(encodeAck(5, ['yes']))).to.deep.equal({ kind: 'ack', namespace: '/', id: 5, args: ['yes'] });
   });
 
-  it('makes addresses of websockets', () => {
+  it('builds websocket URLs', () => {
     expect(socketUrl('http://127.0.0.1:3000')).to.equal('ws://127.0.0.1:3000/socket.io/?EIO=4&transport=websocket');
     expect(socketUrl('https://a.example/chat/')).to.equal('wss://a.example/chat/socket.io/?EIO=4&transport=websocket');
     for (const url of ['', 'a.example', 'ws://a.example', 'http://', 'http://a.example?x=1'])
-      expect(() => socketUrl(url), url).to.throw('is no address');
+      expect(() => socketUrl(url), url).to.throw('is not a URL');
   });
 });
 

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import jwt from 'jsonwebtoken';
-import { Hearing } from '../lib/hearing.js';
 import { METRICS } from '../lib/metrics.js';
 import { PLANS, ramp, spike, steady, WARM_UP } from '../lib/plans.js';
-import { connectMs, partOf, socketCount, vuCount, wantedConversations } from '../lib/population.js';
+import { connectMs, conversationSpecs, partOf, socketCount, vuCount } from '../lib/population.js';
 import { schedule } from '../lib/schedule.js';
-import { KNOBS, readSettings } from '../lib/settings.js';
+import { SeqWindow } from '../lib/seq-window.js';
+import { readSettings, SETTINGS } from '../lib/settings.js';
 import { metricsOf, summaryJson, summaryText } from '../lib/summary.js';
 import { Tally } from '../lib/tally.js';
 import { thresholds } from '../lib/thresholds.js';
@@ -17,7 +17,7 @@ import { TestMeter } from './test-meter.ts';
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
 describe('k6: tokens', () => {
-  it('are JWTs as the application signs them', async () => {
+  it('are JWTs like those of the application', async () => {
     const secret = 'a sécret with ünicode, long enough';
     const tokenOf = await tokenMaker({ secret, userClaim: 'uid', issuer: 'app', audience: 'chat', ttlSeconds: 60 });
     for (const user of ['alice', 'Zoë 🙂', 'x'.repeat(64)]) {
@@ -37,7 +37,7 @@ describe('k6: tokens', () => {
 describe('k6: the schedule', () => {
   const flat = [{ name: 'flat', seconds: 2, from: 10, to: 10 }];
 
-  it('goes by the clock, even or at random', () => {
+  it('has even or random times at the given rate', () => {
     const even = [...schedule(flat, { share: 1, offset: 0.5 })];
     expect(even).to.have.length(20);
     expect(even[0]).to.deep.equal({ at: 50, phase: 'flat' });
@@ -46,10 +46,10 @@ describe('k6: the schedule', () => {
     expect(times.length).to.be.within(4_750, 5_250);
     const gaps = times.slice(1).map(({ at }, i) => at - (times[i]?.at ?? 0));
     const longer = gaps.filter((gap) => gap > 100).length / gaps.length;
-    expect(longer, 'of exponential gaps, 1/e are longer than the mean').to.be.within(0.33, 0.41);
+    expect(longer, '1/e of exponential intervals are longer than the mean').to.be.within(0.33, 0.41);
   });
 
-  it('rises in a straight line, and goes on from phase to phase', () => {
+  it('rises linearly, and continues from phase to phase', () => {
     const phases = [
       { name: 'up', seconds: 2, from: 0, to: 10 },
       { name: 'none', seconds: 1, from: 0, to: 0 },
@@ -62,58 +62,58 @@ describe('k6: the schedule', () => {
     expect(of('flat')[0]).to.be.closeTo(3_000, 0.1);
   });
 
-  it('is shared by VUs that take turns', () => {
+  it('is shared by VUs that alternate', () => {
     const shares = [0, 1, 2, 3].map((vu) => [...schedule(flat, { share: 0.25, offset: (vu + 0.5) / 4 })]);
     const times = shares.flat().map(({ at }) => Math.round(at));
     expect(times.sort((a, b) => a - b)).to.deep.equal(Array.from({ length: 20 }, (_, i) => 50 + i * 100));
   });
 });
 
-describe('k6: what a device has heard', () => {
-  it('is told apart: new, again, late, behind a hole', () => {
-    const hearing = new Hearing();
-    const isNew = { isNew: true, again: false, late: false, hole: false };
-    expect(hearing.event(1)).to.deep.equal(isNew);
-    expect(hearing.event(3)).to.deep.equal({ ...isNew, hole: true });
-    expect(hearing.event(2)).to.deep.equal({ ...isNew, late: true });
-    expect(hearing.held).to.equal(3);
-    expect(hearing.event(3)).to.deep.equal({ ...isNew, isNew: false, again: true });
+describe('k6: the seq window of a device', () => {
+  it('distinguishes new, repeated and late events, and events beyond a gap', () => {
+    const window = new SeqWindow();
+    const isNew = { isNew: true, repeated: false, late: false, gap: false };
+    expect(window.event(1)).to.deep.equal(isNew);
+    expect(window.event(3)).to.deep.equal({ ...isNew, gap: true });
+    expect(window.event(2)).to.deep.equal({ ...isNew, late: true });
+    expect(window.upTo).to.equal(3);
+    expect(window.event(3)).to.deep.equal({ ...isNew, isNew: false, repeated: true });
   });
 
-  it('overlaps with sync without being called a duplicate', () => {
-    const hearing = new Hearing();
-    hearing.event(1);
-    expect([hearing.synced(1), hearing.synced(2)]).to.deep.equal([false, true]);
-    expect(hearing.event(2).again).to.equal(false);
-    hearing.event(3);
-    hearing.reconnected();
-    expect(hearing.event(3).again).to.equal(false);
-    expect(hearing.event(4)).to.include({ isNew: true, late: false });
-    expect(hearing.event(4).again).to.equal(true);
+  it('does not count the overlap of events and sync as duplicates', () => {
+    const window = new SeqWindow();
+    window.event(1);
+    expect([window.synced(1), window.synced(2)]).to.deep.equal([false, true]);
+    expect(window.event(2).repeated).to.equal(false);
+    window.event(3);
+    window.reconnected();
+    expect(window.event(3).repeated).to.equal(false);
+    expect(window.event(4)).to.include({ isNew: true, late: false });
+    expect(window.event(4).repeated).to.equal(true);
   });
 });
 
 describe('k6: the tally', () => {
   const [a, b] = [{}, {}];
-  const told = { isSender: false, bySync: false };
+  const received = { isSender: false, bySync: false };
 
-  it('decides each message: heard by all, lost by some, refused, unanswered', () => {
+  it('has an outcome for each message: received by all, lost by some, refused, unanswered', () => {
     const meter = new TestMeter();
     let now = 1_000;
     const tally = new Tally(meter, () => now);
-    for (const id of ['1', '2', '3', '4']) tally.sent(id, { intendedAt: 990, phase: 'p', hearers: [a, b] });
+    for (const id of ['1', '2', '3', '4']) tally.sent(id, { dueAt: 990, phase: 'p', devices: [a, b] });
     now = 1_010;
-    tally.heard('1', a, { isSender: true, bySync: false });
-    tally.heard('1', b, told);
-    tally.heard('1', b, told);
+    tally.received('1', a, { isSender: true, bySync: false });
+    tally.received('1', b, received);
+    tally.received('1', b, received);
     tally.acked('1');
     tally.acked('2');
-    tally.heard('2', a, { ...told, isSender: true });
+    tally.received('2', a, { ...received, isSender: true });
     tally.refused('3', 'OVERLOADED');
-    tally.heard('3', b, told);
-    expect(tally.undecided).to.equal(2);
+    tally.received('3', b, received);
+    expect(tally.openCount).to.equal(2);
     tally.finish();
-    expect(tally.undecided).to.equal(0);
+    expect(tally.openCount).to.equal(0);
     expect(meter.counts()).to.deep.include({
       chat_sent: 4,
       chat_acked: 2,
@@ -126,23 +126,23 @@ describe('k6: the tally', () => {
     expect(meter.values('chat_unacked_ratio').sort()).to.deep.equal([false, false, true, true]);
   });
 
-  it('measures from the intended time, and deliveries at the other user only', () => {
+  it('measures from the due time, and deliveries at the other user only', () => {
     const meter = new TestMeter();
     let now = 1_000;
     const tally = new Tally(meter, () => now);
-    tally.sent('1', { intendedAt: 700, phase: 'p', hearers: [a, b] });
+    tally.sent('1', { dueAt: 700, phase: 'p', devices: [a, b] });
     now = 1_100;
-    tally.heard('1', a, { ...told, isSender: true });
+    tally.received('1', a, { ...received, isSender: true });
     tally.acked('1');
-    tally.heard('1', b, told);
+    tally.received('1', b, received);
     expect(meter.values('chat_send_lag_ms')).to.deep.equal([300]);
     expect(meter.values('chat_ack_ms')).to.deep.equal([400]);
     expect(meter.values('chat_delivery_ms')).to.deep.equal([400]);
   });
 });
 
-describe('k6: knobs', () => {
-  it('have defaults, of the scenario before those of all', () => {
+describe('k6: settings', () => {
+  it('have defaults, and those of a scenario take precedence', () => {
     expect(readSettings({ JWT_SECRET: 'x' })).to.include({ pairs: 50, rate: 50, durationMs: 60_000, readRatio: 0.1 });
     expect(readSettings({ JWT_SECRET: 'x' }, { PAIRS: '7', RATE: '2' })).to.include({ pairs: 7, rate: 2 });
     expect(readSettings({ JWT_SECRET: 'x', PAIRS: '8' }, { PAIRS: '7' })).to.include({ pairs: 8 });
@@ -150,7 +150,7 @@ describe('k6: knobs', () => {
     expect(urls).to.deep.equal(['http://a:1', 'https://b/chat']);
   });
 
-  it('name everything that is wrong at once, but no secret', () => {
+  it('report all problems at once, without the secret', () => {
     const wrong = { URL: 'localhost', PAIRS: '1.5', RATE: 'x', DURATION: '10', READ_RATIO: '2', ARRIVALS: 'often' };
     expect(() => readSettings(wrong))
       .to.throw(/URL must be .*not "localhost"/)
@@ -163,14 +163,14 @@ describe('k6: knobs', () => {
       .and.matches(/ARRIVALS must be poisson or even/);
   });
 
-  it('stand in the README with their defaults, and so do metrics and scenarios', () => {
-    for (const [name, knob] of Object.entries(KNOBS)) {
-      const fallback = 'fallback' in knob && knob.fallback ? `\`${knob.fallback}\`` : '';
-      expect(README, name).to.match(
-        new RegExp(`^\\| \`${name}\` \\| ${fallback.replace(/[.*+?^$()|[\]\\/]/g, '\\$&')}`, 'm'),
-      );
+  it('are in the README with their defaults and meanings, and so are metrics and scenarios', () => {
+    for (const [name, setting] of Object.entries(SETTINGS)) {
+      const fallback = 'fallback' in setting && setting.fallback ? `\`${setting.fallback}\` ` : '';
+      expect(README).to.include(`\n| \`${name}\` | ${fallback}| ${setting.about} |\n`);
     }
-    for (const name of Object.keys(METRICS)) expect(README, name).to.include(`\`${name}\``);
+    for (const [name, { kind, about }] of Object.entries(METRICS)) {
+      expect(README).to.include(`\n| \`${name}\` | ${kind} | ${about} |\n`);
+    }
     for (const { name, question, defaults } of PLANS) {
       expect(README).to.include(`| \`${name}\` | ${question}`);
       for (const [knob, value] of Object.entries(defaults)) expect(README, name).to.include(`\`${knob}=${value}\``);
@@ -178,17 +178,17 @@ describe('k6: knobs', () => {
   });
 });
 
-describe('k6: who is where', () => {
+describe('k6: the users of a VU', () => {
   const settings = readSettings({ JWT_SECRET: 'x', PAIRS: '5', DEVICES: '2', SOCKETS_PER_VU: '8', CONNECT_RATE: '10' });
 
-  it('keeps pairs whole, and gives each VU its part of the rate', () => {
+  it('are whole pairs, and each VU has its share of the rate', () => {
     expect([vuCount(steady, settings), socketCount(steady, settings), connectMs(steady, settings)]).to.deep.equal([
       3, 20, 3_000,
     ]);
-    const wanted = wantedConversations(steady, settings, 'r');
-    expect(new Set(wanted.flatMap(({ users }) => users)).size).to.equal(10);
-    const world = { runId: 'r', startedAt: 1, conversationIds: wanted.map((_, i) => `c${i}`) };
-    const parts = [0, 1, 2].map((vu) => partOf(steady, settings, world, vu));
+    const specs = conversationSpecs(steady, settings, 'r');
+    expect(new Set(specs.flatMap(({ users }) => users)).size).to.equal(10);
+    const setupData = { runId: 'r', startedAt: 1, conversationIds: specs.map((_, i) => `c${i}`) };
+    const parts = [0, 1, 2].map((vu) => partOf(steady, settings, setupData, vu));
     expect(parts.map(({ conversations }) => conversations.map(({ id }) => id))).to.deep.equal([
       ['c0', 'c1'],
       ['c2', 'c3'],
@@ -197,12 +197,12 @@ describe('k6: who is where', () => {
     expect(parts.map(({ share }) => share)).to.deep.equal([0.4, 0.4, 0.2]);
   });
 
-  it('puts a receiver and all who write to them into one VU', () => {
+  it('are a receiver with all its senders', () => {
     const plan = PLANS.find(({ shape }) => shape === 'fan-in') ?? steady;
     const many = readSettings({ JWT_SECRET: 'x', RECEIVERS: '2', SENDERS: '30', SOCKETS_PER_VU: '10' });
     expect([vuCount(plan, many), socketCount(plan, many)]).to.deep.equal([2, 62]);
-    const world = { runId: 'r', startedAt: 1, conversationIds: [] };
-    const second = partOf(plan, many, world, 1).conversations;
+    const setupData = { runId: 'r', startedAt: 1, conversationIds: [] };
+    const second = partOf(plan, many, setupData, 1).conversations;
     expect(second).to.have.length(30);
     expect(new Set(second.map(({ users }) => users[1]))).to.deep.equal(new Set(['r-1r']));
     expect(second.every(({ senders }) => senders.length === 1 && senders[0] === 0)).to.equal(true);
@@ -212,7 +212,7 @@ describe('k6: who is where', () => {
 describe('k6: scenarios', () => {
   const settings = readSettings({ JWT_SECRET: 'x', RATE: '10', DURATION: '1m', STEPS: '4' });
 
-  it('last as long as DURATION says, behind the warm-up, and judge phases that exist', () => {
+  it('last for DURATION after the warm-up, with thresholds for existing phases', () => {
     for (const plan of PLANS) {
       const phases = plan.phases(settings);
       const names = phases.map(({ name }) => name);
@@ -221,9 +221,9 @@ describe('k6: scenarios', () => {
         phases.slice(1).reduce((sum, { seconds }) => sum + seconds, 0),
         plan.name,
       ).to.be.closeTo(60, 0.001);
-      expect(names, plan.name).to.include.members(plan.judged(settings));
+      expect(names, plan.name).to.include.members(plan.phasesWithThresholds(settings));
       expect(new Set(names).size, plan.name).to.equal(names.length);
-      for (const name of names) expect(name, 'in the name of a series').to.match(/^[\w.-]+$/);
+      for (const name of names) expect(name, 'valid in the name of a series').to.match(/^[\w.-]+$/);
     }
     expect(ramp.phases(settings).map(({ to }) => to)).to.deep.equal([2.5, 2.5, 5, 7.5, 10]);
     expect(spike.phases(settings).find(({ name }) => name === 'spike')).to.include({ seconds: 10, from: 50 });
@@ -233,7 +233,7 @@ describe('k6: scenarios', () => {
     for (const plan of PLANS) {
       const all = thresholds(plan, settings);
       expect(all.chat_loss_ratio).to.deep.equal(['rate<=0']);
-      for (const phase of plan.judged(settings)) {
+      for (const phase of plan.phasesWithThresholds(settings)) {
         expect(all[`chat_ack_ms{phase:${phase}}`], plan.name).to.deep.equal(['p(95)<=250', 'p(99)<=500']);
         expect(all[`chat_delivery_ms{phase:${phase}}`], plan.name).to.deep.equal(['p(95)<=250', 'p(99)<=500']);
       }
@@ -257,10 +257,10 @@ describe('k6: the summary', () => {
     expect(text).to.match(/steady +0 +0 +12.3 ms +99 ms +12.3 s +20 s +– +–/);
     expect(text).to.include('✖ chat_loss_ratio: rate<=0 (0.25)');
     expect(text).to.include('✔ chat_ack_ms{phase:steady}: p(95)<=250 (99)');
-    expect(text).to.include('1 of 2 thresholds are crossed').and.not.include('max>=0');
+    expect(text).to.include('1 of 2 thresholds are missed').and.not.include('max>=0');
   });
 
-  it('stands a run in which nothing happened', () => {
+  it('shows a run without samples', () => {
     expect(summaryText(steady, settings, {})).to.include('0 sent, 0 acknowledged');
   });
 
@@ -270,7 +270,7 @@ describe('k6: the summary', () => {
     expect(JSON.parse(json)).to.include({ scenario: 'steady', ok: false });
   });
 
-  it('reads both forms in which k6 hands out the results', () => {
+  it('accepts both forms of results that k6 has', () => {
     expect(metricsOf({ metrics })).to.equal(metrics);
     const list = [{ name: 'chat_sent', type: 'counter', values: { count: 3 } }];
     expect(metricsOf({ results: { metrics: list } }).chat_sent?.values.count).to.equal(3);
@@ -279,7 +279,7 @@ describe('k6: the summary', () => {
 });
 
 describe('k6: answers of the cluster', () => {
-  it('are read whatever they are', () => {
+  it('are parsed, whatever their form', () => {
     expect(readAnswer({ ok: true })).to.include({ ok: true });
     const refusal = { ok: false, error: { code: 'OVERLOADED', retryAfterMs: 7 } };
     expect(readAnswer(refusal)).to.deep.equal({ ok: false, code: 'OVERLOADED', retryAfterMs: 7 });
@@ -292,7 +292,7 @@ describe('k6: answers of the cluster', () => {
   });
 });
 
-/** The same numbers in every run (a linear congruential generator, with the constants of Numerical Recipes). */
+/** Yields the same numbers in every run (a linear congruential generator with the constants of Numerical Recipes). */
 function pseudoRandom(): () => number {
   let state = 1;
   return () => {

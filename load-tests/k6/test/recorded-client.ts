@@ -1,16 +1,16 @@
 import type { AckError } from '../lib/acks.js';
 import { SocketClient, type SocketClientOptions } from '../lib/socket-client.js';
 
-/** What a client told, in order: `connected`, `refused TOKEN_INVALID`, `disconnected cut`, `failed`, `unreadable …`, `closed`. */
 export interface RecordedClient extends Disposable {
   client: SocketClient;
+  /** Its events in order, such as `connected`, `refused TOKEN_INVALID`, `disconnected cut`, `failed 0`, `closed`. */
   log: string[];
   events: { name: string; args: unknown[] }[];
   /** Resolves with the answer or the reason why there is none. */
   call(name: string, payload: unknown): Promise<{ error: AckError | undefined; answer: unknown }>;
 }
 
-/** A client of the library on Node's own WebSocket, with the shortest back-off; it connects at once. */
+/** Connects a client of the library on Node's WebSocket, with the shortest back-off. */
 export function recordedClient(
   options: Pick<SocketClientOptions, 'url'> & Partial<SocketClientOptions>,
   onEvent?: (name: string, args: unknown[], reply: (...answer: unknown[]) => void) => void,

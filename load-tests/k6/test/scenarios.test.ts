@@ -13,11 +13,11 @@ const FOLDER = join(repository, 'load-tests/k6');
 const SCRIPTS = globSync('*.js', { cwd: FOLDER }).sort();
 
 describe('k6: the scripts', () => {
-  it('are one for each scenario', () => {
+  it('exist for each scenario', () => {
     expect(SCRIPTS).to.deep.equal(PLANS.map(({ name }) => `${name}.js`).sort());
   });
 
-  it('import files that are there, and modules that k6 documents', () => {
+  it('import existing files, and modules that k6 documents', () => {
     const documented = Object.keys(
       JSON.parse(readFileSync(join(repository, 'node_modules/@types/k6/package.json'), 'utf8')).exports,
     );
@@ -29,19 +29,19 @@ describe('k6: the scripts', () => {
         /^(?:import|export)\b[^;'=]*'([^']+)';$/gm,
       )) {
         if (specifier.startsWith('.')) {
-          // k6 guesses no endings.
+          // k6 adds no file endings.
           expect(specifier, file).to.match(/\.js$/);
           visit(resolve(dirname(file), specifier));
         } else {
           expect(specifier.startsWith('k6'), `${file} imports ${specifier}`).to.equal(true);
           expect(documented, `${file} imports ${specifier}`).to.include(specifier.replace(/^k6/, '.'));
-          expect(file, 'the library is for Node too').not.to.include(`${FOLDER}/lib/`);
-          expect(specifier, 'experiments end').not.to.include('experimental');
+          expect(file, 'the library must run on Node too').not.to.include(`${FOLDER}/lib/`);
+          expect(specifier, 'experimental modules are removed some day').not.to.include('experimental');
         }
       }
     };
     for (const script of SCRIPTS) visit(join(FOLDER, script));
-    expect([...seen].sort(), 'files that no script uses').to.deep.equal(
+    expect([...seen].sort(), 'every file is used by a script').to.deep.equal(
       globSync(['*.js', 'lib/*.js', 'wiring/*.js'], { cwd: FOLDER })
         .map((file) => join(FOLDER, file))
         .sort(),
@@ -49,16 +49,16 @@ describe('k6: the scripts', () => {
     const withWebSockets = [...seen].filter((file) => /from 'k6\/websockets'/.test(readFileSync(file, 'utf8')));
     expect(
       withWebSockets.map((file) => basename(file)),
-      'the import that older k6 want different',
+      'the only file to change for older versions of k6',
     ).to.deep.equal(['websocket.js']);
   });
 });
 
-describe('k6: each script, on Node and a cluster', () => {
+describe('k6: each script, on Node with a cluster', () => {
   let cluster: TestCluster;
   let runs: Map<string, Run>;
 
-  const KNOBS = {
+  const SETTINGS = {
     PAIRS: '6',
     SENDERS: '9',
     SOCKETS_PER_VU: '4',
@@ -77,7 +77,7 @@ describe('k6: each script, on Node and a cluster', () => {
 
   before(async () => {
     cluster = await startTestCluster();
-    const env = { ...KNOBS, ...LIMITS, URL: cluster.url, JWT_SECRET: cluster.jwtSecret, READ_RATIO: '0.3' };
+    const env = { ...SETTINGS, ...LIMITS, URL: cluster.url, JWT_SECRET: cluster.jwtSecret, READ_RATIO: '0.3' };
     const all = PLANS.map(async ({ name }) => [name, await runScript(name, { ...env, ...OWN[name] })] as const);
     runs = new Map(await Promise.all(all));
   });
@@ -85,7 +85,7 @@ describe('k6: each script, on Node and a cluster', () => {
   after(() => cluster.stop());
 
   for (const { name, phases } of PLANS) {
-    it(`${name}: everything is sent, acknowledged and heard by both`, () => {
+    it(`${name}: every message is sent, acknowledged and received by both users`, () => {
       const { status, output, metrics, json } = runs.get(name) ?? missing(name);
       expect(status, output).to.equal(0);
       const count = (metric: string) => metrics[metric]?.values.count ?? 0;
@@ -105,27 +105,27 @@ describe('k6: each script, on Node and a cluster', () => {
         expect(count(`chat_${bad}`), bad).to.equal(0);
       expect(count('chat_reads')).to.be.at.least(1);
       expect(metrics.chat_ack_ms?.values.count).to.equal(count('chat_sent'));
-      expect(output).to.include('✔ Everything holds.').and.not.include(cluster.jwtSecret);
+      expect(output).to.include('✔ All thresholds are met.').and.not.include(cluster.jwtSecret);
       expect(json).to.include({ scenario: name, ok: true });
       for (const phase of phases(json.settings))
         expect(output).to.match(new RegExp(`^  ${phase.name} +\\d+ +\\d+ `, 'm'));
     });
   }
 
-  it('spike: sends by the schedule to the message', () => {
+  it('spike: sends exactly the messages of the schedule', () => {
     const count = (phase: string) => runs.get('spike')?.metrics[`chat_sent{phase:${phase}}`]?.values.count;
     expect(['before', 'spike'].map(count)).to.deep.equal([30, 60]);
   });
 
-  it('reconnect-storm: all lose their connection once, and are back and in sync', () => {
+  it('reconnect-storm: every device loses its connection once and is in sync again', () => {
     const { metrics } = runs.get('reconnect-storm') ?? missing('reconnect-storm');
     expect(metrics.chat_reconnects?.values.count).to.equal(12);
     expect(metrics.chat_recovery_ms?.values.min).to.be.at.least(500);
     expect(metrics.chat_connect_ms?.values.count).to.equal(24);
   });
 
-  it('tell of a cluster that does worse than it should, and of one that is not there', async () => {
-    const env = { ...KNOBS, URL: cluster.url, JWT_SECRET: cluster.jwtSecret, ACK_P95: '1ms', DURATION: '200ms' };
+  it('fail when the cluster misses a threshold, and when it refuses the token', async () => {
+    const env = { ...SETTINGS, URL: cluster.url, JWT_SECRET: cluster.jwtSecret, ACK_P95: '1ms', DURATION: '200ms' };
     const [slow, refused] = await Promise.all([
       runScript('steady', env),
       runScript('steady', { ...env, JWT_SECRET: 'not the secret of this cluster, though long' }),
@@ -133,7 +133,7 @@ describe('k6: each script, on Node and a cluster', () => {
     expect(slow.status, slow.output).to.equal(99);
     expect(slow.output).to.match(/✖ chat_ack_ms\{phase:steady\}: p\(95\)<=1 \([\d.]+\)/);
     expect(refused.status).to.equal(1);
-    expect(refused.output).to.match(/401 .*TOKEN_INVALID.*is JWT_SECRET that of the cluster\?/);
+    expect(refused.output).to.match(/401 .*TOKEN_INVALID.*is JWT_SECRET the secret of the cluster\?/);
   });
 });
 
@@ -144,7 +144,7 @@ interface Run {
   json: { ok: boolean; settings: never };
 }
 
-/** Runs a script as `k6 run` would; `output` is what it printed. */
+/** Runs a script as `k6 run` does. `output`: stdout and stderr. */
 async function runScript(name: string, env: Record<string, string>): Promise<Run> {
   const cwd = await mkdtemp(join(tmpdir(), 'chat-k6-'));
   try {

@@ -1,6 +1,6 @@
 import type { MetricName, Tags } from '../lib/metrics.js';
 
-/** Keeps every sample. */
+/** A meter that keeps every sample. */
 export class TestMeter {
   readonly samples: { name: MetricName; value: number | boolean; tags: Tags }[] = [];
 
@@ -12,7 +12,7 @@ export class TestMeter {
     return this.samples.filter((sample) => sample.name === name).map(({ value }) => value);
   }
 
-  /** The sums of counters by name, and of those with a `code` by code too. */
+  /** Sums of the counters by name; with a tag `code`, also by code. */
   counts(): Record<string, number> {
     const sums: Record<string, number> = {};
     for (const { name, value, tags } of this.samples) {

@@ -8,7 +8,7 @@ import { METRICS } from '../lib/metrics.js';
 const KINDS = { trend: Trend, counter: Counter, rate: Rate };
 
 /**
- * k6's own metrics, of all names. k6 wants them made before the test starts: when this file is loaded.
+ * k6's metrics by name. k6 requires that they are created before the test starts, so when this file is loaded.
  *
  * @type {Map<string, Counter | Rate | Trend>}
  */

@@ -1,23 +1,23 @@
 // @ts-check
 
 import exec from 'k6/execution';
-import { partOf, vuCount, wantedConversations } from '../lib/population.js';
+import { conversationSpecs, partOf, vuCount } from '../lib/population.js';
 import { readSettings } from '../lib/settings.js';
 import { metricsOf, summaryJson, summaryText } from '../lib/summary.js';
 import { longestSeconds, TREND_STATS, thresholds } from '../lib/thresholds.js';
 import { tokenMaker } from '../lib/token.js';
-import { runTraffic } from '../lib/traffic.js';
+import { runVuTraffic } from '../lib/vu-traffic.js';
 import { meter } from './meter.js';
 import { openConversations } from './open-conversations.js';
 import { openSocket } from './websocket.js';
 
 /** @import { Options } from 'k6/options' */
 /** @import { Plan } from '../lib/plans.js' */
-/** @import { World } from '../lib/population.js' */
+/** @import { SetupData } from '../lib/population.js' */
 
 /**
- * What a k6 script exports, of a plan. Each VU runs its part of the traffic in one iteration, with all its sockets on one
- * event loop; k6 ends the iteration when the last of them is closed.
+ * The exports of a k6 script for a plan. Each VU runs its part of the traffic in one iteration, with all its sockets on
+ * one event loop. The iteration ends when the last socket is closed.
  */
 export function scenario(/** @type {Plan} */ plan) {
   const settings = readSettings(__ENV, plan.defaults);
@@ -38,22 +38,19 @@ export function scenario(/** @type {Plan} */ plan) {
     setupTimeout: '10m',
   };
 
-  /** Makes the conversations. @returns {Promise<World>} */
+  /** Opens the conversations. @returns {Promise<SetupData>} */
   const setup = async () => {
     const runId = `k6-${Date.now().toString(36)}`;
-    const wanted = wantedConversations(plan, settings, runId);
-    const conversationIds = await openConversations(
-      settings.urls[0] || '',
-      wanted,
-      await tokenMaker(tokenOptions(settings)),
-    );
+    const specs = conversationSpecs(plan, settings, runId);
+    const tokenOf = await tokenMaker(tokenOptions(settings));
+    const conversationIds = await openConversations(settings.urls[0] || '', specs, tokenOf);
     return { runId, startedAt: Date.now(), conversationIds };
   };
 
-  const run = async (/** @type {World} */ world) => {
-    const part = partOf(plan, settings, world, exec.vu.idInTest - 1);
+  const run = async (/** @type {SetupData} */ setupData) => {
+    const part = partOf(plan, settings, setupData, exec.vu.idInTest - 1);
     const tokenOf = await tokenMaker(tokenOptions(settings));
-    await runTraffic({ plan, settings, part, meter, openSocket, tokenOf });
+    await runVuTraffic({ plan, settings, part, meter, openSocket, tokenOf });
   };
 
   const handleSummary = (/** @type {unknown} */ data) => {

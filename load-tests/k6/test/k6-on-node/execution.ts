@@ -2,12 +2,12 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 const vus = new AsyncLocalStorage<number>();
 
-/** Runs something as one VU; `id` counts from 1, as k6 has it. */
+/** Runs a function as one VU; `id` counts from 1, as in k6. */
 export function inVu<T>(id: number, run: () => Promise<T>): Promise<T> {
   return vus.run(id, run);
 }
 
-/** `k6/execution` */
+/** Replaces `k6/execution`. */
 export default {
   vu: {
     get idInTest(): number {

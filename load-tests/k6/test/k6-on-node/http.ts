@@ -3,12 +3,12 @@ interface Params {
   tags: Record<string, string>;
 }
 
-/** k6's cookies; nobody sets any here. */
+/** Replaces k6's cookie jar; no server sets cookies here. */
 class CookieJar {
-  readonly played = true;
+  readonly isReplacement = true;
 }
 
-/** As k6: a server that is not there is status 0, not an exception. */
+/** Without a server the status is 0, as in k6, not an exception. */
 async function asyncRequest(method: string, url: string, body: string | null, { headers }: Params) {
   try {
     const response = await fetch(url, { method, headers, body });
@@ -20,5 +20,5 @@ async function asyncRequest(method: string, url: string, body: string | null, { 
   }
 }
 
-/** `k6/http` */
+/** Replaces `k6/http`. */
 export default { asyncRequest, CookieJar };

@@ -1,6 +1,6 @@
-/** Every sample of the run. */
+/** All samples of the run. */
 export const samples: { metric: string; kind: string; value: number; tags: Record<string, string> }[] = [];
-/** Names of the metrics and their kinds. */
+/** Kinds of the metrics, by name. */
 export const kinds = new Map<string, string>();
 
 abstract class Metric {
@@ -9,19 +9,19 @@ abstract class Metric {
 
   constructor(kind: string, name: string) {
     if (!/^[a-zA-Z_][a-zA-Z0-9_]{1,128}$/.test(name)) throw new Error(`invalid metric name: ${name}`);
-    if (kinds.has(name)) throw new Error(`metric ${name} was made before`);
+    if (kinds.has(name)) throw new Error(`metric ${name} exists already`);
     this.name = name;
     this.#kind = kind;
     kinds.set(name, kind);
   }
 
   add(value: number | boolean, tags: Record<string, string> = {}): void {
-    if (!Number.isFinite(Number(value))) throw new Error(`${this.name}: ${value} is no number`);
+    if (!Number.isFinite(Number(value))) throw new Error(`${this.name}: ${value} is not a number`);
     samples.push({ metric: this.name, kind: this.#kind, value: Number(value), tags });
   }
 }
 
-/** `k6/metrics` */
+/** Replaces `k6/metrics`. */
 export class Counter extends Metric {
   constructor(name: string) {
     super('counter', name);

@@ -1,10 +1,10 @@
 /*
- * node run.ts <script> <file for the samples>: runs a script of k6 on Node, as far as these scripts use k6. There is no k6
- * to be had in the tests, so the modules of k6 are replaced by those beside this file; everything else, and the cluster
- * that it talks to, is real. `__ENV` is the environment.
+ * node run.ts <script> <file for the samples>: runs a k6 script on Node. The tests have no k6 binary, so the files
+ * beside this one replace the modules of k6, as far as these scripts use them. Everything else is real, also the
+ * cluster. `__ENV` is the environment.
  *
- * In the order of k6: load, setup, each VU once, the summary. Prints what the script prints, writes the files that it wants
- * in the working folder, and exits with 99 when a threshold is crossed, as k6 does.
+ * The order is that of k6: load, setup, each VU once, summary. Prints what the script prints, writes its files into the
+ * working folder, and exits with 99 when a threshold is missed, as k6 does.
  */
 import { writeFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
@@ -21,7 +21,7 @@ interface Script {
   handleSummary(data: unknown): Record<string, string>;
 }
 
-/** Of k6, by name. The scripts may import no other one. */
+/** Replacements of k6's modules, by name. The scripts may not import others. */
 const MODULES: Record<string, string> = {
   'k6/execution': './execution.ts',
   'k6/http': './http.ts',
@@ -33,7 +33,7 @@ registerHooks({
   resolve(specifier, context, next) {
     if (!specifier.startsWith('k6')) return next(specifier, context);
     const file = MODULES[specifier];
-    if (!file) throw new Error(`${specifier} is not among the modules that are played here`);
+    if (!file) throw new Error(`${specifier} has no replacement here`);
     return { url: new URL(file, import.meta.url).href, shortCircuit: true };
   },
 });

@@ -1,3 +1,4 @@
+import { quantile } from '@chat-cluster/testkit';
 import type { Options } from 'k6/options';
 import { kinds, samples } from './metrics.ts';
 
@@ -7,12 +8,12 @@ interface MetricSummary {
   thresholds?: Record<string, { ok: boolean }>;
 }
 
-/** What k6 counts by itself; there is nothing of it here. */
+/** k6's own metrics. They have no samples here. */
 const BUILT_IN: Record<string, string> = { ws_sessions: 'counter' };
 
 /**
- * What k6 hands to `handleSummary`: metrics with samples, and every one that a threshold names, also by tag. Throws for a
- * threshold that k6 would not take.
+ * The argument of `handleSummary`: metrics with samples, and every metric that a threshold names, also by tag. Throws
+ * for a threshold that k6 would reject.
  */
 export function summarize({ thresholds = {}, summaryTrendStats = [] }: Options) {
   const metrics: Record<string, MetricSummary> = {};
@@ -21,9 +22,9 @@ export function summarize({ thresholds = {}, summaryTrendStats = [] }: Options) 
   for (const name of names) {
     const [, metric = '', tags] = /^(\w+)(?:\{(.+)\})?$/.exec(name) ?? [];
     const type = kinds.get(metric) ?? BUILT_IN[metric];
-    if (!type) throw new Error(`a threshold names the metric ${name}, which there is not`);
-    const [tag = '', wanted] = tags?.split(':') ?? [];
-    const some = samples.filter((sample) => sample.metric === metric && (!tag || sample.tags[tag] === wanted));
+    if (!type) throw new Error(`a threshold names ${name}, but there is no such metric`);
+    const [tag = '', expected] = tags?.split(':') ?? [];
+    const some = samples.filter((sample) => sample.metric === metric && (!tag || sample.tags[tag] === expected));
     const values = valuesOf(
       type,
       some.map(({ value }) => value),
@@ -46,22 +47,21 @@ function valuesOf(type: string, values: number[], stats: readonly string[]): Rec
   if (type === 'rate') {
     return { rate: values.length > 0 ? sum / values.length : 0, passes: sum, fails: values.length - sum };
   }
-  const sorted = values.sort((a, b) => a - b);
-  return Object.fromEntries(stats.map((stat) => [stat, statOf(stat, sorted)]));
+  return Object.fromEntries(stats.map((stat) => [stat, statOf(stat, values)]));
 }
 
-function statOf(stat: string, sorted: readonly number[]): number {
-  if (stat === 'count') return sorted.length;
+function statOf(stat: string, values: readonly number[]): number {
+  if (stat === 'count') return values.length;
   const [, percent] = /^p\(([\d.]+)\)$/.exec(stat) ?? [];
   const share = { min: 0, med: 0.5, max: 1 }[stat] ?? Number(percent) / 100;
-  if (Number.isNaN(share)) throw new Error(`no stat of a trend: ${stat}`);
-  return sorted[Math.round(share * (sorted.length - 1))] ?? 0;
+  if (Number.isNaN(share)) throw new Error(`a trend has no statistic ${stat}`);
+  return values.length === 0 ? 0 : quantile(values, share);
 }
 
 function holds(threshold: string, values: Record<string, number>): boolean {
   const [, stat = '', operator, limit] = /^([^<>=]+)(<=|>=|<|>)(-?[\d.]+)$/.exec(threshold) ?? [];
   const value = values[stat];
-  if (value === undefined) throw new Error(`a threshold that k6 does not know: ${threshold}`);
+  if (value === undefined) throw new Error(`k6 has no such threshold: ${threshold}`);
   if (operator === '<=') return value <= Number(limit);
   if (operator === '>=') return value >= Number(limit);
   return operator === '<' ? value < Number(limit) : value > Number(limit);

@@ -1,12 +1,12 @@
 const NodeWebSocket = globalThis.WebSocket;
 
 /**
- * `k6/websockets`, by Node's own. Two traps of k6 are here too: `close` on a websocket that is not open yet would block the
- * VU, and `send` on one that is not open throws.
+ * Replaces `k6/websockets` by Node's WebSocket, with two restrictions of k6: `close` would block the VU while a
+ * websocket is opening, and `send` throws unless it is open.
  */
 export class WebSocket extends NodeWebSocket {
   constructor(url: string, protocols: null, _params: object) {
-    if (protocols !== null) throw new Error('protocols are not played here');
+    if (protocols !== null) throw new Error('protocols are not supported here');
     super(url);
   }
 

@@ -23,27 +23,28 @@ import { Tally } from './tally.js';
  *   random?: () => number,
  * }} TrafficOptions
  *
- * @typedef {{ conversationId: string, from: Device[], to: string }} Direction one way through a conversation: the devices of
- *   the user who sends, the user who is to hear
+ * @typedef {{ conversationId: string, from: Device[], to: string }} Direction one direction of a conversation: the
+ *   devices of the sender, and the receiving user
  */
 
-/** So many messages at once at most when the generator is late, so that it hears the answers in between. */
+/** Most messages sent in one event-loop turn by a late generator, so that it receives answers in between. */
 const BURST = 100;
-const DRAIN_LOOK_MS = 50;
+/** Interval of the checks whether the drain is over, in ms. */
+const DRAIN_CHECK_MS = 50;
 
 /**
- * The traffic of one VU, whole: connects its devices at their times, sends by the schedule, reads, loses connections as
- * the plan says, waits for what is under way, and closes everything. Resolves when nothing is left.
+ * Runs the traffic of one VU: connects its devices at their times, sends by the schedule, reads, cuts connections by
+ * the plan, waits for messages under way, and closes everything. Resolves when nothing is left.
  *
- * All the devices of a conversation are of one VU, so that it knows the fate of each message.
+ * All devices of a conversation belong to one VU, so that it knows the outcome of each message.
  */
-export async function runTraffic(/** @type {TrafficOptions} */ options) {
-  const traffic = new Traffic(options);
-  await traffic.prepare();
+export async function runVuTraffic(/** @type {TrafficOptions} */ options) {
+  const traffic = new VuTraffic(options);
+  await traffic.createDevices();
   await traffic.run();
 }
 
-class Traffic {
+class VuTraffic {
   #options;
   #now;
   #random;
@@ -65,8 +66,8 @@ class Traffic {
     this.#tally = new Tally(options.meter, this.#now);
   }
 
-  /** Makes the devices. None connects yet. */
-  async prepare() {
+  /** Creates the devices, which do not connect yet. */
+  async createDevices() {
     const { part, tokenOf, settings } = this.#options;
     /** @type {Map<string, string[]>} */
     const conversationsOf = new Map();
@@ -121,7 +122,7 @@ class Traffic {
       },
       meter,
       {
-        heard: (message, bySync) => this.#heard(device, message, bySync),
+        received: (message, bySync) => this.#received(device, message, bySync),
         acked: (id) => tally.acked(id),
         refused: (id, code) => tally.refused(id, code),
         unanswered: (id) => tally.unanswered(id),
@@ -136,15 +137,15 @@ class Traffic {
    * @param {Message} message
    * @param {boolean} bySync
    */
-  #heard(device, message, bySync) {
+  #received(device, message, bySync) {
     const isSender = message.senderId === device.user;
-    this.#tally.heard(message.clientMessageId, device, { isSender, bySync });
+    this.#tally.received(message.clientMessageId, device, { isSender, bySync });
     const isFirst = this.#devicesOf.get(device.user)?.[0] === device;
     if (!isSender && isFirst && this.#random() < this.#options.settings.readRatio)
       device.read(message.conversationId, message.seq);
   }
 
-  /** Resolves after the last message of the schedule. */
+  /** Sends all messages of the schedule. Resolves after the last one. */
   #sendAll(/** @type {number} */ begin) {
     const { plan, settings, part } = this.#options;
     const arrivals = schedule(plan.phases(settings), {
@@ -167,18 +168,18 @@ class Traffic {
   }
 
   /**
-   * @param {number} intendedAt
+   * @param {number} dueAt
    * @param {string} phase
    */
-  #send(intendedAt, phase) {
+  #send(dueAt, phase) {
     const { part, settings } = this.#options;
     const n = this.#sent++;
     const direction = this.#directions[n % this.#directions.length];
     const device = direction?.from[Math.floor(this.#random() * direction.from.length)];
     if (!direction || !device) return;
     const clientMessageId = `${part.runId}-${part.vu}-${n}`;
-    const hearers = [...direction.from, ...(this.#devicesOf.get(direction.to) || [])];
-    this.#tally.sent(clientMessageId, { intendedAt, phase, hearers });
+    const devices = [...direction.from, ...(this.#devicesOf.get(direction.to) || [])];
+    this.#tally.sent(clientMessageId, { dueAt, phase, devices });
     const content = `${n} `.padEnd(settings.contentBytes, 'abcdefghij ');
     device.send({ conversationId: direction.conversationId, content, clientMessageId });
   }
@@ -189,7 +190,7 @@ class Traffic {
   }
 
   /**
-   * Some device at a time loses its connection, at random, on average after so many milliseconds.
+   * Cuts the connection of a random device, again and again, at intervals of `meanMs` on average.
    *
    * @param {number} from
    * @param {number} meanMs
@@ -202,21 +203,21 @@ class Traffic {
     });
   }
 
-  /** Resolves when the fate of every message is known and everybody is back, or the time for it is over. */
+  /** Resolves when every message has an outcome and every device is in sync, or when the time for the drain is over. */
   #drained() {
     const until = this.#now() + this.#options.settings.drainMs;
     return new Promise((/** @type {(value: undefined) => void} */ resolve) => {
-      const look = () => {
-        const isQuiet = this.#tally.undecided === 0 && !this.#devices.some((device) => device.isAway);
-        if (isQuiet || this.#now() >= until) resolve(undefined);
-        else this.#at(this.#now() + DRAIN_LOOK_MS, look);
+      const check = () => {
+        const isDrained = this.#tally.openCount === 0 && !this.#devices.some((device) => device.isRecovering);
+        if (isDrained || this.#now() >= until) resolve(undefined);
+        else this.#at(this.#now() + DRAIN_CHECK_MS, check);
       };
-      look();
+      check();
     });
   }
 
   /**
-   * By the clock; at once when that time has passed.
+   * Runs an action at a time; at once when it has passed.
    *
    * @param {number} time
    * @param {() => void} action
