@@ -36,7 +36,7 @@ const DRAIN_CHECK_MS = 50;
  * Runs the traffic of one VU: connects its devices at their times, sends by the schedule, reads, cuts connections by
  * the plan, waits for messages under way, and closes everything. Resolves when nothing is left.
  *
- * All devices of a conversation belong to one VU, so that it knows the outcome of each message.
+ * All devices of a conversation belong to one VU, so that its tally is complete.
  */
 export async function runVuTraffic(/** @type {TrafficOptions} */ options) {
   const traffic = new VuTraffic(options);
@@ -217,7 +217,7 @@ class VuTraffic {
   }
 
   /**
-   * Runs an action at a time; at once when it has passed.
+   * Runs an action at a time, or at once if that time has passed.
    *
    * @param {number} time
    * @param {() => void} action

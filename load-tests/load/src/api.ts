@@ -5,7 +5,7 @@ import type { Conversation, ConversationsPage, ErrorPayload } from '@chat-cluste
 import { UserError } from '@chat-cluster/runtime';
 import type { LeanTls } from '@chat-cluster/testkit/lean-client';
 
-/** Requests of one process under way at a time. They are few because the REST API is not what a load measures. */
+/** Requests of one process under way at a time. They are few because a load does not measure the REST API. */
 const MAX_SOCKETS = 12;
 const REQUEST_MS = 10_000;
 /** Pause before a repeated request without `retryAfterMs`, in ms. */

@@ -157,7 +157,7 @@ export class ConversationChecker {
     return this.#messages.size === 0 && this.participants.every(({ held }) => !held.hasGap);
   }
 
-  /** Counts what is wrong after the final sync. `synced`: the sides whose final sync was answered. */
+  /** Counts the failures that show after the final sync. `synced`: the sides whose final sync was answered. */
   finish(synced: readonly [boolean, boolean]): void {
     for (const { acked, givenUp, heldBy } of this.#messages.values()) {
       if (!acked && !givenUp) this.#counts.unanswered++;

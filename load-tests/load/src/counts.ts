@@ -1,4 +1,4 @@
-/** What can be wrong, with its meaning. Each of them fails a run. */
+/** The failures that a run can find, with their meaning. Each of them makes the exit code 1. */
 export const FAILURES = {
   lost: 'an acknowledged message that a device does not hold after its final sync',
   duplicated: 'a message that is stored twice',
@@ -7,7 +7,7 @@ export const FAILURES = {
   gaps: 'a conversation whose seq is not 1, 2, 3 …',
   unexpected: 'a message that is stored although it was finally refused',
   wrongBadges: 'a user at rest whose last unread_count is not the number of unread messages',
-  unchecked: 'a user who could not be checked: not connected again, or no answer',
+  unchecked: 'a user that could not be checked: not connected again, or no answer',
 } as const;
 
 export type Failure = keyof typeof FAILURES;

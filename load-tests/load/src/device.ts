@@ -4,7 +4,7 @@ import { type ConversationSide, ConversationSync } from './conversation-sync.ts'
 import { countRefusal } from './counts.ts';
 import { Outbox, type SendContext } from './outbox.ts';
 
-/** What all devices of a process share. */
+/** Settings that all devices of a process share. */
 export interface DeviceContext extends SendContext {
   url: string;
   tls: LeanTls | undefined;
@@ -88,7 +88,7 @@ export class Device {
     this.#client?.close();
   }
 
-  /** Marks what it holds as read. A failed request is not repeated: the next one covers it. */
+  /** Marks the messages that it holds as read. A failed request is not repeated: the next one covers it. */
   read({ checker, side }: ConversationSide): void {
     const upToSeq = checker.participants[side].held.upTo;
     if (!this.client || upToSeq === 0) return;

@@ -16,9 +16,9 @@ const POLL_MS = 50;
 const MAX_DETAILS = 20;
 
 /**
- * The check after the last message: waits until everything is answered, syncs every device once more, and compares what
- * the devices hold, the store (by sync), the API and what this process sent. Counts failures in `meter` and returns
- * sentences about the first ones.
+ * The check after the last message: waits until everything is answered and syncs every device once more. Then it
+ * compares four states: the messages that the devices hold, the store (by sync), the API and the messages that were
+ * sent. Counts failures in `meter` and returns sentences about the first ones.
  */
 export async function finalCheck(population: Population, meter: Meter, settleSeconds: number): Promise<string[]> {
   const { conversations, active, idle, api } = population;
@@ -91,7 +91,7 @@ async function badgeProblem(device: Device, api: Population['api']): Promise<str
   }
 }
 
-/** The badge that follows from what this process sent and read; undefined when older messages may be unread too. */
+/** The badge that follows from the messages sent and read here; undefined when older messages may be unread too. */
 export function expectedBadge({ conversations }: Device): number | undefined {
   let sum = 0;
   for (const { checker, side } of conversations.values()) {

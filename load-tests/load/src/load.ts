@@ -31,9 +31,9 @@ export async function load(
   const idle = target.idle.length;
   const all = count(users + idle);
   const { duration, profile, rate } = options;
-  const who = `${count(users)} active users${idle > 0 ? ` and ${count(idle)} idle ones` : ''}`;
-  const how = `${clock(duration)}, ${processCount(plans.length)}, against ${target.url}`;
-  progress.line(`${profile}: ${count(rate)} msg/s, ${who}, ${how}`);
+  const population = `${count(users)} active users${idle > 0 ? ` and ${count(idle)} idle ones` : ''}`;
+  const scope = `${clock(duration)}, ${processCount(plans.length)}, against ${target.url}`;
+  progress.line(`${profile}: ${count(rate)} msg/s, ${population}, ${scope}`);
   const results = new MergedResults(plans.length, options.warmUp);
   await using generators = startGenerators(plans, {
     sample: (process, sample) => results.add(process, sample),

@@ -20,7 +20,7 @@ export class SeqWindow {
   }
 }
 
-/** The events of one conversation on one connection: the seqs from the first to the newest, minus missing ones. */
+/** The events of one conversation on one connection: the seqs from the first to the newest, except missing ones. */
 export class EventOrder {
   #first = 0;
   #newest = 0;
