@@ -8,7 +8,10 @@ import { expect } from 'chai';
 const CODE = /^```[\s\S]*?^```|`[^`\n]*`/gm;
 
 describe('the links of Markdown', () => {
-  const list = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.md'], { cwd: repository, encoding: 'utf8' });
+  const list = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.md'], {
+    cwd: repository,
+    encoding: 'utf8',
+  });
   const files = list
     .trim()
     .split('\n')
