@@ -1,6 +1,6 @@
 import { type Logger, retry } from '@chat-cluster/runtime';
 import { RedisClient as Client } from 'redis';
-import { type Pulse, startPulse } from './pulse.ts';
+import { Pulse } from './pulse.ts';
 import { findPrimary, type Primary, parseSentinelUrl, primaryOf, type SentinelGroup } from './sentinel.ts';
 
 /**
@@ -79,7 +79,7 @@ function open(place: Place, role: RedisRole, logger: Logger, primary?: Primary) 
     plain.destroy();
     plain.connect().catch((error: Error) => logger.error({ role, err: error }, 'redis: reconnecting failed'));
   };
-  const pulse = startPulse({
+  const pulse = new Pulse({
     probe: async () => {
       if (primary) await checkIsPrimary(plain, reconnect);
       // A producer must notice a Redis that is full or read-only, not only one that does not respond.

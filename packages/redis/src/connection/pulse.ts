@@ -25,66 +25,84 @@ const RECONNECT_TICKS = 15;
  *      ▲                                           │
  *      └────────────── a good answer ──────────────┘
  */
-export function startPulse({ probe, isConnected, reconnect, isWrongServer }: PulseOptions): Pulse {
-  const listeners: ((answers: boolean) => void)[] = [];
-  let answers = true;
-  let ticksWithoutAnswer = 0;
-  let answeredSinceTick = true;
-  let probing = false;
-  let checkingServer = false;
-  let stopped = false;
-  const setAnswers = (value: boolean) => {
-    if (answers === value) return;
-    answers = value;
-    for (const listener of listeners) listener(value);
-  };
-  const restart = () => {
-    // The sentinels may respond after the client was closed.
-    if (stopped) return;
-    ticksWithoutAnswer = AWAY_TICKS;
-    probing = false;
-    reconnect();
-  };
-  const sendProbe = async () => {
-    probing = true;
+export class Pulse {
+  #options: PulseOptions;
+  #listeners: ((answers: boolean) => void)[] = [];
+  #answers = true;
+  #ticksWithoutAnswer = 0;
+  #answeredSinceTick = true;
+  #probing = false;
+  #checkingServer = false;
+  #timer: NodeJS.Timeout;
+  #stopped = false;
+
+  constructor(options: PulseOptions) {
+    this.#options = options;
+    // Not `every` of runtime: a tick counts also while a probe is in progress.
+    this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
+  }
+
+  /** False within 2 s after Redis has stopped responding; true again with its first answer. */
+  get answers(): boolean {
+    return this.#answers;
+  }
+
+  /** Calls `listener` at each change of `answers`. */
+  onChange(listener: (answers: boolean) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+  }
+
+  #tick(): void {
+    const { isConnected, isWrongServer } = this.#options;
+    if (!this.#answeredSinceTick) this.#ticksWithoutAnswer++;
+    this.#answeredSinceTick = false;
+    const isAway = this.#ticksWithoutAnswer >= AWAY_TICKS;
+    if (isAway) this.#setAnswers(false);
+    if (this.#ticksWithoutAnswer >= RECONNECT_TICKS && this.#probing && isConnected()) this.#reconnect();
+    else if (isAway && isWrongServer && !this.#checkingServer) void this.#checkServer(isWrongServer);
+    if (!this.#probing && isConnected()) void this.#probe();
+  }
+
+  async #probe(): Promise<void> {
+    this.#probing = true;
     const observe = probes.startTimer();
-    const isGood = await probe().then(
+    const isGood = await this.#options.probe().then(
       () => true,
       () => false,
     );
-    probing = false;
+    this.#probing = false;
     if (!isGood) return;
     observe();
-    ticksWithoutAnswer = 0;
-    answeredSinceTick = true;
-    setAnswers(true);
-  };
-  const checkServer = async () => {
-    checkingServer = true;
-    const isWrong = await isWrongServer?.().catch(() => false);
-    checkingServer = false;
-    if (isWrong && ticksWithoutAnswer >= AWAY_TICKS) restart();
-  };
-  // Not `every` of runtime: a tick counts also while a probe is in progress.
-  const timer = setInterval(() => {
-    if (!answeredSinceTick) ticksWithoutAnswer++;
-    answeredSinceTick = false;
-    if (ticksWithoutAnswer >= AWAY_TICKS) setAnswers(false);
-    if (ticksWithoutAnswer >= RECONNECT_TICKS && probing && isConnected()) restart();
-    else if (ticksWithoutAnswer >= AWAY_TICKS && isWrongServer && !checkingServer) void checkServer();
-    if (!probing && isConnected()) void sendProbe();
-  }, TICK_MS);
-  timer.unref();
-  return {
-    get answers() {
-      return answers;
-    },
-    onChange: (listener) => void listeners.push(listener),
-    stop() {
-      stopped = true;
-      clearInterval(timer);
-    },
-  };
+    this.#ticksWithoutAnswer = 0;
+    this.#answeredSinceTick = true;
+    this.#setAnswers(true);
+  }
+
+  async #checkServer(isWrongServer: () => Promise<boolean>): Promise<void> {
+    this.#checkingServer = true;
+    const isWrong = await isWrongServer().catch(() => false);
+    this.#checkingServer = false;
+    if (isWrong && this.#ticksWithoutAnswer >= AWAY_TICKS) this.#reconnect();
+  }
+
+  #reconnect(): void {
+    // The sentinels may respond after the client was closed.
+    if (this.#stopped) return;
+    this.#ticksWithoutAnswer = AWAY_TICKS;
+    this.#probing = false;
+    this.#options.reconnect();
+  }
+
+  #setAnswers(value: boolean): void {
+    if (this.#answers === value) return;
+    this.#answers = value;
+    for (const listener of this.#listeners) listener(value);
+  }
 }
 
 export interface PulseOptions {
@@ -95,12 +113,4 @@ export interface PulseOptions {
   reconnect(): void;
   /** Checked while the server is away: whether the connection leads to the wrong server (after a failover). */
   isWrongServer?(): Promise<boolean>;
-}
-
-export interface Pulse {
-  /** False within 2 s after Redis has stopped responding; true again with its first answer. */
-  readonly answers: boolean;
-  /** Calls `listener` at each change. */
-  onChange(listener: (answers: boolean) => void): void;
-  stop(): void;
 }

@@ -31,75 +31,98 @@ table.insert(ids, 1, was)
 return ids`;
 
 /**
- * Joins the registry and renews the lease: one command per HEARTBEAT_MS, whatever the number of users. Resolves after
- * the first heartbeat.
+ * The gateway processes that are alive. Each one has a lease in Redis that it renews: one command per HEARTBEAT_MS,
+ * whatever the number of users.
  *
  * While Redis is away no gateway can renew its lease, so all leases may have ended when it returns. Gateways that are
  * missing for that reason are back with their next heartbeat. So no gateway is reported as gone before this process has
  * reached Redis for the duration of a whole lease.
  */
-export async function joinGatewayRegistry(client: RedisClient, id: string, logger: Logger): Promise<GatewayRegistry> {
-  const goneListeners: ((ids: string[]) => void)[] = [];
-  const leaseLostListeners: (() => void)[] = [];
-  let live: ReadonlySet<string> = new Set([id]);
-  let joined = false;
-  let steadySince = performance.now();
-  let lastHeartbeat = performance.now();
-  let stopped = false;
+export class GatewayRegistry {
+  /** Id of this process, unique for each start of it. */
+  readonly id: string;
+  #client: RedisClient;
+  #logger: Logger;
+  #goneListeners: ((ids: string[]) => void)[] = [];
+  #leaseLostListeners: (() => void)[] = [];
+  #live: ReadonlySet<string>;
+  #joined = false;
+  #steadySince = performance.now();
+  #lastHeartbeat = performance.now();
+  // An outage shows in the pulse of the connection, and is logged there.
+  #heartbeat = every(HEARTBEAT_MS, () => this.#renewLease());
+  #stopped = false;
 
-  const renewLease = async () => {
+  constructor(client: RedisClient, id: string, logger: Logger) {
+    this.id = id;
+    this.#client = client;
+    this.#logger = logger;
+    this.#live = new Set([id]);
+  }
+
+  /** Resolves after the first heartbeat. Never rejects. */
+  async join(): Promise<void> {
+    await this.#renewLease().catch(() => {});
+  }
+
+  /** Whether the gateway had a lease at the last heartbeat. */
+  isLive(id: string): boolean {
+    return this.#live.has(id);
+  }
+
+  live(): ReadonlySet<string> {
+    return this.#live;
+  }
+
+  /** Calls `listener` with gateways whose lease has ended: they stopped, or have been dead or cut off for LEASE_MS. */
+  onGone(listener: (ids: string[]) => void): void {
+    this.#goneListeners.push(listener);
+  }
+
+  /** Calls `listener` after Redis lost the own lease: it was wiped or away for long, and may have lost more data. */
+  onLeaseLost(listener: () => void): void {
+    this.#leaseLostListeners.push(listener);
+  }
+
+  /** Gives up the lease. Never rejects. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    void this.#heartbeat.stop();
+    await withDeadline(this.#client.zRem(KEY, this.id), DEADLINE_MS, 'registry').catch(() => {});
+  }
+
+  async #renewLease(): Promise<void> {
     const answer = await withDeadline(
-      client.eval(RENEW_LEASE, { keys: [KEY], arguments: [id, String(LEASE_MS)] }),
+      this.#client.eval(RENEW_LEASE, { keys: [KEY], arguments: [this.id, String(LEASE_MS)] }),
       DEADLINE_MS,
       'registry',
     );
-    if (!Array.isArray(answer) || stopped) return;
-    const now = performance.now();
-    if (now - lastHeartbeat > HEARTBEAT_MS * 2) steadySince = now;
-    lastHeartbeat = now;
+    if (!Array.isArray(answer) || this.#stopped) return;
     const [hadLease, ...ids] = answer.map(String);
-    const seen = new Set(ids);
-    const steady = now - steadySince >= LEASE_MS;
-    const gone = [...live].filter((one) => !seen.has(one));
-    // After an outage, missing gateways stay live until a lease that they may have renewed by now would have ended.
-    live = steady ? seen : new Set([...live, ...seen]);
-    alive.set(live.size);
-    if (hadLease === '0' && joined) for (const listener of leaseLostListeners) listener();
-    joined = true;
-    if (steady && gone.length > 0) {
-      logger.info({ gateways: gone.length }, 'registry: gateways are gone');
-      for (const listener of goneListeners) listener(gone);
-    }
-  };
-  // An outage shows in the pulse of the connection, and is logged there.
-  const heartbeat = every(HEARTBEAT_MS, renewLease);
-  await renewLease().catch(() => {});
+    const gone = this.#update(new Set(ids));
+    if (hadLease === '0' && this.#joined) for (const listener of this.#leaseLostListeners) listener();
+    this.#joined = true;
+    if (gone.length === 0) return;
+    this.#logger.info({ gateways: gone.length }, 'registry: gateways are gone');
+    for (const listener of this.#goneListeners) listener(gone);
+  }
 
-  return {
-    id,
-    isLive: (one) => live.has(one),
-    live: () => live,
-    onGone: (listener) => void goneListeners.push(listener),
-    onLeaseLost: (listener) => void leaseLostListeners.push(listener),
-    async stop() {
-      stopped = true;
-      void heartbeat.stop();
-      await withDeadline(client.zRem(KEY, id), DEADLINE_MS, 'registry').catch(() => {});
-    },
-  };
+  /** Returns the gateways that are gone. */
+  #update(leased: ReadonlySet<string>): string[] {
+    const now = performance.now();
+    if (now - this.#lastHeartbeat > HEARTBEAT_MS * 2) this.#steadySince = now;
+    this.#lastHeartbeat = now;
+    const isSteady = now - this.#steadySince >= LEASE_MS;
+    const gone = [...this.#live].filter((id) => !leased.has(id));
+    // After an outage, missing gateways stay live until a lease that they may have renewed by now would have ended.
+    this.#live = isSteady ? leased : new Set([...this.#live, ...leased]);
+    alive.set(this.#live.size);
+    return isSteady ? gone : [];
+  }
 }
 
-/** The gateway processes that are alive. Each one has a lease in Redis that it renews. */
-export interface GatewayRegistry {
-  /** Id of this process, unique for each start of it. */
-  readonly id: string;
-  /** Whether the gateway had a lease at the last heartbeat. */
-  isLive(id: string): boolean;
-  live(): ReadonlySet<string>;
-  /** Calls `listener` with gateways whose lease has ended: they stopped, or have been dead or cut off for LEASE_MS. */
-  onGone(listener: (ids: string[]) => void): void;
-  /** Calls `listener` after Redis lost the own lease: it was wiped or away for long, and may have lost more data. */
-  onLeaseLost(listener: () => void): void;
-  /** Gives up the lease. Never rejects. */
-  stop(): Promise<void>;
+export async function joinGatewayRegistry(client: RedisClient, id: string, logger: Logger): Promise<GatewayRegistry> {
+  const registry = new GatewayRegistry(client, id, logger);
+  await registry.join();
+  return registry;
 }

@@ -53,38 +53,38 @@ export function createFanout(pub: Publisher, logger: Logger): Fanout & { gap(): 
   return {
     /** Makes every gateway ask its sockets to sync, as soon as Redis accepts that message. */
     gap: () => pendingSyncs.addAll(),
-    newMessages: async (messages, traces) =>
-      pendingSyncs.add(
-        await publish(
-          'new_message',
-          messages.flatMap((message) => {
-            const packet = wire.packet('new_message', message);
-            const trace = traces?.get(message.id);
-            return distinct(message.senderId, message.receiverId).map((to): Emit => [to, packet, trace]);
-          }),
-        ),
-      ),
-    messagesRead: async (receipts) =>
-      pendingSyncs.add(
-        await publish(
-          'messages_read',
-          receipts.flatMap(({ to, receipt }) => {
-            const packet = wire.packet('messages_read', receipt);
-            return to.map((userId): Emit => [userId, packet]);
-          }),
-        ),
-      ),
+    async newMessages(messages, traces) {
+      pendingSyncs.add(await publish('new_message', emitsOfMessages(wire, messages, traces)));
+    },
+    async messagesRead(receipts) {
+      const emits = receipts.flatMap(({ to, receipt }) => {
+        const packet = wire.packet('messages_read', receipt);
+        return to.map((userId): Emit => [userId, packet]);
+      });
+      pendingSyncs.add(await publish('messages_read', emits));
+    },
     async unreadCounts(counts) {
-      const missed = await publish(
-        'unread_count',
-        counts.map(({ userId, unread }) => [userId, wire.packet('unread_count', unread)]),
-      );
+      const emits = counts.map(({ userId, unread }): Emit => [userId, wire.packet('unread_count', unread)]);
+      const missed = await publish('unread_count', emits);
       if (missed.length > 0) throw new Error(`${missed.length} badges were not published: redis did not accept them`);
     },
   };
 }
 
 type Emit = [to: UserId, packet: Packet, trace?: DeliveryTrace | undefined];
+
+/** One emit per participant; a note to oneself has one. */
+function emitsOfMessages(wire: Wire, ...[messages, traces]: Parameters<Fanout['newMessages']>): Emit[] {
+  return messages.flatMap((message) => {
+    const packet = wire.packet('new_message', message);
+    const trace = traces?.get(message.id);
+    return distinct(message.senderId, message.receiverId).map((to): Emit => [to, packet, trace]);
+  });
+}
+
+function distinct(a: UserId, b: UserId): UserId[] {
+  return a === b ? [a] : [a, b];
+}
 
 /**
  * Resolves with the users whose emits Redis did not confirm in time, one entry per emit. The emits of one user leave
@@ -186,8 +186,4 @@ class PendingSyncs {
     const sent = withDeadline(this.#pub.publish(GAP_CHANNEL, ''), PUBLISH_DEADLINE_MS, 'publish');
     await sent.catch(() => this.addAll());
   }
-}
-
-function distinct(a: UserId, b: UserId): UserId[] {
-  return a === b ? [a] : [a, b];
 }
