@@ -1,9 +1,9 @@
+export { redisHealth } from '@chat-cluster/runtime';
 export * from './connection/ask-server.ts';
 export * from './connection/blocking-client.ts';
 export * from './connection/connection.ts';
 export * from './connection/pulse.ts';
 export * from './connection/sentinel.ts';
-export * from './health.ts';
 export * from './presence/gateway-registry.ts';
 export * from './presence/presence.ts';
 export * from './pubsub/adapter.ts';

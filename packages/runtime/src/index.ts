@@ -1,7 +1,6 @@
 export * from './command.ts';
 export * from './config.ts';
 export * from './deadline.ts';
-export * from './dependencies.ts';
 export * from './every.ts';
 export * from './lifecycle.ts';
 export * from './logger.ts';
@@ -9,7 +8,9 @@ export * from './main.ts';
 export * from './natural-batch.ts';
 export * from './ops-server.ts';
 export * from './options.ts';
+export * from './readiness.ts';
 export * from './reset-connection.ts';
 export * from './retry.ts';
+export * from './start-process.ts';
 export * from './tracing.ts';
 export * from './user-error.ts';

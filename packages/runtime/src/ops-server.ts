@@ -1,14 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { register } from 'prom-client';
-
-export interface Readiness {
-  ready: boolean;
-  /** Why it is not ready, when the process itself is the reason. */
-  reason?: 'draining' | 'schema';
-  /** One line per part: 'ok', or what is wrong. */
-  checks: Record<string, string>;
-}
+import type { Readiness } from './readiness.ts';
 
 /** Metrics of a process, or of several, as Prometheus reads them. */
 export interface MetricsText {

@@ -11,7 +11,7 @@ registerHooks({
     return next(url, context);
   },
 });
-const { Lifecycle, parseConfig, startSpan, startTracing, tracingConfig } = await import('@chat-cluster/runtime');
+const { parseConfig, startProcess, startSpan, tracingConfig } = await import('@chat-cluster/runtime');
 
 const tell = (fields: { reason?: string }, text?: string) =>
   process.stdout.write(`${text ?? fields} ${fields.reason ?? ''}\n`);

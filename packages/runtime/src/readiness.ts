@@ -1,0 +1,62 @@
+import { Gauge } from 'prom-client';
+import type { Lifecycle } from './lifecycle.ts';
+
+/** The answer of `/readyz`. */
+export interface Readiness {
+  ready: boolean;
+  /** Why it is not ready, when the process itself is the reason. */
+  reason?: 'draining' | 'schema';
+  /** One line per part: 'ok', or what is wrong. */
+  checks: Record<string, string>;
+}
+
+/** The servers that a process depends on. Read at each probe and each scrape, so no function may wait. */
+export interface Dependencies {
+  /** Whether the Redis of each role responds. */
+  redis(): Record<'pubsub' | 'queue' | 'cache', boolean>;
+  /** 'ok', or what is wrong. */
+  postgres(): string;
+  /** The migrations: `check` is 'ok' or what is wrong; `tooOld` while some of this version are missing. */
+  schema: { readonly tooOld: boolean; check(): string };
+  lifecycle: Pick<Lifecycle, 'stopping'>;
+  /** Whether the process stays ready while Redis or Postgres is away. The outage then only shows in `checks`. */
+  readyDuringOutage: boolean;
+}
+
+/** The readiness of a process, for `/readyz`. Shows the same dependencies in the gauge `chat_dependency_up`. */
+export function watchReadiness({ redis, postgres, schema, lifecycle, readyDuringOutage }: Dependencies) {
+  showDependencies(() => {
+    const byRole = Object.entries(redis()).map(([role, responds]) => [`redis_${role}`, responds] as const);
+    return { ...Object.fromEntries(byRole), postgres: postgres() === 'ok' };
+  });
+  return (): Readiness => {
+    const checks = { redis: redisHealth(redis()), postgres: postgres(), schema: schema.check() };
+    if (lifecycle.stopping) return { ready: false, reason: 'draining', checks };
+    if (schema.tooOld) return { ready: false, reason: 'schema', checks };
+    return { ready: readyDuringOutage || (checks.redis === 'ok' && checks.postgres === 'ok'), checks };
+  };
+}
+
+let dependencies: () => Record<string, boolean> = () => ({});
+
+new Gauge({
+  name: 'chat_dependency_up',
+  help: '1 while a server that this process needs answers it: redis_pubsub, redis_queue, redis_cache, postgres',
+  labelNames: ['dependency'],
+  // Of several forks of one gateway, the value of the fork in the worst state.
+  aggregator: 'min',
+  collect() {
+    for (const [dependency, responds] of Object.entries(dependencies())) this.set({ dependency }, responds ? 1 : 0);
+  },
+});
+
+/** Sets what the gauge shows. */
+export function showDependencies(read: () => Record<string, boolean>): void {
+  dependencies = read;
+}
+
+/** 'ok', or the roles whose Redis does not respond. */
+export function redisHealth(roles: Record<'pubsub' | 'queue' | 'cache', boolean>): string {
+  const away = Object.entries(roles).filter(([, responds]) => !responds);
+  return away.length === 0 ? 'ok' : `away: ${away.map(([role]) => role).join(', ')}`;
+}
