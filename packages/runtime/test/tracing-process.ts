@@ -1,8 +1,8 @@
 import { registerHooks } from 'node:module';
 
 /**
- * A process with a life that traces as its environment says. Tells its parent whether a span was sampled, and how many
- * files of OpenTelemetry it has loaded, but for those of its API, which prom-client needs; ends on SIGTERM.
+ * A process that traces as its environment says, until SIGTERM. Sends its parent whether a span was sampled, and how many
+ * files of OpenTelemetry it has loaded, without those of its API, which prom-client loads.
  */
 const loaded: string[] = [];
 registerHooks({
@@ -13,13 +13,13 @@ registerHooks({
 });
 const { parseConfig, startProcess, startSpan, tracingConfig } = await import('@chat-cluster/runtime');
 
-const tell = (fields: { reason?: string }, text?: string) =>
-  process.stdout.write(`${text ?? fields} ${fields.reason ?? ''}\n`);
-const logger = { debug() {}, info: tell, warn: tell, error: tell, fatal: tell } as never;
-const lifecycle = new Lifecycle(logger, 5_000);
-const config = parseConfig(tracingConfig, process.env);
-const tracing = await startTracing(config, { service: 'a-service', instance: 'an-instance', logger });
-lifecycle.own('tracing', tracing, (one) => one.stop());
+const config = {
+  ...parseConfig(tracingConfig, process.env),
+  LOG_LEVEL: 'info',
+  LOG_FORMAT: 'json' as const,
+  SHUTDOWN_TIMEOUT_MS: 5_000,
+};
+await startProcess(config, { service: 'test', name: 'an-instance' });
 const span = startSpan('a-span', { attributes: { some: 'attribute' } });
 span?.end();
 process.send?.({ sampled: span !== undefined, loaded: loaded.length });

@@ -55,10 +55,10 @@ describe('tracing', () => {
     expect(plain.loaded).to.be.above(0);
     expect(receiver.requests.map(({ path }) => path)).to.deep.equal(['/v1/traces', '/v1/traces']);
     const protobuf = receiver.requests.find(({ type }) => type === 'application/x-protobuf');
-    for (const text of ['a-service', 'an-instance', 'a-span'])
+    for (const text of ['chat-test', 'an-instance', 'a-span'])
       expect(protobuf?.body.includes(text), text).to.equal(true);
     const [span] = receiver.spans;
-    expect(span).to.include({ service: 'a-service', instance: 'an-instance', name: 'a-span', parentSpanId: '' });
+    expect(span).to.include({ service: 'chat-test', instance: 'an-instance', name: 'a-span', parentSpanId: '' });
     expect(span?.attributes).to.deep.equal({ some: 'attribute' });
   });
 
@@ -68,7 +68,9 @@ describe('tracing', () => {
     const { code, stopMs, log } = await run(env);
     expect(code).to.equal(0);
     expect(stopMs).to.be.below(2_500);
-    expect(log).to.match(/the last spans were not taken collector: no answer within 1000 ms/);
+    expect(log).to.match(
+      /"reason":"collector: no answer within 1000 ms","msg":"tracing: the last spans were not taken"/,
+    );
   });
 
   it('names a setting that it can not follow', () => {
