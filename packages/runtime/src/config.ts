@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { tracingConfig } from './tracing.ts';
+import { tracingConfig } from './tracing-config.ts';
 import { UserError } from './user-error.ts';
 
-/** An unusable configuration. The message lists every problem at once, one line each, with its variable. */
+/** An invalid configuration. The message lists all problems, one line each, with the variable. */
 export class ConfigError extends UserError {
   override name = 'ConfigError';
 
@@ -12,8 +12,8 @@ export class ConfigError extends UserError {
 }
 
 /**
- * Parses environment variables once, at the start of a process. An empty variable counts as absent, as in most shells'
- * `NAME= command`. Returns a frozen object; throws {@link ConfigError}.
+ * Parses environment variables once, at the start of a process. An empty variable (`NAME= command`) counts as absent.
+ * Returns a frozen object; throws {@link ConfigError}.
  */
 export function parseConfig<T extends z.ZodObject>(schema: T, env: NodeJS.ProcessEnv): Readonly<z.output<T>> {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
@@ -22,12 +22,12 @@ export function parseConfig<T extends z.ZodObject>(schema: T, env: NodeJS.Proces
   throw new ConfigError(result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
 }
 
-/** A whole number in a closed interval. */
+/** A variable that is a whole number from `min` to `max`. */
 export function integer(min: number, max: number, fallback: number) {
   return z.coerce.number(`must be a whole number from ${min} to ${max}`).int().min(min).max(max).default(fallback);
 }
 
-/** `true` or `false`. */
+/** A variable that is `true` or `false`. */
 export function flag(fallback: boolean) {
   return z
     .enum(['true', 'false'])
@@ -39,16 +39,18 @@ const REDIS_FORMS = 'must be a redis://, rediss:// or redis+sentinel:// URL';
 const REDIS_FORM = /^(rediss?|redis\+sentinel):\/\/./;
 const PUBSUB_FORMS = 'must be a redis://, rediss://, redis+sentinel:// or redis+cluster:// URL';
 const PUBSUB_FORM = /^(rediss?|redis\+sentinel|rediss?\+cluster):\/\/./;
-/** Commas also stand within a URL that names several hosts. */
+/** A comma that separates two URLs. Commas within a URL separate its hosts. */
 const BETWEEN_URLS = /\s*,\s*(?=rediss?(?:\+\w+)?:\/\/)/;
 
-/** Which Redis has what, see {@link redisServers}. */
+/** The Redis servers and their roles, see {@link redisServers}. */
 export const redisConfig = z.object({
-  /** For everything that has no server of its own below. */
+  /** Server of every role that has no URL of its own below. */
   REDIS_URL: z.string().regex(REDIS_FORM, REDIS_FORMS).optional(),
   /** Emits and replies. May be a Redis Cluster. */
   REDIS_PUBSUB_URL: z.string().regex(PUBSUB_FORM, PUBSUB_FORMS).optional(),
-  /** Lanes, comma-separated: lane i is on the server i modulo their number. Gateways and workers must agree. */
+  /**
+   * Servers of the lanes, comma-separated: lane i is on server i modulo their number. Gateways and workers must agree.
+   */
   REDIS_QUEUE_URLS: z
     .string()
     .transform((list) => list.trim().split(BETWEEN_URLS))
@@ -56,11 +58,11 @@ export const redisConfig = z.object({
     .optional(),
   /** Recent messages, presence and the registry of gateways. */
   REDIS_CACHE_URL: z.string().regex(REDIS_FORM, REDIS_FORMS).optional(),
-  /** `classic`: for a Redis older than 7, every gateway takes every emit from it. All processes must agree. */
+  /** `classic` is for a Redis older than 7: every gateway receives every emit. All processes must agree. */
   REDIS_ADAPTER: z.enum(['sharded', 'classic']).default('sharded'),
 });
 
-/** What every process of the cluster reads. */
+/** The settings of every process of the cluster. */
 export const commonConfig = z.object({
   NODE_ENV: z.enum(['production', 'development', 'test']).default('development'),
   HOST: z.string().default('0.0.0.0'),
@@ -72,35 +74,35 @@ export const commonConfig = z.object({
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   LOG_FORMAT: z.enum(['pretty', 'json']).optional(),
   /**
-   * Milliseconds from the end of the drain (a worker has none) to a forced exit. A pod's terminationGracePeriodSeconds is
-   * to be longer than its preStop, the drain and this together.
+   * Time from the end of the drain (a worker has none) to a forced exit, in ms. A pod's terminationGracePeriodSeconds
+   * must be longer than its preStop hook, the drain and this time together.
    */
   SHUTDOWN_TIMEOUT_MS: integer(500, 600_000, 7_000),
 });
 
 export type RedisConfig = z.output<typeof redisConfig>;
 
-/** Which Redis has what. */
+/** The URL of the Redis of each role. */
 export interface RedisServers {
   pubsub: string;
-  /** At least one; all different. */
+  /** At least one, all different. */
   queues: string[];
   cache: string;
 }
 
-/** Throws {@link ConfigError} when a part has no server, or one that can not serve it. */
+/** Throws {@link ConfigError} when a role has no server, or a server that cannot serve it. */
 export function redisServers(config: RedisConfig): RedisServers {
   const { REDIS_URL: fallback, REDIS_PUBSUB_URL: pubsub = fallback, REDIS_CACHE_URL: cache = fallback } = config;
   const queues = config.REDIS_QUEUE_URLS ?? (fallback === undefined ? undefined : [fallback]);
   if (pubsub === undefined || queues === undefined || cache === undefined) {
     throw new ConfigError([
-      'REDIS_URL: is needed, unless REDIS_PUBSUB_URL, REDIS_QUEUE_URLS and REDIS_CACHE_URL are all given',
+      'REDIS_URL: is required, unless REDIS_PUBSUB_URL, REDIS_QUEUE_URLS and REDIS_CACHE_URL are all set',
     ]);
   }
   if (new Set(queues).size < queues.length) throw new ConfigError(['REDIS_QUEUE_URLS: names a server twice']);
   if (config.REDIS_ADAPTER === 'classic' && /\+cluster:/.test(pubsub)) {
     throw new ConfigError([
-      'REDIS_ADAPTER: classic pub/sub sends every message to every server of a Redis Cluster; leave it at sharded there',
+      'REDIS_ADAPTER: must be sharded on a Redis Cluster, which sends every message of classic pub/sub to every server',
     ]);
   }
   return { pubsub, queues, cache };
@@ -108,7 +110,7 @@ export function redisServers(config: RedisConfig): RedisServers {
 
 const SECRET = /SECRET|URL|PASSWORD|TOKEN/;
 
-/** The configuration for the start-up log line: credentials are masked, whatever the variable is called. */
+/** The configuration for the start-up log line: credentials are masked, whatever the name of the variable. */
 export function redactConfig(config: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(config).map(([name, value]) => [name, redacted(name, value)]));
 }

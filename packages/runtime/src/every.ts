@@ -1,14 +1,7 @@
-export interface Repetition {
-  /** Runs the work now. While a run is under way, one more follows it. */
-  now(): void;
-  /** Ends the repetition. Resolves when the run under way, if any, has ended. */
-  stop(): Promise<void>;
-}
-
 /**
- * Runs `work` every `ms` milliseconds, the first time after `ms`, and never two runs at once: a run that takes longer than
- * `ms` skips the rounds it covers. A rejection is handed to `onError` (default: ignored) and does not end the repetition.
- * The timer does not keep the process alive.
+ * Runs `work` every `ms` milliseconds, first after `ms`, and never twice at once: a run that takes longer than `ms`
+ * skips the rounds it covers. A rejection goes to `onError`, which must not throw (default: ignored), and does not end
+ * the repetition. The timer does not keep the process alive.
  */
 export function every(ms: number, work: () => unknown, onError: (error: unknown) => void = () => {}): Repetition {
   let running: Promise<void> | undefined;
@@ -38,4 +31,11 @@ export function every(ms: number, work: () => unknown, onError: (error: unknown)
       await running;
     },
   };
+}
+
+export interface Repetition {
+  /** Starts a run now. While a run is in progress, exactly one more follows it, however often this is called. */
+  now(): void;
+  /** Ends the repetition. Resolves when the run in progress, if any, has ended. Never rejects. */
+  stop(): Promise<void>;
 }

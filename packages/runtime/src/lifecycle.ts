@@ -1,26 +1,18 @@
 import type { Logger } from './logger.ts';
 
-/** What comes before the stops of a process that others depend on: it lets them go without hurting them. */
-export interface Drain {
-  /** Milliseconds that `run` may take; then it is hurried. */
-  withinMs: number;
-  /** Resolves when everything may be stopped. Ends as soon as it can once `hurry` is aborted. */
-  run(hurry: AbortSignal): Promise<unknown>;
-}
-
 /**
- * The life of a process: what it owns, in the order in which it started, is stopped in reverse.
+ * Start and stop of a process: the parts it owns are stopped in the reverse order of their start.
  *
  * ```
- * living ──SIGTERM, POST /drain──▶ draining ──done, hurried or out of time──▶ stopping ──▶ exit
- *    └──SIGINT, parent gone, exception: hurried from the start ──────────────────┘
+ * running ──SIGTERM, POST /drain──▶ draining ──done, hurried or out of time──▶ stopping ──▶ exit
+ *    └──SIGINT, parent gone, exception: hurried from the start ───────────────────┘
  * ```
  *
- * This is the only place that listens for SIGTERM, SIGINT and the parent's end (a supervised process whose IPC channel
- * closes has lost its parent and stops). The first SIGTERM drains, when the process has something to drain; a second
- * signal hurries, a third exits at once. SIGINT is a person at a terminal, with no load balancer to wait for, so it
- * hurries from the start. Each stop is guarded, so one that fails does not keep the others from theirs; all of them
- * share one deadline, which runs from the end of the drain or from the hurry. After it the process exits with code 1.
+ * This is the only place that listens for SIGTERM, SIGINT and the end of the parent (a supervised process whose IPC
+ * channel closes has lost its parent and stops). The first SIGTERM drains, if the process has a drain; a second signal
+ * hurries, a third exits at once. SIGINT comes from a person at a terminal, with no load balancer to wait for, so it
+ * hurries from the start. Each stop is guarded: a stop that fails does not prevent the others. All stops share one
+ * deadline, which starts at the end of the drain or at the hurry. After it the process exits with code 1.
  */
 export class Lifecycle {
   #owned: { name: string; stop: () => Promise<unknown> | unknown }[] = [];
@@ -36,39 +28,37 @@ export class Lifecycle {
   constructor(logger: Logger, timeoutMs: number) {
     this.#logger = logger;
     this.#timeoutMs = timeoutMs;
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.#hear(signal));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.#onSignal(signal));
     process.once('disconnect', () => {
       this.end('the parent process is gone');
       this.hurry();
     });
-    process.on('unhandledRejection', (error) =>
-      logger.error({ err: error }, 'unhandled rejection: a promise without an owner'),
-    );
+    process.on('unhandledRejection', (error) => logger.error({ err: error }, 'unhandled rejection'));
     process.on('uncaughtException', (error) => {
-      logger.fatal({ err: error }, 'uncaught exception: stopping, since the state of the process is unknown');
+      logger.fatal({ err: error }, 'uncaught exception: stopping, because the state of the process is unknown');
       this.#code = 1;
       this.end('uncaught exception');
       this.hurry();
     });
   }
 
-  /** From the first word of the end on, so also while draining. */
+  /** True from the first stop request on, so also while draining. */
   get stopping(): boolean {
     return this.#ending || this.#stopping !== undefined;
   }
 
-  /** Takes over `value`; `stop` runs once, when the process ends, after the stops of everything owned later. */
+  /** Takes ownership of `value`. `stop` runs once, when the process ends, after the stops of everything owned later. */
   own<T>(name: string, value: T, stop: (value: T) => Promise<unknown> | unknown): T {
     this.#owned.push({ name, stop: () => stop(value) });
     return value;
   }
 
-  /** What is to be done before the first stop. */
+  /** Sets the work to do before the first stop. */
   drainWith(drain: Drain): void {
     this.#drain = drain;
   }
 
-  /** Drains, stops everything and exits. Idempotent: whoever asks later joins. */
+  /** Drains, stops everything and exits. Idempotent: further calls have no effect. */
   end(reason: string): void {
     if (this.stopping) return;
     this.#ending = true;
@@ -76,7 +66,7 @@ export class Lifecycle {
     void this.#end();
   }
 
-  /** Skips what is left of the drain. */
+  /** Skips the rest of the drain. */
   hurry(): void {
     this.#hurry.abort();
   }
@@ -87,7 +77,7 @@ export class Lifecycle {
     return this.#stopping;
   }
 
-  #hear(signal: 'SIGTERM' | 'SIGINT'): void {
+  #onSignal(signal: 'SIGTERM' | 'SIGINT'): void {
     this.#signals++;
     if (this.#signals > 2) process.exit(1);
     this.end(signal);
@@ -131,4 +121,12 @@ export class Lifecycle {
       }
     }
   }
+}
+
+/** The work between a stop signal and the first stop: it lets clients leave without harm. */
+export interface Drain {
+  /** Longest time of `run`, in ms; after it, `hurry` is aborted. */
+  withinMs: number;
+  /** Resolves when everything may be stopped. Ends as soon as possible once `hurry` is aborted. */
+  run(hurry: AbortSignal): Promise<unknown>;
 }

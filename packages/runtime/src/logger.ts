@@ -3,22 +3,24 @@ import pretty from 'pino-pretty';
 
 export type { Logger };
 
+/** Fields that are masked in every log line, at the top and up to two levels deep. */
+const SECRETS = ['token', 'authorization', 'cookie', 'content', 'attachments', 'password', 'secret'];
+/** Fields of a Postgres error that quote whole rows, and values that Postgres could not parse. */
+const QUOTES = ['detail', 'where'];
+
 /**
- * The process's logger: readable on a terminal, JSON lines otherwise (or as LOG_FORMAT says). Tokens, cookies,
- * authorisation headers and message bodies are masked even when someone logs the object that holds them, or an error of
+ * The logger of a process: readable on a terminal, JSON lines otherwise, unless `format` states one. Tokens, cookies,
+ * authorisation headers and message bodies are masked even when an object that contains them is logged, or an error of
  * Postgres that quotes them.
  */
 export function createLogger(options: { name: string; level: string; format: 'pretty' | 'json' | undefined }): Logger {
-  const secrets = ['token', 'authorization', 'cookie', 'content', 'attachments', 'password', 'secret'];
-  // In an error of Postgres: whole rows, and values that it could not read.
-  const quotes = ['detail', 'where'];
   const readable = options.format === 'pretty' || (options.format === undefined && process.stdout.isTTY);
   return pino(
     {
       name: options.name,
       level: options.level,
       redact: {
-        paths: [...secrets, ...quotes].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
+        paths: [...SECRETS, ...QUOTES].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
         censor: '[redacted]',
       },
       base: { pid: process.pid },

@@ -1,55 +1,39 @@
 /**
- * Natural batching, gated by completion.
- *
- * Items gather in an open batch while earlier batches are in flight; when one completes, all that gathered meanwhile
- * leaves together. No timer, no linger: an idle process sends batches of one at once, a busy one sends large ones, and
- * the batch size finds the rate by itself. The first batch of an idle moment leaves at the end of the current turn of
- * the event loop, so that items which arrived in one read of many sockets share it.
- *
- * Bounds: at most `maxInFlight` batches are under way, at most `maxItems` items (and `maxWeight` of weight) are in one,
- * at most `maxWaiting` wait. Past that `submit` rejects at once with `overflow()`, and so it does when the first that
- * waits has done so for `maxWaitMs`, while those that wait are more than the next batch takes, and more than leave in that
- * time at the rate of the last full batches: a burst is taken in, but what comes steadily faster than it leaves is shed,
- * and whoever was let in waits for about that long.
- * Where nothing leaves at all, because the batch in flight hangs, nothing is shed: those who wait are waiting for that.
- * Batches leave in order of
- * submission; with `maxInFlight` 1 they also complete in it.
+ * A batch in flight hangs when it takes longer than HANG_MS and than HANG_FACTOR times the duration of the batch
+ * before.
  */
-export interface NaturalBatchOptions<In, Out> {
-  /** Carries out one batch; `result[i]` belongs to `items[i]`. A rejection rejects every item of the batch. */
-  run(items: In[]): Promise<Out[]>;
-  maxInFlight: number;
-  maxItems: number;
-  maxWaiting: number;
-  maxWaitMs?: number;
-  maxWeight?: number;
-  weigh?(item: In): number;
-  overflow(): Error;
-}
+const HANG_MS = 1_000;
+const HANG_FACTOR = 3;
 
-/** A batch in flight hangs when it takes longer than this, and than so many times what the one before took. */
-const HANGS_MS = 1_000;
-const HANGS_TIMES = 3;
-
-interface Waiting<In, Out> {
-  item: In;
-  /** `performance.now()` of its submission. */
-  since: number;
-  resolve(value: Out): void;
-  reject(reason: unknown): void;
-}
-
+/**
+ * Natural batching: the next batch starts when a batch in flight completes.
+ *
+ * Items wait while earlier batches are in flight. When one completes, all waiting items start together. There is no
+ * timer: an idle process runs batches of one item at once, a busy process runs large ones, so the batch size follows
+ * the rate. After an idle moment the first batch starts at the end of the current event-loop turn, so that items which
+ * arrived in one read of many sockets share it. Batches start in the order of submission; with `maxInFlight` 1 they
+ * also complete in it.
+ *
+ * Past `maxWaiting`, `submit` rejects at once with `overflow()`. `maxWaitMs` sheds by time instead of by number:
+ * `submit` also rejects while all of these hold:
+ * - the oldest waiting item has waited longer than `maxWaitMs`;
+ * - more items wait than fit into one batch, and more than complete within `maxWaitMs` at the rate of the last full
+ *   batches;
+ * - the batch in flight does not hang.
+ * So a burst is accepted, a steady rate above the throughput is shed, and an accepted item waits for about `maxWaitMs`.
+ * While the batch in flight hangs, nothing is shed: every item waits for that batch.
+ */
 export class NaturalBatch<In, Out> {
   #options: NaturalBatchOptions<In, Out>;
   #waiting: Waiting<In, Out>[] = [];
   #inFlight = 0;
   #scheduled = false;
-  /** Items that leave in a millisecond in batches that leave others behind; the newest counts for a fifth. */
+  /** Items per ms while full batches run: a moving average in which the newest batch counts for a fifth. */
   #rate = Number.POSITIVE_INFINITY;
-  /** Of the batch that completed last. */
-  #roundTripMs = 0;
-  /** When the newest batch left. */
-  #departedAt = 0;
+  /** Duration of the batch that completed last, in ms. */
+  #lastRunMs = 0;
+  /** Start of the newest batch, as `performance.now()`. */
+  #lastStartAt = 0;
 
   constructor(options: NaturalBatchOptions<In, Out>) {
     this.#options = options;
@@ -72,28 +56,17 @@ export class NaturalBatch<In, Out> {
       this.#scheduled = true;
       setImmediate(() => {
         this.#scheduled = false;
-        this.#depart();
+        this.#startBatches();
       });
     }
     return promise;
   }
 
-  /** Rejects everything that waits; what is in flight goes on. */
+  /** Rejects every waiting item. Batches in flight continue. */
   rejectWaiting(reason: () => Error): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { reject } of waiting) reject(reason());
-  }
-
-  #depart(): void {
-    while (this.#waiting.length > 0 && this.#inFlight < this.#options.maxInFlight) {
-      const batch = this.#take();
-      this.#inFlight++;
-      void this.#carryOut(batch).finally(() => {
-        this.#inFlight--;
-        this.#depart();
-      });
-    }
   }
 
   #isFull(): boolean {
@@ -104,18 +77,22 @@ export class NaturalBatch<In, Out> {
     const now = performance.now();
     if (now - first.since <= maxWaitMs) return false;
     if (this.#waiting.length < Math.max(maxItems, this.#rate * maxWaitMs)) return false;
-    return now - this.#departedAt < Math.max(HANGS_MS, HANGS_TIMES * this.#roundTripMs);
+    return now - this.#lastStartAt < Math.max(HANG_MS, HANG_FACTOR * this.#lastRunMs);
   }
 
-  #learn(items: number, leftOthers: boolean, ms: number): void {
-    this.#roundTripMs = ms;
-    if (!leftOthers) return;
-    const rate = (items * this.#options.maxInFlight) / Math.max(1, ms);
-    this.#rate = Number.isFinite(this.#rate) ? this.#rate + (rate - this.#rate) / 5 : rate;
+  #startBatches(): void {
+    while (this.#waiting.length > 0 && this.#inFlight < this.#options.maxInFlight) {
+      const batch = this.#takeBatch();
+      this.#inFlight++;
+      void this.#run(batch).finally(() => {
+        this.#inFlight--;
+        this.#startBatches();
+      });
+    }
   }
 
-  /** At least one item, else as many as the bounds allow. */
-  #take(): Waiting<In, Out>[] {
+  /** As many items as the limits allow, but at least one. */
+  #takeBatch(): Waiting<In, Out>[] {
     const { maxItems, maxWeight = Number.POSITIVE_INFINITY, weigh = () => 0 } = this.#options;
     let count = 0;
     let weight = 0;
@@ -127,15 +104,15 @@ export class NaturalBatch<In, Out> {
     return this.#waiting.splice(0, count);
   }
 
-  async #carryOut(batch: Waiting<In, Out>[]): Promise<void> {
+  async #run(batch: Waiting<In, Out>[]): Promise<void> {
     const started = performance.now();
-    const leftOthers = this.#waiting.length > 0;
-    this.#departedAt = started;
+    const othersWait = this.#waiting.length > 0;
+    this.#lastStartAt = started;
     try {
       const results = await this.#options.run(batch.map((waiting) => waiting.item));
-      this.#learn(batch.length, leftOthers, performance.now() - started);
+      this.#measure(batch.length, othersWait, performance.now() - started);
       if (results.length !== batch.length) {
-        throw new Error(`a batch of ${batch.length} came back with ${results.length} results`);
+        throw new Error(`a batch of ${batch.length} returned ${results.length} results`);
       }
       batch.forEach((waiting, i) => {
         waiting.resolve(results[i] as Out);
@@ -144,4 +121,37 @@ export class NaturalBatch<In, Out> {
       for (const waiting of batch) waiting.reject(error);
     }
   }
+
+  #measure(items: number, othersWait: boolean, ms: number): void {
+    this.#lastRunMs = ms;
+    if (!othersWait) return;
+    const rate = (items * this.#options.maxInFlight) / Math.max(1, ms);
+    this.#rate = Number.isFinite(this.#rate) ? this.#rate + (rate - this.#rate) / 5 : rate;
+  }
+}
+
+export interface NaturalBatchOptions<In, Out> {
+  /** Runs one batch; `result[i]` belongs to `items[i]`. A rejection rejects every item of the batch. */
+  run(items: In[]): Promise<Out[]>;
+  /** Batches in flight at once. */
+  maxInFlight: number;
+  /** Items per batch. */
+  maxItems: number;
+  /** Items that wait. */
+  maxWaiting: number;
+  /** Wait of the oldest item after which excess items are rejected, in ms. Default: no limit. */
+  maxWaitMs?: number;
+  /** Sum of `weigh` per batch; one item always fits. Default: no limit. */
+  maxWeight?: number;
+  weigh?(item: In): number;
+  /** The error of an item that is rejected because of a limit. */
+  overflow(): Error;
+}
+
+interface Waiting<In, Out> {
+  item: In;
+  /** `performance.now()` of its submission. */
+  since: number;
+  resolve(value: Out): void;
+  reject(reason: unknown): void;
 }

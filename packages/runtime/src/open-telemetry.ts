@@ -25,26 +25,29 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
 import type { Logger } from './logger.ts';
-import type { SpanOptions, Tracer, TracingConfig } from './tracing.ts';
-
-/** At 1,000 messages a second more would be more than anybody reads; OTEL_TRACES_SAMPLER_ARG says otherwise. */
-const DEFAULT_RATIO = 0.01;
-/** Links of one span: a run of a lane has up to 400 entries. */
-const MOST_LINKS = 512;
-/** A collector that is away is a line in the log this often. */
-const TELL_EVERY_MS = 60_000;
+import type { SpanOptions, Tracer } from './span.ts';
+import type { TracingConfig } from './tracing-config.ts';
 
 /**
- * The tracer on the SDK of OpenTelemetry, only ever loaded when tracing is on. Ended spans leave in the background, up
- * to 512 at a time; when nobody takes them, 2,048 are kept and the others dropped. No context manager is registered: what
- * belongs together says so by traceparent, and spans of libraries never get parents by accident.
+ * Share of traces that is sampled by default: at 1,000 messages/s enough to read. OTEL_TRACES_SAMPLER_ARG overrides it.
+ */
+const DEFAULT_RATIO = 0.01;
+/** Largest number of links of one span: a run of a lane stores up to 400 entries. */
+const MOST_LINKS = 512;
+/** Shortest time between two log lines about a collector that does not respond, in ms. */
+const LOG_EVERY_MS = 60_000;
+
+/**
+ * The tracer on the SDK of OpenTelemetry; loaded only when tracing is on. Ended spans are sent in the background, up to
+ * 512 at a time; while the collector is away, 2,048 are kept and further ones dropped. No context manager is
+ * registered: spans are joined by traceparent only, so spans of libraries never get a parent by accident.
  */
 export async function openTelemetry(
   config: TracingConfig,
   { service, instance, logger }: { service: string; instance: string; logger: Logger },
 ): Promise<Tracer> {
-  setGlobalErrorHandler(seldom((error) => logger.warn({ reason: reasonOf(error) }, 'tracing: spans were lost')));
-  const { drawn, sampler } = samplersOf(config);
+  setGlobalErrorHandler(throttled((error) => logger.warn({ reason: reasonOf(error) }, 'tracing: spans were lost')));
+  const { ownRatio, sampler } = samplingOf(config);
   const provider = new TracerProvider({
     resource: defaultResource()
       .merge(resourceFromAttributes({ 'service.name': service, 'service.instance.id': instance }))
@@ -59,13 +62,13 @@ export async function openTelemetry(
       }),
     ],
   });
-  // For bullmq-otel.
+  // bullmq-otel uses it.
   trace.setGlobalTracerProvider(provider);
   const tracer = provider.getTracer('chat-cluster');
   return {
     startSpan(name, options) {
       const parent = options.parent === undefined ? null : parseTraceParent(options.parent);
-      if (!parent && Math.random() >= drawn) return undefined;
+      if (!parent && Math.random() >= ownRatio) return undefined;
       return startSpan(tracer, name, options, parent);
     },
     shutdown() {
@@ -111,30 +114,31 @@ function startSpan(
 }
 
 /**
- * With the standard's names. The default is not the standard's, which would sample everything, and is drawn before the
- * SDK is asked, which takes 2 µs to make ids for what nobody will see. So what begins past `startSpan`, BullMQ's taking of
- * lanes, is always sampled by it.
+ * The sampler of the SDK, by its standard name, and the share of new traces that reaches it. The default is
+ * `parentbased_traceidratio`, not the standard's, which samples everything. Its ratio is applied before the SDK is
+ * called, because the SDK spends 2 µs on the ids of a span that is then dropped. So a span that does not begin with
+ * `startSpan` (BullMQ takes a lane) is always sampled by default.
  */
-function samplersOf(config: TracingConfig): { drawn: number; sampler: Sampler } {
+function samplingOf(config: TracingConfig): { ownRatio: number; sampler: Sampler } {
   const { OTEL_TRACES_SAMPLER: name = 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: ratio = DEFAULT_RATIO } =
     config;
   switch (name) {
     case 'always_on':
-      return { drawn: 1, sampler: new AlwaysOnSampler() };
+      return { ownRatio: 1, sampler: new AlwaysOnSampler() };
     case 'always_off':
-      return { drawn: 0, sampler: new AlwaysOffSampler() };
+      return { ownRatio: 0, sampler: new AlwaysOffSampler() };
     case 'traceidratio':
-      return { drawn: 1, sampler: new TraceIdRatioBasedSampler(ratio) };
+      return { ownRatio: 1, sampler: new TraceIdRatioBasedSampler(ratio) };
     case 'parentbased_always_on':
-      return { drawn: 1, sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }) };
+      return { ownRatio: 1, sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }) };
     case 'parentbased_always_off':
-      return { drawn: 0, sampler: new ParentBasedSampler({ root: new AlwaysOffSampler() }) };
+      return { ownRatio: 0, sampler: new ParentBasedSampler({ root: new AlwaysOffSampler() }) };
     case 'parentbased_traceidratio':
-      return { drawn: ratio, sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }) };
+      return { ownRatio: ratio, sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }) };
   }
 }
 
-/** They read where to send, with which headers and how long to wait from the environment. */
+/** The exporter reads its endpoint, headers and time-out from the environment. */
 async function exporterOf({ OTEL_EXPORTER_OTLP_PROTOCOL: protocol }: TracingConfig): Promise<SpanExporter> {
   const { OTLPTraceExporter } =
     protocol === 'http/json'
@@ -143,12 +147,12 @@ async function exporterOf({ OTEL_EXPORTER_OTLP_PROTOCOL: protocol }: TracingConf
   return new OTLPTraceExporter();
 }
 
-function seldom<T>(tell: (what: T) => void): (what: T) => void {
-  let told = Number.NEGATIVE_INFINITY;
-  return (what) => {
-    if (performance.now() - told < TELL_EVERY_MS) return;
-    told = performance.now();
-    tell(what);
+function throttled<T>(log: (value: T) => void): (value: T) => void {
+  let lastAt = Number.NEGATIVE_INFINITY;
+  return (value) => {
+    if (performance.now() - lastAt < LOG_EVERY_MS) return;
+    lastAt = performance.now();
+    log(value);
   };
 }
 

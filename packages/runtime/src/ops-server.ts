@@ -3,33 +3,15 @@ import type { AddressInfo } from 'node:net';
 import { register } from 'prom-client';
 import type { Readiness } from './readiness.ts';
 
-/** Metrics of a process, or of several, as Prometheus reads them. */
-export interface MetricsText {
-  contentType: string;
-  body: string;
-}
-
-/** Answers a GET at the admin listener. */
-export type OpsPage = (request: IncomingMessage, response: ServerResponse) => unknown;
-
-export interface OpsOptions {
-  host: string;
-  /** 0 takes a free one. */
-  port: number;
-  readiness(): Readiness;
-  /** Begins the end of the process; asked again while it ends. */
-  drain(): void;
-  /** Default: those of this process. */
-  metrics?: () => Promise<MetricsText>;
-  /** Further pages for operators, by the first segment of their path (`/lanes`). They are asked to GET only. */
-  pages?: Readonly<Record<string, OpsPage>>;
-}
-
 /**
- * The admin listener of a process, for probes, Prometheus and operators, on a port that no user reaches:
- * `/healthz` (alive: the event loop answers; never asks Redis or Postgres, else their outage would restart the fleet),
- * `/readyz`, `/metrics` (Prometheus text) and `POST /drain`, which is answered at once; and the `pages` of the process, which
- * no page of another origin may read. Resolves when it listens.
+ * The admin listener of a process, for probes, Prometheus and operators, on a port that no user reaches. Resolves when
+ * it listens. It serves:
+ * - `/healthz`: 200 while the event loop runs. It does not check Redis or Postgres, because their outage would then
+ *   restart every process;
+ * - `/readyz`: the state of `readiness`, 200 or 503;
+ * - `/metrics`: Prometheus text;
+ * - `POST /drain`: starts the stop and responds at once;
+ * - the `pages` of the process, which no page of another origin may read.
  */
 export async function serveOps(options: OpsOptions): Promise<{ server: Server; port: number }> {
   const { readiness, drain, metrics = ownMetrics, pages = {} } = options;
@@ -51,13 +33,14 @@ export async function serveOps(options: OpsOptions): Promise<{ server: Server; p
           (error: unknown) => answer(500, String(error), 'text/plain'),
         );
       case '/drain':
-        if (!mayDrain(request)) return answer(405, refusal('METHOD_NOT_ALLOWED', 'POST it, and not from a web page'));
+        if (!mayDrain(request)) return answer(405, refusal('METHOD_NOT_ALLOWED', 'Use POST, and not from a web page'));
         drain();
         return answer(202, '{"draining":true}');
       default: {
         const page = pages[firstSegment(request.url)];
         if (!page) return answer(404, refusal('NOT_FOUND', `See ${paths}, and POST /drain`));
-        if (!mayRead(request)) return answer(405, refusal('METHOD_NOT_ALLOWED', 'GET it, and not from another origin'));
+        if (!mayRead(request))
+          return answer(405, refusal('METHOD_NOT_ALLOWED', 'Use GET, and not from another origin'));
         return Promise.try(page, request, response).catch(() => response.destroy());
       }
     }
@@ -69,11 +52,33 @@ export async function serveOps(options: OpsOptions): Promise<{ server: Server; p
   return { server, port: (server.address() as AddressInfo).port };
 }
 
+/** Metrics of one process or of several, in the text format of Prometheus. */
+export interface MetricsText {
+  contentType: string;
+  body: string;
+}
+
+/** Responds to a GET at the admin listener. */
+export type OpsPage = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+export interface OpsOptions {
+  host: string;
+  /** 0: any free port. */
+  port: number;
+  readiness(): Readiness;
+  /** Starts the stop of the process. Called again at each `POST /drain`. */
+  drain(): void;
+  /** Default: the metrics of this process. */
+  metrics?: () => Promise<MetricsText>;
+  /** Further pages for operators, by the first segment of their path (`/lanes`). Only GET reaches them. */
+  pages?: Readonly<Record<string, OpsPage>>;
+}
+
 async function ownMetrics(): Promise<MetricsText> {
   return { contentType: register.contentType, body: await register.metrics() };
 }
 
-/** Browsers name the origin of every POST: a page that somebody has open here must not end the process. */
+/** A browser sends the origin with every POST: a web page that is open on this machine must not stop the process. */
 function mayDrain({ method, headers }: IncomingMessage): boolean {
   return method === 'POST' && headers.origin === undefined;
 }
@@ -82,7 +87,7 @@ function firstSegment(url = ''): string {
   return /^\/[^/?]*/.exec(url)?.[0] ?? '';
 }
 
-/** A browser names the origin when a page of another one asks: what is shown here is for nobody else's page. */
+/** A browser sends the origin when a page of another origin requests: such a page must not read what is shown here. */
 function mayRead({ method, headers }: IncomingMessage): boolean {
   return method === 'GET' && (headers.origin === undefined || URL.parse(headers.origin)?.host === headers.host);
 }

@@ -2,18 +2,12 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { UserError } from './user-error.ts';
 
-/** The command line of a tool, parsed: `values` by option name, `positionals` in their order. */
-export interface Options<T extends z.ZodObject> {
-  values: z.output<T>;
-  positionals: string[];
-}
-
 /**
- * Parses a command line: `node:util.parseArgs` splits it, `schema` checks the values. Each key of `schema` is an option as
- * it is typed (`in-flight`); z.boolean() makes it a flag, z.array() an option that may be repeated.
+ * Parses a command line: `node:util.parseArgs` splits it, `schema` checks the values. Each key of `schema` is the name
+ * of an option as it is typed (`in-flight`): z.boolean() makes it a flag, z.array() an option that may be repeated.
  *
- * Returns undefined when help is requested (`--help`, `-h`): the caller prints it. Throws UserError that lists all
- * problems at once, with the option and a right value.
+ * Returns undefined when help is requested (`--help`, `-h`): the caller prints it. Throws a UserError that lists all
+ * problems at once, each with its option and what a valid value is.
  */
 export function parseOptions<T extends z.ZodObject>(
   args: readonly string[],
@@ -22,9 +16,19 @@ export function parseOptions<T extends z.ZodObject>(
 ): Options<T> | undefined {
   const split = splitArguments(args, schema, allowPositionals);
   if (split.values.help === true) return undefined;
-  const result = schema.safeParse(split.values, { reportInput: true });
+  const result = schema.safeParse(split.values);
   if (result.success) return { values: result.data, positionals: split.positionals };
-  throw new UserError(`${result.error.issues.map(problemOf).join('\n')}\n--help lists all options.`);
+  throw new UserError(
+    `${result.error.issues.map((issue) => problemOf(issue, split.values)).join('\n')}\n--help lists all options.`,
+  );
+}
+
+/** A parsed command line. */
+export interface Options<T extends z.ZodObject> {
+  /** By option name. */
+  values: z.output<T>;
+  /** In the order of the command line. */
+  positionals: string[];
 }
 
 function splitArguments(args: readonly string[], schema: z.ZodObject, allowPositionals: boolean) {
@@ -46,9 +50,12 @@ function kindOf(field: unknown): { type: 'boolean' | 'string'; multiple?: boolea
   return field instanceof z.ZodArray ? { type: 'string', multiple: true } : { type: 'string' };
 }
 
-function problemOf({ path, message, input }: z.core.$ZodIssue): string {
-  const given = input === undefined ? '' : `, not "${input}"`;
-  return `--${path.join('.')} ${message}${given}.`;
+function problemOf({ path: [option, index = 0], message }: z.core.$ZodIssue, given: Record<string, unknown>): string {
+  // A check of several options together has no path.
+  if (option === undefined) return `${message}.`;
+  const value = [given[String(option)]].flat()[Number(index)];
+  if (value !== undefined) return `--${String(option)} ${message}, not "${value}".`;
+  return `--${String(option)} ${message.startsWith('Invalid input') ? 'is required' : message}.`;
 }
 
 /** An option that is a whole number from `min` to `max`. */
@@ -74,7 +81,7 @@ export function wholeNumbers(min: number, max = 1_000_000_000) {
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
-/** An option that is a time: seconds, or a number with s, m, h or d (`90s`, `10m`). Parsed to seconds, at least `min`. */
+/** An option that is a time, parsed to seconds: a number of seconds, or a number with s, m, h or d (`90s`, `10m`). */
 export function seconds(min = 0) {
   const problem = `must be a time such as 30, 90s, 10m, 1h or 1d, at least ${min} s`;
   return z

@@ -1,6 +1,20 @@
 import { Gauge } from 'prom-client';
 import type { Lifecycle } from './lifecycle.ts';
 
+/** The readiness of a process, for `/readyz`. Shows the same dependencies in the gauge `chat_dependency_up`. */
+export function watchReadiness({ redis, postgres, schema, lifecycle, readyDuringOutage }: Dependencies) {
+  showDependencies(() => {
+    const byRole = Object.entries(redis()).map(([role, responds]) => [`redis_${role}`, responds] as const);
+    return { ...Object.fromEntries(byRole), postgres: postgres() === 'ok' };
+  });
+  return (): Readiness => {
+    const checks = { redis: redisHealth(redis()), postgres: postgres(), schema: schema.check() };
+    if (lifecycle.stopping) return { ready: false, reason: 'draining', checks };
+    if (schema.tooOld) return { ready: false, reason: 'schema', checks };
+    return { ready: readyDuringOutage || (checks.redis === 'ok' && checks.postgres === 'ok'), checks };
+  };
+}
+
 /** The answer of `/readyz`. */
 export interface Readiness {
   ready: boolean;
@@ -23,25 +37,11 @@ export interface Dependencies {
   readyDuringOutage: boolean;
 }
 
-/** The readiness of a process, for `/readyz`. Shows the same dependencies in the gauge `chat_dependency_up`. */
-export function watchReadiness({ redis, postgres, schema, lifecycle, readyDuringOutage }: Dependencies) {
-  showDependencies(() => {
-    const byRole = Object.entries(redis()).map(([role, responds]) => [`redis_${role}`, responds] as const);
-    return { ...Object.fromEntries(byRole), postgres: postgres() === 'ok' };
-  });
-  return (): Readiness => {
-    const checks = { redis: redisHealth(redis()), postgres: postgres(), schema: schema.check() };
-    if (lifecycle.stopping) return { ready: false, reason: 'draining', checks };
-    if (schema.tooOld) return { ready: false, reason: 'schema', checks };
-    return { ready: readyDuringOutage || (checks.redis === 'ok' && checks.postgres === 'ok'), checks };
-  };
-}
-
 let dependencies: () => Record<string, boolean> = () => ({});
 
 new Gauge({
   name: 'chat_dependency_up',
-  help: '1 while a server that this process needs answers it: redis_pubsub, redis_queue, redis_cache, postgres',
+  help: '1 while a server that this process needs responds: redis_pubsub, redis_queue, redis_cache, postgres',
   labelNames: ['dependency'],
   // Of several forks of one gateway, the value of the fork in the worst state.
   aggregator: 'min',

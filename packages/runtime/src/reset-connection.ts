@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
 
 /**
- * Ends a TCP connection by a reset: what the peer has not taken is dropped, here and in the kernel, and nothing waits for it.
+ * Ends a TCP connection by a reset: data that the peer has not read is dropped, in this process and in the kernel, and
+ * no close handshake is waited for.
  *
- * While the end of a stream is on its way to the kernel, libuv refuses the reset, and Node 24 takes it for done all the
- * same: the handle stays open for ever, and a process that has one never ends (it turns in the clean-up at full CPU). Such a
- * connection is closed in the usual way; it has nothing more to say.
+ * While the end of the stream is on its way to the kernel, libuv rejects the reset, but Node 24 treats it as done: the
+ * handle stays open for ever, and a process that has such a handle never exits (it loops in the clean-up at full CPU).
+ * A connection in that state is closed in the usual way; all its data has been sent.
  */
 export function resetConnection(socket: Socket): void {
   const isEnding = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0;

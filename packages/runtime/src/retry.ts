@@ -1,19 +1,21 @@
-import { backoff } from './deadline.ts';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from './logger.ts';
 
 export interface RetryOptions {
   /** Bounds of the jittered back-off between two attempts, in ms. Default: 100 and 2,000. */
   minMs?: number;
   maxMs?: number;
-  /** Aborting it ends the wait: `retry` then rejects with the signal's reason. */
+  /** Aborting it ends the wait between two attempts: `retry` then rejects with an AbortError. */
   signal?: AbortSignal;
-  /** Called after each failed attempt; `attempt` counts from 0. An error that it throws ends the retries and is thrown. */
+  /**
+   * Called after each failed attempt; `attempt` counts from 0. An error that it throws ends the retries and is thrown.
+   */
   onFailure?(error: unknown, attempt: number): void;
 }
 
 /**
- * Repeats `work` until it succeeds, with a jittered back-off, and resolves with its result. For work whose server may be
- * away for a while: a process that waits is worth more than one that fails, is restarted and fails again.
+ * Repeats `work` until it succeeds, with a jittered back-off, and resolves with its result. For work whose server may
+ * be away for a while: a process that waits is better than one that fails, is restarted and fails again.
  */
 export async function retry<T>(work: () => Promise<T>, options: RetryOptions = {}): Promise<T> {
   const { minMs = 100, maxMs = 2_000, signal, onFailure } = options;
@@ -32,4 +34,13 @@ export function logFirstFailure(logger: Logger, what: string): NonNullable<Retry
   return (error, attempt) => {
     if (attempt === 0) logger.warn({ reason: String(error) }, `${what}: failed, retrying`);
   };
+}
+
+/**
+ * Exponential back-off with full jitter: waits for a random time up to `min(capMs, baseMs * 2^attempt)`, so that many
+ * clients that failed together do not return together. Rejects with an AbortError when `signal` aborts.
+ */
+export async function backoff(attempt: number, baseMs: number, capMs: number, signal?: AbortSignal): Promise<void> {
+  const ceiling = Math.min(capMs, baseMs * 2 ** Math.min(attempt, 20));
+  await delay(Math.random() * ceiling, undefined, signal ? { signal } : {});
 }

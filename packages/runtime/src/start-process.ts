@@ -2,18 +2,12 @@ import { collectDefaultMetrics } from 'prom-client';
 import { redactConfig } from './config.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { createLogger, type Logger } from './logger.ts';
-import { startTracing, type TracingConfig } from './tracing.ts';
-
-/** The settings that every process has; services without tracing leave the OTEL_* settings out. */
-export interface ProcessConfig extends TracingConfig {
-  LOG_LEVEL: string;
-  LOG_FORMAT?: 'pretty' | 'json' | undefined;
-  SHUTDOWN_TIMEOUT_MS: number;
-}
+import { startTracing } from './tracing.ts';
+import type { TracingConfig } from './tracing-config.ts';
 
 /**
- * Starts what every process has, in this order: logger, lifecycle (from here on SIGTERM stops the process in order), the
- * start-up log line with the redacted configuration, default metrics and tracing. `service` is the kind of process
+ * Starts what every process has, in this order: logger, lifecycle (from here on SIGTERM stops the process in order),
+ * the start-up log line with the redacted configuration, default metrics and tracing. `service` is the kind of process
  * (`gateway`), `name` this instance of it.
  */
 export async function startProcess(
@@ -27,4 +21,11 @@ export async function startProcess(
   const tracing = await startTracing(config, { service: `chat-${service}`, instance: name, logger });
   lifecycle.own('tracing', tracing, ({ stop }) => stop());
   return { logger, lifecycle };
+}
+
+/** The settings that every process has. A process without tracing leaves the OTEL_* settings out. */
+export interface ProcessConfig extends TracingConfig {
+  LOG_LEVEL: string;
+  LOG_FORMAT?: 'pretty' | 'json' | undefined;
+  SHUTDOWN_TIMEOUT_MS: number;
 }

@@ -24,7 +24,7 @@ function problemsOf(env: NodeJS.ProcessEnv, schema: z.ZodObject = commonConfig):
 }
 
 describe('configuration', () => {
-  it('takes the defaults of what is not set', () => {
+  it('uses the default of a variable that is not set', () => {
     expect(parseConfig(commonConfig, valid)).to.deep.equal({
       ...valid,
       NODE_ENV: 'development',
@@ -36,7 +36,7 @@ describe('configuration', () => {
     });
   });
 
-  it('tells every problem at once, each with its variable', () => {
+  it('lists all problems at once, each with its variable', () => {
     const env = { ...valid, DATABASE_URL: undefined, REDIS_URL: 'http://cache', LANES: '0', LOG_LEVEL: 'loud' };
     const problems = problemsOf(env);
     expect(problems.map((line) => /^ {2}- (\w+): \S/.exec(line)?.[1])).to.deep.equal([
@@ -49,18 +49,18 @@ describe('configuration', () => {
     expect(problems[1]).to.include('must be a redis://, rediss:// or redis+sentinel:// URL');
   });
 
-  it('never repeats the value of a URL, which may hold a password', () => {
+  it('never repeats the value of a URL, which may contain a password', () => {
     const env = { DATABASE_URL: 'mysql://app:hush@db/chat', REDIS_URL: 'hush' };
     expect(problemsOf(env)).to.have.length(2);
     expect(problemsOf(env).join()).to.not.include('hush');
   });
 
-  it('takes an empty variable for one that is not set', () => {
+  it('treats an empty variable as not set', () => {
     expect(parseConfig(commonConfig, { ...valid, LANES: '', LOG_FORMAT: '' })).to.include({ LANES: 4 });
     expect(problemsOf({ ...valid, DATABASE_URL: '' })).to.have.length(1);
   });
 
-  it('ignores the variables of others', () => {
+  it('ignores other variables', () => {
     expect(parseConfig(commonConfig, { ...valid, PATH: '/bin' })).to.not.have.property('PATH');
   });
 
@@ -69,7 +69,7 @@ describe('configuration', () => {
     expect(() => Object.assign(config, { LANES: 5 })).to.throw(TypeError);
   });
 
-  it('reads whole numbers within their bounds only', () => {
+  it('accepts only whole numbers within their bounds', () => {
     const schema = z.object({ N: integer(1, 256, 4) });
     for (const [text, value] of [
       ['1', 1],
@@ -83,7 +83,7 @@ describe('configuration', () => {
     }
   });
 
-  it('reads a flag as true or false only', () => {
+  it('accepts only true or false as a flag', () => {
     const schema = z.object({ ON: flag(true), OFF: flag(false) });
     expect(parseConfig(schema, {})).to.deep.equal({ ON: true, OFF: false });
     expect(parseConfig(schema, { ON: 'false', OFF: 'true' })).to.deep.equal({ ON: false, OFF: true });
@@ -91,12 +91,12 @@ describe('configuration', () => {
   });
 });
 
-describe('which Redis has what', () => {
+describe('the Redis servers', () => {
   const read = (env: NodeJS.ProcessEnv) => redisServers(parseConfig(redisConfig, env));
   const [a, b, c] = ['redis://a:6379', 'redis://b:6379', 'redis://c:6379'];
   const group = 'redis+sentinel://:pw@s1:26379,s2:26379/main';
 
-  it('is REDIS_URL for everything that has none of its own', () => {
+  it('are REDIS_URL for each role without a URL of its own', () => {
     expect(read({ REDIS_URL: a })).to.deep.equal({ pubsub: a, queues: [a], cache: a });
     expect(read({ REDIS_URL: a, REDIS_PUBSUB_URL: 'redis+cluster://b:1,c:2', REDIS_CACHE_URL: c })).to.deep.equal({
       pubsub: 'redis+cluster://b:1,c:2',
@@ -105,30 +105,33 @@ describe('which Redis has what', () => {
     });
   });
 
-  it('needs no REDIS_URL when each part has its own', () => {
+  it('need no REDIS_URL when each role has its own', () => {
     const parts = { REDIS_PUBSUB_URL: a, REDIS_QUEUE_URLS: `${b}, ${c}`, REDIS_CACHE_URL: a };
     expect(read(parts)).to.deep.equal({ pubsub: a, queues: [b, c], cache: a });
-    expect(() => read({ ...parts, REDIS_CACHE_URL: undefined })).to.throw(ConfigError, 'REDIS_URL: is needed');
-    expect(() => read({})).to.throw(ConfigError, 'REDIS_URL: is needed');
+    expect(() => read({ ...parts, REDIS_CACHE_URL: undefined })).to.throw(ConfigError, 'REDIS_URL: is required');
+    expect(() => read({})).to.throw(ConfigError, 'REDIS_URL: is required');
   });
 
-  it('takes commas within a URL for a list of hosts, not of servers', () => {
+  it('may have commas within a URL, which separate its hosts', () => {
     expect(read({ REDIS_URL: a, REDIS_QUEUE_URLS: `${group},${b}` }).queues).to.deep.equal([group, b]);
   });
 
-  it('refuses what can not work, without a word of the URLs', () => {
-    const refused = (env: NodeJS.ProcessEnv, what: string) =>
+  it('are rejected when they cannot work, with a message that contains no URL', () => {
+    const rejected = (env: NodeJS.ProcessEnv, message: string) =>
       expect(() => read({ REDIS_URL: 'redis://:hush@a', ...env }))
-        .to.throw(ConfigError, what)
+        .to.throw(ConfigError, message)
         .that.satisfies((error: Error) => !error.message.includes('hush'));
-    refused({ REDIS_QUEUE_URLS: 'redis://:hush@q, redis://:hush@q' }, 'REDIS_QUEUE_URLS: names a server twice');
-    refused({ REDIS_QUEUE_URLS: 'redis+cluster://:hush@q' }, 'REDIS_QUEUE_URLS');
-    refused({ REDIS_CACHE_URL: 'http://hush' }, 'REDIS_CACHE_URL: must be a redis://');
-    refused({ REDIS_ADAPTER: 'classic', REDIS_PUBSUB_URL: 'redis+cluster://:hush@p' }, 'REDIS_ADAPTER: classic');
-    refused({ REDIS_ADAPTER: 'streams' }, 'REDIS_ADAPTER');
+    rejected({ REDIS_QUEUE_URLS: 'redis://:hush@q, redis://:hush@q' }, 'REDIS_QUEUE_URLS: names a server twice');
+    rejected({ REDIS_QUEUE_URLS: 'redis+cluster://:hush@q' }, 'REDIS_QUEUE_URLS');
+    rejected({ REDIS_CACHE_URL: 'http://hush' }, 'REDIS_CACHE_URL: must be a redis://');
+    rejected(
+      { REDIS_ADAPTER: 'classic', REDIS_PUBSUB_URL: 'redis+cluster://:hush@p' },
+      'REDIS_ADAPTER: must be sharded',
+    );
+    rejected({ REDIS_ADAPTER: 'streams' }, 'REDIS_ADAPTER');
   });
 
-  it('is shown without credentials', () => {
+  it('are logged without credentials', () => {
     const shown = redactConfig(parseConfig(redisConfig, { REDIS_URL: group, REDIS_QUEUE_URLS: 'redis://:pw@q:1/2' }));
     expect(JSON.stringify(shown)).to.not.include('pw');
     expect(shown.REDIS_QUEUE_URLS).to.deep.equal(['redis://q:1/2']);
@@ -136,7 +139,7 @@ describe('which Redis has what', () => {
 });
 
 describe('the configuration in the log', () => {
-  it('shows where servers are, without the credentials of their URLs', () => {
+  it('shows the addresses of servers without the credentials of their URLs', () => {
     expect(redactConfig(valid)).to.deep.equal({
       DATABASE_URL: 'postgres://db:5432/chat',
       REDIS_URL: 'redis://cache:6379/1',
@@ -144,7 +147,7 @@ describe('the configuration in the log', () => {
     expect(redactConfig({ REDIS_URL: 'redis://cache?password=hush' })).to.deep.equal({ REDIS_URL: 'redis://cache' });
   });
 
-  it('masks secrets, and leaves everything else as it is', () => {
+  it('masks secrets and nothing else', () => {
     const shown = { LANES: 4, ALLOW_QUERY_TOKEN: true, LOG_LEVEL: 'info', ALLOWED_ORIGINS: ['https://chat.example'] };
     const secrets = { JWT_SECRET: 'hush', SMTP_PASSWORD: 'hush', API_TOKEN: 'hush', REDIS_URL: 'hush' };
     const masked = redactConfig({ ...shown, ...secrets });
@@ -152,7 +155,7 @@ describe('the configuration in the log', () => {
     expect(JSON.stringify(masked)).to.not.include('hush');
   });
 
-  it('masks the credentials of a URL whatever its variable is called', () => {
+  it('masks the credentials of a URL, whatever the name of its variable', () => {
     expect(JSON.stringify(redactConfig({ UPSTREAM: 'redis://app:hush@cache:6379' }))).to.not.include('hush');
   });
 });

@@ -3,27 +3,27 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Lifecycle, type Logger } from '@chat-cluster/runtime';
 
 /**
- * A process with a life: the scenario of its first argument. Tells what happens, one line each: `stopped <part>`, and
- * what the lifecycle logs.
+ * A process with a lifecycle, in the scenario of its first argument. Prints one line for each event: `stopped <part>`,
+ * and the log lines of the lifecycle.
  */
-const tell = (line: string) => process.stdout.write(`${line}\n`);
-const log = (first: unknown, text?: string) => tell(`log: ${text ?? first}`);
+const print = (line: string) => process.stdout.write(`${line}\n`);
+const log = (first: unknown, text?: string) => print(`log: ${text ?? first}`);
 const logger = { debug() {}, info: log, warn: log, error: log, fatal: log } as unknown as Logger;
 
 const forEver = () => new Promise(() => {});
 const part = (name: string, stop: () => unknown = () => {}) =>
   lifecycle.own(name, name, async (value) => {
     await stop();
-    tell(`stopped ${value}`);
+    print(`stopped ${value}`);
   });
 
-/** A drain that may take so long, and tells when it begins and is hurried. */
+/** A drain that may take `withinMs`. It prints a line when it begins and when it is hurried. */
 const drainFor = (withinMs: number, run: (hurry: AbortSignal) => Promise<unknown>) =>
   lifecycle.drainWith({
     withinMs,
     run(hurry) {
-      tell(`draining, stopping: ${lifecycle.stopping}`);
-      hurry.addEventListener('abort', () => tell('hurried'), { once: true });
+      print(`draining, stopping: ${lifecycle.stopping}`);
+      hurry.addEventListener('abort', () => print('hurried'), { once: true });
       return run(hurry);
     },
   });
@@ -36,14 +36,14 @@ part('first');
 switch (scenario) {
   case 'drains':
     drainFor(60_000, (hurry) => Promise.race([message('drained'), once(hurry, 'abort')]));
-    void message('end').then(() => lifecycle.end('asked'));
+    void message('end').then(() => lifecycle.end('test'));
     break;
   case 'stuck':
     drainFor(20, forEver);
     break;
   case 'hangs':
   case 'deadline':
-    process.on('SIGINT', () => tell('heard SIGINT'));
+    process.on('SIGINT', () => print('received SIGINT'));
     part('hanging', forEver);
     break;
   case 'fails':
@@ -55,21 +55,21 @@ switch (scenario) {
   case 'twice':
     process.once('message', async () => {
       await Promise.all([lifecycle.stop(), lifecycle.stop()]);
-      tell(`stopping: ${lifecycle.stopping}`);
+      print(`stopping: ${lifecycle.stopping}`);
     });
     break;
   case 'uncaught':
     process.once('message', () => {
-      throw new Error('nobody catches this');
+      throw new Error('uncaught');
     });
     break;
   case 'unhandled':
-    process.once('message', () => void Promise.reject(new Error('nobody handles this')));
+    process.once('message', () => void Promise.reject(new Error('unhandled')));
     break;
 }
 part('slow', () => delay(20));
 part('last');
-tell(`stopping: ${lifecycle.stopping}`);
+print(`stopping: ${lifecycle.stopping}`);
 // Keeps the process alive, as its listeners would.
 setInterval(() => {}, 60_000);
 process.send?.('ready');

@@ -6,19 +6,19 @@ import { expect } from 'chai';
 
 const program = fileURLToPath(new URL('./lifecycle-process.ts', import.meta.url));
 
-/** A process of the scenario that has started; it is killed when the test ends before it does. */
+/** Starts a process in the scenario. It is killed if it still runs when the test ends. */
 async function start(scenario: string) {
   const child: ChildProcess = fork(program, [scenario], { silent: true });
-  let told = '';
+  let output = '';
   child.stdout?.on('data', (chunk) => {
-    told += chunk;
+    output += chunk;
   });
-  // Not `close`: that does not come for a child whose IPC channel its parent has cut.
+  // Not `close`, which is not emitted for a child whose IPC channel its parent has closed.
   const ended = Promise.all([once(child, 'exit'), child.stdout && once(child.stdout, 'end')]);
   await once(child, 'message');
   return {
     child,
-    lines: () => told.trimEnd().split('\n').slice(1),
+    lines: () => output.trimEnd().split('\n').slice(1),
     /** Exit code, or the signal that killed it. */
     async end(): Promise<unknown> {
       const [[code, signal]] = await ended;
@@ -50,7 +50,7 @@ describe('lifecycle', () => {
     expect(life.lines()).to.include.members(stopped);
   });
 
-  it('stops the others when one fails to stop', async () => {
+  it('stops the other parts when one part fails to stop', async () => {
     await using life = await start('fails');
     life.child.kill();
     expect(await life.end()).to.equal(0);
@@ -58,7 +58,7 @@ describe('lifecycle', () => {
     expect(life.lines().slice(1, -1)).to.deep.equal([...stopped.slice(0, 2), failed, failed, 'stopped first']);
   });
 
-  it('drains before the first stop on SIGTERM, and joins who asks for the end again', async () => {
+  it('drains before the first stop, and continues that drain when SIGTERM follows', async () => {
     await using life = await start('drains');
     life.child.send('end');
     await eventually(() => expect(life.lines()).to.include('draining, stopping: true'));
@@ -92,7 +92,7 @@ describe('lifecycle', () => {
     }
   });
 
-  it('hurries a drain that takes longer than it said, and exits with 1 when that does not help', async () => {
+  it('hurries a drain that takes longer than its limit, and exits with 1 if that does not help', async () => {
     await using life = await start('stuck');
     life.child.kill('SIGTERM');
     expect(await life.end()).to.equal(1);
@@ -104,28 +104,28 @@ describe('lifecycle', () => {
     life.child.kill('SIGTERM');
     await eventually(() => expect(life.lines()).to.include('stopped slow'));
     life.child.kill('SIGINT');
-    await eventually(() => expect(life.lines()).to.include('heard SIGINT'));
+    await eventually(() => expect(life.lines()).to.include('received SIGINT'));
     expect(life.child.exitCode).to.equal(null);
     life.child.kill('SIGINT');
     expect(await life.end()).to.equal(1);
     expect(life.lines()).to.not.include('stopped first');
   });
 
-  it('exits with 1 when the deadline that all share has passed', async () => {
+  it('exits with 1 when the shared deadline of all stops has passed', async () => {
     await using life = await start('deadline');
     life.child.kill();
     expect(await life.end()).to.equal(1);
     expect(life.lines().at(-1)).to.equal('log: not stopped within 50 ms: exiting anyway');
   });
 
-  it('stops each part once, whoever asks how often', async () => {
+  it('stops each part once, however often it is called', async () => {
     await using life = await start('twice');
     life.child.send('stop');
     await eventually(() => expect(life.lines().at(-1)).to.equal('stopping: true'));
     expect(life.lines()).to.deep.equal([...stopped, 'stopping: true']);
   });
 
-  it('stops after an exception that nobody caught, and exits with 1', async () => {
+  it('stops after an uncaught exception, and exits with 1', async () => {
     await using life = await start('uncaught');
     life.child.send('throw');
     expect(await life.end()).to.equal(1);
@@ -133,7 +133,7 @@ describe('lifecycle', () => {
     expect(life.lines()).to.include.members(stopped);
   });
 
-  it('goes on after a rejection that nobody handled, and tells of it', async () => {
+  it('logs an unhandled rejection and continues', async () => {
     await using life = await start('unhandled');
     life.child.send('reject');
     await eventually(() => expect(life.lines()[0]).to.include('unhandled rejection'));

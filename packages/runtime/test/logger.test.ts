@@ -19,7 +19,7 @@ describe('logger', () => {
 
   const linesOf = (format: string) => (logs[format] ?? '').trimEnd().split('\n');
 
-  it('writes one JSON object a line, the last one too, and leaves out what is below its level', () => {
+  it('writes one JSON object per line, including the last line, and nothing below its level', () => {
     const lines = linesOf('json').map((line) => JSON.parse(line));
     expect(lines.map((line) => line.msg)).to.deep.equal([
       'at the top',

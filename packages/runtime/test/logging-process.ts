@@ -1,6 +1,9 @@
 import { createLogger } from '@chat-cluster/runtime';
 
-/** Logs, in the format of its first argument, the objects that a careless line might hold. Each secret contains "hush". */
+/**
+ * Logs objects that a careless log line might contain, in the format of its first argument. Each secret contains
+ * "hush".
+ */
 const format = process.argv[2] === 'pretty' ? 'pretty' : 'json';
 const logger = createLogger({ name: 'careless', level: 'debug', format });
 

@@ -10,7 +10,7 @@ interface Run {
   fail(error: Error): void;
 }
 
-/** Batches whose runs end when the test says so. */
+/** Batches whose runs end when the test ends them. */
 function gated(options: Partial<NaturalBatchOptions<string, string>> = {}) {
   const runs: Run[] = [];
   const batches = new NaturalBatch<string, string>({
@@ -25,8 +25,8 @@ function gated(options: Partial<NaturalBatchOptions<string, string>> = {}) {
     overflow: () => new Error('overflow'),
     ...options,
   });
-  const departed = () => runs.map((run) => run.items.join(''));
-  /** Ends the run and lets what follows from that happen. */
+  const started = () => runs.map((run) => run.items.join(''));
+  /** Ends the run and waits for the consequences. */
   const finish = async (index: number, how: (run: Run) => void = (run) => run.succeed()) => {
     const run = runs[index];
     if (!run) throw new Error(`there is no run ${index}`);
@@ -36,11 +36,11 @@ function gated(options: Partial<NaturalBatchOptions<string, string>> = {}) {
   const submit = (letters: string) =>
     [...letters].map((letter) => {
       const result = batches.submit(letter);
-      // Some reject before the test looks at them.
+      // Some reject before the test awaits them.
       result.catch(() => {});
       return result;
     });
-  return { batches, runs, departed, finish, submit };
+  return { batches, runs, started, finish, submit };
 }
 
 const reasons = async (promises: Promise<unknown>[]) =>
@@ -48,84 +48,84 @@ const reasons = async (promises: Promise<unknown>[]) =>
     result.status === 'rejected' ? (result.reason as Error).message : result.value,
   );
 
-describe('natural batching', () => {
-  it('lets an item leave alone at the end of the turn when nothing is in flight', async () => {
-    const { batches, departed, finish } = gated();
+describe('NaturalBatch', () => {
+  it('starts a single item at the end of the turn when nothing is in flight', async () => {
+    const { batches, started, finish } = gated();
     for (const [i, letter] of ['a', 'b', 'c'].entries()) {
       const result = batches.submit(letter);
-      expect(departed()).to.have.length(i);
+      expect(started()).to.have.length(i);
       await turn();
-      expect(departed()[i]).to.equal(letter);
+      expect(started()[i]).to.equal(letter);
       await finish(i);
       expect(await result).to.equal(letter.toUpperCase());
     }
   });
 
-  it('joins what arrives in one turn', async () => {
-    const { departed, submit, finish } = gated();
+  it('runs items of one turn as one batch', async () => {
+    const { started, submit, finish } = gated();
     const results = submit('abc');
     await turn();
-    expect(departed()).to.deep.equal(['abc']);
+    expect(started()).to.deep.equal(['abc']);
     await finish(0);
     expect(await Promise.all(results)).to.deep.equal(['A', 'B', 'C']);
   });
 
-  it('gathers while a batch is in flight; all of it leaves together when that one completes', async () => {
-    const { batches, departed, submit, finish } = gated();
+  it('collects items while a batch is in flight, and starts all of them when it completes', async () => {
+    const { batches, started, submit, finish } = gated();
     void submit('a');
     await turn();
     for (const letter of 'bcd') {
       void submit(letter);
       await turn();
     }
-    expect(departed()).to.deep.equal(['a']);
+    expect(started()).to.deep.equal(['a']);
     expect([batches.inFlight, batches.waiting]).to.deep.equal([1, 3]);
     await finish(0);
-    expect(departed()).to.deep.equal(['a', 'bcd']);
+    expect(started()).to.deep.equal(['a', 'bcd']);
     expect([batches.inFlight, batches.waiting]).to.deep.equal([1, 0]);
     await finish(1);
     expect([batches.inFlight, batches.waiting]).to.deep.equal([0, 0]);
   });
 
-  it('has at most maxInFlight batches under way', async () => {
-    const { batches, departed, submit, finish } = gated({ maxInFlight: 2 });
+  it('has at most maxInFlight batches in flight', async () => {
+    const { batches, started, submit, finish } = gated({ maxInFlight: 2 });
     for (const letters of ['a', 'b', 'c', 'd']) {
       void submit(letters);
       await turn();
     }
-    expect(departed()).to.deep.equal(['a', 'b']);
+    expect(started()).to.deep.equal(['a', 'b']);
     expect(batches.inFlight).to.equal(2);
     await finish(1);
-    expect(departed()).to.deep.equal(['a', 'b', 'cd']);
+    expect(started()).to.deep.equal(['a', 'b', 'cd']);
     await finish(0);
     expect(batches.inFlight).to.equal(1);
     void submit('e');
     await turn();
-    expect(departed()).to.deep.equal(['a', 'b', 'cd', 'e']);
+    expect(started()).to.deep.equal(['a', 'b', 'cd', 'e']);
   });
 
   it('puts at most maxItems items into one batch', async () => {
-    const { departed, submit, finish } = gated({ maxItems: 3 });
+    const { started, submit, finish } = gated({ maxItems: 3 });
     void submit('abcdefgh');
     await turn();
-    expect(departed()).to.deep.equal(['abc']);
+    expect(started()).to.deep.equal(['abc']);
     await finish(0);
-    expect(departed()).to.deep.equal(['abc', 'def']);
+    expect(started()).to.deep.equal(['abc', 'def']);
     await finish(1);
-    expect(departed()).to.deep.equal(['abc', 'def', 'gh']);
+    expect(started()).to.deep.equal(['abc', 'def', 'gh']);
   });
 
   it('puts at most maxWeight of weight into one batch, but always one item', async () => {
     const weights: Record<string, number> = { a: 4, b: 6, c: 1, d: 50, e: 10, f: 1 };
-    const { departed, submit, finish } = gated({ maxWeight: 10, weigh: (item) => weights[item] ?? 0 });
+    const { started, submit, finish } = gated({ maxWeight: 10, weigh: (item) => weights[item] ?? 0 });
     void submit('abcdef');
     await turn();
     for (let i = 0; i < 4; i++) await finish(i);
-    expect(departed()).to.deep.equal(['ab', 'c', 'd', 'e', 'f']);
+    expect(started()).to.deep.equal(['ab', 'c', 'd', 'e', 'f']);
   });
 
-  it('rejects past maxWaiting at once, runs nothing of it, and accepts again when the queue has moved', async () => {
-    const { departed, submit, finish } = gated({ maxWaiting: 2 });
+  it('rejects items past maxWaiting at once, never runs them, and accepts again when items have left', async () => {
+    const { started, submit, finish } = gated({ maxWaiting: 2 });
     void submit('a');
     await turn();
     const waiting = submit('bc');
@@ -135,21 +135,21 @@ describe('natural batching', () => {
     await finish(1);
     await finish(2);
     expect(await Promise.all([...waiting, ...later])).to.deep.equal(['B', 'C', 'F']);
-    expect(departed()).to.deep.equal(['a', 'bc', 'f']);
+    expect(started()).to.deep.equal(['a', 'bc', 'f']);
   });
 
-  it('sheds what comes faster than it leaves, once the first has waited too long, unless nothing leaves at all', async () => {
+  it('sheds excess items once the oldest has waited for maxWaitMs, unless the batch in flight hangs', async () => {
     const { batches, runs, submit, finish } = gated({ maxItems: 2, maxWaitMs: 40 });
     const burst = submit('abcdefghijklmnopqrstuvwxyz');
     await turn();
-    // Far less than 24 items leave in 40 ms, when the first two took 20 ms and more.
-    const started = performance.now();
-    await eventually(() => expect(performance.now() - started).to.be.above(20));
+    // Far fewer than 24 items complete in 40 ms, since the first two take 20 ms and more.
+    const startedAt = performance.now();
+    await eventually(() => expect(performance.now() - startedAt).to.be.above(20));
     await finish(0);
-    const verdict = () => Promise.race([reasons(submit('?')), turn(['accepted'])]);
-    await eventually(async () => expect(await verdict()).to.deep.equal(['overflow']));
-    // A second later the batch in flight hangs, and who comes waits for it with the others.
-    await eventually(async () => expect(await verdict()).to.deep.equal(['accepted']));
+    const outcome = () => Promise.race([reasons(submit('?')), turn(['accepted'])]);
+    await eventually(async () => expect(await outcome()).to.deep.equal(['overflow']));
+    // A second later the batch in flight hangs, so a new item waits for it like the others.
+    await eventually(async () => expect(await outcome()).to.deep.equal(['accepted']));
     for (let i = 1; batches.waiting > 0; i++) await finish(i);
     await finish(runs.length - 1);
     expect(await Promise.all(burst)).to.have.length(26);
@@ -159,19 +159,19 @@ describe('natural batching', () => {
     expect(await later).to.equal('Z');
   });
 
-  it('lets batches leave in order of submission, and gives each item its own result', async () => {
-    const { departed, submit, finish, runs } = gated({ maxItems: 7, maxInFlight: 2 });
+  it('starts batches in the order of submission, and returns to each item its own result', async () => {
+    const { started, submit, finish, runs } = gated({ maxItems: 7, maxInFlight: 2 });
     const letters = 'abcdefghijklmnopqrstuvwxyz';
     const results = submit(letters);
     await turn();
     // The younger of two batches in flight completes first.
     while (runs.length < 4) await finish(runs.length - 1);
     for (let i = 0; i < runs.length; i++) await finish(i);
-    expect(departed().join('')).to.equal(letters);
+    expect(started().join('')).to.equal(letters);
     expect((await Promise.all(results)).join('')).to.equal(letters.toUpperCase());
   });
 
-  it('rejects only the items of a run that fails; the next batch leaves', async () => {
+  it('rejects only the items of a failed run; the next batch starts', async () => {
     const { submit, finish, batches } = gated();
     const first = submit('ab');
     await turn();
@@ -182,7 +182,7 @@ describe('natural batching', () => {
     expect(batches.inFlight).to.equal(0);
   });
 
-  it('treats a run that throws at once as one that fails', async () => {
+  it('treats a run that throws synchronously as a failed run', async () => {
     let runs = 0;
     const { submit } = gated({
       run(items) {
@@ -195,7 +195,7 @@ describe('natural batching', () => {
     expect(await reasons([...first, ...submit('b')])).to.deep.equal(['thrown', 'b']);
   });
 
-  it('rejects a batch that comes back with too few or too many results; the next batch leaves', async () => {
+  it('rejects a batch that returns too few or too many results; the next batch starts', async () => {
     const { submit, finish } = gated({ maxItems: 2 });
     const results = submit('abcdef');
     await turn();
@@ -203,8 +203,8 @@ describe('natural batching', () => {
     await finish(1, (run) => run.end(['C', 'D', '?']));
     await finish(2);
     expect(await reasons(results)).to.deep.equal([
-      ...Array(2).fill('a batch of 2 came back with 1 results'),
-      ...Array(2).fill('a batch of 2 came back with 3 results'),
+      ...Array(2).fill('a batch of 2 returned 1 results'),
+      ...Array(2).fill('a batch of 2 returned 3 results'),
       'E',
       'F',
     ]);

@@ -3,26 +3,26 @@ import { type Readiness, serveOps } from '@chat-cluster/runtime';
 import { expect } from 'chai';
 import { Counter, register } from 'prom-client';
 
-describe('ops listener', () => {
+describe('the admin listener', () => {
   let server: Server;
   let port: number;
   let readiness: Readiness;
-  const asked = { readiness: 0, drain: 0 };
+  const calls = { readiness: 0, drain: 0 };
 
   before(async () => {
     ({ server, port } = await serveOps({
       host: '127.0.0.1',
       port: 0,
       readiness() {
-        asked.readiness++;
+        calls.readiness++;
         return readiness;
       },
-      drain: () => void asked.drain++,
+      drain: () => void calls.drain++,
     }));
   });
   beforeEach(() => {
     readiness = { ready: true, checks: { redis: 'ok' } };
-    asked.readiness = 0;
+    calls.readiness = 0;
   });
   after(() => {
     server.close();
@@ -31,15 +31,15 @@ describe('ops listener', () => {
 
   const get = (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${port}${path}`, init);
 
-  it('is alive as long as it answers, and asks nobody else for it', async () => {
+  it('is alive while it responds, and checks nothing else', async () => {
     readiness = { ready: false, checks: {} };
     const response = await get('/healthz');
     expect(response.status).to.equal(200);
     expect(await response.json()).to.deep.equal({ status: 'ok' });
-    expect(asked.readiness).to.equal(0);
+    expect(calls.readiness).to.equal(0);
   });
 
-  it('is ready or not, and says why', async () => {
+  it('reports readiness and its reasons', async () => {
     const ready = await get('/readyz');
     expect([ready.status, await ready.json()]).to.deep.equal([200, { ready: true, checks: { redis: 'ok' } }]);
     readiness = { ready: false, checks: { redis: 'away' } };
@@ -48,7 +48,7 @@ describe('ops listener', () => {
     expect(unready.headers.get('cache-control')).to.equal('no-store');
   });
 
-  it('shows the metrics of the process to Prometheus', async () => {
+  it('serves the metrics of the process to Prometheus', async () => {
     const counter = new Counter({ name: 'ops_server_test_total', help: 'Counted by a test' });
     try {
       counter.inc(3);
@@ -61,10 +61,10 @@ describe('ops listener', () => {
     }
   });
 
-  it('answers 500 to Prometheus when a metric can not be read', async () => {
+  it('responds with 500 to Prometheus when a metric cannot be read', async () => {
     const counter = new Counter({
       name: 'ops_server_broken_total',
-      help: 'Can not be read',
+      help: 'Cannot be read',
       collect() {
         throw new Error('no reading');
       },
@@ -77,16 +77,16 @@ describe('ops listener', () => {
     }
   });
 
-  it('begins the end on POST /drain, not for a look at it and not for a page in a browser', async () => {
+  it('drains on POST /drain, but not on GET and not for a web page', async () => {
     expect((await get('/drain')).status).to.equal(405);
     expect((await get('/drain', { method: 'POST', headers: { origin: 'http://127.0.0.1' } })).status).to.equal(405);
-    expect(asked.drain).to.equal(0);
+    expect(calls.drain).to.equal(0);
     const answer = await get('/drain', { method: 'POST' });
     expect([answer.status, await answer.json()]).to.deep.equal([202, { draining: true }]);
-    expect(asked.drain).to.equal(1);
+    expect(calls.drain).to.equal(1);
   });
 
-  it('names its paths to who asks for another', async () => {
+  it('lists its paths in a 404', async () => {
     const response = await get('/healthz/deep');
     expect(response.status).to.equal(404);
     expect(await response.json()).to.have.nested.property('error.code', 'NOT_FOUND');

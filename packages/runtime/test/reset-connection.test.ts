@@ -4,7 +4,7 @@ import { resetConnection } from '@chat-cluster/runtime';
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 
-describe('a reset of a connection', () => {
+describe('resetConnection', () => {
   let server: Server;
   let far: Socket;
   let near: Socket;
@@ -25,13 +25,13 @@ describe('a reset of a connection', () => {
 
   const openConnections = () => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
 
-  for (const [when, prepare] of Object.entries({
-    'that is open': () => {},
-    'whose end is on its way': () => near.end(),
-    'whose end waits for a peer that takes nothing': () => near.end(Buffer.alloc(16_000_000)),
-    'that has sent its end': () => once(near.end(), 'finish'),
+  for (const [connection, prepare] of Object.entries({
+    'an open connection': () => {},
+    'a connection whose end is on its way': () => near.end(),
+    'a connection whose end waits for a peer that reads nothing': () => near.end(Buffer.alloc(16_000_000)),
+    'a connection that has sent its end': () => once(near.end(), 'finish'),
   })) {
-    it(`frees one ${when}`, async () => {
+    it(`releases ${connection}`, async () => {
       await prepare();
       resetConnection(near);
       await once(near, 'close');
@@ -40,7 +40,7 @@ describe('a reset of a connection', () => {
     });
   }
 
-  it('drops what the peer has not taken', async () => {
+  it('drops data that the peer has not read', async () => {
     near.write(Buffer.alloc(16_000_000));
     resetConnection(near);
     far.resume();

@@ -1,8 +1,8 @@
 import { registerHooks } from 'node:module';
 
 /**
- * A process that traces as its environment says, until SIGTERM. Sends its parent whether a span was sampled, and how many
- * files of OpenTelemetry it has loaded, without those of its API, which prom-client loads.
+ * A process that traces according to its environment, until SIGTERM. Reports to its parent whether a span was sampled,
+ * and how many files of OpenTelemetry it has loaded, except those of its API, which prom-client loads.
  */
 const loaded: string[] = [];
 registerHooks({

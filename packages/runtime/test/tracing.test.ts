@@ -7,7 +7,7 @@ import { expect } from 'chai';
 
 const program = fileURLToPath(new URL('./tracing-process.ts', import.meta.url));
 
-/** Runs a process that traces, ends it with SIGTERM when it has, and resolves with what it told. */
+/** Runs a process that traces, stops it with SIGTERM after its report, and resolves with that report. */
 async function run(env: NodeJS.ProcessEnv) {
   const child = fork(program, { silent: true, env: { ...process.env, ...env } });
   let log = '';
@@ -15,11 +15,11 @@ async function run(env: NodeJS.ProcessEnv) {
     log += chunk;
   });
   const ended = Promise.all([once(child, 'exit'), child.stdout && once(child.stdout, 'end')]);
-  const [told] = (await once(child, 'message')) as [{ sampled: boolean; loaded: number }];
-  const asked = performance.now();
+  const [report] = (await once(child, 'message')) as [{ sampled: boolean; loaded: number }];
+  const stoppedAt = performance.now();
   child.kill('SIGTERM');
   const [[code]] = await ended;
-  return { ...told, code, log, stopMs: performance.now() - asked };
+  return { ...report, code, log, stopMs: performance.now() - stoppedAt };
 }
 
 describe('tracing', () => {
@@ -30,7 +30,7 @@ describe('tracing', () => {
   });
   afterEach(() => receiver[Symbol.asyncDispose]());
 
-  it('is off, loads nothing and sends nothing unless the environment asks for it', async () => {
+  it('is off, loads nothing and sends nothing unless the environment requests it', async () => {
     const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_TRACES_SAMPLER: 'always_on' };
     const off = await Promise.all([
       run({}),
@@ -43,7 +43,7 @@ describe('tracing', () => {
     expect(receiver.requests).to.deep.equal([]);
   });
 
-  it('sends what is sampled before the process ends, in the protocol that is asked for', async () => {
+  it('sends sampled spans before the process ends, in the requested protocol', async () => {
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url };
     const [plain, , none] = await Promise.all([
       run({ ...env, OTEL_TRACES_SAMPLER: 'always_on' }),
@@ -62,18 +62,18 @@ describe('tracing', () => {
     expect(span?.attributes).to.deep.equal({ some: 'attribute' });
   });
 
-  it('does not hold up the end of a process when its collector hangs, and says so', async () => {
+  it('does not delay the end of a process when its collector hangs, and logs it', async () => {
     receiver.hang();
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_TRACES_SAMPLER: 'always_on' };
     const { code, stopMs, log } = await run(env);
     expect(code).to.equal(0);
     expect(stopMs).to.be.below(2_500);
     expect(log).to.match(
-      /"reason":"collector: no answer within 1000 ms","msg":"tracing: the last spans were not taken"/,
+      /"reason":"collector: no answer within 1000 ms","msg":"tracing: the last spans were not sent"/,
     );
   });
 
-  it('names a setting that it can not follow', () => {
+  it('rejects settings that it does not support, with their names', () => {
     const env = { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_TRACES_SAMPLER_ARG: '7' };
     expect(() => parseConfig(tracingConfig, env))
       .to.throw(ConfigError)

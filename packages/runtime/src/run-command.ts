@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import { describeError } from './user-error.ts';
 
-/** Runs a command of the terminal. An error goes to stderr, a UserError without its stack, and the exit code becomes 1. */
+/** Runs a command-line tool. An error is written to stderr, a UserError without its stack, and the exit code is 1. */
 export async function runCommand(command: () => Promise<void>): Promise<void> {
   try {
     await command();

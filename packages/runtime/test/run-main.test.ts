@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 
-const program = fileURLToPath(new URL('./main-process.ts', import.meta.url));
+const program = fileURLToPath(new URL('./run-main-process.ts', import.meta.url));
 const run = (...args: string[]) => spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' });
 
-describe('the main function of a process', () => {
-  it('ends with 1 and plain words when the operator can mend what is wrong', () => {
+describe('runMain', () => {
+  it('exits with 1 and one sentence when the operator can solve the problem', () => {
     const variable = run('wrong variable');
     expect(variable.status).to.equal(1);
     expect(variable.stderr).to.equal(
@@ -18,13 +18,13 @@ describe('the main function of a process', () => {
     expect(port.stderr).to.match(/^Port \d+ is in use\. .*PORT\.\n$/);
   });
 
-  it('ends with 1 and the stack of a fault', () => {
+  it('exits with 1 and the stack of any other error', () => {
     const { status, stderr } = run('fault');
     expect(status).to.equal(1);
-    expect(stderr).to.match(/^TypeError: ours\n {4}at .*main-process\.ts/);
+    expect(stderr).to.match(/^TypeError: a fault\n {4}at .*run-main-process\.ts/);
   });
 
-  it('tells its parent that it serves, if it has one', async () => {
+  it('notifies the parent process, if there is one, that it serves', async () => {
     expect(run()).to.include({ status: 0, stdout: 'serving\n' });
     const child = fork(program, { silent: true });
     const [[message], [code]] = await Promise.all([once(child, 'message'), once(child, 'exit')]);

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { announceReady, ConfigError, runMain } from '@chat-cluster/runtime';
 
-/** A process whose main function ends as its first argument says. */
+/** A process whose main function ends in the way of its first argument. */
 await runMain(async () => {
   switch (process.argv[2]) {
     case 'wrong variable':
@@ -14,7 +14,7 @@ await runMain(async () => {
       break;
     }
     case 'fault':
-      throw new TypeError('ours');
+      throw new TypeError('a fault');
     default:
       announceReady({ type: 'ready', port: 7 });
       process.stdout.write('serving\n');
