@@ -3,16 +3,18 @@ import type { NewestMessages, RecentMessages } from '@chat-cluster/domain';
 import { withDeadline } from '@chat-cluster/runtime';
 import type { RedisClient } from './connection/connection.ts';
 
-/** As many as the default page of history, for an hour after the last message: about 20 kB a busy conversation. */
+/** Messages kept per conversation: the default page of history, about 20 kB. */
 const KEPT = 50;
+/** Time that a conversation is kept after its last message, in seconds. */
 const TTL_SECONDS = 3_600;
+/** Time limit for an answer of Redis, in ms. */
 const DEADLINE_MS = 250;
 
 /**
- * Adds messages to the sorted sets of their conversations in one round trip.
- * KEYS[i]: the set of conversation i. ARGV[1]: how many to keep. ARGV[2]: TTL in seconds. Then for each key: how many
- * arguments follow for it, and so many: seq and JSON of each message in turn. Guarantee: after it, each set holds at most
- * ARGV[1] members, those with the highest seq. Running it again with the same arguments changes nothing but the TTL.
+ * Adds messages to the sorted sets of their conversations in one round trip. KEYS[i]: the set of conversation i.
+ * ARGV[1]: number of messages to keep. ARGV[2]: TTL in seconds. Then for each key: the number of its arguments, and
+ * these arguments: seq and JSON of each message. Guarantee: afterwards each set has at most ARGV[1] members, those with
+ * the highest seq. Running it again with the same arguments changes only the TTL.
  */
 const APPEND = `
 local at = 3
@@ -25,8 +27,8 @@ for _, key in ipairs(KEYS) do
 end`;
 
 /**
- * The recent-message cache: a sorted set of JSON by seq per conversation. A lost write leaves a hole, which `range`
- * sees because seq is dense, so the cache needs no invalidation: messages never change.
+ * The recent-message cache: for each conversation a sorted set of messages as JSON, by seq. A lost write leaves a hole,
+ * which `range` detects because seq has no gaps. Messages never change, so the cache needs no invalidation.
  */
 export function createRecentMessages(client: RedisClient): RecentMessages & NewestMessages {
   return {

@@ -10,7 +10,7 @@ import {
 import type { Logger } from '@chat-cluster/runtime';
 import { privateServers } from '@chat-cluster/testkit';
 
-/** A logger that keeps what it is told. */
+/** A logger that keeps its lines. */
 export function memoryLogger() {
   const lines: { level: string; fields: Record<string, unknown>; text: string }[] = [];
   const at = (level: string) => (fields: Record<string, unknown>, text: string) => lines.push({ level, fields, text });
@@ -18,7 +18,7 @@ export function memoryLogger() {
   return { logger, lines };
 }
 
-/** Clients of one suite, on the run's Redis unless another is named; `close` disconnects all of them. */
+/** Clients of one suite, on the Redis of the test run or on that of `url`. `close` disconnects all of them. */
 export function newClients() {
   const all: RedisClient[] = [];
   const pubsubs: PubSub[] = [];

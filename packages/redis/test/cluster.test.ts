@@ -34,7 +34,7 @@ describe('pub/sub on a Redis Cluster', () => {
     fanout = createFanout((await clients.pubsub(cluster.url)).publisher, memoryLogger().logger);
   }
 
-  /** A cluster of its own, with replicas, for a test that takes servers away. */
+  /** Switches to a new cluster with replicas, for a test that stops servers. */
   async function useOwn(): Promise<RedisCluster> {
     await gateway.close();
     await clients.close();
@@ -43,7 +43,7 @@ describe('pub/sub on a Redis Cluster', () => {
     return own;
   }
 
-  /** A device in the rooms of so many users, over all servers. */
+  /** A device in the rooms of `size` users, which are spread over all servers. */
   async function crowd(size: number): Promise<{ device: Device; users: UserId[] }> {
     const device = await gateway.device();
     const users = Array.from({ length: size }, newUser);
@@ -52,20 +52,21 @@ describe('pub/sub on a Redis Cluster', () => {
     return { device, users };
   }
 
-  const tell = (users: readonly UserId[], count: number) =>
+  const emit = (users: readonly UserId[], count: number) =>
     fanout.unreadCounts(users.map((userId) => ({ userId, unread: { count } })));
-  const heard = (device: Device, count: number) =>
-    device.heard.filter(
+  const receivedOf = (device: Device, count: number) =>
+    device.events.filter(
       ([event, payload]) => event === 'unread_count' && (payload as { count: number }).count === count,
     );
 
-  async function hearsAll({ device, users }: { device: Device; users: UserId[] }, count: number): Promise<void> {
-    // A server that is back may take emits before its subscribers are: what nobody heard is told again.
-    let again = 1_000 * count;
+  async function receivesAll({ device, users }: { device: Device; users: UserId[] }, count: number): Promise<void> {
+    // A restarted server may accept emits before its subscribers are back, so emits that were not received are
+    // repeated.
+    let next = 1_000 * count;
     await eventually(async () => {
-      const mark = again++;
-      await tell(users, mark);
-      await eventually(() => expect(heard(device, mark)).to.have.length.at.least(users.length), 2_000);
+      const mark = next++;
+      await emit(users, mark);
+      await eventually(() => expect(receivedOf(device, mark)).to.have.length.at.least(users.length), 2_000);
     });
   }
 
@@ -74,16 +75,16 @@ describe('pub/sub on a Redis Cluster', () => {
     return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
   }
 
-  it('spreads rooms over its servers, each message through one of them', async () => {
+  it('spreads rooms over its servers; each message passes through one of them', async () => {
     const all = await crowd(300);
-    await hearsAll(all, 1);
-    expect(all.device.heard).to.have.length(300);
+    await receivesAll(all, 1);
+    expect(all.device.events).to.have.length(300);
     const published = await Promise.all(cluster.primaries.map((primary) => commands(primary, 'spublish')));
     for (const count of published) expect(count).to.be.within(50, 150);
     expect(published.reduce((sum, count) => sum + count)).to.equal(300);
   });
 
-  it('leaves rooms as they empty', async () => {
+  it('unsubscribes from a room when its last socket leaves', async () => {
     const [user] = (await crowd(1)).users as [UserId];
     const owner = await clients.connect('cache', ownerOf(cluster, roomChannel(user)).url);
     expect(await subscribers(owner, user)).to.equal(1);
@@ -91,17 +92,17 @@ describe('pub/sub on a Redis Cluster', () => {
     await eventually(async () => expect(await subscribers(owner, user)).to.equal(0));
   });
 
-  it('goes on at a replica that takes over, and calls it a gap', async () => {
+  it('continues at a replica that takes over, and reports a gap', async () => {
     await using own = await useOwn();
     const all = await crowd(60);
     let gaps = 0;
     gateway.onGap(() => gaps++);
     await own.primaries[0]?.kill();
     await eventually(() => expect(gaps).to.be.greaterThan(0));
-    await hearsAll(all, 2);
+    await receivesAll(all, 2);
   });
 
-  it('tells everybody else while a server is away, and all when it is back', async () => {
+  it('reaches all other users while a server is away, and all users when it is back', async () => {
     await using own = await useOwn();
     const all = await crowd(60);
     const [victim] = own.primaries as [ClusterMember];
@@ -109,13 +110,13 @@ describe('pub/sub on a Redis Cluster', () => {
     await own.replicas[0]?.kill();
     await victim.kill();
     const rejected = eventually(async () => {
-      const told = await tell(all.users, 3).catch((error: Error) => error.message);
-      expect(told).to.match(new RegExp(`^${missed.length} badges were not told`));
+      const failure = await emit(all.users, 3).catch((error: Error) => error.message);
+      expect(failure).to.match(new RegExp(`^${missed.length} badges were not published`));
     });
     await rejected;
-    await eventually(() => expect(heard(all.device, 3)).to.have.length.at.least(60 - missed.length));
+    await eventually(() => expect(receivedOf(all.device, 3)).to.have.length.at.least(60 - missed.length));
     await victim.start();
-    await hearsAll(all, 4);
+    await receivesAll(all, 4);
   });
 
   it('follows a slot that moves to another server', async () => {
@@ -128,7 +129,7 @@ describe('pub/sub on a Redis Cluster', () => {
     const slot = String(slotOf(roomChannel(user)));
     for (const member of [to, from]) expect(await member.ask('CLUSTER', 'SETSLOT', slot, 'NODE', to.id)).to.match(/OK/);
     await eventually(() => expect(gaps).to.be.greaterThan(0));
-    await hearsAll(all, 5);
+    await receivesAll(all, 5);
     expect(await subscribers(await clients.connect('cache', to.url), user)).to.equal(1);
   });
 });
@@ -142,7 +143,7 @@ function ownerOf(cluster: RedisCluster, channel: string): ClusterMember {
 }
 
 describe('the URL of a Redis Cluster', () => {
-  it('names servers by which the others are found', () => {
+  it('names some servers, which name the others', () => {
     expect(parseClusterUrl('redis+cluster://app:p%40ss@one:7000,[::1]:7001,three')).to.deep.equal({
       scheme: 'redis',
       credentials: 'app:p%40ss@',
@@ -153,6 +154,6 @@ describe('the URL of a Redis Cluster', () => {
       ],
     });
     expect(parseClusterUrl('rediss+cluster://one').scheme).to.equal('rediss');
-    expect(() => parseClusterUrl('redis+cluster://')).to.throw('is named redis+cluster://');
+    expect(() => parseClusterUrl('redis+cluster://')).to.throw('the URL of a Redis Cluster is redis+cluster://');
   });
 });

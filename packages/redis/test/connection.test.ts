@@ -5,20 +5,20 @@ import { memoryLogger } from './clients.ts';
 import { ownRedis } from './own-redis.ts';
 
 describe('a connection to Redis', () => {
-  it('names itself by its role', async () => {
+  it('has the name of its role', async () => {
     const { redis } = await privateServers();
     const client = await connectRedis(redis.url, 'produce', memoryLogger().logger);
     expect(await client.clientGetName()).to.equal('chat-produce');
     await disconnectRedis(client);
   });
 
-  it('waits for a Redis that is not there, outlives an outage, and tells of each outage once', async () => {
+  it('waits for a Redis that is not there, survives an outage, and logs each outage once', async () => {
     await using server = await ownRedis();
     await server.stop();
     const { logger, lines } = memoryLogger();
     const connecting = connectRedis(server.url, 'publish', logger);
     await eventually(() => expect(lines).to.have.length(1));
-    await server.comeBack();
+    await server.restart();
     const client = await connecting;
     expect(await client.ping()).to.equal('PONG');
 
@@ -26,30 +26,30 @@ describe('a connection to Redis', () => {
     await eventually(() => expect(client.isReady).to.equal(false));
     const failed = await client.ping().catch((error: Error) => error);
     expect(failed).to.be.an('error');
-    await server.comeBack();
+    await server.restart();
     await eventually(async () => expect(await client.ping()).to.equal('PONG'));
     expect(lines.map(({ level, text }) => [level, text])).to.deep.equal([
       ['warn', 'redis: connection lost, reconnecting'],
-      ['info', 'redis: connection is back'],
+      ['info', 'redis: connection restored'],
       ['warn', 'redis: connection lost, reconnecting'],
-      ['info', 'redis: connection is back'],
+      ['info', 'redis: connection restored'],
     ]);
     await disconnectRedis(client);
   });
 
-  it('keeps commands of a subscriber and of a consumer for a Redis that comes back', async () => {
+  it('keeps the commands of a subscriber and of a consumer until Redis is back', async () => {
     await using server = await ownRedis();
     const roles = ['subscribe', 'consume'] as const;
     const waiting = await Promise.all(roles.map((role) => connectRedis(server.url, role, memoryLogger().logger)));
     await server.stop();
     await eventually(() => expect(waiting.map((client) => client.isReady)).to.deep.equal([false, false]));
     const answers = waiting.map((client) => client.echo('waited'));
-    await server.comeBack();
+    await server.restart();
     expect(await Promise.all(answers)).to.deep.equal(['waited', 'waited']);
     await Promise.all(waiting.map(disconnectRedis));
   });
 
-  it('is closed once, also when Redis is away', async () => {
+  it('can be closed twice, also while Redis is away', async () => {
     await using server = await ownRedis();
     const client = await connectRedis(server.url, 'subscribe', memoryLogger().logger);
     await server.stop();
@@ -59,7 +59,7 @@ describe('a connection to Redis', () => {
     expect(client.isOpen).to.equal(false);
   });
 
-  it('is closed soon when Redis hangs, whatever waits for an answer', async () => {
+  it('closes soon while Redis hangs, and rejects the commands that wait', async () => {
     await using server = await ownRedis();
     const client = await connectRedis(server.url, 'consume', memoryLogger().logger);
     server.hang();
@@ -73,7 +73,7 @@ describe('a connection to Redis', () => {
     }
   });
 
-  it('knows soon that Redis hangs, and that it answers again', async () => {
+  it('detects soon that Redis hangs, and that it responds again', async () => {
     await using server = await ownRedis();
     const client = await connectRedis(server.url, 'produce', memoryLogger().logger);
     const changes: boolean[] = [];
@@ -87,7 +87,7 @@ describe('a connection to Redis', () => {
       await eventually(() => expect(changes).to.deep.equal([false, true]));
       await server.stop();
       await eventually(() => expect(changes).to.deep.equal([false, true, false]));
-      await server.comeBack();
+      await server.restart();
       await eventually(() => expect(client.pulse.answers).to.equal(true));
     } finally {
       server.resume();
@@ -95,26 +95,26 @@ describe('a connection to Redis', () => {
     }
   });
 
-  it('is made anew when its packets vanish, though it goes on writing; commands in hand are rejected', async () => {
+  it('is replaced when its packets are lost, even while it writes; commands in progress are rejected', async () => {
     await using server = await ownRedis();
     const url = new URL(server.url);
     await using proxy = await startFaultProxy({ upstreams: [Number(url.port)] });
     url.port = String(proxy.port);
     const { logger, lines } = memoryLogger();
     const client = await connectRedis(url.href, 'consume', logger);
-    const heard: string[] = [];
-    await client.sSubscribe('news', (text) => heard.push(text));
+    const received: string[] = [];
+    await client.sSubscribe('news', (text) => received.push(text));
     proxy.set({ kind: 'blackhole' });
     const writing = setInterval(() => void client.ping().catch(() => {}), 100);
     const waiting = client.echo('lost').catch((error: Error) => error);
     try {
       expect(await waiting).to.be.an('error');
-      expect(lines.map(({ text }) => text)).to.include('redis: no answer, connecting anew');
+      expect(lines.map(({ text }) => text)).to.include('redis: no answer, reconnecting');
       proxy.set({ kind: 'pass' });
       await eventually(async () => expect(await client.echo('here')).to.equal('here'));
       const direct = await connectRedis(server.url, 'publish', logger);
       await direct.sPublish('news', 'still subscribed');
-      await eventually(() => expect(heard).to.deep.equal(['still subscribed']));
+      await eventually(() => expect(received).to.deep.equal(['still subscribed']));
       await disconnectRedis(direct);
     } finally {
       clearInterval(writing);
@@ -122,7 +122,7 @@ describe('a connection to Redis', () => {
     }
   });
 
-  it('of one who adds jobs knows of a Redis that is full, and does not cut it off', async () => {
+  it('of a producer detects a Redis that is full, and keeps the connection', async () => {
     await using server = await ownRedis();
     const { logger, lines } = memoryLogger();
     const [produce, other] = [

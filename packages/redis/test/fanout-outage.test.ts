@@ -8,10 +8,10 @@ import { startGateway } from './gateways.ts';
 import { ownRedis } from './own-redis.ts';
 
 describe('fan-out while Redis is away', () => {
-  it('loses emits of lanes, rejects badges, counts them, and has those who missed one sync when it reaches it', async () => {
+  it('loses emits of lanes, rejects badges, counts both, and later notifies the users who missed one', async () => {
     await using server = await ownRedis();
-    await using way = await startFaultProxy({ upstreams: [server.port] });
-    const publisherUrl = throughProxy(server.url, way);
+    await using proxy = await startFaultProxy({ upstreams: [server.port] });
+    const publisherUrl = throughProxy(server.url, proxy);
     const clients = newClients();
     const gateway = await startGateway(await clients.pubsub(server.url));
     try {
@@ -23,31 +23,31 @@ describe('fan-out while Redis is away', () => {
       await device.socket.join(b);
       await gateway.subscribed(b);
 
-      way.set({ kind: 'reset' });
+      proxy.set({ kind: 'reset' });
       await eventually(() => expect(publisher.answers).to.equal(false));
       const lost = await metric('chat_fanout_publish_errors_total');
       await fanout.newMessages([message(a, b), message(a, a)]);
-      const untold = await fanout.unreadCounts([{ userId: b, unread: { count: 1 } }]).catch((error: Error) => error);
-      expect(untold).to.be.an('error');
+      const rejected = await fanout.unreadCounts([{ userId: b, unread: { count: 1 } }]).catch((error: Error) => error);
+      expect(rejected).to.be.an('error');
       expect(await metric('chat_fanout_publish_errors_total')).to.equal(lost + 4);
       expect(lines).to.deep.include({
         level: 'warn',
         fields: { event: 'new_message', lost: 3 },
-        text: 'fan-out: emits lost, redis did not take them',
+        text: 'fan-out: emits lost, redis did not accept them',
       });
-      expect(device.heard).to.deep.equal([]);
+      expect(device.events).to.deep.equal([]);
 
-      way.set({ kind: 'pass' });
-      await eventually(() => expect(device.heard).to.deep.equal([['sync_required', { reason: 'fanout_gap' }]]));
+      proxy.set({ kind: 'pass' });
+      await eventually(() => expect(device.events).to.deep.equal([['sync_required', { reason: 'fanout_gap' }]]));
       await fanout.unreadCounts([{ userId: b, unread: { count: 2 } }]);
-      await eventually(() => expect(device.heard[1]).to.deep.equal(['unread_count', { count: 2 }]));
+      await eventually(() => expect(device.events[1]).to.deep.equal(['unread_count', { count: 2 }]));
     } finally {
       await gateway.close();
       await clients.close();
     }
   });
 
-  it('still reaches the sockets of the same gateway, which notices when Redis is back that it may have missed some', async () => {
+  it('still reaches the sockets of the same gateway, which reports a gap when Redis is back', async () => {
     await using server = await ownRedis();
     const clients = newClients();
     const pubsub = await clients.pubsub(server.url);
@@ -63,24 +63,24 @@ describe('fan-out while Redis is away', () => {
       await server.stop();
       await eventually(() => expect(pubsub.publisher.answers).to.equal(false));
       gateway.io.to(b).emit('hello');
-      await eventually(() => expect(device.heard).to.deep.equal([['hello', undefined]]));
+      await eventually(() => expect(device.events).to.deep.equal([['hello', undefined]]));
       expect(gaps).to.equal(0);
 
-      await server.comeBack();
+      await server.restart();
       await eventually(() => expect(gaps).to.equal(1));
       await eventually(() => expect(pubsub.publisher.answers).to.equal(true));
       await createFanout(pubsub.publisher, memoryLogger().logger).unreadCounts([{ userId: b, unread: { count: 2 } }]);
-      await eventually(() => expect(device.heard[1]).to.deep.equal(['unread_count', { count: 2 }]));
+      await eventually(() => expect(device.events[1]).to.deep.equal(['unread_count', { count: 2 }]));
     } finally {
       await gateway.close();
       await clients.close();
     }
   });
 
-  it('tells every gateway of a gap when too many have missed an emit', async () => {
+  it('notifies every gateway of a gap when too many users have missed an emit', async () => {
     await using server = await ownRedis();
-    await using way = await startFaultProxy({ upstreams: [server.port] });
-    const publisherUrl = throughProxy(server.url, way);
+    await using proxy = await startFaultProxy({ upstreams: [server.port] });
+    const publisherUrl = throughProxy(server.url, proxy);
     const clients = newClients();
     const gateway = await startGateway(await clients.pubsub(server.url));
     try {
@@ -88,16 +88,16 @@ describe('fan-out while Redis is away', () => {
       gateway.onGap(() => gaps++);
       const device = await gateway.device();
       await device.socket.join('room');
-      // Redis has what was asked for before, too.
+      // Earlier subscriptions are confirmed by then, too.
       await gateway.subscribed('room');
       const { publisher } = await clients.pubsub(publisherUrl);
       const fanout = createFanout(publisher, memoryLogger().logger);
 
-      way.set({ kind: 'reset' });
+      proxy.set({ kind: 'reset' });
       await eventually(() => expect(publisher.answers).to.equal(false));
       await fanout.newMessages(Array.from({ length: 5_001 }, (_, i) => message(`a${i}` as UserId, `b${i}` as UserId)));
       expect(gaps).to.equal(0);
-      way.set({ kind: 'pass' });
+      proxy.set({ kind: 'pass' });
       await eventually(() => expect(gaps).to.equal(1));
     } finally {
       await gateway.close();
@@ -106,7 +106,7 @@ describe('fan-out while Redis is away', () => {
   });
 });
 
-/** The way of a publisher alone, so that the gateway hears all that it is told. */
+/** The URL for the publisher. The gateway is connected directly, so it receives everything that is published. */
 function throughProxy(url: string, { port }: { port: number }): string {
   const through = new URL(url);
   through.port = String(port);

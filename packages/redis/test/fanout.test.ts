@@ -32,7 +32,7 @@ describe('fan-out', () => {
     await clients.close();
   });
 
-  /** A device of the user, in the user's room as a gateway puts it there. */
+  /** A device in the user's room, subscribed as by a gateway. */
   async function join(gateway: Gateway, room: string, transport?: string): Promise<Device> {
     const device = await gateway.device(transport);
     devices.push(device);
@@ -42,20 +42,20 @@ describe('fan-out', () => {
   }
 
   describe('from a worker', () => {
-    it('reaches every device of both users once, on whichever gateway', async () => {
+    it('reaches every device of both users once, on any gateway', async () => {
       const [a, b] = [newUser('a'), newUser('b')];
       const reached = [await join(one, a), await join(two, a), await join(two, b), await join(two, b)];
       const stranger = await join(two, newUser('c'));
       const sent = message(a, b, 'to "all"\u2028 of you');
       await fanout.newMessages([sent]);
       await fanout.unreadCounts([{ userId: b, unread: { count: 7 } }]);
-      await eventually(() => expect(reached.at(-1)?.heard).to.have.length(2));
+      await eventually(() => expect(reached.at(-1)?.events).to.have.length(2));
       await eventually(() => {
-        for (const device of reached) expect(device.heard[0]).to.deep.equal(['new_message', sent]);
+        for (const device of reached) expect(device.events[0]).to.deep.equal(['new_message', sent]);
       });
-      expect(reached.map((device) => device.heard.length)).to.deep.equal([1, 1, 2, 2]);
-      expect(reached[2]?.heard[1]).to.deep.equal(['unread_count', { count: 7 }]);
-      expect(stranger.heard).to.deep.equal([]);
+      expect(reached.map((device) => device.events.length)).to.deep.equal([1, 1, 2, 2]);
+      expect(reached[2]?.events[1]).to.deep.equal(['unread_count', { count: 7 }]);
+      expect(stranger.events).to.deep.equal([]);
     });
 
     it('keeps the order of its emits', async () => {
@@ -64,11 +64,11 @@ describe('fan-out', () => {
       const sent = Array.from({ length: 300 }, (_, i) => ({ ...message(a, b), seq: i + 1 }));
       await Promise.all([fanout.newMessages(sent.slice(0, 100)), fanout.newMessages(sent.slice(100, 101))]);
       await Promise.all([fanout.newMessages(sent.slice(101, 299)), fanout.newMessages(sent.slice(299))]);
-      await eventually(() => expect(device.heard).to.have.length(300));
-      expect(device.heard.map(([, payload]) => payload)).to.deep.equal(sent);
+      await eventually(() => expect(device.events).to.have.length(300));
+      expect(device.events.map(([, payload]) => payload)).to.deep.equal(sent);
     });
 
-    it('reaches devices that poll, and those whose gateway looks at what is sent, with one message or many', async () => {
+    it('reaches devices on long-polling and sockets with a listener for outgoing events', async () => {
       const [a, b] = [newUser('a'), newUser('b')];
       const devices = [await join(one, b, 'polling'), await join(one, b), await join(two, b)];
       const seen: unknown[] = [];
@@ -77,7 +77,7 @@ describe('fan-out', () => {
       const sent = [message(a, b, 'one'), message(a, b, 'two\nlines'), large, message(a, b, 'x'.repeat(120))];
       await fanout.newMessages(sent.slice(0, 1));
       await fanout.newMessages(sent.slice(1));
-      // Nobody hears of a trace that goes with some of them.
+      // The trace of a message does not reach devices.
       const traced = [
         message(a, b, 'three'),
         message(a, b, 'four\n"}},"packet"'),
@@ -88,21 +88,21 @@ describe('fan-out', () => {
       await fanout.newMessages(traced, new Map(traced.slice(1, 2).map(({ id }) => [id, TRACE])));
       const expected = sent.map((each) => ['new_message', each]);
       await eventually(() => {
-        for (const device of devices) expect(device.heard).to.deep.equal(expected);
+        for (const device of devices) expect(device.events).to.deep.equal(expected);
       });
       expect(seen).to.deep.equal(expected);
     });
 
-    it('tells a note to oneself once', async () => {
+    it('delivers a note to oneself once', async () => {
       const me = newUser('me');
       const device = await join(one, me);
       await fanout.newMessages([message(me, me, 'note')]);
       await fanout.unreadCounts([{ userId: me, unread: { count: 0 } }]);
-      await eventually(() => expect(device.heard.map(([event]) => event)).to.include('unread_count'));
-      expect(device.heard.map(([event]) => event)).to.deep.equal(['new_message', 'unread_count']);
+      await eventually(() => expect(device.events.map(([event]) => event)).to.include('unread_count'));
+      expect(device.events.map(([event]) => event)).to.deep.equal(['new_message', 'unread_count']);
     });
 
-    it('tells receipts to those they are for', async () => {
+    it('delivers receipts to their recipients', async () => {
       const [a, b] = [newUser('a'), newUser('b')];
       const [ofA, ofB] = [await join(one, a), await join(two, b)];
       const receipt = {
@@ -113,16 +113,16 @@ describe('fan-out', () => {
       };
       await fanout.messagesRead([{ to: [b, a], receipt }]);
       for (const device of [ofA, ofB]) {
-        await eventually(() => expect(device.heard).to.deep.equal([['messages_read', receipt]]));
+        await eventually(() => expect(device.events).to.deep.equal([['messages_read', receipt]]));
       }
     });
 
-    it('reaches a user whose id has 20 characters, or those of the channel names', async () => {
+    it('reaches a user whose id has 20 characters, or the characters of channel names', async () => {
       for (const name of ['exactly-20-chars-abc', 'a#b', '/#', 'socket.io#/#', '"quoted"', 'ümläut 汉字']) {
         const user = `${name}` as UserId;
         const device = await join(two, user);
         await fanout.unreadCounts([{ userId: user, unread: { count: 1 } }]);
-        await eventually(() => expect(device.heard, name).to.deep.equal([['unread_count', { count: 1 }]]));
+        await eventually(() => expect(device.events, name).to.deep.equal([['unread_count', { count: 1 }]]));
       }
     });
 
@@ -132,8 +132,8 @@ describe('fan-out', () => {
       two.arrived.splice(0);
       await fanout.newMessages([message(a, b), message(b, a)]);
       await fanout.unreadCounts([{ userId: other, unread: { count: 0 } }]);
-      await eventually(() => expect(device.heard).to.have.length(2));
-      await eventually(() => expect(elsewhere.heard).to.have.length(1));
+      await eventually(() => expect(device.events).to.have.length(2));
+      await eventually(() => expect(elsewhere.events).to.have.length(1));
       expect(two.arrived).to.deep.equal([roomChannel(other)]);
     });
 
@@ -145,18 +145,18 @@ describe('fan-out', () => {
       expect(await published()).to.equal(before + 3);
     });
 
-    it('has nothing to do for nobody', async () => {
+    it('does nothing for empty lists', async () => {
       await Promise.all([fanout.newMessages([]), fanout.messagesRead([]), fanout.unreadCounts([])]);
     });
   });
 
   describe('from a gateway', () => {
-    it('reaches the room on whichever gateway', async () => {
+    it('reaches the room on any gateway', async () => {
       const room = newUser('room');
       const reached = [await join(one, room), await join(two, room)];
       one.io.to(room).emit('hello', { from: 'one' });
       for (const device of reached) {
-        await eventually(() => expect(device.heard).to.deep.equal([['hello', { from: 'one' }]]));
+        await eventually(() => expect(device.events).to.deep.equal([['hello', { from: 'one' }]]));
       }
     });
   });
@@ -167,7 +167,7 @@ describe('fan-out', () => {
       return Object.values(counts)[0];
     };
 
-    it('is heard by the gateways that hold one of its sockets, and by no other', async () => {
+    it('is subscribed by the gateways that hold one of its sockets, and by no other', async () => {
       const room = newUser('room');
       expect(await subscribers(room)).to.equal(0);
       const [first, second] = [await join(one, room), await join(one, room)];
@@ -181,20 +181,20 @@ describe('fan-out', () => {
       await eventually(async () => expect(await subscribers(room)).to.equal(0));
     });
 
-    it('is its own also for a room that looks like a socket id', async () => {
+    it('is separate also for a room that looks like a socket id', async () => {
       const room = `twenty-${randomBytes(6).toString('hex')}x`;
       expect(room).to.have.length(20);
       await join(one, room);
       expect(await subscribers(room)).to.equal(1);
       two.arrived.splice(0);
       await fanout.unreadCounts([{ userId: room as UserId, unread: { count: 1 } }]);
-      await eventually(() => expect(devices.at(-1)?.heard).to.deep.equal([['unread_count', { count: 1 }]]));
+      await eventually(() => expect(devices.at(-1)?.events).to.deep.equal([['unread_count', { count: 1 }]]));
       expect(two.arrived).to.deep.equal([]);
     });
   });
 
   describe('a room just joined', () => {
-    it('misses nothing that is emitted once it is subscribed', async () => {
+    it('misses no emit once it is subscribed', async () => {
       const device = await join(one, newUser('first'));
       const rooms = Array.from({ length: 200 }, (_, i) => newUser(`room${i}`));
       for (const room of rooms) {
@@ -202,23 +202,23 @@ describe('fan-out', () => {
         await one.subscribed(room);
         await fanout.unreadCounts([{ userId: room, unread: { count: rooms.indexOf(room) } }]);
       }
-      await eventually(() => expect(device.heard).to.have.length(200));
-      expect(device.heard.map(([, payload]) => payload)).to.deep.equal(rooms.map((_, count) => ({ count })));
+      await eventually(() => expect(device.events).to.have.length(200));
+      expect(device.events.map(([, payload]) => payload)).to.deep.equal(rooms.map((_, count) => ({ count })));
     });
 
-    it('misses nothing either when it had just been left', async () => {
+    it('misses no emit either when it was left just before', async () => {
       const device = await join(one, newUser('first'));
       const room = newUser('room');
       for (let count = 0; count < 20; count++) {
         void device.socket.join(room);
         await one.subscribed(room);
         await fanout.unreadCounts([{ userId: room, unread: { count } }]);
-        await eventually(() => expect(device.heard).to.have.length(count + 1));
+        await eventually(() => expect(device.events).to.have.length(count + 1));
         void device.socket.leave(room);
       }
     });
 
-    it('is subscribed for the second of two who join at once, too', async () => {
+    it('is subscribed also for the second of two sockets that join at once', async () => {
       const room = newUser('room');
       const [first, second] = [await one.device(), await one.device()];
       devices.push(first, second);
@@ -226,7 +226,7 @@ describe('fan-out', () => {
       void second.socket.join(room);
       await one.subscribed(room);
       await fanout.unreadCounts([{ userId: room, unread: { count: 1 } }]);
-      for (const device of [first, second]) await eventually(() => expect(device.heard).to.have.length(1));
+      for (const device of [first, second]) await eventually(() => expect(device.events).to.have.length(1));
     });
   });
 });

@@ -5,22 +5,23 @@ import { createGatewayAdapter, type PubSub, type RawListener, type Subscriber } 
 import { Server, type Socket } from 'socket.io';
 import { io as connectTo } from 'socket.io-client';
 
-/** A real Socket.IO server with the adapter of a gateway. */
+/** A Socket.IO server with the adapter of a gateway. */
 export interface Gateway {
   io: Server;
   subscribed(room: string): Promise<void>;
   onGap(listener: () => void): void;
-  /** Channels of what Redis sent here, in order. */
+  /** Channels of the messages that Redis sent to this gateway, in order. */
   arrived: string[];
-  /** A device connected here. It keeps all it hears; `socket` is its side in the server. */
-  /** By websocket, or `polling`. */
+  /** A device that is connected to this gateway by `websocket` or `polling`. */
   device(transport?: string): Promise<Device>;
   close(): Promise<void>;
 }
 
 export interface Device {
+  /** The server side of its connection. */
   socket: Socket;
-  heard: [event: string, payload: unknown][];
+  /** All events that the device received, in order. */
+  events: [event: string, payload: unknown][];
   close(): void;
 }
 
@@ -40,15 +41,15 @@ export async function startGateway({ publisher, subscriber }: PubSub): Promise<G
     async device(transport = 'websocket') {
       const client = connectTo(`http://127.0.0.1:${port}`, { transports: [transport], forceNew: true });
       clients.push(client);
-      const heard: Device['heard'] = [];
-      client.onAny((event, payload) => heard.push([event, payload]));
+      const events: Device['events'] = [];
+      client.onAny((event, payload) => events.push([event, payload]));
       const connection = new Promise<Socket>((resolve) => io.once('connection', resolve));
       const socket = await connection;
       await new Promise<void>((resolve) => (client.connected ? resolve() : client.once('connect', resolve)));
-      return { socket, heard, close: () => client.disconnect() };
+      return { socket, events, close: () => client.disconnect() };
     },
     async close() {
-      // They would come back for ever.
+      // They would reconnect for ever.
       for (const client of clients) client.disconnect();
       io.disconnectSockets(true);
       await io.close();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type LocalRedis, startRedis, toolsFolder } from '@chat-cluster/local-cluster';
 
-/** A Redis of its own for a test that takes it away; it comes back at the same address. */
+/** A Redis for one test that stops it. It restarts at the same address. */
 export async function ownRedis() {
   const folder = await mkdtemp(join(tmpdir(), 'chat-redis-test-'));
   const start = (port?: number): Promise<LocalRedis> =>
@@ -14,10 +14,10 @@ export async function ownRedis() {
     url,
     port,
     stop: () => server.stop(),
-    /** It keeps its connections and answers nobody, until `resume`. */
+    /** It keeps its connections but responds to no command, until `resume`. */
     hang: () => process.kill(server.pid, 'SIGSTOP'),
     resume: () => process.kill(server.pid, 'SIGCONT'),
-    async comeBack() {
+    async restart() {
       server = await start(port);
     },
     async [Symbol.asyncDispose]() {

@@ -2,7 +2,7 @@ import type { UserId } from '@chat-cluster/contracts';
 import type { RedisClient } from '@chat-cluster/redis';
 import { newUser } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-import { createPresenceStore, type PresenceStore } from '../src/presence/presence-store.ts';
+import { createPresenceStore, type PresenceStore } from '../src/presence/store.ts';
 import { newClients } from './clients.ts';
 
 describe('the presence store', () => {
@@ -22,7 +22,7 @@ describe('the presence store', () => {
   const keyOf = (userId: UserId) => `chat:presence:${userId}`;
   const holders = async (userId: UserId) => (await one.read([userId]))[0]?.gateways.map(({ id }) => id);
 
-  it('knows which gateways hold a user, and says what was news', async () => {
+  it('returns the gateways that hold a user, and the users whose gateways changed', async () => {
     const [a, b] = [user(), user()];
     expect(await one.write([a, b], [])).to.deep.equal([a, b]);
     expect(await two.write([b], [])).to.deep.equal([b]);
@@ -34,7 +34,7 @@ describe('the presence store', () => {
     expect(await holders(b)).to.deep.equal(['gateway-2:b']);
   });
 
-  it('answers for many at once, in the order asked, also for who was never seen', async () => {
+  it('reads many users at once, in the requested order, also unknown ones', async () => {
     const users = Array.from({ length: 500 }, user);
     await one.write(
       users.filter((_, i) => i % 2 === 0),
@@ -45,7 +45,7 @@ describe('the presence store', () => {
     expect(read[1]).to.deep.equal({ gateways: [], left: undefined });
   });
 
-  it('knows when the last gateway let go, until the user is back', async () => {
+  it('returns when the last gateway released a user, until the user is back', async () => {
     const a = user();
     await Promise.all([one.write([a], []), two.write([a], [])]);
     await one.write([], [a]);
@@ -61,7 +61,7 @@ describe('the presence store', () => {
     expect(await redis.pTTL(keyOf(a))).to.be.within(170_000, 180_000);
   });
 
-  it('passes over entries that nobody wrote again, and drops them with the next write', async () => {
+  it('ignores entries that were not renewed, and removes them with the next write', async () => {
     const a = user();
     await redis.hSet(keyOf(a), 'gateway-9:dead', String(Date.now() - 180_001));
     expect(await holders(a)).to.deep.equal([]);

@@ -10,17 +10,17 @@ import {
 } from '@chat-cluster/redis';
 import { askRedis, eventually, newUser, privateServers } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-import { presenceChannel } from '../src/presence/presence-store.ts';
+import { presenceChannel } from '../src/presence/store.ts';
 import { memoryLogger } from './clients.ts';
 import { ownRedis } from './own-redis.ts';
 
-/** In a hurry; where other gateways must take their place again, as in production. */
+/** Short for fast tests. Where gateways must renew a lost lease meanwhile, the tests use that of production. */
 const GRACE_MS = 600;
 
 interface Gateway extends ClusterPresence, AsyncDisposable {
-  /** Every change that its watchers would hear, in order. */
-  told: Presence[];
-  toldOf(userId: UserId): boolean[];
+  /** Every change that its watchers would receive, in order. */
+  changes: Presence[];
+  changesOf(userId: UserId): boolean[];
 }
 
 let lastGateway = 0;
@@ -32,12 +32,12 @@ async function startGateway(url: string, graceMs: number = GRACE_MS): Promise<Ga
   const pubsub = await connectPubSub(url, 'sharded', logger);
   const gateways = await joinGatewayRegistry(cache, `gateway-${++lastGateway}:test`, logger);
   const presence = createPresence({ cache, ...pubsub, gateways, logger, graceMs });
-  const told: Presence[] = [];
-  presence.watch.onChange((change) => told.push(change));
+  const changes: Presence[] = [];
+  presence.watch.onChange((change) => changes.push(change));
   return {
     ...presence,
-    told,
-    toldOf: (userId) => told.filter((change) => change.userId === userId).map(({ online }) => online),
+    changes,
+    changesOf: (userId) => changes.filter((change) => change.userId === userId).map(({ online }) => online),
     async [Symbol.asyncDispose]() {
       await presence.stop();
       await gateways.stop();
@@ -62,17 +62,17 @@ describe('presence between gateways', () => {
     for (const gateway of [one, two, three]) await gateway[Symbol.asyncDispose]();
   });
 
-  /** Resolves when a user who left after everybody before has been told offline. */
+  /** Resolves when a user who left after all earlier ones is reported offline. */
   async function graceOver(): Promise<void> {
     const witness = user();
     await three.watch.watch([witness]);
     two.announcer.hold(witness);
-    await eventually(() => expect(three.toldOf(witness)).to.deep.equal([true]));
+    await eventually(() => expect(three.changesOf(witness)).to.deep.equal([true]));
     two.announcer.release(witness);
-    await eventually(() => expect(three.toldOf(witness)).to.deep.equal([true, false]));
+    await eventually(() => expect(three.changesOf(witness)).to.deep.equal([true, false]));
   }
 
-  it('tells how users stand, in the order asked, and every change', async () => {
+  it('reports the presence of users in the requested order, and every change', async () => {
     const [here, there, nowhere] = [user(), user(), user()];
     one.announcer.hold(here);
     two.announcer.hold(there);
@@ -84,15 +84,15 @@ describe('presence between gateways', () => {
       ]);
     });
     three.announcer.hold(nowhere);
-    await eventually(() => expect(one.toldOf(nowhere)).to.deep.equal([true]));
+    await eventually(() => expect(one.changesOf(nowhere)).to.deep.equal([true]));
     three.announcer.release(nowhere);
-    await eventually(() => expect(one.toldOf(nowhere)).to.deep.equal([true, false]));
-    const left = one.told.at(-1)?.lastSeenAt ?? '';
+    await eventually(() => expect(one.changesOf(nowhere)).to.deep.equal([true, false]));
+    const left = one.changes.at(-1)?.lastSeenAt ?? '';
     expect(Date.now() - Date.parse(left)).to.be.within(GRACE_MS - 50, 10_000);
     expect(await two.watch.watch([nowhere])).to.deep.equal([{ userId: nowhere, online: false, lastSeenAt: left }]);
   });
 
-  it('counts connections and gateways: who has one left is online', async () => {
+  it('counts connections and gateways: a user with one left is online', async () => {
     const a = user();
     one.announcer.hold(a);
     one.announcer.hold(a);
@@ -101,9 +101,9 @@ describe('presence between gateways', () => {
     one.announcer.release(a);
     two.announcer.release(a);
     await graceOver();
-    expect(three.toldOf(a)).to.deep.equal([]);
+    expect(three.changesOf(a)).to.deep.equal([]);
     one.announcer.release(a);
-    await eventually(() => expect(three.toldOf(a)).to.deep.equal([false]));
+    await eventually(() => expect(three.changesOf(a)).to.deep.equal([false]));
   });
 
   it('does not flicker when a user drops and returns within the grace, on the same gateway or on another', async () => {
@@ -117,7 +117,7 @@ describe('presence between gateways', () => {
       const [from, to] = flap % 2 === 0 ? [one, two] : [two, one];
       one.announcer.release(same);
       from.announcer.release(other);
-      // A watcher who comes in between finds them online as well.
+      // A new watcher sees them online as well.
       await eventually(async () => {
         const left = await three.watch.watch([same, other]);
         expect(left.map(({ online }) => online)).to.deep.equal([true, true]);
@@ -128,50 +128,50 @@ describe('presence between gateways', () => {
       to.announcer.hold(other);
     }
     await graceOver();
-    expect([three.toldOf(same), three.toldOf(other)]).to.deep.equal([[], []]);
+    expect([three.changesOf(same), three.changesOf(other)]).to.deep.equal([[], []]);
   });
 
-  it('tells nothing of a user who is not watched any more', async () => {
+  it('reports nothing about a user who is no longer watched', async () => {
     const [a, b] = [user(), user()];
     await one.watch.watch([a, b]);
     one.watch.unwatch(a);
     two.announcer.hold(a);
     two.announcer.hold(b);
-    await eventually(() => expect(one.toldOf(b)).to.deep.equal([true]));
-    expect(one.toldOf(a)).to.deep.equal([]);
+    await eventually(() => expect(one.changesOf(b)).to.deep.equal([true]));
+    expect(one.changesOf(a)).to.deep.equal([]);
     expect((await one.watch.watch([a]))[0]?.online).to.equal(true);
   });
 
-  it('tells that a user has left also when Redis had lost that they were here', async () => {
+  it('reports that a user has left even when Redis had lost the entry', async () => {
     const a = user();
     one.announcer.hold(a);
     await eventually(async () => expect((await two.watch.watch([a]))[0]?.online).to.equal(true));
-    // Announced after the first one: nothing makes the watcher look at that one any more.
+    // Announced after the first user: nothing makes the watcher read the first user again.
     const next = user();
     await two.watch.watch([next]);
     one.announcer.hold(next);
-    await eventually(() => expect(two.toldOf(next)).to.deep.equal([true]));
+    await eventually(() => expect(two.changesOf(next)).to.deep.equal([true]));
     const { redis } = await privateServers();
     expect(await askRedis(redis.url, 'DEL', `chat:presence:${a}`)).to.equal(':1');
     one.announcer.release(a);
-    await eventually(() => expect(two.toldOf(a)).to.deep.equal([false]));
+    await eventually(() => expect(two.changesOf(a)).to.deep.equal([false]));
   });
 
-  it('takes 3,000 users who come and go at once, without a command for each', async () => {
+  it('handles 3,000 users who come and go at once', async () => {
     const users = Array.from({ length: 3_000 }, user);
     await two.watch.watch(users.slice(0, 1_000));
     for (const userId of users) one.announcer.hold(userId);
-    await eventually(() => expect(two.told.filter(({ online }) => online).length).to.be.at.least(1_000));
+    await eventually(() => expect(two.changes.filter(({ online }) => online).length).to.be.at.least(1_000));
     for (const userId of users) one.announcer.release(userId);
     await eventually(() => {
-      for (const userId of users.slice(0, 1_000)) expect(two.toldOf(userId)).to.deep.equal([true, false]);
+      for (const userId of users.slice(0, 1_000)) expect(two.changesOf(userId)).to.deep.equal([true, false]);
     });
     for (const userId of users) two.watch.unwatch(userId);
   });
 });
 
 describe('presence and a Redis that fails', () => {
-  it('is right again after a wipe, and nobody flickered', async () => {
+  it('is correct after a wipe, and no user flickered', async () => {
     await using redis = await ownRedis();
     await using one = await startGateway(redis.url, PRESENCE_GRACE_MS);
     await using two = await startGateway(redis.url, PRESENCE_GRACE_MS);
@@ -186,19 +186,19 @@ describe('presence and a Redis that fails', () => {
     );
     const raw = await connectRedis(redis.url, 'cache', memoryLogger().logger);
     await raw.flushAll();
-    // Nothing is left to take back, which is no reason to tell nobody.
+    // There is no entry to remove, but the watchers must be notified.
     two.announcer.release(leaves);
-    // A look finds nobody now; the lease of the other gateway is forgotten, and it announces its users again.
+    // A read finds no entry now. The other gateway has lost its lease, and announces its users again.
     await raw.sPublish(presenceChannel(stays), '');
     await eventually(async () => expect(await raw.exists(`chat:presence:${stays}`)).to.equal(1));
     await disconnectRedis(raw);
     two.announcer.release(leavesLater);
-    await eventually(() => expect(one.toldOf(leaves)).to.deep.equal([false]));
-    await eventually(() => expect(one.toldOf(leavesLater)).to.deep.equal([false]));
-    expect(one.toldOf(stays)).to.deep.equal([]);
+    await eventually(() => expect(one.changesOf(leaves)).to.deep.equal([false]));
+    await eventually(() => expect(one.changesOf(leavesLater)).to.deep.equal([false]));
+    expect(one.changesOf(stays)).to.deep.equal([]);
   });
 
-  it('stays as it was while Redis is away, and catches up with what happened meanwhile', async () => {
+  it('stays as it was while Redis is away, and catches up afterwards', async () => {
     await using redis = await ownRedis();
     await using one = await startGateway(redis.url);
     await using two = await startGateway(redis.url);
@@ -217,10 +217,10 @@ describe('presence and a Redis that fails', () => {
     const late = user();
     const waiting = one.watch.watch([late]);
     two.announcer.hold(late);
-    await redis.comeBack();
-    await eventually(() => expect([one.toldOf(comes), one.toldOf(leaves)]).to.deep.equal([[true], [false]]));
+    await redis.restart();
+    await eventually(() => expect([one.changesOf(comes), one.changesOf(leaves)]).to.deep.equal([[true], [false]]));
     const [answer] = await waiting;
-    if (!answer?.online) await eventually(() => expect(one.toldOf(late)).to.deep.equal([true]));
-    expect(one.toldOf(stays)).to.deep.equal([]);
+    if (!answer?.online) await eventually(() => expect(one.changesOf(late)).to.deep.equal([true]));
+    expect(one.changesOf(stays)).to.deep.equal([]);
   });
 });

@@ -29,7 +29,7 @@ describe('recent messages', () => {
     Array.from({ length: to - from + 1 }, (_, i) => message(id, from + i));
   const keyOf = (id: ConversationId) => `chat:recent:${id}`;
 
-  it('gives back a run in order, as it was appended', async () => {
+  it('returns a range in order, as it was appended', async () => {
     const id = newConversationId();
     const messages = run(id, 1, 12);
     await recent.append(messages.slice(0, 5));
@@ -39,7 +39,7 @@ describe('recent messages', () => {
     expect(await recent.range(id, 7, 7)).to.deep.equal([messages[6]]);
   });
 
-  it('keeps conversations apart that are appended together', async () => {
+  it('separates conversations that are appended together', async () => {
     const [a, b] = [newConversationId(), newConversationId()];
     const [ofA, ofB] = [run(a, 1, 3), run(b, 7, 8)];
     await recent.append([...ofA, ...ofB].toSorted((x, y) => x.seq - y.seq));
@@ -48,7 +48,7 @@ describe('recent messages', () => {
     expect(await recent.range(b, 1, 3)).to.equal(undefined);
   });
 
-  it('knows nothing of a run of which it does not hold every message', async () => {
+  it('returns nothing for a range with a missing message', async () => {
     const id = newConversationId();
     expect(await recent.range(id, 1, 1)).to.equal(undefined);
     await recent.append([...run(id, 2, 4), ...run(id, 6, 7)]);
@@ -65,7 +65,7 @@ describe('recent messages', () => {
     expect(await recent.range(id, 6, 7)).to.have.length(2);
   });
 
-  it('knows the newest message, in whatever order they came', async () => {
+  it('returns the newest message, whatever the order of appending', async () => {
     const id = newConversationId();
     expect(await recent.newest(id)).to.equal(undefined);
     const messages = run(id, 8, 11);
@@ -73,14 +73,14 @@ describe('recent messages', () => {
     expect(await recent.newest(id)).to.deep.equal(messages.at(-1));
   });
 
-  it('does not take two messages with one seq for a run', async () => {
+  it('returns nothing for a range with two messages of the same seq', async () => {
     const id = newConversationId();
     await recent.append([message(id, 1), message(id, 2), message(id, 2), message(id, 4)]);
     expect(await recent.range(id, 1, 4)).to.equal(undefined);
     expect(await recent.range(id, 1, 2)).to.equal(undefined);
   });
 
-  it('keeps the latest 50, whether they come one by one, at once, or late', async () => {
+  it('keeps the newest 50, whether they are appended one by one, at once or late', async () => {
     const id = newConversationId();
     const messages = run(id, 1, 80);
     await recent.append(messages.slice(10, 80));
@@ -93,14 +93,14 @@ describe('recent messages', () => {
     expect(await recent.range(id, 32, 81)).to.have.length(50);
   });
 
-  it('does not ask Redis for more than it ever keeps', async () => {
-    const asked = () => Promise.reject(new Error('asked'));
-    const unasked = createRecentMessages({ zRangeByScore: asked } as unknown as RedisClient);
-    expect(await unasked.range(newConversationId(), 1, 51)).to.equal(undefined);
-    expect(await unasked.range(newConversationId(), 1, 2 ** 40)).to.equal(undefined);
+  it('does not request more from Redis than it keeps', async () => {
+    const requested = () => Promise.reject(new Error('requested'));
+    const unused = createRecentMessages({ zRangeByScore: requested } as unknown as RedisClient);
+    expect(await unused.range(newConversationId(), 1, 51)).to.equal(undefined);
+    expect(await unused.range(newConversationId(), 1, 2 ** 40)).to.equal(undefined);
   });
 
-  it('is unchanged by what it holds already, as when a batch runs again', async () => {
+  it('is unchanged by messages that it has already, as when a batch runs again', async () => {
     const id = newConversationId();
     const messages = run(id, 1, 5);
     await recent.append(messages);
@@ -119,12 +119,12 @@ describe('recent messages', () => {
     expect(await redis.ttl(keyOf(id))).to.be.within(3_590, 3_600);
   });
 
-  it('has nothing to do for no messages', async () => {
+  it('does nothing for no messages', async () => {
     await recent.append([]);
   });
 
-  it('rejects soon when Redis does not answer', async () => {
-    // What a hung server looks like: the script runs, and nobody else is served until it ends.
+  it('rejects soon when Redis does not respond', async () => {
+    // Like a server that hangs: while the script runs, no other command is served.
     const busy = (await clients.connect('cache')).eval(
       "local until_ = redis.call('TIME')[1] * 1000 + redis.call('TIME')[2] / 1000 + 500\n" +
         "repeat local t = redis.call('TIME') until t[1] * 1000 + t[2] / 1000 > until_",

@@ -1,73 +1,76 @@
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-import { RetryingKeySet, rounds } from '../src/presence/retrying-key-set.ts';
+import { RetryingKeySet } from '../src/presence/retrying-key-set.ts';
+import { visitInRounds } from '../src/presence/visit-in-rounds.ts';
 
-describe('presence marks', () => {
+describe('RetryingKeySet', () => {
   const ignore = () => {};
 
-  it('are worked off in batches of 500, one at a time, each key once', async () => {
+  it('runs batches of 500, one at a time, each key once', async () => {
     const batches: number[][] = [];
-    let underWay = 0;
-    const marks = new RetryingKeySet<number>(async (keys) => {
-      expect(++underWay).to.equal(1);
+    let inProgress = 0;
+    const keySet = new RetryingKeySet<number>(async (keys) => {
+      expect(++inProgress).to.equal(1);
       await new Promise((resolve) => setImmediate(resolve));
-      underWay--;
+      inProgress--;
       batches.push(keys);
     }, ignore);
-    for (let i = 0; i < 3_600; i++) marks.add(i % 1_200);
-    await marks.idle();
+    for (let i = 0; i < 3_600; i++) keySet.add(i % 1_200);
+    await keySet.idle();
     expect(batches.map((keys) => keys.length)).to.deep.equal([500, 500, 200]);
     expect(batches.flat()).to.deep.equal(Array.from({ length: 1_200 }, (_, i) => i));
   });
 
-  it('are worked off once more when they come while their batch is under way', async () => {
+  it('runs a key again that is added while its batch is in progress', async () => {
     let seen = 0;
-    const marks = new RetryingKeySet<string>(async () => {
-      if (++seen === 1) marks.add('a');
+    const keySet = new RetryingKeySet<string>(async () => {
+      if (++seen === 1) keySet.add('a');
     }, ignore);
-    marks.add('a');
-    await marks.idle();
+    keySet.add('a');
+    await keySet.idle();
     expect(seen).to.equal(2);
   });
 
-  it('are tried again until the work succeeds', async () => {
+  it('retries until the work succeeds', async () => {
     const failures: number[] = [];
     let done: string[] = [];
-    const marks = new RetryingKeySet<string>(
+    const keySet = new RetryingKeySet<string>(
       async (keys) => {
         if (failures.length < 3) throw new Error('not yet');
         done = keys;
       },
       (_, attempt) => failures.push(attempt),
     );
-    marks.add('a');
+    keySet.add('a');
     await eventually(() => expect(failures.length).to.be.greaterThan(0));
-    marks.add('b');
-    await marks.idle();
+    keySet.add('b');
+    await keySet.idle();
     expect(failures).to.deep.equal([0, 1, 2]);
     expect(done.toSorted()).to.deep.equal(['a', 'b']);
   });
 
-  it('end with a stop, also in the middle of a back-off', async () => {
-    const marks = new RetryingKeySet<string>(
+  it('ends with stop, also during a back-off', async () => {
+    const keySet = new RetryingKeySet<string>(
       () => Promise.reject(new Error('never')),
-      () => marks.stop(),
+      () => keySet.stop(),
     );
-    marks.add('a');
-    await marks.idle();
-    marks.add('b');
-    expect(marks.size).to.equal(0);
+    keySet.add('a');
+    await keySet.idle();
+    keySet.add('b');
+    expect(keySet.size).to.equal(0);
   });
+});
 
-  it('come round to every key of a map, whatever comes and goes', async () => {
+describe('visitInRounds', () => {
+  it('visits every key of a map, even while keys are added and removed', async () => {
     const map = new Map(Array.from({ length: 30 }, (_, i) => [i, undefined]));
     const visited = new Set<number>();
-    const end = rounds(map, 2_000, (key) => {
+    const visits = visitInRounds(map, 2_000, (key) => {
       visited.add(key);
       map.delete(0);
       map.set(30, undefined);
     });
     await eventually(() => expect([...visited].toSorted((a, b) => a - b)).to.deep.equal([...Array(31).keys()]));
-    end();
+    await visits.stop();
   });
 });

@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { memoryLogger } from './clients.ts';
 
 describe('Redis behind Sentinel', () => {
-  it('is told by its URL', () => {
+  it('is configured by its URL', () => {
     const group = { name: 'main', sentinelPassword: undefined, username: undefined, password: undefined, database: 0 };
     expect(parseSentinelUrl('redis+sentinel://10.0.0.1,s2:26380,[::1]:26381/main')).to.deep.equal({
       ...group,
@@ -36,8 +36,8 @@ describe('Redis behind Sentinel', () => {
     const { logger } = memoryLogger();
     const client = await connectRedis(group.url, 'consume', logger);
     try {
-      const heard: string[] = [];
-      await client.sSubscribe('news', (text) => heard.push(text));
+      const received: string[] = [];
+      await client.sSubscribe('news', (text) => received.push(text));
       let moves = 0;
       client.onMoved(() => moves++);
       await client.set('key', 'before');
@@ -45,7 +45,7 @@ describe('Redis behind Sentinel', () => {
       await eventually(() => expect(moves).to.equal(1), 60_000);
       await client.set('key', 'after');
       await client.sPublish('news', 'hello');
-      await eventually(() => expect(heard).to.deep.equal(['hello']));
+      await eventually(() => expect(received).to.deep.equal(['hello']));
       expect(await client.sendCommand(['ROLE'])).to.have.property('0', 'master');
     } finally {
       await disconnectRedis(client);

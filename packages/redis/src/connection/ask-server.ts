@@ -1,6 +1,6 @@
 import { createClient } from 'redis';
 
-/** One command over a connection of its own. Rejects when there is no answer within `ms` milliseconds. */
+/** Sends one command over a connection of its own. Rejects when there is no answer within `ms` milliseconds. */
 export async function askServer(url: string, command: string[], ms: number): Promise<unknown> {
   const client = createClient({
     url,

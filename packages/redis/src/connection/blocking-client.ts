@@ -1,8 +1,8 @@
 import type { PlainClient, RedisClient } from './connection.ts';
 
 /**
- * A connection of its own, for commands that wait at the server, to wherever `client` leads. It connects with the first
- * command. Without an answer for SILENT_MS (connection.ts) it is made anew, so no command may wait for longer.
+ * A connection of its own for blocking commands, to the same server as `client`. It connects with the first command. A
+ * connection without an answer for SILENT_MS (connection.ts) is replaced, so no command may block for longer.
  */
 export class BlockingClient {
   #client: RedisClient;
@@ -13,7 +13,7 @@ export class BlockingClient {
     this.#client = client;
   }
 
-  /** Carries out `work`. Rejects when the connection breaks, or is cut, meanwhile. */
+  /** Runs `work`. Rejects when the connection is lost or cut meanwhile. */
   async run<T>(work: (client: PlainClient) => Promise<T>): Promise<T> {
     if (this.#closed) throw new Error('the blocking connection is closed');
     const own = this.#own ?? this.#open();
@@ -21,7 +21,7 @@ export class BlockingClient {
     return work(own);
   }
 
-  /** Ends the connection, and with it the command under way; the next one makes a new one. */
+  /** Ends the connection and the command in progress. The next command opens a new connection. */
   cut(): void {
     const own = this.#own;
     this.#own = undefined;
@@ -35,7 +35,7 @@ export class BlockingClient {
 
   #open(): PlainClient {
     const own = this.#client.duplicate() as unknown as PlainClient;
-    // Who waits on it hears of it.
+    // The command in progress rejects with the same error.
     own.on('error', () => {});
     this.#own = own;
     return own;

@@ -1,55 +1,69 @@
-import { backoff, type Logger } from '@chat-cluster/runtime';
+import { type Logger, retry } from '@chat-cluster/runtime';
 import { RedisClient as Client } from 'redis';
 import { type Pulse, startPulse } from './pulse.ts';
 import { findPrimary, type Primary, parseSentinelUrl, primaryOf, type SentinelGroup } from './sentinel.ts';
 
 /**
- * What a connection is for decides how it behaves while Redis is away:
- * - `publish`: commands fail at once instead of piling up; an emit that is late is worth less than memory.
- * - `subscribe`: commands wait. Its offline queue must stay on, or a start with Redis down ends the process.
- * - `produce`: as publish; a client that waits for an ack hears UNAVAILABLE in milliseconds.
- * - `consume`: waits for ever; there is nothing better a worker could do.
- * - `cache`: fails at once; Postgres answers instead.
- */
-export type RedisRole = 'publish' | 'subscribe' | 'produce' | 'consume' | 'cache';
-
-/** A client alone, without what is known of its Redis. */
-export type PlainClient = ReturnType<typeof newClient>;
-
-/** A client, and whether its Redis answers. */
-export type RedisClient = PlainClient & {
-  readonly pulse: Pulse;
-  /** Calls `listener` when the client is connected to another server than before (a failover behind Sentinel). */
-  onMoved(listener: () => void): void;
-};
-
-/** Commands that may wait in one client: some seconds of a busy process, a few MB. */
-const MAX_QUEUED_COMMANDS = 50_000;
-/** A connection that is silent for so long is made anew. Each of ours carries a probe every half second. */
-const SILENT_MS = 7_500;
-/** BullMQ copies a connection for the wait of each lane's consumer, and leaves it silent for as long as that has its lane. */
-const COPIES_PING_MS = 2_500;
-
-/**
- * A connected client of the one library used for everything, for a `redis://`, `rediss://` or `redis+sentinel://` URL.
- * Waits for a Redis that is not there yet, with back-off (100 ms to 2 s, jittered), and reconnects for ever. Faults of
- * the connection are logged once per outage.
+ * Connects to the server of a `redis://`, `rediss://` or `redis+sentinel://` URL. Waits for a Redis that is not there
+ * yet, with a jittered back-off from 100 ms to 2 s, and reconnects for ever. An outage is logged once.
  */
 export async function connectRedis(url: string, role: RedisRole, logger: Logger): Promise<RedisClient> {
   const group = parseSentinelUrl(url);
-  const primary = group && (await followPrimary(group, role, logger));
+  const primary = group && (await findFirstPrimary(group, role, logger));
   const { client, connected } = open(group && primary ? placeOf(group, primary) : { url }, role, logger, primary);
   await connected;
   return client;
 }
 
-/** As `connectRedis`, but does not wait: commands behave as while Redis is away until the connection is there. */
+/** As `connectRedis`, but does not wait: until it is connected, commands behave as during an outage. */
 export function openRedis(url: string, role: RedisRole, logger: Logger): RedisClient {
   const { client, connected } = open({ url }, role, logger);
-  // It ends only when the client is closed before it has ever connected.
+  // It rejects only when the client is closed before its first connection.
   connected.catch(() => {});
   return client;
 }
+
+/** Closes a client. Does not wait longer than a second for a server that does not respond. */
+export async function disconnectRedis(client: RedisClient): Promise<void> {
+  client.pulse.stop();
+  if (!client.isOpen) return;
+  if (!client.isReady) return client.destroy();
+  const force = setTimeout(() => client.destroy(), 1_000);
+  await client.close().catch(() => {});
+  clearTimeout(force);
+}
+
+/**
+ * The purpose of a connection decides how its commands behave while Redis is away:
+ * - `publish`: they fail at once instead of queueing, because a late emit is worth less than the memory it holds.
+ * - `subscribe`: they wait. Its offline queue must stay on; without it, a start while Redis is down ends the process.
+ * - `produce`: they fail at once, so a client that waits for an acknowledgement receives UNAVAILABLE within
+ *   milliseconds.
+ * - `consume`: they wait for ever, because a worker has nothing else to do.
+ * - `cache`: they fail at once, and Postgres is read instead.
+ */
+export type RedisRole = 'publish' | 'subscribe' | 'produce' | 'consume' | 'cache';
+
+/** A client of node-redis without the state of its server. */
+export type PlainClient = ReturnType<typeof newClient>;
+
+/** A client, and whether its server responds. */
+export type RedisClient = PlainClient & {
+  readonly pulse: Pulse;
+  /** Calls `listener` when the client has connected to another server than before (a failover behind Sentinel). */
+  onMoved(listener: () => void): void;
+};
+
+/** Commands that may wait in one client: a few seconds of a busy process, a few MB. */
+const MAX_QUEUED_COMMANDS = 50_000;
+/**
+ * A connection without an answer for this time is replaced, in ms. A probe is sent over each connection every 500 ms.
+ */
+const SILENT_MS = 7_500;
+/**
+ * Interval of PING on the connections that BullMQ duplicates, one per lane, and leaves silent while it holds the lane.
+ */
+const DUPLICATE_PING_MS = 2_500;
 
 function open(place: Place, role: RedisRole, logger: Logger, primary?: Primary) {
   const plain = newClient(place, role);
@@ -59,25 +73,25 @@ function open(place: Place, role: RedisRole, logger: Logger, primary?: Primary) 
     down = true;
   });
   plain.on('ready', () => {
-    if (down) logger.info({ role }, 'redis: connection is back');
+    if (down) logger.info({ role }, 'redis: connection restored');
     down = false;
   });
   const connected = plain.connect();
-  const cut = (why: string) => {
-    logger.warn({ role }, `redis: ${why}, connecting anew`);
+  const reconnect = (reason: string) => {
+    logger.warn({ role }, `redis: ${reason}, reconnecting`);
     down = true;
     plain.destroy();
-    plain.connect().catch((error: Error) => logger.error({ role, err: error }, 'redis: could not connect anew'));
+    plain.connect().catch((error: Error) => logger.error({ role, err: error }, 'redis: reconnecting failed'));
   };
   const pulse = startPulse({
     probe: async () => {
-      if (primary) await askRole(plain, cut);
-      // Whoever adds jobs must know of a Redis that is full or read-only, not only of one that is silent.
+      if (primary) await checkIsPrimary(plain, reconnect);
+      // A producer must notice a Redis that is full or read-only, not only one that does not respond.
       await (role === 'produce' ? plain.set('chat:pulse', '', { PX: 10_000 }) : plain.ping());
     },
     isConnected: () => plain.isReady,
-    cut: () => cut('no answer'),
-    ...(primary ? { isAstray: () => primary.hasMoved() } : {}),
+    reconnect: () => reconnect('no answer'),
+    ...(primary ? { isWrongServer: () => primary.hasMoved() } : {}),
   });
   const client: RedisClient = Object.assign(plain, { pulse, onMoved: watchMoves(plain, primary) });
   return { client, connected };
@@ -94,7 +108,10 @@ function watchMoves(client: PlainClient, primary: Primary | undefined): RedisCli
   return (listener) => void listeners.push(listener);
 }
 
-/** createClient makes a class of 900 commands for each other set of options: five took 0.67 s of CPU and 115 MB, with this 5 ms. */
+/**
+ * `createClient` would build a class of 900 commands for each different set of options: five classes took 0.67 s of CPU
+ * and 115 MB, this one class takes 5 ms.
+ */
 const makeClient = Client.factory({});
 
 type Place = Pick<Parameters<typeof makeClient>[0] & object, 'url' | 'username' | 'password' | 'database' | 'socket'>;
@@ -104,13 +121,14 @@ function newClient({ socket, ...place }: Place, role: RedisRole) {
     ...place,
     name: `chat-${role}`,
     commandsQueueMaxLength: MAX_QUEUED_COMMANDS,
-    // A feature of Redis Enterprise, which asks DNS for a host that only our own lookup knows.
+    // A feature of Redis Enterprise that resolves the host by DNS, but only our own lookup can resolve a Sentinel
+    // group.
     maintNotifications: 'disabled',
     disableOfflineQueue: role === 'publish' || role === 'produce' || role === 'cache',
-    // The library's own time-out makes an AbortSignal per command (7 % of a busy worker's CPU) and ends when the command
-    // is written. Callers set deadlines where they wait.
+    // The library's own time-out creates an AbortSignal per command (7 % of the CPU of a busy worker) and ends when the
+    // command is written. Callers set deadlines where they wait.
     commandOptions: { timeout: 0 },
-    ...(role === 'consume' ? { pingInterval: COPIES_PING_MS } : {}),
+    ...(role === 'consume' ? { pingInterval: DUPLICATE_PING_MS } : {}),
     socket: {
       ...socket,
       connectTimeout: 5_000,
@@ -131,29 +149,16 @@ function placeOf({ name, username, password, database }: SentinelGroup, { port, 
 }
 
 /** Waits for sentinels that are not there yet. */
-async function followPrimary(group: SentinelGroup, role: RedisRole, logger: Logger): Promise<Primary> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return primaryOf(group, await findPrimary(group));
-    } catch (error) {
+function findFirstPrimary(group: SentinelGroup, role: RedisRole, logger: Logger): Promise<Primary> {
+  return retry(async () => primaryOf(group, await findPrimary(group)), {
+    onFailure(error, attempt) {
       if (attempt === 0) logger.warn({ role, reason: String(error) }, 'redis: waiting for the sentinels');
-      await backoff(attempt, 100, 2_000);
-    }
-  }
+    },
+  });
 }
 
-/** The probe behind Sentinel: a primary that was demoted still answers, but must not be written to. */
-async function askRole(client: PlainClient, cut: (why: string) => void): Promise<void> {
+/** Part of the probe behind Sentinel: a demoted primary still responds, but must not be written to. */
+async function checkIsPrimary(client: PlainClient, reconnect: (reason: string) => void): Promise<void> {
   const role = await client.sendCommand(['ROLE']);
-  if (Array.isArray(role) && String(role[0]) !== 'master') cut('this server is no primary any more');
-}
-
-/** Closes without waiting for a server that does not answer. */
-export async function disconnectRedis(client: RedisClient): Promise<void> {
-  client.pulse.stop();
-  if (!client.isOpen) return;
-  if (!client.isReady) return client.destroy();
-  const force = setTimeout(() => client.destroy(), 1_000);
-  await client.close().catch(() => {});
-  clearTimeout(force);
+  if (Array.isArray(role) && String(role[0]) !== 'master') reconnect('the server is not the primary');
 }

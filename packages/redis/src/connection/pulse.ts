@@ -1,97 +1,78 @@
 import { Histogram } from 'prom-client';
 
-/**
- * Whether Redis answers a client, asked all the time.
- *
- * node-redis has no time limit for a reply: when Redis hangs, or the network swallows packets, its promises wait for as
- * long as the connection lives, and a client that goes on writing keeps even the socket's idle time-out from firing. So
- * every client is probed each TICK_MS, and ticks without an answer are counted (ticks, not time: a process that was
- * paused must not take its own pause for one of Redis).
- *
- *   answers ──LOST ticks without a good answer──▶ lost ──CUT ticks without any answer──▶ its connection is made anew
- *      ▲                                            │
- *      └─────────────── a good answer ──────────────┘
- */
-export interface Pulse {
-  /** False within 2 s after Redis stopped answering; true again with its first answer. */
-  readonly answers: boolean;
-  /** Calls `listener` at each change. */
-  onChange(listener: (answers: boolean) => void): void;
-  stop(): void;
-}
-
-export interface PulseOptions {
-  /** Resolves when Redis answers as it should; rejects when it answers that it is full, read-only or loading. */
-  probe(): Promise<unknown>;
-  isConnected(): boolean;
-  /** Drops the connection and makes a new one. */
-  cut(): void;
-  /** While lost: whether the connection leads to the wrong server by now (a failover), so that it is cut at once. */
-  isAstray?(): Promise<boolean>;
-}
-
 const probes = new Histogram({
   name: 'chat_redis_probe_seconds',
-  help: 'Answers of Redis to the probes of this process, twice a second for each connection',
+  help: 'Response times of Redis to the probes of this process, two per second and connection',
   buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5],
 });
 
+/** Interval of the probes, in ms. */
 const TICK_MS = 500;
-const LOST = 2;
-const CUT = 15;
+/** Ticks without a good answer after which the server counts as away. */
+const AWAY_TICKS = 2;
+/** Ticks without any answer after which the connection is replaced. */
+const RECONNECT_TICKS = 15;
 
-export function startPulse({ probe, isConnected, cut, isAstray }: PulseOptions): Pulse {
+/**
+ * Monitors whether Redis responds to a client.
+ *
+ * node-redis has no time limit for a reply: when Redis hangs or the network drops packets, its promises wait for as
+ * long as the connection exists, and a client that keeps writing also keeps the idle time-out of the socket from
+ * firing. So a probe is sent every TICK_MS, and ticks without an answer are counted. Ticks, not time: a process that
+ * was paused must not mistake its own pause for an outage of Redis.
+ *
+ *   answers ──AWAY_TICKS without a good answer──▶ away ──RECONNECT_TICKS without any answer──▶ reconnect
+ *      ▲                                           │
+ *      └────────────── a good answer ──────────────┘
+ */
+export function startPulse({ probe, isConnected, reconnect, isWrongServer }: PulseOptions): Pulse {
   const listeners: ((answers: boolean) => void)[] = [];
   let answers = true;
-  let missed = 0;
-  let answered = true;
-  let waiting = false;
-  let asking = false;
+  let ticksWithoutAnswer = 0;
+  let answeredSinceTick = true;
+  let probing = false;
+  let checkingServer = false;
   let stopped = false;
-  const change = (now: boolean) => {
-    if (answers === now) return;
-    answers = now;
-    for (const listener of listeners) listener(now);
+  const setAnswers = (value: boolean) => {
+    if (answers === value) return;
+    answers = value;
+    for (const listener of listeners) listener(value);
   };
   const restart = () => {
-    // An answer of the sentinels may come after the client was closed for good.
+    // The sentinels may respond after the client was closed.
     if (stopped) return;
-    missed = LOST;
-    waiting = false;
-    cut();
+    ticksWithoutAnswer = AWAY_TICKS;
+    probing = false;
+    reconnect();
   };
-  const ask = () => {
-    waiting = true;
+  const sendProbe = async () => {
+    probing = true;
     const observe = probes.startTimer();
-    probe()
-      .then(
-        () => {
-          observe();
-          missed = 0;
-          answered = true;
-          change(true);
-        },
-        () => {},
-      )
-      .finally(() => {
-        waiting = false;
-      });
+    const isGood = await probe().then(
+      () => true,
+      () => false,
+    );
+    probing = false;
+    if (!isGood) return;
+    observe();
+    ticksWithoutAnswer = 0;
+    answeredSinceTick = true;
+    setAnswers(true);
   };
+  const checkServer = async () => {
+    checkingServer = true;
+    const isWrong = await isWrongServer?.().catch(() => false);
+    checkingServer = false;
+    if (isWrong && ticksWithoutAnswer >= AWAY_TICKS) restart();
+  };
+  // Not `every` of runtime: a tick counts also while a probe is in progress.
   const timer = setInterval(() => {
-    if (!answered) missed++;
-    answered = false;
-    if (missed >= LOST) change(false);
-    if (missed >= CUT && waiting && isConnected()) restart();
-    else if (missed >= LOST && isAstray && !asking) {
-      asking = true;
-      isAstray()
-        .then((astray) => astray && missed >= LOST && restart())
-        .catch(() => {})
-        .finally(() => {
-          asking = false;
-        });
-    }
-    if (!waiting && isConnected()) ask();
+    if (!answeredSinceTick) ticksWithoutAnswer++;
+    answeredSinceTick = false;
+    if (ticksWithoutAnswer >= AWAY_TICKS) setAnswers(false);
+    if (ticksWithoutAnswer >= RECONNECT_TICKS && probing && isConnected()) restart();
+    else if (ticksWithoutAnswer >= AWAY_TICKS && isWrongServer && !checkingServer) void checkServer();
+    if (!probing && isConnected()) void sendProbe();
   }, TICK_MS);
   timer.unref();
   return {
@@ -104,4 +85,22 @@ export function startPulse({ probe, isConnected, cut, isAstray }: PulseOptions):
       clearInterval(timer);
     },
   };
+}
+
+export interface PulseOptions {
+  /** Resolves when Redis responds as it should; rejects when it is full, read-only or loading. */
+  probe(): Promise<unknown>;
+  isConnected(): boolean;
+  /** Drops the connection and opens a new one. */
+  reconnect(): void;
+  /** Checked while the server is away: whether the connection leads to the wrong server (after a failover). */
+  isWrongServer?(): Promise<boolean>;
+}
+
+export interface Pulse {
+  /** False within 2 s after Redis has stopped responding; true again with its first answer. */
+  readonly answers: boolean;
+  /** Calls `listener` at each change. */
+  onChange(listener: (answers: boolean) => void): void;
+  stop(): void;
 }

@@ -1,37 +1,19 @@
 import type { PresenceAnnouncer, PresenceWatch } from '@chat-cluster/domain';
 import type { Logger } from '@chat-cluster/runtime';
 import type { RedisClient } from '../connection/connection.ts';
-import type { Publisher, Subscriber } from '../pubsub/pubsub.ts';
+import type { Publisher, Subscriber } from '../pubsub/pubsub-port.ts';
+import { RedisPresenceAnnouncer } from './announcer.ts';
 import type { GatewayRegistry } from './gateway-registry.ts';
-import { RedisPresenceAnnouncer } from './presence-announcer.ts';
-import { createPresenceStore } from './presence-store.ts';
-import { RedisPresenceWatch } from './presence-watch.ts';
-
-export interface PresenceDeps {
-  /** A single server: commands touch the keys of many users. May lose everything at any time. */
-  cache: RedisClient;
-  publisher: Publisher;
-  subscriber: Subscriber;
-  gateways: GatewayRegistry;
-  logger: Logger;
-  /** PRESENCE_GRACE_MS unless a test is in a hurry. */
-  graceMs?: number;
-}
-
-export interface ClusterPresence {
-  announcer: PresenceAnnouncer;
-  watch: PresenceWatch;
-  /** When the connections are closed and before the registry stops: takes back the users of this gateway. */
-  stop(): Promise<void>;
-}
+import { createPresenceStore } from './store.ts';
+import { RedisPresenceWatch } from './watch.ts';
 
 /**
- * Who is online in the whole cluster, without a question to any other gateway and without Postgres:
+ * The presence of all users in the cluster, without requests to other gateways and without Postgres:
  *
- *   a connection opens or ends ─▶ announcer ─write─▶ store (the cache Redis: which gateways hold the user)
- *                                     │                 ▲
- *                                     └─"look!"─▶ watch ┘ read ─▶ judge (with grace) ─▶ the watchers, on a change
- *                                     (a channel per user; only gateways with a watcher hear it)
+ *   a connection opens or ends ─▶ announcer ──write──▶ store (the cache Redis: which gateways hold each user)
+ *                                     │                  ▲
+ *                                     └─notify─▶ watch ──┘ read ─▶ nextPresence (with grace) ─▶ watchers, on a change
+ *                                      (one channel per user; only gateways with a watcher of the user subscribe to it)
  *
  * The heartbeat of all users of a gateway is its one lease in the registry.
  */
@@ -48,4 +30,24 @@ export function createPresence(deps: PresenceDeps): ClusterPresence {
       await announcer.stop();
     },
   };
+}
+
+export interface PresenceDeps {
+  /** A single server, because commands touch the keys of many users. It may lose all data at any time. */
+  cache: RedisClient;
+  publisher: Publisher;
+  subscriber: Subscriber;
+  gateways: GatewayRegistry;
+  logger: Logger;
+  /** Default: PRESENCE_GRACE_MS. Tests use a shorter time. */
+  graceMs?: number;
+}
+
+export interface ClusterPresence {
+  announcer: PresenceAnnouncer;
+  watch: PresenceWatch;
+  /**
+   * Releases the users of this gateway. To be called after the connections are closed and before the registry stops.
+   */
+  stop(): Promise<void>;
 }

@@ -1,26 +1,11 @@
-/** What this file needs of an in-memory adapter (socket.io-adapter 2.5), some of it private there. */
-export interface LocalRooms {
-  readonly rooms: ReadonlyMap<string, ReadonlySet<string>>;
-  readonly nsp: { readonly sockets: ReadonlyMap<string, LocalSocket> };
-}
-
-interface LocalSocket {
-  readonly client: { writeToEngine(packets: readonly string[], options: EncodedOptions): void };
-  listenersAnyOutgoing(): unknown[];
-}
-
-interface EncodedOptions {
-  preEncoded: true;
-  /** Of a websocket: what its transport writes as it is. Long-polling takes the text. */
-  wsPreEncodedFrame: Buffer[];
-}
+import { EVENT, type LocalAdapter, type LocalSocket, MESSAGE, sendEncoded } from './socket-io-internals.ts';
 
 /**
- * Emits events to the sockets of a room here, from JSON texts `[event, payload]` as the worker has encoded them: nothing
- * is parsed, and nothing encoded again. False, and nothing is emitted, when one of the sockets has a listener that wants
- * to see what is sent (badge-watch.ts): that one needs it parsed.
+ * Emits events to the local sockets of a room, from JSON texts `[event, payload]` as the worker has encoded them.
+ * Nothing is parsed or encoded again. Returns false, and emits nothing, when one of the sockets has a listener for
+ * outgoing events (badge-watch.ts), which needs them parsed.
  */
-export function broadcastEncoded({ rooms, nsp }: LocalRooms, room: string, events: readonly string[]): boolean {
+export function broadcastEncoded({ rooms, nsp }: LocalAdapter, room: string, events: readonly string[]): boolean {
   const sockets: LocalSocket[] = [];
   for (const id of rooms.get(room) ?? []) {
     const socket = nsp.sockets.get(id);
@@ -31,17 +16,13 @@ export function broadcastEncoded({ rooms, nsp }: LocalRooms, room: string, event
   if (sockets.length === 0) return true;
   for (const event of events) {
     const packet = `${EVENT}${event}`;
-    const frame = [frameOf(MESSAGE + packet)];
-    for (const { client } of sockets) client.writeToEngine([packet], { preEncoded: true, wsPreEncodedFrame: frame });
+    const frame = [frameOf(`${MESSAGE}${packet}`)];
+    for (const socket of sockets) sendEncoded(socket, packet, frame);
   }
   return true;
 }
 
-/** Types of Socket.IO's packet, and of Engine.IO's packet around it. */
-const EVENT = '2';
-const MESSAGE = '4';
-
-/** A whole text frame of a server (RFC 6455, section 5.2), in one piece. */
+/** A whole text frame of a websocket server (RFC 6455, section 5.2). */
 function frameOf(text: string): Buffer {
   const length = Buffer.byteLength(text);
   const head = length < 126 ? 2 : length < 65_536 ? 4 : 10;

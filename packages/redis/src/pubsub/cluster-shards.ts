@@ -1,58 +1,62 @@
 import { EventEmitter } from 'node:events';
-import { backoff, type Logger, withDeadline } from '@chat-cluster/runtime';
+import { every, type Logger, type Repetition, retry, withDeadline } from '@chat-cluster/runtime';
 import slotOf from 'cluster-key-slot';
+import { type Address, formatAddress, parseAddresses } from '../connection/address.ts';
 import { askServer } from '../connection/ask-server.ts';
 import { openRedis } from '../connection/connection.ts';
-import { closeShard, type Shard, type ShardEvent, type ShardRole, type Shards } from './shards.ts';
+import { type ClusterUrl, parseClusterUrl } from './cluster-url.ts';
+import { closeShard, type Shard, type ShardEvent, type ShardRole, type Shards } from './shard.ts';
 
+/** Number of slots of a Redis Cluster. */
 const SLOTS = 16_384;
+/** Interval at which the slot map is read while a server does not respond, in ms. */
 const TICK_MS = 1_000;
-/** Ticks between two looks while every server answers: a migrated slot is also told of by MOVED, and by the server. */
+/** Ticks between two reads while every server responds. A moved slot is also announced by MOVED and by its server. */
 const QUIET_TICKS = 5;
-/** Many commands may hear MOVED at once. */
-const REFRESH_AT_MOST_EVERY_MS = 200;
+/** Shortest time between two reads, in ms: many commands may be answered with MOVED at once. */
+const REFRESH_INTERVAL_MS = 200;
+/** Time limit for an answer of a server, in ms. */
 const ANSWER_MS = 1_000;
-/** A start does not wait longer for servers that the cluster names, but that can not be reached. */
+/** Longest wait at the start for servers that the cluster names but that are unreachable, in ms. */
 const CONNECT_MS = 5_000;
 
 /**
- * The primaries of a Redis Cluster, each with plain connections of our own, and the map from slots to them.
+ * The primaries of a Redis Cluster, each with plain connections, and the map from slots to primaries.
  *
- * Not node-redis's cluster client: it tells nothing when a server's subscriptions were gone for a while (which is a gap
- * that sockets must be healed from), drops a failed resubscription as an unhandled rejection, waits for as long as a
- * hung server keeps its connection, and takes several awaits to route a command. Here every server has a probed
- * connection (`pulse.ts`) like any other Redis of the cluster.
+ * Not the cluster client of node-redis: it does not report that the subscriptions at a server were gone for a while (a
+ * gap after which sockets must sync), drops a failed resubscription as an unhandled rejection, waits for as long as a
+ * hanging server keeps its connection, and needs several awaits to route a command. Here every server has a probed
+ * connection (`pulse.ts`) like any other Redis.
  *
- * The map is asked for every 5 s, every second while a server does not answer, and at once when one says MOVED. A primary
- * that is no longer one is let go; what waited on its connections fails, and is tried again at the new one.
+ * The map is read every 5 s, every second while a server does not respond, and at once after MOVED. The connections to
+ * a server that is no longer a primary are closed; commands that wait on them fail, and are retried at the new primary.
  */
 export class ClusterShards implements Shards {
-  #place: ClusterUrl;
+  #url: ClusterUrl;
   #roles: readonly ShardRole[];
   #logger: Logger;
   #shards = new Map<string, Shard>();
   #slots = new Array<Shard | undefined>(SLOTS);
   #events = new EventEmitter<Record<ShardEvent, []> & { evicted: [string] }>();
-  #timer: NodeJS.Timeout | undefined;
+  #ticks: Repetition | undefined;
   #refreshing: Promise<void> | undefined;
   #tick = 0;
   #open = true;
 
   static async connect(url: string, roles: readonly ShardRole[], logger: Logger): Promise<ClusterShards> {
     const shards = new ClusterShards(parseClusterUrl(url), roles, logger);
-    for (let attempt = 0; shards.#shards.size === 0; attempt++) {
-      if (attempt === 1) logger.warn('redis: waiting for the cluster');
-      if (attempt > 0) await backoff(attempt, 100, 2_000);
-      await shards.refresh();
-    }
+    await retry(() => shards.#readSlots(), {
+      onFailure(error, attempt) {
+        if (attempt === 0) logger.warn({ reason: String(error) }, 'redis: waiting for the cluster');
+      },
+    });
     await withDeadline(shards.#connected(), CONNECT_MS, 'cluster').catch(() => {});
-    shards.#timer = setInterval(() => shards.#look(), TICK_MS);
-    shards.#timer.unref();
+    shards.#ticks = every(TICK_MS, () => shards.#onTick());
     return shards;
   }
 
-  private constructor(place: ClusterUrl, roles: readonly ShardRole[], logger: Logger) {
-    this.#place = place;
+  private constructor(url: ClusterUrl, roles: readonly ShardRole[], logger: Logger) {
+    this.#url = url;
     this.#roles = roles;
     this.#logger = logger;
     this.#events.setMaxListeners(0);
@@ -71,11 +75,11 @@ export class ClusterShards implements Shards {
   }
 
   refresh(): Promise<void> {
-    this.#refreshing ??= this.#refresh()
+    this.#refreshing ??= this.#readSlots()
       .catch((error: Error) =>
-        this.#logger.warn({ reason: error.message }, 'redis: the cluster does not say who has what'),
+        this.#logger.warn({ reason: error.message }, 'redis: cannot read the slots of the cluster'),
       )
-      .finally(() => setTimeout(() => (this.#refreshing = undefined), REFRESH_AT_MOST_EVERY_MS).unref());
+      .finally(() => setTimeout(() => (this.#refreshing = undefined), REFRESH_INTERVAL_MS).unref());
     return this.#refreshing;
   }
 
@@ -89,13 +93,13 @@ export class ClusterShards implements Shards {
 
   async close(): Promise<void> {
     this.#open = false;
-    clearInterval(this.#timer);
+    void this.#ticks?.stop();
     await Promise.all(this.all().map(closeShard));
   }
 
-  #look(): void {
+  async #onTick(): Promise<void> {
     const quiet = this.all().every(({ publish }) => publish.isReady && publish.pulse.answers);
-    if (!quiet || ++this.#tick % QUIET_TICKS === 0) void this.refresh();
+    if (!quiet || ++this.#tick % QUIET_TICKS === 0) await this.refresh();
   }
 
   async #connected(): Promise<void> {
@@ -105,57 +109,60 @@ export class ClusterShards implements Shards {
     );
   }
 
-  async #refresh(): Promise<void> {
+  /** Reads the map, connects to new primaries and closes the connections to former ones. */
+  async #readSlots(): Promise<void> {
     const ranges = await this.#askForRanges();
     if (!this.#open) return;
-    const named = new Map<string, Shard>();
+    const primaries = new Map<string, Shard>();
     const slots = new Array<Shard | undefined>(SLOTS);
-    for (const { from, to, host, port } of ranges) {
-      const address = `${host}:${port}`;
-      const shard = named.get(address) ?? this.#shards.get(address) ?? this.#openShard(host, port);
-      named.set(address, shard);
+    for (const { from, to, primary } of ranges) {
+      const address = formatAddress(primary);
+      const shard = primaries.get(address) ?? this.#shards.get(address) ?? this.#openShard(primary);
+      primaries.set(address, shard);
       slots.fill(shard, from, to + 1);
     }
     const before = this.#slots;
-    const gone = [...this.#shards].filter(([address]) => !named.has(address));
+    const former = [...this.#shards].filter(([address]) => !primaries.has(address));
     this.#slots = slots;
-    this.#shards = named;
+    this.#shards = primaries;
     if (before.some((shard, slot) => shard && shard !== slots[slot])) {
-      this.#logger.info({ primaries: named.size }, 'redis: slots of the cluster have moved');
+      this.#logger.info({ primaries: primaries.size }, 'redis: slots of the cluster have moved');
       this.#events.emit('moved');
     }
-    await Promise.all(gone.map(([, shard]) => closeShard(shard)));
+    await Promise.all(former.map(([, shard]) => closeShard(shard)));
   }
 
-  /** As the first server says that answers within a second: those connected in random order, then those of the URL. */
+  /**
+   * The slot ranges according to the first server that responds: connected ones in random order, then those of the URL.
+   */
   async #askForRanges(): Promise<SlotRange[]> {
     const problems: string[] = [];
     const ready = [...this.#shards].filter(([, { publish }]) => publish.isReady && publish.pulse.answers);
-    const known = ready
+    const connected = ready
       .sort(() => Math.random() - 0.5)
       .map(([address, { publish }]) => ({ address, ask: () => publish.sendCommand(COMMAND) }));
-    const seeds = this.#place.seeds.map(({ host, port }) => ({
-      address: `${host}:${port}`,
-      ask: () => askServer(this.#urlOf(host, port), COMMAND, ANSWER_MS),
+    const seeds = this.#url.seeds.map((seed) => ({
+      address: formatAddress(seed),
+      ask: () => askServer(this.#urlOf(seed), COMMAND, ANSWER_MS),
     }));
-    for (const { address, ask } of [...known, ...seeds]) {
+    for (const { address, ask } of [...connected, ...seeds]) {
       try {
         const ranges = parseRanges(await withDeadline(ask(), ANSWER_MS, address), address);
-        if (ranges.length === 0) throw new Error('knows no slots');
+        if (ranges.length === 0) throw new Error('has no slots');
         return ranges;
       } catch (error) {
         problems.push(`${address} ${error instanceof Error ? error.message : String(error)}`);
       }
     }
-    throw new Error(`no server of the cluster names its slots: ${problems.join('; ')}`);
+    throw new Error(`no server of the cluster returned its slots: ${problems.join('; ')}`);
   }
 
-  #openShard(host: string, port: number): Shard {
-    const url = this.#urlOf(host, port);
+  #openShard(address: Address): Shard {
+    const url = this.#urlOf(address);
     const publish = openRedis(url, 'publish', this.#logger);
     if (!this.#roles.includes('subscribe')) return { publish, subscribe: undefined };
     const subscribe = openRedis(url, 'subscribe', this.#logger);
-    // Its first connection brings back nothing.
+    // The first connection restores nothing.
     subscribe.once('ready', () => subscribe.on('ready', () => this.#events.emit('back')));
     subscribe.on('sharded-channel-moved', (channel: string) => {
       void this.refresh();
@@ -165,9 +172,8 @@ export class ClusterShards implements Shards {
     return { publish, subscribe };
   }
 
-  #urlOf(host: string, port: number): string {
-    const { scheme, credentials } = this.#place;
-    return `${scheme}://${credentials}${host.includes(':') ? `[${host}]` : host}:${port}`;
+  #urlOf(address: Address): string {
+    return `${this.#url.scheme}://${this.#url.credentials}${formatAddress(address)}`;
   }
 }
 
@@ -176,40 +182,14 @@ const COMMAND = ['CLUSTER', 'SLOTS'];
 interface SlotRange {
   from: number;
   to: number;
-  host: string;
-  port: number;
+  primary: Address;
 }
 
-/** Of each range the primary, which comes first. A server that does not know its own address is where we asked it. */
+/** The primary comes first in each range. A server that does not know its own address is where it was asked. */
 function parseRanges(answer: unknown, askedAt: string): SlotRange[] {
-  if (!Array.isArray(answer)) throw new Error('is no server of a cluster');
+  if (!Array.isArray(answer)) throw new Error('is not a server of a cluster');
   return answer.map(([from, to, primary]) => {
-    const host = String(primary[0] || askedAt.slice(0, askedAt.lastIndexOf(':')));
-    return { from: Number(from), to: Number(to), host, port: Number(primary[1]) };
+    const host = String(primary[0] || parseAddresses(askedAt, 0)[0]?.host);
+    return { from: Number(from), to: Number(to), primary: { host, port: Number(primary[1]) } };
   });
-}
-
-interface ClusterUrl {
-  scheme: 'redis' | 'rediss';
-  /** `user:password@`, as in the URL. */
-  credentials: string;
-  /** Any servers of the cluster; the others are found through them. */
-  seeds: { host: string; port: number }[];
-}
-
-const FORM = /^(rediss?)\+cluster:\/\/((?:[^@/]*@)?)([^/?]+)\/?$/;
-const PORT = 6_379;
-
-/** `redis+cluster://[user:password@]host:port,host:port,…`; `rediss+cluster://` for TLS. Throws for another form. */
-export function parseClusterUrl(url: string): ClusterUrl {
-  const [, scheme, credentials = '', hosts] = FORM.exec(url) ?? [];
-  if (!hosts) throw new Error('a Redis Cluster is named redis+cluster://[user:password@]host:port,host:port');
-  return {
-    scheme: scheme as ClusterUrl['scheme'],
-    credentials,
-    seeds: hosts.split(',').map((address) => {
-      const [, host = address, port] = /^\[?(.*?)\]?(?::(\d+))?$/.exec(address) ?? [];
-      return { host, port: Number(port ?? PORT) };
-    }),
-  };
 }

@@ -1,18 +1,18 @@
 import type { ServerEvent, UserId } from '@chat-cluster/contracts';
 import { Counter } from 'prom-client';
 import { roomChannel } from './channels.ts';
-import type { Publisher } from './pubsub.ts';
+import type { Publisher } from './pubsub-port.ts';
 import { wireOf } from './wire.ts';
 
 const sent = new Counter({
   name: 'chat_ephemeral_published_total',
-  help: 'Volatile emits published to the gateways, by event and by whether Redis took them',
+  help: 'Volatile emits published to the gateways, by event and by whether Redis accepted them',
   labelNames: ['event', 'result'],
 });
 
-/** Emits that may be lost: nobody waits for them, repeats them, or is told that one is missing. */
+/** Emits that may be lost: no sender waits for them or repeats them, and no receiver is notified of a loss. */
 export interface EphemeralEmitter {
-  /** To every device of the user that is ready to take it. */
+  /** Emits to every device of the user that is ready to receive. */
   emit(event: ServerEvent, to: UserId, payload: object): void;
 }
 

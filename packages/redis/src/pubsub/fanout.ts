@@ -3,7 +3,7 @@ import type { Fanout } from '@chat-cluster/domain';
 import { type Logger, withDeadline } from '@chat-cluster/runtime';
 import { Counter } from 'prom-client';
 import { GAP_CHANNEL, roomChannel } from './channels.ts';
-import type { Publisher } from './pubsub.ts';
+import type { Publisher } from './pubsub-port.ts';
 import { type DeliveryTrace, type Packet, type Wire, wireOf } from './wire.ts';
 
 const published = new Counter({
@@ -13,28 +13,32 @@ const published = new Counter({
 });
 const failed = new Counter({
   name: 'chat_fanout_publish_errors_total',
-  help: 'Emits that could not be published; their users are told to sync when Redis is back',
+  help: 'Emits that could not be published; their users receive sync_required when Redis is back',
 });
 
-/** Users owed a `sync_required` at the most; past it every gateway is told that there was a gap. */
-const MAX_OWED = 10_000;
-const OWED_RETRY_MS = 500;
-/** A publish that is not answered by then is given up: the lane must not wait longer for something that may be lost. */
+/** Users with a pending `sync_required`; past this number every gateway is notified of a gap instead. */
+const MAX_PENDING_SYNCS = 10_000;
+/** Time between two attempts to publish pending syncs, in ms. */
+const PENDING_RETRY_MS = 500;
+/** Time limit for a publish, in ms. Then it is given up: a lane must not wait longer for an emit that may be lost. */
 const PUBLISH_DEADLINE_MS = 2_000;
 
 /**
- * Emits to rooms without being a Socket.IO server: publishes what a gateway's adapter would, so a worker hears no echo
- * and parses nothing. A payload is encoded once, whatever the number of its rooms; one room per emit keeps it off
- * gateways that hold none of its users. Commands of one call leave in one write.
+ * Emits to rooms without a Socket.IO server: it publishes the messages that a gateway's adapter would, so a worker
+ * receives no echo and parses nothing. A payload is encoded once, whatever the number of its rooms. Each emit goes to
+ * one room, so it causes no work on gateways that hold none of its users. The commands of one call are sent in one
+ * write.
  *
- * An emit that Redis does not take is lost, since lanes do not wait for it. Its user is told `sync_required` as soon as
- * Redis takes commands again. (Lost on the other side, between Redis and a gateway, it is the gateway that tells.)
+ * An emit that Redis does not accept is lost, because lanes do not wait for it. Its user receives `sync_required` as
+ * soon as Redis accepts commands again. (If it is lost between Redis and a gateway, that gateway sends the
+ * `sync_required`.)
  */
 export function createFanout(pub: Publisher, logger: Logger): Fanout & { gap(): void } {
   const wire = wireOf(pub.kind);
-  const owed = new OwedSyncs(pub, wire);
-  // Until it followed, a publisher may have told a primary of old, to which no gateway listens any more.
-  pub.onMoved(() => owed.addEverybody());
+  const pendingSyncs = new PendingSyncs(pub, wire);
+  // Before it followed, the publisher may have published to a former primary, to which no gateway is subscribed any
+  // more.
+  pub.onMoved(() => pendingSyncs.addAll());
   /** Resolves with the users who missed an emit. */
   const publish = async (event: ServerEvent, emits: Emit[]): Promise<UserId[]> => {
     if (emits.length === 0) return [];
@@ -42,15 +46,15 @@ export function createFanout(pub: Publisher, logger: Logger): Fanout & { gap(): 
     const missed = await publishAll(pub, wire, emits);
     if (missed.length > 0) {
       failed.inc(missed.length);
-      logger.warn({ event, lost: missed.length }, 'fan-out: emits lost, redis did not take them');
+      logger.warn({ event, lost: missed.length }, 'fan-out: emits lost, redis did not accept them');
     }
     return missed;
   };
   return {
-    /** Has every gateway heal its sockets, as soon as Redis takes that. */
-    gap: () => owed.addEverybody(),
+    /** Makes every gateway ask its sockets to sync, as soon as Redis accepts that message. */
+    gap: () => pendingSyncs.addAll(),
     newMessages: async (messages, traces) =>
-      owed.add(
+      pendingSyncs.add(
         await publish(
           'new_message',
           messages.flatMap((message) => {
@@ -61,7 +65,7 @@ export function createFanout(pub: Publisher, logger: Logger): Fanout & { gap(): 
         ),
       ),
     messagesRead: async (receipts) =>
-      owed.add(
+      pendingSyncs.add(
         await publish(
           'messages_read',
           receipts.flatMap(({ to, receipt }) => {
@@ -75,7 +79,7 @@ export function createFanout(pub: Publisher, logger: Logger): Fanout & { gap(): 
         'unread_count',
         counts.map(({ userId, unread }) => [userId, wire.packet('unread_count', unread)]),
       );
-      if (missed.length > 0) throw new Error(`${missed.length} badges were not told: redis did not take them`);
+      if (missed.length > 0) throw new Error(`${missed.length} badges were not published: redis did not accept them`);
     },
   };
 }
@@ -83,7 +87,7 @@ export function createFanout(pub: Publisher, logger: Logger): Fanout & { gap(): 
 type Emit = [to: UserId, packet: Packet, trace?: DeliveryTrace | undefined];
 
 /**
- * Resolves with the users whose emits Redis did not confirm in time, once for each emit. What is for the same user leaves
+ * Resolves with the users whose emits Redis did not confirm in time, one entry per emit. The emits of one user leave
  * together, in order.
  */
 async function publishAll(pub: Publisher, wire: Wire, emits: readonly Emit[]): Promise<UserId[]> {
@@ -110,7 +114,10 @@ function byUser(emits: readonly Emit[]): Map<UserId, Emit[]> {
   return emitsOf;
 }
 
-/** As few as can be, in order: what carries a trace is one of its own, in the adapter's form, and those between are one. */
+/**
+ * As few messages as possible, in order: an emit with a trace is a message of its own, in the adapter's format; the
+ * emits between two of those are one message.
+ */
 function messagesOf(wire: Wire, to: UserId, emits: readonly Emit[]): (string | Buffer)[] {
   const messages: (string | Buffer)[] = [];
   let untraced: Packet[] = [];
@@ -127,12 +134,12 @@ function messagesOf(wire: Wire, to: UserId, emits: readonly Emit[]): (string | B
   return messages;
 }
 
-/** Those who missed an emit, until they are told so. Bounded: when they are too many, it is everybody's gap. */
-class OwedSyncs {
+/** The users who missed an emit, until `sync_required` is published to them. With too many users, it goes to all. */
+class PendingSyncs {
   #pub: Publisher;
   #wire: Wire;
   #users = new Set<UserId>();
-  #everybody = false;
+  #all = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(pub: Publisher, wire: Wire) {
@@ -142,26 +149,26 @@ class OwedSyncs {
 
   add(users: readonly UserId[]): void {
     for (const user of users) this.#users.add(user);
-    if (this.#users.size > MAX_OWED) this.addEverybody();
-    else if (users.length > 0) this.#later();
+    if (this.#users.size > MAX_PENDING_SYNCS) this.addAll();
+    else if (users.length > 0) this.#schedule();
   }
 
-  addEverybody(): void {
-    this.#everybody = true;
+  addAll(): void {
+    this.#all = true;
     this.#users.clear();
-    this.#later();
+    this.#schedule();
   }
 
-  #later(): void {
+  #schedule(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      void this.#tell();
-    }, OWED_RETRY_MS).unref();
+      void this.#publish();
+    }, PENDING_RETRY_MS).unref();
   }
 
-  async #tell(): Promise<void> {
+  async #publish(): Promise<void> {
     if (!this.#pub.answers) {
-      this.#later();
+      this.#schedule();
       return;
     }
     const packet = this.#wire.packet('sync_required', { reason: 'fanout_gap' });
@@ -174,10 +181,10 @@ class OwedSyncs {
         users.map((user) => [user, packet]),
       ),
     );
-    if (!this.#everybody) return;
-    this.#everybody = false;
-    const told = withDeadline(this.#pub.publish(GAP_CHANNEL, ''), PUBLISH_DEADLINE_MS, 'publish');
-    await told.catch(() => this.addEverybody());
+    if (!this.#all) return;
+    this.#all = false;
+    const sent = withDeadline(this.#pub.publish(GAP_CHANNEL, ''), PUBLISH_DEADLINE_MS, 'publish');
+    await sent.catch(() => this.addAll());
   }
 }
 

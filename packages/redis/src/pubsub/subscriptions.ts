@@ -1,33 +1,26 @@
-import { backoff, type Logger } from '@chat-cluster/runtime';
+import { type Logger, retry } from '@chat-cluster/runtime';
 import type { RedisClient } from '../connection/connection.ts';
 import type { Pulse } from '../connection/pulse.ts';
-import { isRedirection, type Listener, type PubSubKind, type RawListener, type Subscriber } from './pubsub.ts';
-import type { Shards } from './shards.ts';
-
-/** What is wanted of a channel, and the connection on which it was subscribed last. */
-interface Subscription {
-  listener: Listener | RawListener;
-  raw: boolean;
-  pattern: boolean;
-  at: RedisClient | undefined;
-}
+import type { Listener, PubSubKind, RawListener, Subscriber } from './pubsub-port.ts';
+import { isRedirection, type Shards } from './shard.ts';
 
 /**
  * The subscriptions of a process.
  *
- * Subscriptions and their ends take turns per channel: node-redis answers a subscription at once while the end of an
- * earlier one is under way, and then drops both, so a room left and joined again would hear nothing any more. One that
- * fails is tried again until it succeeds: node-redis forgets a subscription whose connection broke before its answer.
+ * The commands of one channel run one after the other: while an unsubscribe is in progress, node-redis confirms a new
+ * subscription at once and then drops both, so a room that is left and joined again would receive nothing. A failed
+ * subscription is retried until it succeeds: node-redis forgets a subscription whose connection broke before its
+ * answer.
  *
- * On a Redis Cluster a channel may get another server (a failover, a migrated slot). Then it is subscribed there, and
- * that is a gap: what was published in between is lost.
+ * On a Redis Cluster a channel may move to another server (a failover, a migrated slot). It is then subscribed there,
+ * which is a gap: messages published in between are lost.
  */
 export class Subscriptions implements Subscriber {
   readonly kind: PubSubKind;
   #shards: Shards;
   #logger: Logger;
   #wanted = new Map<string, Subscription>();
-  /** The end of the line of each channel that has one. */
+  /** The last command of each channel that has one in progress. */
   #turns = new Map<string, Promise<void>>();
   #gapListeners: (() => void)[] = [];
 
@@ -39,23 +32,23 @@ export class Subscriptions implements Subscriber {
     shards.on('moved', () => void this.#follow());
     shards.onEvicted((channel) => {
       const subscription = this.#wanted.get(channel);
-      if (subscription) void this.#again(channel, subscription).then(() => this.#gap());
+      if (subscription) void this.#resubscribe(channel, subscription).then(() => this.#gap());
     });
   }
 
   subscribe(channel: string, listener: Listener): Promise<void> {
-    return this.#want(channel, { listener, raw: false, pattern: false, at: undefined });
+    return this.#add(channel, { listener, raw: false, pattern: false, at: undefined });
   }
 
   subscribeRaw(channel: string, listener: RawListener, as?: 'pattern'): Promise<void> {
-    return this.#want(channel, { listener, raw: true, pattern: as === 'pattern', at: undefined });
+    return this.#add(channel, { listener, raw: true, pattern: as === 'pattern', at: undefined });
   }
 
   unsubscribe(channel: string): Promise<void> {
     const subscription = this.#wanted.get(channel);
     this.#wanted.delete(channel);
     return this.#inTurn(channel, async () => {
-      // One that can not be ended is gone with its connection.
+      // If it fails, the subscription has ended with its connection.
       if (subscription?.at) await this.#end(channel, subscription).catch(() => {});
     });
   }
@@ -77,13 +70,13 @@ export class Subscriptions implements Subscriber {
       },
       onChange(listener) {
         let before = answers();
-        const look = () => {
+        const check = () => {
           if (answers() === before) return;
           before = !before;
           listener(before);
         };
-        shards.on('pulse', look);
-        shards.on('moved', look);
+        shards.on('pulse', check);
+        shards.on('moved', check);
       },
     };
   }
@@ -92,27 +85,27 @@ export class Subscriptions implements Subscriber {
     for (const listener of this.#gapListeners) listener();
   }
 
-  #want(channel: string, subscription: Subscription): Promise<void> {
+  #add(channel: string, subscription: Subscription): Promise<void> {
     this.#wanted.set(channel, subscription);
     return this.#inTurn(channel, () => this.#begin(channel, subscription));
   }
 
-  /** Subscribes, where they are now, those channels whose server has changed. */
+  /** Subscribes the channels whose server has changed at their current server. */
   async #follow(): Promise<void> {
-    const astray = [...this.#wanted].filter(
+    const moved = [...this.#wanted].filter(
       ([channel, { at }]) => at !== undefined && at !== this.#shards.of(channel)?.subscribe,
     );
-    if (astray.length === 0) return;
-    await Promise.all(astray.map(([channel, subscription]) => this.#again(channel, subscription)));
+    if (moved.length === 0) return;
+    await Promise.all(moved.map(([channel, subscription]) => this.#resubscribe(channel, subscription)));
     this.#gap();
   }
 
-  #again(channel: string, subscription: Subscription): Promise<void> {
+  #resubscribe(channel: string, subscription: Subscription): Promise<void> {
     return this.#inTurn(channel, async () => {
-      // The old server may be in good health, and would be heard twice should the channel come back to it. (On the server
-      // of now an end under way would drop the new subscription with the old.)
-      const isElsewhere = subscription.at !== this.#shards.of(channel)?.subscribe;
-      if (isElsewhere && subscription.at?.isReady) void this.#end(channel, subscription).catch(() => {});
+      // The old server may be healthy, and would deliver twice if the channel moved back to it. (At the current server
+      // an unsubscribe in progress would drop the new subscription with the old one.)
+      const hasMoved = subscription.at !== this.#shards.of(channel)?.subscribe;
+      if (hasMoved && subscription.at?.isReady) void this.#end(channel, subscription).catch(() => {});
       subscription.at = undefined;
       await this.#begin(channel, subscription);
     });
@@ -127,27 +120,31 @@ export class Subscriptions implements Subscriber {
     return done;
   }
 
-  /** Never rejects. Gives up when it is no longer wanted, or all is closed. */
-  async #begin(channel: string, subscription: Subscription): Promise<void> {
-    for (let attempt = 0; this.#wanted.get(channel) === subscription && this.#shards.isOpen; attempt++) {
+  /** Never rejects. Gives up when the channel is unsubscribed or all is closed. */
+  #begin(channel: string, subscription: Subscription): Promise<void> {
+    const attempt = async () => {
+      if (this.#wanted.get(channel) !== subscription || !this.#shards.isOpen) return;
       const client = this.#shards.of(channel)?.subscribe;
       try {
         if (!client) throw new Error('no server is known to have the channel');
         await this.#command(client, channel, subscription);
         subscription.at = client;
-        return;
       } catch (error) {
         if (isRedirection(error)) await this.#shards.refresh();
-        if (attempt === 1) this.#logger.error({ reason: String(error) }, 'fan-out: a subscription fails, trying again');
-        await backoff(attempt, 100, 2_000);
+        throw error;
       }
-    }
+    };
+    return retry(attempt, {
+      onFailure: (error, failed) => {
+        if (failed === 1) this.#logger.error({ reason: String(error) }, 'fan-out: subscribing failed, retrying');
+      },
+    });
   }
 
   #command(client: RedisClient, channel: string, { listener, raw, pattern }: Subscription): Promise<void> {
-    const heard = listener as (message: string | Buffer, channel: string | Buffer) => void;
-    if (this.kind === 'sharded') return client.sSubscribe(channel, heard, raw);
-    return pattern ? client.pSubscribe(channel, heard, raw) : client.subscribe(channel, heard, raw);
+    const receive = listener as (message: string | Buffer, channel: string | Buffer) => void;
+    if (this.kind === 'sharded') return client.sSubscribe(channel, receive, raw);
+    return pattern ? client.pSubscribe(channel, receive, raw) : client.subscribe(channel, receive, raw);
   }
 
   #end(channel: string, { at, pattern }: Subscription): Promise<void> {
@@ -155,4 +152,12 @@ export class Subscriptions implements Subscriber {
     if (this.kind === 'sharded') return at.sUnsubscribe(channel);
     return pattern ? at.pUnsubscribe(channel) : at.unsubscribe(channel);
   }
+}
+
+interface Subscription {
+  listener: Listener | RawListener;
+  raw: boolean;
+  pattern: boolean;
+  /** The connection on which it was subscribed last. */
+  at: RedisClient | undefined;
 }

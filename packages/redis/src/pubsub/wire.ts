@@ -1,41 +1,43 @@
 import type { ServerEvent } from '@chat-cluster/contracts';
 import notepack from 'notepack.io';
-import type { PubSubKind } from './pubsub.ts';
+import type { PubSubKind } from './pubsub-port.ts';
+import { EVENT } from './socket-io-internals.ts';
 
-/** An event encoded once, whatever the number of rooms that it goes to. */
-export type Packet = string | Buffer;
-
-/** How emits look to the Socket.IO adapters, see channels.ts. */
-export interface Wire {
-  packet(event: ServerEvent, payload: object): Packet;
-  /** The message that makes a gateway emit the packet to the sockets of a room. */
-  emit(room: string, packet: Packet, flags?: EmitFlags): string | Buffer;
-  /** The messages, in order, that make a gateway emit several packets to the sockets of a room: as few as the kind knows. */
-  emitAll(room: string, packets: readonly Packet[]): (string | Buffer)[];
-}
-
-/** What the adapters carry beside a packet. They pass over what they do not know. */
-export interface EmitFlags {
-  /** Dropped by gateways for a client that is not ready to take it. */
-  volatile?: true;
-  /** See {@link DeliveryTrace}. No client sees it. */
-  trace?: DeliveryTrace;
-}
-
-/**
- * By which a delivery joins the traces of its message: the traceparent of its parent, then, after commas, those of spans
- * that it is linked to. Only of messages that are sampled.
- */
-export type DeliveryTrace = string;
-
+/** The format of messages to the Socket.IO adapters of the gateways, by kind. For their channels see channels.ts. */
 export function wireOf(kind: PubSubKind): Wire {
   return kind === 'sharded' ? sharded : classic;
 }
 
-/** Message type BROADCAST of the sharded adapter, packet type EVENT of the Socket.IO protocol. */
+export interface Wire {
+  packet(event: ServerEvent, payload: object): Packet;
+  /** The message that makes a gateway emit the packet to the sockets of a room. */
+  emit(room: string, packet: Packet, flags?: EmitFlags): string | Buffer;
+  /**
+   * The messages, in order and as few as possible, that make a gateway emit several packets to the sockets of a room.
+   */
+  emitAll(room: string, packets: readonly Packet[]): (string | Buffer)[];
+}
+
+/** An event that is encoded once, whatever the number of rooms it goes to. */
+export type Packet = string | Buffer;
+
+/** Flags that adapters transport with a packet. They ignore unknown flags. */
+export interface EmitFlags {
+  /** A gateway drops the packet for a client that is not ready to receive. */
+  volatile?: true;
+  /** See {@link DeliveryTrace}. It does not reach clients. */
+  trace?: DeliveryTrace;
+}
+
+/**
+ * Joins a delivery to the traces of its message: the traceparent of its parent, then, separated by commas, those of
+ * linked spans. Only for sampled messages.
+ */
+export type DeliveryTrace = string;
+
+/** Message type BROADCAST of the sharded adapter. */
 const BROADCAST = 3;
-const EVENT = 2;
-/** Who emits: no gateway, so none takes it for its own echo. */
+/** Id of the sender. It is no gateway's id, so no gateway mistakes the message for its own echo. */
 const UID = 'emitter';
 
 /** JSON. */
@@ -48,13 +50,15 @@ const sharded: Wire = {
 };
 
 /**
- * How a message begins that is not one of the adapter, but several packets for the room of its channel: what a busy batch
- * has for one user is one message. No JSON text has a line break in it.
+ * Start of a message that is not one of the adapter but several packets for the room of its channel: all packets of a
+ * busy batch for one user are one message. A JSON text contains no line break.
  */
 const SEVERAL = '*';
 const SEPARATOR = '\n';
 
-/** JSON whose last value is the data of the packet, so that it can be cut out as it is: see `dataOf`. */
+/**
+ * JSON up to the data of the packet. The data is the last value, so that `packetsOf` can cut it out without parsing.
+ */
 function headOf(room: string, flags: string): string {
   return `${beforeFlags(room)}${flags}${AFTER_FLAGS}`;
 }
@@ -68,8 +72,9 @@ const AFTER_FLAGS = `},"packet":{"type":${EVENT},"nsp":"/","data":`;
 const TAIL = '}}}';
 
 /**
- * The JSON texts `[event, payload]` of a message of kind `sharded` that `emit`, without flags, or `emitAll` made for this
- * room; undefined for all others. Nothing is parsed: what a worker has encoded goes to the sockets as it is.
+ * The JSON texts `[event, payload]` of a message of kind `sharded` that `emit` without flags, or `emitAll`, made for
+ * this room; undefined for any other message. Nothing is parsed: gateways send the texts to sockets as the worker
+ * encoded them.
  */
 export function packetsOf(message: string, room: string): string[] | undefined {
   if (message.startsWith(SEVERAL)) return message.slice(SEVERAL.length).split(SEPARATOR);
@@ -77,7 +82,7 @@ export function packetsOf(message: string, room: string): string[] | undefined {
   return message.startsWith(head) ? [message.slice(head.length, -TAIL.length)] : undefined;
 }
 
-/** The packet of a message that `emit` made with nothing but a trace for this room, and that trace; undefined for all others. */
+/** Packet and trace of a message that `emit` made for this room with only a trace; undefined for any other message. */
 export function tracedPacketOf(message: string, room: string): { packet: string; trace: DeliveryTrace } | undefined {
   const before = `${beforeFlags(room)}{"trace":"`;
   const after = `"}${AFTER_FLAGS}`;
@@ -87,12 +92,12 @@ export function tracedPacketOf(message: string, room: string): { packet: string;
   return { trace: message.slice(before.length, end), packet: message.slice(end + after.length, -TAIL.length) };
 }
 
-/** Each of the packets as the adapter takes it. */
+/** The packets as single messages of the sharded adapter. */
 export function adapterMessages(room: string, packets: readonly string[]): Buffer[] {
   return packets.map((packet) => Buffer.from(sharded.emit(room, packet)));
 }
 
-/** MessagePack: an array of three, of which the first is always the same. */
+/** MessagePack: start of an array of three values, of which the first is always UID. */
 const HEAD = Buffer.concat([Buffer.from([0x93]), notepack.encode(UID)]);
 
 const classic: Wire = {

@@ -2,14 +2,15 @@ import { type Span, startSpan } from '@chat-cluster/runtime';
 import redisAdapter from '@socket.io/redis-adapter';
 import { Counter } from 'prom-client';
 import type { Namespace, ServerOptions } from 'socket.io';
-import { broadcastEncoded, type LocalRooms } from './broadcast-encoded.ts';
+import { broadcastEncoded } from './broadcast-encoded.ts';
 import { EVERY_GATEWAY, GAP_CHANNEL, roomChannel, roomOf } from './channels.ts';
-import type { Publisher, PubSub, RawListener, Subscriber } from './pubsub.ts';
+import type { Publisher, PubSub, RawListener, Subscriber } from './pubsub-port.ts';
+import type { LocalAdapter, ReceivingAdapter } from './socket-io-internals.ts';
 import { adapterMessages, type DeliveryTrace, packetsOf, tracedPacketOf } from './wire.ts';
 
 const gaps = new Counter({
   name: 'chat_fanout_gaps_total',
-  help: 'Times that emits may not have reached this gateway; its sockets are told to sync',
+  help: 'Times that emits may not have reached this gateway; its sockets then receive sync_required',
 });
 const received = new Counter({
   name: 'chat_fanout_received_total',
@@ -21,25 +22,26 @@ const useful = new Counter({
 });
 const failed = new Counter({
   name: 'chat_adapter_publish_errors_total',
-  help: 'Emits of this gateway that the others missed',
+  help: 'Emits of this gateway that did not reach the other gateways',
 });
 
 type AdapterFactory = Extract<NonNullable<ServerOptions['adapter']>, (nsp: Namespace) => unknown>;
 
 /**
- * The Socket.IO adapter of a gateway, on the pub/sub of the cluster. Of kind `sharded` it has a channel per room, so a
- * message costs work only on gateways that hold one of its users; of kind `classic` every gateway takes every emit from
- * Redis, and drops what is for rooms that it does not hold.
+ * The Socket.IO adapter of a gateway, on the pub/sub of the cluster. With `sharded` each room has a channel, so a
+ * message causes work only on gateways that hold one of its users. With `classic` every gateway receives every emit and
+ * drops those for rooms that it does not hold.
  *
- * The adapter neither waits for its subscriptions nor looks after them, and one of kind `classic` ends the process when
- * it can not publish. So it gets, for clients, our own publisher and subscriber under the names it calls.
+ * The adapter of the library neither waits for its subscriptions nor restores them, and the `classic` one ends the
+ * process when it cannot publish. So it receives, in place of clients, the publisher and subscriber of this package
+ * with the method names it calls.
  *
- * It subscribes without waiting after `join()`, so emits right after a join can be missed (5 of 200 in a measurement).
- * `subscribed(room)` resolves when Redis has confirmed the room's channel: whatever was committed before is in Postgres,
- * whatever is emitted after arrives.
+ * After `join()` the adapter subscribes without waiting, so emits right after a join can be missed (5 of 200 in a
+ * measurement). `subscribed(room)` resolves when Redis has confirmed the room's channel: everything committed before is
+ * in Postgres, everything emitted after arrives.
  *
- * `onGap` calls its listener when the subscriptions are back after the connection was lost, since what was emitted
- * meanwhile was lost, and when a worker says that it does not know where its emits went.
+ * `onGap` calls its listener when the subscriptions are restored after a lost connection, because emits in between were
+ * lost, and when a worker reports emits that may have reached no gateway.
  */
 export function createGatewayAdapter({ publisher, subscriber }: Omit<PubSub, 'close'>) {
   const sharded = subscriber.kind === 'sharded';
@@ -58,10 +60,10 @@ export function createGatewayAdapter({ publisher, subscriber }: Omit<PubSub, 'cl
   };
 }
 
-/** What the adapters use of a client of node-redis. */
+/** The methods that the adapter calls on a client of node-redis. */
 function shardedAdapter(publisher: Publisher, subscriber: Subscriber) {
   const client = {
-    sPublish: quietly(publisher),
+    sPublish: countingFailures(publisher),
     sSubscribe: (channel: string, listener: RawListener) => subscriber.subscribeRaw(channel, listener),
     sUnsubscribe: (channel: string) => subscriber.unsubscribe(channel),
   };
@@ -70,21 +72,21 @@ function shardedAdapter(publisher: Publisher, subscriber: Subscriber) {
 
 function classicAdapter(publisher: Publisher, subscriber: Subscriber) {
   const client = {
-    publish: quietly(publisher),
+    publish: countingFailures(publisher),
     pSubscribe: (pattern: string, listener: RawListener) => subscriber.subscribeRaw(pattern, listener, 'pattern'),
     pUnsubscribe: (pattern: string) => subscriber.unsubscribe(pattern),
     subscribe: (channels: string[], listener: RawListener) =>
       Promise.all(channels.map((channel) => subscriber.subscribeRaw(channel, listener))),
     unsubscribe: (channel: string) => subscriber.unsubscribe(channel),
-    // It would listen for errors only to warn when nobody else does.
+    // The adapter listens for errors only to print a warning when there is no other listener.
     on() {},
     off() {},
   };
   return redisAdapter.createAdapter(client, client);
 }
 
-/** Nobody awaits what an adapter publishes. */
-function quietly(publisher: Publisher) {
+/** `publish` that never rejects: the adapter does not await it. */
+function countingFailures(publisher: Publisher) {
   return (channel: string, message: string | Buffer): Promise<number> =>
     publisher.publish(channel, message).catch(() => {
       failed.inc();
@@ -92,16 +94,13 @@ function quietly(publisher: Publisher) {
     });
 }
 
-/** The methods by which the adapters of the two kinds take what Redis sends. */
-interface Receiving extends LocalRooms {
-  onRawMessage?(message: Buffer, channel: Buffer): void;
-  onmessage?(pattern: null, channel: Buffer, message: Buffer): void;
-}
-
-/** A function, since Socket.IO calls it with `new`. */
+/**
+ * Counts the messages from Redis and shortens their way to the sockets. A function, because Socket.IO calls it with
+ * `new`.
+ */
 function countingAdapter(factory: (nsp: Namespace) => unknown) {
   return function adapterOf(nsp: Namespace) {
-    const adapter = factory(nsp) as Receiving;
+    const adapter = factory(nsp) as ReceivingAdapter;
     const count = (channel: Buffer): string => {
       received.inc();
       const room = roomOf(channel.toString());
@@ -121,7 +120,7 @@ function countingAdapter(factory: (nsp: Namespace) => unknown) {
         else if (!broadcastEncoded(adapter, room, packets)) {
           for (const one of adapterMessages(room, packets)) onRawMessage.call(this, one, channel);
         }
-        // Sockets are written to at the end of this turn (flush-by-turn.ts of the gateway), before this.
+        // The gateway writes to its sockets at the end of this turn (flush-by-turn.ts), before this callback.
         if (span) setImmediate(() => span.end());
       };
     }
@@ -135,8 +134,8 @@ function countingAdapter(factory: (nsp: Namespace) => unknown) {
   };
 }
 
-/** The span of a message on its last way, from Redis to the sockets of its room. */
-function startDelivery({ rooms }: LocalRooms, room: string, trace: DeliveryTrace): Span | undefined {
+/** The span of the last step of a message: from Redis to the sockets of its room. */
+function startDelivery({ rooms }: LocalAdapter, room: string, trace: DeliveryTrace): Span | undefined {
   const sockets = rooms.get(room)?.size ?? 0;
   const [parent, ...links] = trace.split(',');
   return sockets === 0

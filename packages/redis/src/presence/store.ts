@@ -3,41 +3,20 @@ import { withDeadline } from '@chat-cluster/runtime';
 import type { RedisClient } from '../connection/connection.ts';
 
 /**
- * Which gateways hold connections of a user: a hash `chat:presence:<user>` with the time of the entry by gateway id, and
- * under LEFT the time at which the last of them let go. All times are milliseconds on the clock of Redis.
- *
- * An entry of a gateway that died stays. Readers know by the lease of the gateway that it says nothing any more; the
- * next write of the user drops it once it is as old as ENTRY_TTL_MS, and so does Redis with the whole key.
+ * Lifetime of an entry, in ms. The announcer renews it every REFRESH_MS; an entry that missed three renewals is void.
  */
-export interface PresenceStore {
-  /**
-   * Writes that this gateway holds `held` and no longer holds `released`. Resolves with those for whom that was news to
-   * Redis. Safe to repeat.
-   */
-  write(held: readonly UserId[], released: readonly UserId[]): Promise<UserId[]>;
-  /** `result[i]` belongs to `userIds[i]`. */
-  read(userIds: readonly UserId[]): Promise<Holdings[]>;
-}
-
-export interface Holdings {
-  /** Gateways that hold the user, or held the user when they died. */
-  gateways: { id: string; ageMs: number }[];
-  /** When the last connection ended in good order, and how long ago that is. */
-  left: { at: number; agoMs: number } | undefined;
-}
-
-/** An entry is written again each REFRESH_MS of presence-announcer.ts; one that missed three of them is void. */
 export const ENTRY_TTL_MS = 180_000;
-/** For how long it is known when a user was seen last: about 100 bytes a user. */
+/** Time for which it is known when a user was last online, in ms: about 100 bytes per user. */
 const LAST_SEEN_MS = 3_600_000;
+/** Time limit for an answer of Redis, in ms. */
 const DEADLINE_MS = 1_000;
 const LEFT = 'left';
 
 /**
- * KEYS: the hash of each user. ARGV[1]: id of the gateway. ARGV[2]: how many of KEYS, from the first, it holds; the
- * others it does not. ARGV[3]: TTL of an entry in ms. ARGV[4]: TTL of the time of leaving.
- * Returns 1 per key whose holders have changed, else 0. Guarantee: all keys at one moment; again with the same
- * arguments it changes only times.
+ * KEYS: the hash of each user. ARGV[1]: id of the gateway. ARGV[2]: number of KEYS, from the first, that it holds; it
+ * does not hold the others. ARGV[3]: TTL of an entry in ms. ARGV[4]: TTL of the time of leaving in ms. Returns 1 for
+ * each key whose gateways have changed, else 0. Guarantee: all keys change at one moment; a repetition with the same
+ * arguments changes only times.
  */
 const WRITE = `
 local time = redis.call('TIME')
@@ -68,7 +47,14 @@ local found = {}
 for i, key in ipairs(KEYS) do found[i] = redis.call('HGETALL', key) end
 return { time[1] * 1000 + math.floor(time[2] / 1000), found }`;
 
-/** On a single server: one script touches the keys of many users. */
+/**
+ * Which gateways hold connections of a user: a hash `chat:presence:<user>` with the time of each entry by gateway id,
+ * and under `left` the time at which the last gateway released the user. All times are ms of the clock of Redis. The
+ * server is a single one, because a script touches the keys of many users.
+ *
+ * The entry of a dead gateway stays. Readers recognise it by the ended lease of the gateway. The next write of the user
+ * removes it when it is older than ENTRY_TTL_MS, and Redis removes the whole key after that time.
+ */
 export function createPresenceStore(redis: RedisClient, gatewayId: string): PresenceStore {
   return {
     async write(held, released) {
@@ -92,6 +78,23 @@ export function createPresenceStore(redis: RedisClient, gatewayId: string): Pres
   };
 }
 
+export interface PresenceStore {
+  /**
+   * Writes that this gateway holds `held` and does not hold `released`. Resolves with the users whose entries have
+   * changed. Safe to repeat.
+   */
+  write(held: readonly UserId[], released: readonly UserId[]): Promise<UserId[]>;
+  /** `result[i]` belongs to `userIds[i]`. */
+  read(userIds: readonly UserId[]): Promise<Holdings[]>;
+}
+
+export interface Holdings {
+  /** Gateways that hold the user, or held the user when they died. */
+  gateways: { id: string; ageMs: number }[];
+  /** When the last connection was closed in an orderly way, and how long ago. */
+  left: { at: number; agoMs: number } | undefined;
+}
+
 function holdingsOf(fields: readonly string[], now: number): Holdings {
   const holdings: Holdings = { gateways: [], left: undefined };
   for (let i = 0; i < fields.length; i += 2) {
@@ -106,7 +109,10 @@ function keyOf(userId: UserId): string {
   return `chat:presence:${userId}`;
 }
 
-/** On which gateways say that the holders of a user have changed. Says nothing more: who hears it looks. */
+/**
+ * The channel on which gateways announce that the gateways of a user have changed. The message is empty: receivers
+ * read.
+ */
 export function presenceChannel(userId: UserId): string {
   return `chat:presence#${userId}`;
 }

@@ -1,0 +1,43 @@
+import { disconnectRedis, type RedisClient } from '../connection/connection.ts';
+
+/** The connections of this process to one server that has pub/sub channels. */
+export interface Shard {
+  publish: RedisClient;
+  /** Absent in a process that only publishes. */
+  subscribe: RedisClient | undefined;
+}
+
+/**
+ * The servers that share the pub/sub channels (one, or those of a Redis Cluster), and which of them has which channel.
+ */
+export interface Shards {
+  readonly isOpen: boolean;
+  /** Undefined while no server is known to have the channel. */
+  of(channel: string): Shard | undefined;
+  all(): Shard[];
+  /** Reads again which server has which channels; to be called after a redirection. Never rejects. */
+  refresh(): Promise<void>;
+  on(event: ShardEvent, listener: () => void): void;
+  /**
+   * Calls `listener` when a server has ended the subscription of a channel, because the channel has moved away from it.
+   */
+  onEvicted(listener: (channel: string) => void): void;
+  close(): Promise<void>;
+}
+
+/**
+ * `moved`: channels have moved to another server. `back`: the subscriptions at a server are restored after its
+ * connection was lost. `pulse`: a server has stopped or started to respond.
+ */
+export type ShardEvent = 'moved' | 'back' | 'pulse';
+
+export type ShardRole = 'publish' | 'subscribe';
+
+export async function closeShard({ publish, subscribe }: Shard): Promise<void> {
+  await Promise.all([disconnectRedis(publish), ...(subscribe ? [disconnectRedis(subscribe)] : [])]);
+}
+
+/** Whether a server of a Redis Cluster has rejected a command because it does not have the channel. */
+export function isRedirection(error: unknown): boolean {
+  return error instanceof Error && /^(MOVED|CLUSTERDOWN)/.test(error.message);
+}
