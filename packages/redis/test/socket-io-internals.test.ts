@@ -20,7 +20,9 @@ function installed(name: string, from: string): { version: string; path: string 
   return { version: manifest.version.split('.').slice(0, 2).join('.'), path };
 }
 
-/** After an update of one of these packages: read its changes to the parts in socket-io-internals.ts, then change this. */
+/**
+ * After an update of one of these packages: read its changes to the parts in socket-io-internals.ts, then change this.
+ */
 describe("Socket.IO's private parts", () => {
   const clients = newClients();
   after(() => clients.close());

@@ -48,9 +48,7 @@ export const redisConfig = z.object({
   REDIS_URL: z.string().regex(REDIS_FORM, REDIS_FORMS).optional(),
   /** Emits and replies. May be a Redis Cluster. */
   REDIS_PUBSUB_URL: z.string().regex(PUBSUB_FORM, PUBSUB_FORMS).optional(),
-  /**
-   * Servers of the lanes, comma-separated: lane i is on server i modulo their number. Gateways and workers must agree.
-   */
+  /** Comma-separated servers of the lanes: lane i is on server i modulo their number. All processes must agree. */
   REDIS_QUEUE_URLS: z
     .string()
     .transform((list) => list.trim().split(BETWEEN_URLS))

@@ -1,7 +1,4 @@
-/**
- * A batch in flight hangs when it takes longer than HANG_MS and than HANG_FACTOR times the duration of the batch
- * before.
- */
+/** A batch in flight hangs after HANG_MS and HANG_FACTOR times the duration of the batch before. */
 const HANG_MS = 1_000;
 const HANG_FACTOR = 3;
 

@@ -28,9 +28,7 @@ import type { Logger } from './logger.ts';
 import type { SpanOptions, Tracer } from './span.ts';
 import type { TracingConfig } from './tracing-config.ts';
 
-/**
- * Share of traces that is sampled by default: at 1,000 messages/s enough to read. OTEL_TRACES_SAMPLER_ARG overrides it.
- */
+/** Default share of sampled traces: enough to read at 1,000 messages/s. OTEL_TRACES_SAMPLER_ARG overrides it. */
 const DEFAULT_RATIO = 0.01;
 /** Largest number of links of one span: a run of a lane stores up to 400 entries. */
 const MOST_LINKS = 512;

@@ -7,9 +7,7 @@ export interface RetryOptions {
   maxMs?: number;
   /** Aborting it ends the wait between two attempts: `retry` then rejects with an AbortError. */
   signal?: AbortSignal;
-  /**
-   * Called after each failed attempt; `attempt` counts from 0. An error that it throws ends the retries and is thrown.
-   */
+  /** Called after each failed attempt, counted from 0. An error that it throws ends the retries and is thrown. */
   onFailure?(error: unknown, attempt: number): void;
 }
 

@@ -54,9 +54,7 @@ export function startSpan(name: string, options: SpanOptions = {}): Span | undef
   return { ...span, run: (work) => current.run(span.traceparent, work) };
 }
 
-/**
- * Runs `work` in a span, which fails when `work` rejects. `work` receives the traceparent of the span, if there is one.
- */
+/** Runs `work` in a span, which fails when `work` rejects. `work` receives its traceparent, if there is one. */
 export async function inSpan<T>(
   name: string,
   options: SpanOptions,

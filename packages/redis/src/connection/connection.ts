@@ -56,13 +56,9 @@ export type RedisClient = PlainClient & {
 
 /** Commands that may wait in one client: a few seconds of a busy process, a few MB. */
 const MAX_QUEUED_COMMANDS = 50_000;
-/**
- * A connection without an answer for this time is replaced, in ms. A probe is sent over each connection every 500 ms.
- */
+/** Silence after which a connection is replaced, in ms. Each connection carries a probe every 500 ms. */
 const SILENT_MS = 7_500;
-/**
- * Interval of PING on the connections that BullMQ duplicates, one per lane, and leaves silent while it holds the lane.
- */
+/** Interval of PING, in ms, on connections that BullMQ duplicates per lane and leaves silent while it has the lane. */
 const DUPLICATE_PING_MS = 2_500;
 
 function open(place: Place, role: RedisRole, logger: Logger, primary?: Primary) {

@@ -15,9 +15,7 @@ const announced = new Counter({
   help: 'Announcements to the watchers of a user that a gateway started or stopped to hold the user',
 });
 
-/**
- * Time in which every entry is written again, in ms: it restores entries that the cache lost, and renews the others.
- */
+/** Time in which every entry is written again, in ms: it restores lost entries and renews the others. */
 const REFRESH_MS = 60_000;
 /** Time limit for a publish, in ms. */
 const PUBLISH_DEADLINE_MS = 2_000;

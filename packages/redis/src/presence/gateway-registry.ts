@@ -98,9 +98,7 @@ export interface GatewayRegistry {
   live(): ReadonlySet<string>;
   /** Calls `listener` with gateways whose lease has ended: they stopped, or have been dead or cut off for LEASE_MS. */
   onGone(listener: (ids: string[]) => void): void;
-  /**
-   * Calls `listener` after Redis has lost the own lease: it was wiped or away for long, and may have lost more data.
-   */
+  /** Calls `listener` after Redis lost the own lease: it was wiped or away for long, and may have lost more data. */
   onLeaseLost(listener: () => void): void;
   /** Gives up the lease. Never rejects. */
   stop(): Promise<void>;

@@ -46,8 +46,6 @@ export interface PresenceDeps {
 export interface ClusterPresence {
   announcer: PresenceAnnouncer;
   watch: PresenceWatch;
-  /**
-   * Releases the users of this gateway. To be called after the connections are closed and before the registry stops.
-   */
+  /** Releases the users of this gateway. Call it after the connections are closed and before the registry stops. */
   stop(): Promise<void>;
 }

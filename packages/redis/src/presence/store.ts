@@ -2,9 +2,7 @@ import type { UserId } from '@chat-cluster/contracts';
 import { withDeadline } from '@chat-cluster/runtime';
 import type { RedisClient } from '../connection/connection.ts';
 
-/**
- * Lifetime of an entry, in ms. The announcer renews it every REFRESH_MS; an entry that missed three renewals is void.
- */
+/** Lifetime of an entry, in ms. The announcer renews it every REFRESH_MS; after three missed renewals it is void. */
 export const ENTRY_TTL_MS = 180_000;
 /** Time for which it is known when a user was last online, in ms: about 100 bytes per user. */
 const LAST_SEEN_MS = 3_600_000;
@@ -109,10 +107,7 @@ function keyOf(userId: UserId): string {
   return `chat:presence:${userId}`;
 }
 
-/**
- * The channel on which gateways announce that the gateways of a user have changed. The message is empty: receivers
- * read.
- */
+/** The channel that announces a change of the gateways of a user. The message is empty: receivers read the store. */
 export function presenceChannel(userId: UserId): string {
   return `chat:presence#${userId}`;
 }

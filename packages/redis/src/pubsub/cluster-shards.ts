@@ -132,9 +132,7 @@ export class ClusterShards implements Shards {
     await Promise.all(former.map(([, shard]) => closeShard(shard)));
   }
 
-  /**
-   * The slot ranges according to the first server that responds: connected ones in random order, then those of the URL.
-   */
+  /** The ranges from the first server that responds: connected ones in random order, then those of the URL. */
   async #askForRanges(): Promise<SlotRange[]> {
     const problems: string[] = [];
     const ready = [...this.#shards].filter(([, { publish }]) => publish.isReady && publish.pulse.answers);

@@ -94,10 +94,7 @@ function countingFailures(publisher: Publisher) {
     });
 }
 
-/**
- * Counts the messages from Redis and shortens their way to the sockets. A function, because Socket.IO calls it with
- * `new`.
- */
+/** Counts messages from Redis and shortens their way to sockets. A function, since Socket.IO calls it with `new`. */
 function countingAdapter(factory: (nsp: Namespace) => unknown) {
   return function adapterOf(nsp: Namespace) {
     const adapter = factory(nsp) as ReceivingAdapter;

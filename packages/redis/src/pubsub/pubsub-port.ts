@@ -23,9 +23,7 @@ export interface Publisher {
   publish(channel: string, message: string | Buffer): Promise<number>;
   /** False while no server accepts messages. */
   readonly answers: boolean;
-  /**
-   * Calls `listener` when channels have moved to another server: the newest messages may have reached only the old one.
-   */
+  /** Calls `listener` when channels moved to another server: the newest messages may have reached only the old one. */
   onMoved(listener: () => void): void;
 }
 

@@ -7,9 +7,7 @@ export interface Shard {
   subscribe: RedisClient | undefined;
 }
 
-/**
- * The servers that share the pub/sub channels (one, or those of a Redis Cluster), and which of them has which channel.
- */
+/** The servers that share the pub/sub channels: one, or those of a Redis Cluster. */
 export interface Shards {
   readonly isOpen: boolean;
   /** Undefined while no server is known to have the channel. */
@@ -18,9 +16,7 @@ export interface Shards {
   /** Reads again which server has which channels; to be called after a redirection. Never rejects. */
   refresh(): Promise<void>;
   on(event: ShardEvent, listener: () => void): void;
-  /**
-   * Calls `listener` when a server has ended the subscription of a channel, because the channel has moved away from it.
-   */
+  /** Calls `listener` when a server has ended the subscription of a channel that moved away from it. */
   onEvicted(listener: (channel: string) => void): void;
   close(): Promise<void>;
 }

@@ -30,9 +30,7 @@ export interface LocalSocket {
   listenersAnyOutgoing(): unknown[];
 }
 
-/**
- * Options of `writeToEngine`, as socket.io-adapter passes them for its own broadcasts. engine.io changes the object.
- */
+/** Options of `writeToEngine`, as socket.io-adapter passes them for its broadcasts. engine.io modifies them. */
 interface EncodedOptions {
   /** Read by socket.io: the packets are encoded. */
   preEncoded: true;

@@ -12,9 +12,7 @@ export interface Wire {
   packet(event: ServerEvent, payload: object): Packet;
   /** The message that makes a gateway emit the packet to the sockets of a room. */
   emit(room: string, packet: Packet, flags?: EmitFlags): string | Buffer;
-  /**
-   * The messages, in order and as few as possible, that make a gateway emit several packets to the sockets of a room.
-   */
+  /** The messages, as few as possible, that make a gateway emit several packets to a room in order. */
   emitAll(room: string, packets: readonly Packet[]): (string | Buffer)[];
 }
 
@@ -56,9 +54,7 @@ const sharded: Wire = {
 const SEVERAL = '*';
 const SEPARATOR = '\n';
 
-/**
- * JSON up to the data of the packet. The data is the last value, so that `packetsOf` can cut it out without parsing.
- */
+/** JSON up to the data of the packet, which is the last value so that `packetsOf` can cut it out without parsing. */
 function headOf(room: string, flags: string): string {
   return `${beforeFlags(room)}${flags}${AFTER_FLAGS}`;
 }
