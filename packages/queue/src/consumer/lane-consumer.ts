@@ -43,16 +43,15 @@ const CLOSE_WITHOUT_REDIS_MS = 300;
  * missing. The same check replaces a candidate that does not take a free lane.
  */
 export async function consumeLane<Batch = LaneBatch>(options: LaneConsumerOptions<Batch>): Promise<LaneConsumer> {
-  const { lane, server, logger, workerName, checks: { everyMs, unclaimedMs } = CHECKS } = options;
-  const { client, connection } = server;
+  const { lane, server, logger, workerName, processor, recounts, publishesInOrder, share } = options;
+  const { everyMs, unclaimedMs } = options.checks ?? CHECKS;
+  const { client } = server;
   const queue = new Queue(lane, queueOptions(server));
   queue.on('error', () => {});
   const sweep = sweepRegularly(options, everyMs);
-  const { processor, recounts, publishesInOrder, share } = options;
   const onGivenUp = () => sweep?.now();
   const service = new LaneService({ lane, client, logger, processor, recounts, publishesInOrder, share, onGivenUp });
-  const serve = service.serve.bind(service);
-  const startWorker = () => new LeaseWorker({ lane, server, logger, workerName, serve });
+  const startWorker = () => new LeaseWorker({ lane, server, logger, workerName, service });
   let worker = startWorker();
   const onFailure = logFirstFailure(logger, lane);
   await retry(() => worker.waitUntilReady(), { onFailure });
@@ -79,32 +78,32 @@ export async function consumeLane<Batch = LaneBatch>(options: LaneConsumerOption
       checks.stop();
       void sweep?.stop();
       service.stop();
-      // Without Redis the current run cannot be finished: the lock runs out and another worker takes the lane.
-      const deadlineMs = connection.status === 'ready' ? CLOSE_DEADLINE_MS : CLOSE_WITHOUT_REDIS_MS;
-      await withDeadline(worker.close(), deadlineMs, lane).catch((error: Error) =>
-        logger.warn({ queue: lane, reason: error.message }, 'lane: closed before its current run was finished'),
-      );
+      await closeWorker(worker, options);
       service.close();
       await withDeadline(queue.close(), CLOSE_WITHOUT_REDIS_MS, lane).catch(() => {});
     },
   };
 }
 
-/** Keeps given-up batches elsewhere: regularly, and at `now()`. What fails is repeated by the next sweep. */
-function sweepRegularly<Batch>(
-  { lane, server: { client }, logger, keepGivenUp }: LaneConsumerOptions<Batch>,
+type Part<Key extends keyof LaneConsumerOptions<never>> = Pick<LaneConsumerOptions<never>, 'lane' | 'logger' | Key>;
+
+async function closeWorker(worker: LeaseWorker, { lane, logger, server }: Part<'server'>): Promise<void> {
+  // Without Redis the current run cannot be finished: the lock runs out and another worker takes the lane.
+  const deadlineMs = server.connection.status === 'ready' ? CLOSE_DEADLINE_MS : CLOSE_WITHOUT_REDIS_MS;
+  await withDeadline(worker.close(), deadlineMs, lane).catch((error: Error) =>
+    logger.warn({ queue: lane, reason: error.message }, 'lane: closed before its current run was finished'),
+  );
+}
+
+/** Keeps given-up batches elsewhere: regularly, and at `now()`. The next sweep repeats what fails. */
+function sweepRegularly(
+  { lane, logger, server, keepGivenUp }: Part<'server' | 'keepGivenUp'>,
   everyMs: number,
 ): Repetition | undefined {
-  if (!keepGivenUp) return undefined;
-  return every(
-    everyMs,
-    () => client.isReady && sweepGivenUp(client, lane, keepGivenUp),
-    (error) =>
-      logger.warn(
-        { queue: lane, reason: (error as Error).message },
-        'lane: given-up batches could not be kept, retrying',
-      ),
-  );
+  const { client } = server;
+  const logFailure = (error: unknown) =>
+    logger.warn({ queue: lane, reason: (error as Error).message }, 'lane: keeping given-up batches failed, retrying');
+  return keepGivenUp && every(everyMs, () => client.isReady && sweepGivenUp(client, lane, keepGivenUp), logFailure);
 }
 
 /** Resolves with true when the lease was free at each call of the last `ms`. */

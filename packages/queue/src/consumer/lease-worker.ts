@@ -4,6 +4,7 @@ import type { Logger } from '@chat-cluster/runtime';
 import { type Job, type Queue, Worker } from 'bullmq';
 import { LOCK_MS } from '../lane-stream.ts';
 import { LaneLeft, LEASE, leaseKeyOf } from './lane-lease.ts';
+import type { LaneService } from './lane-service.ts';
 import { type QueueServer, queueOptions } from './queue-server.ts';
 
 /** Interval of BullMQ's search for locks that ran out, in ms. */
@@ -19,8 +20,8 @@ export interface LeaseWorkerOptions {
   logger: Logger;
   /** Shown as the holder of the lane. */
   workerName?: string | undefined;
-  /** Serves the lane while the lease is held. Always rejects: with LaneLeft when the lane is to be left. */
-  serve(token: string, takenAt: number): Promise<never>;
+  /** Serves the lane while this worker has the lease. */
+  service: Pick<LaneService<never>, 'serve'>;
 }
 
 /**
@@ -45,8 +46,8 @@ export interface LeaseWorkerOptions {
  * - After a fault it requests the lease again after RETRY_MS.
  */
 export class LeaseWorker extends Worker<unknown> {
-  constructor({ lane, server, logger, workerName, serve }: LeaseWorkerOptions) {
-    super(lane, (job: Job, token = '') => serve(token, job.processedOn ?? 0), {
+  constructor({ lane, server, logger, workerName, service }: LeaseWorkerOptions) {
+    super(lane, (job: Job, token = '') => service.serve(token, job.processedOn ?? 0), {
       ...queueOptions(server),
       // It also becomes the name of a connection, in which Redis accepts no spaces.
       ...(workerName ? { name: workerName.replace(/[^\x21-\x7e]/g, '_') } : {}),

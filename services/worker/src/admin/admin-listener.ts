@@ -27,7 +27,7 @@ export async function startAdminListener(
     postgres: postgres.check,
     schema: postgres.schema,
     lifecycle,
-    // Nothing is lost while a worker is not ready: no load balancer is in front of it.
+    // No load balancer is in front of a worker: being unready only stops a rollout.
     readyDuringOutage: false,
   });
   const pages: Record<string, OpsPage> = { '/lanes': lanesPage(lanes) };

@@ -10,7 +10,7 @@ import {
   type UnreadAudit,
 } from '@chat-cluster/domain';
 import { createUnreadAudit, openDatabase } from '@chat-cluster/postgres';
-import { createRecountRequests, queueServer } from '@chat-cluster/queue';
+import { createRecountRequests } from '@chat-cluster/queue';
 import { connectRedis, disconnectRedis } from '@chat-cluster/redis';
 import {
   commonConfig,
@@ -69,7 +69,7 @@ async function openRecounts(open: AsyncDisposableStack): Promise<RecountRequests
   const servers = await Promise.all(
     redisServers(config).queues.map(async (url) => {
       const client = await withDeadline(connectRedis(url, 'produce', logger), CONNECT_MS, 'redis');
-      return queueServer(open.adopt(client, disconnectRedis));
+      return { client: open.adopt(client, disconnectRedis) };
     }),
   );
   const requests = createRecountRequests(servers, config.RECOUNT_LANES);

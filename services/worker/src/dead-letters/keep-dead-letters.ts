@@ -10,9 +10,9 @@ export interface KeepPorts {
 }
 
 /**
- * Keeps dead letters. A transient fault is repeated, while the lane waits, as in storing. Any other fault is logged
- * with the ids and the letter is lost: a letter that cannot be kept must not stop the lane. Rejects only when
- * `signal` aborts.
+ * Keeps dead letters in Postgres, which outlives a wiped Redis. A transient fault is repeated, while the lane waits, as
+ * in storing. Any other fault is logged with the ids and the letter is lost: a letter that cannot be kept must not stop
+ * the lane. Rejects only when `signal` aborts.
  */
 export async function keepDeadLetters(ports: KeepPorts, letters: readonly Omit<DeadLetter, 'at'>[]): Promise<void> {
   const { deadLetters, logger, signal } = ports;

@@ -119,7 +119,7 @@ const results = new Counter({
 });
 const duration = new Histogram({
   name: 'chat_store_batch_seconds',
-  help: 'Time from reading a lane batch to its commit',
+  help: 'Time from the start of a run of lane batches to its commit',
   buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5],
 });
 const runs = new Histogram({
