@@ -25,7 +25,7 @@ await runMain(async () => {
   const deadLetters = createDeadLetters(db);
   lifecycle.own('dead letters', watchDeadLetters(deadLetters), (watch) => watch.stop());
 
-  await announceLayout(config, { redis, fanout, logger, lifecycle });
+  await announceLayout(config.LANES, redis.queues, { fanout, logger, lifecycle });
   const lanes = await startLanes(config, { redis, db, fanout, recounts, deadLetters, logger, lifecycle });
 
   const { AUDIT_INTERVAL_MS: everyMs } = config;

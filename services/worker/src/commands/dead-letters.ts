@@ -65,9 +65,7 @@ async function show({ letters, ids, json }: Request): Promise<boolean> {
   const found = await letters.find(ids.filter(isUuid));
   const shown = found.map((letter) => ({ ...letter, entry: JSON.parse(letter.entry) as unknown }));
   if (json) print(JSON.stringify(shown, null, 2));
-  else
-    for (const { entry, ...letter } of shown)
-      print(`${lineOf(summaryOf({ ...letter, entry: JSON.stringify(entry) }))}\n${JSON.stringify(entry, null, 2)}`);
+  else for (const one of found) print(`${lineOf(summaryOf(one))}\n${JSON.stringify(JSON.parse(one.entry), null, 2)}`);
   return reportMissing(ids, found);
 }
 

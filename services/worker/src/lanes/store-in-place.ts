@@ -31,16 +31,14 @@ export async function storeInPlace(ports: StoreInPlacePorts, entries: readonly E
     retries.inc();
     if (attempt === 0) logger.warn({ err: error, entries: entries.length }, 'lane: storing failed, retrying');
   };
-  const attemptToStore = async () => {
+  const attempt = async () => {
     if (!(await hold.held())) throw new LaneLeft('the lock of its lane was lost');
     return storeBatch(store, entries);
   };
-  try {
-    return await retry(attemptToStore, { minMs: 50, maxMs: 2_000, signal, onFailure });
-  } catch (error) {
+  return retry(attempt, { minMs: 50, maxMs: 2_000, signal, onFailure }).catch((error: unknown) => {
     if (!isPoison(error)) throw error;
     return storeAroundPoison(ports, entries, error);
-  }
+  });
 }
 
 /** True for a fault that a repeat cannot solve: data that Postgres never accepts, or a bug. */
@@ -83,7 +81,4 @@ async function rejectPoison(ports: StoreInPlacePorts, entry: Entry | undefined, 
 }
 
 const retries = new Counter({ name: 'chat_store_retries_total', help: 'Repeats of a batch after a transient fault' });
-const poison = new Counter({
-  name: 'chat_store_poison_entries_total',
-  help: 'Entries that Postgres never accepts',
-});
+const poison = new Counter({ name: 'chat_store_poison_entries_total', help: 'Entries that Postgres never accepts' });

@@ -138,12 +138,9 @@ async function heal(
   await beforeHealing(badges);
   const { healed, left } = await healDrift(audit, drifts);
   drifted.inc(healed.length);
-  const changes = healed.map(({ userId, conversationId, unreadCount, truth }) => ({
-    userId,
-    conversationId,
-    was: unreadCount,
-    is: truth,
-  }));
+  const changes = healed.map(({ userId, conversationId, unreadCount: was, truth: is }) => {
+    return { userId, conversationId, was, is };
+  });
   logger.warn({ healed: changes, left: left.length }, 'audit: unread counters had drifted');
   return badges;
 }
@@ -154,23 +151,15 @@ const MAX_UNREAD = 2_000_000;
 function skip(logger: Logger, counter: Counter): false {
   skipped.inc();
   const { userId, conversationId } = counter;
-  logger.warn(
-    { userId, conversationId, messages: unreadSpan(counter) },
-    'audit: an unread counter is too costly to check',
-  );
+  const fields = { userId, conversationId, messages: unreadSpan(counter) };
+  logger.warn(fields, 'audit: an unread counter is too costly to check');
   return false;
 }
 
-const audited = new Metric({
-  name: 'chat_unread_audited_total',
-  help: 'Unread counters compared with their messages',
-});
+const audited = new Metric({ name: 'chat_unread_audited_total', help: 'Unread counters compared with their messages' });
 const drifted = new Metric({
   name: 'chat_unread_drift_total',
   help: 'Unread counters that were wrong and were healed',
 });
-const skipped = new Metric({
-  name: 'chat_unread_audit_skipped_total',
-  help: 'Unread counters that were too costly to check',
-});
+const skipped = new Metric({ name: 'chat_unread_audit_skipped_total', help: 'Unread counters too costly to check' });
 const passes = new Metric({ name: 'chat_unread_audit_passes_total', help: 'Passes of the audit over all counters' });
