@@ -1,13 +1,8 @@
-import { awaitSchema, type Database, openDatabase, type SchemaWatch, watchDatabase } from '@chat-cluster/postgres';
+import { awaitSchema, openDatabase, watchDatabase } from '@chat-cluster/postgres';
 import type { Lifecycle, Logger } from '@chat-cluster/runtime';
 import type { WorkerConfig } from './config.ts';
 
-export interface WorkerPostgres {
-  db: Database;
-  schema: SchemaWatch;
-  /** 'ok', or what is wrong. */
-  check(): string;
-}
+export type WorkerPostgres = Awaited<ReturnType<typeof openPostgres>>;
 
 /**
  * Opens the pool, and waits while the schema is older than this version: a worker that took lanes would keep them from
@@ -17,7 +12,7 @@ export interface WorkerPostgres {
 export async function openPostgres(
   config: WorkerConfig,
   { logger, lifecycle }: { logger: Logger; lifecycle: Lifecycle },
-): Promise<WorkerPostgres> {
+) {
   const db = openDatabase({
     url: config.DATABASE_URL,
     poolSize: config.PG_POOL_SIZE,
@@ -28,5 +23,5 @@ export async function openPostgres(
   const admin = { host: config.HOST, port: config.ADMIN_PORT };
   const schema = await awaitSchema(db, { logger, lifecycle, admin });
   const watch = lifecycle.own('postgres watch', watchDatabase(db, logger), (watcher) => watcher.stop());
-  return { db, schema, check: () => watch.check() };
+  return { db, schema, check: watch.check };
 }
