@@ -81,7 +81,7 @@ describe('the inbox processor', () => {
     return { process, calls };
   }
 
-  it('commits the batch, replies to its gateway, publishes and caches it, and returns the badges to recount', async () => {
+  it('commits a batch, replies to its gateway, publishes and caches it, returns the badges to recount', async () => {
     const { a, b, id, send, read } = await pair();
     const { process, calls } = processorWith();
     const entries = [send('1'), send('2'), read];
