@@ -1,4 +1,4 @@
-import { laneOf } from '@chat-cluster/queue';
+import { laneNumberOf } from '@chat-cluster/queue';
 import { checkHistory, type SendAttempt } from '@chat-cluster/testkit';
 import type { RoundOutcome } from './fault.ts';
 import { quantile } from './quantile.ts';
@@ -80,7 +80,7 @@ export function lanesAnswerWithin(
   const first = new Map<number, number>();
   for (const { at, conversationId, outcome } of history.sends) {
     if (at < from || outcome.kind !== 'acked') continue;
-    const lane = laneOf(conversationId as Parameters<typeof laneOf>[0], lanes);
+    const lane = laneNumberOf(conversationId as Parameters<typeof laneNumberOf>[0], lanes);
     first.set(lane, Math.min(outcome.at, first.get(lane) ?? Number.POSITIVE_INFINITY));
   }
   return [...first].flatMap(([lane, at]) =>

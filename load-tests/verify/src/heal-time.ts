@@ -1,4 +1,4 @@
-import { laneOf } from '@chat-cluster/queue';
+import { laneNumberOf } from '@chat-cluster/queue';
 import type { History } from '@chat-cluster/testkit';
 
 /**
@@ -6,7 +6,7 @@ import type { History } from '@chat-cluster/testkit';
  * it, and delivered one live to the other side. Undefined when that never was.
  */
 export function healTime({ sends, devices, database }: History, to: number, lanes: number): number | undefined {
-  const lane = (conversationId: string) => laneOf(conversationId as Parameters<typeof laneOf>[0], lanes);
+  const lane = (conversationId: string) => laneNumberOf(conversationId as Parameters<typeof laneNumberOf>[0], lanes);
   const started = new Map<string, number>();
   for (const { conversationId, clientMessageId, sender, at } of sends) {
     const key = `${conversationId} ${sender} ${clientMessageId}`;

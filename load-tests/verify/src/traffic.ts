@@ -4,7 +4,7 @@
  * after their ack, and now and then somebody reads.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { laneOf } from '@chat-cluster/queue';
+import { laneNumberOf } from '@chat-cluster/queue';
 import { between, fingerprint, oneOf, type Random, type ReadAttempt, type SendAttempt } from '@chat-cluster/testkit';
 import { backOff } from './back-off.ts';
 import type { Device, SendOutcome } from './device.ts';
@@ -86,7 +86,7 @@ export class Traffic {
 
   /** True when each lane has acknowledged an attempt that began at `time` or later. */
   everyLaneAnswersSince(time: number): boolean {
-    const lanes = new Set(this.#population.conversations.map(({ id }) => this.#laneOf(id)));
+    const lanes = new Set(this.#population.conversations.map(({ id }) => this.#laneNumberOf(id)));
     return [...lanes].every((lane) => (this.#ackedAttemptOfLane.get(lane) ?? -1) >= time);
   }
 
@@ -138,12 +138,12 @@ export class Traffic {
   }
 
   #noteAck(conversationId: string, startedAt: number): void {
-    const lane = this.#laneOf(conversationId);
+    const lane = this.#laneNumberOf(conversationId);
     this.#ackedAttemptOfLane.set(lane, Math.max(startedAt, this.#ackedAttemptOfLane.get(lane) ?? 0));
   }
 
-  #laneOf(conversationId: string): number {
-    return laneOf(conversationId as Parameters<typeof laneOf>[0], this.#lanes);
+  #laneNumberOf(conversationId: string): number {
+    return laneNumberOf(conversationId as Parameters<typeof laneNumberOf>[0], this.#lanes);
   }
 
   /** Sends again what was acknowledged before, up to so many messages, each from some device of its sender. */

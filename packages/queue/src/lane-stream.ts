@@ -2,46 +2,47 @@ import type { PlainClient, RedisClient } from '@chat-cluster/redis';
 import { QUEUE_PREFIX } from './lanes.ts';
 
 /*
- * What waits in a lane: a Redis stream, in the order in which gateways appended. It is read without being taken, and an
- * entry is deleted when it has been carried out, so a worker that dies leaves everything where it was, and "what is to
- * be done next" is always the beginning of the stream. Deleting is fenced: a script does it only for the worker that has
- * the lane (see lane-lease.ts), and renews its hold in the same step.
+ * The stream of a lane: a Redis stream that holds batches in the order in which gateways appended them. Reading does
+ * not remove a batch; it is deleted after it was processed. So a worker that dies leaves everything in place, and the
+ * next batch to process is always the first of the stream. Deleting is fenced: the script does it only for the worker
+ * that holds the lane (consumer/lane-lease.ts), and renews its lock in the same step.
  */
 
-/** One entry of a lane's stream. */
-export interface LaneItem {
-  /** Of Redis; ascending. */
+/** A batch as it is in a lane's stream. */
+export interface QueuedBatch {
+  /** Id of the stream entry, assigned by Redis; ascending. */
   id: string;
-  /** JSON, of whoever appended it. */
+  /** JSON, not parsed yet. */
   text: string;
 }
 
-/** The keys of a lane. Those of BullMQ's queue of the same name begin with `chat:<lane>:`. */
+/** Key of a lane's stream. The keys of BullMQ's queue of the same name begin with `chat:<lane>:`. */
 export function streamOf(lane: string): string {
   return `${QUEUE_PREFIX}:lane:${lane}`;
 }
 
-/** List of JSON texts of GivenUp, the first given up first. */
+/** Key of the list of batches that were given up, as JSON texts, oldest first (consumer/given-up.ts). */
 export function givenUpOf(lane: string): string {
   return `${QUEUE_PREFIX}:lane:${lane}:given-up`;
 }
 
-/** String `<id> <n>`: n workers in a row found this item at the beginning when they got the lane. */
+/** Key of the string `<id> <n>`: n workers in a row found the batch `id` at the beginning when they took the lane. */
 function lossesOf(lane: string): string {
   return `${QUEUE_PREFIX}:lane:${lane}:losses`;
 }
 
-/** The field of the items, and what a reader takes at a time: about the gateways that a busy lane hears of in one round. */
+/** The only field of a stream entry. */
 const FIELD = 'd';
-const MAX_ITEMS = 50;
+/** Batches read at a time: about the number of gateways that send to a busy lane in one round. */
+const MAX_BATCHES = 50;
 
 export async function appendToLane(client: RedisClient, lane: string, text: string): Promise<void> {
   await client.xAdd(streamOf(lane), '*', { [FIELD]: text });
 }
 
-/** What stands at the beginning of the lane; waits up to `waitMs` for something. Empty when nothing came. */
-export async function readLane(client: PlainClient, lane: string, waitMs: number): Promise<LaneItem[]> {
-  const read = await client.xRead({ key: streamOf(lane), id: '0' }, { COUNT: MAX_ITEMS, BLOCK: waitMs });
+/** The first batches of the lane. Waits up to `waitMs` for one; empty when none arrives. */
+export async function readLane(client: PlainClient, lane: string, waitMs: number): Promise<QueuedBatch[]> {
+  const read = await client.xRead({ key: streamOf(lane), id: '0' }, { COUNT: MAX_BATCHES, BLOCK: waitMs });
   const [stream] = Array.isArray(read) ? (read as unknown as Stream[]) : [];
   return (stream?.messages ?? []).map(({ id, message }) => ({ id, text: message[FIELD] ?? '' }));
 }
@@ -50,15 +51,16 @@ interface Stream {
   messages: { id: string; message: Record<string, string | undefined> }[];
 }
 
-/** The hold of a worker on a lane: its lock in Redis, and what stands there while it is held. */
+/** The lock of the worker that holds a lane: the Redis string `key` contains `token`. */
 export interface LaneLock {
-  key: string;
-  token: string;
-  /** For how long from the next renewal on. */
-  ms: number;
+  readonly key: string;
+  readonly token: string;
 }
 
-/** Members for the set of a recount lane, whose stream gets an entry when the set was empty; see recount-requests.ts. */
+/** Milliseconds from a renewal of a lane's lock to its end. If much shorter, a brief stall would lose the lane. */
+export const LOCK_MS = 3_000;
+
+/** Members to add to the dirty set of a recount lane. Its stream gets an entry if the set was empty (recounts/). */
 export interface RecountNote {
   set: string;
   stream: string;
@@ -66,10 +68,11 @@ export interface RecountNote {
 }
 
 /**
- * KEYS: lock, stream, then set and stream of each note. ARGV: token, lock ms, number of items wanted, number of ids, ids to
- * delete, then number of members and members of each note. Returns false, and does nothing, when the lock is not the
- * token's; else renews it, notes, deletes, and returns the first items that are left. A Redis that takes no notes (it is
- * full) deletes nothing either.
+ * KEYS: lock, stream, then set and stream of each note. ARGV: token, lock ms, maximum number of batches to return,
+ * number of ids, ids to delete, then number of members and members of each note.
+ * Returns false, and does nothing, when the lock does not contain the token. Otherwise renews the lock, adds the
+ * notes, deletes, and returns the first batches that are left. A Redis that rejects the notes (it is full) deletes
+ * nothing.
  */
 const COMPLETE = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
@@ -86,23 +89,23 @@ if ARGV[3] == '0' then return {} end
 return redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', ARGV[3])`;
 
 /**
- * Deletes items that were carried out, asks in the same step for the recounts that follow from them, and reads what comes
- * next unless `read` is false. Undefined, and nothing has changed, when the lane is no longer held.
+ * Deletes processed batches, requests the recounts that follow from them, renews the lock and, with `read`, reads the
+ * next batches: all in one step. Resolves with undefined, and changes nothing, when the lock is lost.
  */
-export async function completeItems(
+export async function completeBatches(
   client: RedisClient,
   lane: string,
   lock: LaneLock,
-  { items, notes = [], read }: { items: readonly LaneItem[]; notes?: readonly RecountNote[]; read: boolean },
-): Promise<LaneItem[] | undefined> {
+  { batches, notes = [], read }: { batches: readonly QueuedBatch[]; notes?: readonly RecountNote[]; read: boolean },
+): Promise<QueuedBatch[] | undefined> {
   const left = await client.eval(COMPLETE, {
     keys: [lock.key, streamOf(lane), ...notes.flatMap(({ set, stream }) => [set, stream])],
     arguments: [
       lock.token,
-      String(lock.ms),
-      read ? String(MAX_ITEMS) : '0',
-      String(items.length),
-      ...items.map(({ id }) => id),
+      String(LOCK_MS),
+      read ? String(MAX_BATCHES) : '0',
+      String(batches.length),
+      ...batches.map(({ id }) => id),
       ...notes.flatMap(({ members }) => [String(members.length), ...members]),
     ],
   });
@@ -111,30 +114,30 @@ export async function completeItems(
 }
 
 /**
- * KEYS: lock, stream, list of what was given up. ARGV: token, id, entry of the list. Moves the item there; returns 0, and
- * does nothing, when the lock is not the token's.
+ * KEYS: lock, stream, list of given-up batches. ARGV: token, id, list entry. Moves the batch to the list. Returns 0,
+ * and does nothing, when the lock does not contain the token.
  */
 const GIVE_UP = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if redis.call('XDEL', KEYS[2], ARGV[2]) == 1 then redis.call('RPUSH', KEYS[3], ARGV[3]) end
 return 1`;
 
-/** Takes an item out of the lane, to be kept elsewhere. False when the lane is no longer held. */
-export async function giveUpItem(
+/** Moves a batch out of the lane to the list of given-up batches. Resolves with false when the lock is lost. */
+export async function giveUpBatch(
   client: RedisClient,
   lane: string,
   lock: LaneLock,
-  item: LaneItem,
-  why: { reason: string; attempts: number },
+  batch: QueuedBatch,
+  cause: { reason: string; attempts: number },
 ): Promise<boolean> {
-  const entry = JSON.stringify({ ...why, text: item.text });
+  const entry = JSON.stringify({ ...cause, text: batch.text });
   const keys = [lock.key, streamOf(lane), givenUpOf(lane)];
-  return (await client.eval(GIVE_UP, { keys, arguments: [lock.token, item.id, entry] })) === 1;
+  return (await client.eval(GIVE_UP, { keys, arguments: [lock.token, batch.id, entry] })) === 1;
 }
 
 /**
- * KEYS: stream, losses. Returns how many workers before this one got the lane with the same item at its beginning, and
- * counts this one.
+ * KEYS: stream, losses. Returns how many workers in a row before this one took the lane with the same batch at its
+ * beginning, and counts this one.
  */
 const COUNT_LOSS = `
 local head = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
@@ -147,12 +150,12 @@ n = id == head[1] and tonumber(n) or 0
 redis.call('SET', KEYS[2], head[1] .. ' ' .. (n + 1), 'EX', 86400)
 return n`;
 
-/** To be called by a worker that has just got the lane: how many before it did not survive what stands at its beginning. */
+/** Workers that the first batch of the lane has lost. Call it once after taking the lane: it counts this worker too. */
 export async function countLoss(client: RedisClient, lane: string): Promise<number> {
   return Number(await client.eval(COUNT_LOSS, { keys: [streamOf(lane), lossesOf(lane)], arguments: [] }));
 }
 
-/** To be called by a worker that gives the lane back in good order: it was no loss. */
+/** Call it when leaving the lane in good order: that is not a loss. */
 export async function resetLosses(client: RedisClient, lane: string): Promise<void> {
   await client.del(lossesOf(lane));
 }

@@ -4,31 +4,48 @@ import type { RedisClient } from '@chat-cluster/redis';
 import type { Logger } from '@chat-cluster/runtime';
 
 /**
- * Lanes are the partitions of the inbox. A conversation always has the same lane, a lane is one stream in Redis, and in
- * the whole cluster one worker at a time has it: that gives order without locks.
+ * The number of the lane of a conversation (or, for recounts, of a user). It is the same in every process and version
+ * and on every machine.
  *
- * The number of lanes, and the servers that have them, are configuration. Changing either moves conversations to other lanes, so let the lanes drain first
- * (stop the gateways, wait until the lanes are empty): otherwise an old and a new lane may run the same conversation.
+ * Lanes are the partitions of the inbox. A conversation always has the same lane, a lane is one stream in Redis, and
+ * one worker of the whole cluster holds it at a time: that gives order without locks.
+ *
+ * The number of lanes and the servers that have them are configuration. A change of either moves conversations to
+ * other lanes, so drain the lanes first (stop the gateways, wait until the lanes are empty): otherwise an old and a
+ * new lane may process the same conversation at the same time.
  */
-export const QUEUE_PREFIX = 'chat';
-
-export function inboxQueue(lane: number): string {
-  return `inbox-${lane}`;
-}
-
-export function recountQueue(lane: number): string {
-  return `recount-${lane}`;
-}
-
-/** The lane of a conversation (or, for recounts, of a user): stable over processes, versions and machines. */
-export function laneOf(id: ConversationId | UserId, lanes: number): number {
+export function laneNumberOf(id: ConversationId | UserId, lanes: number): number {
   return crc32(id) % lanes;
 }
 
-/** How lanes are spread, as one of the servers that have them remembers it. */
+/** The name of an inbox lane. In this package `lane` is always such a name, and `laneNumber` the number. */
+export function inboxLane(laneNumber: number): string {
+  return `inbox-${laneNumber}`;
+}
+
+export function recountLane(laneNumber: number): string {
+  return `recount-${laneNumber}`;
+}
+
+/** Prefix of all Redis keys of lanes, those of BullMQ included. */
+export const QUEUE_PREFIX = 'chat';
+
+/** A Redis server that has lanes. */
+export interface LaneServer {
+  client: RedisClient;
+}
+
+/** The server of a lane: lane i is on server i modulo their number. */
+export function serverOf<Server extends LaneServer>(laneNumber: number, servers: readonly Server[]): Server {
+  const server = servers[laneNumber % servers.length];
+  if (!server) throw new Error('lanes need a server');
+  return server;
+}
+
+/** How lanes are spread over servers. Each server stores its view of it. */
 export interface LaneLayout {
   lanes: number;
-  /** Of this server among `servers`, from 0. */
+  /** Position of this server among all `servers`, from 0. */
   index: number;
   servers: number;
 }
@@ -37,19 +54,19 @@ export function describeLayout({ lanes, index, servers }: LaneLayout): string {
   return servers === 1 ? String(lanes) : `${lanes}, server ${index + 1} of ${servers}`;
 }
 
-/** What the server was last used with; null for a new one. */
+/** The layout that was last announced on this server; null for a new server. */
 export function readLayout(client: RedisClient): Promise<string | null> {
   return client.get(LAYOUT_KEY);
 }
 
-/** Tells the others on this Redis how lanes are spread for this process, and logs an error when it was otherwise before. */
+/** Stores the layout of this process on the server, and logs an error if another layout was stored there before. */
 export async function announceLanes(client: RedisClient, layout: LaneLayout, logger: Logger): Promise<void> {
   const here = describeLayout(layout);
   const before = await client.set(LAYOUT_KEY, here, { GET: true });
   if (before === null || before === here) return;
   logger.error(
     { here, before },
-    'LANES or REDIS_QUEUE_URLS differ from what this Redis was last used with: messages of lanes that no worker has will time out',
+    'LANES or REDIS_QUEUE_URLS differ from the last use of this Redis: messages in lanes without a worker time out',
   );
 }
 

@@ -1,6 +1,6 @@
 /*
- * The gateway's side of the queue: it appends batches to lanes and receives their replies. An entry of its own, because
- * index.ts loads BullMQ, 240 files of which a gateway needs none.
+ * The gateway's side of the queue: appends batches to lanes and receives their replies. A separate entry, because
+ * index.ts loads BullMQ: 240 files, none of which a gateway needs. Only consumer/ imports BullMQ.
  */
 export * from './inbox.ts';
 export * from './lanes.ts';

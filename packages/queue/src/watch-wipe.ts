@@ -1,29 +1,22 @@
 import type { RedisClient } from '@chat-cluster/redis';
+import { every } from '@chat-cluster/runtime';
 import { QUEUE_PREFIX } from './lanes.ts';
 
 const EVERY_MS = 2_000;
 
 /**
- * Calls `onWiped` in one of the workers when Redis turns out to have lost its data (also once on a new Redis): jobs, and
- * with them recounts that were asked for, are gone. A key that only this watch writes tells: who sets it first, saw it.
+ * Calls `onWiped` in one of the workers when Redis has lost its data, and once on a new Redis. Batches and requested
+ * recounts are then gone. The watch sets a key that no other code writes: if it is missing, the data was lost, and the
+ * worker that sets it first is the one that reports it.
  */
 export function watchWipe(client: RedisClient, onWiped: () => Promise<void>): { stop(): void } {
-  let looking = false;
-  const look = async () => {
-    if (looking || !client.isReady) return;
-    looking = true;
-    try {
-      const key = `${QUEUE_PREFIX}:kept`;
-      if ((await client.set(key, '1', { GET: true })) !== null) return;
-      // A wipe that nobody was told of is to be found again by the next look.
-      await onWiped().catch(() => client.del(key));
-    } finally {
-      looking = false;
-    }
-  };
-  const run = () => void look().catch(() => {});
-  const timer = setInterval(run, EVERY_MS);
-  timer.unref();
-  run();
-  return { stop: () => clearInterval(timer) };
+  const key = `${QUEUE_PREFIX}:kept`;
+  const checks = every(EVERY_MS, async () => {
+    if (!client.isReady || (await client.set(key, '1', { GET: true })) !== null) return;
+    // If `onWiped` fails, the next check must find the wipe again.
+    await onWiped().catch(() => client.del(key));
+  });
+  checks.now();
+  // Does not wait: a check under way may wait for a Redis that hangs.
+  return { stop: () => void checks.stop() };
 }

@@ -4,7 +4,7 @@ import { type Inbox, newConversationId, newMessageId } from '@chat-cluster/domai
 import {
   consumeLane,
   createInbox,
-  inboxQueue,
+  inboxLane,
   type LaneConsumer,
   queueServer,
   ReplyReceiver,
@@ -24,21 +24,22 @@ import { register } from 'prom-client';
 
 type Line = { level: string; fields: Record<string, unknown>; text: string };
 
-/** What a test of queues makes, in an empty database of the run's Redis; disposing closes it, the last made first. */
+/** What a test of lanes needs, in an empty database of the test run's Redis. Disposing closes all of it. */
 export interface Bench extends AsyncDisposable {
   logger: Logger;
+  /** Lines logged so far. */
   lines: Line[];
   connect(role: RedisRole, url?: string): Promise<RedisClient>;
   pubsub(url?: string): Promise<PubSub>;
-  /** Closes `value` when the bench goes. */
+  /** Closes `value` when the bench is disposed. */
   own<T>(value: T, close: (value: T) => Promise<unknown>): T;
-  /** A gateway's side. `patienceMs`: how long it waits for a reply instead of the seconds of production. */
-  inbox(options?: { lanes?: number; maxInFlight?: number; patienceMs?: number; url?: string }): Promise<Inbox>;
-  /** A worker's side of one lane: answers each batch with what `work` makes of its entries. */
-  consumer(work: (batch: LaneBatch) => Promise<EntryResult[]>, lane?: number): Promise<LaneConsumer>;
+  /** A gateway's side. `replyDeadlineMs` replaces the seconds for which a gateway waits for a reply. */
+  inbox(options?: { lanes?: number; maxInFlight?: number; replyDeadlineMs?: number; url?: string }): Promise<Inbox>;
+  /** A worker's side of one inbox lane. Replies to each batch with the results of `work`. */
+  consumer(work: (batch: LaneBatch) => Promise<EntryResult[]>, laneNumber?: number): Promise<LaneConsumer>;
 }
 
-/** Pub/sub knows no databases, but its channels here are unique. */
+/** Pub/sub has no databases, but the channels here are unique. */
 const DATABASE = 9;
 
 export async function newBench(): Promise<Bench> {
@@ -64,24 +65,25 @@ export async function newBench(): Promise<Bench> {
     own,
     connect,
     pubsub,
-    async inbox({ lanes = 1, maxInFlight = 1, patienceMs, url } = {}) {
+    async inbox({ lanes = 1, maxInFlight = 1, replyDeadlineMs, url } = {}) {
       const [{ subscriber }, produce] = [await pubsub(url), await connect('produce', url)];
-      const replies = new PatientReceiver(subscriber, randomUUID(), logger);
-      replies.patienceMs = patienceMs;
+      const replies = new TestReplyReceiver(subscriber, randomUUID(), logger);
+      replies.replyDeadlineMs = replyDeadlineMs;
       await replies.start();
-      // One process has one inbox; a test has several, and each registers its gauge.
+      // A process has one inbox. A test has several, and each registers its gauge.
       register.removeSingleMetric('chat_lane_waiting_entries');
       const servers = [{ client: produce }];
       return createInbox({ lanes, servers, replies, maxInFlight });
     },
-    async consumer(work, lane = 0) {
+    async consumer(work, laneNumber = 0) {
       const { publisher } = await pubsub();
       const process = async (batch: LaneBatch) => {
         const reply: BatchReply = { v: 1, batchId: batch.batchId, results: await work(batch) };
         await sendReply(publisher, batch.replyTo, reply);
       };
       const server = queueServer(await connect('consume'));
-      return own(await consumeLane({ queue: inboxQueue(lane), server, logger, process }), (lane) => lane.close());
+      const consumer = await consumeLane({ lane: inboxLane(laneNumber), server, logger, processor: { process } });
+      return own(consumer, (one) => one.close());
     },
     async [Symbol.asyncDispose]() {
       for (const close of owned.reverse()) await close();
@@ -89,11 +91,11 @@ export async function newBench(): Promise<Bench> {
   };
 }
 
-class PatientReceiver extends ReplyReceiver {
-  patienceMs: number | undefined;
+class TestReplyReceiver extends ReplyReceiver {
+  replyDeadlineMs: number | undefined;
 
   override expect(batchId: string, ms: number) {
-    return super.expect(batchId, this.patienceMs ?? ms);
+    return super.expect(batchId, this.replyDeadlineMs ?? ms);
   }
 }
 
@@ -114,7 +116,7 @@ export function sends(contents: readonly string[], conversationId = newConversat
   });
 }
 
-/** A result that tells which entry it belongs to. */
+/** A result that contains the content of its entry. */
 export function echo(entry: Entry): EntryResult {
   return { kind: 'stored', seq: 1, createdAt: entry.kind === 'send' ? String(entry.content) : 'read' };
 }

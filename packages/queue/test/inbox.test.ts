@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Rejection } from '@chat-cluster/contracts';
 import { startRedis, toolsFolder } from '@chat-cluster/local-cluster';
-import { givenUpOf, inboxQueue, laneOf, sendReply, streamOf } from '@chat-cluster/queue';
+import { givenUpOf, inboxLane, laneNumberOf, sendReply, streamOf } from '@chat-cluster/queue';
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { type Bench, contentsOf, echo, newBench, sends } from './bench.ts';
@@ -32,14 +32,14 @@ describe('inbox and lane', () => {
     expect(results).to.deep.equal(entries.map(echo));
   });
 
-  it('puts an entry into the lane as it was submitted, with no trace', async () => {
+  it('appends an entry unchanged, without a trace', async () => {
     const inbox = await bench.inbox();
     const [entry, ...none] = sends(['a']);
     if (!entry || none.length > 0) throw new Error('one entry');
-    const answered = inbox.submit(entry);
+    const submitted = inbox.submit(entry);
     const client = await bench.connect('produce');
     const [item] = await eventually(async () => {
-      const items = (await client.xRange(streamOf(inboxQueue(0)), '-', '+')) ?? [];
+      const items = (await client.xRange(streamOf(inboxLane(0)), '-', '+')) ?? [];
       expect(items).to.have.length(1);
       return items;
     });
@@ -47,10 +47,10 @@ describe('inbox and lane', () => {
     expect(batch).to.have.all.keys('v', 'batchId', 'replyTo', 'acceptedAt', 'entries');
     expect(batch).to.have.deep.property('entries', [entry]);
     await bench.consumer(async ({ entries }) => entries.map(echo));
-    await answered;
+    await submitted;
   });
 
-  it('sends one batch for what arrives together, and the next when its reply has come', async () => {
+  it('sends entries that arrive together in one batch, and the next batch after the reply', async () => {
     const inbox = await bench.inbox();
     const batches: string[][] = [];
     let release = () => {};
@@ -99,12 +99,12 @@ describe('inbox and lane', () => {
     });
   }
 
-  it('runs one batch of a lane at a time, whatever the number of gateways and workers', async () => {
+  it('processes one batch of a lane at a time, for any number of gateways and workers', async () => {
     const inboxes = [await bench.inbox(), await bench.inbox({ maxInFlight: 2 })];
-    const ran = { now: 0, most: 0, jobs: 0 };
+    const ran = { now: 0, most: 0, batches: 0 };
     for (let worker = 0; worker < 3; worker++) {
       await bench.consumer(async (batch) => {
-        ran.jobs++;
+        ran.batches++;
         ran.most = Math.max(ran.most, ++ran.now);
         await delay(2);
         ran.now--;
@@ -116,25 +116,25 @@ describe('inbox and lane', () => {
     });
     await Promise.all(rounds);
     expect(ran.most).to.equal(1);
-    expect(ran.jobs).to.be.at.least(40);
+    expect(ran.batches).to.be.at.least(40);
   });
 
-  it('runs different lanes at the same time', async () => {
+  it('processes different lanes at the same time', async () => {
     const inbox = await bench.inbox({ lanes: 2 });
-    const under = new Set<number>();
-    for (const lane of [0, 1]) {
+    const inProgress = new Set<number>();
+    for (const laneNumber of [0, 1]) {
       await bench.consumer(async (batch) => {
-        under.add(lane);
-        await eventually(() => expect(under.size).to.equal(2));
+        inProgress.add(laneNumber);
+        await eventually(() => expect(inProgress.size).to.equal(2));
         return batch.entries.map(echo);
-      }, lane);
+      }, laneNumber);
     }
     const entries = numbers(40).flatMap((content) => sends([content]));
-    expect(new Set(entries.map((entry) => laneOf(entry.conversationId, 2)))).to.have.property('size', 2);
+    expect(new Set(entries.map((entry) => laneNumberOf(entry.conversationId, 2)))).to.have.property('size', 2);
     await Promise.all(entries.map((entry) => inbox.submit(entry)));
   });
 
-  it('splits what is too much for one batch: entries, and characters', async () => {
+  it('splits batches at 200 entries and at 512 Ki characters', async () => {
     const inbox = await bench.inbox();
     const sizes: number[] = [];
     await bench.consumer(async ({ entries }) => {
@@ -148,14 +148,14 @@ describe('inbox and lane', () => {
     expect(sizes).to.deep.equal([51, 9]);
   });
 
-  it('rejects with TIMEOUT when a reply is lost; what comes after is answered', async () => {
-    const inbox = await bench.inbox({ patienceMs: 500 });
-    const { promise: timedOut, resolve: goOn } = Promise.withResolvers<void>();
-    let lost = 0;
+  it('rejects with TIMEOUT when a reply is lost, and resolves the entries after it', async () => {
+    const inbox = await bench.inbox({ replyDeadlineMs: 500 });
+    const { promise: timedOut, resolve: continueWork } = Promise.withResolvers<void>();
+    let batches = 0;
     const { publisher } = await bench.pubsub();
     await bench.consumer(async (batch) => {
-      if (++lost > 1) return batch.entries.map(echo);
-      // The reply of another batch is no answer to this one, and neither is noise.
+      if (++batches > 1) return batch.entries.map(echo);
+      // A reply to another batch and an unreadable reply do not resolve this one.
       await sendReply(publisher, batch.replyTo, { v: 1, batchId: 'another', results: batch.entries.map(echo) });
       await publisher.publish(batch.replyTo, 'noise');
       await timedOut;
@@ -165,12 +165,12 @@ describe('inbox and lane', () => {
     if (!first || !second) throw new Error('no entries');
     const error = await inbox.submit(first).catch((reason: unknown) => reason);
     expect(error).to.have.deep.property('payload', new Rejection('TIMEOUT', { retryAfterMs: 1_000 }).payload);
-    goOn();
+    continueWork();
     expect(await inbox.submit(second)).to.deep.equal(echo(second));
-    expect(bench.lines.map(({ text }) => text)).to.include('a reply that can not be read was dropped');
+    expect(bench.lines.map(({ text }) => text)).to.include('dropped an unreadable reply');
   });
 
-  it('rejects with OVERLOADED at once past its bound; what had been accepted goes through', async () => {
+  it('rejects with OVERLOADED at once beyond its bound, and resolves the entries accepted before', async () => {
     const inbox = await bench.inbox();
     const accepted = sends(numbers(1)).map((entry) => inbox.submit(entry));
     await delay(0);
@@ -181,10 +181,10 @@ describe('inbox and lane', () => {
     expect(await Promise.all(accepted)).to.have.length(5_001);
   });
 
-  it('keeps a batch whose processing throws, tells of it, and goes on with the lane', async () => {
-    const inbox = await bench.inbox({ patienceMs: 200 });
+  it('keeps a batch whose processing fails, logs it, and continues with the lane', async () => {
+    const inbox = await bench.inbox({ replyDeadlineMs: 200 });
     await bench.consumer(async (batch) => {
-      if (contentsOf(batch).includes('fault')) throw new Error('ours');
+      if (contentsOf(batch).includes('fault')) throw new Error('a bug');
       return batch.entries.map(echo);
     });
     const [fault, fine] = sends(['fault', 'fine']);
@@ -197,7 +197,7 @@ describe('inbox and lane', () => {
     expect(await client.lLen(givenUpOf('inbox-0'))).to.equal(1);
   });
 
-  it('leaves nothing in Redis of a batch that is done', async () => {
+  it('leaves nothing of a processed batch in Redis', async () => {
     const inbox = await bench.inbox();
     await bench.consumer(async ({ entries }) => entries.map(echo));
     for (const entry of sends(numbers(20))) await inbox.submit(entry);
@@ -205,7 +205,7 @@ describe('inbox and lane', () => {
     await eventually(async () => expect(await client.xLen(streamOf('inbox-0'))).to.equal(0));
   });
 
-  it('closes a consumer after the batch in hand, which is answered', async () => {
+  it('closes a consumer after the batch in progress, which gets its reply', async () => {
     const inbox = await bench.inbox();
     const work = { started: false, done: false };
     const consumer = await bench.consumer(async ({ entries }) => {
@@ -214,7 +214,7 @@ describe('inbox and lane', () => {
       work.done = true;
       return entries.map(echo);
     });
-    const [entry] = sends(['in hand']);
+    const [entry] = sends(['in progress']);
     if (!entry) throw new Error('no entry');
     const result = inbox.submit(entry);
     await eventually(() => expect(work.started).to.equal(true));
@@ -224,15 +224,15 @@ describe('inbox and lane', () => {
   });
 });
 
-describe('an inbox whose Redis is away', () => {
-  it('rejects with UNAVAILABLE soon, and works again when Redis is back', async () => {
+describe('an inbox while Redis is away', () => {
+  it('rejects with UNAVAILABLE soon, and accepts entries again when Redis is back', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'chat-queue-test-'));
     const options = { dataDir: join(folder, 'redis'), toolsDir: toolsFolder, log: () => {} };
     let server = await startRedis(options);
     try {
       await using bench = await newBench();
-      const inbox = await bench.inbox({ url: server.url, patienceMs: 50 });
-      // Nobody consumes here: a batch that Redis took times out.
+      const inbox = await bench.inbox({ url: server.url, replyDeadlineMs: 50 });
+      // No consumer runs here: a batch that Redis accepts times out.
       const submit = () => codeOf(inbox.submit(sends(['hello'])[0] as ReturnType<typeof sends>[number]));
       expect(await submit()).to.equal('TIMEOUT');
       await server.stop();

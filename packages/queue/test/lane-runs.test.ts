@@ -2,9 +2,8 @@ import type { LaneBatch } from '@chat-cluster/contracts';
 import {
   consumeLane,
   givenUpOf,
-  inboxQueue,
+  inboxLane,
   type JoinRule,
-  type LaneConsumer,
   type LaneHold,
   LaneLeft,
   queueServer,
@@ -19,7 +18,7 @@ type Process = (batch: LaneBatch, hold: LaneHold, behind: LaneBatch[]) => Promis
 
 const EVERYTHING: JoinRule<LaneBatch> = { weigh: (batch) => batch.entries.length, maxWeight: 1_000 };
 
-describe('batches behind the one in hand', () => {
+describe('batches that wait behind the first of a run', () => {
   let bench: Bench;
   let runs: string[][];
   let reply: (batches: readonly LaneBatch[]) => Promise<void>;
@@ -36,78 +35,79 @@ describe('batches behind the one in hand', () => {
   });
   afterEach(() => bench[Symbol.asyncDispose]());
 
-  async function consumer(process: Process, join: JoinRule<LaneBatch> = EVERYTHING): Promise<LaneConsumer> {
+  async function consume(process: Process, join: JoinRule<LaneBatch> = EVERYTHING): Promise<void> {
     const server = queueServer(await bench.connect('consume'));
-    const lane = await consumeLane({ queue: inboxQueue(0), server, logger: bench.logger, process, join });
-    return bench.own(lane, (one) => one.close());
+    const processor = { process, join };
+    const consumer = await consumeLane({ lane: inboxLane(0), server, logger: bench.logger, processor });
+    bench.own(consumer, (one) => one.close());
   }
 
-  const carryOut: Process = async (batch, _hold, behind) => {
+  const record: Process = async (batch, _hold, behind) => {
     runs.push([batch, ...behind].flatMap(contentsOf));
     await reply([batch, ...behind]);
   };
 
-  /** Keeps the lane busy with its first batch until `contents` wait behind it, each from a gateway of its own. */
+  /** Keeps the lane busy with its first batch until `contents` wait behind it, each from another gateway. */
   async function queueUp(contents: string[], process: Process, join?: JoinRule<LaneBatch>) {
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     let first = true;
-    await consumer(async (...args) => {
+    await consume(async (...args) => {
       if (!first) return process(...args);
       first = false;
       await released;
-      await carryOut(...args);
+      await record(...args);
     }, join);
     const client = await bench.connect('consume');
-    const left = () => client.xLen(streamOf(inboxQueue(0)));
-    const answers: Promise<unknown>[] = [];
+    const left = () => client.xLen(streamOf(inboxLane(0)));
+    const results: Promise<unknown>[] = [];
     for (const [i, content] of ['first', ...contents].entries()) {
       const inbox = await bench.inbox();
-      answers.push(...sends([content]).map((entry) => inbox.submit(entry)));
+      results.push(...sends([content]).map((entry) => inbox.submit(entry)));
       await eventually(async () => expect(await left()).to.equal(i + 1));
     }
     release();
-    return { left, givenUp: () => client.lLen(givenUpOf(inboxQueue(0))), answered: Promise.all(answers) };
+    return { left, givenUp: () => client.lLen(givenUpOf(inboxLane(0))), submitted: Promise.all(results) };
   }
 
-  it('are carried out with it when the lane is busy, in order, each answered, and gone', async () => {
-    const { left, answered } = await queueUp(['a', 'b', 'c', 'd'], carryOut);
-    expect(await answered).to.have.length(5);
+  it('are processed with it in order; each gets its reply and is deleted', async () => {
+    const { left, submitted } = await queueUp(['a', 'b', 'c', 'd'], record);
+    expect(await submitted).to.have.length(5);
     expect(runs).to.deep.equal([['first'], ['a', 'b', 'c', 'd']]);
     await eventually(async () => expect(await left()).to.equal(0));
   });
 
-  it('are as many as a run may carry', async () => {
-    const { answered } = await queueUp(['a', 'b', 'c'], carryOut, { ...EVERYTHING, maxWeight: 2 });
-    await answered;
+  it('are limited by the largest weight of a run', async () => {
+    const { submitted } = await queueUp(['a', 'b', 'c'], record, { ...EVERYTHING, maxWeight: 2 });
+    await submitted;
     expect(runs).to.deep.equal([['first'], ['a', 'b'], ['c']]);
   });
 
-  it('end before one that has to be carried out alone', async () => {
+  it('end before a batch that must be processed alone', async () => {
     const alone = (batch: LaneBatch) => contentsOf(batch).includes('alone');
     const weigh = (batch: LaneBatch) => (alone(batch) ? undefined : 1);
-    const { answered } = await queueUp(['a', 'b', 'alone', 'c', 'd'], carryOut, { ...EVERYTHING, weigh });
-    await answered;
+    const { submitted } = await queueUp(['a', 'b', 'alone', 'c', 'd'], record, { ...EVERYTHING, weigh });
+    await submitted;
     expect(runs).to.deep.equal([['first'], ['a', 'b'], ['alone'], ['c', 'd']]);
   });
 
-  it('do not share the fate of a run that fails: each batch is judged by itself', async () => {
-    const { left, givenUp, answered } = await queueUp(['a', 'poison', 'c'], async (batch, hold, behind) => {
+  it('are processed one by one after their run failed: only the faulty batch is given up', async () => {
+    const { left, givenUp, submitted } = await queueUp(['a', 'poison', 'c'], async (batch, hold, behind) => {
       if ([batch, ...behind].flatMap(contentsOf).includes('poison')) throw new Error('poison');
-      await carryOut(batch, hold, behind);
+      await record(batch, hold, behind);
     });
-    // Nobody answers the poison one: its gateway gives up.
-    await answered.catch(() => {});
+    // The poison batch gets no reply: its gateway times out.
+    await submitted.catch(() => {});
     await eventually(async () => expect([await left(), await givenUp()]).to.deep.equal([0, 1]));
     expect(runs.flat()).to.deep.equal(['first', 'a', 'c']);
   });
 
-  it('are left with it, and carried out by who takes the lane', async () => {
+  it('are left with it, and processed by the next worker that takes the lane', async () => {
     let left = 0;
-    const { answered } = await queueUp(['a', 'b', 'c'], async (batch, hold, behind) => {
+    const { submitted } = await queueUp(['a', 'b', 'c'], async (batch, hold, behind) => {
       if (left++ === 0) throw new LaneLeft('a test');
-      await carryOut(batch, hold, behind);
+      await record(batch, hold, behind);
     });
-    await answered;
+    await submitted;
     expect(runs.flat()).to.deep.equal(['first', 'a', 'b', 'c']);
   });
 });

@@ -1,4 +1,4 @@
-import { appendToLane, consumeLane, inboxQueue, type LaneConsumer, LaneShares, queueServer } from '@chat-cluster/queue';
+import { appendToLane, consumeLane, inboxLane, type LaneConsumer, LaneShares, queueServer } from '@chat-cluster/queue';
 import type { RedisClient } from '@chat-cluster/redis';
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
@@ -9,7 +9,7 @@ const LANES = [0, 1, 2, 3];
 describe('the shares of workers', () => {
   let bench: Bench;
   let client: RedisClient;
-  /** Who carried out the last batch of each lane. */
+  /** The worker that processed the last batch of each lane. */
   let owners: string[];
 
   beforeEach(async () => {
@@ -19,17 +19,18 @@ describe('the shares of workers', () => {
   });
   afterEach(() => bench[Symbol.asyncDispose]());
 
-  /** Competes for all lanes; resolves with what ends it in good order. */
+  /** Starts a worker that competes for all lanes. Resolves with a function that stops it in good order. */
   async function worker(name: string): Promise<() => Promise<void>> {
     const server = queueServer(await bench.connect('consume'));
     const shares = new LaneShares(server.client);
-    const share = shares.of(LANES.length);
+    const share = shares.shareOf(LANES.length);
     const consumers: LaneConsumer[] = [];
-    for (const lane of LANES) {
+    for (const laneNumber of LANES) {
       const process = async () => {
-        owners[lane] = name;
+        owners[laneNumber] = name;
       };
-      consumers.push(await consumeLane({ queue: inboxQueue(lane), server, share, logger: bench.logger, process }));
+      const lane = inboxLane(laneNumber);
+      consumers.push(await consumeLane({ lane, server, share, logger: bench.logger, processor: { process } }));
     }
     let stopped = false;
     const stop = async () => {
@@ -42,11 +43,11 @@ describe('the shares of workers', () => {
     return stop;
   }
 
-  /** Sends a batch through each lane and resolves with the number of lanes of each worker, once it is `wanted`. */
+  /** Sends a batch through each lane until each worker has processed the number of lanes in `wanted`. */
   const settled = (wanted: Record<string, number>) =>
     eventually(async () => {
       owners = [];
-      await Promise.all(LANES.map((lane) => appendToLane(client, inboxQueue(lane), '{}')));
+      await Promise.all(LANES.map((laneNumber) => appendToLane(client, inboxLane(laneNumber), '{}')));
       await eventually(() => expect(owners.filter(Boolean)).to.have.length(LANES.length), 5_000);
       const counts = Object.fromEntries(Object.keys(wanted).map((name) => [name, 0]));
       for (const owner of owners) counts[owner] = (counts[owner] ?? 0) + 1;
@@ -66,7 +67,7 @@ describe('the shares of workers', () => {
   it('become even under steady traffic, which leaves no lane idle', async () => {
     await worker('one');
     const traffic = setInterval(() => {
-      for (const lane of LANES) appendToLane(client, inboxQueue(lane), '{}').catch(() => {});
+      for (const laneNumber of LANES) appendToLane(client, inboxLane(laneNumber), '{}').catch(() => {});
     }, 20);
     try {
       await worker('two');

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { UserId } from '@chat-cluster/contracts';
 import { newConversationId } from '@chat-cluster/domain';
-import { announceLanes, inboxQueue, laneOf, recountQueue } from '@chat-cluster/queue';
+import { announceLanes, inboxLane, laneNumberOf, recountLane } from '@chat-cluster/queue';
 import { expect } from 'chai';
 import { newBench } from './bench.ts';
 
-describe('the lane of an id', () => {
-  it('is stable over processes, versions and machines', () => {
-    // Vectors from elsewhere: `python3 -c 'import zlib; print(zlib.crc32(b"alice") % 16)'`.
+describe('the lane number of an id', () => {
+  it('is the same in every process and version and on every machine', () => {
+    // Independent vectors: `python3 -c 'import zlib; print(zlib.crc32(b"alice") % 16)'`.
     const vectors: [id: string, of4: number, of16: number, of256: number][] = [
       ['123456789', 2, 6, 38],
       ['alice', 3, 7, 71],
@@ -16,10 +16,10 @@ describe('the lane of an id', () => {
     ];
     for (const [id, ...lanes] of vectors) {
       expect(
-        [4, 16, 256].map((count) => laneOf(id as UserId, count)),
+        [4, 16, 256].map((count) => laneNumberOf(id as UserId, count)),
         id,
       ).to.deep.equal(lanes);
-      expect(laneOf(id as UserId, 1)).to.equal(0);
+      expect(laneNumberOf(id as UserId, 1)).to.equal(0);
     }
   });
 
@@ -33,20 +33,20 @@ describe('the lane of an id', () => {
       [conversations, 16],
     ] as const) {
       const sizes = Array.from({ length: lanes }, () => 0);
-      for (const id of ids) sizes[laneOf(id, lanes)] = (sizes[laneOf(id, lanes)] ?? 0) + 1;
+      for (const id of ids) sizes[laneNumberOf(id, lanes)] = (sizes[laneNumberOf(id, lanes)] ?? 0) + 1;
       // Six standard deviations of a fair spread.
       const fair = ids.length / lanes;
       for (const size of sizes) expect(size).to.be.within(fair - 6 * Math.sqrt(fair), fair + 6 * Math.sqrt(fair));
     }
   });
 
-  it('has a queue of its own for messages, and one for recounts', () => {
-    expect([inboxQueue(3), recountQueue(3)]).to.deep.equal(['inbox-3', 'recount-3']);
+  it('has one lane for messages and one for recounts', () => {
+    expect([inboxLane(3), recountLane(3)]).to.deep.equal(['inbox-3', 'recount-3']);
   });
 });
 
 describe('the layout of lanes', () => {
-  it('is announced, and a process that has another one is told of', async () => {
+  it('is announced, and a different one is logged as an error', async () => {
     await using bench = await newBench();
     const client = await bench.connect('consume');
     const one = (lanes: number) => ({ lanes, index: 0, servers: 1 });

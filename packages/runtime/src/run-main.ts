@@ -1,4 +1,4 @@
-import { ConfigError } from './config.ts';
+import { UserError } from './user-error.ts';
 
 /**
  * Runs the main function of a process. A failed start ends the process with code 1. A problem that the operator can
@@ -8,7 +8,7 @@ export async function runMain(main: () => Promise<void>): Promise<void> {
   try {
     await main();
   } catch (error) {
-    const plain = error instanceof ConfigError || (error instanceof Error && 'code' in error);
+    const plain = error instanceof UserError || (error instanceof Error && 'code' in error);
     process.stderr.write(`${plain ? explain(error) : error instanceof Error ? error.stack : String(error)}\n`);
     process.exit(1);
   }

@@ -4,15 +4,15 @@ import { z } from 'zod';
 
 const schema = commonConfig.extend({
   WORKER_NAME: z.string().default(hostname()),
-  /** Listener of /healthz, /readyz, /metrics and POST /drain; 0 takes a free port. */
+  /** Port of /healthz, /readyz, /metrics, /lanes and POST /drain; 0 takes a free port. */
   ADMIN_PORT: integer(0, 65_535, 9_091),
-  /** Lanes of the unread recount, partitioned by user. Workers must agree. */
+  /** Lanes of the unread recount, partitioned by user. All workers must have the same number. */
   RECOUNT_LANES: integer(1, 64, 2),
-  /** Connections to Postgres: more than lanes run at once in one process bring nothing. */
+  /** Connections to Postgres: more than the lanes that store at the same time in one process are useless. */
   PG_POOL_SIZE: integer(1, 100, 8),
   /** Milliseconds between two slices of the unread audit, of all workers together; 0 turns it off. */
   AUDIT_INTERVAL_MS: integer(0, 3_600_000, 1_000),
-  /** Bull Board at /queues of the admin listener: read-only, without what jobs carry. */
+  /** Bull Board at /queues of the admin port: read-only, without the contents of jobs. */
   QUEUE_BOARD: flag(false),
 });
 

@@ -18,13 +18,13 @@ describe("the pages of a worker's admin listener", () => {
   });
   after(() => cluster?.stop());
 
-  /** Reads what is answered to the end: a connection stays open for what nobody reads. */
+  /** Reads the response to its end: an unread response keeps its connection open. */
   const get = async (path: string, init?: RequestInit) => {
     const answer = await fetch(url + path, init);
     return { status: answer.status, headers: answer.headers, text: await answer.text() };
   };
 
-  it('show all lanes, who has them and what waits in them: as a table, or as JSON', async () => {
+  it('show all lanes, their holders and their depths, as a table or as JSON', async () => {
     await eventually(async () => {
       const answer = await get('/lanes', { headers: { accept: 'application/json' } });
       const { lanes } = JSON.parse(answer.text) as { lanes: Record<string, unknown>[] };
@@ -43,7 +43,7 @@ describe("the pages of a worker's admin listener", () => {
     );
   });
 
-  it('have Bull Board under a path of its own, with all that its page asks for', async () => {
+  it('serve Bull Board under its own path, with all files that its page requests', async () => {
     expect(loadConfig({ DATABASE_URL: 'postgres://x', REDIS_URL: 'redis://x' }).QUEUE_BOARD).to.equal(false);
     const page = await get('/queues');
     expect(page.headers.get('content-security-policy')).to.match(/^default-src 'self'/);
@@ -53,7 +53,7 @@ describe("the pages of a worker's admin listener", () => {
     for (const asset of assets) expect((await get(asset)).status, asset).to.equal(200);
   });
 
-  it('refuse what changes something, and pages of other origins', async () => {
+  it('reject requests that change something, and pages of other origins', async () => {
     const own = { origin: url };
     expect((await get('/queues/api/queues', { headers: own })).status).to.equal(200);
     for (const path of ['/lanes', '/queues', '/queues/api/queues']) {
@@ -64,16 +64,16 @@ describe("the pages of a worker's admin listener", () => {
     }
   });
 
-  it('show no word of what a job carries, whatever became of it', async () => {
+  it('show nothing of the contents of a job in any state', async () => {
     const logger = createLogger({ name: 'test', level: 'silent', format: 'json' });
     const redis = await connectRedis(cluster.redisUrl, 'consume', logger);
     const connection = createNodeRedisClient(redis);
     const queue = new Queue('inbox-0', { connection, prefix: 'chat' });
-    // The lane's own worker has the lease in hand, so these come here.
+    // The worker of the cluster holds the lease, so these jobs come here.
     const worker = new Worker(
       'inbox-0',
       async (job) => {
-        await job.updateProgress({ said: SECRET });
+        await job.updateProgress({ text: SECRET });
         await job.log(SECRET);
         if (job.name === 'fails') throw new Error(SECRET);
         return SECRET;

@@ -10,17 +10,17 @@ import { newSends } from './new-sends.ts';
 describe('lanes that store at the same time', () => {
   let database: Awaited<ReturnType<typeof freshDatabase>>;
   let joined: MessageStore;
-  /** Numbers of sends of the statements since the test began. */
+  /** The number of sends of each statement of the test. */
   let statements: number[];
-  /** What each statement waits for before it goes to Postgres. */
-  let underWay: Promise<void>;
+  /** Each statement waits for it before it is sent to Postgres. */
+  let beforeStatement: Promise<void>;
 
   before(async () => {
     database = await freshDatabase();
   });
   beforeEach(() => {
     statements = [];
-    underWay = Promise.resolve();
+    beforeStatement = Promise.resolve();
     joined = joinCounted(database.db);
   });
   after(() => database.drop());
@@ -31,7 +31,7 @@ describe('lanes that store at the same time', () => {
       ...store,
       async storeSends(sends) {
         statements.push(sends.length);
-        await underWay;
+        await beforeStatement;
         return store.storeSends(sends);
       },
     });
@@ -50,17 +50,17 @@ describe('lanes that store at the same time', () => {
     return rows.map(({ content }) => content);
   };
 
-  it('store at once while others are idle, and by one statement what comes while two are under way', async () => {
+  it('store at once while fewer than two statements are in progress, else join into one statement', async () => {
     const of = await runs(['1', '2'], ['3'], ['4', '5', '6'], ['7'], ['8']);
-    const { promise, resolve: goOn } = Promise.withResolvers<void>();
-    underWay = promise;
+    const { promise, resolve: release } = Promise.withResolvers<void>();
+    beforeStatement = promise;
     const storing = [];
     for (const sends of of) {
       storing.push(joined.storeSends(sends));
       await new Promise(setImmediate);
     }
     expect(statements).to.deep.equal([2, 1]);
-    goOn();
+    release();
     const stored = await Promise.all(storing);
     expect(statements).to.deep.equal([2, 1, 5]);
     for (const [i, sends] of of.entries()) {
@@ -70,26 +70,26 @@ describe('lanes that store at the same time', () => {
     }
   });
 
-  it('do not share the fate of one whose sends Postgres will never take', async () => {
-    const [well, ill, resent] = await runs(['1', '2'], ['po\u0000ison'], ['3']);
-    if (!well || !ill || !resent) throw new Error('no sends');
+  it('store although Postgres rejects the sends of another lane', async () => {
+    const [good, poison, resent] = await runs(['1', '2'], ['po\u0000ison'], ['3']);
+    if (!good || !poison || !resent) throw new Error('no sends');
     const [earlier] = await joined.storeSends(resent);
-    const [one, two, three] = await Promise.allSettled([well, ill, resent].map((sends) => joined.storeSends(sends)));
+    const [one, two, three] = await Promise.allSettled([good, poison, resent].map((sends) => joined.storeSends(sends)));
     expect(one).to.have.property('status', 'fulfilled');
     expect(two).to.have.nested.property('reason.code', '22021');
     expect(three).to.have.nested.property('value[0].seq', earlier?.seq);
-    expect(await contentsOf(well)).to.deep.equal(['1', '2']);
-    expect(await contentsOf(ill)).to.deep.equal([]);
+    expect(await contentsOf(good)).to.deep.equal(['1', '2']);
+    expect(await contentsOf(poison)).to.deep.equal([]);
     expect(await contentsOf(resent)).to.deep.equal(['3']);
   });
 
-  it('do not wait for one whose conversation somebody keeps locked, and do not join it again', async () => {
+  it('do not wait for a lane whose conversation is locked, and do not join it again', async () => {
     const [locked = [], ...others] = await runs(['1'], ['2'], ['3'], ['4']);
     const [later = []] = others.splice(2);
     const url = new URL(database.url);
     await sql`alter database ${sql.id(url.pathname.slice(1))} set lock_timeout = '500ms'`.execute(database.db);
     await using impatient = openDatabase({ url: url.href, poolSize: 4, applicationName: 'test', onError: () => {} });
-    const patient = joinCounted(impatient);
+    const joined = joinCounted(impatient);
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     const { promise: lock, resolve: lockedNow } = Promise.withResolvers<void>();
     const holding = database.db.transaction().execute(async (tx) => {
@@ -101,7 +101,7 @@ describe('lanes that store at the same time', () => {
     try {
       const settled: string[] = [];
       const store = async (sends: SendEntry[]) => {
-        const { status } = (await Promise.allSettled([patient.storeSends(sends)]))[0];
+        const { status } = (await Promise.allSettled([joined.storeSends(sends)]))[0];
         settled.push(`${sends[0]?.content} ${status}`);
       };
       await Promise.all([locked, ...others].map(store));
@@ -116,21 +116,21 @@ describe('lanes that store at the same time', () => {
       expect(statements).to.deep.equal([1, 1]);
       release();
       await again;
-      expect((await patient.storeSends(locked))[0]?.seq).to.equal(1);
+      expect((await joined.storeSends(locked))[0]?.seq).to.equal(1);
     } finally {
       release();
       await holding;
     }
   });
 
-  it('never make a statement of more sends than the bound, unless one of them has more', async () => {
+  it('do not join more sends than the limit of a statement', async () => {
     const many = Array.from({ length: 300 }, (_, i) => String(i));
     const of = await runs(many, many, many);
     await Promise.all(of.map((sends) => joined.storeSends(sends)));
     expect(statements).to.deep.equal([300, 300, 300]);
   });
 
-  it('leave read marks and transactions as they were', async () => {
+  it('do not join read marks and transactions', async () => {
     const [sends = []] = await runs(['1']);
     const [row] = await joined.atomically((tx) => tx.storeSends(sends));
     expect(row?.seq).to.equal(1);

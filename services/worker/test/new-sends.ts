@@ -3,7 +3,7 @@ import type { ClientMessageId, SendEntry, UserId } from '@chat-cluster/contracts
 import { newConversationId, newMessageId } from '@chat-cluster/domain';
 import { createConversationStore, type Database } from '@chat-cluster/postgres';
 
-/** Sends of one user of a new conversation. */
+/** Sends of one user in a new conversation. */
 export async function newSends(db: Database, ...contents: string[]): Promise<SendEntry[]> {
   const [senderId, receiverId] = [`a-${randomUUID()}` as UserId, `b-${randomUUID()}` as UserId];
   const { conversation } = await createConversationStore(db).open(newConversationId(), senderId, receiverId);

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import type { ClientMessageId, ConversationId, SendEntry, UserId } from '@chat-cluster/contracts';
 import { deadLetterOf, newMessageId } from '@chat-cluster/domain';
 import { createDeadLetters, type Database, openDatabase } from '@chat-cluster/postgres';
-import { appendToLane, inboxQueue, laneOf } from '@chat-cluster/queue';
+import { appendToLane, inboxLane, laneNumberOf } from '@chat-cluster/queue';
 import { connectRedis, disconnectRedis, type RedisClient } from '@chat-cluster/redis';
 import { createLogger } from '@chat-cluster/runtime';
 import {
@@ -21,7 +21,7 @@ import { sql } from 'kysely';
 
 const bootstrap = join(import.meta.dirname, '../../../infra/local/bootstrap.mjs');
 
-describe('what operators have', () => {
+describe('the commands of operators', () => {
   let cluster: TestCluster;
   let db: Database;
   let redis: RedisClient;
@@ -41,7 +41,7 @@ describe('what operators have', () => {
     await cluster.stop();
   });
 
-  /** As an operator types it: only the data folder is known. */
+  /** Runs a command as an operator does: only the data folder is set. */
   async function run(command: string, ...args: string[]) {
     const { DATABASE_URL: _, REDIS_URL: __, LANES: ___, ...env } = process.env;
     const child = spawn(process.execPath, [bootstrap, command, ...args], {
@@ -63,22 +63,21 @@ describe('what operators have', () => {
     return { a, b, id, entry };
   }
 
-  it('keep a batch that a lane gave up, list it without its text, show, replay and drop it', async () => {
+  it('list given-up batches without their text, show, replay and drop them', async () => {
     const { a, id, entry } = await pair();
     const letters = createDeadLetters(db);
     const [lost, poison] = [entry('a secret'), entry('a secret \u0000')];
     const append = (batch: object) =>
-      appendToLane(redis, inboxQueue(laneOf(lost.conversationId, 2)), JSON.stringify(batch));
-    await append({ v: 7, batchId: 'b', replyTo: 'nobody', acceptedAt: 0, entries: [lost] });
-    await append({ v: 1, batchId: 'c', replyTo: 'nobody', acceptedAt: 0, entries: [poison] });
+      appendToLane(redis, inboxLane(laneNumberOf(lost.conversationId, 2)), JSON.stringify(batch));
+    await append({ v: 7, batchId: 'b', replyTo: 'no gateway', acceptedAt: 0, entries: [lost] });
+    await append({ v: 1, batchId: 'c', replyTo: 'no gateway', acceptedAt: 0, entries: [poison] });
     await eventually(async () => expect(await letters.count(9)).to.equal(2));
     await letters.keep([deadLetterOf('nonsense', { source: 'lane', reason: 'made up' })]);
 
     const listed = await run('dead-letters', 'list');
     expect(listed.code).to.equal(0);
     expect(listed.stdout.trim().split('\n')).to.have.length(3);
-    for (const word of [lost.id, id, a, 'no batch of a version known here', '22021'])
-      expect(listed.stdout).to.include(word);
+    for (const word of [lost.id, id, a, 'unknown version of a batch', '22021']) expect(listed.stdout).to.include(word);
     expect(listed.stdout).to.not.include('secret');
     const shown = await run('dead-letters', 'show', lost.id, '--json');
     expect(JSON.parse(shown.stdout)[0].entry).to.deep.equal(lost);
@@ -90,7 +89,7 @@ describe('what operators have', () => {
     expect(await stored.execute()).to.deep.equal([{ content: 'a secret' }]);
     expect((await letters.find([poison.id]))[0]).to.include({ attempts: 2, source: 'store' });
 
-    // Stored already: nothing happens but that it goes.
+    // Already stored: the letter is only deleted.
     await letters.keep([deadLetterOf(lost, { source: 'store', reason: 'again' })]);
     expect(await run('dead-letters', 'replay', lost.id)).to.include({ code: 0 });
     expect(await stored.execute()).to.have.length(1);
@@ -98,7 +97,7 @@ describe('what operators have', () => {
     expect(await letters.count(9)).to.equal(0);
   });
 
-  it('need not correct a badge: a counter that drifts is healed, and the device told', async () => {
+  it('are not needed for a wrong badge: the counter is healed and the device notified', async () => {
     const { a, b, id } = await pair();
     const [alice, bob] = [await connect(cluster, a), await connect(cluster, b)];
     try {
@@ -116,11 +115,11 @@ describe('what operators have', () => {
     }
   });
 
-  it('can audit by hand, everybody or some, and heal', async () => {
+  it('audit the counters of all users or of some, and heal them', async () => {
     const { a, b, id } = await pair();
     const bob = await connect(cluster, b);
     try {
-      // Nobody has the turn but us, so the drift stays.
+      // The test has the turn, so no worker heals the drift.
       await redis.set('chat:audit:turn', 'test', { expiration: { type: 'EX', value: 60 } });
       await eventually(async () => expect(await redis.get('chat:audit:turn')).to.equal('test'));
       await sql`update participants set unread_count = 3 where conversation_id = ${id} and user_id = ${b}`.execute(db);

@@ -25,7 +25,7 @@ describe('storing in place', () => {
 
   const sends = (...contents: string[]) => newSends(database.db, ...contents);
 
-  it('rejects a poison entry alone; its neighbours are stored in order', async () => {
+  it('rejects only the poison entry; its neighbours are stored in order', async () => {
     const batch = await sends('1', '2', 'po\u0000ison', '3', '4', 'po\u0000ison too', '5');
     const outcome = await storeInPlace({ hold, store, deadLetters, logger, signal: forever }, batch);
     expect(outcome.results.map((result) => result.kind)).to.deep.equal([
@@ -58,7 +58,7 @@ describe('storing in place', () => {
     expect(letters.map(({ id }) => id)).to.deep.equal([first?.id, second?.id]);
   });
 
-  it('keeps no second letter when the job runs again, and goes on when a letter can not be kept', async () => {
+  it('keeps one letter when the batch runs again, and continues when a letter cannot be kept', async () => {
     const [poison, read] = await sends('\u0000', 'read');
     if (!poison || !read) throw new Error('no entries');
     const { conversationId, receiverId: userId, senderId: otherUserId } = read;
@@ -81,16 +81,16 @@ describe('storing in place', () => {
         throw new Error(`this is a bug (${these.length})`);
       },
     };
-    const said: unknown[] = [];
-    const listening = { ...logger, error: (...line: unknown[]) => said.push(line), warn() {} } as unknown as Logger;
+    const logged: unknown[] = [];
+    const listening = { ...logger, error: (...line: unknown[]) => logged.push(line), warn() {} } as unknown as Logger;
     const deps = { hold, store, deadLetters: failing, logger: listening, signal: forever };
     const outcome = await storeInPlace(deps, await sends('\u0000', 'fine'));
     expect(outcome.results.map((result) => result.kind)).to.deep.equal(['rejected', 'stored']);
     expect(left).to.equal(0);
-    expect(JSON.stringify(said)).to.include('could not be kept').and.to.include('this is a bug (1)');
+    expect(JSON.stringify(logged)).to.include('could not be kept').and.to.include('this is a bug (1)');
   });
 
-  it('stores nothing of a batch that is poison from end to end, and yields one rejection each', async () => {
+  it('stores nothing of a batch of poison entries, and rejects each of them', async () => {
     const batch = await sends('\u0000', '\u0000', '\u0000');
     const outcome = await storeInPlace({ hold, store, deadLetters, logger, signal: forever }, batch);
     expect(outcome.results.map((result) => result.kind)).to.deep.equal(['rejected', 'rejected', 'rejected']);
@@ -98,7 +98,7 @@ describe('storing in place', () => {
     expect(await stored(batch)).to.deep.equal([]);
   });
 
-  it('keeps reads and resends in their places around a poison entry', async () => {
+  it('keeps the order of reads and resends around a poison entry', async () => {
     const [one, poison, two, three] = await sends('1', '\u0000', '2', '3');
     if (!one || !poison || !two || !three) throw new Error('no entries');
     const { conversationId, senderId, receiverId } = one;
@@ -125,7 +125,7 @@ describe('storing in place', () => {
     expect(await stored([one])).to.deep.equal(['1', '2', '3']);
   });
 
-  it('logs of a poison entry why and where, and nothing of what it says', async () => {
+  it('logs the reason and the conversation of a poison entry, but not its text', async () => {
     const logged: object[] = [];
     const listening = {
       ...logger,
@@ -134,11 +134,11 @@ describe('storing in place', () => {
     } as unknown as Logger;
     const [entry, other] = await sends('a secret \u0000 text', 'another secret');
     if (!entry || !other) throw new Error('no entries');
-    // The second breaks a constraint of the table. Its error tells the whole row in `detail`, which the logger masks.
-    const headless = { ...other, senderId: null as unknown as UserId };
-    await storeInPlace({ hold, store, deadLetters, logger: listening, signal: forever }, [entry, headless]);
+    // The second violates a constraint. Its error has the whole row in `detail`, which the logger masks.
+    const withoutSender = { ...other, senderId: null as unknown as UserId };
+    await storeInPlace({ hold, store, deadLetters, logger: listening, signal: forever }, [entry, withoutSender]);
     expect(logged).to.have.length(2);
-    // As pino's serializer does: every own property of the error.
+    // Like pino's serializer: all own properties of the error.
     const text = logged.map((fields) => JSON.stringify(Object.entries(fields).map(everything))).join();
     expect(text).to.include(entry.conversationId);
     expect(text).to.include('22021');
@@ -147,7 +147,7 @@ describe('storing in place', () => {
     expect(reasons.join()).to.include('23502').and.to.not.include('secret');
   });
 
-  it('repeats a fault of any class that passes by itself, until it has passed', async () => {
+  it('repeats after every class of transient fault', async () => {
     const codes = ['40001', '40P01', '53100', '53300', '57014', '57P01', '57P03', '58030', '55P03', '25006', '42501'];
     const batch = await sends('patient');
     const left = [...codes];
@@ -162,7 +162,7 @@ describe('storing in place', () => {
       },
     };
     const random = Math.random;
-    // No back-off: what it waits is another test's concern.
+    // No back-off: another test covers it.
     Math.random = () => 0;
     try {
       const outcome = await storeInPlace({ hold, store: failing, deadLetters, logger, signal: forever }, batch);
@@ -173,7 +173,7 @@ describe('storing in place', () => {
     }
   });
 
-  it('waits for a lock that others hold longer than a statement may wait', async () => {
+  it('waits for a lock that is held longer than the time limit of a statement', async () => {
     const batch = await sends('patient');
     const url = new URL(database.url);
     await sql`alter database ${sql.id(url.pathname.slice(1))} set lock_timeout = '100ms'`.execute(database.db);
@@ -196,7 +196,7 @@ describe('storing in place', () => {
     expect(outcome.results.map((result) => result.kind)).to.deep.equal(['stored']);
   });
 
-  it('goes on after its connections were cut', async () => {
+  it('continues after its connections were cut', async () => {
     const batch = await sends('1', '2');
     let cuts = 0;
     const cutting: MessageStore = {
@@ -207,7 +207,7 @@ describe('storing in place', () => {
       },
     };
     const outcome = await storeInPlace({ hold, store: cutting, deadLetters, logger, signal: forever }, batch);
-    // One more where the pool had not yet heard of a cut and handed that connection out.
+    // One more for each cut that the pool had not noticed when it handed the connection out.
     expect(cuts).to.be.within(4, 7);
     expect(outcome.messages.map((message) => message.seq)).to.deep.equal([1, 2]);
   });
@@ -223,7 +223,7 @@ describe('storing in place', () => {
     expect(outcome.results.map((result) => result.kind)).to.deep.equal(['stored']);
   });
 
-  it('gives up only when it is told to stop', async () => {
+  it('stops repeating only when the signal aborts', async () => {
     const batch = await sends('never');
     const stop = new AbortController();
     let faults = 0;
@@ -247,7 +247,7 @@ describe('storing in place', () => {
     return rows.map((row) => row.content);
   }
 
-  /** The store, with word of each of its faults. */
+  /** The store; calls `onFault` at each of its faults. */
   function watched(inner: MessageStore, onFault: () => void): MessageStore {
     return {
       ...inner,

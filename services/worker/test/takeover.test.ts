@@ -11,11 +11,11 @@ import {
 import { expect } from 'chai';
 import { sql } from 'kysely';
 
-/** 5 s are meant, and `npm run verify -- F2` measures them; with BullMQ's own timers it would be up to 60 s. */
+/** The design value is 5 s, which `npm run verify -- F2` measures. With BullMQ's own timers it would be up to 60 s. */
 const WITHIN_MS = 20_000;
 
-describe('a lane whose worker is gone', () => {
-  it('is served by another one soon, killed or paused, and stores each message once', async () => {
+describe('a lane whose worker died or is paused', () => {
+  it('is soon served by another worker, and stores each message once', async () => {
     await using cluster = await startTestCluster({ gatewayProcesses: 1, workers: 2, lanes: 1 });
     await using db = openDatabase({
       url: cluster.databaseUrl,
@@ -61,7 +61,7 @@ describe('a lane whose worker is gone', () => {
   });
 });
 
-/** As an app does: the same message again after a retryable error. */
+/** Sends the same message again after a retryable error, like an app. */
 async function sendUntilAnswered(client: TestClient, draft: object): Promise<SendAck> {
   return eventually(async () => {
     const ack = await client.send(draft);
@@ -70,7 +70,7 @@ async function sendUntilAnswered(client: TestClient, draft: object): Promise<Sen
   }, WITHIN_MS);
 }
 
-/** The worker whose job hangs in Postgres. */
+/** The worker whose statement waits for the lock. */
 async function waitingWorker(db: Database): Promise<string> {
   const { rows } = await sql<{ name: string }>`
     select application_name as name from pg_stat_activity where wait_event_type = 'Lock' limit 1`.execute(db);
@@ -86,5 +86,5 @@ async function whileTablesAreLocked<T>(db: Database, work: () => Promise<T>): Pr
 }
 
 function never(): never {
-  throw new Error('no message was heard');
+  throw new Error('no message was received');
 }

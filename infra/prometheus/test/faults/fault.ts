@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConversationId } from '@chat-cluster/contracts';
 import { repository, type ServiceProcess, startService } from '@chat-cluster/local-cluster';
-import { laneOf } from '@chat-cluster/queue';
+import { laneNumberOf } from '@chat-cluster/queue';
 import {
   type ControlledService,
   connect,
@@ -101,7 +101,7 @@ export async function talk(stage: Pick<Stage, 'cluster' | 'undo'>, { on = 1, lan
   for (;;) {
     const [user, bob] = [newUser('alice'), newUser('bob')];
     const conversationId = (await openConversation(target(stage, on), user, bob)) as ConversationId;
-    if (laneOf(conversationId, stage.cluster.lanes) !== lane) continue;
+    if (laneNumberOf(conversationId, stage.cluster.lanes) !== lane) continue;
     const alice = await connect(target(stage, on), user, { transports: ['websocket'] });
     stage.undo.defer(() => alice.close());
     return { alice, bob, conversationId, send: () => alice.send({ conversationId, content: 'hello' }) };

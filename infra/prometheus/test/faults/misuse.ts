@@ -1,4 +1,4 @@
-import { inboxQueue, streamOf } from '@chat-cluster/queue';
+import { inboxLane, streamOf } from '@chat-cluster/queue';
 import { askRedis, connect, expectAnswer, LeanClient, newUser, type TestClient, tokenFor } from '@chat-cluster/testkit';
 import { sql } from 'kysely';
 import { gateway, repeat, type Scenario, type Stage, type Talk, talk, target } from './fault.ts';
@@ -179,7 +179,7 @@ async function appendUnstorable({ cluster }: Stage, { alice, bob, conversationId
   const draft = { conversationId, senderId: alice.userId, receiverId: bob, content: '\0', attachments: [] };
   const entries = [{ kind: 'send', id, clientMessageId: id, ...draft }];
   const batch = { v: 1, batchId: id, replyTo: 'nobody', acceptedAt: Date.now(), entries };
-  const answer = await askRedis(cluster.redis.url, `XADD ${streamOf(inboxQueue(1))} * d '${JSON.stringify(batch)}'`);
+  const answer = await askRedis(cluster.redis.url, `XADD ${streamOf(inboxLane(1))} * d '${JSON.stringify(batch)}'`);
   expectAnswer(answer, /^\d+-\d+$/);
 }
 

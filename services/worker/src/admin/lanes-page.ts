@@ -6,21 +6,17 @@ import {
   readLaneHolders,
 } from '@chat-cluster/queue';
 import { type OpsPage, withDeadline } from '@chat-cluster/runtime';
+import type { PlacedLane } from '../lanes/place-lanes.ts';
 
-/** A lane by its name, and the Redis that has it. */
-export interface PlacedLane {
-  lane: string;
-  server: QueueServer;
-}
-
-/** A row of the page: what is in the lane and who serves it, or the reason why that can not be told. */
+/** A row of the page: the contents of a lane and its holder, or why they could not be read. */
 type Row = (LaneDepth & LaneHolder) | { lane: string; fault: string };
 
 const DEADLINE_MS = 1_500;
 
 /**
- * `GET /lanes` of the admin listener: all lanes of the cluster as they are now, in Redis; what batches say is not read. A
- * table of text for people, JSON (`{at, lanes: [...]}`) for who accepts it. Lanes whose Redis is away say so.
+ * `GET /lanes` of the admin listener: all lanes of the cluster, as they are in Redis now; the contents of batches are
+ * not read. A table of text, or JSON (`{at, lanes: [...]}`) for clients that accept it. The row of a lane whose Redis
+ * is away shows that.
  */
 export function lanesPage(lanes: readonly PlacedLane[]): OpsPage {
   return async ({ headers }, response) => {
@@ -37,20 +33,19 @@ export function lanesPage(lanes: readonly PlacedLane[]): OpsPage {
 
 async function readRows(lanes: readonly PlacedLane[]): Promise<Row[]> {
   const byServer = Map.groupBy(lanes, ({ server }) => server);
-  const rows = await Promise.all(
-    [...byServer].map(async ([server, placed]): Promise<Row[]> => {
-      const names = placed.map(({ lane }) => lane);
-      const read = Promise.all([readLaneDepths(server, names), readLaneHolders(server, names)]);
-      try {
-        const [depths, holders] = await withDeadline(read, DEADLINE_MS, 'redis');
-        return depths.flatMap((depth, i) => (holders[i] ? [{ ...depth, ...holders[i] }] : []));
-      } catch {
-        return names.map((lane) => ({ lane, fault: 'its redis does not answer' }));
-      }
-    }),
-  );
-  const all = rows.flat();
-  return lanes.flatMap(({ lane }) => all.find((row) => row.lane === lane) ?? []);
+  const rows = (await Promise.all([...byServer].map(([server, placed]) => readServer(server, placed)))).flat();
+  return lanes.flatMap(({ lane }) => rows.find((row) => row.lane === lane) ?? []);
+}
+
+async function readServer(server: QueueServer, placed: readonly PlacedLane[]): Promise<Row[]> {
+  const names = placed.map(({ lane }) => lane);
+  const read = Promise.all([readLaneDepths(server, names), readLaneHolders(server, names)]);
+  try {
+    const [depths, holders] = await withDeadline(read, DEADLINE_MS, 'redis');
+    return depths.flatMap((depth, i) => (holders[i] ? [{ ...depth, ...holders[i] }] : []));
+  } catch {
+    return names.map((lane) => ({ lane, fault: 'its redis does not respond' }));
+  }
 }
 
 function tableOf(rows: readonly Row[], now: number): string {
@@ -58,20 +53,17 @@ function tableOf(rows: readonly Row[], now: number): string {
     if ('fault' in row) return [row.lane, row.fault];
     const { lane, batches, oldestMs, holder, heldSince, givenUp } = row;
     const heldFor = heldSince === undefined ? '' : secondsOf(now - heldSince);
-    const who = holder ?? (heldSince === undefined ? 'nobody' : 'somebody');
-    return [lane, String(batches), secondsOf(oldestMs), who, heldFor, String(givenUp)];
+    const heldBy = holder ?? (heldSince === undefined ? 'no worker' : 'unnamed');
+    return [lane, String(batches), secondsOf(oldestMs), heldBy, heldFor, String(givenUp)];
   });
   const table = [['lane', 'batches', 'oldest', 'held by', 'for', 'given up'], ...cells];
   const widths = table.reduce<number[]>((most, row) => row.map((cell, i) => Math.max(most[i] ?? 0, cell.length)), []);
-  return table
-    .map(
-      (row) =>
-        `${row
-          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+  const lineOf = (row: string[]) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return table.map((row) => `${lineOf(row)}\n`).join('');
 }
 
 function secondsOf(ms: number): string {

@@ -3,16 +3,17 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { ExpressAdapter } from '@bull-board/express';
 import { leaseQueue } from '@chat-cluster/queue';
 import type { OpsPage } from '@chat-cluster/runtime';
-import type { PlacedLane } from './lanes-page.ts';
+import type { PlacedLane } from '../lanes/place-lanes.ts';
 
 const PATH = '/queues';
 
-/** What of Bull Board's API is served: it reads, and what its answers carry is known below. No logs, flows or templates. */
+/** The served routes of Bull Board's API: they only read, and `redacted` covers their responses. */
 const ROUTES = ['/api/queues', '/api/queues/:queueName/:jobId', '/api/redis/stats', '/api/queues/:queueName/metrics'];
 
 /**
- * What is shown of a job. The board's own formatters leave reasons of failures, stack traces and options as they are, where
- * a body may stand as well, so this is a list of what may be seen, not of what may not.
+ * The fields of a job that are shown: an allow-list, not a deny-list. The board's formatters redact data and return
+ * values, but not reasons of failures, stack traces, logs and options, which may quote a message; a parser's error
+ * quotes the text that it could not parse.
  */
 const SHOWN = [
   'id',
@@ -28,13 +29,13 @@ const SHOWN = [
 ];
 const REDACTED = '[redacted]';
 
-/** The page asks a font of Google otherwise. Styles are set in place by its scripts. */
+/** Without it the page requests a font from Google. Its scripts set styles inline. */
 const POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 
 /**
- * Bull Board for the admin listener, at /queues: the BullMQ queue of each lane, that is, its lease, who has it and since
- * when. Batches are in streams, which BullMQ knows nothing of; `/lanes` shows those. Read-only, and nothing that a job
- * carries leaves the process. Loaded only when it is wanted, for it takes some 10 MB of memory.
+ * Bull Board for the admin listener, at /queues: the BullMQ queue of each lane, which is its lease, with the holder and
+ * since when. Batches are in streams that BullMQ does not use; `/lanes` shows them. Read-only, and no content of a job
+ * leaves the process. Loaded only when it is enabled, because it takes about 10 MB of memory.
  */
 export async function openQueueBoard(lanes: readonly PlacedLane[]): Promise<{ page: OpsPage; close(): Promise<void> }> {
   const queues = lanes.map(({ lane, server }) => leaseQueue(server, lane));
@@ -43,7 +44,7 @@ export async function openQueueBoard(lanes: readonly PlacedLane[]): Promise<{ pa
     queues: queues.map((queue) => new BullMQAdapter(queue, { readOnlyMode: true })),
     serverAdapter: adapter,
     options: {
-      // Workers would be a CLIENT LIST for each queue every few seconds; the lease tells its holder.
+      // Showing workers takes a CLIENT LIST for each queue every few seconds. The lease shows its holder.
       uiConfig: { boardTitle: 'Chat lanes', showWorkers: false, hideDocsLink: true },
       handlerHooks: {
         before: ({ method, route }) => ({ allow: method === 'get' && ROUTES.includes(route) }),
@@ -51,7 +52,7 @@ export async function openQueueBoard(lanes: readonly PlacedLane[]): Promise<{ pa
       },
     },
   });
-  // Its own one repeats the error, and that of a JSON parser quotes what it read.
+  // The default handler repeats the error, and the error of a JSON parser quotes its input.
   adapter.setErrorHandler(() => ({ status: 500, body: { error: 'ERRORS.INTERNAL_SERVER_ERROR' } }));
   const app = adapter.getRouter() as OpsPage;
   return {

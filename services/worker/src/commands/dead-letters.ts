@@ -1,22 +1,28 @@
-import { parseArgs } from 'node:util';
 import type { DeadLetter, DeadLetters } from '@chat-cluster/domain';
 import { createDeadLetters, openDatabase } from '@chat-cluster/postgres';
-import { commonConfig, parseConfig, redisConfig, runMain } from '@chat-cluster/runtime';
+import { commonConfig, parseConfig, parseOptions, redisConfig, runMain, wholeNumber } from '@chat-cluster/runtime';
+import { z } from 'zod';
 import { openReplay, type ReplayResult } from '../dead-letters/replay-dead-letters.ts';
 
-const HELP = `dead-letters: what was accepted and could not be stored, kept for you to look at.
+const HELP = `dead-letters: entries that were accepted and could not be stored.
 
   list [--limit 50] [--json]     newest first: time, id, kind, conversation, sender, attempts, reason; no message text
-  show <id>… [--json]            all of it, text included
-  replay <id>… | --all [--json]  submits it to its lane again; forgets it once it is stored, or was already
-  drop <id>… | --all             forgets it
+  show <id>… [--json]            everything, including the text
+  replay <id>… | --all [--json]  submits the entry to its lane again; deletes the letter if the entry is stored then
+  drop <id>… | --all             deletes the letter
 
-Exit code 1: something was not found, or not replayed. Environment: DATABASE_URL, and for replay REDIS_URL and LANES;
-npm run dead-letters takes them from the environment, else from the cluster that runs on DATA_DIR.
+Exit code 1: a letter was not found, or not replayed. Environment: DATABASE_URL, and for replay REDIS_URL and LANES;
+npm run dead-letters takes them from the environment, otherwise from the cluster that runs on DATA_DIR.
 `;
 
-/** A page of letters, and the letters that leave for the lanes together. */
+/** Letters read, and letters submitted to the lanes, at a time. */
 const PAGE = 100;
+
+const optionsSchema = z.object({
+  json: z.boolean().default(false),
+  all: z.boolean().default(false),
+  limit: wholeNumber(1).default(50),
+});
 
 interface Request {
   letters: DeadLetters;
@@ -27,28 +33,19 @@ interface Request {
 }
 
 await runMain(async () => {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      help: { type: 'boolean', short: 'h' },
-      json: { type: 'boolean', default: false },
-      all: { type: 'boolean', default: false },
-      limit: { type: 'string', default: '50' },
-    },
-  });
-  const [verb = 'help', ...ids] = positionals;
+  const parsed = parseOptions(process.argv.slice(2), optionsSchema, { positionals: true });
+  const [verb = 'help', ...ids] = parsed?.positionals ?? [];
   const act = { list, show, replay, drop }[verb];
-  if (values.help || !act) {
+  if (!parsed || !act) {
     process.stdout.write(HELP);
-    process.exitCode = values.help || verb === 'help' ? 0 : 1;
+    process.exitCode = verb === 'help' ? 0 : 1;
     return;
   }
   const { DATABASE_URL } = parseConfig(commonConfig.pick({ DATABASE_URL: true }), process.env);
   const db = openDatabase({ url: DATABASE_URL, poolSize: 1, applicationName: 'chat-dead-letters', onError: () => {} });
   try {
-    const limit = Math.max(1, Number.parseInt(values.limit, 10) || 50);
-    const done = await act({ letters: createDeadLetters(db), ids, all: values.all, json: values.json, limit });
-    process.exitCode = done ? 0 : 1;
+    const isComplete = await act({ letters: createDeadLetters(db), ids, ...parsed.values });
+    process.exitCode = isComplete ? 0 : 1;
   } finally {
     await db.destroy();
   }
@@ -68,10 +65,8 @@ async function show({ letters, ids, json }: Request): Promise<boolean> {
   const found = await letters.find(ids.filter(isUuid));
   const shown = found.map((letter) => ({ ...letter, entry: JSON.parse(letter.entry) as unknown }));
   if (json) print(JSON.stringify(shown, null, 2));
-  else
-    for (const { entry, ...letter } of shown)
-      print(`${lineOf(summaryOf({ ...letter, entry: JSON.stringify(entry) }))}\n${JSON.stringify(entry, null, 2)}`);
-  return tellMissing(ids, found);
+  else for (const one of found) print(`${lineOf(summaryOf(one))}\n${JSON.stringify(JSON.parse(one.entry), null, 2)}`);
+  return reportMissing(ids, found);
 }
 
 async function drop({ letters, ids, all }: Request): Promise<boolean> {
@@ -82,7 +77,7 @@ async function drop({ letters, ids, all }: Request): Promise<boolean> {
   return all || dropped === ids.length;
 }
 
-/** Oldest first, as they were kept, so that what one user sent keeps its order. */
+/** Oldest first, in the order in which they were kept, so that the messages of a user keep theirs. */
 async function replay({ letters, ids, all, json }: Request): Promise<boolean> {
   const found = all ? await everyLetter(letters) : await letters.find(ids.filter(isUuid));
   const inOrder = found.sort((a, b) => a.at.getTime() - b.at.getTime() || (a.id < b.id ? -1 : 1));
@@ -92,11 +87,11 @@ async function replay({ letters, ids, all, json }: Request): Promise<boolean> {
       parseConfig(redisConfig.extend({ LANES: commonConfig.shape.LANES }), process.env),
     );
     for (let from = 0; from < inOrder.length; from += PAGE) {
-      const share = await lanes.replay(inOrder.slice(from, from + PAGE));
-      await letters.drop(share.filter(({ done }) => done).map(({ id }) => id));
-      results.push(...share);
-      if (!json) for (const { id, done, outcome } of share) print(`${done ? '✔' : '✖'} ${id} ${outcome}`);
-      if (share.every(({ answered }) => !answered)) break;
+      const page = await lanes.replay(inOrder.slice(from, from + PAGE));
+      await letters.drop(page.filter(({ done }) => done).map(({ id }) => id));
+      results.push(...page);
+      if (!json) for (const { id, done, outcome } of page) print(`${done ? '✔' : '✖'} ${id} ${outcome}`);
+      if (page.every(({ answered }) => !answered)) break;
     }
   }
   const done = results.filter((result) => result.done).length;
@@ -104,9 +99,9 @@ async function replay({ letters, ids, all, json }: Request): Promise<boolean> {
   if (json) print(JSON.stringify({ replayed: done, left, results }, null, 2));
   else
     print(
-      `${done} replayed, ${left} left${results.length < found.length ? ': nobody answers, are workers running?' : ''}`,
+      `${done} replayed, ${left} left${results.length < found.length ? ': no worker responds, is one running?' : ''}`,
     );
-  return left === 0 && (all || tellMissing(ids, found));
+  return left === 0 && (all || reportMissing(ids, found));
 }
 
 async function everyLetter(letters: DeadLetters): Promise<DeadLetter[]> {
@@ -132,11 +127,11 @@ function lineOf({ at, id, kind, conversationId, senderId, attempts, reason }: Re
   return [at.toISOString(), id, kind, conversationId, senderId, `${attempts}×`, reason].join('  ');
 }
 
-function tellMissing(ids: readonly string[], found: readonly DeadLetter[]): boolean {
+function reportMissing(ids: readonly string[], found: readonly DeadLetter[]): boolean {
   const known = new Set(found.map(({ id }) => id));
   const missing = ids.filter((id) => !known.has(id.toLowerCase()));
   for (const id of missing) process.stderr.write(`No dead letter has the id ${id}.\n`);
-  if (ids.length === 0) process.stderr.write('Name one or more ids; list shows them.\n');
+  if (ids.length === 0) process.stderr.write('Give one or more ids; list shows them.\n');
   return ids.length > 0 && missing.length === 0;
 }
 

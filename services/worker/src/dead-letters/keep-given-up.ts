@@ -1,19 +1,16 @@
 import { type DeadLetter, deadLetterOf } from '@chat-cluster/domain';
 import type { GivenUpBatch } from '@chat-cluster/queue';
-import { keepDeadLetters } from './keep-dead-letters.ts';
+import { type KeepPorts, keepDeadLetters } from './keep-dead-letters.ts';
 
-/** Keeps each entry of jobs that their lane gave up as a dead letter; of a job without entries, the whole of it. */
-export async function keepGivenUp(
-  deps: Parameters<typeof keepDeadLetters>[0],
-  jobs: readonly GivenUpBatch[],
-): Promise<void> {
-  for (const job of jobs) {
-    const letters = lettersOf(job);
-    deps.logger.error(
-      { reason: job.reason, letters: letters.length },
-      'lane: a job was given up, kept as dead letters',
+/** Keeps each entry of the batches that a lane gave up as a dead letter; of a batch without entries, all of it. */
+export async function keepGivenUp(ports: KeepPorts, batches: readonly GivenUpBatch[]): Promise<void> {
+  for (const batch of batches) {
+    const letters = lettersOf(batch);
+    ports.logger.error(
+      { reason: batch.reason, letters: letters.length },
+      'lane: a batch was given up and kept as dead letters',
     );
-    await keepDeadLetters(deps, letters);
+    await keepDeadLetters(ports, letters);
   }
 }
 

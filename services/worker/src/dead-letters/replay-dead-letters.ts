@@ -8,21 +8,21 @@ import { z } from 'zod';
 
 export interface ReplayResult {
   id: string;
-  /** It is stored, so the letter may go. */
+  /** True when the entry is stored, so the letter can be dropped. */
   done: boolean;
-  /** A worker answered, or would have; false: the lanes are away. */
+  /** False when no worker responded. */
   answered: boolean;
   outcome: string;
 }
 
 export interface Replay extends AsyncDisposable {
-  /** Submits the letters in order, as a gateway would; resolves when each is answered or given up. */
+  /** Submits the letters in order, like a gateway. Resolves when each has a result or has timed out. */
   replay(letters: readonly DeadLetter[]): Promise<ReplayResult[]>;
 }
 
 const CONNECT_MS = 5_000;
 
-/** The way back into the lanes. Rejects when a Redis does not answer, or is used with lanes spread in another way. */
+/** Connects to the lanes. Rejects when a Redis does not respond, or is used with another layout of lanes. */
 export async function openReplay(config: RedisConfig & { LANES: number }): Promise<Replay> {
   const logger = createLogger({ name: 'dead-letters', level: 'silent', format: 'json' });
   const { pubsub: pubsubUrl, queues } = redisServers(config);
@@ -34,8 +34,8 @@ export async function openReplay(config: RedisConfig & { LANES: number }): Promi
       const client = await withDeadline(connectRedis(url, 'produce', logger), CONNECT_MS, 'redis');
       open.adopt(client, disconnectRedis);
       const here = describeLayout({ lanes: config.LANES, index, servers: queues.length });
-      const known = (await readLayout(client)) ?? here;
-      if (known !== here) throw new ConfigError([`LANES: this Redis is used with ${known} lanes, not ${here}`]);
+      const announced = (await readLayout(client)) ?? here;
+      if (announced !== here) throw new ConfigError([`LANES: this Redis is used with ${announced} lanes, not ${here}`]);
       return { client };
     }),
   );
@@ -56,7 +56,8 @@ async function submit(
 ): Promise<ReplayResult> {
   const { id } = letter;
   const entry = entrySchema.safeParse(JSON.parse(letter.entry));
-  if (!entry.success) return { id, done: false, answered: true, outcome: 'is no entry that a lane takes; show has it' };
+  if (!entry.success)
+    return { id, done: false, answered: true, outcome: 'not an entry that a lane accepts; show prints it' };
   try {
     return { id, answered: true, ...outcomeOf(await inbox.submit(entry.data as Entry)) };
   } catch (error) {
@@ -70,15 +71,15 @@ function outcomeOf(result: EntryResult): { done: boolean; outcome: string } {
     case 'stored':
       return { done: true, outcome: `stored as message ${result.seq}` };
     case 'duplicate':
-      return { done: true, outcome: `was stored already, as message ${result.message.seq}` };
+      return { done: true, outcome: `already stored as message ${result.message.seq}` };
     case 'read':
-      return { done: true, outcome: `read up to ${result.upToSeq}` };
+      return { done: true, outcome: `marked as read up to ${result.upToSeq}` };
     case 'rejected':
       return { done: false, outcome: `${result.error.code}: ${result.error.message}` };
   }
 }
 
-/** The shape of an entry, not its rules: those it has broken maybe, and the store will say so again. */
+/** The shape of an entry, not its limits: it may violate those, and the store rejects it again. */
 const entrySchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('send'),

@@ -1,22 +1,22 @@
 import type { Entry, MessageId } from '@chat-cluster/contracts';
 import { inSpan, startSpan } from '@chat-cluster/runtime';
 
-/** The traces of what a lane does in one run. */
+/** The spans of one run of a lane. */
 export interface BatchTrace {
   store<T>(work: () => Promise<T>): Promise<T>;
-  /** Ends the trace of the run. `traces`: what the deliveries of its sampled messages are to join. */
+  /** Ends the span of the run. `traces`: the traceparents that the deliveries of sampled messages join. */
   publish<T>(work: (traces: ReadonlyMap<MessageId, string>) => Promise<T>): Promise<T>;
 }
 
 const UNTRACED: BatchTrace = { store: (work) => work(), publish: (work) => work(new Map()) };
 
 /**
- * One span for a run, whatever the number of its messages, and under it one for the store and one for the emits and
- * replies. It is part of the trace of its first sampled entry, which decides that it is sampled too, and linked to all
- * others; their own traces go on at the delivery, which is linked to the run in turn.
+ * Starts one span for a run, for any number of messages, with one child for the store and one for emits and replies.
+ * The span is part of the trace of the first sampled entry, which decides that the run is sampled too, and is linked
+ * to the traces of the other entries. Their traces continue at the delivery, which is linked to the run.
  */
 export function traceBatch(entries: readonly Entry[], about: { batches: number; acceptedAt: number }): BatchTrace {
-  // What came as an entry may be anything; one that can not be stored is found by the store.
+  // An entry may be anything; the store finds those that cannot be stored.
   const sampled = entries.filter((entry) => typeof entry?.trace === 'string');
   if (sampled.length === 0) return UNTRACED;
   const [parent, ...links] = sampled.flatMap(({ trace }) => trace ?? []);
@@ -48,7 +48,10 @@ export function traceBatch(entries: readonly Entry[], about: { batches: number; 
   };
 }
 
-/** Of each message: for the first entry, in whose trace the run is, its publish; for the others their own trace and a link to it. */
+/**
+ * The traceparent of each message: for the first entry, whose trace contains the run, the span of its publishing; for
+ * the others their own trace and a link to that span.
+ */
 function tracesOf([first, ...others]: readonly Entry[], publish: string | undefined): Map<MessageId, string> {
   const traces = new Map<MessageId, string>();
   if (first?.kind === 'send' && first.trace) traces.set(first.id, publish ?? first.trace);

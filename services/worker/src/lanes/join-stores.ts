@@ -2,50 +2,52 @@ import type { SendEntry } from '@chat-cluster/contracts';
 import type { MessageStore, StoredMessage } from '@chat-cluster/domain';
 import { NaturalBatch } from '@chat-cluster/runtime';
 
-/** Statements under way at a time: while one waits for the disk, another one computes. */
-const AT_A_TIME = 2;
-/** Sends of one statement: as many as a run of one lane may have (JOINED_BATCHES). */
+/** Statements in progress at a time: while one waits for the disk, another one computes. */
+const MAX_STATEMENTS = 2;
+/** Sends in one statement, at most: as many as one run of a lane may have (INBOX_RUNS). */
 const MAX_SENDS = 400;
 
 type Rows = (StoredMessage | undefined)[];
 
 /**
- * Lets the lanes of this process that want to store at the same time do it by one statement. An idle store takes a lane's
- * sends at once; what comes while AT_A_TIME statements are under way waits for one of them, and leaves together. So the
- * number of lanes decides how many conversations wait for each other, and no longer how large statements are.
+ * Joins the sends of the lanes of this process that store at the same time into one statement. An idle store executes
+ * the sends of a lane at once. Sends that arrive while MAX_STATEMENTS are in progress wait for one of them and leave
+ * together. So the number of lanes decides how many conversations wait for each other, but not how large statements
+ * are.
  *
- * Lanes share no conversation, so a statement of several locks nothing that another one holds. Where one of them fails,
- * each lane stores alone, and waits for no other: what is wrong with the one (poison, a row that somebody keeps locked) is
- * nothing to the others. Sends that failed alone are never joined again.
+ * Lanes have no conversation in common, so a joint statement locks no row that another one holds. If it fails, each
+ * lane stores alone and waits for no other: a fault of one lane (poison, a row that another session keeps locked)
+ * does not affect the others. Sends that failed alone are never joined again. The price: a locked row can delay the
+ * other lanes of one statement by its time limit, once.
  */
 export function joinStores(store: MessageStore): MessageStore {
-  /** First sends of runs that failed alone; a repeat of a run has the same ones. */
-  const alone = new WeakSet<SendEntry>();
+  /** The first send of each run that failed alone. A repeat of the run has the same first send. */
+  const failedAlone = new WeakSet<SendEntry>();
   const statements = new NaturalBatch<readonly SendEntry[], Rows | undefined>({
     run: (runs) => storeTogether(store, runs),
-    maxInFlight: AT_A_TIME,
+    maxInFlight: MAX_STATEMENTS,
     maxItems: Number.POSITIVE_INFINITY,
     maxWaiting: Number.POSITIVE_INFINITY,
     maxWeight: MAX_SENDS,
     weigh: (sends) => sends.length,
-    overflow: () => new Error('never: a lane has one run at a time'),
+    overflow: () => new Error('unreachable: a lane has one run at a time'),
   });
   return {
     ...store,
     async storeSends(sends) {
       const [first] = sends;
       try {
-        const rows = first && alone.has(first) ? undefined : await statements.submit(sends);
+        const rows = first && failedAlone.has(first) ? undefined : await statements.submit(sends);
         return rows ?? (await store.storeSends(sends));
       } catch (error) {
-        if (first) alone.add(first);
+        if (first) failedAlone.add(first);
         throw error;
       }
     },
   };
 }
 
-/** The rows of each run; of several that failed together, undefined for each. Rejects when one alone fails. */
+/** The rows of each run; undefined for each of several runs that failed together. Rejects when a single run fails. */
 async function storeTogether(
   store: MessageStore,
   runs: readonly (readonly SendEntry[])[],

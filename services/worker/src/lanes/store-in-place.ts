@@ -2,14 +2,11 @@ import { type Entry, Rejection } from '@chat-cluster/contracts';
 import { type BatchOutcome, type DeadLetters, deadLetterOf, type MessageStore, storeBatch } from '@chat-cluster/domain';
 import { describeFault, isTransientFault } from '@chat-cluster/postgres';
 import { type LaneHold, LaneLeft } from '@chat-cluster/queue';
-import { backoff, type Logger } from '@chat-cluster/runtime';
+import { type Logger, retry } from '@chat-cluster/runtime';
 import { Counter } from 'prom-client';
 import { keepDeadLetters } from '../dead-letters/keep-dead-letters.ts';
 
-const retries = new Counter({ name: 'chat_store_retries_total', help: 'Batches repeated after a transient fault' });
-const poison = new Counter({ name: 'chat_store_poison_entries_total', help: 'Entries that Postgres will never take' });
-
-export interface StoreInPlace {
+export interface StoreInPlacePorts {
   store: MessageStore;
   deadLetters: DeadLetters;
   logger: Logger;
@@ -18,33 +15,46 @@ export interface StoreInPlace {
 }
 
 /**
- * Stores a batch whatever it takes. A transient fault (restart, failover, lock, full disk) is repeated here, with
- * jittered back-off from 50 ms to 2 s, while the lane waits: order holds and nothing is given up. Any other fault means
- * that an entry is poison: the batch is halved until that entry stands alone, which is kept as a dead letter and
- * rejected; its neighbours go through. Rejects only when `signal` aborts, and when the lane is no longer ours: a process
- * that was paused for long must not store what another one has stored, since a read mark means everything before it
- * **now**.
+ * Stores the entries of a run, however long it takes. A transient fault (restart, failover, lock, full disk) is
+ * repeated here, with jittered back-off from 50 ms to 2 s, while the lane waits: order holds and no batch is given
+ * up. Any other fault means that an entry is poison. The entries are then halved until the poison entry is alone: it
+ * is kept as a dead letter and rejected, and its neighbours are stored.
+ *
+ * Rejects only when `signal` aborts or the lane is lost. A process that was paused for long must not store a batch
+ * that another worker has stored: the message would be recognised, but a read mark of "everything so far" means more
+ * by now.
  */
-export async function storeInPlace(deps: StoreInPlace, entries: readonly Entry[]): Promise<BatchOutcome> {
-  for (let attempt = 0; ; attempt++) {
-    if (!(await deps.hold.held())) throw new LaneLeft('the lock of its lane was lost');
-    try {
-      return await storeBatch(deps.store, entries);
-    } catch (error) {
-      if (!isTransientFault(error)) return isolate(deps, entries, error);
-      retries.inc();
-      if (attempt === 0)
-        deps.logger.warn({ err: error, entries: entries.length }, 'lane: storing failed, trying again in place');
-      await backoff(attempt, 50, 2_000, deps.signal);
-    }
-  }
+export async function storeInPlace(ports: StoreInPlacePorts, entries: readonly Entry[]): Promise<BatchOutcome> {
+  const { hold, store, logger, signal } = ports;
+  const onFailure = (error: unknown, attempt: number) => {
+    if (error instanceof LaneLeft || isPoison(error)) throw error;
+    retries.inc();
+    if (attempt === 0) logger.warn({ err: error, entries: entries.length }, 'lane: storing failed, retrying');
+  };
+  const attempt = async () => {
+    if (!(await hold.held())) throw new LaneLeft('the lock of its lane was lost');
+    return storeBatch(store, entries);
+  };
+  return retry(attempt, { minMs: 50, maxMs: 2_000, signal, onFailure }).catch((error: unknown) => {
+    if (!isPoison(error)) throw error;
+    return storeAroundPoison(ports, entries, error);
+  });
 }
 
-async function isolate(deps: StoreInPlace, entries: readonly Entry[], error: unknown): Promise<BatchOutcome> {
-  if (entries.length === 1) return bury(deps, entries[0], error);
+/** True for a fault that a repeat cannot solve: data that Postgres never accepts, or a bug. */
+function isPoison(error: unknown): boolean {
+  return !(error instanceof LaneLeft) && !isTransientFault(error);
+}
+
+async function storeAroundPoison(
+  ports: StoreInPlacePorts,
+  entries: readonly Entry[],
+  error: unknown,
+): Promise<BatchOutcome> {
+  if (entries.length === 1) return rejectPoison(ports, entries[0], error);
   const middle = entries.length >> 1;
-  const first = await storeInPlace(deps, entries.slice(0, middle));
-  const second = await storeInPlace(deps, entries.slice(middle));
+  const first = await storeInPlace(ports, entries.slice(0, middle));
+  const second = await storeInPlace(ports, entries.slice(middle));
   return {
     results: [...first.results, ...second.results],
     messages: [...first.messages, ...second.messages],
@@ -53,15 +63,15 @@ async function isolate(deps: StoreInPlace, entries: readonly Entry[], error: unk
   };
 }
 
-/** `entry` may be anything, since it can not be stored. */
-async function bury(deps: StoreInPlace, entry: Entry | undefined, error: unknown): Promise<BatchOutcome> {
+/** `entry` may be anything, since it cannot be stored. */
+async function rejectPoison(ports: StoreInPlacePorts, entry: Entry | undefined, error: unknown): Promise<BatchOutcome> {
   poison.inc();
   const letter = deadLetterOf(entry, { source: 'store', reason: describeFault(error) });
-  deps.logger.error(
+  ports.logger.error(
     { err: error, kind: entry?.kind, conversation: entry?.conversationId, letter: letter.id },
     'lane: rejected a poison entry and kept it as a dead letter',
   );
-  await keepDeadLetters(deps, [letter]);
+  await keepDeadLetters(ports, [letter]);
   return {
     results: [{ kind: 'rejected', error: new Rejection('REJECTED').payload }],
     messages: [],
@@ -69,3 +79,6 @@ async function bury(deps: StoreInPlace, entry: Entry | undefined, error: unknown
     badges: [],
   };
 }
+
+const retries = new Counter({ name: 'chat_store_retries_total', help: 'Repeats of a batch after a transient fault' });
+const poison = new Counter({ name: 'chat_store_poison_entries_total', help: 'Entries that Postgres never accepts' });

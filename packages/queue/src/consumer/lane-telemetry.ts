@@ -1,13 +1,11 @@
 import { isTracing } from '@chat-cluster/runtime';
 import type { Span, Telemetry } from 'bullmq';
 
-/** Of what BullMQ has spans for, what is worth one; the rest is done by the clock: locks renewed, stalls and jobs looked for. */
-const WORTH_A_SPAN = /^(add|process) /;
-
 /**
- * Traces of BullMQ, by bullmq-otel; undefined, and not loaded, when tracing is off. Its only jobs here are the leases of
- * lanes, which are never done, so two things differ. `process <lane>` is a span of a moment: this worker took the lane. And
- * a lease carries no trace, nor is it that of what its holder does for hours: batches have traces of their own.
+ * Traces of BullMQ, by bullmq-otel; undefined, and not loaded, when tracing is off. The only jobs here are the leases
+ * of lanes, which are never completed, so two things differ. `process <lane>` is a span without duration: this worker
+ * took the lane. And a lease carries no trace, nor is it the parent of what its holder does for hours: batches have
+ * their own traces.
  */
 export async function laneTelemetry(): Promise<Telemetry | undefined> {
   if (!isTracing()) return undefined;
@@ -17,11 +15,14 @@ export async function laneTelemetry(): Promise<Telemetry | undefined> {
     contextManager,
     tracer: {
       startSpan(name, options) {
-        return WORTH_A_SPAN.test(name) ? momentary(tracer.startSpan(name, options)) : UNTRACED;
+        return TRACED.test(name) ? withoutDuration(tracer.startSpan(name, options)) : UNTRACED;
       },
     },
   };
 }
+
+/** BullMQ operations worth a span. The others run by a timer: renewing locks, looking for stalled jobs and for jobs. */
+const TRACED = /^(add|process) /;
 
 const UNTRACED: Span = {
   setSpanOnContext: (context) => context,
@@ -32,8 +33,8 @@ const UNTRACED: Span = {
   end() {},
 };
 
-/** Takes what BullMQ says of it in this turn, and ends. */
-function momentary(span: Span): Span {
+/** Ends the span after this turn of the event loop, with the attributes that BullMQ sets in it. */
+function withoutDuration(span: Span): Span {
   let ended = false;
   setImmediate(() => {
     ended = true;

@@ -7,9 +7,11 @@ import type { Logger } from '@chat-cluster/runtime';
 import { eventually, freshDatabase, newUser } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { register } from 'prom-client';
-import { createLaneWorker, type LaneWorkerPorts } from '../src/lanes/lane-worker.ts';
+import { type InboxPorts, InboxProcessor } from '../src/lanes/inbox-processor.ts';
 
-describe('the lane worker', () => {
+const HELD = { held: async () => true };
+
+describe('the inbox processor', () => {
   let database: Awaited<ReturnType<typeof freshDatabase>>;
   let store: MessageStore;
 
@@ -51,59 +53,60 @@ describe('the lane worker', () => {
     return { v: 1, batchId: 'batch', replyTo: 'chat:reply:one', acceptedAt: Date.now() - 5_000, entries };
   }
 
-  /** A worker whose ports keep what they are told; `change` puts others in their place. */
-  function workerWith(change: Partial<LaneWorkerPorts> = {}) {
-    const told: Record<string, unknown[]> = {};
-    const note =
+  /** A processor whose ports record their calls; `change` replaces some of them. */
+  function processorWith(change: Partial<InboxPorts> = {}) {
+    const calls: Record<string, unknown[]> = {};
+    const record =
       (name: string) =>
       async (...args: unknown[]) => {
-        told[name] = [...(told[name] ?? []), args.length > 1 ? args : args[0]];
+        calls[name] = [...(calls[name] ?? []), args.length > 1 ? args : args[0]];
       };
-    const logger = { debug() {}, warn: note('warn'), error: note('error') } as unknown as Logger;
-    const notAsked = () => Promise.reject(new Error('not asked for'));
-    const work = createLaneWorker({
+    const logger = { debug() {}, warn: record('warn'), error: record('error') } as unknown as Logger;
+    const unexpected = () => Promise.reject(new Error('unexpected call'));
+    const processor = new InboxProcessor({
       store,
       deadLetters: createDeadLetters(database.db),
       fanout: {
-        newMessages: (messages) => note('messages')(messages),
-        messagesRead: note('receipts'),
-        unreadCounts: notAsked,
+        newMessages: (messages) => record('messages')(messages),
+        messagesRead: record('receipts'),
+        unreadCounts: unexpected,
       },
-      recent: { append: note('recent'), range: notAsked },
-      reply: note('reply'),
+      recent: { append: record('recent'), range: unexpected },
+      reply: record('reply'),
       logger,
       signal: new AbortController().signal,
       ...change,
     });
-    return { work, told };
+    const process = (batch: LaneBatch, behind: LaneBatch[] = [], hold = HELD) => processor.process(batch, hold, behind);
+    return { process, calls };
   }
 
-  it('commits the batch, answers its gateway, tells rooms and cache, and says whose badge is to be recounted', async () => {
+  it('commits a batch, replies to its gateway, publishes and caches it, returns the badges to recount', async () => {
     const { a, b, id, send, read } = await pair();
-    const { work, told } = workerWith();
+    const { process, calls } = processorWith();
     const entries = [send('1'), send('2'), read];
-    const { told: allTold, badges } = await work(batchOf(...entries));
-    await allTold;
+    const { published, badges } = await process(batchOf(...entries));
+    await published;
     const rows = await database.db.selectFrom('messages').selectAll().where('conversation_id', '=', id).execute();
     expect(rows).to.have.length(2);
-    const [[replyTo, { batchId, results }]] = told.reply as [[string, BatchReply]];
+    const [[replyTo, { batchId, results }]] = calls.reply as [[string, BatchReply]];
     expect([replyTo, batchId]).to.deep.equal(['chat:reply:one', 'batch']);
     expect(results.map(({ kind }) => kind)).to.deep.equal(['stored', 'stored', 'read']);
-    const [messages] = told.messages as [{ seq: number; content: string }[]];
+    const [messages] = calls.messages as [{ seq: number; content: string }[]];
     expect(messages.map(({ seq, content }) => [seq, content])).to.deep.equal([
       [1, '1'],
       [2, '2'],
     ]);
-    expect(told.recent).to.deep.equal([messages]);
-    expect(told.receipts).to.have.nested.property('[0][0].receipt.upToSeq', 2);
-    expect(told.receipts).to.have.deep.nested.property('[0][0].to', [b, a]);
+    expect(calls.recent).to.deep.equal([messages]);
+    expect(calls.receipts).to.have.nested.property('[0][0].receipt.upToSeq', 2);
+    expect(calls.receipts).to.have.deep.nested.property('[0][0].to', [b, a]);
     expect(badges).to.deep.equal(Array(3).fill({ userId: b, conversationId: id }));
   });
 
-  it('passes on the traces of messages though it has none of its own', async () => {
+  it('passes on the traces of messages although the run is not traced', async () => {
     const { send } = await pair();
     const traces: unknown[] = [];
-    const { work } = workerWith({
+    const { process } = processorWith({
       fanout: {
         newMessages: async (_messages, given) => void traces.push(given),
         messagesRead: async () => {},
@@ -112,34 +115,34 @@ describe('the lane worker', () => {
     });
     const trace = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
     const [traced, untraced] = [{ ...send('1'), trace }, send('2')];
-    await (await work(batchOf(untraced, traced))).told;
+    await (await process(batchOf(untraced, traced))).published;
     expect(traces).to.deep.equal([new Map([[traced.id, trace]])]);
   });
 
-  it('stores batches of several gateways in one run, and answers each its own', async () => {
+  it('stores batches of several gateways in one run, and replies to each', async () => {
     const { id, send } = await pair();
-    const { work, told } = workerWith();
+    const { process, calls } = processorWith();
     const from = (gateway: string, ...entries: Entry[]) => ({
       ...batchOf(...entries),
       batchId: gateway,
       replyTo: gateway,
     });
     const again = send('2');
-    await work(from('one', send('1')), undefined, [
+    await process(from('one', send('1')), [
       from('two', again, send('3')),
       from('three', { ...send('2'), clientMessageId: again.clientMessageId }),
     ]);
-    const answers = (told.reply as [string, BatchReply][]).map(([to, { batchId, results }]) => [
+    const replies = (calls.reply as [string, BatchReply][]).map(([to, { batchId, results }]) => [
       to,
       batchId,
       results.map((result) => (result.kind === 'stored' ? result.seq : result.kind)),
     ]);
-    expect(answers).to.deep.equal([
+    expect(replies).to.deep.equal([
       ['one', 'one', [1]],
       ['two', 'two', [2, 3]],
       ['three', 'three', ['duplicate']],
     ]);
-    expect((told.messages as unknown[][])[0]).to.have.length(3);
+    expect((calls.messages as unknown[][])[0]).to.have.length(3);
     const rows = await database.db.selectFrom('messages').selectAll().where('conversation_id', '=', id).execute();
     expect(rows).to.have.length(3);
   });
@@ -149,84 +152,84 @@ describe('the lane worker', () => {
     return values[0]?.value ?? 0;
   }
 
-  it('tells it all again when the batch runs again', async () => {
+  it('publishes everything again when the batch runs again', async () => {
     const { send, read } = await pair();
-    const { work, told } = workerWith();
+    const { process, calls } = processorWith();
     const batch = batchOf(send('1'), read);
-    const first = await work(batch);
-    const second = await work(batch);
+    const first = await process(batch);
+    const second = await process(batch);
     expect(second.badges).to.deep.equal(first.badges);
     for (const name of ['reply', 'messages', 'recent']) {
-      expect(told[name]?.[1], name).to.deep.equal(told[name]?.[0]);
+      expect(calls[name]?.[1], name).to.deep.equal(calls[name]?.[0]);
     }
   });
 
   for (const slow of ['fanout', 'reply'] as const) {
-    it(`has not told before ${slow} has`, async () => {
+    it(`is not published before ${slow} has finished`, async () => {
       const { send } = await pair();
       let finish = () => {};
       const finished = new Promise<void>((resolve) => {
         finish = resolve;
       });
-      let asked = false;
+      let called = false;
       const wait = () => {
-        asked = true;
+        called = true;
         return finished;
       };
-      const changes: Partial<LaneWorkerPorts> = {
+      const changes: Partial<InboxPorts> = {
         fanout: { newMessages: wait, messagesRead: wait, unreadCounts: wait },
         reply: wait,
       };
-      const { work } = workerWith({ [slow]: changes[slow] });
+      const { process } = processorWith({ [slow]: changes[slow] });
       let done = false;
-      const outcome = await work(batchOf(send('1')));
-      const told = outcome.told.then(() => {
+      const outcome = await process(batchOf(send('1')));
+      const published = outcome.published.then(() => {
         done = true;
       });
-      await eventually(() => expect(asked).to.equal(true));
+      await eventually(() => expect(called).to.equal(true));
       await delay(20);
       expect(done).to.equal(false);
       finish();
-      await told;
+      await published;
     });
   }
 
-  it('is done although its reply was lost or the cache failed: others make up for both', async () => {
+  it('is published although the reply was lost and the cache failed', async () => {
     const { send } = await pair();
     const fail = () => Promise.reject(new Error('redis is away'));
-    const { work, told } = workerWith({ reply: fail, recent: { append: fail, range: fail } });
+    const { process, calls } = processorWith({ reply: fail, recent: { append: fail, range: fail } });
     const before = await cacheErrors();
-    await (await work(batchOf(send('1')))).told;
+    await (await process(batchOf(send('1')))).published;
     expect(await cacheErrors()).to.equal(before + 1);
-    expect(told.warn).to.deep.equal([[{ reason: 'redis is away' }, 'lane: a reply was lost']]);
-    expect(told.messages).to.have.length(1);
+    expect(calls.warn).to.deep.equal([[{ reason: 'redis is away' }, 'lane: a reply was lost']]);
+    expect(calls.messages).to.have.length(1);
   });
 
-  it('does not store what another worker has the lane for by now', async () => {
+  it('does not store a batch after it lost the lane to another worker', async () => {
     const { send, id } = await pair();
-    const { work, told } = workerWith();
-    const fault = await work(batchOf(send('1')), { held: async () => false }).catch((error: unknown) => error);
+    const { process, calls } = processorWith();
+    const fault = await process(batchOf(send('1')), [], { held: async () => false }).catch((error: unknown) => error);
     expect(fault).to.be.instanceOf(LaneLeft);
     expect(
       await database.db.selectFrom('messages').selectAll().where('conversation_id', '=', id).execute(),
     ).to.have.length(0);
-    expect(told).to.not.have.any.keys('reply', 'messages');
+    expect(calls).to.not.have.any.keys('reply', 'messages');
   });
 
-  it('refuses a batch of a version that it does not know', async () => {
+  it('rejects a batch of an unknown version', async () => {
     const { send } = await pair();
     const batch = { ...batchOf(send('1')), v: 7 } as unknown as LaneBatch;
-    const fault = await workerWith()
-      .work(batch)
+    const fault = await processorWith()
+      .process(batch)
       .catch((error: Error) => error.message);
-    expect(fault).to.equal('no batch of a version known here');
+    expect(fault).to.equal('unknown version of a batch');
   });
 
-  it('answers a poison entry with a rejection', async () => {
+  it('replies to a poison entry with a rejection', async () => {
     const { send } = await pair();
-    const { work, told } = workerWith();
-    await work(batchOf(send('1'), send('\u0000')));
-    const [[, { results }]] = told.reply as [[string, BatchReply]];
+    const { process, calls } = processorWith();
+    await process(batchOf(send('1'), send('\u0000')));
+    const [[, { results }]] = calls.reply as [[string, BatchReply]];
     expect(results.map(({ kind }) => kind)).to.deep.equal(['stored', 'rejected']);
   });
 
@@ -238,11 +241,11 @@ describe('the lane worker', () => {
       faults++;
       return Promise.reject(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }));
     };
-    const { work, told } = workerWith({ store: { ...store, storeSends: away }, signal: stop.signal });
-    const job = work(batchOf(send('1'))).catch((error: unknown) => error);
+    const { process, calls } = processorWith({ store: { ...store, storeSends: away }, signal: stop.signal });
+    const run = process(batchOf(send('1'))).catch((error: unknown) => error);
     await eventually(() => expect(faults).to.be.at.least(1));
     stop.abort();
-    expect(await job).to.be.instanceOf(LaneLeft);
-    expect(told).to.not.have.any.keys('error');
+    expect(await run).to.be.instanceOf(LaneLeft);
+    expect(calls).to.not.have.any.keys('error');
   });
 });

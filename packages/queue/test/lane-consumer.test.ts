@@ -6,10 +6,11 @@ import {
   createRecountRequests,
   type GivenUpBatch,
   givenUpOf,
-  inboxQueue,
+  inboxLane,
+  type LaneConsumerOptions,
   LaneLeft,
   queueServer,
-  recountQueue,
+  recountLane,
   streamOf,
   watchWipe,
 } from '@chat-cluster/queue';
@@ -19,9 +20,9 @@ import { Queue } from 'bullmq';
 import { expect } from 'chai';
 import { type Bench, contentsOf, newBench, sends } from './bench.ts';
 
-const NAME = inboxQueue(0);
+const LANE = inboxLane(0);
 
-describe('the care of a lane', () => {
+describe('the consumer of a lane', () => {
   let bench: Bench;
   let client: RedisClient;
   let queue: Queue;
@@ -30,32 +31,38 @@ describe('the care of a lane', () => {
     bench = await newBench();
     client = await bench.connect('consume');
     const { connection } = queueServer(client);
-    queue = bench.own(new Queue(NAME, { connection, prefix: 'chat' }), (made) => made.close());
+    queue = bench.own(new Queue(LANE, { connection, prefix: 'chat' }), (made) => made.close());
   });
   afterEach(() => bench[Symbol.asyncDispose]());
 
   const batchOf = (...contents: string[]): LaneBatch => ({
     v: 1,
     batchId: contents.join(),
-    replyTo: 'nobody',
+    replyTo: 'no gateway',
     acceptedAt: 0,
     entries: sends(contents),
   });
 
   const append = (data: LaneBatch | string) =>
-    appendToLane(client, NAME, typeof data === 'string' ? data : JSON.stringify(data));
-  const isEmpty = () => eventually(async () => expect(await client.xLen(streamOf(NAME))).to.equal(0));
+    appendToLane(client, LANE, typeof data === 'string' ? data : JSON.stringify(data));
+  const isEmpty = () => eventually(async () => expect(await client.xLen(streamOf(LANE))).to.equal(0));
 
   async function consume(
     process: (batch: LaneBatch) => Promise<void>,
-    options: { giveUp?(jobs: GivenUpBatch[]): Promise<void>; care?: { everyMs: number; wedgedAfterMs: number } } = {},
+    options: Pick<LaneConsumerOptions<LaneBatch>, 'keepGivenUp' | 'checks'> = {},
   ) {
     const server = queueServer(await bench.connect('consume'));
-    const consumer = await consumeLane({ queue: NAME, server, logger: bench.logger, process, ...options });
-    return bench.own(consumer, (lane) => lane.close());
+    const consumer = await consumeLane({
+      lane: LANE,
+      server,
+      logger: bench.logger,
+      processor: { process },
+      ...options,
+    });
+    return bench.own(consumer, (one) => one.close());
   }
 
-  it('hands over what was given up, whatever it is, and forgets it; the lane goes on', async () => {
+  it('hands over each given-up batch, readable or not, then deletes it and continues with the lane', async () => {
     const given: GivenUpBatch[] = [];
     const done: string[] = [];
     const batch = batchOf('poison');
@@ -65,16 +72,16 @@ describe('the care of a lane', () => {
     await append(batchOf('fine'));
     let faults = 1;
     await consume(
-      async (job) => {
-        if (contentsOf(job).includes('poison')) throw new Error('no batch of a version known here');
-        if (contentsOf(job).includes('vanished')) throw new Error('for good');
-        done.push(...contentsOf(job));
+      async (batch) => {
+        if (contentsOf(batch).includes('poison')) throw new Error('no batch of a version known here');
+        if (contentsOf(batch).includes('vanished')) throw new Error('for good');
+        done.push(...contentsOf(batch));
       },
       {
-        async giveUp(jobs) {
-          // What a process leaves that dies before it has kept them, or whose Postgres is away.
+        async keepGivenUp(batches) {
+          // As when the process dies before it has kept them, or Postgres is away.
           if (faults-- > 0) throw new Error('postgres is away');
-          given.push(...jobs);
+          given.push(...batches);
         },
       },
     );
@@ -87,17 +94,17 @@ describe('the care of a lane', () => {
     ]);
     expect(given.map(({ data }) => data).slice(0, 2)).to.deep.equal([batch, '{"entries": "\u0000']);
     expect(given[2]).to.have.nested.property('data.batchId', 'vanished');
-    await eventually(async () => expect(await client.exists(givenUpOf(NAME))).to.equal(0));
+    await eventually(async () => expect(await client.exists(givenUpOf(LANE))).to.equal(0));
     await isEmpty();
   });
 
-  it('leaves a batch to another worker, in front of those that wait', async () => {
+  it('leaves a batch to another worker, before the batches that wait', async () => {
     const order: string[] = [];
     await append(batchOf('first'));
     await append(batchOf('second'));
     const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
-    const stopping = await consume(async (job) => {
-      order.push(`left ${contentsOf(job)}`);
+    const stopping = await consume(async (batch) => {
+      order.push(`left ${contentsOf(batch)}`);
       await stopped;
       throw new LaneLeft('this process stops');
     });
@@ -105,68 +112,69 @@ describe('the care of a lane', () => {
     const closed = stopping.close();
     stop();
     await closed;
-    await consume(async (job) => {
-      order.push(...contentsOf(job));
+    await consume(async (batch) => {
+      order.push(...contentsOf(batch));
     });
     await eventually(() => expect(order).to.deep.equal(['left first', 'first', 'second']));
     expect(bench.lines.filter(({ level }) => level === 'error')).to.deep.equal([]);
   });
 
-  it('deletes a batch again whose end Redis did not take: it is not carried out twice', async () => {
+  it('repeats the deletion of a batch that Redis rejected: the batch is not processed twice', async () => {
     const done: string[] = [];
     const server = queueServer(await bench.connect('consume'));
-    const run = server.client.eval.bind(server.client);
-    let cuts = 2;
+    const evaluate = server.client.eval.bind(server.client);
+    let failures = 2;
     const broken = (script: string, options: never) =>
-      script.includes('XDEL') && done.length > 0 && cuts-- > 0
+      script.includes('XDEL') && done.length > 0 && failures-- > 0
         ? Promise.reject(new Error('Socket closed unexpectedly'))
-        : run(script, options);
+        : evaluate(script, options);
     Object.assign(server.client, { eval: broken });
-    const process = async (job: LaneBatch) => void done.push(...contentsOf(job));
-    bench.own(await consumeLane({ queue: NAME, server, logger: bench.logger, process }), (lane) => lane.close());
+    const process = async (batch: LaneBatch) => void done.push(...contentsOf(batch));
+    const consumer = await consumeLane({ lane: LANE, server, logger: bench.logger, processor: { process } });
+    bench.own(consumer, (one) => one.close());
     await append(batchOf('one'));
     await append(batchOf('two'));
     await isEmpty();
-    expect([done, cuts < 1]).to.deep.equal([['one', 'two'], true]);
+    expect([done, failures < 1]).to.deep.equal([['one', 'two'], true]);
     expect(bench.lines.map(({ fields }) => fields.reason)).to.deep.equal(['Error: Socket closed unexpectedly']);
   });
 
-  it('deletes a batch and asks for its recounts in one step; while Redis refuses, neither, and the lane waits', async () => {
+  it('deletes a batch and requests its recounts in one step; while Redis rejects it, the lane waits', async () => {
     const server = queueServer(await bench.connect('consume'));
     const recounts = bench.own(createRecountRequests([server], 1), async (requests) => requests.close());
     const badge = { conversationId: newConversationId(), userId: 'bob' as UserId };
-    const told = Promise.resolve();
+    const published = Promise.resolve();
     const done: string[] = [];
-    const process = async (job: LaneBatch) => {
-      done.push(...contentsOf(job));
-      return { told, badges: [badge, badge] };
+    const process = async (batch: LaneBatch) => {
+      done.push(...contentsOf(batch));
+      return { published, badges: [badge, badge] };
     };
-    // No set: nothing can be added to it, as to a Redis that is full.
+    // Not a set: nothing can be added to it, as in a Redis that is full.
     await client.set('chat:dirty:0', 'in the way');
-    const lane = await consumeLane({ queue: NAME, server, logger: bench.logger, process, recounts });
-    bench.own(lane, (one) => one.close());
+    const consumer = await consumeLane({ lane: LANE, server, logger: bench.logger, processor: { process }, recounts });
+    bench.own(consumer, (one) => one.close());
     await append(batchOf('one'));
     await append(batchOf('two'));
     await eventually(() =>
-      expect(bench.lines.map(({ text }) => text)).to.include('lane: redis takes no result, again'),
+      expect(bench.lines.map(({ text }) => text)).to.include('lane: redis rejected a command, retrying'),
     );
-    expect([done, await client.xLen(streamOf(NAME))]).to.deep.equal([['one'], 2]);
+    expect([done, await client.xLen(streamOf(LANE))]).to.deep.equal([['one'], 2]);
     await client.del('chat:dirty:0');
     await isEmpty();
     expect(done).to.deep.equal(['one', 'two']);
     expect(await client.sMembers('chat:dirty:0')).to.deep.equal([badge.conversationId + badge.userId]);
-    expect(await client.xLen(streamOf(recountQueue(0)))).to.equal(1);
+    expect(await client.xLen(streamOf(recountLane(0)))).to.equal(1);
   });
 
-  it('gives up a batch that ten workers died of, and goes on with what is behind it', async () => {
+  it('gives up a batch that ten workers died of, and continues with the next', async () => {
     const given: GivenUpBatch[] = [];
     const done: string[] = [];
     await append(batchOf('deadly'));
     await append(batchOf('fine'));
-    const head = await client.xRange(streamOf(NAME), '-', '+', { COUNT: 1 });
-    await client.set(`${streamOf(NAME)}:losses`, `${head?.[0]?.id} 10`);
-    await consume(async (job) => void done.push(...contentsOf(job)), {
-      giveUp: async (jobs) => void given.push(...jobs),
+    const head = await client.xRange(streamOf(LANE), '-', '+', { COUNT: 1 });
+    await client.set(`${streamOf(LANE)}:losses`, `${head?.[0]?.id} 10`);
+    await consume(async (batch) => void done.push(...contentsOf(batch)), {
+      keepGivenUp: async (batches) => void given.push(...batches),
     });
     await eventually(() => expect(given).to.have.length(1));
     await eventually(() => expect(done).to.deep.equal(['fine']));
@@ -175,12 +183,12 @@ describe('the care of a lane', () => {
     await isEmpty();
   });
 
-  it('says again what a Redis has forgotten that comes back empty; one worker hears of it, again if that failed', async () => {
+  it('restores the lease in a wiped Redis; one worker reports the wipe, again if that failed', async () => {
     const wipes: number[] = [];
     const watches = [0, 1].map((worker) =>
       watchWipe(client, async () => {
         wipes.push(worker);
-        if (wipes.length === 2) throw new Error('not told');
+        if (wipes.length === 2) throw new Error('not reported');
       }),
     );
     try {
@@ -204,19 +212,21 @@ describe('the care of a lane', () => {
     }
   });
 
-  it('replaces a consumer that does not take a lane that is free', async () => {
+  it('replaces a consumer that does not take a free lane', async () => {
     const done: string[] = [];
     await queue.pause();
-    await consume(async (job) => void done.push(...contentsOf(job)), {
-      care: { everyMs: 50, wedgedAfterMs: 300 },
+    await consume(async (batch) => void done.push(...contentsOf(batch)), {
+      checks: { everyMs: 50, unclaimedMs: 300 },
     });
     await append(batchOf('waits'));
-    await eventually(() => expect(bench.lines.map(({ text }) => text).join()).to.include('nobody takes it'));
+    await eventually(() =>
+      expect(bench.lines.map(({ text }) => text).join()).to.include('lane: unclaimed although redis is up'),
+    );
     await queue.resume();
     await eventually(() => expect(done).to.deep.equal(['waits']));
   });
 
-  it('keeps every connection in use while a lane is held, so that none is cut for its silence', async () => {
+  it('uses every connection while a lane is held, so that none is closed as idle', async () => {
     const done: string[] = [];
     await consume(async (batch) => void done.push(...contentsOf(batch)));
     await append(batchOf('a'));

@@ -1,0 +1,47 @@
+import type { RedisClient } from '@chat-cluster/redis';
+import { givenUpOf } from '../lane-stream.ts';
+
+/** A batch that was given up: processing it failed, or it lost too many workers. */
+export interface GivenUpBatch {
+  reason: string;
+  /** Workers that tried to process it. */
+  attempts: number;
+  /** The parsed batch; its text when that is not JSON. */
+  data: unknown;
+}
+
+/** Batches read from Redis at a time. */
+const PAGE = 50;
+
+/**
+ * Hands the given-up batches of a lane to `keep`, oldest first, and deletes each one afterwards. If the process dies
+ * between the two, the batch is handed over again, and two workers may hand over the same batch: `keep` must be
+ * idempotent. Rejects when `keep` or Redis does; the remaining batches stay for the next sweep.
+ */
+export async function sweepGivenUp(
+  client: RedisClient,
+  lane: string,
+  keep: (batches: GivenUpBatch[]) => Promise<void>,
+): Promise<void> {
+  for (;;) {
+    const entries = await client.lRange(givenUpOf(lane), 0, PAGE - 1);
+    if (entries.length === 0) return;
+    for (const entry of entries) {
+      await keep([read(entry)]);
+      await client.lRem(givenUpOf(lane), 1, entry);
+    }
+  }
+}
+
+function read(entry: string): GivenUpBatch {
+  const { reason, attempts, text } = JSON.parse(entry) as { reason: string; attempts: number; text: string };
+  return { reason, attempts, data: parseOrText(text) };
+}
+
+function parseOrText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,30 @@
+import type { DirtyBadge } from '@chat-cluster/domain';
+import type { LaneHold } from './lane-lease.ts';
+
+/** What a lane does with its batches. */
+export interface LaneProcessor<Batch> {
+  /**
+   * Processes `batch` and the batches `behind` it, in order, as one run. May see a batch twice. A rejection is a
+   * fault: the batch is given up and the lane continues; a `LaneLeft` leaves the batch to another worker. Repeats in
+   * place what a later attempt may achieve: the lane waits, and the lock is renewed meanwhile.
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: a run that leaves nothing to be done returns nothing.
+  process(batch: Batch, hold: LaneHold, behind: Batch[]): Promise<Outcome | void>;
+  /** Which batches may be in one run. Absent: one batch at a time. */
+  join?: JoinRule<Batch>;
+}
+
+export interface JoinRule<Batch> {
+  /** The weight that a batch adds to a run; undefined for a batch that must be processed alone. */
+  weigh(batch: Batch): number | undefined;
+  /** Largest weight of one run. */
+  maxWeight: number;
+}
+
+/** What remains to be done after a run. */
+export interface Outcome {
+  /** The emits and replies, already in progress. Never rejects. Until then the next run does not start. */
+  published: Promise<unknown>;
+  /** Badges to recount. They are requested in the step that deletes the batch, so neither happens without the other. */
+  badges: readonly DirtyBadge[];
+}

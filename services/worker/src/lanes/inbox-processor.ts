@@ -1,0 +1,139 @@
+import type { BatchReply, Entry, LaneBatch } from '@chat-cluster/contracts';
+import type { BatchOutcome, DeadLetters, Fanout, MessageStore, RecentMessages } from '@chat-cluster/domain';
+import { type JoinRule, type LaneHold, LaneLeft, type LaneProcessor, type Outcome } from '@chat-cluster/queue';
+import type { Logger } from '@chat-cluster/runtime';
+import { Counter, Gauge, Histogram } from 'prom-client';
+import { type BatchTrace, traceBatch } from './batch-trace.ts';
+import { storeInPlace } from './store-in-place.ts';
+
+export interface InboxPorts {
+  store: MessageStore;
+  deadLetters: DeadLetters;
+  fanout: Fanout;
+  recent: RecentMessages;
+  /** Resolves after the first attempt to send the reply. If the reply is lost, the gateway times out. */
+  reply(replyTo: string, reply: BatchReply): Promise<void>;
+  logger: Logger;
+  /** Aborted when the process stops. */
+  signal: AbortSignal;
+}
+
+/**
+ * What an inbox lane does with a run of batches: stores it, then sends emits and replies. The batches are deleted
+ * only after the emits are published and the recounts are requested in Redis, so if the worker dies before, the next
+ * one does it all again; and the next run of the lane, maybe on another worker, starts after the emits of this one.
+ *
+ * After the commit nothing may fail the run, since a stored message is no dead letter. What Redis rejects of the rest
+ * is repeated.
+ */
+export class InboxProcessor implements LaneProcessor<LaneBatch> {
+  readonly join = INBOX_RUNS;
+  #ports: InboxPorts;
+
+  constructor(ports: InboxPorts) {
+    this.#ports = ports;
+  }
+
+  async process(batch: LaneBatch, hold: LaneHold, behind: LaneBatch[]): Promise<Outcome> {
+    if (!isKnown(batch)) throw new Error('unknown version of a batch');
+    const started = performance.now();
+    const batches = [batch, ...behind];
+    const entries = batches.flatMap((one) => one.entries);
+    const trace = traceBatch(entries, { batches: batches.length, acceptedAt: batch.acceptedAt });
+    const outcome = await trace
+      .store(() => storeInPlace({ ...this.#ports, hold }, entries))
+      .catch((error: unknown) => this.#leave(error));
+    observeStored(batches, outcome, started);
+    const published = this.#publish(batches, outcome, trace);
+    void published.then(() => observeDelivery(batches));
+    this.#ports.logger.debug(
+      { batches: batches.length, entries: entries.length, ms: Math.round(performance.now() - started) },
+      'lane: batch stored',
+    );
+    return { published, badges: outcome.badges };
+  }
+
+  /** Never rejects. */
+  #publish(batches: readonly LaneBatch[], outcome: BatchOutcome, trace: BatchTrace): Promise<unknown> {
+    const { recent, fanout, reply, logger } = this.#ports;
+    recent.append(outcome.messages).catch(() => cacheFaults.inc());
+    const logLoss = (what: string) => (error: Error) => logger.warn({ reason: error.message }, `lane: ${what} lost`);
+    return trace.publish((traces) =>
+      Promise.all([
+        fanout.newMessages(outcome.messages, traces).catch(logLoss('emits of messages were')),
+        fanout.messagesRead(outcome.receipts).catch(logLoss('emits of receipts were')),
+        ...repliesTo(batches, outcome.results).map(([to, text]) => reply(to, text).catch(logLoss('a reply was'))),
+      ]),
+    );
+  }
+
+  /** When the process stops during an outage, the batch has not failed: another worker processes it. */
+  #leave(error: unknown): never {
+    throw this.#ports.signal.aborted ? new LaneLeft('this process stops') : error;
+  }
+}
+
+/** The reply to each batch: its part of the results. */
+function repliesTo(batches: readonly LaneBatch[], results: BatchReply['results']): [string, BatchReply][] {
+  let at = 0;
+  return batches.map(({ replyTo, batchId, entries }) => {
+    const from = at;
+    at += entries.length;
+    return [replyTo, { v: 1, batchId, results: results.slice(from, at) }];
+  });
+}
+
+/** Characters that weigh as much as one entry, so that many long messages do not make one huge run. */
+const CHARACTERS_OF_ONE = 2_500;
+
+/** Batches that may be stored together: as many entries of usual length as two full batches of one gateway. */
+const INBOX_RUNS: JoinRule<LaneBatch> = {
+  maxWeight: 400,
+  weigh: (batch) => (isKnown(batch) ? batch.entries.reduce((sum, entry) => sum + weightOf(entry), 0) : undefined),
+};
+
+function weightOf(entry: Entry): number {
+  return 1 + (entry.kind === 'send' ? (entry.content?.length ?? 0) / CHARACTERS_OF_ONE : 0);
+}
+
+function isKnown(batch: LaneBatch): boolean {
+  return batch.v === 1 && Array.isArray(batch.entries);
+}
+
+function observeStored(batches: readonly LaneBatch[], outcome: BatchOutcome, started: number): void {
+  runs.observe(batches.length);
+  duration.observe((performance.now() - started) / 1_000);
+  lag.set(Math.max(0, Date.now() - (batches[0]?.acceptedAt ?? 0)) / 1_000);
+  for (const [result, all] of Map.groupBy(outcome.results, ({ kind }) => kind)) results.inc({ result }, all.length);
+}
+
+function observeDelivery(batches: readonly LaneBatch[]): void {
+  const now = Date.now();
+  for (const { acceptedAt } of batches) delivery.observe(Math.max(0, now - acceptedAt) / 1_000);
+}
+
+const results = new Counter({
+  name: 'chat_store_results_total',
+  help: 'Entries by outcome',
+  labelNames: ['result'],
+});
+const duration = new Histogram({
+  name: 'chat_store_batch_seconds',
+  help: 'Time from the start of a run of lane batches to its commit',
+  buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5],
+});
+const runs = new Histogram({
+  name: 'chat_store_batches_joined',
+  help: 'Batches that a lane stored in one run',
+  buckets: [1, 2, 5, 10, 20, 50],
+});
+const lag = new Gauge({ name: 'chat_lane_lag_seconds', help: 'Age of the oldest entry of the batch stored last' });
+const delivery = new Histogram({
+  name: 'chat_delivery_seconds',
+  help: 'Time from the acceptance of a batch by its gateway until Redis has its emits and reply, by the clocks of both',
+  buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
+});
+const cacheFaults = new Counter({
+  name: 'chat_cache_errors_total',
+  help: 'Failed appends to the cache of recent messages',
+});
