@@ -6,7 +6,7 @@ const DEVELOPMENT_SECRET_LENGTH = 1;
 /** HS256 needs a key of at least 256 bits (RFC 7518, 3.2). */
 const PRODUCTION_SECRET_LENGTH = 32;
 
-const schema = commonConfig.extend({
+export const gatewaySettings = commonConfig.extend({
   GATEWAY_NAME: z.string().default(hostname()),
   /** 0 takes a free port. */
   PORT: integer(0, 65_535, 3_000),
@@ -69,10 +69,12 @@ const schema = commonConfig.extend({
   MAX_PACKET_BYTES: integer(16_384, 16_777_216, 1_200_000),
 });
 
-export type GatewayConfig = Omit<z.output<typeof schema>, 'ALLOWED_ORIGINS'> & { ALLOWED_ORIGINS: '*' | string[] };
+export type GatewayConfig = Omit<z.output<typeof gatewaySettings>, 'ALLOWED_ORIGINS'> & {
+  ALLOWED_ORIGINS: '*' | string[];
+};
 
 export function loadConfig(env: NodeJS.ProcessEnv): Readonly<GatewayConfig> {
-  const config = parseConfig(schema.superRefine(checkProduction), env);
+  const config = parseConfig(gatewaySettings.superRefine(checkProduction), env);
   return Object.freeze({
     ...config,
     ALLOWED_ORIGINS: config.ALLOWED_ORIGINS ?? (config.NODE_ENV === 'production' ? [] : ('*' as const)),
@@ -84,7 +86,7 @@ export function longestEndMs(config: GatewayConfig): number {
   return config.DRAIN_DELAY_MS + config.DRAIN_WINDOW_MS + config.SHUTDOWN_TIMEOUT_MS;
 }
 
-function checkProduction(config: z.output<typeof schema>, context: z.RefinementCtx): void {
+function checkProduction(config: z.output<typeof gatewaySettings>, context: z.RefinementCtx): void {
   if (config.NODE_ENV !== 'production' || config.JWT_SECRET.length >= PRODUCTION_SECRET_LENGTH) return;
   context.addIssue({
     code: 'custom',

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { commonConfig, flag, integer, parseConfig } from '@chat-cluster/runtime';
 import { z } from 'zod';
 
-const schema = commonConfig.extend({
+export const workerSettings = commonConfig.extend({
   WORKER_NAME: z.string().default(hostname()),
   /** Port of /healthz, /readyz, /metrics, /lanes and POST /drain; 0 takes a free port. */
   ADMIN_PORT: integer(0, 65_535, 9_091),
@@ -16,8 +16,8 @@ const schema = commonConfig.extend({
   QUEUE_BOARD: flag(false),
 });
 
-export type WorkerConfig = z.output<typeof schema>;
+export type WorkerConfig = z.output<typeof workerSettings>;
 
 export function loadConfig(env: NodeJS.ProcessEnv): Readonly<WorkerConfig> {
-  return parseConfig(schema, env);
+  return parseConfig(workerSettings, env);
 }
