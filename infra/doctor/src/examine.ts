@@ -1,34 +1,41 @@
 import { checkEntry } from './checks/entry.ts';
-import { checkIdle } from './checks/idle.ts';
+import { checkIdleConnections } from './checks/idle-connections.ts';
 import { checkPostgres } from './checks/postgres.ts';
 import { checkRedis } from './checks/redis.ts';
-import { checkGrace, checkSecret } from './checks/settings.ts';
+import { checkGracePeriod, checkSecret } from './checks/settings.ts';
 import { checkStickiness } from './checks/stickiness.ts';
 import { checkTokens } from './checks/tokens.ts';
 import { checkWebsocket } from './checks/websocket.ts';
 import { type Finding, reporter } from './finding.ts';
-import type { Subject } from './options.ts';
+import type { Deployment } from './options.ts';
 
-/** Looks at everything at once; changes nothing but a few sessions of a user named "doctor". Never rejects. */
-export async function examine(subject: Subject): Promise<Finding[]> {
+/** Runs all checks at once. Changes nothing, apart from a few sessions of a user named "doctor". Never rejects. */
+export async function examine(deployment: Deployment): Promise<Finding[]> {
   const findings = await Promise.all([
-    outside(subject),
-    checkRedis(subject),
-    checkPostgres(subject),
-    checkSecret(subject),
-    checkGrace(subject),
+    examineEntry(deployment),
+    checkRedis(deployment),
+    checkPostgres(deployment),
+    checkSecret(deployment),
+    checkGracePeriod(deployment),
   ]);
   return findings.flat();
 }
 
-async function outside({ url, ...subject }: Subject): Promise<Finding[]> {
+async function examineEntry({ url, ...deployment }: Deployment): Promise<Finding[]> {
   if (url === undefined) {
-    return [reporter('entry').skipped('the entry is not known', 'give --url, the address that clients use')];
+    return [
+      reporter('entry').skipped('the address of the entry is unknown', 'pass --url with the address that clients use'),
+    ];
   }
-  const entry = { ...subject, url };
+  const entry = { ...deployment, url };
   const reached = await checkEntry(entry);
-  // Everything else would say the same again.
+  // Without a session, every other check would report the same problem.
   if (reached.some(({ check, state }) => check === 'entry' && state === 'failed')) return reached;
-  const rest = await Promise.all([checkStickiness(entry), checkWebsocket(entry), checkTokens(entry), checkIdle(entry)]);
+  const rest = await Promise.all([
+    checkStickiness(entry),
+    checkWebsocket(entry),
+    checkTokens(entry),
+    checkIdleConnections(entry),
+  ]);
   return [...reached, ...rest.flat()];
 }

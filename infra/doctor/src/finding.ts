@@ -1,19 +1,21 @@
-/** What a check has found. */
+/** The result of one check. */
 export interface Finding {
-  /** The name of the check. */
+  /** Name of the check. */
   check: string;
   /**
-   * `failed`: it breaks, or will. `warning`: it works, and something better is known. `skipped`: it could not be looked at, and
-   * `found` says what is missing.
+   * `failed`: broken, or will break. `warning`: works, but should be changed. `skipped`: the check could not run;
+   * `found` names the missing setting or the reason.
    */
   state: 'ok' | 'warning' | 'failed' | 'skipped';
   /** One sentence with the figures. */
   found: string;
-  /** What to do, for all but `ok`. */
+  /** What to do. Absent only for `ok`. */
   fix?: string;
 }
 
-/** The findings of one check, so that its name is written once. */
+export type Reporter = ReturnType<typeof reporter>;
+
+/** Creates the findings of the check named `check`. */
 export function reporter(check: string) {
   return {
     ok: (found: string): Finding => ({ check, state: 'ok', found }),
@@ -23,10 +25,10 @@ export function reporter(check: string) {
   };
 }
 
-/** The reason alone, for a sentence. */
+/** The message of an error, to be used within a sentence. */
 export function reasonOf(error: unknown): string {
   const { code, message, errors } = error as { code?: string; message?: string; errors?: unknown[] };
-  // Of a host with several addresses.
+  // A host with several addresses gives one error for each address.
   if (errors?.length) return reasonOf(errors[0]);
   return message || code || String(error);
 }

@@ -1,12 +1,12 @@
 /*
- * `npm run doctor`. Settings come from the environment; the door of npm scripts (infra/local/src/operate.ts) fills in those
- * of the cluster that runs on this machine.
+ * `npm run doctor`. Settings come from the environment. infra/local/src/operate.ts, which npm starts, fills in the
+ * missing ones from the cluster that runs on this machine.
  */
 import { styleText } from 'node:util';
-import { ConfigError, describeError, UserError } from '@chat-cluster/runtime';
+import { runCommand, UserError } from '@chat-cluster/runtime';
 import { examine } from './examine.ts';
 import type { Finding } from './finding.ts';
-import { HELP, readSubject } from './options.ts';
+import { HELP, readDeployment } from './options.ts';
 
 const MARKS = {
   ok: styleText('green', '✔'),
@@ -15,38 +15,28 @@ const MARKS = {
   skipped: styleText('dim', '–'),
 };
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  const known = error instanceof UserError || error instanceof ConfigError;
-  process.stderr.write(
-    `${styleText('red', '✖', { stream: process.stderr })} ${known ? error.message : describeError(error)}\n`,
-  );
-  process.exitCode = 1;
-}
-
-/** Resolves with the exit code. */
-async function main(args: string[]): Promise<number> {
-  const subject = readSubject(args, process.env);
-  if (!subject) {
+await runCommand(async () => {
+  const deployment = readDeployment(process.argv.slice(2), process.env);
+  if (!deployment) {
     process.stdout.write(HELP);
-    return 0;
+    return;
   }
-  if (!subject.url && !subject.redis && !subject.databaseUrl) {
-    throw new UserError('There is nothing to look at: give --url, or set DATABASE_URL and REDIS_URL; see --help.');
+  const { url, json, idleMs } = deployment;
+  if (!url && !deployment.redis && !deployment.databaseUrl) {
+    throw new UserError('Nothing to check: pass --url, or set DATABASE_URL and REDIS_URL. --help lists all options.');
   }
-  if (!subject.json && subject.url)
-    process.stdout.write(`Idle connections are held for ${subject.idleMs / 1_000} s …\n\n`);
-  const findings = await examine(subject);
+  if (!json && url) process.stdout.write(`Idle connections are kept open for ${idleMs / 1_000} s …\n\n`);
+  const findings = await examine(deployment);
   const failed = findings.filter(({ state }) => state === 'failed').length;
-  process.stdout.write(subject.json ? `${JSON.stringify({ failed, findings }, null, 2)}\n` : textOf(findings, failed));
-  return failed > 0 ? 1 : 0;
-}
+  process.stdout.write(json ? `${JSON.stringify({ failed, findings }, null, 2)}\n` : textOf(findings, failed));
+  if (failed > 0) process.exitCode = 1;
+});
 
 function textOf(findings: readonly Finding[], failed: number): string {
   const lines = findings.map(
     ({ check, state, found, fix }) =>
       `${MARKS[state]} ${styleText('bold', check)}: ${found}${fix === undefined ? '' : `\n    ${styleText('cyan', '→')} ${fix}`}`,
   );
-  return `${lines.join('\n')}\n\n${failed === 0 ? 'Nothing is wrong.' : `${failed} failed.`}\n`;
+  const total = failed === 0 ? 'No check failed.' : `${failed} ${failed === 1 ? 'check' : 'checks'} failed.`;
+  return `${lines.join('\n')}\n\n${total}\n`;
 }

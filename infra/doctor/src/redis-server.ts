@@ -1,60 +1,72 @@
 import { askServer, findPrimary, parseClusterUrl, parseSentinelUrl } from '@chat-cluster/redis';
-import type { Subject } from './options.ts';
+import type { RedisServers } from '@chat-cluster/runtime';
 
-export type Part = 'pubsub' | 'queue' | 'cache';
+export type RedisPurpose = 'pubsub' | 'queue' | 'cache';
 
-/** A Redis of the cluster, and what it is for. */
+/** A Redis server of the deployment and its purposes. */
 export interface RedisServer {
-  /** Host and port, for people. */
+  /** Host and port, for findings. */
   name: string;
-  parts: Part[];
-  /** Whether it is named as one of a Redis Cluster. */
-  clustered: boolean;
-  /** Index among the servers of lanes. */
+  purposes: RedisPurpose[];
+  /** True when its URL is redis+cluster://. */
+  inClusterUrl: boolean;
+  /** Index in REDIS_QUEUE_URLS; -1 for a server without lanes. */
   queueIndex: number;
-  ask(...command: string[]): Promise<unknown>;
+  /** Sends one command and resolves with the response. */
+  send(...command: string[]): Promise<unknown>;
 }
 
-const ANSWER_MS = 3_000;
+/** Time to wait for a response, in ms. */
+const TIMEOUT_MS = 3_000;
 
-/** Every server once, however many parts it has. Rejects when sentinels do not say where the primary is. */
-export async function serversOf({ pubsub, queues, cache }: NonNullable<Subject['redis']>): Promise<RedisServer[]> {
-  const parts = new Map<string, Part[]>();
-  const add = (url: string, part: Part) => parts.set(url, [...(parts.get(url) ?? []), part]);
+/** Lists each server once, with all its purposes. Rejects when no sentinel names the primary. */
+export async function listRedisServers({ pubsub, queues, cache }: RedisServers): Promise<RedisServer[]> {
+  const purposes = new Map<string, RedisPurpose[]>();
+  const add = (url: string, purpose: RedisPurpose) => purposes.set(url, [...(purposes.get(url) ?? []), purpose]);
   add(pubsub, 'pubsub');
   for (const url of queues) add(url, 'queue');
   add(cache, 'cache');
   const servers = await Promise.all(
-    [...parts].map(async ([url, its]) => {
-      const common = { parts: its, clustered: /\+cluster:/.test(url), queueIndex: queues.indexOf(url) };
-      return (await addressesOf(url)).map((address) => ({
+    [...purposes].map(async ([url, ownPurposes]) => {
+      const common = { purposes: ownPurposes, inClusterUrl: isClusterUrl(url), queueIndex: queues.indexOf(url) };
+      return (await serverUrls(url)).map((serverUrl) => ({
         ...common,
-        name: URL.parse(address)?.host ?? 'redis',
-        ask: (...command: string[]) => askServer(address, command, ANSWER_MS),
+        name: URL.parse(serverUrl)?.host ?? 'redis',
+        send: (...command: string[]) => askServer(serverUrl, command, TIMEOUT_MS),
       }));
     }),
   );
   return servers.flat();
 }
 
-/** `redis://` URLs of the servers behind a URL of ours. */
-async function addressesOf(url: string): Promise<string[]> {
+/** The `redis://` URLs behind a REDIS_… URL: the primary behind Sentinel, or the seeds of a Cluster. */
+async function serverUrls(url: string): Promise<string[]> {
   const group = parseSentinelUrl(url);
   if (group) {
-    const { host, port } = await findPrimary(group);
     const { username = '', password } = group;
     const credentials =
       password === undefined ? '' : `${encodeURIComponent(username)}:${encodeURIComponent(password)}@`;
-    return [`redis://${credentials}${host.includes(':') ? `[${host}]` : host}:${port}/${group.database}`];
+    return [`redis://${credentials}${hostAndPort(await findPrimary(group))}/${group.database}`];
   }
-  if (!/\+cluster:/.test(url)) return [url];
+  if (!isClusterUrl(url)) return [url];
   const { scheme, credentials, seeds } = parseClusterUrl(url);
-  return seeds.map(({ host, port }) => `${scheme}://${credentials}${host.includes(':') ? `[${host}]` : host}:${port}`);
+  return seeds.map((seed) => `${scheme}://${credentials}${hostAndPort(seed)}`);
 }
 
-/** The fields of INFO, CLUSTER INFO and the like. */
-export function fieldsOf(text: unknown): Record<string, string> {
+function isClusterUrl(url: string): boolean {
+  return /\+cluster:/.test(url);
+}
+
+function hostAndPort({ host, port }: { host: string; port: number }): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** The fields of a response such as INFO. */
+export type RedisFields = Readonly<Record<string, string>>;
+
+/** Parses a response such as INFO or CLUSTER INFO. */
+export function fieldsOf(response: unknown): RedisFields {
   return Object.fromEntries(
-    [...String(text).matchAll(/^([^#:\s]+):(.*?)\r?$/gm)].map(([, name, value]) => [name, value]),
+    [...String(response).matchAll(/^([^#:\s]+):(.*?)\r?$/gm)].map(([, name, value]) => [name, value]),
   );
 }

@@ -1,8 +1,8 @@
 import jwt from 'jsonwebtoken';
-import type { Subject } from './options.ts';
+import type { Deployment } from './options.ts';
 
-/** A token as the gateways of `subject` want it; undefined without their secret. */
-export function makeToken({ secret, claims }: Subject, expiresInS = 300): string | undefined {
+/** A token for a user named "doctor" with the claims that gateways require. Undefined without JWT_SECRET. */
+export function signUserToken({ secret, claims }: Deployment, expiresInS = 300): string | undefined {
   if (!secret) return undefined;
   return jwt.sign({ [claims.user]: 'doctor' }, secret, {
     algorithm: 'HS256',
@@ -12,8 +12,8 @@ export function makeToken({ secret, claims }: Subject, expiresInS = 300): string
   });
 }
 
-/** One that nobody signed. */
-export function unsignedToken({ claims }: Subject): string {
+/** A token without a signature (`alg: none`), which a gateway must reject. */
+export function unsignedToken({ claims }: Deployment): string {
   const part = (content: object) => Buffer.from(JSON.stringify(content)).toString('base64url');
   const exp = Math.floor(Date.now() / 1_000) + 300;
   return `${part({ alg: 'none', typ: 'JWT' })}.${part({ [claims.user]: 'doctor', exp })}.`;

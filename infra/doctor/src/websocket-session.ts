@@ -1,60 +1,68 @@
-import type { Entry } from './entry.ts';
+import type { Entry } from './options.ts';
 
-/** A websocket session of Engine.IO that answers pings and does nothing else. */
+/** A websocket session of Engine.IO that responds to pings and sends nothing else. */
 export interface WebsocketSession {
-  /** `ok`, or the code with which the token was refused. */
+  /** `ok`, or the error code with which the gateway rejected the token. */
   result: string;
-  /** Resolves with the milliseconds after which the other side ended it, or undefined when it stood for `ms`. */
-  hold(ms: number): Promise<number | undefined>;
+  /**
+   * Waits up to `ms` for the connection to be closed from outside. Resolves with the ms until then, or with undefined
+   * when the connection stayed open.
+   */
+  waitForClose(ms: number): Promise<number | undefined>;
   close(): void;
 }
 
-const DEADLINE_MS = 10_000;
-const [PING, PONG, CONNECTED, REFUSED] = ['2', '3', '40', '44'];
+const TIMEOUT_MS = 10_000;
+const PACKET = { open: '0', ping: '2', pong: '3', connected: '40', rejected: '44' } as const;
 
-/** Connects with `token`. Rejects when there is no session at all. */
-export function openWebsocket({ url }: Entry, token: string): Promise<WebsocketSession> {
+/** Connects with `token`. Rejects when no session is established. */
+export function openWebsocketSession({ url }: Entry, token: string): Promise<WebsocketSession> {
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`);
   const closed = new Promise<number>((resolve) => socket.addEventListener('close', () => resolve(performance.now())));
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       socket.close();
-      reject(new Error(`no answer within ${DEADLINE_MS / 1_000} s`));
-    }, DEADLINE_MS);
+      reject(new Error(`no session within ${TIMEOUT_MS / 1_000} s`));
+    }, TIMEOUT_MS);
     const settle = (result: string) => {
       clearTimeout(timer);
-      const since = performance.now();
-      resolve({
-        result,
-        close: () => socket.close(),
-        hold: (ms) =>
-          new Promise((done) => {
-            const enough = setTimeout(() => done(undefined), ms);
-            void closed.then((at) => {
-              clearTimeout(enough);
-              done(at - since);
-            });
-          }),
-      });
+      resolve(sessionOn(socket, closed, result));
     };
     void closed.then(() => {
       clearTimeout(timer);
-      reject(new Error('the connection was closed before the session stood'));
+      reject(new Error('the connection was closed before the session was established'));
     });
     socket.addEventListener('message', ({ data }) => {
       const packet = String(data);
-      if (packet === PING) socket.send(PONG as string);
-      else if (packet.startsWith('0')) socket.send(`${CONNECTED}${JSON.stringify({ token })}`);
-      else if (packet.startsWith(CONNECTED as string)) settle('ok');
-      else if (packet.startsWith(REFUSED as string)) settle(codeOf(packet));
+      if (packet === PACKET.ping) socket.send(PACKET.pong);
+      else if (packet.startsWith(PACKET.open)) socket.send(`${PACKET.connected}${JSON.stringify({ token })}`);
+      else if (packet.startsWith(PACKET.connected)) settle('ok');
+      else if (packet.startsWith(PACKET.rejected)) settle(errorCodeOf(packet));
     });
   });
 }
 
-function codeOf(refusal: string): string {
+function sessionOn(socket: WebSocket, closed: Promise<number>, result: string): WebsocketSession {
+  const establishedAt = performance.now();
+  return {
+    result,
+    close: () => socket.close(),
+    waitForClose: (ms) =>
+      new Promise((resolve) => {
+        const timer = setTimeout(() => resolve(undefined), ms);
+        void closed.then((at) => {
+          clearTimeout(timer);
+          resolve(at - establishedAt);
+        });
+      }),
+  };
+}
+
+function errorCodeOf(packet: string): string {
   try {
-    return (JSON.parse(refusal.slice(2)) as { data?: { code?: string } }).data?.code ?? 'refused';
+    const { data } = JSON.parse(packet.slice(PACKET.rejected.length)) as { data?: { code?: string } };
+    return data?.code ?? 'rejected';
   } catch {
-    return 'refused';
+    return 'rejected';
   }
 }

@@ -1,59 +1,65 @@
-import { ask, type Entry, openSession } from '../entry.ts';
+import { skewFinding } from '../clock-skew.ts';
 import { type Finding, reasonOf, reporter } from '../finding.ts';
-import { judgeSkew } from '../judge-skew.ts';
+import { sendRequest } from '../http-request.ts';
+import type { Entry } from '../options.ts';
+import { openPollingSession } from '../polling-session.ts';
 
-const PRIVATE = ['/healthz', '/readyz', '/metrics'];
-const LOCAL = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+/** Paths of the gateways' admin listener, which clients must not reach. */
+const PRIVATE_PATHS = ['/healthz', '/readyz', '/metrics'];
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
-/** Whether clients get as far as a gateway, what else they get to see, and what time it is there. */
+/** Checks that clients reach a gateway over TLS, the clock of the entry, and that private paths are hidden. */
 export async function checkEntry(entry: Entry): Promise<Finding[]> {
-  const entryIs = reporter('entry');
-  const asked = Date.now();
+  const report = reporter('entry');
+  const from = Date.now();
   try {
-    const { answer, gateway } = await openSession(entry);
+    const { opened, gateway } = await openPollingSession(entry);
     return [
-      entryIs.ok(`${entry.url} opens sessions${gateway ? `, on ${gateway} this time` : ''}`),
-      judgeTls(entry),
-      judgeDate(answer.headers.date, asked),
-      await judgePrivate(entry),
+      report.ok(`${entry.url} opens sessions${gateway ? ` (this one on ${gateway})` : ''}`),
+      tlsFinding(entry),
+      dateFinding(opened.headers.date, from),
+      await privatePathsFinding(entry),
     ];
   } catch (error) {
-    const fix = 'check DNS, the load balancer, and that a gateway is ready behind it (/readyz of its admin port)';
-    return [entryIs.failed(`${entry.url} opens no session: ${reasonOf(error)}`, fix)];
+    const fix =
+      'check DNS and the load balancer, and check that a gateway behind it is ready (/readyz of its admin port)';
+    return [report.failed(`${entry.url} opens no session: ${reasonOf(error)}`, fix)];
   }
 }
 
-function judgeTls({ url }: Entry): Finding {
-  const tls = reporter('tls');
+function tlsFinding({ url }: Entry): Finding {
+  const report = reporter('tls');
   const { protocol, hostname } = new URL(url);
-  if (protocol === 'https:') return tls.ok('clients come encrypted');
-  if (LOCAL.test(hostname)) return tls.ok('not encrypted, on this machine alone');
-  return tls.warning(
-    'tokens and messages travel in the clear',
-    'terminate TLS at the load balancer, and give clients https://',
+  if (protocol === 'https:') return report.ok('clients connect over TLS');
+  if (LOOPBACK.test(hostname)) return report.ok('connections are not encrypted, but they do not leave this machine');
+  return report.warning(
+    'tokens and messages are sent unencrypted',
+    'terminate TLS at the load balancer, and use an https:// address in clients',
   );
 }
 
-/** The header has whole seconds. */
+/** Precision of the Date header, in ms. */
 const DATE_PRECISION_MS = 1_000;
 
-function judgeDate(date: string | undefined, asked: number): Finding {
-  const clock = reporter('clock of the entry');
-  const there = Date.parse(date ?? '');
-  if (Number.isNaN(there)) return clock.skipped('it tells no time', 'let the load balancer pass the header Date on');
-  return judgeSkew(clock, there + DATE_PRECISION_MS / 2, { from: asked, to: Date.now() }, DATE_PRECISION_MS / 2);
+function dateFinding(date: string | undefined, from: number): Finding {
+  const report = reporter('clock of the entry');
+  const entryTime = Date.parse(date ?? '');
+  if (Number.isNaN(entryTime)) {
+    return report.skipped('responses have no Date header', 'configure the load balancer to forward the Date header');
+  }
+  return skewFinding(report, entryTime + DATE_PRECISION_MS / 2, { from, to: Date.now() }, DATE_PRECISION_MS / 2);
 }
 
-async function judgePrivate({ url }: Entry): Promise<Finding> {
-  const hidden = reporter('private paths');
-  const seen: string[] = [];
-  for (const path of PRIVATE) {
-    const answer = await ask(url + path).catch(() => undefined);
-    if (answer?.status === 200) seen.push(path);
+async function privatePathsFinding({ url }: Entry): Promise<Finding> {
+  const report = reporter('private paths');
+  const open: string[] = [];
+  for (const path of PRIVATE_PATHS) {
+    const response = await sendRequest(url + path).catch(() => undefined);
+    if (response?.status === 200) open.push(path);
   }
-  if (seen.length === 0) return hidden.ok('probes and metrics are not public');
-  return hidden.warning(
-    `${seen.join(', ')} can be read by everybody`,
-    'refuse them at the load balancer, as infra/haproxy does',
+  if (open.length === 0) return report.ok('probes and metrics are not public');
+  return report.warning(
+    `${open.join(', ')} can be read by anyone`,
+    'block these paths at the load balancer, as infra/haproxy does',
   );
 }

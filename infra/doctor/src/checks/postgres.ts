@@ -1,26 +1,29 @@
 import { type Database, openDatabase, pendingMigrations } from '@chat-cluster/postgres';
 import { sql } from 'kysely';
+import { skewFinding } from '../clock-skew.ts';
 import { type Finding, reasonOf, reporter } from '../finding.ts';
-import { judgeSkew } from '../judge-skew.ts';
-import type { Subject } from '../options.ts';
-import { serversOf } from '../redis-server.ts';
+import type { Deployment } from '../options.ts';
+import { listRedisServers } from '../redis-server.ts';
 
-/** Older ones get no fixes any more. */
+/** Oldest supported major version. Older ones receive no fixes. */
 const OLDEST_MAJOR = 14;
-/** For migrations, operators and monitoring. */
-const SPARE = 5;
+/** Connections to keep free for migrations, operators and monitoring. */
+const SPARE_CONNECTIONS = 5;
 
-export async function checkPostgres(subject: Subject): Promise<Finding[]> {
+/** Checks that Postgres is a writable primary of a supported version, with this schema and enough connections. */
+export async function checkPostgres(deployment: Deployment): Promise<Finding[]> {
   const report = reporter('postgres');
-  const { databaseUrl } = subject;
-  if (!databaseUrl) return [report.skipped('it is not known', 'set DATABASE_URL to that of the services')];
+  const { databaseUrl } = deployment;
+  if (!databaseUrl) {
+    return [report.skipped('DATABASE_URL is unknown', 'set DATABASE_URL to the value that the services use')];
+  }
   let db: Database | undefined;
   try {
     db = openDatabase({ url: databaseUrl, poolSize: 1, applicationName: 'chat-doctor', onError: () => {} });
-    return await look(db, subject);
+    return await examineServer(db, deployment);
   } catch (error) {
-    const fix = 'start it, or correct DATABASE_URL, the role and its rights, and the network policies';
-    return [report.failed(`it does not answer: ${reasonOf(error)}`, fix)];
+    const fix = 'start Postgres, or correct DATABASE_URL, the role with its rights, or the network policies';
+    return [report.failed(`it does not respond: ${reasonOf(error)}`, fix)];
   } finally {
     await db?.destroy();
   }
@@ -29,90 +32,92 @@ export async function checkPostgres(subject: Subject): Promise<Finding[]> {
 interface Server {
   version: string;
   number: number;
+  /** Its clock, in ms since the epoch. */
   now: number;
-  connections: number;
-  reserved: number;
-  synchronous: string;
+  maxConnections: number;
+  reservedConnections: number;
+  synchronousCommit: string;
   fsync: string;
-  replica: boolean;
+  isReplica: boolean;
 }
 
-async function look(db: Database, subject: Subject): Promise<Finding[]> {
-  const asked = Date.now();
+async function examineServer(db: Database, deployment: Deployment): Promise<Finding[]> {
+  const from = Date.now();
   const { rows } = await sql<Server>`
     select current_setting('server_version') as version,
       current_setting('server_version_num')::integer as number,
       (extract(epoch from clock_timestamp()) * 1000)::float8 as now,
-      current_setting('max_connections')::integer as connections,
-      current_setting('superuser_reserved_connections')::integer as reserved,
-      current_setting('synchronous_commit') as synchronous,
+      current_setting('max_connections')::integer as "maxConnections",
+      current_setting('superuser_reserved_connections')::integer as "reservedConnections",
+      current_setting('synchronous_commit') as "synchronousCommit",
       current_setting('fsync') as fsync,
-      pg_is_in_recovery() as replica`.execute(db);
+      pg_is_in_recovery() as "isReplica"`.execute(db);
   const [server] = rows;
-  if (!server) throw new Error('it answers nothing');
-  const answered = Date.now();
+  if (!server) throw new Error('the query for its settings returned no row');
+  const to = Date.now();
   return [
-    judgeVersion(server),
-    judgeSkew(reporter('clock of postgres'), server.now, { from: asked, to: answered }),
-    judgeDurability(server),
-    await judgeMigrations(db),
-    await judgePools(server, subject),
+    versionFinding(server),
+    skewFinding(reporter('clock of postgres'), server.now, { from, to }),
+    durabilityFinding(server),
+    await migrationsFinding(db),
+    await connectionsFinding(server, deployment),
   ];
 }
 
-function judgeVersion({ version, number, replica }: Server): Finding {
+function versionFinding({ version, number, isReplica }: Server): Finding {
   const report = reporter('postgres');
-  if (replica) return report.failed('it is a standby and takes no writes', 'name the primary in DATABASE_URL');
-  if (number < OLDEST_MAJOR * 10_000)
-    return report.failed(`${version} is too old`, `upgrade it to ${OLDEST_MAJOR} or newer`);
-  return report.ok(version);
+  if (isReplica) return report.failed('it is a standby and rejects writes', 'set DATABASE_URL to the primary');
+  if (number < OLDEST_MAJOR * 10_000) {
+    return report.failed(`version ${version} is too old`, `upgrade to version ${OLDEST_MAJOR} or newer`);
+  }
+  return report.ok(`version ${version}`);
 }
 
-function judgeDurability({ fsync, synchronous }: Server): Finding {
+function durabilityFinding({ fsync, synchronousCommit }: Server): Finding {
   const report = reporter('durability');
-  const off = fsync === 'off' ? 'fsync' : synchronous === 'off' ? 'synchronous_commit' : undefined;
-  if (off === undefined) return report.ok('a commit is on disk');
-  return report.failed(`${off} is off: what was acknowledged may be lost when the server crashes`, `set ${off} = on`);
+  const off = fsync === 'off' ? 'fsync' : synchronousCommit === 'off' ? 'synchronous_commit' : undefined;
+  if (off === undefined) return report.ok('a commit is on disk before it is acknowledged');
+  return report.failed(`${off} is off: a crash may lose acknowledged messages`, `set ${off} = on`);
 }
 
-async function judgeMigrations(db: Database): Promise<Finding> {
+async function migrationsFinding(db: Database): Promise<Finding> {
   const report = reporter('migrations');
   const missing = await pendingMigrations(db);
-  if (missing.length === 0) return report.ok('the schema is that of this version');
+  if (missing.length === 0) return report.ok('the schema is the one of this version');
   return report.failed(
-    `missing: ${missing.join(', ')}`,
-    'run node packages/postgres/src/migrate.ts: processes of this version wait for it',
+    `these migrations are missing: ${missing.join(', ')}`,
+    'run node packages/postgres/src/migrate.ts: services of this version are not ready before that',
   );
 }
 
-async function judgePools({ connections, reserved }: Server, subject: Subject): Promise<Finding> {
+async function connectionsFinding(server: Server, deployment: Deployment): Promise<Finding> {
   const report = reporter('connections');
-  const alive = await countProcesses(subject);
-  const gateways = subject.gateways ?? alive?.gateways;
-  const workers = subject.workers ?? alive?.workers;
+  const running = await countProcesses(deployment);
+  const gateways = deployment.gateways ?? running?.gateways;
+  const workers = deployment.workers ?? running?.workers;
   if (gateways === undefined || workers === undefined) {
-    return report.skipped('how many processes there are is not known', 'give --gateways and --workers, or REDIS_URL');
+    return report.skipped('the number of processes is unknown', 'pass --gateways and --workers, or set REDIS_URL');
   }
-  const { gateway, worker } = subject.poolSize;
-  const sum = gateways * gateway + workers * worker;
-  const room = connections - reserved - SPARE;
+  const { gateway, worker } = deployment.poolSize;
+  const needed = gateways * gateway + workers * worker;
+  const available = server.maxConnections - server.reservedConnections - SPARE_CONNECTIONS;
   const found =
-    `${gateways} gateways × ${gateway} and ${workers} workers × ${worker} are ${sum} connections at the most; ` +
-    `${room} of max_connections ${connections} are for them`;
-  if (sum <= room) return report.ok(found);
-  return report.failed(found, 'lower PG_POOL_SIZE, raise max_connections, or put PgBouncer 1.21 or newer in between');
+    `${gateways} gateways × ${gateway} and ${workers} workers × ${worker} open up to ${needed} connections; ` +
+    `${available} of max_connections = ${server.maxConnections} are available to them`;
+  if (needed <= available) return report.ok(found);
+  return report.failed(found, 'lower PG_POOL_SIZE, raise max_connections, or add PgBouncer 1.21 or newer');
 }
 
-/** Those alive now, as Redis knows them; undefined when it does not tell. */
-async function countProcesses({ redis }: Subject): Promise<{ gateways: number; workers: number } | undefined> {
+/** Processes that are running now, according to Redis. Undefined when Redis does not respond. */
+async function countProcesses({ redis }: Deployment): Promise<{ gateways: number; workers: number } | undefined> {
   if (!redis) return undefined;
   try {
-    const servers = await serversOf(redis);
-    const cache = servers.find(({ parts }) => parts.includes('cache'));
+    const servers = await listRedisServers(redis);
+    const cache = servers.find(({ purposes }) => purposes.includes('cache'));
     const queue = servers.find(({ queueIndex }) => queueIndex === 0);
     return {
-      gateways: Number(await cache?.ask('ZCARD', 'chat:gateways')),
-      workers: Number(await queue?.ask('ZCARD', 'chat:workers')),
+      gateways: Number(await cache?.send('ZCARD', 'chat:gateways')),
+      workers: Number(await queue?.send('ZCARD', 'chat:workers')),
     };
   } catch {
     return undefined;

@@ -1,157 +1,116 @@
-import { describeLayout } from '@chat-cluster/queue/producer';
-import { type Finding, reasonOf, reporter } from '../finding.ts';
-import { judgeSkew } from '../judge-skew.ts';
-import type { Subject } from '../options.ts';
-import { fieldsOf, type RedisServer, serversOf } from '../redis-server.ts';
+import { skewFinding } from '../clock-skew.ts';
+import { type Finding, type Reporter, reasonOf, reporter } from '../finding.ts';
+import type { Deployment } from '../options.ts';
+import { fieldsOf, listRedisServers, type RedisFields, type RedisServer } from '../redis-server.ts';
+import { checkQueueServer } from './redis-queue.ts';
 
-/** Sharded pub/sub came with 7.0. */
+/** First major version with sharded pub/sub. */
 const SHARDED_SINCE = 7;
-/** Redis cuts a subscriber at 32 MB, or at 8 MB for a minute: less than a gateway may be behind after a pause. */
-const PUBSUB_BUFFER = 64 * 2 ** 20;
+/**
+ * Smallest output buffer of a pub/sub connection, in bytes. The default of Redis (32 MB, or 8 MB for 60 s) is less
+ * than the backlog of a gateway after a pause.
+ */
+const PUBSUB_BUFFER_BYTES = 64 * 2 ** 20;
 
-/** Every Redis that parts of the cluster use: whether it is what they need. */
-export async function checkRedis(subject: Subject): Promise<Finding[]> {
-  const { redis } = subject;
+/** Checks each Redis server of the deployment for its purposes. */
+export async function checkRedis(deployment: Deployment): Promise<Finding[]> {
+  const { redis } = deployment;
   const report = reporter('redis');
-  if (!redis) return [report.skipped('it is not known', 'set REDIS_URL (and the others) to those of the services')];
+  if (!redis) {
+    const fix = 'set REDIS_URL and the other REDIS_… settings to the values that the services use';
+    return [report.skipped('its address is unknown', fix)];
+  }
   try {
-    const servers = await serversOf(redis);
-    return (await Promise.all(servers.map((server) => checkServer(subject, redis.adapter, server)))).flat();
+    const servers = await listRedisServers(redis);
+    return (await Promise.all(servers.map((server) => checkServer(deployment, redis.adapter, server)))).flat();
   } catch (error) {
-    return [report.failed(reasonOf(error), 'check the URL, and that the sentinels answer')];
+    return [report.failed(reasonOf(error), 'correct the URL, and check that the sentinels respond')];
   }
 }
 
-async function checkServer(subject: Subject, adapter: string, server: RedisServer): Promise<Finding[]> {
-  const named = (what: string) => reporter(`${what} of redis ${server.name}`);
-  const asked = Date.now();
-  let info: Record<string, string>;
+async function checkServer(deployment: Deployment, adapter: string, server: RedisServer): Promise<Finding[]> {
+  const reportOn = (check: string) => reporter(`${check} of redis ${server.name}`);
+  const started = Date.now();
+  let info: RedisFields;
   try {
-    info = fieldsOf(await server.ask('INFO'));
+    info = fieldsOf(await server.send('INFO'));
   } catch (error) {
-    const fix = 'start it, or correct the REDIS_… URL, its password and the network policies';
-    return [named('reach').failed(`it does not answer: ${reasonOf(error)}`, fix)];
+    const fix = 'start Redis, or correct the REDIS_… URL, its password or the network policies';
+    return [reportOn('connection').failed(`it does not respond: ${reasonOf(error)}`, fix)];
   }
-  const answered = { from: Date.now(), time: (await server.ask('TIME')) as string[], to: Date.now() };
-  const there = Number(answered.time[0]) * 1_000 + Number(answered.time[1]) / 1_000;
+  const from = Date.now();
+  const [seconds, microseconds] = (await server.send('TIME')) as string[];
+  const time = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+  const purposes = server.purposes.join(', ');
   return [
-    named('reach').ok(`it answers within ${answered.from - asked} ms, and is for ${server.parts.join(', ')}`),
-    judgeSkew(named('clock'), there, answered),
-    judgeVersion(named('version'), info, adapter, server),
-    ...judgeMode(named('mode'), info, server),
-    ...(server.clustered ? [await judgeCluster(named('cluster'), server)] : []),
-    ...(server.parts.includes('queue') ? await judgeQueue(subject, info, server, named) : []),
-    ...(server.parts.includes('pubsub') ? await judgePubsub(named('subscribers'), server) : []),
+    reportOn('connection').ok(`it responds within ${from - started} ms (used for: ${purposes})`),
+    skewFinding(reportOn('clock'), time, { from, to: Date.now() }),
+    versionFinding(reportOn('version'), info, adapter, server),
+    ...modeFindings(reportOn('mode'), info, server),
+    ...(server.inClusterUrl ? [await clusterFinding(reportOn('cluster'), server)] : []),
+    ...(server.purposes.includes('queue') ? await checkQueueServer(deployment, info, server, reportOn) : []),
+    ...(server.purposes.includes('pubsub') ? await outputBufferFindings(reportOn('subscribers'), server) : []),
   ];
 }
 
-type Report = ReturnType<typeof reporter>;
-type Info = Record<string, string>;
-
-function judgeVersion(report: Report, info: Info, adapter: string, { parts }: RedisServer): Finding {
+function versionFinding(report: Reporter, info: RedisFields, adapter: string, { purposes }: RedisServer): Finding {
   const version = info.valkey_version ?? info.redis_version ?? '?';
-  const modern = Number.parseInt(version, 10) >= SHARDED_SINCE;
-  if (adapter === 'sharded' && !modern && parts.includes('pubsub')) {
+  const hasShardedPubsub = Number.parseInt(version, 10) >= SHARDED_SINCE;
+  if (adapter === 'sharded' && !hasShardedPubsub && purposes.includes('pubsub')) {
     return report.failed(
-      `${version} has no sharded pub/sub`,
-      'upgrade it to 7 or newer, or set REDIS_ADAPTER=classic everywhere',
+      `version ${version} has no sharded pub/sub`,
+      'upgrade Redis to version 7 or newer, or set REDIS_ADAPTER=classic in all services',
     );
   }
-  if (adapter === 'classic' && modern && parts.includes('pubsub')) {
-    const fix = 'remove REDIS_ADAPTER=classic everywhere: sharded pub/sub reaches only gateways that hold the user';
-    return report.warning(`${version} could do sharded pub/sub, but REDIS_ADAPTER is classic`, fix);
+  if (adapter === 'classic' && hasShardedPubsub && purposes.includes('pubsub')) {
+    const fix =
+      'remove REDIS_ADAPTER=classic from all services: sharded pub/sub only reaches gateways that hold the user';
+    return report.warning(`version ${version} supports sharded pub/sub, but REDIS_ADAPTER is classic`, fix);
   }
-  return report.ok(`${version}, and the adapter is ${adapter}`);
+  return report.ok(`version ${version}, with the ${adapter} adapter`);
 }
 
-function judgeMode(report: Report, info: Info, { parts, clustered }: RedisServer): Finding[] {
-  if (info.role === 'slave')
-    return [report.failed('it is a replica and takes no writes', 'name the primary, or use redis+sentinel://')];
-  const inCluster = info.cluster_enabled === '1';
-  if (inCluster && parts.includes('queue')) {
+function modeFindings(report: Reporter, info: RedisFields, { purposes, inClusterUrl }: RedisServer): Finding[] {
+  if (info.role === 'slave') {
     return [
-      report.failed('lanes can not be on a Redis Cluster', 'give REDIS_QUEUE_URLS one or several single servers'),
+      report.failed('it is a replica and rejects writes', 'use the URL of the primary, or a redis+sentinel:// URL'),
     ];
   }
-  if (inCluster && !clustered)
-    return [report.failed('it is one of a Redis Cluster', 'name it as redis+cluster://… in REDIS_PUBSUB_URL')];
-  if (clustered && !inCluster) return [report.failed('it is no Redis Cluster', 'name it as redis://…')];
+  const inCluster = info.cluster_enabled === '1';
+  if (inCluster && purposes.includes('queue')) {
+    const fix = 'set REDIS_QUEUE_URLS to one or more servers that are not in a Redis Cluster';
+    return [report.failed('lanes cannot be stored in a Redis Cluster', fix)];
+  }
+  if (inCluster && !inClusterUrl) {
+    return [report.failed('it belongs to a Redis Cluster', 'use a redis+cluster:// URL in REDIS_PUBSUB_URL')];
+  }
+  if (inClusterUrl && !inCluster) return [report.failed('it is not a Redis Cluster', 'use a redis:// URL')];
   return [];
 }
 
-async function judgeCluster(report: Report, { ask }: RedisServer): Promise<Finding> {
-  const info = fieldsOf(await ask('CLUSTER', 'INFO').catch((error: unknown) => `cluster_state:${reasonOf(error)}`));
+async function clusterFinding(report: Reporter, { send }: RedisServer): Promise<Finding> {
+  const info = fieldsOf(await send('CLUSTER', 'INFO').catch((error: unknown) => `cluster_state:${reasonOf(error)}`));
   const slots = `${info.cluster_slots_ok ?? 0} of 16384 slots are served`;
   if (info.cluster_state === 'ok') return report.ok(slots);
   return report.failed(
-    `its state is ${info.cluster_state}: ${slots}`,
-    'bring the missing primaries back, or assign their slots',
+    `the cluster state is ${info.cluster_state}: ${slots}`,
+    'restart the missing primaries, or assign their slots to other servers',
   );
 }
 
-async function judgeQueue(
-  subject: Subject,
-  info: Info,
-  server: RedisServer,
-  named: (what: string) => Report,
-): Promise<Finding[]> {
-  const { maxmemory_policy: policy = '?', aof_enabled: aof, maxmemory = '0', used_memory: used = '0' } = info;
-  const [eviction, persistence, lanes, workers] = ['eviction', 'persistence', 'lanes', 'workers'].map(named) as [
-    Report,
-    Report,
-    Report,
-    Report,
-  ];
-  const share = Number(maxmemory) === 0 ? 0 : Number(used) / Number(maxmemory);
-  const queues = subject.redis?.queues.length ?? 1;
-  const here = describeLayout({ lanes: subject.lanes, index: server.queueIndex, servers: queues });
-  const layout = await server.ask('GET', 'chat:lanes');
-  const there = server.queueIndex === 0 ? Number(await server.ask('ZCARD', 'chat:workers')) : 1;
-  return [
-    policy === 'noeviction'
-      ? eviction.ok('it throws nothing away')
-      : eviction.failed(
-          `maxmemory-policy is ${policy}: it may throw accepted messages away`,
-          'set maxmemory-policy noeviction',
-        ),
-    ...(share > 0.8
-      ? [
-          named('memory').failed(
-            `${Math.round(share * 100)} % of maxmemory are used`,
-            'raise maxmemory: a full Redis takes no messages',
-          ),
-        ]
-      : []),
-    aof === '1'
-      ? persistence.ok('it writes an append-only file')
-      : persistence.warning(
-          'it has no append-only file: what waits in lanes is lost when it restarts',
-          'set appendonly yes',
-        ),
-    layout === null || layout === here
-      ? lanes.ok(layout === null ? 'nobody has used it yet' : `it was last used with ${here}`)
-      : lanes.failed(
-          `it was last used with ${layout}, and here it would be ${here}`,
-          'make LANES and REDIS_QUEUE_URLS the same everywhere',
-        ),
-    ...(server.queueIndex > 0
-      ? []
-      : there > 0
-        ? [workers.ok(`${there} ${there === 1 ? 'is' : 'are'} there`)]
-        : [workers.failed('none is there: nothing is stored', 'start workers with the same REDIS_… and LANES')]),
-  ];
-}
-
-async function judgePubsub(report: Report, { ask }: RedisServer): Promise<Finding[]> {
-  // Hosted servers may not allow the question.
-  const answer = await ask('CONFIG', 'GET', 'client-output-buffer-limit').catch(() => undefined);
-  const limits = Array.isArray(answer)
-    ? String(answer[1])
-    : String((answer as Record<string, string>)?.['client-output-buffer-limit'] ?? '');
+async function outputBufferFindings(report: Reporter, { send }: RedisServer): Promise<Finding[]> {
+  // Hosted servers may reject CONFIG.
+  const response = await send('CONFIG', 'GET', 'client-output-buffer-limit').catch(() => undefined);
+  const limits = Array.isArray(response)
+    ? String(response[1])
+    : String((response as Record<string, string>)?.['client-output-buffer-limit'] ?? '');
   const [, hard, soft] = /pubsub (\d+) (\d+)/.exec(limits) ?? [];
   if (hard === undefined) return [];
-  if (Number(hard) === 0 || (Number(hard) >= PUBSUB_BUFFER && Number(soft) * 4 >= PUBSUB_BUFFER))
-    return [report.ok('gateways may be behind for a moment')];
+  if (Number(hard) === 0 || (Number(hard) >= PUBSUB_BUFFER_BYTES && Number(soft) * 4 >= PUBSUB_BUFFER_BYTES)) {
+    return [report.ok('the output buffer is large enough for a gateway that lags for a moment')];
+  }
   const fix = 'set client-output-buffer-limit "pubsub 64mb 16mb 60"';
-  return [report.warning('a gateway that is behind for a moment is cut, and all its sockets sync', fix)];
+  const found =
+    'the output buffer of a subscriber is below 64 MB: Redis disconnects a gateway that lags for a moment, and all its sockets must sync';
+  return [report.warning(found, fix)];
 }

@@ -1,70 +1,77 @@
 import jwt from 'jsonwebtoken';
-import type { Entry } from '../entry.ts';
-import { type Finding, reasonOf, reporter } from '../finding.ts';
-import { makeToken, unsignedToken } from '../user-token.ts';
-import { openWebsocket } from '../websocket-session.ts';
+import { type Finding, type Reporter, reasonOf, reporter } from '../finding.ts';
+import type { Entry } from '../options.ts';
+import { signUserToken, unsignedToken } from '../user-token.ts';
+import { openWebsocketSession } from '../websocket-session.ts';
 
 const HOUR_S = 3_600;
+/** Longest recommended lifetime of a token, in s. */
 const LONG_S = 7 * 24 * HOUR_S;
 
-/** Whether gateways take the tokens that they should, and no others. */
+/** Checks that the gateways accept valid tokens and reject all others. */
 export async function checkTokens(entry: Entry): Promise<Finding[]> {
-  const tokens = reporter('tokens');
-  const accepts = async (token: string) => {
-    const session = await openWebsocket(entry, token);
-    session.close();
-    return session.result;
-  };
+  const report = reporter('tokens');
   const findings: Finding[] = [];
   try {
-    const forged = await accepts(unsignedToken(entry));
-    if (forged === 'ok')
-      findings.push(
-        tokens.failed('an unsigned token is taken', 'this is not our gateway: find out what answers there'),
-      );
-    const own = entry.token ?? makeToken(entry);
-    if (own === undefined) {
-      findings.push(tokens.skipped('no token to try', 'give --token, or JWT_SECRET in the environment'));
-      return findings;
-    }
-    if (entry.token !== undefined) findings.push(...judgeGiven(entry.token));
-    const result = await accepts(own);
-    if (result === 'ok')
-      findings.push(tokens.ok(`a ${entry.token ? 'given' : 'freshly signed'} token is taken, an unsigned one is not`));
-    else findings.push(tokens.failed(`a token is refused: ${result}`, FIXES[result] ?? 'see the log of the gateways'));
-    const old = makeToken(entry, -HOUR_S);
-    if (old !== undefined && (await accepts(old)) === 'ok') {
-      findings.push(tokens.failed('a token that expired an hour ago is taken', 'check the clocks of the gateways'));
-    }
+    for await (const finding of tokenFindings(entry, report)) findings.push(finding);
   } catch (error) {
-    // That of the websocket says why.
-    findings.push(tokens.skipped(`no token could be tried: ${reasonOf(error)}`, 'mend the entry first'));
+    findings.push(report.skipped(`no token could be tried: ${reasonOf(error)}`, 'fix the websocket check first'));
   }
   return findings;
 }
 
-const FIXES: Record<string, string> = {
+async function* tokenFindings(entry: Entry, report: Reporter): AsyncGenerator<Finding> {
+  const acceptsUnsigned = (await resultOf(entry, unsignedToken(entry))) === 'ok';
+  if (acceptsUnsigned) {
+    yield report.failed('an unsigned token is accepted', 'find out which server responds here: it is not this gateway');
+  }
+  const token = entry.token ?? signUserToken(entry);
+  if (token === undefined) {
+    yield report.skipped('there is no token to try', 'pass --token, or set JWT_SECRET');
+    return;
+  }
+  if (entry.token !== undefined) yield givenTokenFinding(entry.token);
+  const result = await resultOf(entry, token);
+  const kind = entry.token ? 'given' : 'freshly signed';
+  yield result === 'ok'
+    ? report.ok(`the ${kind} token is accepted${acceptsUnsigned ? '' : ', an unsigned token is rejected'}`)
+    : report.failed(`the ${kind} token is rejected: ${result}`, FIXES[result] ?? 'check the logs of the gateways');
+  const expired = signUserToken(entry, -HOUR_S);
+  if (expired !== undefined && (await resultOf(entry, expired)) === 'ok') {
+    yield report.failed('a token that expired 1 h ago is accepted', 'correct the clocks of the gateways');
+  }
+}
+
+const FIXES: Readonly<Record<string, string>> = {
   TOKEN_INVALID:
-    'make JWT_SECRET, JWT_ISSUER, JWT_AUDIENCE and JWT_USER_CLAIM the same here, in all gateways and in what signs tokens',
-  TOKEN_EXPIRED: 'take a fresh token; if it is one, check the clocks',
+    'use the same JWT_SECRET, JWT_ISSUER, JWT_AUDIENCE and JWT_USER_CLAIM here, in all gateways and where tokens are signed',
+  TOKEN_EXPIRED: 'pass a fresh token; if this one is fresh, correct the clocks',
 };
 
-function judgeGiven(token: string): Finding[] {
-  const given = reporter('given token');
+/** `ok`, or the error code with which a gateway rejects `token`. */
+async function resultOf(entry: Entry, token: string): Promise<string> {
+  const session = await openWebsocketSession(entry, token);
+  session.close();
+  return session.result;
+}
+
+function givenTokenFinding(token: string): Finding {
+  const report = reporter('given token');
   const decoded = jwt.decode(token, { complete: true });
-  if (typeof decoded?.payload !== 'object')
-    return [given.failed('it is no JWT', 'give the token alone, without "Bearer"')];
+  if (typeof decoded?.payload !== 'object') {
+    return report.failed('it is not a JWT', 'pass only the token, without "Bearer"');
+  }
   const { header, payload } = decoded;
-  if (header.alg !== 'HS256')
-    return [given.failed(`it is signed with ${header.alg}`, 'sign tokens with HS256: gateways take nothing else')];
-  if (payload.exp === undefined)
-    return [given.failed('it has no exp', 'sign tokens that expire: gateways take no others')];
-  const lifeS = payload.exp - (payload.iat ?? Date.now() / 1_000);
-  if (lifeS <= LONG_S) return [given.ok(`it is good for ${Math.round(lifeS / 60)} minutes`)];
-  return [
-    given.warning(
-      `it is good for ${Math.round(lifeS / 86_400)} days`,
-      'sign tokens for hours: one that leaks can not be called back',
-    ),
-  ];
+  if (header.alg !== 'HS256') {
+    return report.failed(`it is signed with ${header.alg}`, 'sign tokens with HS256: gateways accept nothing else');
+  }
+  if (payload.exp === undefined) {
+    return report.failed('it has no exp claim', 'sign tokens with exp: gateways reject tokens that never expire');
+  }
+  const lifetimeS = payload.exp - (payload.iat ?? Date.now() / 1_000);
+  if (lifetimeS <= LONG_S) return report.ok(`it is valid for ${Math.round(lifetimeS / 60)} minutes`);
+  return report.warning(
+    `it is valid for ${Math.round(lifetimeS / 86_400)} days`,
+    'sign tokens for hours, not days: a leaked token cannot be revoked',
+  );
 }

@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { ask, type Entry } from '../entry.ts';
 import { type Finding, reasonOf, reporter } from '../finding.ts';
+import { sendRequest } from '../http-request.ts';
+import type { Entry } from '../options.ts';
 
-const SWITCHING = 101;
+const SWITCHING_PROTOCOLS = 101;
 const FIX =
-  'let the load balancer pass Upgrade and Connection on, over HTTP/1.1, for /socket.io/ (infra/haproxy and infra/nginx do)';
+  'configure the load balancer to forward Upgrade and Connection over HTTP/1.1 for /socket.io/, as infra/haproxy and infra/nginx do';
 
-/** Whether an upgrade to a websocket gets through. Without it clients stay on long-polling, at several times the cost. */
+/** Checks that a websocket upgrade succeeds. Without it clients stay on long-polling, at several times the cost. */
 export async function checkWebsocket({ url }: Entry): Promise<Finding[]> {
-  const websocket = reporter('websocket');
+  const report = reporter('websocket');
   const headers = {
     Connection: 'Upgrade',
     Upgrade: 'websocket',
@@ -16,10 +17,10 @@ export async function checkWebsocket({ url }: Entry): Promise<Finding[]> {
     'Sec-WebSocket-Key': randomBytes(16).toString('base64'),
   };
   try {
-    const { status } = await ask(`${url}/socket.io/?EIO=4&transport=websocket`, { headers });
-    if (status === SWITCHING) return [websocket.ok('upgrades get through')];
-    return [websocket.failed(`an upgrade is answered with ${status}`, FIX)];
+    const { status } = await sendRequest(`${url}/socket.io/?EIO=4&transport=websocket`, { headers });
+    if (status === SWITCHING_PROTOCOLS) return [report.ok('upgrades succeed')];
+    return [report.failed(`an upgrade request returned status ${status}`, FIX)];
   } catch (error) {
-    return [websocket.failed(`an upgrade is not answered: ${reasonOf(error)}`, FIX)];
+    return [report.failed(`an upgrade request received no response: ${reasonOf(error)}`, FIX)];
   }
 }

@@ -1,30 +1,30 @@
 import { createServer, request } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 
-/** Something between clients and a gateway that is not as it should be. */
-export interface Planted extends AsyncDisposable {
+/** A misconfigured proxy between clients and a gateway. Disposing of it closes its connections. */
+export interface FaultyProxy extends AsyncDisposable {
   url: string;
 }
 
-/** A proxy that knows requests, but no upgrades; `headers` replace those of the answers. */
-export async function httpProxy(port: number, headers: Record<string, string> = {}): Promise<Planted> {
+/** A proxy that forwards requests, but no upgrades. `headers` replace headers of the responses. */
+export async function proxyWithoutUpgrades(port: number, headers: Record<string, string> = {}): Promise<FaultyProxy> {
   const server = createServer((incoming, outgoing) => {
-    const { method, url: path, headers: asked } = incoming;
-    const onward = request(
-      { port, method, path, headers: { ...asked, connection: 'close', upgrade: '' } },
-      (answer) => {
-        outgoing.writeHead(answer.statusCode ?? 502, { ...answer.headers, ...headers });
-        answer.pipe(outgoing);
+    const { method, url: path, headers: received } = incoming;
+    const forwarded = request(
+      { port, method, path, headers: { ...received, connection: 'close', upgrade: '' } },
+      (response) => {
+        outgoing.writeHead(response.statusCode ?? 502, { ...response.headers, ...headers });
+        response.pipe(outgoing);
       },
     );
-    onward.once('error', () => outgoing.destroy());
-    incoming.pipe(onward);
+    forwarded.once('error', () => outgoing.destroy());
+    incoming.pipe(forwarded);
   });
   return listening(server);
 }
 
-/** Cuts connections on which nothing has moved for `ms`. */
-export async function impatientProxy(port: number, ms: number): Promise<Planted> {
+/** A TCP proxy that cuts connections that were idle for `ms`. */
+export async function proxyWithIdleTimeout(port: number, ms: number): Promise<FaultyProxy> {
   const server = createTcpServer((client) => {
     const gateway = connect(port, '127.0.0.1');
     const cut = () => {
@@ -38,7 +38,7 @@ export async function impatientProxy(port: number, ms: number): Promise<Planted>
   return listening(server);
 }
 
-async function listening(server: Server): Promise<Planted> {
+async function listening(server: Server): Promise<FaultyProxy> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => sockets.add(socket));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
