@@ -1,63 +1,66 @@
 import type { FaultCluster, FaultClusterOptions, History, Random } from '@chat-cluster/testkit';
-import type { Population } from './population.ts';
-import type { Traffic, TrafficOptions } from './traffic.ts';
+import type { Population } from './clients/population.ts';
+import type { Traffic, TrafficOptions } from './clients/traffic.ts';
 
-/** What a fault gets its hands on. */
-export interface World {
-  cluster: FaultCluster;
-  population: Population;
-  traffic: Traffic;
-  random: Random;
-  /** Of this round: for what must not depend on how often others have asked `random`. */
-  seed: string;
-  /** From 1. */
-  round: number;
-  /** Milliseconds from the start of the round: the clock of the history. */
-  now(): number;
-}
-
-/** One kind of trouble. */
+/** One kind of fault: how it is injected, and what the product must do under it. */
 export interface Fault {
   id: string;
   /** What happens, in a few words. */
   title: string;
-  /** What its cluster is like; a function, for a `fresh` fault: what it is like in this round. */
+  /** Options of its cluster. A fault with `freshCluster` may compute them for each round. */
   cluster?: FaultClusterOptions | ((random: Random) => FaultClusterOptions | Promise<FaultClusterOptions>);
   traffic?: Partial<TrafficOptions>;
-  /** Pairs of users, unless the command line says; default 20. */
+  /** Pairs of users, unless the command line sets the number of users. Default: 20. */
   pairs?: number;
-  /** Every so many users have a second device, on another gateway; default 6. */
+  /** Every n-th user has a second device, on another gateway. Default: 6. */
   secondDeviceEvery?: number;
-  /** Every so many users poll; needs a balancer. Default: none. */
+  /** Every n-th user uses long-polling; needs a load balancer. Default: none. */
   pollingEvery?: number;
-  /** True: each round has a cluster of its own, because the fault leaves marks. */
-  fresh?: boolean;
-  /** Makes trouble, at a moment it does not choose; resolves when it is under way. */
-  inject(world: World): Promise<Healing | undefined>;
-  /** What the product owes under this fault beyond the promises that always hold: a sentence for each breach. */
-  expect?(outcome: RoundOutcome, world: World): string[];
+  /** True: each round gets a new cluster, because the fault leaves traces. */
+  freshCluster?: boolean;
+  /**
+   * Starts the fault. Called at a random moment; resolves when the fault is active. Undefined: the fault is over at
+   * once, for example a kill.
+   */
+  inject(context: FaultContext): Promise<ActiveFault | undefined>;
+  /** Checks what the product must do under this fault, beyond its general promises. Returns one sentence per breach. */
+  expect?(outcome: RoundOutcome, context: FaultContext): string[];
 }
 
-export interface Healing {
-  /** How long the trouble lasts, in milliseconds. */
+/** What `inject` can act on. */
+export interface FaultContext {
+  cluster: FaultCluster;
+  population: Population;
+  traffic: Traffic;
+  random: Random;
+  /** Seed of this round, for choices that must not depend on the number of earlier calls of `random`. */
+  seed: string;
+  /** Number of the round, from 1. */
+  round: number;
+}
+
+/** A fault that was injected and is still active. */
+export interface ActiveFault {
+  /** Time from the injection to the call of `heal`, in ms. */
   lastsMs: number;
+  /** Ends the fault. */
   heal(): Promise<void>;
-  /** As that of the fault, for what only this round knows. */
+  /** As `expect` of the fault, for facts of this round. */
   expect?(outcome: RoundOutcome): string[];
-  /** What was measured, for the line of the round; asked after `heal`. */
+  /** Measured values, for the line of the round. Called after `heal`. */
   figures?(): string;
-  /** The same as a row of a table, one row a round. */
+  /** Measured values as one row of a table that has a row for each round. */
   row?(outcome: RoundOutcome): Record<string, string | number>;
 }
 
-/** What a fault's own expectations look at. */
+/** What the expectations of a fault examine. */
 export interface RoundOutcome {
   history: History;
-  /** The trouble began and ended, on the clock of the history. */
+  /** Start and end of the fault, on the clock of the history. */
   from: number;
   to: number;
-  /** What deadlines of expectations are multiplied by: 1, or more where the machine is busy with other things too. */
-  patience: number;
-  /** Pids of the gateways before the trouble and at the end of the round. */
+  /** Factor for the deadlines of expectations: 1, or more on a machine that is busy with other work. */
+  deadlineFactor: number;
+  /** Process ids of the gateways before the fault and at the end of the round. */
   gatewayPids: { before: number[]; after: number[] };
 }

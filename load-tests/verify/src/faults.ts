@@ -1,10 +1,10 @@
 import type { Fault } from './fault.ts';
 import { clocksDiffer } from './faults/clock-skew.ts';
-import { balancerRestarted, rollingRestart } from './faults/deploys.ts';
-import { handshakeFlood } from './faults/handshake-flood.ts';
-import { malformedPackets } from './faults/malformed-packets.ts';
+import { rollingRestart } from './faults/deploys.ts';
+import { balancerRestarted } from './faults/load-balancer.ts';
+import { malformedInput } from './faults/malformed-input.ts';
 import { migratedUnderLoad, type UpgradeOptions, upgrade } from './faults/migrations.ts';
-import { poison } from './faults/poison.ts';
+import { poisonMessages } from './faults/poison-messages.ts';
 import { postgresDiskFull, postgresRestarted, postgresSlow } from './faults/postgres-faults.ts';
 import {
   gatewayKilled,
@@ -21,12 +21,13 @@ import {
   redisFull,
   redisHung,
   redisRestarted,
+  redisWiped,
   scriptsFlushed,
-  sentTwice,
 } from './faults/redis-faults.ts';
-import { slowConsumers } from './faults/slow-consumer.ts';
+import { slowConsumers } from './faults/slow-consumers.ts';
+import { unauthenticatedFlood } from './faults/unauthenticated-flood.ts';
 
-/** The catalogue, in the order in which it runs, with this upgrade. */
+/** The catalogue of faults, in the order in which they run. `options` apply to the upgrade (F26). */
 export const faultsWith = (options: UpgradeOptions): readonly Fault[] => [
   gatewayKilled,
   workerKilled,
@@ -40,12 +41,12 @@ export const faultsWith = (options: UpgradeOptions): readonly Fault[] => [
   postgresDiskFull,
   gatewayCutOff,
   workerCutOff,
-  sentTwice,
+  redisWiped,
   workerPaused,
-  poison,
+  poisonMessages,
   slowConsumers,
-  handshakeFlood,
-  malformedPackets,
+  unauthenticatedFlood,
+  malformedInput,
   clocksDiffer,
   reconnectStorm,
   balancerRestarted,

@@ -1,86 +1,69 @@
-import { parseArgs } from 'node:util';
-import { UserError } from '@chat-cluster/runtime';
+import { parseOptions, UserError, wholeNumber } from '@chat-cluster/runtime';
+import { z } from 'zod';
+import type { Fault } from './fault.ts';
 import { FAULTS, faultsWith } from './faults.ts';
 
 export interface VerifyOptions {
-  faults: typeof FAULTS;
+  faults: readonly Fault[];
   rounds: number;
-  /** Only this one of the rounds. */
+  /** Runs only this round. */
   round: number | undefined;
   seed: string;
-  /** undefined: what each fault wants. */
+  /** Pairs of users. Undefined: the number that each fault states. */
   pairs: number | undefined;
+  /** Messages a second. Undefined: the rate that each fault states. */
   rate: number | undefined;
-  /** A saved history to be checked again, instead of a run. */
+  /** A saved history to check, instead of a run. */
   check: string | undefined;
 }
 
-const help = () => `npm run verify -- [faults] [options]
+export const HELP = `npm run verify -- [faults] [options]
 
-Starts a cluster of real processes, lets users talk, makes trouble, and holds what everybody saw against what the
-product promises. Without a fault all of them run.
+Starts a cluster of real processes, sends messages as many users, injects faults, and checks that the product keeps its
+promises. Without a fault, all faults run.
 
   --rounds N     rounds of each fault (10)
-  --seed S       where every random choice comes from (a new one each time)
-  --round N      only round N of that seed
-  --users N      users, half as many pairs (40; some faults have more)
+  --seed S       seed of all random choices (default: a new one for each run)
+  --round N      run only round N of that seed
+  --users N      number of users, rounded up to pairs (40; some faults have more)
   --rate N       messages a second (120)
-  --from REF     F26: the commit that an upgrade begins with (HEAD~1)
-  --next         F26: with migrations that no version has yet
+  --from REF     F26: the commit to upgrade from (HEAD~1)
+  --next         F26: also run migrations that no version has yet
   --check FILE   check a saved history again, without a cluster
 
 ${FAULTS.map(({ id, title }) => `  ${id.padEnd(5)} ${title}`).join('\n')}
 `;
 
-/** Parses the command line; prints the help and returns undefined when asked for it. Throws UserError. */
-export function parseOptions(args: string[]): VerifyOptions | undefined {
-  const { values, positionals } = parse(args);
-  if (values.help) {
-    process.stdout.write(help());
-    return undefined;
-  }
-  const number = (name: 'rounds' | 'round' | 'users' | 'rate', text: string) => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value > 0) return value;
-    throw new UserError(`--${name}: "${text}" is no whole number above 0.`);
-  };
-  const { from, next } = values;
+const schema = z.object({
+  rounds: wholeNumber(1).default(10),
+  seed: z.string().optional(),
+  round: wholeNumber(1).optional(),
+  users: wholeNumber(1).optional(),
+  rate: wholeNumber(1).optional(),
+  from: z.string().optional(),
+  next: z.boolean().default(false),
+  check: z.string().optional(),
+});
+
+/** Parses the command line. Undefined when help is requested. Throws UserError. */
+export function readOptions(args: readonly string[]): VerifyOptions | undefined {
+  const parsed = parseOptions(args, schema, { positionals: true });
+  if (!parsed) return undefined;
+  const { seed, users, from, next, ...values } = parsed.values;
   const all = from !== undefined || next ? faultsWith({ from, next }) : FAULTS;
   return {
-    faults: positionals.length === 0 ? all : positionals.map((name) => faultNamed(all, name)),
-    rounds: number('rounds', values.rounds),
-    round: values.round === undefined ? undefined : number('round', values.round),
-    seed: values.seed ?? String(Math.floor(Math.random() * 1e9)),
-    pairs: values.users === undefined ? undefined : Math.max(2, Math.ceil(number('users', values.users) / 2)),
-    rate: values.rate === undefined ? undefined : number('rate', values.rate),
+    faults: parsed.positionals.length === 0 ? all : parsed.positionals.map((id) => faultWithId(all, id)),
+    rounds: values.rounds,
+    round: values.round,
+    seed: seed ?? String(Math.floor(Math.random() * 1e9)),
+    pairs: users === undefined ? undefined : Math.max(2, Math.ceil(users / 2)),
+    rate: values.rate,
     check: values.check,
   };
 }
 
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        help: { type: 'boolean', short: 'h', default: false },
-        rounds: { type: 'string', default: '10' },
-        round: { type: 'string' },
-        seed: { type: 'string' },
-        users: { type: 'string' },
-        rate: { type: 'string' },
-        from: { type: 'string' },
-        next: { type: 'boolean', default: false },
-        check: { type: 'string' },
-      },
-    });
-  } catch (error) {
-    throw new UserError(`${(error as Error).message} npm run verify -- --help has them all.`);
-  }
-}
-
-function faultNamed(all: typeof FAULTS, name: string) {
-  const fault = all.find(({ id }) => id.toLowerCase() === name.toLowerCase());
+function faultWithId(all: readonly Fault[], id: string): Fault {
+  const fault = all.find((one) => one.id.toLowerCase() === id.toLowerCase());
   if (fault) return fault;
-  throw new UserError(`There is no fault ${name}: ${FAULTS.map(({ id }) => id).join(', ')}.`);
+  throw new UserError(`There is no fault ${id}. Choose among ${FAULTS.map((one) => one.id).join(', ')}.`);
 }

@@ -1,8 +1,3 @@
-/*
- * One round of a fault: fresh users, a little ordinary traffic, the trouble at a random moment, its end, and then
- * everything has to come to rest: each message acknowledged or refused, each device in sync, each badge right. Last, each
- * device syncs once more, the database is read, and the history is checked.
- */
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   checkHistory,
@@ -13,130 +8,164 @@ import {
   seededRandom,
   type Verdict,
 } from '@chat-cluster/testkit';
-import type { Fault, World } from './fault.ts';
+import { type Population, populate } from './clients/population.ts';
+import { DEFAULT_TRAFFIC, Traffic } from './clients/traffic.ts';
+import type { ActiveFault, Fault, FaultContext } from './fault.ts';
 import { healTime } from './heal-time.ts';
-import { type Population, populate } from './population.ts';
-import { ORDINARY_TRAFFIC, Traffic } from './traffic.ts';
+import { waitUntil } from './wait-until.ts';
 
 export interface RoundOptions {
   seed: string;
   round: number;
-  /** undefined: what the fault wants. */
+  /** Pairs of users. Undefined: the number that the fault states. */
   pairs: number | undefined;
-  /** Messages a second; undefined: what the fault wants. */
+  /** Messages a second. Undefined: the rate that the fault states. */
   rate: number | undefined;
-  pace?: Pace;
+  timing?: RoundTiming;
 }
 
-/** How long things take that could be longer or shorter. Milliseconds. */
-export interface Pace {
-  /** Ordinary traffic before the trouble, plus up to `phaseMs`. */
+/** Durations of a round, in ms. */
+export interface RoundTiming {
+  /** Traffic before the fault: `warmUpMs`, plus a random time up to `phaseMs`. */
   warmUpMs: number;
   phaseMs: number;
-  /** Traffic goes on after the trouble at least so long, and until every lane answers again. */
+  /** Shortest traffic after the fault. It continues until every lane acknowledges again. */
   afterMs: number;
   /** Factor for the deadlines of a fault's own expectations. */
-  patience: number;
+  deadlineFactor: number;
 }
 
 export interface RoundReport {
   history: History;
   verdict: Verdict;
-  /** Breaches of what the fault itself expects. */
+  /** Breaches of the fault's own expectations, one sentence each. */
   breaches: string[];
+  /** Time from the end of the fault until every lane works again. Undefined: never. */
   healMs: number | undefined;
-  /** What the fault itself has measured. */
+  /** Measured values of the fault. */
   figures: string | undefined;
-  /** The same as a row of a table, with the number of the round. */
+  /** Measured values of the fault as a table row, with the number of the round. */
   row: Record<string, string | number> | undefined;
-  /** From the end of the traffic until everything was at rest, and what the last was to come to it. */
-  rest: { ms: number; last: string | undefined };
-  /** The trouble on the clock of the history. */
+  settling: Settling;
+  /** Start and end of the fault, on the clock of the history. */
   from: number;
   to: number;
 }
 
-const ORDINARY_PACE: Pace = { warmUpMs: 1_000, phaseMs: 1_500, afterMs: 2_500, patience: 1 };
-const PAIRS = 20;
-const HEAL_DEADLINE_MS = 30_000;
-const REST_DEADLINE_MS = 40_000;
+/** The time from the end of the traffic until everything had settled, and what settled last. */
+interface Settling {
+  ms: number;
+  last: string | undefined;
+}
 
+const DEFAULT_TIMING: RoundTiming = { warmUpMs: 1_000, phaseMs: 1_500, afterMs: 2_500, deadlineFactor: 1 };
+const DEFAULT_PAIRS = 20;
+const DEFAULT_SECOND_DEVICE_EVERY = 6;
+/** Time until every lane must acknowledge again, in ms. */
+const HEAL_TIMEOUT_MS = 30_000;
+/** Time until everything must have settled, in ms. */
+const SETTLE_TIMEOUT_MS = 40_000;
+
+/**
+ * Runs one round of a fault. New users send ordinary traffic, the fault starts at a random moment and ends, and then
+ * everything must settle: each message acknowledged or refused, each device in sync, each badge correct. At the end
+ * each device syncs once more, the database is read, and the history is checked.
+ */
 export async function runRound(fault: Fault, cluster: FaultCluster, options: RoundOptions): Promise<RoundReport> {
-  const { warmUpMs, phaseMs, afterMs, patience } = options.pace ?? ORDINARY_PACE;
-  const seed = `${options.seed}/${fault.id}/${options.round}`;
-  const random = seededRandom(seed);
+  const { deadlineFactor } = options.timing ?? DEFAULT_TIMING;
   const start = performance.now();
   const now = () => performance.now() - start;
   const exitsBefore = cluster.exits.length;
-  const pairs = options.pairs ?? fault.pairs ?? PAIRS;
-  const population = await populate(
-    cluster,
-    pairs,
-    { secondDeviceEvery: fault.secondDeviceEvery ?? 6, pollingEvery: fault.pollingEvery },
-    { now, random },
-  );
-  const traffic = new Traffic(
-    population,
-    { ...ORDINARY_TRAFFIC, ...fault.traffic, ...(options.rate === undefined ? {} : { rate: options.rate }) },
-    { now, random, lanes: cluster.lanes },
-  );
-  const world: World = { cluster, population, traffic, random, seed, round: options.round, now };
-  const pids = () => cluster.gateways.map((gateway) => gateway.pid());
+  const context = await prepare(fault, cluster, options, now);
+  const { traffic } = context;
   try {
-    traffic.start();
-    await delay(warmUpMs + random() * phaseMs);
-    const before = pids();
-    const from = now();
-    const healing = await fault.inject(world);
-    if (healing) {
-      await delay(healing.lastsMs);
-      await healing.heal();
-    }
-    const to = healing ? now() : from;
-    await delay(afterMs);
-    await until(() => traffic.everyLaneAnswersSince(to), HEAL_DEADLINE_MS);
+    const { active, from, to, pidsBefore } = await runFault(fault, context, options.timing ?? DEFAULT_TIMING, now);
     await traffic.stop();
-    const { unsettled, rest } = await comeToRest(world);
-    traffic.giveUp();
-    const history = await finish(world, unsettled, { exitsBefore, start });
-    const outcome = { history, from, to, patience, gatewayPids: { before, after: pids() } };
+    const { unsettled, settling } = await settle(context);
+    traffic.abandon();
+    const history = await collectHistory(context, unsettled, { exitsBefore, start });
+    const gatewayPids = { before: pidsBefore, after: pidsOf(cluster) };
+    const outcome = { history, from, to, deadlineFactor, gatewayPids };
     return {
       history,
       verdict: checkHistory(history),
-      breaches: [...(fault.expect?.(outcome, world) ?? []), ...(healing?.expect?.(outcome) ?? [])],
+      breaches: [...(fault.expect?.(outcome, context) ?? []), ...(active?.expect?.(outcome) ?? [])],
       healMs: healTime(history, to, cluster.lanes),
-      figures: healing?.figures?.(),
-      row: healing?.row && { round: options.round, ...healing.row(outcome) },
-      rest,
+      figures: active?.figures?.(),
+      row: active?.row && { round: options.round, ...active.row(outcome) },
+      settling,
       from,
       to,
     };
   } finally {
     await traffic.stop();
-    traffic.giveUp();
-    for (const device of population.devices) device.close();
+    traffic.abandon();
+    for (const device of context.population.devices) device.close();
   }
 }
 
-/** Waits for rest; `unsettled`: what had not come to it at the deadline. */
-async function comeToRest(world: World): Promise<{ unsettled: string[]; rest: RoundReport['rest'] }> {
-  const started = performance.now();
-  let restless: string[] = [];
-  let last: string | undefined;
-  await until(async () => {
-    restless = await restlessParts(world);
-    last = restless[0] ?? last;
-    return restless.length === 0;
-  }, REST_DEADLINE_MS);
-  const unsettled = restless.length > 5 ? [...restless.slice(0, 5), `and ${restless.length - 5} more`] : restless;
-  return { unsettled, rest: { ms: performance.now() - started, last } };
+/** Connects the users of the round and creates its traffic. */
+async function prepare(
+  fault: Fault,
+  cluster: FaultCluster,
+  options: RoundOptions,
+  now: () => number,
+): Promise<FaultContext> {
+  const seed = `${options.seed}/${fault.id}/${options.round}`;
+  const random = seededRandom(seed);
+  const population = await populate(cluster, {
+    pairs: options.pairs ?? fault.pairs ?? DEFAULT_PAIRS,
+    secondDeviceEvery: fault.secondDeviceEvery ?? DEFAULT_SECOND_DEVICE_EVERY,
+    pollingEvery: fault.pollingEvery,
+    now,
+    random,
+  });
+  const rate = options.rate === undefined ? {} : { rate: options.rate };
+  const trafficOptions = { ...DEFAULT_TRAFFIC, ...fault.traffic, ...rate };
+  const traffic = new Traffic(population, trafficOptions, { now, random, lanes: cluster.lanes });
+  return { cluster, population, traffic, random, seed, round: options.round };
 }
 
-/** What is under way, a sentence each; badges are looked at once nothing else is. */
-async function restlessParts({ cluster, population, traffic }: World): Promise<string[]> {
+/** Runs the traffic, the fault, and the time after it until every lane acknowledges again or the wait times out. */
+async function runFault(fault: Fault, context: FaultContext, timing: RoundTiming, now: () => number) {
+  const { cluster, traffic, random } = context;
+  traffic.start();
+  await delay(timing.warmUpMs + random() * timing.phaseMs);
+  const pidsBefore = pidsOf(cluster);
+  const from = now();
+  const active: ActiveFault | undefined = await fault.inject(context);
+  if (active) {
+    await delay(active.lastsMs);
+    await active.heal();
+  }
+  const to = active ? now() : from;
+  await delay(timing.afterMs);
+  await waitUntil(() => traffic.everyLaneAckedSince(to), HEAL_TIMEOUT_MS);
+  return { active, from, to, pidsBefore };
+}
+
+function pidsOf({ gateways }: FaultCluster): number[] {
+  return gateways.map((gateway) => gateway.pid());
+}
+
+/** Waits until everything has settled. `unsettled`: what had not at the deadline. */
+async function settle(context: FaultContext): Promise<{ unsettled: string[]; settling: Settling }> {
+  let open: string[] = [];
+  let last: string | undefined;
+  const ms = await waitUntil(async () => {
+    open = await findUnsettled(context);
+    last = open[0] ?? last;
+    return open.length === 0;
+  }, SETTLE_TIMEOUT_MS);
+  const unsettled = open.length > 5 ? [...open.slice(0, 5), `and ${open.length - 5} more`] : open;
+  return { unsettled, settling: { ms, last } };
+}
+
+/** One sentence for each thing that has not settled. Badges are compared only when everything else has settled. */
+async function findUnsettled({ cluster, population, traffic }: FaultContext): Promise<string[]> {
   const found = [
-    ...traffic.underWay.map((key) => `${key} has no answer`),
-    ...population.devices.filter((one) => !one.current).map(({ history }) => `${history.id} is not in sync`),
+    ...traffic.pending.map((key) => `${key} has no response`),
+    ...population.devices.filter((one) => !one.inSync).map(({ history }) => `${history.id} is not in sync`),
   ];
   if (found.length > 0) return found;
   return wrongBadges(cluster, population).catch((error: Error) => [`postgres: ${error.message}`]);
@@ -154,15 +183,14 @@ async function wrongBadges(cluster: FaultCluster, { conversations, devices }: Po
   );
 }
 
-async function finish(
-  { cluster, population, traffic }: World,
+/** Lets each device sync once more, reads the database and puts the history together. */
+async function collectHistory(
+  { cluster, population, traffic }: FaultContext,
   unsettled: string[],
   { exitsBefore, start }: { exitsBefore: number; start: number },
 ): Promise<History> {
-  const synced = await Promise.allSettled(population.devices.map((device) => device.finalSync()));
-  const silent = synced.flatMap((outcome) =>
-    outcome.status === 'rejected' ? [(outcome.reason as Error).message] : [],
-  );
+  const syncs = await Promise.allSettled(population.devices.map((device) => device.finalSync()));
+  const failedSyncs = syncs.flatMap((sync) => (sync.status === 'rejected' ? [(sync.reason as Error).message] : []));
   const ids = population.conversations.map(({ id }) => id);
   return {
     sends: traffic.sends,
@@ -170,11 +198,6 @@ async function finish(
     devices: population.devices.map(({ history }) => history),
     database: await readDatabase(cluster.db, ids),
     exits: cluster.exits.slice(exitsBefore).map((exit) => ({ ...exit, at: exit.at - start })),
-    unsettled: [...unsettled, ...silent],
+    unsettled: [...unsettled, ...failedSyncs],
   };
-}
-
-async function until(condition: () => boolean | Promise<boolean>, ms: number): Promise<void> {
-  const deadline = performance.now() + ms;
-  while (!(await condition()) && performance.now() < deadline) await delay(50);
 }

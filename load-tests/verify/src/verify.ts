@@ -2,35 +2,37 @@ import { UserError } from '@chat-cluster/runtime';
 import { type FaultCluster, seededRandom, startFaultCluster, VIOLATIONS } from '@chat-cluster/testkit';
 import type { Fault } from './fault.ts';
 import type { VerifyOptions } from './options.ts';
+import { type RoundId, saveHistory, saveLogs } from './report/saved-history.ts';
+import { LEGEND, rowsTable, table } from './report/table.ts';
+import { addRound, countFindings, newTally, type Tally } from './report/tally.ts';
 import { type RoundReport, runRound } from './round.ts';
-import { saveHistory, saveLogs } from './saved-history.ts';
-import { LEGEND, rowsTable, table } from './table.ts';
-import { addRound, newTally, type Tally, wrongs } from './tally.ts';
 
-/** Runs the faults and tells of them line by line; resolves with the exit code. */
-export async function verify(options: VerifyOptions, say: (line: string) => void): Promise<number> {
+type Print = (line: string) => void;
+
+/** Runs the faults and prints their results line by line. Resolves with the exit code. */
+export async function verify(options: VerifyOptions, print: Print): Promise<number> {
   const started = performance.now();
-  say(`seed ${options.seed}: npm run verify -- --seed ${options.seed} makes the same choices again`);
+  print(`seed ${options.seed}: npm run verify -- --seed ${options.seed} makes the same choices again`);
   const tallies: Tally[] = [];
-  for (const fault of options.faults) tallies.push(await runFault(fault, options, say));
-  say(`\n${table(tallies)}\n\n${LEGEND}\n`);
-  const wrong = tallies.filter((tally) => wrongs(tally) > 0).map(({ fault }) => fault);
+  for (const fault of options.faults) tallies.push(await runFault(fault, options, print));
+  print(`\n${table(tallies)}\n\n${LEGEND}\n`);
+  const broken = tallies.filter((tally) => countFindings(tally) > 0).map(({ fault }) => fault);
   const sum = (of: (tally: Tally) => number) => tallies.reduce((total, tally) => total + of(tally), 0);
   const what =
-    `${sum(({ rounds }) => rounds)} rounds of ${tallies.length} faults in ${Math.round((performance.now() - started) / 1_000)} s, ` +
+    `${sum(({ rounds }) => rounds)} rounds of ${tallies.length} faults in ${secondsSince(started)} s, ` +
     `${sum(({ acked }) => acked)} messages acknowledged`;
-  say(
-    wrong.length === 0
-      ? `Every promise held: ${what}, 0 lost, 0 stored twice, 0 wrong.`
-      : `Promises were broken under ${wrong.join(', ')}: ${what}, ${sum(wrongs)} findings.`,
+  print(
+    broken.length === 0
+      ? `Every promise was kept: ${what}, 0 lost, 0 stored twice, 0 findings.`
+      : `Promises were broken under ${broken.join(', ')}: ${what}, ${sum(countFindings)} findings.`,
   );
-  return wrong.length === 0 ? 0 : 1;
+  return broken.length === 0 ? 0 : 1;
 }
 
 let running: Promise<FaultCluster> | undefined;
 let stopped = false;
 
-/** Ends the cluster that runs now and all its processes; no other one starts. `verify` is not to be waited for then. */
+/** Stops the running cluster; no other cluster starts. A pending call of `verify` never settles. */
 export async function stopVerify(): Promise<void> {
   stopped = true;
   await stopCluster();
@@ -42,48 +44,53 @@ async function stopCluster(): Promise<void> {
   await cluster?.[Symbol.asyncDispose]();
 }
 
-async function runFault(fault: Fault, options: VerifyOptions, say: (line: string) => void): Promise<Tally> {
+async function runFault(fault: Fault, options: VerifyOptions, print: Print): Promise<Tally> {
   const tally = newTally(fault);
-  say(`\n${fault.id}  ${fault.title}`);
-  let cluster: FaultCluster | undefined;
-  const close = async () => {
-    await stopCluster();
-    cluster = undefined;
-  };
+  print(`\n${fault.id}  ${fault.title}`);
   const rounds =
     options.round === undefined ? Array.from({ length: options.rounds }, (_, i) => i + 1) : [options.round];
   try {
     for (const round of rounds) {
-      const started = performance.now();
-      const took = () => `${((performance.now() - started) / 1_000).toFixed(0)} s`;
-      try {
-        if (stopped) return new Promise(() => {});
-        const seed = `${options.seed}/${fault.id}`;
-        running ??= startCluster(fault, seed, round);
-        cluster = await running;
-        const { pairs, rate } = options;
-        const report = await runRound(fault, cluster, { seed: options.seed, round, pairs, rate });
-        addRound(tally, report);
-        say(`  round ${round}  ${summary(report)}  (${took()})`);
-        if (isWrong(report)) explain(fault, round, cluster, options, report, say);
-        if (fault.fresh || isWrong(report)) await close();
-      } catch (error) {
-        if (stopped) return new Promise(() => {});
-        tally.failed++;
-        const why = error instanceof UserError ? error.message : (error as Error).stack;
-        say(`  round ${round}  could not be carried out (${took()}): ${why}`);
-        const which = { fault: fault.id, seed: options.seed, round };
-        if (cluster) say(`    logs      ${saveLogs(which, cluster.logsDir)}`);
-        await close();
-        // What this machine does not allow it will not allow in the next round either.
-        if (error instanceof UserError) break;
-      }
+      if (!(await tryRound(fault, round, tally, options, print))) break;
     }
   } finally {
-    await close();
+    await stopCluster();
   }
-  if (tally.rows.length > 0) say(`\n${rowsTable(tally.rows)}`);
+  if (tally.rows.length > 0) print(`\n${rowsTable(tally.rows)}`);
   return tally;
+}
+
+/** Runs one round and adds it to the tally. Resolves with false when further rounds of the fault would fail as well. */
+async function tryRound(
+  fault: Fault,
+  round: number,
+  tally: Tally,
+  { seed, pairs, rate }: VerifyOptions,
+  print: Print,
+): Promise<boolean> {
+  const started = performance.now();
+  const id = { fault: fault.id, seed, round };
+  let cluster: FaultCluster | undefined;
+  try {
+    if (stopped) return new Promise(() => {});
+    running ??= startCluster(fault, `${seed}/${fault.id}`, round);
+    cluster = await running;
+    const report = await runRound(fault, cluster, { seed, round, pairs, rate });
+    addRound(tally, report);
+    print(`  round ${round}  ${summary(report)}  (${secondsSince(started)} s)`);
+    if (isWrong(report)) printFindings(id, cluster, report, print);
+    if (fault.freshCluster || isWrong(report)) await stopCluster();
+    return true;
+  } catch (error) {
+    if (stopped) return new Promise(() => {});
+    tally.failed++;
+    const reason = error instanceof UserError ? error.message : (error as Error).stack;
+    print(`  round ${round}  could not be carried out (${secondsSince(started)} s): ${reason}`);
+    if (cluster) print(`    logs      ${saveLogs(id, cluster.logsDir)}`);
+    await stopCluster();
+    // A UserError names a limit of this machine, such as a missing permission.
+    return !(error instanceof UserError);
+  }
 }
 
 async function startCluster({ cluster }: Fault, seed: string, round: number): Promise<FaultCluster> {
@@ -95,47 +102,47 @@ function isWrong({ verdict, breaches, healMs }: RoundReport): boolean {
   return verdict.violations.length > 0 || breaches.length > 0 || healMs === undefined;
 }
 
-/** Rest that takes longer is worth a word, even if it comes. */
-const SLOW_REST_MS = 10_000;
+/** Settling that takes longer is mentioned in the summary, in ms. */
+const SLOW_SETTLING_MS = 10_000;
 
-function summary({ verdict, breaches, healMs, figures, rest }: RoundReport): string {
+function summary({ verdict, breaches, healMs, figures, settling }: RoundReport): string {
   const { seen, violations } = verdict;
   const refused = Object.entries(seen.refused).map(([code, count]) => `${count} ${code}`);
-  const wrong = violations.length + breaches.length;
+  const findings = violations.length + breaches.length;
+  const slow = `settled only after ${(settling.ms / 1_000).toFixed(0)} s: ${settling.last}`;
   return [
-    wrong === 0 && healMs !== undefined ? '✔' : '✖',
+    findings === 0 && healMs !== undefined ? '✔' : '✖',
     `${seen.messages} sent, ${seen.acked} acked,`,
-    wrong === 0 ? 'nothing wrong,' : `${wrong} WRONG,`,
+    findings === 0 ? 'nothing wrong,' : `${findings} WRONG,`,
     healMs === undefined ? 'never healed' : `healed in ${(healMs / 1_000).toFixed(1)} s`,
     ...(figures === undefined ? [] : [`[${figures}]`]),
-    ...(rest.ms > SLOW_REST_MS ? [`[at rest only after ${(rest.ms / 1_000).toFixed(0)} s: ${rest.last}]`] : []),
-    ...(refused.length > 0 ? [`[tried again: ${refused.join(', ')}]`] : []),
+    ...(settling.ms > SLOW_SETTLING_MS ? [`[${slow}]`] : []),
+    ...(refused.length > 0 ? [`[retried: ${refused.join(', ')}]`] : []),
   ].join(' ');
 }
 
-/** How many findings of each kind are told; the saved history has them all. */
-const TOLD = 3;
+/** Violations of each kind that are printed. The saved history has them all. */
+const PRINTED_PER_KIND = 3;
 
-function explain(
-  fault: Fault,
-  round: number,
-  cluster: FaultCluster,
-  options: VerifyOptions,
-  report: RoundReport,
-  say: (line: string) => void,
-) {
-  const { history, verdict, breaches, from, to, healMs } = report;
-  const rules = [...breaches, ...(healMs === undefined ? ['some lane never acknowledged and delivered again'] : [])];
+function printFindings(id: RoundId, cluster: FaultCluster, report: RoundReport, print: Print) {
+  const { history, verdict, from, to, healMs } = report;
+  const breaches = [
+    ...report.breaches,
+    ...(healMs === undefined ? ['some lane never acknowledged and delivered again'] : []),
+  ];
   for (const [kind, found] of Map.groupBy(verdict.violations, (violation) => violation.kind)) {
-    say(`    ${found.length} ${kind}: ${VIOLATIONS[kind]}`);
-    for (const { detail } of found.slice(0, TOLD)) say(`      ${detail}`);
-    if (found.length > TOLD) say(`      … and ${found.length - TOLD} more`);
+    print(`    ${found.length} ${kind}: ${VIOLATIONS[kind]}`);
+    for (const { detail } of found.slice(0, PRINTED_PER_KIND)) print(`      ${detail}`);
+    if (found.length > PRINTED_PER_KIND) print(`      … and ${found.length - PRINTED_PER_KIND} more`);
   }
-  for (const rule of rules) say(`    rule of the fault: ${rule}`);
-  const which = { fault: fault.id, seed: options.seed, round };
-  const file = saveHistory({ ...which, from, to, breaches: rules, history });
-  say(`    history   ${file}`);
-  say(`    logs      ${saveLogs(which, cluster.logsDir)}`);
-  say(`    replay    npm run verify -- ${fault.id} --seed ${options.seed} --round ${round}`);
-  say(`    re-check  npm run verify -- --check ${file}`);
+  for (const breach of breaches) print(`    expectation of the fault: ${breach}`);
+  const file = saveHistory({ ...id, from, to, breaches, history });
+  print(`    history   ${file}`);
+  print(`    logs      ${saveLogs(id, cluster.logsDir)}`);
+  print(`    replay    npm run verify -- ${id.fault} --seed ${id.seed} --round ${id.round}`);
+  print(`    re-check  npm run verify -- --check ${file}`);
+}
+
+function secondsSince(started: number): string {
+  return ((performance.now() - started) / 1_000).toFixed(0);
 }

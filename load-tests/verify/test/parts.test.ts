@@ -4,26 +4,26 @@ import { expect } from 'chai';
 import {
   acknowledgedAtOnce,
   answeredWithin,
-  gatewaysLiveOn,
-  lanesAnswerWithin,
+  gatewaysKeepRunning,
+  lanesAckWithin,
   socketsStayConnected,
   worksAsBefore,
 } from '../src/expectations.ts';
 import type { RoundOutcome } from '../src/fault.ts';
 import { FAULTS } from '../src/faults.ts';
 import { healTime } from '../src/heal-time.ts';
-import { parseOptions } from '../src/options.ts';
-import { table } from '../src/table.ts';
-import { newTally, wrongs } from '../src/tally.ts';
+import { readOptions } from '../src/options.ts';
+import { table } from '../src/report/table.ts';
+import { countFindings, newTally } from '../src/report/tally.ts';
 
 const CONVERSATION = '01926b3a-7c11-7d3e-9f52-0a4c1f6f2b10';
 
-describe('a clock that is off', () => {
-  it('is off for whoever asks the time, and for nothing else', () => {
+describe('a shifted clock', () => {
+  it('changes the current time and nothing else', () => {
     const shiftMs = -3_600_000;
     const script = 'console.log(JSON.stringify([Date.now(), +new Date(), +new Date(5), new Date() instanceof Date]))';
     const env = { ...process.env, CLOCK_SHIFT_MS: String(shiftMs) };
-    const preload = `--import=${new URL('../src/shifted-clock.ts', import.meta.url).href}`;
+    const preload = `--import=${new URL('../src/processes/shifted-clock.ts', import.meta.url).href}`;
     const before = Date.now();
     const printed = execFileSync(process.execPath, [preload, '-e', script], { env, encoding: 'utf8' });
     const [now, made, given, isDate] = JSON.parse(printed) as [number, number, number, boolean];
@@ -32,29 +32,29 @@ describe('a clock that is off', () => {
   });
 });
 
-describe('what a fault expects', () => {
-  it('an answer within so many milliseconds to all that was sent while it lasted', () => {
+describe('the expectations of a fault', () => {
+  it('require a response within the limit to every send during the fault', () => {
     const outcome = during([acked(50, 5_000), acked(150, 3_100), refused(200, 300), acked(1_500, 9_000)]);
     expect(answeredWithin(outcome, 3_000)).to.deep.equal([]);
     expect(answeredWithin(outcome, 2_900)).to.have.length(1);
-    expect(answeredWithin({ ...outcome, patience: 2 }, 2_900)).to.deep.equal([]);
+    expect(answeredWithin({ ...outcome, deadlineFactor: 2 }, 2_900)).to.deep.equal([]);
     expect(answeredWithin(during([{ ...acked(150, 0), outcome: { kind: 'unknown', at: 200 } }]), 3_000)).to.have.length(
       1,
     );
   });
 
-  it('an ack at the first try of those who have nothing to do with it', () => {
+  it('require an ack at the first attempt of the selected sends', () => {
     const outcome = during([refused(50, 60), acked(150, 160), refused(200, 300)]);
     expect(acknowledgedAtOnce(outcome)).to.have.length(1);
     expect(acknowledgedAtOnce(outcome, ({ at }) => at < 200)).to.deep.equal([]);
   });
 
-  it('the same gateways afterwards', () => {
-    expect(gatewaysLiveOn(during([]))).to.deep.equal([]);
-    expect(gatewaysLiveOn({ ...during([]), gatewayPids: { before: [1, 2], after: [1, 3] } })).to.have.length(1);
+  it('require the same gateway processes afterwards', () => {
+    expect(gatewaysKeepRunning(during([]))).to.deep.equal([]);
+    expect(gatewaysKeepRunning({ ...during([]), gatewayPids: { before: [1, 2], after: [1, 3] } })).to.have.length(1);
   });
 
-  it('connections that last', () => {
+  it('require connections that stay open', () => {
     const outcome = during([]);
     const events = outcome.history.devices[0]?.events;
     events?.push({ kind: 'disconnected', at: 50, reason: 'transport close' });
@@ -63,7 +63,7 @@ describe('what a fault expects', () => {
     expect(socketsStayConnected(outcome)).to.have.length(1);
   });
 
-  it('acks afterwards as fast as before', () => {
+  it('require acks after the fault to be as fast as before it', () => {
     const before = acked(50, 110);
     expect(worksAsBefore(during([before, acked(150, 9_000), acked(1_100, 1_400)]))).to.deep.equal([]);
     expect(worksAsBefore(during([before, acked(1_100, 1_500)]))).to.have.length(1);
@@ -71,15 +71,15 @@ describe('what a fault expects', () => {
     expect(worksAsBefore(during([before])), 'nothing sent afterwards').to.have.length(1);
   });
 
-  it('lanes that work again, by the acks of what was sent since', () => {
+  it('require each lane to acknowledge a send that began after the fault', () => {
     const outcome = during([acked(50, 110), acked(200, 3_000)]);
-    expect(lanesAnswerWithin(outcome, 4, 3_000)).to.deep.equal([]);
-    expect(lanesAnswerWithin(outcome, 4, 2_000)).to.have.length(1);
+    expect(lanesAckWithin(outcome, 4, 3_000)).to.deep.equal([]);
+    expect(lanesAckWithin(outcome, 4, 2_000)).to.have.length(1);
   });
 });
 
 describe('the time to heal', () => {
-  it('lasts until each lane acknowledged and delivered something sent after the fault', () => {
+  it('ends when each lane has acknowledged and delivered a message that was sent after the fault', () => {
     const { history } = during([acked(50, 1_100), acked(1_200, 1_300)]);
     expect(healTime(history, 1_000, 4), 'nothing delivered').to.equal(undefined);
     history.devices[0]?.events.push({
@@ -104,42 +104,42 @@ describe('the time to heal', () => {
 });
 
 describe('the command line of verify', () => {
-  it('takes faults in any case, and all of them by default', () => {
-    expect(parseOptions(['f4', 'F8', '--seed', '7'])).to.deep.include({
+  it('accepts fault ids in upper and lower case, and selects all faults by default', () => {
+    expect(readOptions(['f4', 'F8', '--seed', '7'])).to.deep.include({
       rounds: 10,
       seed: '7',
       pairs: undefined,
       round: undefined,
     });
-    expect(parseOptions(['f4', 'F8'])?.faults.map(({ id }) => id)).to.deep.equal(['F4', 'F8']);
-    expect(parseOptions([])?.faults).to.equal(FAULTS);
-    expect(parseOptions(['F26', '--from', 'v1'])?.faults[0]?.title).to.equal('an upgrade from the commit v1');
+    expect(readOptions(['f4', 'F8'])?.faults.map(({ id }) => id)).to.deep.equal(['F4', 'F8']);
+    expect(readOptions([])?.faults).to.equal(FAULTS);
+    expect(readOptions(['F26', '--from', 'v1'])?.faults[0]?.title).to.equal('an upgrade from the commit v1');
   });
 
-  it('names what is wrong with it', () => {
-    expect(() => parseOptions(['F99'])).to.throw('There is no fault F99: F1, F2');
-    expect(() => parseOptions(['--rounds', 'x'])).to.throw('--rounds: "x" is no whole number above 0.');
-    expect(() => parseOptions(['--wat'])).to.throw("Unknown option '--wat'");
+  it('names the wrong argument', () => {
+    expect(() => readOptions(['F99'])).to.throw('There is no fault F99. Choose among F1, F2');
+    expect(() => readOptions(['--rounds', 'x'])).to.throw('--rounds must be a whole number from 1');
+    expect(() => readOptions(['--wat'])).to.throw("Unknown option '--wat'");
   });
 
-  it('has faults with ids of their own', () => {
+  it('has a unique id for each fault', () => {
     expect(new Set(FAULTS.map(({ id }) => id)).size).to.equal(FAULTS.length);
   });
 });
 
 describe('the table of verify', () => {
-  it('says WRONG for anything that is not zero, and nothing else does', () => {
+  it('shows WRONG for a fault with findings, and only for it', () => {
     const good = { ...newTally({ id: 'F1', title: 'one' }), rounds: 2, healMs: [1_000, 3_000], staleDevices: 5 };
     const bad = newTally({ id: 'F2', title: 'another' });
-    bad.found.wrongAck = 1;
-    expect([wrongs(good), wrongs(bad)]).to.deep.equal([0, 1]);
+    bad.violations.wrongAck = 1;
+    expect([countFindings(good), countFindings(bad)]).to.deep.equal([0, 1]);
     const [, first = '', second = ''] = table([good, bad]).split('\n');
     expect(first).to.match(/^F1 {3}one .* 1\.0 s +3\.0 s +ok$/);
     expect(second).to.match(/^F2 {3}another .*WRONG$/);
   });
 });
 
-/** A round with trouble from 100 to 1,000, two gateways, and a device of ben, to whom ann wrote. */
+/** The outcome of a round with a fault from 100 to 1,000 ms, two gateways, messages from ann and a device of ben. */
 function during(sends: SendAttempt[]): RoundOutcome {
   const history: History = {
     sends,
@@ -160,7 +160,7 @@ function during(sends: SendAttempt[]): RoundOutcome {
     exits: [],
     unsettled: [],
   };
-  return { history, from: 100, to: 1_000, patience: 1, gatewayPids: { before: [1, 2], after: [1, 2] } };
+  return { history, from: 100, to: 1_000, deadlineFactor: 1, gatewayPids: { before: [1, 2], after: [1, 2] } };
 }
 
 function acked(at: number, answeredAt: number): SendAttempt {

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { between, type ControlledService, oneOf } from '@chat-cluster/testkit';
-import { lanesAnswerWithin } from '../expectations.ts';
-import type { Fault, World } from '../fault.ts';
+import { lanesAckWithin } from '../expectations.ts';
+import type { ActiveFault, Fault } from '../fault.ts';
+import { waitUntil } from '../wait-until.ts';
 
 export const gatewayKilled: Fault = {
   id: 'F1',
@@ -12,7 +13,10 @@ export const gatewayKilled: Fault = {
   },
 };
 
-/** Up to three kills within a second, so that some hit a worker in the middle of a transaction. */
+/** Time within which another worker must serve the lanes of a killed one, in ms. */
+const TAKEOVER_LIMIT_MS = 8_000;
+
+/** Up to three kills within a second, so that some hit a worker within a transaction. */
 export const workerKilled: Fault = {
   id: 'F2',
   title: 'workers are killed',
@@ -23,60 +27,50 @@ export const workerKilled: Fault = {
     }
     return undefined;
   },
-  expect: (outcome, { cluster }) => lanesAnswerWithin(outcome, cluster.lanes, 8_000),
+  expect: (outcome, { cluster }) => lanesAckWithin(outcome, cluster.lanes, TAKEOVER_LIMIT_MS),
 };
 
-/** Long enough that the locks of its jobs expire: another worker has done them when it wakes up in the middle of them. */
+/** The pause outlasts its leases: when the worker resumes within a batch, another worker has stored that batch. */
 export const workerPaused: Fault = {
   id: 'F14',
-  title: 'a worker is paused for longer than its locks',
-  inject: async (world) => pause(oneOf(world.random, world.cluster.workers), between(world.random, 4_000, 8_000)),
+  title: 'a worker is paused for longer than its leases last',
+  inject: async ({ cluster, random }) => pause(oneOf(random, cluster.workers), between(random, 4_000, 8_000)),
 };
 
-/** The third round is a long one, past the ping time-out of nobody but past every deadline of the product. */
+/** Round 3 has a long pause: shorter than a ping time-out, longer than every deadline of the product. */
 export const processPaused: Fault = {
   id: 'F24',
   title: 'a gateway or worker is paused for 5 to 20 s',
   inject: async ({ cluster, random, round }) => {
-    const victim = oneOf(random, round % 2 === 0 ? cluster.workers : cluster.gateways);
-    return pause(victim, round === 3 ? 20_000 : between(random, 5_000, 10_000));
+    const target = oneOf(random, round % 2 === 0 ? cluster.workers : cluster.gateways);
+    return pause(target, round === 3 ? 20_000 : between(random, 5_000, 10_000));
   },
 };
 
-async function pause(service: ControlledService, lastsMs: number) {
+function pause(service: ControlledService, lastsMs: number): ActiveFault {
   service.pause();
-  return {
-    lastsMs,
-    async heal() {
-      service.resume();
-    },
-  };
+  return { lastsMs, heal: async () => service.resume() };
 }
 
-/** A paused worker's other face: it runs, and Redis is out of its reach for longer than its locks. */
+/** As a paused worker, but it keeps running: it cannot reach Redis for longer than its leases last. */
 export const workerCutOff: Fault = {
   id: 'F12',
-  title: 'Redis is out of the reach of a worker',
+  title: 'a worker cannot reach Redis',
   async inject({ cluster, random }) {
     const { redis } = oneOf(random, cluster.workers);
     redis.set({ kind: 'blackhole' });
-    return {
-      lastsMs: between(random, 5_000, 9_000),
-      async heal() {
-        redis.set({ kind: 'pass' });
-      },
-    };
+    return { lastsMs: between(random, 5_000, 9_000), heal: async () => redis.set({ kind: 'pass' }) };
   },
 };
 
-const READY_WITHIN_MS = 10_000;
+/** Time until all services must be ready once Redis and Postgres accept, in ms. */
+const READY_LIMIT_MS = 10_000;
 
-/** Everything ends; gateways and workers start while Redis and Postgres do not accept, which come in any order. */
+/** All processes end. Services start while Redis and Postgres are down, which then start in random order. */
 export const startedInAnyOrder: Fault = {
   id: 'F23',
-  title: 'everything starts in any order',
-  async inject(world) {
-    const { cluster, random } = world;
+  title: 'all processes start in random order',
+  async inject({ cluster, random }) {
     const services = [...cluster.gateways, ...cluster.workers];
     await Promise.all([cluster.redis.kill(), cluster.postgres.kill('SIGQUIT')]);
     for (const service of services) service.kill();
@@ -88,21 +82,15 @@ export const startedInAnyOrder: Fault = {
         await servers[0]?.start();
         await delay(between(random, 0, 2_000));
         await servers[1]?.start();
-        readyMs = await untilReady(services);
+        readyMs = await waitUntil(async () => {
+          const ready = await Promise.all(services.map((service) => service.isReady()));
+          return ready.every(Boolean);
+        }, READY_LIMIT_MS);
       },
       expect: () =>
-        readyMs <= READY_WITHIN_MS ? [] : [`not all were ready within ${READY_WITHIN_MS} ms after the servers came`],
+        readyMs <= READY_LIMIT_MS
+          ? []
+          : [`some services were not ready ${READY_LIMIT_MS} ms after Redis and Postgres started`],
     };
   },
 };
-
-/** Resolves with the milliseconds it took, or when it has taken too long. */
-async function untilReady(services: World['cluster']['gateways']): Promise<number> {
-  const started = performance.now();
-  for (;;) {
-    const ready = await Promise.all(services.map((service) => service.isReady()));
-    const took = performance.now() - started;
-    if (ready.every(Boolean) || took > READY_WITHIN_MS) return took;
-    await delay(50);
-  }
-}

@@ -1,38 +1,38 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { askRedis, between, type Direction, type NetworkFault, oneOf, type SendAttempt } from '@chat-cluster/testkit';
-import {
-  acknowledgedAtOnce,
-  answeredWithin,
-  gatewaysLiveOn,
-  nobodyIsStale,
-  socketsStayConnected,
-} from '../expectations.ts';
-import type { Fault, RoundOutcome, World } from '../fault.ts';
+import { acknowledgedAtOnce, answeredWithin, clientsUnaffected, noStaleDevices } from '../expectations.ts';
+import type { Fault, FaultContext, RoundOutcome } from '../fault.ts';
 
-/** What holds for every trouble with Redis: clients hear of it quickly, and nobody is thrown out. */
-function calm(outcome: RoundOutcome): string[] {
-  return [...answeredWithin(outcome, 3_000), ...undisturbed(outcome)];
+/** Time within which a send must have a response while Redis is away, in ms. */
+const RESPONSE_LIMIT_MS = 3_000;
+/**
+ * The limit while Redis responds but lanes are not served yet, or slowly (a batch needs about five round trips and
+ * waits for earlier ones), in ms: the deadline of a reply, 7 s, and a margin.
+ */
+const SLOW_RESPONSE_LIMIT_MS = 7_500;
+
+/** Clients receive responses soon, and none loses its connection. */
+function respondsSoon(outcome: RoundOutcome): string[] {
+  return [...answeredWithin(outcome, RESPONSE_LIMIT_MS), ...clientsUnaffected(outcome)];
 }
 
-function undisturbed(outcome: RoundOutcome): string[] {
-  return [...gatewaysLiveOn(outcome), ...socketsStayConnected(outcome)];
+function respondsLate(outcome: RoundOutcome): string[] {
+  return [...answeredWithin(outcome, SLOW_RESPONSE_LIMIT_MS), ...clientsUnaffected(outcome)];
 }
 
-/** The third round is the long one: longer than every deadline of the product. */
+/** Round 3 is long: longer than every deadline of the product. */
 export const redisRestarted: Fault = {
   id: 'F4',
   title: 'Redis is killed and comes back',
   async inject({ cluster, random, round }) {
     await cluster.redis.kill();
-    return {
-      lastsMs: round === 3 ? 15_000 : between(random, 1_000, 6_000),
-      heal: () => cluster.redis.start(),
-    };
+    const lastsMs = round === 3 ? 15_000 : between(random, 1_000, 6_000);
+    return { lastsMs, heal: () => cluster.redis.start() };
   },
-  expect: calm,
+  expect: respondsSoon,
 };
 
-/** In turn: the primary is killed, or stops and wakes up when another has taken its place. */
+/** Odd rounds: the primary is killed. Even rounds: it is paused, and resumes when a replica has replaced it. */
 export const redisFailover: Fault = {
   id: 'F5',
   title: 'the Redis primary fails, a replica takes over',
@@ -46,46 +46,36 @@ export const redisFailover: Fault = {
     await cluster.redis.pause();
     return { lastsMs, heal: () => cluster.redis.resume() };
   },
-  // Gateways may take sends of the new primary before the jobs of the old one are missed and taken over.
-  expect: (outcome) => [...answeredWithin(outcome, SLOW_ANSWER_MS), ...undisturbed(outcome)],
+  // Gateways may send to the new primary before workers have detected the loss of their leases and taken the lanes again.
+  expect: respondsLate,
 };
 
-/** In turn: the process stops, the network swallows everything, the network is slow (300 ms there and back). */
+/** In turn: the process is paused, the network drops everything, the network is slow (300 ms per round trip). */
 export const redisHung: Fault = {
   id: 'F6',
   title: 'Redis hangs, or is slow',
-  async inject(world) {
-    const { cluster, random, round } = world;
-    const heal = async () => setLinks(world, { kind: 'pass' });
+  async inject(context) {
+    const { cluster, random, round } = context;
+    const heal = async () => setLinks(context, { kind: 'pass' });
     if (round % 3 === 1) {
       await cluster.redis.pause();
-      return { lastsMs: between(random, 3_000, 10_000), heal: () => cluster.redis.resume(), expect: calm };
+      return { lastsMs: between(random, 3_000, 10_000), heal: () => cluster.redis.resume(), expect: respondsSoon };
     }
     const lastsMs = between(random, 3_000, 8_000);
     if (round % 3 === 2) {
-      setLinks(world, { kind: 'blackhole' });
-      return { lastsMs, heal, expect: calm };
+      setLinks(context, { kind: 'blackhole' });
+      return { lastsMs, heal, expect: respondsSoon };
     }
-    setLinks(world, { kind: 'delay', ms: 150, jitterMs: 20 });
-    return {
-      lastsMs,
-      heal,
-      expect: (outcome) => [...answeredWithin(outcome, SLOW_ANSWER_MS), ...undisturbed(outcome)],
-    };
+    setLinks(context, { kind: 'delay', ms: 150, jitterMs: 20 });
+    return { lastsMs, heal, expect: respondsLate };
   },
 };
 
-/**
- * Where Redis is there, and the lanes are not yet, or only slowly (a batch takes about five round trips and waits for
- * those before it): the deadline of a reply, 7 s, and a little.
- */
-const SLOW_ANSWER_MS = 7_500;
-
-function setLinks({ cluster }: World, fault: NetworkFault): void {
+function setLinks({ cluster }: FaultContext, fault: NetworkFault): void {
   for (const { redis } of [...cluster.gateways, ...cluster.workers]) redis.set(fault);
 }
 
-/** It refuses every write, and goes on reading and publishing. */
+/** Redis rejects every write, but still reads and publishes. */
 export const redisFull: Fault = {
   id: 'F7',
   title: 'Redis is full',
@@ -98,10 +88,10 @@ export const redisFull: Fault = {
       },
     };
   },
-  expect: calm,
+  expect: respondsSoon,
 };
 
-/** In turn: nothing comes through, nothing comes back, nothing gets there, all is reset, and what is sent vanishes. */
+/** In turn: no byte passes, none to the gateway, none to Redis; connections are reset; what is sent disappears. */
 const CUTS: readonly [NetworkFault, Direction][] = [
   [{ kind: 'blackhole' }, 'both'],
   [{ kind: 'blackhole' }, 'toClient'],
@@ -110,7 +100,7 @@ const CUTS: readonly [NetworkFault, Direction][] = [
   [{ kind: 'half-open' }, 'both'],
 ];
 
-/** Its users hear of it quickly and are told what they missed; those of the other gateways do not notice. */
+/** Clients of this gateway get responses soon and are notified of what they missed. Others are not affected. */
 export const gatewayCutOff: Fault = {
   id: 'F11',
   title: 'a gateway is cut off from Redis',
@@ -119,21 +109,18 @@ export const gatewayCutOff: Fault = {
     redis.set(...(CUTS[(round - 1) % CUTS.length] ?? oneOf(random, CUTS)));
     return {
       lastsMs: between(random, 3_000, 15_000),
-      async heal() {
-        redis.set({ kind: 'pass' });
-      },
+      heal: async () => redis.set({ kind: 'pass' }),
       expect(outcome) {
         const gatewayOf = gatewaysByConnection(outcome);
-        const there = ({ connection }: SendAttempt) => gatewayOf.get(connection) === name;
+        const isCutOff = ({ connection }: SendAttempt) => gatewayOf.get(connection) === name;
         return [
-          ...answeredWithin(outcome, 3_000, there),
-          ...answeredWithin(outcome, 3_000, (send) => !there(send)),
-          ...acknowledgedAtOnce(outcome, (send) => !there(send)),
+          ...answeredWithin(outcome, RESPONSE_LIMIT_MS),
+          ...acknowledgedAtOnce(outcome, (send) => !isCutOff(send)),
         ];
       },
     };
   },
-  expect: (outcome) => [...undisturbed(outcome), ...nobodyIsStale(outcome)],
+  expect: (outcome) => [...clientsUnaffected(outcome), ...noStaleDevices(outcome)],
 };
 
 function gatewaysByConnection({ history }: RoundOutcome): Map<string, string> {
@@ -141,13 +128,16 @@ function gatewaysByConnection({ history }: RoundOutcome): Map<string, string> {
   return new Map(events.flatMap((event) => (event.kind === 'connected' ? [[event.connection, event.gateway]] : [])));
 }
 
-/** What BullMQ keeps as scripts is gone again and again; nobody is to notice. */
+/** How long scripts are flushed, again and again, in ms. */
+const FLUSHING_MS = 2_000;
+
+/** Redis loses the scripts of BullMQ again and again, without a visible effect. */
 export const scriptsFlushed: Fault = {
   id: 'F22',
-  title: 'Redis forgets its scripts',
+  title: 'Redis loses its cached scripts',
   async inject({ cluster }) {
-    const until = performance.now() + 2_000;
-    while (performance.now() < until) {
+    const end = performance.now() + FLUSHING_MS;
+    while (performance.now() < end) {
       await askRedis(cluster.redis.url, 'SCRIPT', 'FLUSH');
       await delay(20);
     }
@@ -156,20 +146,20 @@ export const scriptsFlushed: Fault = {
   expect(outcome) {
     const { history, from, to } = outcome;
     const refused = history.sends.filter(({ at, outcome: { kind } }) => at >= from && at <= to && kind === 'refused');
-    return [...calm(outcome), ...(refused.length > 0 ? [`${refused.length} sends were refused`] : [])];
+    return [...respondsSoon(outcome), ...(refused.length > 0 ? [`${refused.length} sends were refused`] : [])];
   },
 };
 
-/** Everything is sent from two devices at once and again later, and Redis loses all it has in between. */
-export const sentTwice: Fault = {
+/** Each message is sent at once from two devices, and again later. In between, Redis loses all its data. */
+export const redisWiped: Fault = {
   id: 'F13',
-  title: 'all is sent twice, and Redis loses its data',
-  traffic: { twice: 1, again: 0.5, rate: 60 },
+  title: 'every message is sent twice, and Redis loses its data',
+  traffic: { duplicateShare: 1, resendShare: 0.5, rate: 60 },
   secondDeviceEvery: 1,
   async inject({ cluster, traffic }) {
     await askRedis(cluster.redis.url, 'FLUSHALL');
-    await traffic.sendAgain(200);
+    await traffic.resend(200);
     return { lastsMs: 0, heal: async () => undefined };
   },
-  expect: undisturbed,
+  expect: clientsUnaffected,
 };

@@ -1,14 +1,15 @@
-import type { ViolationKind } from '@chat-cluster/testkit';
-import type { RoundReport } from './round.ts';
+import { VIOLATIONS, type ViolationKind } from '@chat-cluster/testkit';
+import type { RoundReport } from '../round.ts';
 
-/** The rounds of one fault, added up. */
+/** The sums of all rounds of one fault. */
 export interface Tally {
   fault: string;
   title: string;
   rounds: number;
   sent: number;
   acked: number;
-  found: Record<ViolationKind, number>;
+  violations: Record<ViolationKind, number>;
+  /** Breaches of the fault's own expectations. */
   breaches: number;
   staleDevices: number;
   healMs: number[];
@@ -16,7 +17,7 @@ export interface Tally {
   neverHealed: number;
   /** Rounds that could not be carried out. */
   failed: number;
-  /** What the fault itself measured in each round, if it tells it as a table. */
+  /** Measured values of each round, for a fault that reports them as a table. */
   rows: Record<string, string | number>[];
 }
 
@@ -27,19 +28,7 @@ export function newTally(fault: { id: string; title: string }): Tally {
     rounds: 0,
     sent: 0,
     acked: 0,
-    found: {
-      lost: 0,
-      duplicated: 0,
-      unexpected: 0,
-      outOfOrder: 0,
-      gap: 0,
-      wrongAck: 0,
-      deviceDiffers: 0,
-      wrongBadge: 0,
-      wrongCounter: 0,
-      unexpectedExit: 0,
-      unsettled: 0,
-    },
+    violations: Object.fromEntries(Object.keys(VIOLATIONS).map((kind) => [kind, 0])) as Record<ViolationKind, number>,
     breaches: 0,
     staleDevices: 0,
     healMs: [],
@@ -55,14 +44,14 @@ export function addRound(tally: Tally, { verdict, breaches, healMs, row }: Round
   tally.acked += verdict.seen.acked;
   tally.staleDevices += verdict.seen.staleDevices;
   tally.breaches += breaches.length;
-  for (const { kind } of verdict.violations) tally.found[kind]++;
+  for (const { kind } of verdict.violations) tally.violations[kind]++;
   if (row) tally.rows.push(row);
   if (healMs === undefined) tally.neverHealed++;
   else tally.healMs.push(healMs);
 }
 
-/** Everything that makes a fault fail, in one number. */
-export function wrongs(tally: Tally): number {
-  const found = Object.values(tally.found).reduce((sum, count) => sum + count, 0);
-  return found + tally.breaches + tally.neverHealed + tally.failed;
+/** Number of findings. A fault passes with 0. */
+export function countFindings(tally: Tally): number {
+  const violations = Object.values(tally.violations).reduce((sum, count) => sum + count, 0);
+  return violations + tally.breaches + tally.neverHealed + tally.failed;
 }

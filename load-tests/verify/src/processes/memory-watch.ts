@@ -1,30 +1,31 @@
 import { readFileSync } from 'node:fs';
+import { every } from '@chat-cluster/runtime';
 
-const SAMPLE_EVERY_MS = 50;
+const SAMPLE_INTERVAL_MS = 50;
 
 /** Resident memory of a process while it is watched. */
 export interface MemoryWatch {
-  /** Megabytes by which it was ever above its beginning. */
+  /** Largest growth since the start of the watch, in MB. */
   readonly grewMb: number;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 export function watchMemory(pid: number): MemoryWatch {
-  const before = megabytes(pid);
+  const before = residentMb(pid);
   let peak = before;
-  const timer = setInterval(() => {
-    peak = Math.max(peak, megabytes(pid));
-  }, SAMPLE_EVERY_MS).unref();
+  const sampling = every(SAMPLE_INTERVAL_MS, () => {
+    peak = Math.max(peak, residentMb(pid));
+  });
   return {
     get grewMb() {
       return peak - before;
     },
-    stop: () => clearInterval(timer),
+    stop: () => sampling.stop(),
   };
 }
 
-/** 0 when the process is gone. */
-function megabytes(pid: number): number {
+/** Resident memory in MB; 0 when the process does not exist. */
+function residentMb(pid: number): number {
   try {
     const [, kilobytes] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
     return Math.round(Number(kilobytes) / 1_024);

@@ -6,15 +6,15 @@ import { repository } from '@chat-cluster/local-cluster';
 import { UserError } from '@chat-cluster/runtime';
 
 const run = promisify(execFile);
-const HOME = join(repository, '.local/versions');
+const VERSIONS_FOLDER = join(repository, '.local/versions');
 
 /**
- * The repository as it was at a commit, in a folder of its own that is kept, installed by its own lockfile. Resolves with
- * the folder. Throws UserError when there is no git, no such commit, or no way to install it.
+ * Unpacks the repository at a commit into a folder, and installs it by its own lockfile. The folder is kept for later
+ * runs. Resolves with the folder. Throws UserError when git or the commit is missing, or the installation fails.
  */
 export async function earlierVersion(ref: string): Promise<string> {
   const commit = await commitOf(ref);
-  const folder = join(HOME, commit.slice(0, 12));
+  const folder = join(VERSIONS_FOLDER, commit.slice(0, 12));
   if (!existsSync(folder)) await unpack(commit, folder);
   await install(folder, ref);
   return folder;
@@ -26,33 +26,32 @@ async function commitOf(ref: string): Promise<string> {
     return stdout.trim();
   } catch (error) {
     const { code, stderr = '' } = error as { code?: unknown; stderr?: string };
-    if (code === 'ENOENT')
-      throw new UserError('An upgrade begins with an earlier commit, and git is not installed: install it.');
+    if (code === 'ENOENT') throw new UserError('F26 upgrades from an earlier commit and needs git. Install git.');
     if (/not a git repository/i.test(stderr)) {
       throw new UserError(
-        'An upgrade begins with an earlier commit, and this folder has no history: run it in a clone.',
+        'F26 upgrades from an earlier commit, but this folder has no git history. Run it in a clone.',
       );
     }
     throw new UserError(
-      `There is no commit ${ref} here: name one with --from, or fetch the history (git fetch --unshallow). ${stderr.trim()}`.trim(),
+      `There is no commit ${ref}. Choose another with --from, or fetch the history (git fetch --unshallow). ${stderr.trim()}`.trim(),
     );
   }
 }
 
-/** Under another name first, so that what was cut off is not taken for whole. */
+/** Unpacks under a temporary name, so that an interrupted run leaves no incomplete version. */
 async function unpack(commit: string, folder: string): Promise<void> {
-  const aside = `${folder}.new`;
-  rmSync(aside, { recursive: true, force: true });
-  mkdirSync(aside, { recursive: true });
-  const archive = join(aside, 'version.tar');
+  const temporary = `${folder}.new`;
+  rmSync(temporary, { recursive: true, force: true });
+  mkdirSync(temporary, { recursive: true });
+  const archive = join(temporary, 'version.tar');
   await run('git', ['-C', repository, 'archive', '--format=tar', '-o', archive, commit]);
-  await run('tar', ['-xf', archive, '-C', aside]);
+  await run('tar', ['-xf', archive, '-C', temporary]);
   rmSync(archive);
-  renameSync(aside, folder);
+  renameSync(temporary, folder);
 }
 
 async function install(folder: string, ref: string): Promise<void> {
-  // Not npm's: the bootstrap would look for the npm that called it.
+  // Without this variable: with it, the bootstrap would look for the npm that called it.
   const { npm_lifecycle_event: _, ...env } = process.env;
   try {
     await run(process.execPath, [join(folder, 'infra/local/bootstrap.mjs'), 'install', '.'], { cwd: folder, env });
@@ -60,6 +59,9 @@ async function install(folder: string, ref: string): Promise<void> {
     const { stderr, message } = error as { stderr?: string; message: string };
     throw new UserError(`The commit ${ref} could not be installed: ${(stderr?.trim() || message).slice(-1_000)}`);
   }
-  if (!existsSync(join(folder, 'node_modules')))
-    throw new UserError(`The commit ${ref} is too old: nothing installs it.`);
+  if (!existsSync(join(folder, 'node_modules'))) {
+    throw new UserError(
+      `The commit ${ref} is too old: its bootstrap has no install command. Choose another with --from.`,
+    );
+  }
 }

@@ -1,9 +1,9 @@
 /*
- * Loaded before a service (NODE_OPTIONS=--import …): its wall clock differs from that of the machine by CLOCK_SHIFT_MS
- * milliseconds. What is measured without a wall clock, performance.now() and timers, stays as it is, as on a real host.
+ * Preloaded into a service (NODE_OPTIONS=--import …). Its wall clock differs from the clock of the machine by
+ * CLOCK_SHIFT_MS milliseconds. performance.now() and timers are unchanged, as on a real host with a wrong clock.
  */
 const shiftMs = Number(process.env.CLOCK_SHIFT_MS);
-if (!Number.isFinite(shiftMs)) throw new Error('CLOCK_SHIFT_MS is no number.');
+if (!Number.isFinite(shiftMs)) throw new Error('CLOCK_SHIFT_MS is not a number.');
 
 const MachineDate = Date;
 
@@ -18,6 +18,6 @@ class ShiftedDate extends MachineDate {
   }
 }
 
-// Dates made before, or by Node itself, are dates too.
+// Dates that Node itself creates, or that exist already, pass `instanceof Date` too.
 Object.defineProperty(ShiftedDate, Symbol.hasInstance, { value: (it: unknown) => it instanceof MachineDate });
 globalThis.Date = ShiftedDate as DateConstructor;

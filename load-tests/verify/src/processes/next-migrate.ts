@@ -1,9 +1,13 @@
-import { createIndexConcurrently, MIGRATIONS, type Migrations } from '@chat-cluster/postgres';
+/*
+ * The migration command of packages/postgres, as the version after this one might run it: with additional migrations of
+ * every kind that CONTRIBUTING.md permits in an expand step.
+ */
+import { createIndexConcurrently, MIGRATIONS, type Migrations, migrateCommand } from '@chat-cluster/postgres';
+import { runMain } from '@chat-cluster/runtime';
 import { type Kysely, sql } from 'kysely';
 
-const ROWS_OF_A_BATCH = 500;
+const ROWS_PER_BATCH = 500;
 
-/** What the version after this one might do to the schema, in every way that CONTRIBUTING.md allows to an expand. */
 const NEXT: Migrations = {
   '900-edited-messages': {
     up: async (db) => {
@@ -30,10 +34,11 @@ const NEXT: Migrations = {
   },
 };
 
-/** With those of this version. */
-export const WITH_NEXT: Migrations = { ...MIGRATIONS, ...NEXT };
+await runMain(async () => {
+  process.exitCode = await migrateCommand(process.argv.slice(2), { ...MIGRATIONS, ...NEXT });
+});
 
-/** In batches, each a transaction of its own, so that no row is kept from a writer for long. */
+/** Fills a column in batches. Each batch is a transaction, so that it locks its rows only briefly. */
 async function backfill(db: Kysely<unknown>): Promise<void> {
   let after: { conversation_id: string; seq: string } | undefined = {
     conversation_id: '00000000-0000-0000-0000-000000000000',
@@ -44,7 +49,7 @@ async function backfill(db: Kysely<unknown>): Promise<void> {
       with batch as (
         select conversation_id, seq from messages
         where (conversation_id, seq) > (${after.conversation_id}::uuid, ${after.seq}::bigint)
-        order by conversation_id, seq limit ${ROWS_OF_A_BATCH}
+        order by conversation_id, seq limit ${ROWS_PER_BATCH}
       ), changed as (
         update messages m set edited_at = created_at from batch b
         where m.conversation_id = b.conversation_id and m.seq = b.seq

@@ -1,15 +1,9 @@
 import pg from 'pg';
 
-/** How many messages and read marks are kept as what could not be stored. */
-export async function deadLetters(url: string): Promise<number> {
-  const [row] = await query(url, 'select count(*)::int as n from dead_letters');
-  return Number(row?.n);
-}
-
-/** One statement, or several, on a connection of its own; the rows of a single one. */
+/** Runs one or several statements on a new connection. Resolves with the rows of a single statement. */
 export async function query(url: string, statement: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url });
-  // It may end between two statements, too.
+  // The connection may also end between two statements.
   client.on('error', () => {});
   await client.connect();
   try {
@@ -19,4 +13,10 @@ export async function query(url: string, statement: string): Promise<Record<stri
   } finally {
     await client.end();
   }
+}
+
+/** Number of messages and read marks that are kept as dead letters. */
+export async function countDeadLetters(url: string): Promise<number> {
+  const [row] = await query(url, 'select count(*)::int as n from dead_letters');
+  return Number(row?.n);
 }

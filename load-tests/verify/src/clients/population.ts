@@ -1,0 +1,98 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { eventually, newUser, openConversation, type Random, type Target } from '@chat-cluster/testkit';
+import { Device } from './device.ts';
+
+export interface Conversation {
+  id: string;
+  users: [User, User];
+}
+
+export interface User {
+  id: string;
+  devices: Device[];
+  conversations: Conversation[];
+}
+
+export interface Population {
+  users: User[];
+  conversations: Conversation[];
+  devices: Device[];
+}
+
+export interface PopulationOptions {
+  /** Pairs of users. */
+  pairs: number;
+  /** Every n-th user has a second device, on another gateway. */
+  secondDeviceEvery: number;
+  /** Every n-th user uses long-polling. Undefined: none. */
+  pollingEvery?: number | undefined;
+  now(): number;
+  random: Random;
+}
+
+/** Time until all devices must be connected and in sync before the fault, in ms. */
+const READY_TIMEOUT_MS = 20_000;
+
+/**
+ * Creates new users in pairs and connects their devices. Each pair has a conversation, and every fourth pair has one
+ * with the next pair too, so that a badge is the sum of several counters.
+ */
+export async function populate(target: Target, options: PopulationOptions): Promise<Population> {
+  const { pairs, secondDeviceEvery, pollingEvery, now, random } = options;
+  const users = Array.from({ length: pairs * 2 }, (_, i): User => {
+    return { id: newUser(`u${i}`), devices: [], conversations: [] };
+  });
+  const conversations = await Promise.all(partners(users).map((pair) => startConversation(target, pair)));
+  const addDevice = (user: User) => {
+    const device = new Device({
+      id: `${user.id}/${user.devices.length + 1}`,
+      userId: user.id,
+      conversations: user.conversations.map(({ id }) => id),
+      target,
+      polls: pollingEvery !== undefined && users.indexOf(user) % pollingEvery === 1,
+      now,
+      random,
+    });
+    user.devices.push(device);
+  };
+  users.forEach(addDevice);
+  await allInSync(users);
+  const withTwo = users.filter((_, i) => i % secondDeviceEvery === 0);
+  withTwo.forEach(addDevice);
+  await allInSync(users);
+  await Promise.all(withTwo.map(separateDevices));
+  return { users, conversations, devices: users.flatMap(({ devices }) => devices) };
+}
+
+/** The two users of each conversation. */
+function partners(users: readonly User[]): [User, User][] {
+  const at = (i: number) => users[i % users.length] as User;
+  const pairs = Array.from({ length: users.length / 2 }, (_, i): [User, User] => [at(2 * i), at(2 * i + 1)]);
+  for (let i = 0; i < users.length / 2 - 1; i += 4) pairs.push([at(2 * i), at(2 * i + 3)]);
+  return pairs;
+}
+
+async function startConversation(target: Target, users: [User, User]): Promise<Conversation> {
+  const [first, second] = users;
+  // Repeated, because a gateway may be unavailable just after a start or a fault.
+  const id = await eventually(() => openConversation(target, first.id, second.id), READY_TIMEOUT_MS);
+  const conversation = { id, users };
+  first.conversations.push(conversation);
+  second.conversations.push(conversation);
+  return conversation;
+}
+
+async function allInSync(users: readonly User[]): Promise<void> {
+  await eventually(() => {
+    const missing = users.flatMap(({ devices }) => devices).filter((device) => !device.inSync);
+    if (missing.length > 0) throw new Error(`${missing.length} devices are not connected and in sync before the fault`);
+  }, READY_TIMEOUT_MS);
+}
+
+/** Reconnects the second device until the two have different gateways. Gives up when there is only one gateway. */
+async function separateDevices({ devices: [first, second] }: User): Promise<void> {
+  for (let tries = 0; tries < 10 && first && second && first.gateway === second.gateway; tries++) {
+    second.reconnect();
+    for (let waits = 0; waits < 100 && !second.inSync; waits++) await delay(20);
+  }
+}

@@ -1,0 +1,194 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ConversationId } from '@chat-cluster/contracts';
+import { laneNumberOf } from '@chat-cluster/queue';
+import { between, fingerprint, oneOf, type Random, type ReadAttempt, type SendAttempt } from '@chat-cluster/testkit';
+import { clientBackoff, type Device, type SendOutcome } from './device.ts';
+import { type OpenLoop, openLoop } from './open-loop.ts';
+import type { Conversation, Population, User } from './population.ts';
+
+export interface TrafficOptions {
+  /** Messages a second, of all users together. */
+  rate: number;
+  readsPerSecond: number;
+  /** Share of messages sent at once from two devices of the sender, where it has two. */
+  duplicateShare: number;
+  /** Share of messages sent again after their ack. */
+  resendShare: number;
+}
+
+export const DEFAULT_TRAFFIC: TrafficOptions = {
+  rate: 120,
+  readsPerSecond: 8,
+  duplicateShare: 0.04,
+  resendShare: 0.04,
+};
+
+/** A message to be sent. */
+export interface Draft {
+  sender: User;
+  conversation: Conversation;
+  content: string;
+  clientMessageId: string;
+}
+
+/** Time of an answer that never came. Not Infinity, which JSON cannot represent. */
+const NEVER = 1e12;
+
+/**
+ * The load: an open loop that starts messages by the clock. A message is retried with the same client message id
+ * until it is acknowledged or refused permanently. Some messages are sent at once from two devices, some again after
+ * their ack, and users mark messages as read.
+ */
+export class Traffic {
+  readonly sends: SendAttempt[] = [];
+  readonly reads: ReadAttempt[] = [];
+  #population: Population;
+  #options: TrafficOptions;
+  #now: () => number;
+  #random: Random;
+  #lanes: number;
+  #nextNumber = 0;
+  #stopped = false;
+  /** True from the end of the round on: what has no ack by then is not retried. */
+  #abandoned = false;
+  #acked: Draft[] = [];
+  /** Running operations by a key that names them. */
+  #pending = new Map<string, number>();
+  #loops: OpenLoop[] = [];
+  /** Start of the newest acknowledged attempt of each lane. */
+  #ackedAttemptOfLane = new Map<number, number>();
+
+  constructor(
+    population: Population,
+    options: TrafficOptions,
+    { now, random, lanes }: { now(): number; random: Random; lanes: number },
+  ) {
+    this.#population = population;
+    this.#options = options;
+    this.#now = now;
+    this.#random = random;
+    this.#lanes = lanes;
+  }
+
+  start(): void {
+    this.#loops = [
+      openLoop(this.#options.rate, () => void this.#sendRandom()),
+      openLoop(this.#options.readsPerSecond, () => void this.#readRandom()),
+    ];
+  }
+
+  /** Ends new messages. Messages that are pending are retried. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all(this.#loops.map((loop) => loop.stop()));
+  }
+
+  /** Ends the retries of pending messages. */
+  abandon(): void {
+    this.#abandoned = true;
+  }
+
+  /** Messages and reads that are neither acknowledged nor refused permanently. */
+  get pending(): string[] {
+    return [...this.#pending.keys()];
+  }
+
+  /** True when each lane has acknowledged an attempt that began at `time` or later. */
+  everyLaneAckedSince(time: number): boolean {
+    const lanes = new Set(this.#population.conversations.map(({ id }) => this.#laneOf(id)));
+    return [...lanes].every((lane) => (this.#ackedAttemptOfLane.get(lane) ?? -1) >= time);
+  }
+
+  /** A new message of a random user in a random conversation. */
+  randomDraft(content?: string): Draft {
+    const conversation = oneOf(this.#random, this.#population.conversations);
+    const sender = oneOf(this.#random, conversation.users);
+    const number = this.#nextNumber++;
+    return { sender, conversation, content: content ?? `text ${number}`, clientMessageId: `m${number}` };
+  }
+
+  /** Sends until the message is acknowledged, refused permanently or abandoned. Resolves with the last outcome. */
+  async deliver(draft: Draft, device: Device): Promise<SendOutcome> {
+    const key = `${draft.conversation.id} ${draft.clientMessageId}`;
+    this.#pending.set(key, (this.#pending.get(key) ?? 0) + 1);
+    try {
+      for (let attempt = 0; ; attempt++) {
+        const outcome = await this.#attempt(draft, device);
+        const done = outcome.kind === 'acked' || (outcome.kind === 'refused' && !outcome.retryable);
+        if (done || this.#abandoned) return outcome;
+        await clientBackoff(attempt, this.#random);
+      }
+    } finally {
+      const left = (this.#pending.get(key) ?? 1) - 1;
+      if (left === 0) this.#pending.delete(key);
+      else this.#pending.set(key, left);
+    }
+  }
+
+  /** Sends up to `atMost` acknowledged messages again, each from a random device of its sender. */
+  async resend(atMost: number): Promise<void> {
+    const drafts = this.#acked.slice(-atMost);
+    await Promise.all(drafts.map((draft) => this.deliver(draft, oneOf(this.#random, draft.sender.devices))));
+  }
+
+  async #attempt(draft: Draft, device: Device): Promise<SendOutcome> {
+    while (!device.connected || device.connection === '') {
+      if (this.#abandoned) return { kind: 'unknown', at: this.#now() };
+      await delay(20);
+    }
+    const { sender, conversation, content, clientMessageId } = draft;
+    const attempt: SendAttempt = {
+      at: this.#now(),
+      device: device.history.id,
+      connection: device.connection,
+      sender: sender.id,
+      conversationId: conversation.id,
+      clientMessageId,
+      content: fingerprint(content),
+      outcome: { kind: 'unknown', at: NEVER },
+    };
+    this.sends.push(attempt);
+    attempt.outcome = await device.send({ conversationId: conversation.id, clientMessageId, content });
+    if (attempt.outcome.kind === 'acked') this.#noteAck(conversation.id, attempt.at);
+    return attempt.outcome;
+  }
+
+  #noteAck(conversationId: string, startedAt: number): void {
+    const lane = this.#laneOf(conversationId);
+    this.#ackedAttemptOfLane.set(lane, Math.max(startedAt, this.#ackedAttemptOfLane.get(lane) ?? 0));
+  }
+
+  #laneOf(conversationId: string): number {
+    return laneNumberOf(conversationId as ConversationId, this.#lanes);
+  }
+
+  async #sendRandom(): Promise<void> {
+    const draft = this.randomDraft();
+    const device = oneOf(this.#random, draft.sender.devices);
+    const drawn = this.#random();
+    const other = oneOf(this.#random, draft.sender.devices.filter((one) => one !== device).concat(device));
+    if (drawn < this.#options.duplicateShare) void this.deliver(draft, other);
+    const outcome = await this.deliver(draft, device);
+    if (outcome.kind === 'acked') this.#acked.push(draft);
+    if (outcome.kind !== 'acked' || drawn < 1 - this.#options.resendShare) return;
+    await delay(between(this.#random, 100, 2_000));
+    if (this.#stopped) return;
+    await this.deliver(draft, other);
+  }
+
+  async #readRandom(): Promise<void> {
+    const user = oneOf(this.#random, this.#population.users);
+    const device = oneOf(this.#random, user.devices);
+    const { id: conversationId } = oneOf(this.#random, user.conversations);
+    if (!device.connected) return;
+    const at = this.#now();
+    const everything = this.#random() < 0.5;
+    const upToSeq = Math.floor(device.receivedUpTo(conversationId) * this.#random());
+    const attempt: ReadAttempt = { at, userId: user.id, conversationId, outcome: { kind: 'unknown', at: NEVER } };
+    this.reads.push(attempt);
+    const key = `read ${user.id} ${at}`;
+    this.#pending.set(key, 1);
+    attempt.outcome = await device.read({ conversationId, ...(everything ? {} : { upToSeq }) });
+    this.#pending.delete(key);
+  }
+}

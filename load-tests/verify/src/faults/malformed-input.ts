@@ -1,0 +1,115 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  between,
+  type ControlledService,
+  newUser,
+  oneOf,
+  type Random,
+  seededRandom,
+  tokenFor,
+} from '@chat-cluster/testkit';
+import {
+  type MalformedInputs,
+  PACKETS_BEFORE_HANDSHAKE,
+  packetsAfterHandshake,
+  REQUESTS,
+  requestsToSession,
+} from '../clients/malformed-input.ts';
+import { frame, openRawSocket, openRawWebSocket, type RawSocket, upgrade } from '../clients/raw-socket.ts';
+import { noVisibleEffect } from '../expectations.ts';
+import type { Fault, FaultContext } from '../fault.ts';
+
+/** Mutations of valid bytes that are sent to each gateway. */
+const MUTATIONS = 60;
+/** Pause between two inputs to the same gateway, in ms. Traffic continues during it. */
+const PAUSE_MS = 15;
+
+/** Sends the corpus and random mutations to all gateways at once. It must have no effect on other clients. */
+export const malformedInput: Fault = {
+  id: 'F18',
+  title: 'clients send malformed packets',
+  async inject(context) {
+    const open: RawSocket[] = [];
+    const failures = await Promise.all(
+      context.cluster.gateways.map(async (gateway) => {
+        const sent: string[] = [];
+        return sendAll(context, gateway, { open, sent }).then(
+          () => [],
+          (error: Error) => [`${gateway.name} accepted no connection after "${sent.at(-1)}": ${error.message}`],
+        );
+      }),
+    );
+    return {
+      lastsMs: between(context.random, 0, 1_000),
+      async heal() {
+        for (const { socket } of open) socket.destroy();
+      },
+      expect: () => failures.flat(),
+    };
+  },
+  expect: noVisibleEffect,
+};
+
+/** Sends each input over its own connection, and leaves it open. Rejects when no connection can be opened. */
+async function sendAll(
+  { cluster, population, seed }: FaultContext,
+  gateway: ControlledService,
+  { open, sent }: { open: RawSocket[]; sent: string[] },
+) {
+  const { port } = gateway;
+  const random = seededRandom(`${seed}/${gateway.name}`);
+  const token = tokenFor(cluster, newUser('intruder'));
+  const conversation = oneOf(random, population.conversations);
+  const sendOver = async (connect: () => Promise<RawSocket>, inputs: MalformedInputs) => {
+    for (const [name, ...bytes] of inputs) {
+      const raw = await connect();
+      open.push(raw);
+      sent.push(name);
+      for (const part of bytes) raw.write(part);
+      await delay(PAUSE_MS);
+    }
+  };
+  const tcp = () => openRawSocket(port);
+  const authenticated = () => openRawWebSocket(port, token);
+  const room = oneOf(random, conversation.users).id;
+  await sendOver(tcp, REQUESTS);
+  await sendOver(() => openRawWebSocket(port), PACKETS_BEFORE_HANDSHAKE);
+  await sendOver(authenticated, packetsAfterHandshake(conversation.id, room));
+  for (const index of requestsToSession('').keys()) {
+    const sid = await openPollingSession(port);
+    await sendOver(tcp, requestsToSession(sid).slice(index, index + 1));
+  }
+  const frames = validPackets(conversation.id).map((packet) => frame(packet));
+  await sendOver(authenticated, mutations(random, frames));
+  const upgrades = [Buffer.from(upgrade()), Buffer.concat([Buffer.from(upgrade()), frame('40{}')])];
+  await sendOver(tcp, mutations(random, upgrades));
+}
+
+/** Resolves with the session id. */
+async function openPollingSession(port: number): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${port}/socket.io/?EIO=4&transport=polling`);
+  return (JSON.parse((await response.text()).slice(1)) as { sid: string }).sid;
+}
+
+function validPackets(conversationId: string): string[] {
+  return [
+    `421["send_message",{"conversationId":"${conversationId}","content":"intruder","clientMessageId":"intruder"}]`,
+    `422["read_messages",{"conversationId":"${conversationId}"}]`,
+    `423["sync",{"conversations":[{"id":"${conversationId}","afterSeq":0}],"limit":10}]`,
+    '451-["send_message",{"_placeholder":true,"num":0}]',
+    '41',
+    '3',
+  ];
+}
+
+/** Changes, inserts or removes one to eight bytes of each. */
+function mutations(random: Random, valid: readonly Buffer[]): MalformedInputs {
+  return Array.from({ length: MUTATIONS }, (_, i) => {
+    const bytes = [...oneOf(random, valid)];
+    for (let changes = 1 + Math.floor(random() * 8); changes > 0; changes--) {
+      const inserted = random() < 0.7 ? [Math.floor(random() * 256)] : [];
+      bytes.splice(Math.floor(random() * bytes.length), random() < 0.7 ? 1 : 0, ...inserted);
+    }
+    return [`mutation ${i}`, Buffer.from(bytes)] as const;
+  });
+}
