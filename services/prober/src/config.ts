@@ -4,13 +4,14 @@ import { z } from 'zod';
 
 const URL_FORM = 'must be one http:// or https:// URL, or two, separated by a comma';
 
-const schema = commonConfig
+/** The settings of a prober. */
+export const proberSettings = commonConfig
   .pick({ NODE_ENV: true, HOST: true, LOG_LEVEL: true, LOG_FORMAT: true, SHUTDOWN_TIMEOUT_MS: true })
   .extend({
     PROBER_NAME: z.string().default(hostname()),
-    /** Listener of /healthz, /readyz, /metrics and POST /drain; 0 takes a free port. */
+    /** Port of /healthz, /readyz, /metrics and POST /drain; 0 chooses a free port. */
     ADMIN_PORT: integer(0, 65_535, 9_092),
-    /** The entry of the chat, as clients know it. A second one, for the second user: of another region, say. */
+    /** URL that clients use. A second one is for the second user, for example the URL of another region. */
     PROBE_ENTRY: z
       .string(URL_FORM)
       .transform((list) => list.split(',').map((url) => url.trim().replace(/\/+$/, '')))
@@ -20,19 +21,19 @@ const schema = commonConfig
           .min(1)
           .max(2),
       ),
-    /** Milliseconds from one message of a user to the next. */
+    /** Time between two messages of a user, in ms. */
     PROBE_INTERVAL_MS: integer(20, 3_600_000, 1_000),
-    /** Milliseconds after which a message that has not arrived counts as lost. */
+    /** Time after which a message that has not arrived counts as lost, in ms. */
     PROBE_LOST_AFTER_MS: integer(100, 600_000, 10_000),
-    /** As those of the gateways. */
+    /** Same as in the gateways. */
     JWT_SECRET: z.string().min(1),
     JWT_ISSUER: z.string().optional(),
     JWT_AUDIENCE: z.string().optional(),
     JWT_USER_CLAIM: z.string().default('sub'),
   });
 
-export type ProberConfig = z.output<typeof schema>;
+export type ProberConfig = z.output<typeof proberSettings>;
 
 export function loadConfig(env: NodeJS.ProcessEnv): Readonly<ProberConfig> {
-  return parseConfig(schema, env);
+  return parseConfig(proberSettings, env);
 }

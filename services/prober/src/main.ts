@@ -1,15 +1,11 @@
-import { announceReady, createLogger, Lifecycle, redactConfig, runMain, serveOps } from '@chat-cluster/runtime';
+import { announceReady, runMain, serveOps, startProcess } from '@chat-cluster/runtime';
 import jwt from 'jsonwebtoken';
-import { collectDefaultMetrics } from 'prom-client';
 import { loadConfig, type ProberConfig } from './config.ts';
 import { startProbe } from './probe.ts';
 
 await runMain(async () => {
   const config = loadConfig(process.env);
-  const logger = createLogger({ name: config.PROBER_NAME, level: config.LOG_LEVEL, format: config.LOG_FORMAT });
-  const lifecycle = new Lifecycle(logger, config.SHUTDOWN_TIMEOUT_MS);
-  logger.info({ config: redactConfig(config) }, 'prober: starting');
-  collectDefaultMetrics();
+  const { logger, lifecycle } = await startProcess(config, { service: 'prober', name: config.PROBER_NAME });
   const probe = lifecycle.own(
     'probe',
     startProbe({
@@ -22,11 +18,11 @@ await runMain(async () => {
     (one) => one.stop(),
   );
   const { port } = lifecycle.own(
-    'ops listener',
+    'admin listener',
     await serveOps({
       host: config.HOST,
       port: config.ADMIN_PORT,
-      // An outage of the chat is what it is there to show: it stays ready meanwhile.
+      // Ready also during an outage of the chat, since its purpose is to show outages.
       readiness: () => ({
         ready: !lifecycle.stopping,
         ...(lifecycle.stopping ? { reason: 'draining' as const } : {}),

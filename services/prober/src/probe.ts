@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ClientMessageId, UserId } from '@chat-cluster/contracts';
-import { backoff, type Logger } from '@chat-cluster/runtime';
+import { every, type Logger, logFirstFailure, retry } from '@chat-cluster/runtime';
 import { Gauge } from 'prom-client';
 import { Deliveries } from './deliveries.ts';
 import { openProbedConversation } from './probed-conversation.ts';
@@ -8,19 +8,20 @@ import { SyntheticUser } from './synthetic-user.ts';
 
 const connected = new Gauge({
   name: 'chat_probe_connected',
-  help: 'Synthetic users that are connected: 2 when all is well',
+  help: 'Connected synthetic users; 2 in normal operation',
 });
 const gateways = new Gauge({
   name: 'chat_probe_gateways',
-  help: 'Different gateways that the synthetic users are on: 2 as it is meant; 1, and nothing crosses gateways',
+  help: 'Different gateways of the synthetic users; 2 in normal operation, with 1 no message crosses gateways',
 });
 
-/** A user comes again, to be on another gateway than the other one: soon at first, then ever more seldom. */
+/** Delay before a user reconnects to reach a gateway other than that of its partner, in ms; doubles up to `last`. */
 const MOVE_MS = { first: 500, last: 60_000 };
+/** Time between two read marks of a user, in ms. */
 const READ_EVERY_MS = 30_000;
 
 export interface ProbeOptions {
-  /** Of the first user, and of the second when it has another one. */
+  /** URL of the first user, then that of the second if it has one of its own. */
   urls: readonly string[];
   /** Signs a token. */
   tokenOf(userId: UserId): string;
@@ -29,32 +30,26 @@ export interface ProbeOptions {
   logger: Logger;
 }
 
-/** Those who talk for a day. */
-interface Pair {
-  day: string;
-  users: SyntheticUser[];
-  end: AbortController;
-}
-
 export interface Probe {
-  /** `2 of 2 connected, on 2 gateways`; or what is missing. */
+  /** `2 of 2 connected, on 2 gateways`, with the current numbers. */
   check(): string;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /**
- * Two users write to each other by the clock. Each day (UTC) has a pair of its own, so that its conversation ends, and can be
- * deleted. A message counts from the moment it is due, so an outage shows as it is, also one that keeps the pair from opening
- * its conversation.
+ * Two users send messages to each other at a fixed rate. Each day (UTC) has a pair of users of its own, so that its
+ * conversation ends and can be deleted. A message counts from the moment it is due, so an outage shows in full, also
+ * one that keeps the pair from opening its conversation.
  */
 export function startProbe(options: ProbeOptions): Probe {
-  const { intervalMs, lostAfterMs } = options;
+  const { intervalMs, lostAfterMs, logger } = options;
+  const onFault = (error: unknown) => logger.error({ err: error }, 'probe: a fault');
   const deliveries = new Deliveries(lostAfterMs);
   let pair = openPair(options, deliveries);
   let due = performance.now();
   const send = () => {
     const now = performance.now();
-    // A process that was paused does not make up for it.
+    // After a pause of the process, the messages that would be lost already are skipped.
     due = Math.max(due, now - lostAfterMs);
     if (pair.day !== today()) {
       setTimeout(closePair, lostAfterMs, pair).unref();
@@ -69,18 +64,26 @@ export function startProbe(options: ProbeOptions): Probe {
     }
     deliveries.sweep(now);
   };
-  const sending = setInterval(send, intervalMs);
-  const reading = setInterval(() => {
+  const read = () => {
     for (const user of pair.users) user.read();
-  }, READ_EVERY_MS);
+  };
+  const sending = every(intervalMs, send, onFault);
+  const reading = every(READ_EVERY_MS, read, onFault);
   return {
     check: () => stateOf(pair.users),
-    stop() {
-      clearInterval(sending);
-      clearInterval(reading);
+    async stop() {
+      await Promise.all([sending.stop(), reading.stop()]);
       closePair(pair);
     },
   };
+}
+
+/** The users of one day. */
+interface Pair {
+  day: string;
+  /** Empty until the conversation is open. */
+  users: SyntheticUser[];
+  end: AbortController;
 }
 
 function openPair({ urls, tokenOf, logger }: ProbeOptions, deliveries: Deliveries): Pair {
@@ -88,11 +91,14 @@ function openPair({ urls, tokenOf, logger }: ProbeOptions, deliveries: Deliverie
   const ids = ['a', 'b'].map((side) => `chat-probe-${day}-${side}` as UserId);
   const [first = '', second = first] = urls;
   const end = new AbortController();
+  const { signal } = end;
   const pair: Pair = { day, users: [], end };
   const open = async () => {
     const [a, b] = ids as [UserId, UserId];
-    const conversation = await persistently(logger, end.signal, () => openProbedConversation(first, tokenOf(a), b));
-    end.signal.throwIfAborted();
+    const onFailure = logFirstFailure(logger, 'probe: opening the conversation');
+    const openConversation = () => openProbedConversation(first, tokenOf(a), b);
+    const conversation = await retry(openConversation, { minMs: 200, maxMs: 5_000, signal, onFailure });
+    signal.throwIfAborted();
     const onChange = createSpread(pair, logger);
     pair.users = ids.map(
       (userId, i) =>
@@ -109,6 +115,7 @@ function openPair({ urls, tokenOf, logger }: ProbeOptions, deliveries: Deliverie
     );
   };
   show([]);
+  // Rejects only when the pair is closed.
   open().catch(() => {});
   return pair;
 }
@@ -118,20 +125,10 @@ function closePair({ users, end }: Pair): void {
   for (const user of users) user.close();
 }
 
-/** Until it succeeds; rejects only when `signal` aborts. */
-async function persistently<T>(logger: Logger, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  for (let attempt = 0; ; attempt++) {
-    signal.throwIfAborted();
-    try {
-      return await work();
-    } catch (error) {
-      if (attempt === 0) logger.warn({ reason: String(error) }, 'probe: no conversation yet, trying again');
-      await backoff(attempt, 200, 5_000, signal);
-    }
-  }
-}
-
-/** To be called whenever a user came or went: shows it, and sends the second one on when both are on one gateway. */
+/**
+ * Returns the function to call whenever a user connects or disconnects. It updates the gauges, and makes the second
+ * user reconnect while both are on one gateway.
+ */
 function createSpread(pair: Pair, logger: Logger): () => void {
   let wait = MOVE_MS.first;
   let timer: NodeJS.Timeout | undefined;
@@ -145,8 +142,9 @@ function createSpread(pair: Pair, logger: Logger): () => void {
       wait = MOVE_MS.first;
       return;
     }
-    if (wait === MOVE_MS.first)
-      logger.info({ gateway: a.gatewayId }, 'probe: both users are on one gateway, one moves');
+    if (wait === MOVE_MS.first) {
+      logger.info({ gateway: a.gatewayId }, 'probe: both users are on one gateway, one reconnects');
+    }
     timer = setTimeout(() => b.move(), wait);
     timer.unref();
     wait = Math.min(2 * wait, MOVE_MS.last);
@@ -154,17 +152,18 @@ function createSpread(pair: Pair, logger: Logger): () => void {
 }
 
 function show(users: readonly SyntheticUser[]): void {
-  const places = placesOf(users);
-  connected.set(places.length);
-  gateways.set(new Set(places).size);
+  const connectedTo = gatewaysOf(users);
+  connected.set(connectedTo.length);
+  gateways.set(new Set(connectedTo).size);
 }
 
 function stateOf(users: readonly SyntheticUser[]): string {
-  const places = placesOf(users);
-  return `${places.length} of 2 connected, on ${new Set(places).size} gateways`;
+  const connectedTo = gatewaysOf(users);
+  return `${connectedTo.length} of 2 connected, on ${new Set(connectedTo).size} gateways`;
 }
 
-function placesOf(users: readonly SyntheticUser[]): string[] {
+/** The gateway of each connected user. */
+function gatewaysOf(users: readonly SyntheticUser[]): string[] {
   return users.flatMap(({ gatewayId }) => gatewayId ?? []);
 }
 

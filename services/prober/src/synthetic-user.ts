@@ -8,11 +8,12 @@ import type {
 } from '@chat-cluster/contracts';
 import { io, type Socket } from 'socket.io-client';
 
-/** After a refusal in Socket.IO a stock client stays away for good; this one comes back after so long. */
+/** Delay before a reconnect after a refusal in Socket.IO, in ms. A stock client stays away after such a refusal. */
 const RETURN_MS = 5_000;
-const SYNC_WITHIN_MS = 5_000;
+/** Time limit of one `sync`, in ms. */
+const SYNC_TIMEOUT_MS = 5_000;
 
-/** The conversation of the pair, and the last seq before its users came. */
+/** The conversation of the pair, and its last seq before the users connected. */
 export interface ProbedConversation {
   id: ConversationId;
   lastSeq: number;
@@ -21,28 +22,28 @@ export interface ProbedConversation {
 export interface SyntheticUserOptions {
   url: string;
   userId: UserId;
-  /** A fresh token, for each connection. */
+  /** Signs a new token, for each connection. */
   token(): string;
   conversation: ProbedConversation;
-  /** A message of the conversation, by event or by sync; one may come twice. */
+  /** A message of the conversation was received, by event or by sync. A message may be received twice. */
   onMessage(message: Message): void;
-  /** Connected, or no longer. */
+  /** The user has connected or disconnected. */
   onChange(): void;
 }
 
 /**
- * A stock client that does what a well-made app does: it comes back for ever, asks for what it missed, and reads. Over
- * websockets, since a Node client keeps no cookie for the affinity that long-polling needs.
+ * A stock client that behaves like a well-made app: it reconnects for ever, syncs missed messages, and reads. It uses
+ * websockets, since a Node client stores no cookies for the affinity that long-polling needs.
  */
 export class SyntheticUser {
-  /** The gateway that it is connected to; undefined while it is not. */
+  /** The gateway of the current connection. */
   gatewayId: string | undefined;
   #socket: Socket<ServerToClientEvents, ClientToServerEvents>;
   #options: SyntheticUserOptions;
-  /** Everything up to here has been heard. */
+  /** All messages up to this seq have been received. */
   #upTo: number;
   #syncing = false;
-  #return: NodeJS.Timeout | undefined;
+  #returnTimer: NodeJS.Timeout | undefined;
 
   constructor(options: SyntheticUserOptions) {
     this.#options = options;
@@ -50,21 +51,24 @@ export class SyntheticUser {
     this.#socket = io(options.url, {
       forceNew: true,
       transports: ['websocket'],
-      auth: (tell) => tell({ token: options.token() }),
+      auth: (authenticate) => authenticate({ token: options.token() }),
     });
     this.#socket.on('session', ({ gatewayId }) => {
-      clearTimeout(this.#return);
+      clearTimeout(this.#returnTimer);
       this.gatewayId = gatewayId;
       options.onChange();
       void this.#sync();
     });
-    this.#socket.on('new_message', (message) => this.#hear(message));
+    this.#socket.on('new_message', (message) => this.#receive(message));
     this.#socket.on('sync_required', () => void this.#sync());
-    this.#socket.on('connect_error', () => this.#left());
-    this.#socket.on('disconnect', () => this.#left());
+    this.#socket.on('connect_error', () => this.#onDisconnect());
+    this.#socket.on('disconnect', () => this.#onDisconnect());
   }
 
-  /** Socket.IO keeps it while there is no connection, for `withinMs` at the most. Calls back only for an ack that it is stored. */
+  /**
+   * Sends a message. While there is no connection Socket.IO buffers it, for at most `withinMs`. Calls `onStored` only
+   * on an ack that the message is stored.
+   */
   send(clientMessageId: ClientMessageId, withinMs: number, onStored: () => void): void {
     const draft = { conversationId: this.#options.conversation.id, content: 'Are you there?', clientMessageId };
     this.#socket
@@ -78,37 +82,37 @@ export class SyntheticUser {
       );
   }
 
-  /** Marks everything as read, so that no unread messages pile up. */
+  /** Marks all messages as read, so that the unread count stays small. */
   read(): void {
     if (this.#socket.connected) this.#socket.emit('read_messages', { conversationId: this.#options.conversation.id });
   }
 
-  /** Comes again, to be given another gateway. */
+  /** Reconnects, possibly to another gateway. */
   move(): void {
     this.#socket.disconnect().connect();
   }
 
   close(): void {
-    clearTimeout(this.#return);
+    clearTimeout(this.#returnTimer);
     this.#socket.off().disconnect();
     this.gatewayId = undefined;
   }
 
-  #hear(message: Message): void {
+  #receive(message: Message): void {
     if (message.conversationId !== this.#options.conversation.id) return;
     this.#options.onMessage(message);
     if (message.seq === this.#upTo + 1) this.#upTo = message.seq;
     else if (message.seq > this.#upTo) void this.#sync();
   }
 
-  /** One at a time; one that fails is made up for by the next connection or gap. */
+  /** One at a time. After a failed sync the next connection or gap starts another one. */
   async #sync(): Promise<void> {
     if (this.#syncing) return;
     this.#syncing = true;
     try {
       for (let hasMore = true; hasMore; ) {
         const question = { conversations: [{ id: this.#options.conversation.id, afterSeq: this.#upTo }] };
-        const ack = await this.#socket.timeout(SYNC_WITHIN_MS).emitWithAck('sync', question);
+        const ack = await this.#socket.timeout(SYNC_TIMEOUT_MS).emitWithAck('sync', question);
         if (!ack.ok) return;
         for (const message of ack.conversations[0]?.messages ?? []) {
           this.#options.onMessage(message);
@@ -122,11 +126,11 @@ export class SyntheticUser {
     }
   }
 
-  #left(): void {
+  #onDisconnect(): void {
     this.gatewayId = undefined;
     this.#options.onChange();
-    clearTimeout(this.#return);
-    // Not active: it will not come back by itself.
-    if (!this.#socket.active) this.#return = setTimeout(() => this.#socket.connect(), RETURN_MS);
+    clearTimeout(this.#returnTimer);
+    // An inactive socket does not reconnect by itself.
+    if (!this.#socket.active) this.#returnTimer = setTimeout(() => this.#socket.connect(), RETURN_MS);
   }
 }

@@ -6,9 +6,9 @@ import { expect } from 'chai';
 import { sql } from 'kysely';
 import pg from 'pg';
 
-/** Ten times as fast as in production. */
+/** A tenth of the interval in production, in ms. */
 const INTERVAL_MS = 100;
-/** A stock client comes back after 0.5 s at the earliest. */
+/** Shorter than the 0.5 s after which a stock client reconnects at the earliest, in ms. */
 const LOST_AFTER_MS = 400;
 
 describe('the prober', () => {
@@ -40,20 +40,20 @@ describe('the prober', () => {
     await cluster?.[Symbol.asyncDispose]();
   });
 
-  const ask = async (path: string) => (await fetch(`http://127.0.0.1:${prober.ready().adminPort}${path}`)).text();
-  /** The sum over all labels. */
+  const get = async (path: string) => (await fetch(`http://127.0.0.1:${prober.ready().adminPort}${path}`)).text();
+  /** The sum of a metric over all labels. */
   const metric = async (name: string): Promise<number> => {
-    const values = (await ask('/metrics')).matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'));
+    const values = (await get('/metrics')).matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'));
     return [...values].reduce((sum, [, value]) => sum + Number(value), 0);
   };
   const delivered = () => metric('chat_probe_delivery_seconds_count');
 
-  async function allIsWell(): Promise<void> {
+  async function recovered(): Promise<void> {
     await eventually(async () => {
-      expect(JSON.parse(await ask('/readyz')).checks.probe).to.equal('2 of 2 connected, on 2 gateways');
+      expect(JSON.parse(await get('/readyz')).checks.probe).to.equal('2 of 2 connected, on 2 gateways');
     }, 25_000);
     expect([await metric('chat_probe_connected'), await metric('chat_probe_gateways')]).to.deep.equal([2, 2]);
-    // What was due before is still to be counted as lost.
+    // Messages that were due before may still be counted as lost.
     await eventually(async () => {
       const before = { delivered: await delivered(), lost: await metric('chat_probe_lost_total') };
       await eventually(async () => expect(await delivered()).to.be.at.least(before.delivered + 10));
@@ -61,22 +61,22 @@ describe('the prober', () => {
     });
   }
 
-  it('lets its two users write to each other across gateways, and measures each message', async () => {
-    await allIsWell();
+  it('makes its two users send messages across gateways, and measures each message', async () => {
+    await recovered();
     expect(await metric('chat_probe_delivery_seconds_sum')).to.be.above(0);
     const underWay = (LOST_AFTER_MS / INTERVAL_MS + 2) * 2;
-    const [sent, came] = [await metric('chat_probe_sent_total'), await delivered()];
-    expect(sent - came - (await metric('chat_probe_lost_total'))).to.be.within(-underWay, underWay);
+    const [sent, arrived] = [await metric('chat_probe_sent_total'), await delivered()];
+    expect(sent - arrived - (await metric('chat_probe_lost_total'))).to.be.within(-underWay, underWay);
   });
 
-  it('shows a gateway that is killed as messages lost, and then that all is well again', async () => {
+  it('counts lost messages when a gateway is killed, then shows the recovery', async () => {
     const lost = await metric('chat_probe_lost_total');
     (cluster.gateways[0] as ControlledService).kill();
     await eventually(async () => expect(await metric('chat_probe_lost_total')).to.be.above(lost));
-    await allIsWell();
+    await recovered();
   });
 
-  it('stores what can be deleted as the README says, and ends in good order', async () => {
+  it('stores messages that the statements in the README delete, and ends in order', async () => {
     await prober.stop(2_000);
     expect(exits).to.deep.equal([]);
     const stored = () => sql<{ n: number }>`select count(*)::int as n from messages`.execute(cluster.db);
