@@ -3,20 +3,21 @@ import { Rejection, type UserId, userId } from '@chat-cluster/contracts';
 import jwt from 'jsonwebtoken';
 import type { GatewayConfig } from './config.ts';
 
+/** The verified claims of a token. */
 export interface Identity {
   userId: UserId;
   /** Seconds since the epoch. */
   expiresAt: number;
 }
 
-/** Longest token that is looked at; a signed token of a few claims has 200 to 1,000 characters. */
+/** Longest token that is verified, in characters; a signed token with a few claims has 200 to 1,000. */
 const MAX_TOKEN_LENGTH = 8_192;
-/** Seconds by which the clocks of issuer and gateway may differ. */
+/** Tolerated difference between the clocks of issuer and gateway, in seconds. */
 const CLOCK_TOLERANCE = 30;
 
 /**
- * Verifies tokens: HS256 and nothing else, whatever the token's header says; `exp` and the user claim must be there;
- * issuer and audience when configured. Throws TOKEN_MISSING, TOKEN_EXPIRED or TOKEN_INVALID rejections.
+ * Returns the verifier of tokens. It accepts only HS256, whatever the token's header names, and requires `exp`, the
+ * user claim, and issuer and audience if they are configured. Throws TOKEN_MISSING, TOKEN_EXPIRED or TOKEN_INVALID.
  */
 export function createAuthenticator(
   config: Pick<GatewayConfig, 'JWT_SECRET' | 'JWT_ISSUER' | 'JWT_AUDIENCE' | 'JWT_USER_CLAIM'>,
@@ -28,7 +29,7 @@ export function createAuthenticator(
     ...(config.JWT_ISSUER ? { issuer: config.JWT_ISSUER } : {}),
     ...(config.JWT_AUDIENCE ? { audience: config.JWT_AUDIENCE } : {}),
   };
-  // From a string jsonwebtoken makes a key anew for each token, and tries a public one first: 3 times the CPU.
+  // For a string jsonwebtoken would create a key per token, and try a public key first: 3 times the CPU.
   const key = createSecretKey(Buffer.from(config.JWT_SECRET));
   return (token) => {
     if (token === undefined || token === null || token === '') throw new Rejection('TOKEN_MISSING');

@@ -6,25 +6,27 @@ const DEVELOPMENT_SECRET_LENGTH = 1;
 /** HS256 needs a key of at least 256 bits (RFC 7518, 3.2). */
 const PRODUCTION_SECRET_LENGTH = 32;
 
+/** The settings of a gateway. */
 export const gatewaySettings = commonConfig.extend({
   GATEWAY_NAME: z.string().default(hostname()),
-  /** 0 takes a free port. */
+  /** Port of REST and sockets; 0 chooses a free port. */
   PORT: integer(0, 65_535, 3_000),
-  /** Listener of /healthz, /readyz, /metrics and POST /drain; 0 takes a free port. */
+  /** Port of /healthz, /readyz, /metrics and POST /drain; 0 chooses a free port. */
   ADMIN_PORT: integer(0, 65_535, 9_090),
-  /** Milliseconds from the end of readiness until sockets are moved: for as long the load balancer still sends new ones. */
+  /** Time from unready to the first closed socket of a drain, in ms: as long as the load balancer sends clients. */
   DRAIN_DELAY_MS: integer(0, 600_000, 5_000),
-  /** Milliseconds over which sockets are moved, at the most; 0: all at once. */
+  /** Maximum time over which sockets are closed during a drain, in ms; 0: all at once. */
   DRAIN_WINDOW_MS: integer(0, 3_600_000, 30_000),
-  /** More than one: this process supervises so many forks behind a sticky entry. */
+  /** If more than 1, this process supervises this many gateway processes behind one port. */
   GATEWAY_PROCESSES: integer(1, 128, 1),
   JWT_SECRET: z.string().min(DEVELOPMENT_SECRET_LENGTH),
   JWT_ISSUER: z.string().optional(),
   JWT_AUDIENCE: z.string().optional(),
-  /** The claim that holds the user id. */
+  /** Claim with the user id. */
   JWT_USER_CLAIM: z.string().default('sub'),
+  /** Whether a socket may send its token in the query instead of `auth`. */
   ALLOW_QUERY_TOKEN: flag(true),
-  /** Comma-separated exact origins, or `*`. Default: any outside production, none cross-origin in production. */
+  /** Comma-separated exact origins, or `*`. Default: outside production any, in production only its own. */
   ALLOWED_ORIGINS: z
     .string()
     .transform((list) =>
@@ -37,34 +39,34 @@ export const gatewaySettings = commonConfig.extend({
     )
     .optional(),
   PG_POOL_SIZE: integer(1, 100, 5),
-  /** Events of one connection: sustained per second, and at once. Past it RATE_LIMITED. */
+  /** Events of one connection, sustained per second and at once; beyond it RATE_LIMITED. */
   RATE_LIMIT_PER_SECOND: integer(1, 1_000_000, 200),
   RATE_LIMIT_BURST: integer(1, 1_000_000, 3_000),
-  /** REST requests of one user, per process: sustained per second, and at once. Past it RATE_LIMITED. */
+  /** REST requests of one user in one process, sustained per second and at once; beyond it RATE_LIMITED. */
   HTTP_RATE_LIMIT_PER_SECOND: integer(1, 1_000_000, 100),
   HTTP_RATE_LIMIT_BURST: integer(1, 1_000_000, 500),
   /**
-   * New sockets per second and process, at most. How many it really is the process finds out (socket/admission.ts); who
-   * comes faster waits in line for up to 8 s, who would wait longer hears 503.
+   * Upper bound of new sockets per second and process. The process adapts the actual rate to its event loop
+   * (socket/connect/admission.ts). Excess connects queue for up to 8 s, then get 503.
    */
   CONNECTS_PER_SECOND: integer(1, 1_000_000, 2_000),
-  /** Sockets of one process; past it 503. 0: no limit. */
+  /** Sockets of one process; beyond it 503. 0: no limit. */
   MAX_CONNECTIONS: integer(0, 10_000_000, 50_000),
   /**
-   * Of those, connections that have not authenticated (yet), in line or past it: room for all clients of another gateway
-   * at once, and a bound for strangers.
+   * Connections of one process that have not authenticated yet, queued or open. Large enough for all clients of another
+   * gateway at once, and a bound for strangers.
    */
   MAX_UNAUTHENTICATED: integer(1, 10_000_000, 10_000),
   /**
-   * What one client may leave unread before it is cut, in bytes and in packets. Above the largest answer, that of
-   * `sync` (about 1.5 MB), and above what RATE_LIMIT_BURST events bring their sender (an ack and a message each), or a
-   * slow reader would be cut for asking.
+   * Unread data of one client, in bytes and in packets; beyond it the connection is closed. Above the largest answer,
+   * that of `sync` (about 1.5 MB), and above the two packets (ack and message) that each of RATE_LIMIT_BURST events
+   * brings its sender: a slow reader must not lose its connection because of its own requests.
    */
   WRITE_BUFFER_MAX_BYTES: integer(65_536, 1_073_741_824, 4_194_304),
   WRITE_BUFFER_MAX_PACKETS: integer(16, 1_000_000, 10_000),
   /**
-   * Largest packet or request of a client, in bytes. Above the largest legal message, so that a text of 1 MB is still
-   * answered with a coded error instead of a cut connection.
+   * Largest packet or request of a client, in bytes. Above the largest valid message, so that a text of 1 MB gets a
+   * coded error instead of a closed connection.
    */
   MAX_PACKET_BYTES: integer(16_384, 16_777_216, 1_200_000),
 });
@@ -81,7 +83,9 @@ export function loadConfig(env: NodeJS.ProcessEnv): Readonly<GatewayConfig> {
   });
 }
 
-/** Milliseconds from SIGTERM to the exit, at the most. A pod's grace is to be longer than its preStop and this. */
+/**
+ * Maximum time from SIGTERM to the exit, in ms. A pod's grace period must be longer than its preStop hook plus this.
+ */
 export function longestEndMs(config: GatewayConfig): number {
   return config.DRAIN_DELAY_MS + config.DRAIN_WINDOW_MS + config.SHUTDOWN_TIMEOUT_MS;
 }

@@ -1,82 +1,93 @@
-import { type ConversationId, Rejection, type UserId } from '@chat-cluster/contracts';
+import { type Conversation, type ConversationId, Rejection, type UserId } from '@chat-cluster/contracts';
 import type { Conversations, History, KnownConversations, NewestMessages, Participants } from '@chat-cluster/domain';
 import type { ConversationStore } from '@chat-cluster/postgres';
 import { NaturalBatch } from '@chat-cluster/runtime';
 import { LRUCache } from 'lru-cache';
 
-/** About 300 bytes each: 30 MB at the most. */
+/** Conversations whose participants are kept in memory. About 300 bytes each: 30 MB at most. */
 const KNOWN_CONVERSATIONS = 100_000;
 
-export interface GatewayConversations extends Conversations, KnownConversations {
-  /** The same history, from whose answers this one learns who takes part. */
-  learnFrom(history: History): History;
-}
-
 /**
- * Participants at hand: a message of a known conversation asks nobody. Participants of a direct conversation never
- * change, so what is known stays true; an unknown id is not remembered, and many questions at once are one query.
- * Questions for the same id share one answer, so messages that wait for it go on in the order in which they came; for
- * the same reason a question under way comes before what was learned meanwhile.
- *
- * `known` never asks the store: it has what passed through here, else the newest message in the cache tells.
+ * A cache of participants in front of the store, so that a message of a known conversation needs no query. Participants
+ * of a direct conversation never change, so known ones stay valid. Unknown ids are not remembered. Concurrent lookups
+ * are one query, and those of the same id share one result, so that messages that wait for it continue in the order of
+ * their arrival. For the same reason a lookup under way takes precedence over participants that became known meanwhile.
  */
-export function createConversations(store: ConversationStore, recent: NewestMessages): GatewayConversations {
-  const known = new LRUCache<ConversationId, Participants>({ max: KNOWN_CONVERSATIONS });
-  const asked = new Map<ConversationId, Promise<Participants | undefined>>();
-  const questions = new NaturalBatch<ConversationId, Participants | undefined>({
-    run: (ids) => store.participantsOf(ids),
-    maxInFlight: 2,
-    maxItems: 500,
-    maxWaiting: 20_000,
-    overflow: () => new Rejection('OVERLOADED', { retryAfterMs: 1_000 }),
-  });
-  const learn = (conversationId: ConversationId, a: UserId, b: UserId = a): Participants => {
-    const participants = known.get(conversationId) ?? { conversationId, userIds: a === b ? [a] : [a, b] };
-    known.set(conversationId, participants);
-    return participants;
-  };
-  const ask = (id: ConversationId) => {
-    const answer = questions
-      .submit(id)
-      .then((participants) => {
-        if (participants) known.set(id, participants);
-        return participants;
-      })
-      .finally(() => asked.delete(id));
-    asked.set(id, answer);
-    return answer;
-  };
-  return {
-    participantsOf: async (id) => asked.get(id) ?? known.get(id) ?? ask(id),
-    async open(newId, a, b) {
-      const opened = await store.open(newId, a, b);
-      learn(opened.conversation.id, a, b);
-      return opened;
-    },
-    async known(id) {
-      const hit = known.get(id);
-      if (hit) return hit;
-      const newest = await recent.newest(id).catch(() => undefined);
-      return newest && learn(id, newest.senderId, newest.receiverId);
-    },
-    learnFrom: (history) => ({
+export class GatewayConversations implements Conversations, KnownConversations {
+  readonly #store: ConversationStore;
+  readonly #recent: NewestMessages;
+  readonly #known = new LRUCache<ConversationId, Participants>({ max: KNOWN_CONVERSATIONS });
+  readonly #underWay = new Map<ConversationId, Promise<Participants | undefined>>();
+  readonly #lookups: NaturalBatch<ConversationId, Participants | undefined>;
+
+  constructor(store: ConversationStore, recent: NewestMessages) {
+    this.#store = store;
+    this.#recent = recent;
+    this.#lookups = new NaturalBatch({
+      run: (ids) => store.participantsOf(ids),
+      maxInFlight: 2,
+      maxItems: 500,
+      maxWaiting: 20_000,
+      overflow: () => new Rejection('OVERLOADED', { retryAfterMs: 1_000 }),
+    });
+  }
+
+  async participantsOf(id: ConversationId): Promise<Participants | undefined> {
+    return this.#underWay.get(id) ?? this.#known.get(id) ?? this.#lookUp(id);
+  }
+
+  async open(newId: ConversationId, a: UserId, b: UserId): Promise<{ conversation: Conversation; created: boolean }> {
+    const opened = await this.#store.open(newId, a, b);
+    this.#learn(opened.conversation.id, a, b);
+    return opened;
+  }
+
+  /** Never queries the store: returns participants that passed through here, or those of the newest cached message. */
+  async known(id: ConversationId): Promise<Participants | undefined> {
+    const hit = this.#known.get(id);
+    if (hit) return hit;
+    const newest = await this.#recent.newest(id).catch(() => undefined);
+    return newest && this.#learn(id, newest.senderId, newest.receiverId);
+  }
+
+  /** Wraps a history: the participants in its answers become known. */
+  learnFrom(history: History): History {
+    return {
       range: (id, fromSeq, toSeq) => history.range(id, fromSeq, toSeq),
-      async directConversation(userId, otherUserId) {
+      directConversation: async (userId, otherUserId) => {
         const found = await history.directConversation(userId, otherUserId);
-        if (found) learn(found.id, userId, otherUserId);
+        if (found) this.#learn(found.id, userId, otherUserId);
         return found;
       },
-      async head(userId, id) {
+      head: async (userId, id) => {
         const head = await history.head(userId, id);
         const [first, second] = head?.readMarks ?? [];
-        if (first) learn(id, first.userId, second?.userId);
+        if (first) this.#learn(id, first.userId, second?.userId);
         return head;
       },
-      async conversations(userId, limit, cursor) {
+      conversations: async (userId, limit, cursor) => {
         const page = await history.conversations(userId, limit, cursor);
-        for (const { id, otherUserId } of page.conversations) learn(id, userId, otherUserId);
+        for (const { id, otherUserId } of page.conversations) this.#learn(id, userId, otherUserId);
         return page;
       },
-    }),
-  };
+    };
+  }
+
+  #learn(conversationId: ConversationId, a: UserId, b: UserId = a): Participants {
+    const participants = this.#known.get(conversationId) ?? { conversationId, userIds: a === b ? [a] : [a, b] };
+    this.#known.set(conversationId, participants);
+    return participants;
+  }
+
+  #lookUp(id: ConversationId): Promise<Participants | undefined> {
+    const result = this.#lookups
+      .submit(id)
+      .then((participants) => {
+        if (participants) this.#known.set(id, participants);
+        return participants;
+      })
+      .finally(() => this.#underWay.delete(id));
+    this.#underWay.set(id, result);
+    return result;
+  }
 }

@@ -1,143 +1,150 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { Drain, Logger } from '@chat-cluster/runtime';
 import { Counter, Gauge } from 'prom-client';
-import type { RequestsUnderWay } from './http/requests-under-way.ts';
+import type { GatewayConfig } from './config.ts';
+import type { RequestsUnderWay } from './http/middleware.ts';
+import type { ChatServer, ChatSocket } from './socket/chat-socket.ts';
 import type { Admission } from './socket/connect/admission.ts';
-import type { ChatServer, ChatSocket } from './socket/server.ts';
+import { isReadingPost, pauseReading, resumeReading, type Transport } from './socket/engine-io.ts';
+import { waitUntil } from './wait-until.ts';
 
-/*
- * How a gateway leaves without anybody noticing.
- *
- *   serving ──SIGTERM, POST /drain──▶ unready ──delayMs──▶ moving ──every socket is gone──▶ stop (lifecycle.ts)
- *                                        └──────hurry──────▶┘ └──hurry: all that are left, at once──▶┘
- *
- * Unready. /readyz answers 503; everything else goes on, for newcomers too: a load balancer sends them until its next
- * looks have failed, and whom we refused meanwhile would get an error for nothing. HTTP answers close their connection.
- *
- * Moving. Newcomers are refused (503 with Retry-After: whoever still comes is to go elsewhere). Each socket has a moment of
- * its own, which it hears as `server_draining`. The moments are spread evenly, with jitter, over windowMs or less: at
- * least SLOWEST_PER_SECOND sockets leave in a second, so a few are gone soon, and never more than the window demands, so
- * the other gateways hear of this one's clients in a trickle. At its moment a socket is no longer read, the events that
- * were read get their acks, and its transport is closed. That is a lost connection to a stock client, which comes back by
- * itself; after `disconnect(true)` it would stay away. What it sent and we did not read has no ack, so it is sent again.
- *
- * Hurry (a second signal, or the time is up) skips what is left of delay and pacing, but not the acks.
+/**
+ * Slowest pace, in sockets per second. With the back-off of stock clients, 0.5 to 1.5 s, other gateways hardly notice.
  */
-
-/** Sockets a second: with the back-off of stock clients (0.5 to 1.5 s) hardly more than noise for another gateway. */
 export const SLOWEST_PER_SECOND = 20;
-/** Those whose moment has come leave together. */
+/** Sockets whose moments lie within this time are closed together, in ms. */
 const BATCH_MS = 50;
-/** Told of their moment in one turn of the event loop. */
-const TOLD_AT_ONCE = 250;
-/** A socket waits so long for the acks of its events; then it is closed without, and its client sends again. */
+/** Sockets that are notified of their moment per turn of the event loop. */
+const NOTIFIED_PER_TURN = 250;
+/** How long a socket waits for the acks of its events, in ms. Then it closes without them, and its client resends. */
 const FINISH_MS = 3_000;
 /**
- * The port stays open so long after the last socket: a polling client may have sent a request before it heard that its
- * session is over. It gets 400 then, and the balancer no reset, which it would make a 502 of.
+ * How long the port stays open after the last socket is closed, in ms. A polling client may have sent a request before
+ * it learned that its session has ended. It gets a 400; the load balancer would turn a TCP reset into a 502.
  */
 const LINGER_MS = 300;
-/** From one look at a busy socket to the next. */
-const LOOK_MS = 10;
 
 const draining = new Gauge({
   name: 'chat_draining',
   help: '1 from SIGTERM or POST /drain until the process ends',
   aggregator: 'max',
 });
-const drained = new Counter({ name: 'chat_drained_sockets_total', help: 'Sockets that a drain has closed' });
+const drained = new Counter({ name: 'chat_drained_sockets_total', help: 'Sockets closed by a drain' });
 
 export interface DrainDeps {
   io: ChatServer;
   admission: Pick<Admission, 'close'>;
   requests: Pick<RequestsUnderWay, 'closeConnections'>;
-  /** Milliseconds. */
-  delayMs: number;
-  windowMs: number;
+  config: Pick<GatewayConfig, 'DRAIN_DELAY_MS' | 'DRAIN_WINDOW_MS'>;
   logger: Logger;
 }
 
-/** The drain of a gateway process. It ends within `delayMs + windowMs`, or FINISH_MS later where acks are late. */
-export function createDrain({ io, admission, requests, delayMs, windowMs, logger }: DrainDeps): Drain {
-  return {
-    withinMs: delayMs + windowMs,
-    async run(hurry) {
-      draining.set(1);
-      requests.closeConnections();
-      await pause(delayMs, hurry);
-      admission.close();
-      await moveSockets(io, hurry.aborted ? 0 : windowMs, hurry, logger);
-      await pause(LINGER_MS, hurry);
-    },
-  };
+/**
+ * The drain of a gateway: how its process ends without an effect that users notice.
+ *
+ *   serving ──SIGTERM, POST /drain──▶ unready ──DRAIN_DELAY_MS──▶ closing ──all sockets closed──▶ stop (lifecycle.ts)
+ *                                        └─────────hurry──────────▶┘ └──hurry: all remaining sockets, at once──▶┘
+ *
+ * Unready. /readyz responds 503. Everything else goes on, also for new clients: the load balancer sends them until its
+ * next probes have failed, and refusing them meanwhile would return needless 503s. HTTP answers close their connection.
+ *
+ * Closing. New clients are refused (503 with Retry-After, so that they try another gateway). Each socket has a moment
+ * of its own, announced to it by `server_draining`. The moments are spread evenly, with jitter, over DRAIN_WINDOW_MS or
+ * less: at least SLOWEST_PER_SECOND sockets are closed per second, so a few sockets are closed soon, and never more
+ * than the window requires, so that the clients reach the other gateways in a trickle. At its moment a socket is not
+ * read any more, the events that were read get their acks, and its transport is closed. A stock client takes that for a
+ * lost connection and reconnects by itself; after `disconnect(true)` it would stay away. Events that were sent but not
+ * read have no ack, so the client resends them.
+ *
+ * Hurry (a second signal, or the time is up) skips the rest of the delay and the pacing, but not the acks.
+ *
+ * It ends within DRAIN_DELAY_MS + DRAIN_WINDOW_MS, or FINISH_MS later if acks are late.
+ */
+export class GatewayDrain implements Drain {
+  readonly withinMs: number;
+  readonly #deps: DrainDeps;
+  /** Adds a socket to those that are being closed; undefined before closing begins. */
+  #closeLast: ((socket: ChatSocket) => void) | undefined;
+
+  constructor(deps: DrainDeps) {
+    this.#deps = deps;
+    this.withinMs = deps.config.DRAIN_DELAY_MS + deps.config.DRAIN_WINDOW_MS;
+  }
+
+  /** A socket whose handshake was under way when new clients were refused is closed with the last ones. */
+  attach(socket: ChatSocket): void {
+    this.#closeLast?.(socket);
+  }
+
+  async run(hurry: AbortSignal): Promise<void> {
+    const { admission, requests, config } = this.#deps;
+    draining.set(1);
+    requests.closeConnections();
+    await pause(config.DRAIN_DELAY_MS, hurry);
+    admission.close();
+    await this.#closeSockets(hurry.aborted ? 0 : config.DRAIN_WINDOW_MS, hurry);
+    await pause(LINGER_MS, hurry);
+  }
+
+  async #closeSockets(windowMs: number, hurry: AbortSignal): Promise<void> {
+    const sockets = [...this.#deps.io.of('/').sockets.values()];
+    const overMs = Math.min(windowMs, (sockets.length / SLOWEST_PER_SECOND) * 1_000);
+    this.#deps.logger.info({ sockets: sockets.length, overMs: Math.round(overMs) }, 'drain: closing sockets');
+    const started = performance.now();
+    const elapsed = () => performance.now() - started;
+    const moments = sockets.map(
+      (socket, i): Moment => ({ socket, at: (overMs * (i + Math.random())) / sockets.length }),
+    );
+    const announce = ({ socket, at }: Moment) =>
+      socket.emit('server_draining', { reconnectInMs: Math.max(0, Math.round(at - elapsed())) });
+    this.#closeLast = (socket) => {
+      const last = { socket, at: overMs };
+      moments.push(last);
+      announce(last);
+    };
+
+    const announcing = announceAll(moments.slice(), announce);
+    const closing: Promise<void>[] = [];
+    for (let next = 0; next < moments.length; ) {
+      const now = hurry.aborted ? Number.POSITIVE_INFINITY : elapsed();
+      for (let due = moments[next]; due && due.at <= now; due = moments[++next]) closing.push(closeSocket(due.socket));
+      if (next < moments.length) await pause(BATCH_MS, hurry);
+    }
+    await Promise.all([announcing, ...closing]);
+  }
 }
 
-interface Slot {
+/** When a socket is closed, in ms from the begin of closing. */
+interface Moment {
   socket: ChatSocket;
-  /** Milliseconds from the begin of moving. */
   at: number;
 }
 
-async function moveSockets(io: ChatServer, windowMs: number, hurry: AbortSignal, logger: Logger): Promise<void> {
-  const sockets = [...io.of('/').sockets.values()];
-  const overMs = Math.min(windowMs, (sockets.length / SLOWEST_PER_SECOND) * 1_000);
-  logger.info({ sockets: sockets.length, overMs: Math.round(overMs) }, 'drain: sockets are moved');
-  const started = performance.now();
-  const elapsed = () => performance.now() - started;
-  const slots = sockets.map((socket, i): Slot => ({ socket, at: (overMs * (i + Math.random())) / sockets.length }));
-  const tell = ({ socket, at }: Slot) =>
-    socket.emit('server_draining', { reconnectInMs: Math.max(0, Math.round(at - elapsed())) });
-  // In the middle of its handshake when newcomers were refused.
-  io.on('connection', (socket) => {
-    const last = { socket, at: overMs };
-    slots.push(last);
-    tell(last);
-  });
-
-  const telling = tellAll(slots.slice(), tell);
-  const leaving: Promise<void>[] = [];
-  for (let next = 0; next < slots.length; ) {
-    const now = hurry.aborted ? Number.POSITIVE_INFINITY : elapsed();
-    for (let slot = slots[next]; slot && slot.at <= now; slot = slots[++next]) leaving.push(letGo(slot.socket));
-    if (next < slots.length) await pause(BATCH_MS, hurry);
-  }
-  await Promise.all([telling, ...leaving]);
-}
-
-/** The first ones leave first, so they are told first. */
-async function tellAll(slots: readonly Slot[], tell: (slot: Slot) => void): Promise<void> {
-  for (let at = 0; at < slots.length; at += TOLD_AT_ONCE) {
+/** In the order of their moments, so that the first sockets to be closed are notified first. */
+async function announceAll(moments: readonly Moment[], announce: (moment: Moment) => void): Promise<void> {
+  for (let at = 0; at < moments.length; at += NOTIFIED_PER_TURN) {
     if (at > 0) await nextTurn();
-    for (const slot of slots.slice(at, at + TOLD_AT_ONCE)) if (slot.socket.connected) tell(slot);
+    for (const moment of moments.slice(at, at + NOTIFIED_PER_TURN)) if (moment.socket.connected) announce(moment);
   }
 }
 
-/** Answers what was read from the socket, reads no more, and closes its transport. */
-async function letGo(socket: ChatSocket): Promise<void> {
-  const { transport } = socket.conn as unknown as Connection;
-  transport.socket?.pause();
-  const until = performance.now() + FINISH_MS;
-  while (isBusy(socket, transport) && performance.now() < until) await delay(LOOK_MS);
-  transport.socket?.resume();
+/** Stops reading from the socket, answers the events that were read, and closes its transport. */
+async function closeSocket(socket: ChatSocket): Promise<void> {
+  const { transport } = socket.conn;
+  pauseReading(transport);
+  await waitUntil(() => !isBusy(socket, transport), FINISH_MS);
+  resumeReading(transport);
   if (!socket.connected) return;
   socket.conn.close();
   drained.inc();
 }
 
-function isBusy(socket: ChatSocket, transport: Connection['transport']): boolean {
-  return socket.connected && (socket.data.underWay > 0 || Boolean(transport.dataReq));
+/** Closing during a long-polling POST would make the load balancer respond 502. */
+function isBusy(socket: ChatSocket, transport: Transport): boolean {
+  return socket.connected && (socket.data.underWay > 0 || isReadingPost(transport));
 }
 
+/** Waits `ms`, or until the drain is hurried. */
 function pause(ms: number, hurry: AbortSignal): Promise<void> {
   return delay(ms, undefined, { signal: hurry }).catch(() => {});
-}
-
-/** What this file needs of an engine.io socket (6.6), some of it private there. */
-interface Connection {
-  readonly transport: {
-    /** Only of a websocket transport. */
-    readonly socket?: { pause(): void; resume(): void };
-    /** Only of long-polling: a POST that is being read, which a close would cut off (a 502 of the load balancer). */
-    readonly dataReq?: unknown;
-  };
 }

@@ -4,7 +4,7 @@ import { loadConfig } from './config.ts';
 
 await runMain(async () => {
   const config = loadConfig(process.env);
-  // Each imports only what it needs: a supervisor has no use for what serves.
+  // Dynamic imports, so that a supervisor does not load what only a gateway needs.
   if (cluster.isPrimary && config.GATEWAY_PROCESSES > 1)
     await (await import('./cluster/supervise.ts')).supervise(config);
   else await (await import('./serve.ts')).serve(config);

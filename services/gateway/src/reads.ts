@@ -4,17 +4,17 @@ import type { HeadRequest, HistoryStore, SeqRange } from '@chat-cluster/postgres
 import { NaturalBatch } from '@chat-cluster/runtime';
 
 /**
- * Reads of single users made into queries for many: in a storm of reconnects the questions of hundreds of devices share
- * a query, and what cannot be answered soon is refused with OVERLOADED instead of piling up in front of Postgres.
+ * Combines the reads of single users into queries: in a storm of reconnects the reads of hundreds of devices share a
+ * query, and a read that cannot be answered soon is rejected with OVERLOADED instead of piling up in front of Postgres.
  */
 export function createReads(
   store: HistoryStore,
   unread: UnreadCounts,
 ): { history: History; unreadOf(userId: UserId): Promise<UnreadSummary> } {
-  const heads = batched<HeadRequest, ConversationHead | undefined>((questions) => store.heads(questions));
+  const heads = batched<HeadRequest, ConversationHead | undefined>((requests) => store.heads(requests));
   const summaries = batched<UserId, UnreadSummary>((userIds) => unread.summaries(userIds));
   const ranges = batched<SeqRange, Awaited<ReturnType<History['range']>>>((runs) => store.ranges(runs), {
-    // Rows of one query: four full answers to `sync`. A row is up to 30 kB, so this bounds memory and time as well.
+    // Rows of one query: four full answers to `sync`. A row has up to 30 kB, so this also bounds memory and time.
     maxWeight: 4 * LIMITS.maxSyncSize,
     weigh: ({ fromSeq, toSeq }) => toSeq - fromSeq + 1,
   });
@@ -29,10 +29,11 @@ export function createReads(
   };
 }
 
-/** Queries of one kind that run at once: with three kinds below twice the pool, so none can starve the others for long. */
+/** Concurrent queries of one kind. Three kinds use less than twice the pool, so none starves the others for long. */
 const IN_FLIGHT = 2;
+/** Reads in one query. */
 const MAX_ITEMS = 500;
-/** Questions that wait for their query: those of 500 devices that sync 100 conversations each. */
+/** Reads that may wait for a query: those of 500 devices that sync 100 conversations each. */
 const MAX_WAITING = 50_000;
 
 function batched<In, Out>(

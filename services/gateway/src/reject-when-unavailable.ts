@@ -2,16 +2,16 @@ import { Rejection } from '@chat-cluster/contracts';
 import { isTransientFault } from '@chat-cluster/postgres';
 import { Counter } from 'prom-client';
 
-const refused = new Counter({
+const rejected = new Counter({
   name: 'chat_postgres_unavailable_total',
-  help: 'Reads that Postgres did not answer: away, restarting, or too slow',
+  help: 'Reads that failed because Postgres was down, restarting or too slow',
 });
 
 type Methods = Record<string, (...args: never[]) => Promise<unknown>>;
 
 /**
- * The same store, whose transient faults (a restart, a failover, a time-out) are rejections: UNAVAILABLE with
- * `retryAfterMs`, counted, and not logged once per request while an outage lasts (`watchDatabase` tells of it).
+ * Wraps a store so that its transient faults (a restart, a failover, a time-out) become rejections: UNAVAILABLE with
+ * `retryAfterMs`. They are counted, not logged per request; `watchDatabase` logs the outage.
  */
 export function rejectWhenUnavailable<T extends { [K in keyof T]: (...args: never[]) => Promise<unknown> }>(
   store: T,
@@ -23,7 +23,7 @@ export function rejectWhenUnavailable<T extends { [K in keyof T]: (...args: neve
         return await method(...args);
       } catch (error) {
         if (!isTransientFault(error)) throw error;
-        refused.inc();
+        rejected.inc();
         throw new Rejection('UNAVAILABLE', { retryAfterMs: 1_000 });
       }
     },

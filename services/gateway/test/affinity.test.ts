@@ -11,10 +11,10 @@ import {
 import { openPolling, POLLING } from '@chat-cluster/testkit/balancers';
 import { expect } from 'chai';
 
-/** Longer than it takes until a request is judged. */
-const JUDGED_MS = 30_000;
+/** Longer than the time until a request is classified, in ms. */
+const CLASSIFIED_MS = 30_000;
 
-describe('long-polling through a balancer without affinity', () => {
+describe('long-polling through a load balancer without affinity', () => {
   let cluster: FaultCluster;
 
   before(async () => {
@@ -22,7 +22,7 @@ describe('long-polling through a balancer without affinity', () => {
   });
   after(() => cluster[Symbol.asyncDispose]());
 
-  const [FIRST, SECOND, KILLED, ASKED_FOR_KILLED] = [0, 1, 2, 3];
+  const [FIRST, SECOND, KILLED, SUCCESSOR] = [0, 1, 2, 3];
   const gateway = (index: number) => {
     const found = cluster.gateways[index];
     if (!found) throw new Error(`no gateway ${index}`);
@@ -35,12 +35,12 @@ describe('long-polling through a balancer without affinity', () => {
       .split('\n')
       .filter((line) => line.includes('cookie affinity'));
 
-  it('is counted and named in the log with the fix; clients of a gateway that died are not', async () => {
-    // Who polls the killed gateway's sessions elsewhere does so while its lease still stands.
+  it('is counted and logged with the fix; requests for a dead gateway are not', async () => {
+    // The lease of the killed gateway is still valid when its session is polled elsewhere.
     const { sid } = await openPolling(urlOf(KILLED));
     gateway(KILLED).kill();
     for (let i = 0; i < 5; i++) {
-      const poll = await fetch(`${urlOf(ASKED_FOR_KILLED)}${POLLING}&sid=${sid}`);
+      const poll = await fetch(`${urlOf(SUCCESSOR)}${POLLING}&sid=${sid}`);
       expect([poll.status, await poll.text()]).to.deep.equal([400, '{"code":1,"message":"Session ID unknown"}']);
     }
 
@@ -53,17 +53,17 @@ describe('long-polling through a balancer without affinity', () => {
       expect(failure).to.be.instanceOf(Error);
     }
 
-    // Which of the two a client begins with keeps step with the turns of the proxy, so it may always be the same one.
+    // Clients may keep step with the round-robin of the proxy, so all their sessions may be on one of the two gateways.
     await eventually(async () => {
       const counts = await Promise.all([FIRST, SECOND].map(misrouted));
       expect(counts.reduce<number>((sum, count = 0) => sum + count, 0)).to.be.at.least(10);
-    }, JUDGED_MS);
-    const said = (await Promise.all([FIRST, SECOND].map(warnings))).flat();
-    expect(said).to.have.length.within(1, 2);
-    for (const line of said) {
+    }, CLASSIFIED_MS);
+    const logged = (await Promise.all([FIRST, SECOND].map(warnings))).flat();
+    expect(logged).to.have.length.within(1, 2);
+    for (const line of logged) {
       expect(JSON.parse(line)).to.include({ level: 40 }).and.to.have.property('requests').that.is.at.least(1);
     }
-    expect(await misrouted(ASKED_FOR_KILLED)).to.equal(0);
-    expect(await warnings(ASKED_FOR_KILLED)).to.deep.equal([]);
+    expect(await misrouted(SUCCESSOR)).to.equal(0);
+    expect(await warnings(SUCCESSOR)).to.deep.equal([]);
   });
 });

@@ -26,9 +26,9 @@ describe('a gateway of two processes under pressure', () => {
     return [...text.matchAll(pattern)].reduce((sum, match) => sum + Number(match[1]), 0);
   }
 
-  it('takes a storm in one after the other, over any transport', async () => {
+  it('admits a storm one after the other, over any transport', async () => {
     const transports = [['websocket'], ['polling'], ['polling', 'websocket']];
-    // connect() rejects at the first connect_error: nobody is refused and nobody has to come twice.
+    // connect() rejects at the first connect_error: no client is refused, and none has to retry.
     const clients = await Promise.all(
       Array.from({ length: 75 }, (_, i) =>
         connect(cluster, newUser('u'), { transports: transports[i % 3] as ['websocket'] }),
@@ -39,7 +39,7 @@ describe('a gateway of two processes under pressure', () => {
     for (const client of clients) client.close();
   });
 
-  it('gives up the places of those who leave, on whatever process', async () => {
+  it('frees the places of clients that leave the queue, on both processes', async () => {
     const admitted = () => metric(/^chat_handshake_wait_seconds_count (\d+)$/gm);
     const waiting = () => metric(/^chat_handshakes_waiting (\d+)$/gm);
     const before = await admitted();
@@ -59,17 +59,17 @@ describe('a gateway of two processes under pressure', () => {
     for (const socket of crowd) socket.destroy();
   });
 
-  it('cuts a device that stopped reading and no other; it comes back and has missed nothing', async () => {
+  it('disconnects only the device that stopped reading; it reconnects and misses no message', async () => {
     const [alice, bob] = [newUser('alice'), newUser('bob')];
     const id = await openConversation(cluster, alice, bob);
     const sender = await connect(cluster, alice);
-    const [stuck, fine] = [
+    const [paused, reader] = [
       await connect(cluster, bob, { transports: ['websocket'] }),
       await connect(cluster, bob, { transports: ['websocket'] }),
     ];
-    const { ws } = stuck.socket.io.engine.transport as unknown as { ws: { pause(): void; resume(): void } };
+    const { ws } = paused.socket.io.engine.transport as unknown as { ws: { pause(): void; resume(): void } };
     ws.pause();
-    // Some 5 MB of it wait in the kernel, then the bound is reached.
+    // About 5 MB wait in the kernel, then the bound is reached.
     let sent = 0;
     await eventually(async () => {
       await Promise.all(
@@ -78,20 +78,20 @@ describe('a gateway of two processes under pressure', () => {
       sent += 100;
       expect(await metric(/^chat_disconnects_total\{reason="slow_consumer"\} (\d+)$/gm)).to.equal(1);
     });
-    await eventually(() => expect(fine.messages.length).to.equal(sent));
+    await eventually(() => expect(reader.messages.length).to.equal(sent));
     expect(await metric(/^chat_slow_consumer_disconnects_total (\d+)$/gm)).to.equal(1);
 
-    const back = once(stuck.socket as never, 'connect');
+    const reconnected = once(paused.socket as never, 'connect');
     ws.resume();
-    await back;
-    const heard = new Set(stuck.messages.map(({ seq }) => seq));
+    await reconnected;
+    const received = new Set(paused.messages.map(({ seq }) => seq));
     for (let more = true; more; ) {
-      const question = { conversations: [{ id, afterSeq: Math.max(0, ...heard) }] };
-      const ack = (await stuck.socket.timeout(5_000).emitWithAck('sync', question as never)) as SyncAck;
-      for (const { messages } of ack.conversations) for (const { seq } of messages) heard.add(seq);
+      const question = { conversations: [{ id, afterSeq: Math.max(0, ...received) }] };
+      const ack = (await paused.socket.timeout(5_000).emitWithAck('sync', question as never)) as SyncAck;
+      for (const { messages } of ack.conversations) for (const { seq } of messages) received.add(seq);
       more = ack.hasMore;
     }
-    expect([...heard]).to.deep.equal(Array.from({ length: sent }, (_, i) => i + 1));
-    for (const client of [sender, stuck, fine]) client.close();
+    expect([...received]).to.deep.equal(Array.from({ length: sent }, (_, i) => i + 1));
+    for (const client of [sender, paused, reader]) client.close();
   });
 });

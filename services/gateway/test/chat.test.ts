@@ -70,7 +70,7 @@ describe('chat on a cluster of two gateways', () => {
     expect(alice.badges).to.deep.equal([{ count: 0 }]);
   });
 
-  it('serves a client that wants no ack, as the base protocol has none', async () => {
+  it('serves a client that requests no ack, as the base protocol has none', async () => {
     const { alice, bob, conversationId } = await pair();
     alice.socket.emit('send_message', { conversationId, content: 'no callback' } as never);
     await eventually(() => expect(bob.messages.map((message) => message.content)).to.deep.equal(['no callback']));
@@ -79,12 +79,12 @@ describe('chat on a cluster of two gateways', () => {
     await eventually(() => expect(bob.badges.at(-1)?.count).to.equal(0));
   });
 
-  it('reaches all devices of both users, in order, with dense seq, when both talk at once', async () => {
+  it('reaches all devices of both users, in order, with dense seq, when both send at once', async () => {
     const { alice, bob, conversationId } = await pair();
     const [alice2, bob2] = [await deviceElsewhere(alice.userId, alice), await deviceElsewhere(bob.userId, bob)];
-    const say = (client: TestClient, name: string) =>
+    const sendAll = (client: TestClient, name: string) =>
       Promise.all(Array.from({ length: 100 }, (_, i) => client.send({ conversationId, content: `${name}${i}` })));
-    await Promise.all([say(alice, 'a'), say(bob, 'b'), say(alice2, 'A')]);
+    await Promise.all([sendAll(alice, 'a'), sendAll(bob, 'b'), sendAll(alice2, 'A')]);
     const devices = [alice, bob, alice2, bob2];
     await eventually(() => {
       for (const client of devices) expect(client.messages).to.have.length(300);
@@ -92,17 +92,17 @@ describe('chat on a cluster of two gateways', () => {
     for (const client of devices) {
       expect(client.messages.map((message) => message.seq)).to.deep.equal(Array.from({ length: 300 }, (_, i) => i + 1));
       for (const name of ['a', 'b', 'A']) {
-        const said = client.messages.map((message) => message.content ?? '').filter((text) => text.startsWith(name));
-        expect(said).to.deep.equal(Array.from({ length: 100 }, (_, i) => `${name}${i}`));
+        const sent = client.messages.map((message) => message.content ?? '').filter((text) => text.startsWith(name));
+        expect(sent).to.deep.equal(Array.from({ length: 100 }, (_, i) => `${name}${i}`));
       }
     }
     await eventually(() => expect(bob2.badges.at(-1)?.count).to.equal(200));
     await eventually(() => expect(alice.badges.at(-1)?.count).to.equal(100));
   });
 
-  it('stores each client message id once, in the order of the sender, and acks resends with the first result', async () => {
+  it('stores each client message id once, in send order, and acks resends with the first result', async () => {
     const { alice, bob, conversationId } = await pair();
-    // 1,000 sends as fast as one client can: each id twice, the second copy right behind or far behind the first.
+    // 1,000 sends as fast as one client can: each id twice, the second right behind or far behind the first.
     const ids = Array.from({ length: 500 }, () => randomUUID());
     const order = [...ids.slice(0, 250).flatMap((id) => [id, id]), ...ids.slice(250), ...ids.slice(250)];
     const acks = await Promise.all(
@@ -124,7 +124,7 @@ describe('chat on a cluster of two gateways', () => {
     await eventually(() => expect(bob.badges.at(-1)?.count).to.equal(500));
   });
 
-  it('changes the badge on both devices of a reader, and tells both sides how far was read', async () => {
+  it('updates the badge on both devices of a reader, and emits the read mark to both users', async () => {
     const { alice, bob, conversationId } = await pair();
     const bob2 = await deviceElsewhere(bob.userId, bob);
     for (const content of ['1', '2', '3']) await alice.send({ conversationId, content });
@@ -149,15 +149,15 @@ describe('chat on a cluster of two gateways', () => {
     const { alice, bob, conversationId } = await pair();
     await alice.send({ conversationId, content: 'while you were away' });
     await eventually(() => expect(bob.badges.at(-1)?.count).to.equal(1));
-    const heard = bob.badges.length;
+    const before = bob.badges.length;
     bob.socket.io.engine.close();
     await eventually(() => {
-      expect(bob.badges.length).to.be.greaterThan(heard);
+      expect(bob.badges.length).to.be.greaterThan(before);
       expect(bob.badges.at(-1)).to.deep.equal({ count: 1 });
     });
   });
 
-  it('talks to oneself once', async () => {
+  it('delivers a message to oneself once', async () => {
     const me = newUser('me');
     const conversationId = await openConversation(cluster, me, me);
     const client = await device(me);

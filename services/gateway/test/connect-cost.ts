@@ -1,21 +1,21 @@
 /*
- * What a connect costs the gateway, in CPU: node services/gateway/test/connect-cost.ts [clients]
+ * CPU that a connect costs the gateway: node services/gateway/test/connect-cost.ts [clients]
  *
- * Stock clients, websocket, a user each, 20 at a time, against one gateway process of a whole cluster; each connect is
- * complete with token, room, session and first badge. The cost of going away again is in the figure.
+ * Stock clients over websockets, one user each, 20 at a time, against one gateway process of a whole cluster. A connect
+ * includes token, room, session and first badge. The figure includes the disconnect.
  */
 import { readFile } from 'node:fs/promises';
 import { connect, newUser, startTestCluster, stopPrivateServers } from '@chat-cluster/testkit';
 
 const AT_A_TIME = 20;
-/** Microseconds of a clock tick in /proc: 100 a second. */
+/** Length of a clock tick in /proc, in µs: 100 ticks per second. */
 const TICK = 10_000;
 
 const total = Number(process.argv[2] ?? 2_000);
 {
   await using cluster = await startTestCluster({ gatewayProcesses: 1, env: { CONNECTS_PER_SECOND: '100000' } });
   const pid = cluster.processes.find(({ name }) => name === 'gateway')?.pid;
-  const comeAndGo = async (clients: number) => {
+  const connectAndClose = async (clients: number) => {
     for (let i = 0; i < clients; i += AT_A_TIME) {
       const batch = await Promise.all(
         Array.from({ length: AT_A_TIME }, () => connect(cluster, newUser('u'), { transports: ['websocket'] })),
@@ -23,14 +23,14 @@ const total = Number(process.argv[2] ?? 2_000);
       for (const client of batch) client.close();
     }
   };
-  await comeAndGo(500);
+  await connectAndClose(500);
   for (let run = 1; run <= 3; run++) {
     const before = await cpuTicks(pid);
     const started = performance.now();
-    await comeAndGo(total);
+    await connectAndClose(total);
     const each = (((await cpuTicks(pid)) - before) * TICK) / total;
     const rate = (total / (performance.now() - started)) * 1_000;
-    process.stdout.write(`run ${run}: ${each.toFixed(0)} µs of CPU a connect, at ${rate.toFixed(0)} connects/s\n`);
+    process.stdout.write(`run ${run}: ${each.toFixed(0)} µs of CPU per connect, at ${rate.toFixed(0)} connects/s\n`);
   }
 }
 await stopPrivateServers();

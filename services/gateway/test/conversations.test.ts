@@ -2,23 +2,23 @@ import type { ConversationId, Message, UserId } from '@chat-cluster/contracts';
 import { type History, type NewestMessages, newConversationId, type Participants } from '@chat-cluster/domain';
 import type { ConversationStore } from '@chat-cluster/postgres';
 import { expect } from 'chai';
-import { createConversations } from '../src/conversations.ts';
+import { GatewayConversations } from '../src/conversations.ts';
 
 const [alice, bob] = ['alice', 'bob'] as [UserId, UserId];
 
-describe('conversations at hand', () => {
+describe('the participants of conversations', () => {
   const of = (id: ConversationId, ...userIds: [UserId] | [UserId, UserId]): Participants => ({
     conversationId: id,
     userIds,
   });
   const nothingRecent: NewestMessages = { newest: async () => undefined };
 
-  /** A store that knows only `stored`, and counts what it is asked. */
+  /** A store with only the `stored` conversations, and the ids of its queries. */
   function storeOf(...stored: Participants[]) {
-    const asked: ConversationId[] = [];
+    const queried: ConversationId[] = [];
     const store: ConversationStore = {
       async participantsOf(ids) {
-        asked.push(...ids);
+        queried.push(...ids);
         return ids.map((id) => stored.find(({ conversationId }) => conversationId === id));
       },
       open: async (_newId, a, b) => ({
@@ -31,22 +31,22 @@ describe('conversations at hand', () => {
         created: true,
       }),
     };
-    return { store, asked };
+    return { store, queried };
   }
 
-  it('ask the store once for each conversation, and again for one that does not exist', async () => {
+  it('are read from the store once per conversation, and again for one that does not exist', async () => {
     const [id, none] = [newConversationId(), newConversationId()];
-    const { store, asked } = storeOf(of(id, alice, bob));
-    const conversations = createConversations(store, nothingRecent);
+    const { store, queried } = storeOf(of(id, alice, bob));
+    const conversations = new GatewayConversations(store, nothingRecent);
     const twice = [conversations.participantsOf(id), conversations.participantsOf(id)];
     expect(await Promise.all(twice)).to.deep.equal([of(id, alice, bob), of(id, alice, bob)]);
     expect(await conversations.participantsOf(id)).to.deep.equal(of(id, alice, bob));
     expect(await conversations.participantsOf(none)).to.equal(undefined);
     expect(await conversations.participantsOf(none)).to.equal(undefined);
-    expect(asked).to.deep.equal([id, none, none]);
+    expect(queried).to.deep.equal([id, none, none]);
   });
 
-  it('answer those who wait for the store in order, also when the answer is learned from elsewhere meanwhile', async () => {
+  it('are returned in order of the calls, also when they become known during the query', async () => {
     const id = newConversationId();
     const answer = Promise.withResolvers<void>();
     const { store } = storeOf(of(id, alice, bob));
@@ -55,7 +55,7 @@ describe('conversations at hand', () => {
       await answer.promise;
       return participantsOf(ids);
     };
-    const conversations = createConversations(store, nothingRecent);
+    const conversations = new GatewayConversations(store, nothingRecent);
     const order: number[] = [];
     const first = conversations.participantsOf(id).then(() => order.push(1));
     await conversations.open(id, alice, bob);
@@ -66,7 +66,7 @@ describe('conversations at hand', () => {
     expect(order).to.deep.equal([1, 2]);
   });
 
-  it('are known from what passed here, without a question to the store', async () => {
+  it('are known from earlier answers, without a query', async () => {
     const ids = Array.from({ length: 5 }, newConversationId);
     const [opened, direct, head, listed, notes] = ids as [ConversationId, ...ConversationId[]] & {
       1: ConversationId;
@@ -74,8 +74,8 @@ describe('conversations at hand', () => {
       3: ConversationId;
       4: ConversationId;
     };
-    const { store, asked } = storeOf(of(opened, alice, bob));
-    const conversations = createConversations(store, nothingRecent);
+    const { store, queried } = storeOf(of(opened, alice, bob));
+    const conversations = new GatewayConversations(store, nothingRecent);
     const mark = { upToSeq: 0, readAt: null };
     const history = conversations.learnFrom({
       directConversation: async () => ({ id: direct, lastSeq: 0, readUpTo: new Map() }),
@@ -106,16 +106,16 @@ describe('conversations at hand', () => {
     }
     expect(await conversations.known(notes)).to.deep.equal(of(notes, alice));
     expect(await conversations.participantsOf(listed)).to.deep.equal(of(listed, alice, bob));
-    expect(asked).to.deep.equal([]);
+    expect(queried).to.deep.equal([]);
   });
 
-  it('are known from the newest message in the cache, unless that is away', async () => {
+  it('are known from the newest message in the cache, unless the cache is down', async () => {
     const id = newConversationId();
-    const { store, asked } = storeOf();
+    const { store, queried } = storeOf();
     const newest = async () => ({ senderId: bob, receiverId: alice }) as Message;
-    expect(await createConversations(store, { newest }).known(id)).to.deep.equal(of(id, bob, alice));
-    const away = { newest: () => Promise.reject(new Error('away')) };
-    expect(await createConversations(store, away).known(id)).to.equal(undefined);
-    expect(asked).to.deep.equal([]);
+    expect(await new GatewayConversations(store, { newest }).known(id)).to.deep.equal(of(id, bob, alice));
+    const down = { newest: () => Promise.reject(new Error('down')) };
+    expect(await new GatewayConversations(store, down).known(id)).to.equal(undefined);
+    expect(queried).to.deep.equal([]);
   });
 });

@@ -4,12 +4,12 @@ import type { Drain } from '@chat-cluster/runtime';
 import { api, connect, eventually, newUser, openConversation, startTestCluster } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { sql } from 'kysely';
-import { createDrain, SLOWEST_PER_SECOND } from '../src/drain.ts';
+import { GatewayDrain, SLOWEST_PER_SECOND } from '../src/drain.ts';
 import { metric, type SocketEdge, startSockets } from './socket-edge.ts';
 
-/** For a machine that has other things to do. */
+/** Tolerance for a busy machine, in ms. */
 const SLACK_MS = 1_000;
-/** By which a timer may be early. */
+/** How early a timer may fire, in ms. */
 const TIMER_MS = 2;
 
 describe('a drain', () => {
@@ -21,28 +21,32 @@ describe('a drain', () => {
   afterEach(() => edge[Symbol.asyncDispose]());
 
   const drainOf = (delayMs: number, windowMs: number): Drain =>
-    createDrain({
+    new GatewayDrain({
       io: edge.io,
       admission: edge.admission,
       requests: { closeConnections() {} },
-      delayMs,
-      windowMs,
+      config: { DRAIN_DELAY_MS: delayMs, DRAIN_WINDOW_MS: windowMs },
       logger: { info() {} } as never,
     });
 
-  /** So many sockets, of both transports, and when each heard its moment and was closed, in milliseconds from now. */
+  /**
+   * `count` sockets over both transports, with the moment announced to each and the time of its close, in ms from now.
+   */
   async function watched(count: number) {
     const sockets = await Promise.all(
       Array.from({ length: count }, (_, i) =>
-        edge.connected(newUser('moved'), { reconnection: false, transports: [i % 4 === 0 ? 'polling' : 'websocket'] }),
+        edge.connected(newUser('drained'), {
+          reconnection: false,
+          transports: [i % 4 === 0 ? 'polling' : 'websocket'],
+        }),
       ),
     );
     const started = performance.now();
-    const moments: { inMs: number; told: number; closed?: number; reason?: string }[] = [];
+    const moments: { inMs: number; announced: number; closed?: number; reason?: string }[] = [];
     for (const socket of sockets) {
       socket.on('server_draining', ({ reconnectInMs }) => {
-        const told = performance.now() - started + reconnectInMs;
-        const moment: (typeof moments)[number] = { inMs: reconnectInMs, told };
+        const announced = performance.now() - started + reconnectInMs;
+        const moment: (typeof moments)[number] = { inMs: reconnectInMs, announced };
         moments.push(moment);
         socket.on('disconnect', (reason) => {
           Object.assign(moment, { closed: performance.now() - started, reason });
@@ -52,22 +56,22 @@ describe('a drain', () => {
     return { sockets, moments, closed: () => moments.filter(({ closed }) => closed !== undefined) };
   }
 
-  it('tells each socket its moment, spreads them, and closes at it so that stock clients come back', async () => {
+  it('announces a moment to each socket, spreads the moments, and closes so that stock clients reconnect', async () => {
     const { moments, closed } = await watched(30);
     const before = await metric('chat_drained_sockets_total');
     const run = drainOf(0, 60_000).run(new AbortController().signal);
     await run;
     const overMs = (30 / SLOWEST_PER_SECOND) * 1_000;
     await eventually(() => expect(closed()).to.have.length(30));
-    for (const { inMs, told, closed, reason } of moments) {
+    for (const { inMs, announced, closed, reason } of moments) {
       expect(reason).to.equal('transport close');
-      expect(told).to.be.within(0, overMs + SLACK_MS);
-      // It was told after the start, and may have been heard late.
-      expect(closed).to.be.within(inMs - TIMER_MS, told + SLACK_MS);
+      expect(announced).to.be.within(0, overMs + SLACK_MS);
+      // The announcement was sent after the start, and may have been received late.
+      expect(closed).to.be.within(inMs - TIMER_MS, announced + SLACK_MS);
     }
-    const told = moments.map((moment) => moment.told).sort((a, b) => a - b);
-    // One in each thirtieth: never more in a second than the pace.
-    const most = Math.max(...told.map((at) => told.filter((other) => other >= at && other < at + 1_000).length));
+    const times = moments.map(({ announced }) => announced).sort((a, b) => a - b);
+    // One moment in each thirtieth of the window, so no second has more moments than the pace.
+    const most = Math.max(...times.map((at) => times.filter((other) => other >= at && other < at + 1_000).length));
     expect(most).to.be.at.most(SLOWEST_PER_SECOND + 2);
     expect((await metric('chat_drained_sockets_total')) - before).to.equal(30);
     expect(await metric('chat_draining')).to.equal(1);
@@ -81,7 +85,7 @@ describe('a drain', () => {
     await eventually(() => expect(closed()).to.have.length(30));
   });
 
-  it('takes newcomers in during its delay, and refuses them with a hint while it moves sockets', async () => {
+  it('admits new clients during its delay, and refuses them with Retry-After while it closes sockets', async () => {
     await watched(10);
     const drained = drainOf(500, 60_000).run(new AbortController().signal);
     const late = await edge.connected(newUser('late'), { reconnection: false });
@@ -107,11 +111,11 @@ describe('a drain', () => {
 });
 
 describe('a gateway of two processes that drains', () => {
-  it('is not ready, serves on, moves its clients and ends well', async () => {
-    const said: string[] = [];
+  it('is not ready, serves on, disconnects its clients and exits with code 0', async () => {
+    const exits: string[] = [];
     await using cluster = await startTestCluster({
       env: { DRAIN_DELAY_MS: '1500', DRAIN_WINDOW_MS: '10000' },
-      log: (line) => said.push(line),
+      log: (line) => exits.push(line),
     });
     const gateway = () => cluster.processes.find(({ name }) => name === 'gateway');
     const admin = `http://127.0.0.1:${gateway()?.adminPort}`;
@@ -139,16 +143,16 @@ describe('a gateway of two processes that drains', () => {
 
     await Promise.all(draining);
     for (const [reason] of await Promise.all(leaving)) expect(reason).to.equal('transport close');
-    for (const { socket } of clients) expect(socket.active, 'it comes back by itself').to.equal(true);
-    await eventually(() => expect(said[0]).to.match(/^gateway ended unexpectedly \(exit code 0\)/));
+    for (const { socket } of clients) expect(socket.active, 'it reconnects by itself').to.equal(true);
+    await eventually(() => expect(exits[0]).to.match(/^gateway ended unexpectedly \(exit code 0\)/));
     for (const client of [...clients, late]) client.close();
   });
 
-  it('hurries on a second SIGTERM, and even then answers what it has read', async () => {
-    const said: string[] = [];
+  it('hurries on a second SIGTERM, and still answers the events it has read', async () => {
+    const exits: string[] = [];
     await using cluster = await startTestCluster({
       env: { DRAIN_DELAY_MS: '60000' },
-      log: (line) => said.push(line),
+      log: (line) => exits.push(line),
     });
     await using db = openDatabase({
       url: cluster.databaseUrl,
@@ -160,7 +164,7 @@ describe('a gateway of two processes that drains', () => {
     const conversationId = await openConversation(cluster, a, b);
     const alice = await connect(cluster, a, { reconnection: false });
     const { pid = 0 } = cluster.processes.find(({ name }) => name === 'gateway') ?? {};
-    const told = once(alice.socket as never, 'server_draining');
+    const announced = once(alice.socket as never, 'server_draining');
     const gone = once(alice.socket as never, 'disconnect');
     let answered = false;
     const { ack } = await db.transaction().execute(async (tx) => {
@@ -172,13 +176,13 @@ describe('a gateway of two processes that drains', () => {
       process.kill(pid, 'SIGTERM');
       await eventually(async () => expect((await fetch(`${cluster.url}/readyz`)).status).to.equal(503));
       process.kill(pid, 'SIGTERM');
-      await told;
+      await announced;
       expect([answered, alice.socket.connected]).to.deep.equal([false, true]);
       return { ack };
     });
     expect(await ack).to.include({ ok: true });
     await gone;
-    await eventually(() => expect(said[0]).to.match(/exit code 0/));
+    await eventually(() => expect(exits[0]).to.match(/exit code 0/));
     alice.close();
   });
 });

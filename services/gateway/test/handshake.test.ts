@@ -34,8 +34,8 @@ describe('handshake', () => {
     return new Promise((resolve) => {
       socket.onAny((event) => events.push(event));
       socket.on('session', ({ userId }) => resolve({ userId, events }));
-      // A refusal closes the connection too, in the same turn: only a close without one is a result by itself.
-      socket.io.on('close', (reason) => setImmediate(resolve, { code: `closed without a word: ${reason}`, events }));
+      // A refusal closes the connection in the same turn: a close is a result only if there is no refusal.
+      socket.io.on('close', (reason) => setImmediate(resolve, { code: `closed without an error: ${reason}`, events }));
       socket.on('connect_error', (error) =>
         resolve({ code: (error as { data?: { code?: string } }).data?.code ?? error.message, events }),
       );
@@ -62,7 +62,11 @@ describe('handshake', () => {
     ['no user', () => signed({ exp: inAnHour() }), 'TOKEN_INVALID'],
     ['a user id that is too long', () => signed({ sub: 'x'.repeat(65), exp: inAnHour() }), 'TOKEN_INVALID'],
     ['a user id with control characters', () => signed({ sub: 'a\nb', exp: inAnHour() }), 'TOKEN_INVALID'],
-    ['a token for later', () => signed({ sub: 'alice', exp: inAnHour(), nbf: inAnHour() }), 'TOKEN_INVALID'],
+    [
+      'a token that is not valid yet',
+      () => signed({ sub: 'alice', exp: inAnHour(), nbf: inAnHour() }),
+      'TOKEN_INVALID',
+    ],
     ['a token of 100 kB', () => signed({ sub: 'alice', exp: inAnHour(), pad: 'x'.repeat(100_000) }), 'TOKEN_INVALID'],
   ];
 
@@ -77,17 +81,17 @@ describe('handshake', () => {
     }
   }
 
-  it('closes a refused connection by itself, without the client doing anything', async () => {
+  it('closes a refused connection, even if the client does nothing', async () => {
     const socket = new WebSocket(`${cluster.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
-    const heard: string[] = [];
+    const received: string[] = [];
     socket.addEventListener('message', ({ data }) => {
-      heard.push(String(data));
+      received.push(String(data));
       if (String(data).startsWith('0')) socket.send('40{"token":"garbage"}');
     });
     const started = performance.now();
     await new Promise((resolve) => socket.addEventListener('close', resolve));
     expect(performance.now() - started).to.be.lessThan(3_000);
-    expect(heard.at(-1)).to.match(/^44\{.*"code":"TOKEN_INVALID"/);
+    expect(received.at(-1)).to.match(/^44\{.*"code":"TOKEN_INVALID"/);
   });
 
   it('closes the connection of a client that leaves the namespace', async () => {
@@ -101,8 +105,8 @@ describe('handshake', () => {
     await closed;
   });
 
-  it('answers each of many clients that come and are refused at once', async () => {
-    // A reply to the very first packet: what got lost on the way from the entry to a fork would show here.
+  it('answers each of many clients that are refused at once', async () => {
+    // The refusal answers the first packet, so a packet that is lost between the entry and a fork shows here.
     for (let round = 0; round < 30; round++) {
       const results = await Promise.all(
         Array.from({ length: 10 }, (_, i) =>
@@ -120,7 +124,7 @@ describe('handshake', () => {
     expect((await attempt(both)).userId).to.equal(bob);
   });
 
-  it('lets stock clients begin with long-polling, on any gateway, and upgrade', async () => {
+  it('lets stock clients start with long-polling, on any gateway, and upgrade', async () => {
     for (let i = 0; i < 10; i++) {
       const client = await connect(cluster, newUser('poller'));
       await eventually(() => expect(client.socket.io.engine.transport.name).to.equal('websocket'));
@@ -175,7 +179,7 @@ describe('handshake', () => {
     });
   });
 
-  it('answers probes and metrics on the admin listeners, those of all forks together, and no metrics to users', async () => {
+  it('serves probes and aggregated metrics on the admin listeners, and no metrics to users', async () => {
     const admin = (service: string) =>
       `http://127.0.0.1:${cluster.processes.find(({ name }) => name === service)?.adminPort}`;
     const clients = await Promise.all(Array.from({ length: 12 }, () => connect(cluster, newUser('m'))));
@@ -197,7 +201,7 @@ describe('handshake', () => {
     for (const client of clients) client.close();
   });
 
-  it('never logs a token or a message, at any level', async () => {
+  it('logs no token and no message, at any level', async () => {
     const [a, b] = [newUser('a'), newUser('b')];
     const conversationId = await openConversation(cluster, a, b);
     const client = await connect(cluster, a, { auth: {}, query: { token: tokenFor(cluster, a) } });

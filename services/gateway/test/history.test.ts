@@ -23,7 +23,7 @@ describe('REST on the cluster', () => {
   const list = (user: string, query = '') =>
     api<ConversationsPage>(cluster, user, 'GET', `/api/messages/conversations${query}`);
 
-  it('opens the conversation of two users once, whoever asks', async () => {
+  it('opens the conversation of two users once, from either side', async () => {
     const [a, b] = [newUser('Ä'), newUser('b')];
     const first = await api<{ id: string; participantIds: string[] }>(cluster, a, 'POST', '/api/conversations', {
       participantId: b,
@@ -101,14 +101,14 @@ describe('REST on the cluster', () => {
       cursor = page.nextCursor;
     }
     expect(seen).to.deep.equal(others);
-    expect((await list(newUser('nobody'))).body).to.deep.equal({ conversations: [], nextCursor: null });
+    expect((await list(newUser('lonely'))).body).to.deep.equal({ conversations: [], nextCursor: null });
     expect(
       (await api<Problem>(cluster, me, 'GET', '/api/messages/conversations?cursor=nonsense')).body.error.code,
     ).to.equal('VALIDATION_FAILED');
     client.close();
   });
 
-  it('shows an empty page to two users who have no conversation, and no conversation of others', async () => {
+  it('returns an empty page to two users without a conversation, and no conversation of others', async () => {
     const [a, b] = [newUser('a'), newUser('b')];
     expect((await history(a, b)).body).to.deep.equal({ conversationId: null, messages: [], nextCursor: null });
     await openConversation(cluster, a, b);
@@ -117,7 +117,7 @@ describe('REST on the cluster', () => {
     expect((await list(stranger)).body.conversations).to.deep.equal([]);
   });
 
-  it('takes messages over sockets that were opened by anyone with any printable id', async () => {
+  it('delivers messages of users with any printable id', async () => {
     const [a, b] = [newUser('user:{1}#/#'), newUser('用户 🙂')];
     const conversationId = await openConversation(cluster, a, b);
     const [alice, bob] = [await connect(cluster, a), await connect(cluster, b)];

@@ -35,11 +35,11 @@ describe('bad payloads', () => {
   });
 
   afterEach(async () => {
-    // Nobody's connection and no process has suffered: the very same sockets still chat.
+    // No connection and no process has suffered: the same sockets still chat.
     expect(client.socket.connected && bystander.socket.connected).to.equal(true);
-    const heard = bystander.messages.length;
+    const before = bystander.messages.length;
     expect(await client.send({ conversationId, content: 'still here' })).to.include({ ok: true });
-    await eventually(() => expect(bystander.messages.length).to.equal(heard + 1));
+    await eventually(() => expect(bystander.messages.length).to.equal(before + 1));
     expect(JSON.stringify(cluster.processes)).to.equal(processes);
   });
 
@@ -49,12 +49,7 @@ describe('bad payloads', () => {
     ['a string', () => 'hello', 'VALIDATION_FAILED', /expected object/i],
     ['a list', () => [1, 2], 'VALIDATION_FAILED', /expected object/i],
     ['a missing conversation', () => ({ content: 'hi' }), 'VALIDATION_FAILED', /^conversationId: /],
-    [
-      'a conversation id that is none',
-      () => ({ conversationId: 'general', content: 'hi' }),
-      'VALIDATION_FAILED',
-      /UUID/,
-    ],
+    ['an invalid conversation id', () => ({ conversationId: 'general', content: 'hi' }), 'VALIDATION_FAILED', /UUID/],
     [
       'a conversation that does not exist',
       () => ({ conversationId: crypto.randomUUID(), content: 'hi' }),
@@ -106,58 +101,60 @@ describe('bad payloads', () => {
       expect(ack.ok).to.equal(false);
       expect(ack.error).to.include({ code, retryable: false });
       expect(ack.error.message).to.match(message);
-      const heard = client.exceptions.length;
+      const before = client.exceptions.length;
       client.socket.emit('send_message', payload() as never);
-      await eventually(() => expect(client.exceptions.length).to.equal(heard + 1));
+      await eventually(() => expect(client.exceptions.length).to.equal(before + 1));
       expect(client.exceptions.at(-1)).to.deep.equal({ event: 'send_message', error: ack.error });
     });
   }
 
-  it('answers an ack that is no function with an exception', async () => {
-    const heard = client.exceptions.length;
+  it('answers a second argument that is no ack callback with an exception', async () => {
+    const before = client.exceptions.length;
     client.socket.emit('send_message', { conversationId, content: 'hi' } as never, 'no function' as never);
-    await eventually(() => expect(client.exceptions.length).to.equal(heard + 1));
+    await eventually(() => expect(client.exceptions.length).to.equal(before + 1));
     expect(client.exceptions.at(-1)?.error.code).to.equal('VALIDATION_FAILED');
   });
 
-  /** A client that sends what a stock one can not encode. */
-  async function rawClient(): Promise<{ heard: string[]; socket: WebSocket }> {
-    const heard: string[] = [];
+  /** A client for packets that a stock client cannot encode. */
+  async function rawClient(): Promise<{ received: string[]; socket: WebSocket }> {
+    const received: string[] = [];
     const socket = new WebSocket(`${cluster.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
     socket.addEventListener('message', ({ data }) => {
-      heard.push(String(data));
+      received.push(String(data));
       if (String(data).startsWith('0')) socket.send(`40${JSON.stringify({ token: tokenFor(cluster, client.userId) })}`);
     });
-    await eventually(() => expect(heard.some((text) => text.startsWith('42["unread_count"'))).to.equal(true));
-    return { heard, socket };
+    await eventually(() => expect(received.some((text) => text.startsWith('42["unread_count"'))).to.equal(true));
+    return { received, socket };
   }
 
   it('answers JSON 10,000 levels deep', async () => {
     const deep = `${'['.repeat(10_000)}${']'.repeat(10_000)}`;
-    const { heard, socket } = await rawClient();
+    const { received, socket } = await rawClient();
     for (const payload of [
       deep,
       `{"conversationId":"${conversationId}","content":${deep}}`,
       `{"attachments":${deep}}`,
     ]) {
       socket.send(`427["send_message",${payload}]`);
-      await eventually(() => expect(heard.at(-1)).to.match(/^437\[\{"ok":false,"error":\{"code":"VALIDATION_FAILED"/));
-      heard.push('next');
+      await eventually(() =>
+        expect(received.at(-1)).to.match(/^437\[\{"ok":false,"error":\{"code":"VALIDATION_FAILED"/),
+      );
+      received.push('next');
     }
     socket.close();
   });
 
   it('answers events without a name, or with a number for one', async () => {
-    const { heard, socket } = await rawClient();
+    const { received, socket } = await rawClient();
     for (const packet of ['427', '427[5]', '427[5,{}]']) {
       socket.send(packet);
-      await eventually(() => expect(heard.at(-1)).to.match(/^437\[\{"ok":false,"error":\{"code":"UNKNOWN_EVENT"/));
-      heard.push('next');
+      await eventually(() => expect(received.at(-1)).to.match(/^437\[\{"ok":false,"error":\{"code":"UNKNOWN_EVENT"/));
+      received.push('next');
     }
     for (const packet of ['42', '42[5]']) {
       socket.send(packet);
-      await eventually(() => expect(heard.at(-1)).to.match(/^42\["exception",.*"UNKNOWN_EVENT"/));
-      heard.push('next');
+      await eventually(() => expect(received.at(-1)).to.match(/^42\["exception",.*"UNKNOWN_EVENT"/));
+      received.push('next');
     }
     socket.close();
   });
@@ -185,13 +182,13 @@ describe('bad payloads', () => {
       const ack = await client.socket.timeout(5_000).emitWithAck(name as 'send_message', {} as never);
       expect(ack).to.have.nested.property('error.code', 'UNKNOWN_EVENT');
     }
-    const heard = client.exceptions.length;
+    const before = client.exceptions.length;
     client.socket.emit('nope' as 'send_message', {} as never);
-    await eventually(() => expect(client.exceptions.length).to.equal(heard + 1));
+    await eventually(() => expect(client.exceptions.length).to.equal(before + 1));
     expect(client.exceptions.at(-1)).to.deep.include({ event: 'nope' });
   });
 
-  it('limits the rate of a connection with a retryable error, and lets it go on after the wait', async () => {
+  it('limits the rate of a connection with a retryable error, until the wait is over', async () => {
     const flooder = await connect(cluster, newUser('flooder'));
     const acks = await Promise.all(
       Array.from({ length: 4_000 }, () => flooder.read({ conversationId: crypto.randomUUID() })),

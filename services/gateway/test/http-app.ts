@@ -19,13 +19,13 @@ export interface Edge extends AsyncDisposable {
   url: string;
   faults: unknown[];
   observed: { route: string; method: string; status: number; seconds: number }[];
-  /** `fetch` as alice, unless `headers` say otherwise. */
+  /** `fetch` as alice, unless `headers` has another token. */
   get(path: string, init?: RequestInit): Promise<Response>;
 }
 
 /**
- * The real app on a free port, in front of ports that know alice, bob and nothing else: what is tested with it is the
- * HTTP edge itself. Behaviour of the ports is tested on a real cluster.
+ * The real app on a free port, in front of ports with only alice and bob, for tests of the HTTP edge. The behaviour of
+ * the ports is tested on a real cluster.
  */
 export async function startEdge(changed: Partial<HttpDeps> = {}): Promise<Edge> {
   const faults: unknown[] = [];
@@ -60,7 +60,7 @@ export async function startEdge(changed: Partial<HttpDeps> = {}): Promise<Edge> 
   };
 }
 
-/** Checks the one shape of errors; returns the error. */
+/** Checks the shape of an error response and returns the error. */
 export async function refusal(answer: Response, code: ErrorCode, status = HTTP_STATUS[code]): Promise<ErrorPayload> {
   expect(answer.status).to.equal(status);
   expect(answer.headers.get('content-type')).to.equal('application/json; charset=utf-8');
@@ -115,6 +115,6 @@ export const emptyPorts: Pick<HttpDeps, 'conversations' | 'history' | 'recent' |
   },
   recent: { append: async () => undefined, range: async () => undefined },
   inbox: {
-    submit: () => Promise.reject(new Error('nothing is submitted at the edge')),
+    submit: () => Promise.reject(new Error('the edge submits nothing')),
   },
 };

@@ -27,7 +27,7 @@ describe('The documentation page', () => {
     }
   });
 
-  it('shows the document and asks nobody outside to check it', async () => {
+  it('shows the document, without a validator on another host', async () => {
     await using edge = await startEdge();
     const start = await (await edge.get('/api/docs/start.js')).text();
     expect(start).to.contain("url: '/api/docs.json'").and.contain('validatorUrl: null').and.not.contain('http');
@@ -36,7 +36,7 @@ describe('The documentation page', () => {
     }
   });
 
-  it('is where the root leads', async () => {
+  it('is the target of the redirect from the root', async () => {
     await using edge = await startEdge();
     const answer = await edge.get('/');
     expect(answer.status).to.equal(302);
@@ -45,7 +45,7 @@ describe('The documentation page', () => {
 });
 
 describe('Headers', () => {
-  it('say nothing of the software and nothing about TLS, and let nothing run', async () => {
+  it('reveal neither the software nor TLS, and forbid scripts', async () => {
     await using edge = await startEdge();
     for (const path of ['/healthz', '/nowhere', '/api/messages/conversations']) {
       const { headers } = await edge.get(path);
@@ -58,7 +58,7 @@ describe('Headers', () => {
 });
 
 describe('Other origins', () => {
-  it('read nothing by default', async () => {
+  it('cannot read answers by default', async () => {
     await using edge = await startEdge({ allowedOrigins: [] });
     const { headers } = await edge.get('/api/messages/conversations', { headers: { origin: ORIGIN } });
     expect(headers.get('access-control-allow-origin')).to.equal(null);
@@ -66,7 +66,7 @@ describe('Other origins', () => {
     expect(preflight.headers.get('access-control-allow-origin')).to.equal(null);
   });
 
-  it('read what they are allowed to by their exact name, errors included', async () => {
+  it('can read answers if their exact name is allowed, errors included', async () => {
     await using edge = await startEdge({ allowedOrigins: [ORIGIN] });
     for (const path of ['/api/messages/conversations', '/api/messages/with/%00', '/api/nowhere']) {
       const { headers } = await edge.get(path, { headers: { origin: ORIGIN } });
@@ -91,7 +91,7 @@ describe('Other origins', () => {
     expect(preflight.headers.get('x-gateway-id')).to.equal('gateway-7');
   });
 
-  it('never read probes', async () => {
+  it('can never read probes', async () => {
     await using edge = await startEdge({ allowedOrigins: '*' });
     for (const path of ['/healthz', '/readyz']) {
       const { headers } = await edge.get(path, { headers: { origin: ORIGIN } });

@@ -8,13 +8,13 @@ const LIST = '/api/messages/conversations';
 
 type Page = Awaited<ReturnType<HttpDeps['history']['conversations']>>;
 
-/** History whose list of conversations comes about like this. */
+/** A history with this list of conversations. */
 function listing(conversations: () => Promise<Page>): Pick<HttpDeps, 'history'> {
   return { history: { ...emptyPorts.history, conversations } };
 }
 
 describe('A fault over HTTP', () => {
-  it('is told once to the log and never to the client', async () => {
+  it('is logged once and never returned to the client', async () => {
     const fault = Object.assign(new Error('relation "messages" does not exist, select * from messages'), {
       status: 400,
     });
@@ -35,7 +35,7 @@ describe('A fault over HTTP', () => {
     }
   });
 
-  it('that takes for ever is answered TIMEOUT; what comes later is logged and dropped', async () => {
+  it('after the deadline is logged and dropped; the client got TIMEOUT', async () => {
     const late = Promise.withResolvers<never>();
     await using edge = await startEdge({ deadlineMs: 50, ...listing(() => late.promise) });
     await refusal(await edge.get(LIST), 'TIMEOUT');
@@ -45,7 +45,7 @@ describe('A fault over HTTP', () => {
     expect(edge.faults).to.deep.equal([fault]);
   });
 
-  it('is not what a late success is', async () => {
+  it('is not a success after the deadline', async () => {
     const late = Promise.withResolvers<Page>();
     await using edge = await startEdge({ deadlineMs: 50, ...listing(() => late.promise) });
     await refusal(await edge.get(LIST), 'TIMEOUT');
@@ -54,7 +54,7 @@ describe('A fault over HTTP', () => {
     expect(edge.faults).to.deep.equal([]);
   });
 
-  it('is not what a body is that never ends: TIMEOUT, and the connection is closed', async () => {
+  it('is not a body that never ends: TIMEOUT, and the connection is closed', async () => {
     await using edge = await startEdge({ deadlineMs: 50 });
     const socket = connect(Number(new URL(edge.url).port), '127.0.0.1');
     socket.write('POST /api/conversations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer alice\r\n');

@@ -2,14 +2,14 @@ import type { UserId } from '@chat-cluster/contracts';
 import { openApiDocument } from '@chat-cluster/contracts/openapi';
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-import { createRateLimit } from '../src/http/rate-limit.ts';
+import { createRateLimit } from '../src/http/middleware.ts';
 import { type Edge, json, refusal, startEdge } from './http-app.ts';
 
-/** Any token is the name of its user. */
-const byName = { authenticate: (token: string | undefined) => (token ?? 'nobody') as UserId };
+/** The token is the user id. */
+const byName = { authenticate: (token: string | undefined) => (token ?? 'anonymous') as UserId };
 
 describe('The rate limit of the REST API', () => {
-  it('is per user over all routes, says when to come again, and keeps its word', async () => {
+  it('is per user over all routes, and ends after the returned time', async () => {
     await using edge = await startEdge({ ...byName, limitRate: createRateLimit(1, 3) });
     expect((await as(edge, 'alice', '/api/messages/with/bob')).status).to.equal(200);
     expect((await as(edge, 'alice', '/api/messages/conversations')).status).to.equal(200);
@@ -23,7 +23,7 @@ describe('The rate limit of the REST API', () => {
     await eventually(async () => expect((await as(edge, 'alice', '/api/messages/conversations')).status).to.equal(200));
   });
 
-  it('comes before the body is read, and after the token', async () => {
+  it('is applied after the token and before the body is read', async () => {
     await using edge = await startEdge({ limitRate: createRateLimit(1, 1) });
     await edge.get('/api/messages/conversations');
     await refusal(await edge.get('/api/conversations', json('{not json')), 'RATE_LIMITED');

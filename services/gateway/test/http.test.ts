@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { json, refusal, startEdge, throwing } from './http-app.ts';
 
 describe('Every HTTP route', () => {
-  it('is in the OpenAPI document, and the other way round', async () => {
+  it('is in the OpenAPI document, and vice versa', async () => {
     await using edge = await startEdge();
     const mounted = edge.app.router.stack.flatMap(({ route }) =>
       route ? route.stack.flatMap(({ method }) => (method ? [`${method} ${route.path}`] : [])) : [],
@@ -17,7 +17,7 @@ describe('Every HTTP route', () => {
     expect([...new Set(mounted)].filter((route) => !parts.includes(route)).sort()).to.deep.equal(documented.sort());
   });
 
-  it('names the gateway in every answer, errors included', async () => {
+  it('names the gateway in every response, errors included', async () => {
     await using edge = await startEdge();
     for (const path of ['/healthz', '/api/docs', '/nowhere', '/api/messages/with/%zz', '/']) {
       expect((await edge.get(path)).headers.get('x-gateway-id'), path).to.equal('gateway-7');
@@ -39,7 +39,7 @@ describe('Every HTTP route', () => {
 });
 
 describe('Conversations and history over HTTP', () => {
-  it('answers 201 for a conversation that is made, 200 for one that exists', async () => {
+  it('respond 201 for a new conversation, 200 for an existing one', async () => {
     await using edge = await startEdge();
     const made = await edge.get('/api/conversations', json({ participantId: 'bob' }));
     expect(made.status).to.equal(201);
@@ -47,7 +47,7 @@ describe('Conversations and history over HTTP', () => {
     expect((await edge.get('/api/conversations', json({ participantId: 'carol' }))).status).to.equal(200);
   });
 
-  it('answers an empty page for two who never spoke, and never lets it be cached', async () => {
+  it('respond with an empty page for users without messages, which is not cached', async () => {
     await using edge = await startEdge();
     const answer = await edge.get('/api/messages/with/bob?limit=5');
     expect(await answer.json()).to.deep.equal({ conversationId: null, messages: [], nextCursor: null });
@@ -56,11 +56,11 @@ describe('Conversations and history over HTTP', () => {
     expect(await list.json()).to.deep.equal({ conversations: [], nextCursor: null });
   });
 
-  it('decodes a user id once', async () => {
-    const asked: string[] = [];
+  it('decode a user id once', async () => {
+    const requested: string[] = [];
     await using edge = await startEdge({
       history: {
-        directConversation: async (_userId, other) => void asked.push(other) as undefined,
+        directConversation: async (_userId, other) => void requested.push(other) as undefined,
         head: async () => undefined,
         range: async () => [],
         conversations: async () => ({ conversations: [], nextCursor: null }),
@@ -68,7 +68,7 @@ describe('Conversations and history over HTTP', () => {
     });
     for (const id of ['a/b', 'ü 你', '%2F', 'a+b', '__proto__']) {
       expect((await edge.get(`/api/messages/with/${encodeURIComponent(id)}`)).status).to.equal(200);
-      expect(asked.pop()).to.equal(id);
+      expect(requested.pop()).to.equal(id);
     }
   });
 });
@@ -104,7 +104,7 @@ describe('A request that is refused', () => {
     ],
   ];
   for (const [path, init, status = 400] of invalid) {
-    it(`hears VALIDATION_FAILED: ${path.slice(0, 60)} ${String(init?.body ?? '').slice(0, 30)}`, async () => {
+    it(`gets VALIDATION_FAILED: ${path.slice(0, 60)} ${String(init?.body ?? '').slice(0, 30)}`, async () => {
       await using edge = await startEdge();
       const error = await refusal(await edge.get(path, init), 'VALIDATION_FAILED', status);
       expect(error.message).not.to.match(/Unexpected token|SyntaxError|node_modules|body-parser/);
@@ -112,7 +112,7 @@ describe('A request that is refused', () => {
     });
   }
 
-  it('hears NOT_FOUND on an unknown path, with and without a token', async () => {
+  it('gets NOT_FOUND on an unknown path, with and without a token', async () => {
     await using edge = await startEdge();
     for (const path of ['/nowhere', '/api', '/api/docs/%2e%2e%2fpackage.json', '/api/docs/index.html', '/api/%zz']) {
       await refusal(await edge.get(path), 'NOT_FOUND');
@@ -120,7 +120,7 @@ describe('A request that is refused', () => {
     }
   });
 
-  it('hears METHOD_NOT_ALLOWED with what is allowed', async () => {
+  it('gets METHOD_NOT_ALLOWED with the allowed methods', async () => {
     await using edge = await startEdge();
     for (const [method, path, allow] of [
       ['DELETE', '/api/conversations', 'POST'],
@@ -135,7 +135,7 @@ describe('A request that is refused', () => {
     expect((await edge.get('/api/messages/conversations', { method: 'HEAD' })).status).to.equal(200);
   });
 
-  it('hears which token problem it has, before its input is looked at', async () => {
+  it('gets the error of its token before its input is checked', async () => {
     await using edge = await startEdge();
     const cases: [string, ErrorCode, string][] = [
       ['', 'TOKEN_MISSING', 'Bearer'],
@@ -157,13 +157,13 @@ describe('A request that is refused', () => {
     }
   });
 
-  it('does not take a token from the address', async () => {
+  it('cannot send its token in the URL', async () => {
     await using edge = await startEdge();
     const answer = await edge.get('/api/messages/conversations?token=alice', { headers: { authorization: '' } });
     await refusal(answer, 'TOKEN_MISSING');
   });
 
-  it('hears when to come back, in whole seconds', async () => {
+  it('gets Retry-After in whole seconds', async () => {
     await using edge = await startEdge({
       authenticate: throwing(new Rejection('RATE_LIMITED', { retryAfterMs: 1_200 })),
     });
@@ -172,7 +172,7 @@ describe('A request that is refused', () => {
     expect((await refusal(answer, 'RATE_LIMITED')).retryAfterMs).to.equal(1_200);
   });
 
-  it('hears every code of the table under its status', async () => {
+  it('gets every code of the error table with its status', async () => {
     for (const code of Object.keys(ERRORS) as ErrorCode[]) {
       await using edge = await startEdge({ authenticate: throwing(new Rejection(code)) });
       await refusal(await edge.get('/api/messages/conversations'), code);
@@ -182,7 +182,7 @@ describe('A request that is refused', () => {
 });
 
 describe('Probes', () => {
-  it('tell liveness and readiness without a token', async () => {
+  it('report liveness and readiness without a token', async () => {
     await using edge = await startEdge();
     const anonymous = { headers: { authorization: '' } };
     const alive = await edge.get('/healthz', anonymous);
@@ -196,7 +196,7 @@ describe('Probes', () => {
     expect(readiness.parse(await ready.json())).to.deep.equal({ ready: true, checks: { redis: 'ok' } });
   });
 
-  it('are 503 while the gateway is not ready, and still alive', async () => {
+  it('respond 503 while the gateway is not ready, and it is still alive', async () => {
     const draining = { ready: false, reason: 'draining' as const, checks: { redis: 'ok' } };
     await using edge = await startEdge({ isReady: () => draining });
     const ready = await edge.get('/readyz');

@@ -37,7 +37,7 @@ describe('presence', () => {
     return announced(await connectElsewhere(cluster, userId, other.session.gatewayId, websocket));
   }
 
-  /** Resolves when the cluster knows of the device: who watches from now on finds its user online. */
+  /** Resolves when the user of the device is online in the whole cluster. */
   async function announced(client: TestClient): Promise<TestClient> {
     clients.push(client);
     await eventually(async () => expect((await watch(probe, client.userId))[0]?.online).to.equal(true));
@@ -54,15 +54,15 @@ describe('presence', () => {
     return ack.presence;
   }
 
-  const heardOf = (client: TestClient, userId: string) =>
+  const eventsOf = (client: TestClient, userId: string) =>
     client.presence.filter((one) => one.userId === userId).map(({ online }) => online);
 
-  /** Resolves when a user who left after everything before has been told offline to `client`: the grace is over. */
+  /** Resolves when `client` got the offline event of a user who disconnects now: the grace of earlier ones is over. */
   async function graceOver(client: TestClient): Promise<void> {
     const witness = await device(newUser('witness'));
     expect((await watch(client, witness.userId))[0]?.online).to.equal(true);
     witness.close();
-    await eventually(() => expect(heardOf(client, witness.userId)).to.deep.equal([false]));
+    await eventually(() => expect(eventsOf(client, witness.userId)).to.deep.equal([false]));
   }
 
   it('is online with the first device, offline some seconds after the last one, on whatever gateways', async () => {
@@ -72,20 +72,20 @@ describe('presence', () => {
     expect(await watch(elsewhere, bob)).to.deep.equal([{ userId: bob, online: false }]);
     const phone = await device(bob);
     for (const client of [watcher, elsewhere])
-      await eventually(() => expect(heardOf(client, bob)).to.deep.equal([true]));
+      await eventually(() => expect(eventsOf(client, bob)).to.deep.equal([true]));
     const laptop = await deviceElsewhere(bob, phone);
     phone.close();
     await graceOver(watcher);
-    for (const client of [watcher, elsewhere]) expect(heardOf(client, bob)).to.deep.equal([true]);
+    for (const client of [watcher, elsewhere]) expect(eventsOf(client, bob)).to.deep.equal([true]);
     const before = Date.now();
     laptop.close();
     for (const client of [watcher, elsewhere]) {
-      await eventually(() => expect(heardOf(client, bob)).to.deep.equal([true, false]));
+      await eventually(() => expect(eventsOf(client, bob)).to.deep.equal([true, false]));
       expect(Date.parse(client.presence.at(-1)?.lastSeenAt ?? '')).to.be.within(before - 1_000, Date.now());
     }
   });
 
-  it('does not flicker when a connection drops and returns, on the same gateway or on another', async () => {
+  it('does not flicker when a device reconnects, to the same gateway or to another', async () => {
     const [carol, dave] = [await device(newUser('carol')), await device(newUser('dave'))];
     expect((await watch(watcher, carol.userId, dave.userId)).map(({ online }) => online)).to.deep.equal([true, true]);
     for (let flap = 0; flap < 3; flap++) {
@@ -96,26 +96,26 @@ describe('presence', () => {
     dave.close();
     await deviceElsewhere(dave.userId, dave);
     await graceOver(watcher);
-    expect([heardOf(watcher, carol.userId), heardOf(watcher, dave.userId)]).to.deep.equal([[], []]);
+    expect([eventsOf(watcher, carol.userId), eventsOf(watcher, dave.userId)]).to.deep.equal([[], []]);
   });
 
-  it('comes to those who asked, and no longer to those who took it back', async () => {
-    const [asks, takesBack, silent] = [
+  it('is emitted to watching sockets only, until they unwatch', async () => {
+    const [watches, unwatches, neither] = [
       await device(newUser('a')),
       await device(newUser('b')),
       await device(newUser('c')),
     ];
     const [erin, frank] = [newUser('erin'), newUser('frank')];
-    await watch(asks, erin, frank);
-    await watch(takesBack, erin, frank);
-    expect(await ask(takesBack, 'unwatch_presence', [erin, newUser('nobody')])).to.deep.equal({ ok: true });
+    await watch(watches, erin, frank);
+    await watch(unwatches, erin, frank);
+    expect(await ask(unwatches, 'unwatch_presence', [erin, newUser('unwatched')])).to.deep.equal({ ok: true });
     await Promise.all([device(erin), device(frank)]);
-    for (const client of [asks, takesBack]) {
-      await eventually(() => expect(heardOf(client, frank)).to.deep.equal([true]));
+    for (const client of [watches, unwatches]) {
+      await eventually(() => expect(eventsOf(client, frank)).to.deep.equal([true]));
     }
-    await eventually(() => expect(heardOf(asks, erin)).to.deep.equal([true]));
-    expect(heardOf(takesBack, erin)).to.deep.equal([]);
-    expect(silent.presence).to.deep.equal([]);
+    await eventually(() => expect(eventsOf(watches, erin)).to.deep.equal([true]));
+    expect(eventsOf(unwatches, erin)).to.deep.equal([]);
+    expect(neither.presence).to.deep.equal([]);
   });
 
   it('may be watched twice, of oneself, and of the same user by several devices', async () => {
@@ -128,11 +128,11 @@ describe('presence', () => {
     const other = newUser('other');
     for (const client of [me, mine, me]) await watch(client, other);
     await device(other);
-    for (const client of [me, mine]) await eventually(() => expect(heardOf(client, other)).to.deep.equal([true]));
+    for (const client of [me, mine]) await eventually(() => expect(eventsOf(client, other)).to.deep.equal([true]));
     expect([me.presence.length, mine.presence.length]).to.deep.equal([1, 1]);
   });
 
-  it('is bounded: past the limit nothing changes, and earlier watches stay', async () => {
+  it('is bounded: beyond the limit a call changes nothing, and earlier watches stay', async () => {
     const client = await device(newUser('many'));
     const users = Array.from({ length: LIMITS.watchedUsers }, () => newUser('watched'));
     const presence = await watch(client, ...users);
@@ -142,21 +142,22 @@ describe('presence', () => {
     expect(ack).to.have.nested.property('error.code', 'LIMIT_EXCEEDED');
     expect(ack).to.have.nested.property('error.retryable', false);
     await Promise.all([device(String(users[7])), device(extra)]);
-    await eventually(() => expect(heardOf(client, String(users[7]))).to.deep.equal([true]));
-    expect(heardOf(client, extra)).to.deep.equal([]);
+    await eventually(() => expect(eventsOf(client, String(users[7]))).to.deep.equal([true]));
+    expect(eventsOf(client, extra)).to.deep.equal([]);
     await ask(client, 'unwatch_presence', users.slice(0, 1));
     expect((await watch(client, extra))[0]).to.include({ userId: extra });
   });
 
-  it('limits how fast a connection may watch ever new users', async () => {
+  it('limits the rate at which a connection watches new users', async () => {
     const client = await device(newUser('hasty'));
-    const turn = async () => {
+    const watchAndUnwatch = async () => {
       const users = Array.from({ length: LIMITS.watchedUsers }, () => newUser('watched'));
       const ack = await ask(client, 'watch_presence', users);
       await ask(client, 'unwatch_presence', users);
       return ack;
     };
-    const acks = [await turn(), await turn(), await turn(), await turn()];
+    const acks = [];
+    for (let i = 0; i < 4; i++) acks.push(await watchAndUnwatch());
     expect(acks.slice(0, 2).every(({ ok }) => ok)).to.equal(true);
     const error = acks.map((ack) => (ack.ok ? undefined : ack.error)).find(Boolean);
     expect(error).to.include({ code: 'RATE_LIMITED', retryable: true });
@@ -183,16 +184,16 @@ describe('presence', () => {
       for (const userIds of bad) {
         expect(await ask(client, event, userIds)).to.have.nested.property('error.code', 'VALIDATION_FAILED');
       }
-      const heard = client.exceptions.length;
+      const before = client.exceptions.length;
       client.socket.emit(event, null as never);
-      await eventually(() => expect(client.exceptions.length).to.equal(heard + 1));
+      await eventually(() => expect(client.exceptions.length).to.equal(before + 1));
       expect(client.exceptions.at(-1)).to.have.nested.property('error.code', 'VALIDATION_FAILED');
     }
     expect((await watch(client, '__proto__', 'constructor')).map(({ online }) => online)).to.deep.equal([false, false]);
     expect(client.socket.connected).to.equal(true);
   });
 
-  it('tells a socket that comes and goes in the middle of its question nothing, and forgets it', async () => {
+  it('forgets sockets that disconnect before their watch is answered', async () => {
     const user = newUser('user');
     for (let i = 0; i < 20; i++) {
       const hasty = await device(newUser('hasty'));
@@ -201,6 +202,6 @@ describe('presence', () => {
     }
     expect(await watch(watcher, user)).to.deep.equal([{ userId: user, online: false }]);
     await device(user);
-    await eventually(() => expect(heardOf(watcher, user)).to.deep.equal([true]));
+    await eventually(() => expect(eventsOf(watcher, user)).to.deep.equal([true]));
   });
 });

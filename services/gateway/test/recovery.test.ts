@@ -32,15 +32,15 @@ describe('a process that dies', () => {
     return pids.split(' ').filter(Boolean).map(Number);
   }
 
-  /** A connection to the entry whose request has left. */
-  async function ask(request: string): Promise<Socket> {
+  /** A connection to the entry that has sent its request. */
+  async function send(request: string): Promise<Socket> {
     const socket = connectTo(Number(new URL(cluster.url).port), '127.0.0.1').resume();
     socket.on('error', () => {});
     await new Promise((resolve) => socket.write(request, resolve));
     return socket;
   }
 
-  it('is a gateway: it is forked again, its clients come back, chat goes on', async () => {
+  it('is a gateway: it is forked again, its clients reconnect, and chat goes on', async () => {
     const [a, b] = [newUser('a'), newUser('b')];
     const conversationId = await openConversation(cluster, a, b);
     const alice = await connect(cluster, a);
@@ -61,16 +61,16 @@ describe('a process that dies', () => {
     bob.close();
   });
 
-  it('is a gateway with requests on their way to it: they end with it, and later ones go elsewhere', async () => {
+  it('is a gateway with requests on their way to it: these end, and later ones reach other forks', async () => {
     const dying = forks();
     for (const pid of dying) process.kill(pid, 'SIGSTOP');
-    // Those without a body are handed over, those with one are passed on.
+    // Requests without a body are handed over, those with a body are passed on.
     const requests = await Promise.all(
       Array.from({ length: 8 }, (_, i) =>
-        ask(i % 2 ? 'POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n1' : 'GET / HTTP/1.1\r\n\r\n'),
+        send(i % 2 ? 'POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n1' : 'GET / HTTP/1.1\r\n\r\n'),
       ),
     );
-    // The supervisor has read what came before it answers the third of these.
+    // The supervisor has read the requests when it answers the third of these.
     const admin = cluster.processes.find(({ name }) => name === 'gateway')?.adminPort;
     for (let i = 0; i < 3; i++) expect((await fetch(`http://127.0.0.1:${admin}/healthz`)).status).to.equal(200);
     for (const pid of dying) process.kill(pid, 'SIGKILL');
@@ -79,7 +79,7 @@ describe('a process that dies', () => {
     for (let i = 0; i < 20; i++) expect((await fetch(`${cluster.url}/healthz`)).status).to.equal(200);
   });
 
-  it('is a worker: it is started again, and meanwhile its lanes run elsewhere', async () => {
+  it('is a worker: it is started again, and meanwhile other workers serve its lanes', async () => {
     const [a, b] = [newUser('a'), newUser('b')];
     const conversationId = await openConversation(cluster, a, b);
     const alice = await connect(cluster, a);
@@ -92,13 +92,13 @@ describe('a process that dies', () => {
     alice.close();
   });
 
-  it('is a worker in the middle of its work: nothing acknowledged is lost, nothing is stored twice, order holds', async () => {
+  it('is a worker at work: no acknowledged message is lost or stored twice, and order holds', async () => {
     const [a, b] = [newUser('a'), newUser('b')];
     const conversationId = await openConversation(cluster, a, b);
     const [alice, bob] = [await connect(cluster, a), await connect(cluster, b)];
     const contents = Array.from({ length: 600 }, (_, i) => String(i));
     let acked = 0;
-    /** On a busy machine a lane may have no worker for longer than the gateway waits. */
+    /** Sends that were refused: on a busy machine a lane may have no worker for longer than the gateway waits. */
     const resent = new Set<string>();
     const send = async (content: string): Promise<void> => {
       const ack = await alice.send({ conversationId, content, clientMessageId: content });
@@ -128,8 +128,8 @@ describe('a process that dies', () => {
       after = page.body.nextCursor;
     }
     expect(stored.toSorted((x, y) => Number(x) - Number(y))).to.deep.equal(contents);
-    const atOnce = (content: string) => !resent.has(content);
-    expect(stored.filter(atOnce)).to.deep.equal(contents.filter(atOnce));
+    const sentOnce = (content: string) => !resent.has(content);
+    expect(stored.filter(sentOnce)).to.deep.equal(contents.filter(sentOnce));
     await eventually(() => expect(bob.badges.at(-1)?.count).to.equal(600), 30_000);
     alice.close();
     bob.close();
@@ -144,7 +144,7 @@ describe('a process that dies', () => {
         return { conversationId, alice: await connect(cluster, a), bob: await connect(cluster, b) };
       }),
     );
-    // Every lane has a worker again.
+    // Each lane has a worker again when it accepts a message.
     for (const { conversationId, alice } of pairs) {
       const first = { conversationId, content: 'first', clientMessageId: 'first' };
       await eventually(async () => expect(await alice.send(first)).to.include({ ok: true }), 30_000);

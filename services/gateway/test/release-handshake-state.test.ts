@@ -9,7 +9,7 @@ const collectGarbage = runInNewContext('gc') as () => void;
 
 describe('an idle connection', () => {
   for (const transports of [['websocket'], ['polling', 'websocket'], ['polling']]) {
-    it(`keeps neither the request nor the token that opened it (${transports.join(', then ')})`, async () => {
+    it(`references neither its opening request nor its token (${transports.join(', then ')})`, async () => {
       await using edge = await startSockets();
       const opening: WeakRef<object>[] = [];
       edge.io.engine.on('connection', ({ request }: { request: object }) => opening.push(new WeakRef(request)));
@@ -27,7 +27,7 @@ describe('an idle connection', () => {
         collectGarbage();
         expect(opening.map((reference) => reference.deref())).to.deep.equal(opening.map(() => undefined));
       });
-      // It still closes as any other.
+      // It still closes like any other connection.
       client.disconnect();
       await eventually(() => expect(edge.io.engine.clientsCount).to.equal(0));
     });

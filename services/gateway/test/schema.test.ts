@@ -7,7 +7,7 @@ import { connect, emptyDatabase, eventually, newUser, openConversation, privateS
 import { expect } from 'chai';
 
 const jwtSecret = 'a secret of the tests, 32 characters';
-/** Three processes start side by side, on a machine that may have other things to do. */
+/** Time limit for three processes that start side by side on a busy machine, in ms. */
 const WITHIN_MS = 40_000;
 
 describe('services on a database that was not migrated', () => {
@@ -49,7 +49,7 @@ describe('services on a database that was not migrated', () => {
     return { status: response.status, body: await response.json() };
   }
 
-  it('live, name the command, serve nobody, and go on by themselves once it has run, also on a newer schema', async () => {
+  it('stay alive but not ready, name the command, and serve once it has run, also on a newer schema', async () => {
     const [gateway, worker, third] = await Promise.all([start('gateway'), start('worker'), start('worker')]);
     for (const one of [gateway, worker, third]) {
       const { status, body } = await eventually(() => probe(one, '/readyz'), WITHIN_MS);

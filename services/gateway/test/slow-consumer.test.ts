@@ -6,18 +6,18 @@ import { metric, rawToken, type SocketEdge, startSockets } from './socket-edge.t
 
 const CAP = 256 * 1024;
 const TEXT = 'x'.repeat(10_000);
-/** How far a buffer may be over its cap when it is noticed: the packets between two sums. */
+/** How far a buffer may exceed its bound before it is checked: the packets between two sums. */
 const SLACK = 9 * (TEXT.length + 100);
 
 describe('a client that does not read', () => {
-  it('is cut with what it held, alone of its room, and comes back by itself', async () => {
+  it('is the only one of its room that is disconnected; its buffer is freed, and it reconnects by itself', async () => {
     await using edge = await startSockets({ WRITE_BUFFER_MAX_BYTES: String(CAP) });
     const before = await metric('chat_slow_consumer_disconnects_total');
     const reasons = disconnectReasons(edge);
     const paused = await Promise.all(Array.from({ length: 10 }, () => edge.connected('alice')));
     const reader = await edge.connected('alice');
-    let heard = 0;
-    reader.on('new_message', () => heard++);
+    let received = 0;
+    reader.on('new_message', () => received++);
     for (const socket of paused) ws(socket).pause();
 
     let sent = 0;
@@ -38,15 +38,15 @@ describe('a client that does not read', () => {
     expect(edge.lines).to.have.length(paused.length);
     expect(Object.keys(edge.lines[0]?.fields ?? {})).to.have.members(['packets', 'bytes', 'transport']);
 
-    await eventually(() => expect(heard).to.equal(sent));
+    await eventually(() => expect(received).to.equal(sent));
     expect(await metric('chat_write_buffer_bytes')).to.equal(0);
-    const back = paused.map((socket) => once(socket as never, 'connect'));
+    const reconnected = paused.map((socket) => once(socket as never, 'connect'));
     for (const socket of paused) ws(socket).resume();
-    await Promise.all(back);
+    await Promise.all(reconnected);
     expect(reader.connected).to.equal(true);
   });
 
-  it('is cut over long-polling too, at once', async () => {
+  it('is disconnected at once over long-polling too', async () => {
     await using edge = await startSockets({ WRITE_BUFFER_MAX_PACKETS: '1000' });
     const reasons = disconnectReasons(edge);
     const url = `${edge.url}/socket.io/?EIO=4&transport=polling`;
@@ -59,7 +59,7 @@ describe('a client that does not read', () => {
     await turn();
     expect(reasons).to.deep.equal([]);
     emitTo(edge, 'alice', 'hi');
-    // The end of this turn, in which websockets are written to, and the next one's, in which the verdict falls.
+    // At the end of this turn websockets are written, at the end of the next one the bound is checked again.
     for (let turns = 0; turns < 2; turns++) await turn();
     expect(reasons).to.deep.equal(['slow_consumer']);
     expect(edge.io.engine.clientsCount).to.equal(0);
@@ -70,35 +70,35 @@ describe('a client that does not read', () => {
 
 describe('a client that reads', () => {
   for (const transport of ['websocket', 'polling']) {
-    it(`hears any burst within the bytes, over ${transport}`, async () => {
+    it(`receives any burst within maxBytes, over ${transport}`, async () => {
       await using edge = await startSockets();
       const reasons = disconnectReasons(edge);
       const reader = await edge.connected('alice', { transports: [transport] });
-      let heard = 0;
-      reader.on('new_message', () => heard++);
+      let received = 0;
+      reader.on('new_message', () => received++);
       const burst = transport === 'websocket' ? 30_000 : 9_000;
       for (let sent = 0; sent < burst; sent++) emitTo(edge, 'alice', 'hi');
-      await eventually(() => expect(heard).to.equal(burst));
+      await eventually(() => expect(received).to.equal(burst));
       expect(reasons).to.deep.equal([]);
     });
   }
 });
 
-/** Why sockets ended, in order. */
+/** The reasons of disconnects, in order. */
 function disconnectReasons(edge: SocketEdge): string[] {
   const reasons: string[] = [];
   edge.io.on('connection', (socket) => socket.on('disconnect', (reason) => void reasons.push(reason)));
   return reasons;
 }
 
-/** TCP connections of the server. */
+/** Number of TCP connections of the server. */
 function connectionsOf(edge: SocketEdge): Promise<number> {
   return new Promise((resolve, reject) => {
     edge.http.getConnections((error, count) => (error ? reject(error) : resolve(count)));
   });
 }
 
-/** As a fan-out that arrives from Redis: at once, on this gateway. */
+/** Emits as a fan-out from Redis does: on this gateway, at once. */
 function emitTo(edge: SocketEdge, userId: string, content: string): void {
   edge.io.local.to(userId).emit('new_message', { content } as never);
 }

@@ -8,24 +8,26 @@ import { register } from 'prom-client';
 import { io as connectTo, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import { createAuthenticator } from '../src/authenticate.ts';
 import { loadConfig } from '../src/config.ts';
+import { attachToConnections } from '../src/socket/attach.ts';
+import type { ChatServer, ChatSocket } from '../src/socket/chat-socket.ts';
 import type { Admission } from '../src/socket/connect/admission.ts';
-import { type ChatServer, createSocketServer } from '../src/socket/server.ts';
+import { createSocketServer } from '../src/socket/server.ts';
 
 const SECRET = 'a secret of the tests of sockets';
 
-/** The sockets of a gateway as production makes them, in this process: what is tested is their outermost edge. */
+/** The socket server of a gateway in this process, for tests of its edge. It has no events and no presence. */
 export interface SocketEdge extends AsyncDisposable {
   url: string;
   http: HttpServer;
   io: ChatServer;
   admission: Admission;
-  /** Lines of the log, from info on. */
+  /** Log lines from level info on. */
   lines: { fields: Record<string, unknown>; text: string }[];
-  /** A stock client of `userId` that is on its way, in the room of the user once it is connected. */
+  /** A stock client of `userId` that is connecting. A connected socket is in the room of its user. */
   client(userId: string, options?: Partial<ManagerOptions & SocketOptions>): Socket;
-  /** A raw connection that is on its way. */
+  /** A TCP connection that is connecting. */
   tcp(): TcpSocket;
-  /** As `client`, connected. */
+  /** A connected `client`. */
   connected(userId: string, options?: Partial<ManagerOptions & SocketOptions>): Promise<Socket>;
 }
 
@@ -35,6 +37,7 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
   const log = (fields: Record<string, unknown>, text: string) => lines.push({ fields, text });
   const logger = { debug: () => {}, info: log, warn: log, error: log } as unknown as Logger;
   const pubsub = await connectPubSub(redis.url, 'sharded', logger);
+  const config = loadConfig({ DATABASE_URL: 'postgres://none', REDIS_URL: redis.url, JWT_SECRET: SECRET, ...env });
   const http = createServer();
   const { io, admission } = createSocketServer({
     http,
@@ -45,11 +48,13 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
       JWT_AUDIENCE: undefined,
       JWT_USER_CLAIM: 'sub',
     }),
-    config: loadConfig({ DATABASE_URL: 'postgres://none', REDIS_URL: redis.url, JWT_SECRET: SECRET, ...env }),
+    config,
     gatewayId: 'gateway-7',
     logger,
   });
-  io.on('connection', (socket) => void socket.join(socket.data.userId));
+  const none = { attach() {} };
+  const welcome = { attach: (socket: ChatSocket) => void socket.join(socket.data.userId) };
+  attachToConnections(io, { config, logger, welcome, presence: none, dispatcher: none, drain: none });
   await once(http.listen(0, '127.0.0.1'), 'listening');
   const { port } = http.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
@@ -99,7 +104,7 @@ export async function metric(name: string, labels: Record<string, string> = {}):
   return matches.reduce((sum, { value }) => sum + value, 0);
 }
 
-/** A token for the raw clients of these tests. */
+/** A token for raw clients. */
 export function rawToken(userId: string): string {
   return tokenFor({ jwtSecret: SECRET }, userId);
 }

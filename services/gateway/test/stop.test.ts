@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { connect, eventually, newUser, startTestCluster } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 
-describe('a gateway that is told to stop', () => {
-  it('waits neither for a client that does not answer its goodbye, nor for one that is idle', async () => {
+describe('a gateway that stops', () => {
+  it('waits neither for a client that does not answer its close frame, nor for an idle one', async () => {
     await using cluster = await startTestCluster({ gatewayProcesses: 1, env: { LOG_LEVEL: 'info' } });
     const idle = await connect(cluster, newUser('idle'), { reconnection: false });
     const left = once(idle.socket as never, 'disconnect');

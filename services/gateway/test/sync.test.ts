@@ -35,7 +35,7 @@ describe('sync over a socket', () => {
     return ack;
   };
 
-  it('after a reconnect to another node brings what was missed: messages, read marks, the badge', async () => {
+  it('returns missed messages, read marks and the badge after a reconnect to another gateway', async () => {
     const [a, b] = [newUser('a'), newUser('b')];
     const id = await openConversation(cluster, a, b);
     const alice = await device(a);
@@ -63,7 +63,7 @@ describe('sync over a socket', () => {
     expect(answer.hasMore).to.equal(false);
   });
 
-  it('answers from Postgres what the cache no longer holds, in pages, as REST does', async () => {
+  it('returns messages that the cache does not hold from Postgres, in pages, like REST', async () => {
     const [a, b] = [newUser('a'), newUser('b')];
     const id = await openConversation(cluster, a, b);
     const alice = await device(a);
@@ -88,7 +88,7 @@ describe('sync over a socket', () => {
     expect(body.messages.map(({ seq }) => seq)).to.deep.equal(seqs.slice(60, 120));
   });
 
-  it('tells a fresh device which conversations have unread messages', async () => {
+  it('returns the conversations with unread messages to a new device', async () => {
     const [a, b, c] = [newUser('a'), newUser('b'), newUser('c')];
     const [withA, withC] = [await openConversation(cluster, a, b), await openConversation(cluster, c, b)];
     const [alice, carol] = [await device(a), await device(c)];
@@ -104,7 +104,7 @@ describe('sync over a socket', () => {
     });
   });
 
-  it('tells a stranger nothing but that there is nothing', async () => {
+  it('returns notFound to a stranger', async () => {
     const [a, b] = [newUser('a'), newUser('b')];
     const id = await openConversation(cluster, a, b);
     const alice = await device(a);
@@ -119,7 +119,7 @@ describe('sync over a socket', () => {
     });
   });
 
-  it('refuses a question that is too large or not one', async () => {
+  it('rejects a payload that is too large or invalid', async () => {
     const alice = await device(newUser('a'));
     const entry = { id: '01926b3a-7c11-7d3e-9f52-0a4c1f6f2b10', afterSeq: 0 };
     for (const payload of [
@@ -135,23 +135,23 @@ describe('sync over a socket', () => {
     }
   });
 
-  it('answers one after the other, and refuses who asks without end', async () => {
+  it('answers one sync at a time, and rejects an endless series', async () => {
     const [a, b] = [newUser('a'), newUser('b')];
     const id = await openConversation(cluster, a, b);
     const alice = await device(a);
-    const ask = () =>
+    const send = () =>
       alice.socket.timeout(10_000).emitWithAck('sync', { conversations: [{ id, afterSeq: 0 }] } as never) as Promise<
         { ok: true } | { ok: false; error: { code: string; retryAfterMs: number } }
       >;
-    const answers = await Promise.all(Array.from({ length: 200 }, ask));
+    const answers = await Promise.all(Array.from({ length: 200 }, send));
     const refused = answers.filter((answer) => !answer.ok);
     expect(answers.filter((answer) => answer.ok).length).to.be.at.least(10);
     expect(refused.length).to.be.greaterThan(0);
     for (const answer of refused) expect(answer).to.deep.nested.include({ 'error.code': 'RATE_LIMITED' });
-    expect(await ask()).to.have.property('ok', true);
+    expect(await send()).to.have.property('ok', true);
   });
 
-  it('while messages pour in leaves no gap between its answer and the events', async () => {
+  it('leaves no gap between its answer and the events while messages arrive', async () => {
     const [a, b] = [newUser('a'), newUser('b')];
     const id = await openConversation(cluster, a, b);
     const alice = await device(a);

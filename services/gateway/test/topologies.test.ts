@@ -13,10 +13,12 @@ import {
 import { CLIENT_KINDS, describeProtocol } from '@chat-cluster/testkit/protocol-suite';
 import { expect } from 'chai';
 
-/** Settings of a topology; what it started is stopped with the stack. */
+/** Starts the servers of a topology, which the stack stops, and returns its settings. */
 type Arrange = (stack: AsyncDisposableStack) => Promise<NodeJS.ProcessEnv>;
 
-/** Runs the whole protocol on a cluster of two gateways and two workers with these settings, then the tests of its own. */
+/**
+ * Runs the protocol suite on a cluster of two gateways and two workers with these settings, then the tests in `more`.
+ */
 function topology(name: string, arrange: Arrange, more?: () => void): void {
   describe(`the protocol on ${name}`, () => {
     let stack: AsyncDisposableStack;
@@ -33,12 +35,12 @@ function topology(name: string, arrange: Arrange, more?: () => void): void {
     });
 
     describeProtocol(() => cluster, { clients: CLIENT_KINDS.websocket });
-    // Behind the suite: a suite's own tests would run before it.
+    // A nested suite, since mocha runs tests before nested suites.
     if (more) describe('its parts', more);
   });
 }
 
-/** Private servers, each with a folder of its own. */
+/** Private servers, each with its own folder. */
 async function redisServers(stack: AsyncDisposableStack, count: number): Promise<LocalRedis[]> {
   const folder = await mkdtemp(join(tmpdir(), 'chat-topology-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
@@ -51,7 +53,7 @@ async function redisServers(stack: AsyncDisposableStack, count: number): Promise
   );
 }
 
-/** How often a server was asked a command. */
+/** How often a server executed a command. */
 async function calls({ url }: { url: string }, command: string): Promise<number> {
   const stats = await askRedis(url, 'INFO', 'commandstats');
   return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
@@ -77,7 +79,7 @@ describe('topologies', () => {
       };
     },
     () => {
-      it('has each do its own part, and nothing else', async () => {
+      it('each serve only their own role', async () => {
         const [pubsub, queue, cache] = servers as [LocalRedis, LocalRedis, LocalRedis];
         const published = await Promise.all(servers.map((server) => calls(server, 'spublish')));
         expect(published.map((count) => count > 0)).to.deep.equal([true, false, false]);
@@ -104,10 +106,10 @@ describe('topologies', () => {
       return { REDIS_QUEUE_URLS: servers.map(({ url }) => url).join(', ') };
     },
     () => {
-      it('has lanes on each of them', async () => {
+      it('all have lanes', async () => {
         for (const server of servers) expect(await calls(server, 'bzpopmin')).to.be.greaterThan(0);
         const found = await Promise.all(servers.map(({ url }) => askRedis(url, 'KEYS', 'chat:inbox-?:meta')));
-        // Four lanes in turn.
+        // Four lanes, assigned in turn.
         expect(found).to.deep.equal(['*2', '*1', '*1']);
       });
     },
@@ -121,7 +123,7 @@ describe('topologies', () => {
     return { REDIS_URL: group.url };
   });
 
-  topology('a Redis before 7, which knows no sharded pub/sub', async (stack) => {
+  topology('a Redis before 7, without sharded pub/sub', async (stack) => {
     const { redis } = await privateServers();
     const url = new URL(redis.url);
     const forbidden = ['-ssubscribe', '-sunsubscribe', '-spublish'];

@@ -15,9 +15,12 @@ import {
 } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 
-/** The exporter gives a collector 10 s. Gateway and worker, if they waited for it, would be killed after 5 s and 3 s. */
-const HELD_UP_MS = 7_500;
-const SECRET_TEXT = 'nobody-is-to-read-this';
+/**
+ * The exporter waits 10 s for a collector. Gateway and worker, if they waited for it, would be killed after 5 s and 3
+ * s.
+ */
+const DELAY_MS = 7_500;
+const SECRET_TEXT = 'the-collector-must-not-see-this';
 
 describe('traces of a cluster', () => {
   let collector: OtlpReceiver;
@@ -90,7 +93,7 @@ describe('traces of a cluster', () => {
     for (const { body } of collector.requests) expect(body.toString()).not.to.include(SECRET_TEXT);
   });
 
-  it('have no span for each message of a batch, and a link to the batch for each sampled one', async () => {
+  it('have no span per message of a batch, but a link from the batch to each sampled message', async () => {
     const count = 60;
     const before = new Set(collector.spans);
     const fresh = (name: string) => named(name).filter((span) => !before.has(span));
@@ -116,7 +119,7 @@ describe('traces of a cluster', () => {
     }
     const publishes = new Set(fresh('publish').map(({ spanId }) => spanId));
     for (const { parentSpanId, traceId, links } of fresh('deliver')) {
-      // In the trace of the first message of its batch, or in its own and linked to that.
+      // In the trace of the batch's first message, or in its own trace with a link to the batch.
       if (publishes.has(parentSpanId)) expect(links).to.deep.equal([]);
       else {
         expect(events.get(parentSpanId)).to.equal(traceId);
@@ -125,33 +128,33 @@ describe('traces of a cluster', () => {
     }
   });
 
-  it('tell once who took a lane, and nothing of what goes by the clock', async () => {
+  it('show once that a worker took a lane, and no periodic work', async () => {
     await eventually(() => expect(named('process inbox-0')).to.have.length(1));
     expect(named('process inbox-0')[0]).to.include({ service: 'chat-worker', parentSpanId: '' });
     const ofBullmq = collector.spans.filter(({ attributes }) => 'bullmq.queue.name' in attributes);
     for (const { name } of ofBullmq) expect(name).to.match(/^(add|process) (inbox|recount)-/);
   });
 
-  it('begin where the traceparent of a REST request says, or not at all', async () => {
-    const [unwanted, wanted] = [randomUUID(), randomUUID()].map((id) => id.replaceAll('-', ''));
+  it('continue the traceparent of a REST request, if that is sampled', async () => {
+    const [unsampled, sampled] = [randomUUID(), randomUUID()].map((id) => id.replaceAll('-', ''));
     const path = `/api/messages/with/${alice.userId}?limit=1&markAsRead=true`;
-    for (const traceparent of [`00-${unwanted}-00000000000000b7-00`, `00-${wanted}-00000000000000b7-01`]) {
+    for (const traceparent of [`00-${unsampled}-00000000000000b7-00`, `00-${sampled}-00000000000000b7-01`]) {
       const headers = { authorization: `Bearer ${tokenFor(cluster, bob.userId)}`, traceparent };
       expect((await fetch(cluster.url + path, { headers })).status).to.equal(200);
     }
     const spans = await eventually(() => {
-      const found = collector.spans.filter(({ traceId }) => traceId === wanted);
+      const found = collector.spans.filter(({ traceId }) => traceId === sampled);
       expect(found.map(({ name }) => name)).to.include('GET /api/messages/with/:otherUserId');
       return found;
     });
     const request = spans.find(({ service }) => service === 'chat-gateway');
     expect(request?.parentSpanId).to.equal('00000000000000b7');
     expect(request?.attributes).to.include({ 'http.response.status_code': 200 });
-    expect(collector.spans.filter(({ traceId }) => traceId === unwanted)).to.deep.equal([]);
+    expect(collector.spans.filter(({ traceId }) => traceId === unsampled)).to.deep.equal([]);
     expect(JSON.stringify(collector.spans)).not.to.include(alice.userId);
   });
 
-  it('hold up neither messages nor the end of processes when the collector hangs', async () => {
+  it('delay neither messages nor the exit of processes when the collector hangs', async () => {
     collector.hang();
     const took: number[] = [];
     for (let i = 0; i < 20; i++) {
@@ -159,11 +162,11 @@ describe('traces of a cluster', () => {
       expect((await alice.send({ conversationId, content: 'on' })).ok).to.equal(true);
       took.push(performance.now() - sent);
     }
-    expect(Math.max(...took)).to.be.below(HELD_UP_MS);
+    expect(Math.max(...took)).to.be.below(DELAY_MS);
     alice.close();
     bob.close();
-    const asked = performance.now();
+    const started = performance.now();
     await stop();
-    expect(performance.now() - asked).to.be.below(HELD_UP_MS);
+    expect(performance.now() - started).to.be.below(DELAY_MS);
   });
 });

@@ -4,12 +4,12 @@ import { TurnBudget } from '../src/socket/events/turn-budget.ts';
 
 describe('the budget of a turn', () => {
   let now = 1_000;
-  /** The event loop is busy for so long. */
+  /** Keeps the event loop busy. */
   const work = (ms: number) => {
     now += ms;
   };
 
-  it('bears a burst, and is spent when turns stay late', async () => {
+  it('tolerates a burst, and is spent when turns stay late', async () => {
     const turn = new TurnBudget(() => now);
     const spent: boolean[] = [];
     for (let i = 0; i < 5; i++) {
@@ -21,7 +21,7 @@ describe('the budget of a turn', () => {
     expect(spent).to.deep.equal([false, false, false, true, true]);
   });
 
-  it('takes in what comes at the beginning of a turn, however late the turns before were', async () => {
+  it('accepts events at the start of a turn, however late earlier turns were', async () => {
     const turn = new TurnBudget(() => now);
     turn.isSpent();
     work(1_100);
@@ -30,7 +30,7 @@ describe('the budget of a turn', () => {
     expect(turn.isSpent()).to.equal(false);
   });
 
-  it('remembers an overload after turns in time', async () => {
+  it('keeps the overloaded state after turns in time', async () => {
     const turn = new TurnBudget(() => now);
     turn.isSpent();
     work(1_100);
@@ -43,7 +43,7 @@ describe('the budget of a turn', () => {
     expect(turn.isSpent()).to.equal(true);
   });
 
-  it('forgets late turns that were no overload after one in time, and after a rest', async () => {
+  it('forgets late turns without overload after a turn in time, and after a rest', async () => {
     const turn = new TurnBudget(() => now);
     for (const pause of [() => turn.isSpent(), () => work(110)]) {
       turn.isSpent();

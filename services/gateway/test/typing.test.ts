@@ -48,18 +48,18 @@ describe('typing', () => {
 
   /** Resolves when everything that was emitted to bob before has arrived. */
   async function settled(): Promise<void> {
-    const heard = [bob, bobToo].map((client) => client.messages.length);
+    const before = [bob, bobToo].map((client) => client.messages.length);
     expect(await alice.send({ conversationId, content: 'settled' })).to.include({ ok: true });
     await eventually(() =>
-      expect([bob, bobToo].map((client) => client.messages.length)).to.deep.equal(heard.map((n) => n + 1)),
+      expect([bob, bobToo].map((client) => client.messages.length)).to.deep.equal(before.map((n) => n + 1)),
     );
   }
 
   /**
-   * Types until every one of the listeners has heard it, as a client does: a volatile event is dropped when it comes while
-   * the transport is busy with another one.
+   * Types until all listeners have received it, as a client does: a volatile event is dropped while the transport is
+   * busy with another one.
    */
-  async function typeUntilHeard(client: TestClient, typing: boolean, listeners: TestClient[]): Promise<void> {
+  async function typeUntilReceived(client: TestClient, typing: boolean, listeners: TestClient[]): Promise<void> {
     const signal = { conversationId, userId: client.userId, typing };
     await eventually(async () => {
       if (!typing) expect(await type(client, { conversationId, typing: true })).to.deep.equal({ ok: true });
@@ -70,9 +70,9 @@ describe('typing', () => {
     });
   }
 
-  it('is heard by every device of the other participant, and by nobody else', async () => {
-    await typeUntilHeard(alice, true, [bob, bobToo]);
-    await typeUntilHeard(alice, false, [bob, bobToo]);
+  it('reaches every device of the other participant, and no other device', async () => {
+    await typeUntilReceived(alice, true, [bob, bobToo]);
+    await typeUntilReceived(alice, false, [bob, bobToo]);
     expect([alice, aliceToo, stranger].flatMap((client) => client.typings)).to.deep.equal([]);
   });
 
@@ -87,7 +87,7 @@ describe('typing', () => {
     expect(bob.exceptions).to.deep.equal([]);
   });
 
-  it('is relayed once when it is repeated at once, and again when time has passed', async () => {
+  it('is relayed once when it is repeated at once, and again after a while', async () => {
     const started = performance.now();
     for (let i = 0; i < 50; i++)
       expect(await type(aliceToo, { conversationId, typing: true })).to.deep.equal({ ok: true });
@@ -100,7 +100,7 @@ describe('typing', () => {
     });
   });
 
-  it('is bounded for a flood, whose sender hears RATE_LIMITED in the end', async () => {
+  it('is bounded for a flood, whose sender gets RATE_LIMITED', async () => {
     const flooder = await connect(cluster, alice.userId, { transports: ['websocket'] });
     const acks = await Promise.all(
       Array.from({ length: 4_000 }, (_, i) => type(flooder, { conversationId, typing: i % 2 === 0 })),
@@ -109,7 +109,7 @@ describe('typing', () => {
     expect(bob.typings.length).to.be.within(1, 60);
     const refused = acks.filter((ack) => !ack.ok) as FailureAck[];
     expect(refused.length).to.be.greaterThan(0);
-    // A gateway that can not keep up with it, on a slow machine, sheds some of it before.
+    // On a slow machine a gateway that cannot keep up sheds some of it first.
     const codes = new Set(refused.map(({ error }) => error.code));
     expect([...codes]).to.include('RATE_LIMITED');
     codes.delete('OVERLOADED');
@@ -130,7 +130,7 @@ describe('typing', () => {
     for (const client of listeners) client.close();
   });
 
-  it('is heard by nobody in a talk with oneself', async () => {
+  it('reaches no device in a conversation with oneself', async () => {
     const notes = await openConversation(cluster, alice.userId, alice.userId);
     expect(await alice.send({ conversationId: notes, content: 'note' })).to.include({ ok: true });
     expect(await type(alice, { conversationId: notes, typing: true })).to.deep.equal({ ok: true });
@@ -138,7 +138,7 @@ describe('typing', () => {
     expect(all().flatMap((client) => client.typings)).to.deep.equal([]);
   });
 
-  it('is refused in a conversation of others, and dropped in one that nobody knows', async () => {
+  it('is rejected in a conversation of others, and dropped in an unknown one', async () => {
     expect(await type(stranger, { conversationId, typing: true })).to.have.nested.property(
       'error.code',
       'CONVERSATION_NOT_FOUND',

@@ -1,13 +1,13 @@
 import type { MetricsText } from '@chat-cluster/runtime';
 import { AggregatorRegistry } from 'prom-client';
 
-/** In a fork: answers its supervisor's questions for the metrics of this process. */
+/** In a fork: answers the supervisor's requests for the metrics of this process. */
 export function answerMetricsRequests(): void {
-  // Made only for its side effect.
+  // The constructor registers the listener.
   new AggregatorRegistry();
 }
 
-/** In the supervisor: reads the metrics of all forks that serve, together. Rejects when one does not answer within 5 s. */
+/** In the supervisor: reads the aggregated metrics of all serving forks. Rejects if one does not answer within 5 s. */
 export function createMetricsReader(): () => Promise<MetricsText> {
   const registry = new AggregatorRegistry();
   return async () => ({ contentType: registry.contentType, body: await registry.clusterMetrics() });

@@ -1,15 +1,16 @@
 import type { Server } from 'node:net';
+import { type Lifecycle, type OpsOptions, serveOps } from '@chat-cluster/runtime';
 import type { GatewayConfig } from '../config.ts';
 
 /**
- * Connections that the kernel keeps until they are accepted; Linux cuts it to net.core.somaxconn, 4,096 as it comes. Node
- * accepts one connection in each turn of its event loop, and its own default of 511 is full in 0.1 s when the clients of
- * another gateway come over. The kernel drops whom it has no room for, and their next try is 1, then 3, then 7 s away:
- * of 5,000 the last were back after 50 s, with the gateway idle most of the time.
+ * Connections that the kernel holds until they are accepted; Linux limits it to net.core.somaxconn, by default 4,096.
+ * Node accepts one connection per turn of its event loop, and its default of 511 is full within 0.1 s when the clients
+ * of another gateway arrive. The kernel drops the connections beyond it, and their retries follow after 1, 3 and 7 s,
+ * while the gateway is idle.
  */
 const BACKLOG = 16_384;
 
-/** Listens as configured and resolves with the port, which is the system's choice for PORT 0. */
+/** Listens as configured. Resolves with the port, which the system chooses if PORT is 0. */
 export async function listen(server: Server, { PORT, HOST }: Pick<GatewayConfig, 'PORT' | 'HOST'>): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -19,9 +20,20 @@ export async function listen(server: Server, { PORT, HOST }: Pick<GatewayConfig,
   return typeof address === 'object' && address ? address.port : PORT;
 }
 
+/** Opens the admin listener, which stops with the lifecycle. Resolves with its port. */
+export async function listenForAdmin(
+  { HOST: host, ADMIN_PORT: port }: Pick<GatewayConfig, 'HOST' | 'ADMIN_PORT'>,
+  lifecycle: Lifecycle,
+  pages: Pick<OpsOptions, 'readiness' | 'metrics'>,
+): Promise<number> {
+  const ops = await serveOps({ host, port, drain: () => lifecycle.end('POST /drain'), ...pages });
+  lifecycle.own('admin listener', ops.server, (server) => server.close());
+  return ops.port;
+}
+
 /**
- * For the HTTP server of a port. Node looks for connections whose headers are late only every 30 s by itself: one that
- * says nothing was kept for up to 40 s.
+ * Deadlines of the HTTP server of the public port, in ms. Node checks for late headers only every 30 s by default, so a
+ * silent connection could stay for up to 40 s.
  */
 export const HTTP_DEADLINES = {
   headersTimeout: 7_000,

@@ -5,11 +5,14 @@ import { Rejection } from '@chat-cluster/contracts';
 import { asyncApiDocument } from '@chat-cluster/contracts/asyncapi';
 import { openApiDocument } from '@chat-cluster/contracts/openapi';
 import type { Request, Response } from 'express';
-import type { HttpDeps } from './app.ts';
-import { publicRoute, type Route } from './route.ts';
+import { publicRoute, type Route } from './router.ts';
 
-/** The documents, and Swagger UI to read and try the first of them. The page loads nothing from anywhere else. */
-export function docsRoutes({ version }: HttpDeps): Route[] {
+export interface DocsDeps {
+  version: string;
+}
+
+/** OpenAPI and AsyncAPI documents, and Swagger UI to try the former. The page loads nothing from other hosts. */
+export function docsRoutes({ version }: DocsDeps): Route[] {
   const openApi = once(() => openApiDocument({ version }));
   const asyncApi = once(() => asyncApiDocument({ version }));
   return [
@@ -30,7 +33,7 @@ export function docsRoutes({ version }: HttpDeps): Route[] {
   ];
 }
 
-/** Made at the first request: most gateways never serve their documentation. */
+/** Creates the value at the first request, since most gateways never serve their documentation. */
 function once<T>(make: () => T): () => T {
   let made: { value: T } | undefined;
   return () => {
@@ -45,20 +48,20 @@ const swaggerUiVersion = String(JSON.parse(readFileSync(manifestPath, 'utf8')).v
 
 const ASSETS: ReadonlySet<string> = new Set(['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png']);
 
-/** Addresses carry the version of Swagger UI, so a day in the browser's cache never outlives an upgrade. */
+/** URLs contain the version of Swagger UI, so a browser that caches an asset for a day has no outdated one. */
 function sendAsset(req: Request, res: Response): Promise<void> {
   const { asset } = req.params;
   if (typeof asset !== 'string' || !ASSETS.has(asset)) throw new Rejection('NOT_FOUND');
   res.set('Cache-Control', 'public, max-age=86400');
   return new Promise((resolve, reject) => {
     res.sendFile(asset, { root: swaggerUiFolder, cacheControl: false }, (error?: NodeJS.ErrnoException) =>
-      // A reader who goes away half-way is no fault.
+      // A client that leaves in the middle is no fault.
       error && error.code !== 'ECONNABORTED' && error.code !== 'EPIPE' ? reject(error) : resolve(),
     );
   });
 }
 
-/** Swagger UI draws its icons from `data:` images; it needs neither inline styles nor eval. */
+/** Swagger UI has icons in `data:` images, and needs neither inline styles nor eval. */
 const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -87,7 +90,7 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
-/** `validatorUrl: null`: without it Swagger UI sends the document's address to a validator outside. */
+/** Without `validatorUrl: null` Swagger UI sends the URL of the document to a public validator. */
 const START = `window.ui = SwaggerUIBundle({
   url: '/api/docs.json',
   dom_id: '#swagger-ui',

@@ -1,13 +1,20 @@
 import { type ErrorCode, type ErrorPayload, HTTP_STATUS, Rejection, toErrorPayload } from '@chat-cluster/contracts';
-import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
-import type { HttpDeps } from './app.ts';
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 
-/** The one place where errors become answers: a rejection as it is, a fault reported once and heard as UNAVAILABLE. */
-export function answerErrors({ onFault }: HttpDeps): ErrorRequestHandler {
+export interface ErrorDeps {
+  /** Called once per fault, with its cause. */
+  onFault(error: unknown, req: Request): void;
+}
+
+/**
+ * The only place that turns errors into answers: a rejection is returned as it is; a fault is passed to `onFault` once,
+ * and the client receives UNAVAILABLE.
+ */
+export function answerErrors({ onFault }: ErrorDeps): ErrorRequestHandler {
   return (error: unknown, req, res, _next) => {
     const refusal = isUndecodablePath(error) ? new MalformedRequest(400, 'the path is not valid UTF-8') : error;
     if (!(refusal instanceof Rejection)) onFault(refusal, req);
-    // The deadline has answered already, or the answer broke off half-way: there is nobody left to tell.
+    // After the TIMEOUT of the deadline, or in the middle of an answer, no error can be sent.
     if (res.headersSent) {
       if (!res.writableEnded) res.destroy();
       return;
@@ -17,7 +24,7 @@ export function answerErrors({ onFault }: HttpDeps): ErrorRequestHandler {
   };
 }
 
-/** A request that HTTP itself can not accept: VALIDATION_FAILED, with a status that says more than 400 would. */
+/** A request that is invalid at the level of HTTP: VALIDATION_FAILED, with a more specific status than 400. */
 export class MalformedRequest extends Rejection {
   readonly status: number;
 
@@ -27,12 +34,12 @@ export class MalformedRequest extends Rejection {
   }
 }
 
-/** Answers TIMEOUT once a request is `deadlineMs` old; what its handler says later is dropped. */
+/** Answers TIMEOUT when a request is `deadlineMs` old. A later result of its handler is dropped. */
 export function answerLate(deadlineMs: number): RequestHandler {
   return (req, res, next) => {
     const timer = setTimeout(() => {
       if (res.headersSent) return;
-      // A body that trickles in would have to be read to its end before the connection could be used again.
+      // The connection could be used again only when a slow body has been read to its end.
       if (!req.complete) res.set('Connection', 'close');
       answer(res, new Rejection('TIMEOUT').payload, HTTP_STATUS.TIMEOUT);
     }, deadlineMs);
@@ -45,7 +52,7 @@ export const notFound: RequestHandler = () => {
   throw new Rejection('NOT_FOUND');
 };
 
-/** `methods`: the ones that the path has, in lower case. */
+/** `methods`: the methods of the path, in lower case. */
 export function methodNotAllowed(methods: readonly string[]): RequestHandler {
   const allow = methods.flatMap((method) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()])).join(', ');
   return (_req, res) => {
@@ -61,7 +68,7 @@ function answer(res: Response, payload: ErrorPayload, status: number): void {
   res.status(status).json({ error: payload });
 }
 
-/** RFC 6750: a bare challenge without a token, the reason with one. */
+/** RFC 6750: a challenge without a reason if there is no token, with the reason if there is one. */
 const CHALLENGES: Partial<Record<ErrorCode, string>> = {
   TOKEN_MISSING: 'Bearer',
   TOKEN_INVALID: 'Bearer error="invalid_token"',

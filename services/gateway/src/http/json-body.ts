@@ -1,10 +1,10 @@
 import express, { type RequestHandler } from 'express';
 import { MalformedRequest } from './errors.ts';
 
-/** Requests are a few ids; 64 kB is far above any, and far below what would hurt. */
+/** Largest body of a request, in kB: far above the few ids that requests have, and small enough to do no harm. */
 const LIMIT_KB = 64;
 
-// No compressed bodies: nothing this small gains by it, and a bomb can not hide in one.
+// No compressed bodies: small ones gain nothing, and a compression bomb cannot be sent.
 const parse = express.json({ limit: LIMIT_KB * 1024, inflate: false });
 
 /** Reads the JSON body into `req.body`. Rejections: VALIDATION_FAILED with status 400, 413 or 415. */
@@ -13,7 +13,7 @@ export const jsonBody: RequestHandler = (req, res, next) => {
   parse(req, res, (error?: unknown) => next(error === undefined ? undefined : refusalOf(error)));
 };
 
-/** The parser's errors carry a status; its messages quote the body and name the library, so they stay here. */
+/** Maps the parser's errors by status. Their messages quote the body and name the library, so none is returned. */
 function refusalOf(error: unknown): unknown {
   const status = error instanceof Error && 'status' in error ? error.status : undefined;
   if (status === 413) return new MalformedRequest(413, `the body is larger than ${LIMIT_KB} kB`);

@@ -1,164 +1,177 @@
 import type { IncomingMessage } from 'node:http';
 import { Gauge, Histogram } from 'prom-client';
 
-const waitingNow = new Gauge({ name: 'chat_handshakes_waiting', help: 'Handshakes that wait for their turn' });
+const waitingNow = new Gauge({ name: 'chat_handshakes_waiting', help: 'Handshakes in the queue of the connect gate' });
 const waits = new Histogram({
   name: 'chat_handshake_wait_seconds',
-  help: 'How long admitted handshakes waited for their turn',
+  help: 'Time that admitted handshakes waited in the queue of the connect gate',
   buckets: [0, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 4, 5, 8, 12],
 });
 
-/** The gate of new sessions. */
-export interface Admission {
-  /**
-   * Calls exactly one of the two, or none when the client leaves before its turn: `admitted` at once or later, in the
-   * order of arrival; `refused` at once or later, with the milliseconds after which to come again.
-   */
-  admit(request: IncomingMessage, admitted: () => void, refused: (retryAfterMs: number) => void): void;
-  /** Refuses those who wait and whoever comes from now on. Idempotent. */
-  close(): void;
-}
-
-/** From one round of admissions to the next. Those of a round share subscriptions and queries, so it is no shorter. */
+/** Time between two rounds, in ms. Sessions of a round share subscriptions and queries, so rounds are not shorter. */
 const ROUND_MS = 50;
-/** Sessions of the first round, 320 a second; and of a late one at least so many. Less when `perSecond` is less. */
+/** Sessions of the first round (320 per second), and the least of any round; both are lower if `perSecond` is. */
 const FIRST_ROUND = 16;
 const SMALLEST_ROUND = 4;
-/** A round is larger than the one before by so many. */
+/** Sessions added to each further round while the event loop keeps up. */
 const GROWTH = 4;
-/** A round that comes later than this by the clock makes the next ones smaller. */
+/** Lateness of a round, in ms, above which the next round is smaller. */
 const LATE_MS = 100;
 /**
- * Who would wait longer at the pace of now is refused at once, and who did wait longer than the second at its turn:
- * stock clients give up on a handshake after 20 s, load balancers after 15 s and more.
+ * Longest expected wait of a session that is queued, and longest real wait of one that is admitted, in ms. Stock
+ * clients give up on a handshake after 20 s, load balancers after 15 s and more.
  */
 const MAX_WAIT_MS = 8_000;
 const LONGEST_WAIT_MS = 12_000;
-/** Nobody is told to come again sooner. */
+/** Shortest delay that a refused client is given, in ms. */
 const SHORTEST_RETRY_MS = 1_000;
 
 /**
- * Makes a queue of a storm of connects. When a load balancer or a gateway dies, all its clients come back at once, and
- * each costs a token check, a room, a badge, a sync: without a gate the process that takes them in is late for everybody,
- * its new clients time out and come again. So new sessions are taken in by rounds, as many as the process stands:
+ * The gate of new sessions: turns a storm of connects into a queue. When a load balancer or a gateway dies, all its
+ * clients reconnect at once, and each costs a token check, a room, a badge and a sync. Without a gate the process that
+ * admits them is late for all its clients, the new ones time out, and they connect again. So new sessions are admitted
+ * in rounds, as many as the event loop can handle:
  *
- * - A round every ROUND_MS. While somebody waits and rounds are on time, each is larger by GROWTH than the last: from 320
- *   a second to 1,000 in half a second, and on to `perSecond`.
- * - A round that is late by more than LATE_MS shows an event loop that can not keep up, with connects or with anything
- *   else: the next round is smaller by a third. Events of those who are connected are late by about as much, not more.
- * - Who comes while nobody waits goes through at once, up to FIRST_ROUND in a round. The others wait for its end, so that
- *   they come in together: they share subscriptions and queries, and the turns of the event loop between are free for
- *   accepting connections, one in each.
+ * - There is a round every ROUND_MS. While sessions wait and rounds are on time, each round is larger than the last by
+ *   GROWTH: from 320 per second to 1,000 within half a second, and on up to `perSecond`.
+ * - A round that is late by more than LATE_MS shows that the event loop does not keep up, with connects or with other
+ *   work: the next round is smaller by a third. Events of connected clients are delayed by about the same time, not
+ *   more.
+ * - A session that arrives while none waits is admitted at once, up to FIRST_ROUND per round. The others wait for the
+ *   end of the round, so that they are admitted together. They share subscriptions and queries, and the turns of the
+ *   event loop in between are free for accepting connections, one per turn.
  *
- * Who would wait too long is refused before any work is done for it, and told to come when the line of now will be gone.
- * `hasRoom`: whether so many more sessions may be open. It is asked at arrival and again at the turn.
+ * A session that would wait too long is refused before any work is done for it, with the time at which the current
+ * queue will be empty.
  */
-export function createAdmission(perSecond: number, hasRoom: (more: number) => boolean): Admission {
-  const roundMs = Math.max(ROUND_MS, 1_000 / perSecond);
-  const largest = (perSecond * roundMs) / 1_000;
-  const queue = new Set<Waiting>();
-  const [first, smallest] = [Math.min(FIRST_ROUND, largest), Math.min(SMALLEST_ROUND, largest)];
-  let round = first;
-  /** Sessions that may still be admitted in this round, and of those the ones that need not wait for its end. */
-  let left = round;
-  let atOnce = first;
-  let timer: NodeJS.Timeout | undefined;
-  let dueAt = 0;
-  let closed = false;
+export class Admission {
+  readonly #roundMs: number;
+  readonly #largest: number;
+  readonly #first: number;
+  readonly #smallest: number;
+  readonly #hasRoom: (more: number) => boolean;
+  readonly #queue = new Set<Waiting>();
+  /** Size of a round. */
+  #round: number;
+  /** Sessions that may still be admitted in this round, and how many of them without waiting for its end. */
+  #left: number;
+  #leftAtOnce: number;
+  #timer: NodeJS.Timeout | undefined;
+  #dueAt = 0;
+  #closed = false;
 
-  function startRound(): void {
-    dueAt = performance.now() + roundMs;
-    timer = setTimeout(endRound, roundMs);
+  /** `hasRoom`: whether this many more sessions may be open. It is called on arrival and again on admission. */
+  constructor(perSecond: number, hasRoom: (more: number) => boolean) {
+    this.#hasRoom = hasRoom;
+    this.#roundMs = Math.max(ROUND_MS, 1_000 / perSecond);
+    this.#largest = (perSecond * this.#roundMs) / 1_000;
+    this.#first = Math.min(FIRST_ROUND, this.#largest);
+    this.#smallest = Math.min(SMALLEST_ROUND, this.#largest);
+    this.#round = this.#left = this.#leftAtOnce = this.#first;
   }
 
-  function endRound(): void {
-    timer = undefined;
-    if (performance.now() - dueAt > LATE_MS) round = Math.max(smallest, round * (2 / 3));
-    else if (queue.size > 0) round = Math.min(largest, round + GROWTH);
-    left = round + (left % 1);
-    atOnce = first;
-    // Before the turns are taken: what they take is part of what makes the next round late.
-    if (queue.size > 0) startRound();
-    else round = Math.max(round, first);
-    for (const next of queue) {
-      if (left < 1) break;
-      takeTurn(next);
-    }
-  }
-
-  function takeTurn(next: Waiting): void {
-    const waited = performance.now() - next.since;
-    next.stop();
-    if (waited > LONGEST_WAIT_MS || !hasRoom(1)) {
-      next.refused(retryAfterMs());
+  /**
+   * Calls exactly one of the two, at once or later, or none if the client leaves while it waits. Sessions are admitted
+   * in the order of arrival. `refused` gets the time in ms after which the client should try again.
+   */
+  admit(request: IncomingMessage, admitted: () => void, refused: (retryAfterMs: number) => void): void {
+    if (this.#closed || this.#queueMs() > MAX_WAIT_MS || !this.#hasRoom(this.#queue.size + 1)) {
+      refused(this.#retryAfterMs());
       return;
     }
-    left--;
+    if (this.#queue.size > 0 || Math.min(this.#left, this.#leftAtOnce) < 1) {
+      this.#wait(request, admitted, refused);
+      return;
+    }
+    this.#left--;
+    this.#leftAtOnce--;
+    if (this.#timer === undefined) this.#startRound();
+    waits.observe(0);
+    admitted();
+  }
+
+  /** Refuses all waiting sessions, and every one that arrives from now on. Idempotent. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const waiting of this.#queue) {
+      waiting.leaveQueue();
+      waiting.refused(this.#retryAfterMs());
+    }
+  }
+
+  #startRound(): void {
+    this.#dueAt = performance.now() + this.#roundMs;
+    this.#timer = setTimeout(() => this.#endRound(), this.#roundMs);
+  }
+
+  #endRound(): void {
+    this.#timer = undefined;
+    if (performance.now() - this.#dueAt > LATE_MS) this.#round = Math.max(this.#smallest, this.#round * (2 / 3));
+    else if (this.#queue.size > 0) this.#round = Math.min(this.#largest, this.#round + GROWTH);
+    this.#left = this.#round + (this.#left % 1);
+    this.#leftAtOnce = this.#first;
+    // Before the admissions, so that their cost counts towards the lateness of the next round.
+    if (this.#queue.size > 0) this.#startRound();
+    else this.#round = Math.max(this.#round, this.#first);
+    for (const next of this.#queue) {
+      if (this.#left < 1) break;
+      this.#decide(next);
+    }
+  }
+
+  #decide(next: Waiting): void {
+    const waited = performance.now() - next.since;
+    next.leaveQueue();
+    if (waited > LONGEST_WAIT_MS || !this.#hasRoom(1)) {
+      next.refused(this.#retryAfterMs());
+      return;
+    }
+    this.#left--;
     waits.observe(waited / 1_000);
     next.admitted();
   }
 
-  /** Milliseconds that the last of the line will have waited, at the pace of now. */
-  function lineMs(): number {
-    return (queue.size / round) * roundMs;
-  }
-
-  /** Behind the line of now, and spread, so that those who were refused together do not come back together. */
-  function retryAfterMs(): number {
-    return Math.ceil(Math.max(SHORTEST_RETRY_MS, lineMs()) * (1 + Math.random()));
-  }
-
-  function wait(request: IncomingMessage, admitted: Waiting['admitted'], refused: Waiting['refused']): void {
+  #wait(request: IncomingMessage, admitted: Waiting['admitted'], refused: Waiting['refused']): void {
     const { socket } = request;
-    const leave = () => {
-      waiting.stop();
+    const onLeave = () => {
+      waiting.leaveQueue();
       socket.destroy();
     };
     const waiting: Waiting = {
       since: performance.now(),
       admitted,
       refused,
-      stop() {
-        queue.delete(waiting);
-        waitingNow.set(queue.size);
-        for (const event of LEAVING) socket.off(event, leave);
+      leaveQueue: () => {
+        this.#queue.delete(waiting);
+        waitingNow.set(this.#queue.size);
+        for (const event of LEAVE_EVENTS) socket.off(event, onLeave);
       },
     };
-    for (const event of LEAVING) socket.on(event, leave);
-    queue.add(waiting);
-    waitingNow.set(queue.size);
-    if (timer === undefined) startRound();
+    for (const event of LEAVE_EVENTS) socket.on(event, onLeave);
+    this.#queue.add(waiting);
+    waitingNow.set(this.#queue.size);
+    if (this.#timer === undefined) this.#startRound();
   }
 
-  return {
-    admit(request, admitted, refused) {
-      if (closed || lineMs() > MAX_WAIT_MS || !hasRoom(queue.size + 1)) return refused(retryAfterMs());
-      if (queue.size > 0 || Math.min(left, atOnce) < 1) return wait(request, admitted, refused);
-      left--;
-      atOnce--;
-      if (timer === undefined) startRound();
-      waits.observe(0);
-      admitted();
-    },
-    close() {
-      closed = true;
-      clearTimeout(timer);
-      for (const waiting of queue) {
-        waiting.stop();
-        waiting.refused(retryAfterMs());
-      }
-    },
-  };
+  /** Time in ms until the last waiting session is admitted, at the current pace. */
+  #queueMs(): number {
+    return (this.#queue.size / this.#round) * this.#roundMs;
+  }
+
+  /** After the current queue, and randomized, so that clients refused together do not return together. */
+  #retryAfterMs(): number {
+    return Math.ceil(Math.max(SHORTEST_RETRY_MS, this.#queueMs()) * (1 + Math.random()));
+  }
 }
 
 interface Waiting {
-  /** Monotonic milliseconds. */
+  /** Time of arrival, by `performance.now()`. */
   since: number;
   admitted(): void;
   refused(retryAfterMs: number): void;
-  /** Gives up the place. */
-  stop(): void;
+  leaveQueue(): void;
 }
 
-/** A client that half-closes has left too. An upgrade's socket has no other listeners, and an error needs one. */
-const LEAVING = ['end', 'close', 'error'] as const;
+/** A client that half-closes has left too. The socket of an upgrade has no other listeners, and `error` needs one. */
+const LEAVE_EVENTS = ['end', 'close', 'error'] as const;

@@ -1,10 +1,10 @@
 import type { UnreadCount } from '@chat-cluster/contracts';
-import type { ChatSocket } from '../server.ts';
+import type { ChatSocket } from '../chat-socket.ts';
 
 /**
- * Watches the badges that pass to a socket while an unread count is being read for it. A badge that passes comes from a
- * recount of committed state, and whatever it did not see yet is followed by another; a count of our own, read meanwhile
- * and sent after it, could be older and would stay. So then the badge that passed is the one to trust.
+ * Watches the badges that are emitted to a socket while an unread count is being read for it. Such a badge comes from a
+ * recount of committed state, and any change that it misses is followed by another badge. The count of the reader may
+ * be older and would stay if it were emitted afterwards. So the badge that passed is the valid one.
  */
 export function watchBadges(socket: ChatSocket): { passed(): UnreadCount | undefined; [Symbol.dispose](): void } {
   let last: UnreadCount | undefined;
@@ -16,7 +16,7 @@ export function watchBadges(socket: ChatSocket): { passed(): UnreadCount | undef
     passed: () => last,
     [Symbol.dispose]() {
       socket.offAnyOutgoing(watch);
-      // The room of the list that was is given back: 150 bytes of each idle connection.
+      // Without an argument it also frees the empty list of listeners: 150 bytes per idle connection.
       if (socket.listenersAnyOutgoing().length === 0) socket.offAnyOutgoing();
     },
   };

@@ -12,135 +12,133 @@ import {
 import { type Logger, startSpan } from '@chat-cluster/runtime';
 import { Counter, Histogram } from 'prom-client';
 import type { output } from 'zod';
-import type { ChatServer, ChatSocket } from '../server.ts';
+import type { GatewayConfig } from '../../config.ts';
+import type { ChatSocket } from '../chat-socket.ts';
+import { type EventPacket, receiveEvents, sendAck } from '../engine-io.ts';
 import { TokenBucket } from './token-bucket.ts';
 import { TurnBudget } from './turn-budget.ts';
 
 const events = new Counter({
   name: 'chat_events_total',
-  help: 'Events of clients by result: ok, or the code of the error',
+  help: 'Events of clients by result: ok, or the error code',
   labelNames: ['event', 'result'],
 });
 const durations = new Histogram({
   name: 'chat_event_duration_seconds',
-  help: 'From an event to its ack',
+  help: 'Time from the receipt of an event to its ack',
   labelNames: ['event'],
   buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
 });
 
-const counts = new Map<string, Counter.Internal>();
-const histograms = new Map<string, Histogram.Internal<'event'>>();
+/** Handler of one event. Its result is the ack, if the client requested one. */
+export type Handler<E extends ClientEvent> = (
+  userId: UserId,
+  payload: output<(typeof clientEvents)[E]>,
+  socket: ChatSocket,
+) => Promise<object>;
 
-/** The metrics of one event are looked up by its name: prom-client would check and join an object of labels for each. */
-function countOf(event: string, result: string): Counter.Internal {
-  const key = `${event} ${result}`;
-  const count = counts.get(key) ?? events.labels(event, result);
-  if (!counts.has(key)) counts.set(key, count);
-  return count;
+export type Handlers = { [E in ClientEvent]: Handler<E> };
+
+export interface DispatchDeps {
+  handlers: Handlers;
+  config: Pick<GatewayConfig, 'RATE_LIMIT_PER_SECOND' | 'RATE_LIMIT_BURST'>;
+  logger: Logger;
 }
 
-function durationOf(event: string): Histogram.Internal<'event'> {
-  const histogram = histograms.get(event) ?? durations.labels(event);
-  if (!histograms.has(event)) histograms.set(event, histogram);
-  return histogram;
-}
-
-/** As lanes say it (inbox.ts). */
+/** Same as when a lane is overloaded (inbox.ts), in ms. */
 const OVERLOADED_RETRY_MS = 1_000;
 
-/** What the gateway does for each event; the result goes to the ack callback, when there is one. */
-export type Handlers = {
-  [E in ClientEvent]: (
-    userId: UserId,
-    payload: output<(typeof clientEvents)[E]>,
-    socket: ChatSocket,
-  ) => Promise<object>;
-};
+type Ack = (result: object) => void;
 
 /**
- * Hears every event of every socket: parse, call, acknowledge. Whatever a client sends, it gets an answer: a result or
- * a coded error in its ack, or the error as `exception` when it passed no callback. A bad event never ends the
- * connection. An event whose trace is sampled has a span until its ack. `socket.data.underWay` is the number of events without an answer yet, for a drain.
+ * Receives every event of every socket: parse, call the handler, acknowledge. Every event gets an answer: a result or a
+ * coded error in its ack, or the error as `exception` if the client requested no ack. A bad event never ends the
+ * connection. An event whose trace is sampled has a span until its ack. `socket.data.underWay` counts the events
+ * without an answer, for the drain.
+ *
+ * Events bypass Socket.IO's listeners and its ack encoder (engine-io.ts): nothing is binary, and there are no
+ * middlewares.
  */
-export function dispatchEvents(
-  io: ChatServer,
-  handlers: Handlers,
-  options: { logger: Logger; perSecond: number; burst: number },
-): void {
-  const turn = new TurnBudget();
-  const buckets = new WeakMap<ChatSocket, TokenBucket>();
-  io.on('connection', (socket) => {
-    (socket as unknown as Hearing).onevent = onEvent;
-  });
+export class EventDispatcher {
+  readonly #deps: DispatchDeps;
+  readonly #turn = new TurnBudget();
+  readonly #buckets = new WeakMap<ChatSocket, TokenBucket>();
+  readonly #onPacket: (this: ChatSocket, packet: EventPacket) => void;
 
-  /**
-   * In place of Socket.IO's own, which also looks for middleware and listeners of each event: there are none. One function
-   * for all sockets; an idle one has nothing of its own here.
-   */
-  function onEvent(this: ChatSocket, { data = [], id }: EventPacket): void {
-    const [event = '', ...payloads] = data;
-    hear(this, String(event), payloads, id === undefined ? undefined : (result) => acknowledge(this, id, result));
+  constructor(deps: DispatchDeps) {
+    this.#deps = deps;
+    const dispatcher = this;
+    this.#onPacket = function (packet) {
+      dispatcher.#receive(this, packet);
+    };
   }
 
-  function hear(socket: ChatSocket, event: string, payloads: unknown[], ack: Ack | undefined): void {
+  /**
+   * Receives the events of the socket from now on. All sockets share one function, so an idle one has none of its own.
+   */
+  attach(socket: ChatSocket): void {
+    receiveEvents(socket, this.#onPacket);
+  }
+
+  #receive(socket: ChatSocket, { data = [], id }: EventPacket): void {
+    const [first = '', ...payloads] = data;
+    const name = String(first);
+    const event = isKnown(name) ? name : undefined;
+    const ack: Ack | undefined = id === undefined ? undefined : (result) => sendAck(socket, id, result);
     socket.data.underWay++;
     const started = performance.now();
-    const known = isKnown(event) ? event : undefined;
-    const span = known && startSpan(known, { kind: 'server' });
+    const span = event && startSpan(event, { kind: 'server' });
     const answered = span
-      ? span.run(() => answer(socket, event, known, payloads, ack))
-      : answer(socket, event, known, payloads, ack);
+      ? span.run(() => this.#answer(socket, name, event, payloads, ack))
+      : this.#answer(socket, name, event, payloads, ack);
     void answered.then((result) => {
       socket.data.underWay--;
-      countOf(known ?? 'unknown', result).inc();
-      durationOf(known ?? 'unknown').observe((performance.now() - started) / 1_000);
+      countOf(event ?? 'unknown', result).inc();
+      durationOf(event ?? 'unknown').observe((performance.now() - started) / 1_000);
       span?.end({ attributes: { 'chat.result': result }, failed: result !== 'ok' && HTTP_STATUS[result] >= 500 });
     });
   }
 
-  function bucketOf(socket: ChatSocket): TokenBucket {
-    let bucket = buckets.get(socket);
-    if (!bucket) {
-      bucket = new TokenBucket(options.perSecond, options.burst);
-      buckets.set(socket, bucket);
-    }
-    return bucket;
-  }
-
-  async function handle(
+  /** Handles the event and answers the client. Resolves with `ok` or the error's code; never rejects. */
+  async #answer(
+    socket: ChatSocket,
+    name: string,
     event: ClientEvent | undefined,
-    payloads: readonly unknown[],
-    socket: ChatSocket,
-  ): Promise<object> {
-    if (payloads.length > 1) {
-      throw new Rejection('VALIDATION_FAILED', { message: 'One payload, then an optional ack callback, please.' });
-    }
-    const waitMs = bucketOf(socket).take();
-    if (waitMs > 0) throw new Rejection('RATE_LIMITED', { retryAfterMs: waitMs });
-    if (turn.isSpent()) throw new Rejection('OVERLOADED', { retryAfterMs: OVERLOADED_RETRY_MS });
-    if (event === undefined) throw new Rejection('UNKNOWN_EVENT');
-    return call(handlers, event, socket, payloads[0]);
-  }
-
-  /** Carries out the event and tells the client; resolves with `ok` or the error's code and never rejects. */
-  async function answer(
-    socket: ChatSocket,
-    event: string,
-    known: ClientEvent | undefined,
     payloads: readonly unknown[],
     ack: Ack | undefined,
   ): Promise<'ok' | ErrorCode> {
     try {
-      const result = await handle(known, payloads, socket);
+      const result = await this.#handle(event, payloads, socket);
       ack?.(result);
       return 'ok';
     } catch (error) {
-      if (!(error instanceof Rejection))
-        options.logger.error({ err: error, event: known ?? 'unknown' }, 'event: a fault');
+      if (!(error instanceof Rejection)) {
+        this.#deps.logger.error({ err: error, event: event ?? 'unknown' }, 'event: a fault');
+      }
       const payload = toErrorPayload(error);
-      refuse(socket, event, payload, ack);
+      reject(socket, name, payload, ack);
       return payload.code;
     }
+  }
+
+  async #handle(event: ClientEvent | undefined, payloads: readonly unknown[], socket: ChatSocket): Promise<object> {
+    if (payloads.length > 1) {
+      throw new Rejection('VALIDATION_FAILED', { message: 'Send one payload, then an optional ack callback.' });
+    }
+    const waitMs = this.#bucketOf(socket).take();
+    if (waitMs > 0) throw new Rejection('RATE_LIMITED', { retryAfterMs: waitMs });
+    if (this.#turn.isSpent()) throw new Rejection('OVERLOADED', { retryAfterMs: OVERLOADED_RETRY_MS });
+    if (event === undefined) throw new Rejection('UNKNOWN_EVENT');
+    return call(this.#deps.handlers, event, socket, payloads[0]);
+  }
+
+  #bucketOf(socket: ChatSocket): TokenBucket {
+    let bucket = this.#buckets.get(socket);
+    if (!bucket) {
+      bucket = new TokenBucket(this.#deps.config.RATE_LIMIT_PER_SECOND, this.#deps.config.RATE_LIMIT_BURST);
+      this.#buckets.set(socket, bucket);
+    }
+    return bucket;
   }
 }
 
@@ -154,38 +152,28 @@ function call<E extends ClientEvent>(
   return handlers[event](socket.data.userId, parsed as output<(typeof clientEvents)[E]>, socket);
 }
 
-function refuse(socket: ChatSocket, event: string, error: ErrorPayload, ack: Ack | undefined): void {
+function reject(socket: ChatSocket, name: string, error: ErrorPayload, ack: Ack | undefined): void {
   if (ack) ack({ ok: false, error });
-  else socket.emit('exception', { event: event.slice(0, 64), error });
+  else socket.emit('exception', { event: name.slice(0, 64), error });
 }
 
-/** Type of Socket.IO's packet. */
-const ACK = '3';
-
-/** Encoded here: Socket.IO would look through the result, twice, for binary data that it has none of. */
-function acknowledge(socket: ChatSocket, id: number, result: object): void {
-  const { client } = socket as unknown as Hearing;
-  if (client.conn.readyState === 'open') client.writeToEngine([`${ACK}${id}${JSON.stringify([result])}`], {});
+function isKnown(name: string): name is ClientEvent {
+  return Object.hasOwn(clientEvents, name);
 }
 
-type Ack = (result: object) => void;
+const counts = new Map<string, Counter.Internal>();
+const histograms = new Map<string, Histogram.Internal<'event'>>();
 
-interface EventPacket {
-  /** The name, a string or a number, and what came with it; absent in an event without even a name. */
-  data?: unknown[];
-  /** When the client wants an ack. */
-  id?: number;
+/** The child metric of one event and result. prom-client would check and join an object of labels for every event. */
+function countOf(event: string, result: string): Counter.Internal {
+  const key = `${event} ${result}`;
+  const count = counts.get(key) ?? events.labels(event, result);
+  if (!counts.has(key)) counts.set(key, count);
+  return count;
 }
 
-/** What this file needs of a Socket.IO socket (4.8), private there. */
-interface Hearing {
-  onevent(this: ChatSocket, packet: EventPacket): void;
-  readonly client: {
-    readonly conn: { readonly readyState: string };
-    writeToEngine(packets: readonly string[], options: object): void;
-  };
-}
-
-function isKnown(event: string): event is ClientEvent {
-  return Object.hasOwn(clientEvents, event);
+function durationOf(event: string): Histogram.Internal<'event'> {
+  const histogram = histograms.get(event) ?? durations.labels(event);
+  if (!histograms.has(event)) histograms.set(event, histogram);
+  return histogram;
 }

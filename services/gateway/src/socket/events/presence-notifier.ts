@@ -1,66 +1,63 @@
 import type { Presence, UserId } from '@chat-cluster/contracts';
 import { Counter } from 'prom-client';
-import type { ChatSocket } from '../server.ts';
+import type { ChatSocket } from '../chat-socket.ts';
+import { waitingPackets } from '../engine-io.ts';
 
-const told = new Counter({ name: 'chat_presence_told_total', help: 'presence events emitted to sockets' });
+const emitted = new Counter({ name: 'chat_presence_told_total', help: 'presence events emitted to sockets' });
 
-/** Sockets told in one turn of the event loop, so that a user with very many watchers does not hold up the others. */
-const MAX_IN_TURN = 500;
+/** Sockets notified per turn of the event loop, so that a user with many watchers does not delay other work. */
+const MAX_PER_TURN = 500;
 
 /**
- * Tells sockets of changes, without ever adding to what a slow client has not read: while packets wait for a socket,
- * changes wait here, and of each user only the newest; at most as many as the socket watches.
+ * Notifies sockets of presence changes without adding to the backlog of a slow client. While packets wait for a socket,
+ * its changes wait here, only the newest of each user: at most as many as the socket watches.
  *
- * That is what `volatile` is for, but Socket.IO's drops every second emit of one turn (the transport is busy with the
- * first), and a client that watches many users of a gateway that died would hear of one. Nothing else would tell it.
+ * `volatile` has the same purpose, but Socket.IO drops every second volatile emit of a turn, since the transport is
+ * busy with the first. A client that watches several users of a gateway that died would be notified of one only, and
+ * nothing would correct it.
  */
 export class PresenceNotifier {
-  #owed = new Map<ChatSocket, Map<UserId, Presence>>();
+  #pending = new Map<ChatSocket, Map<UserId, Presence>>();
+  /** Sockets with pending changes and no waiting packets. */
   #ready = new Set<ChatSocket>();
 
-  tell(socket: ChatSocket, presence: Presence): void {
-    const owed = this.#owed.get(socket);
-    if (owed) {
-      owed.set(presence.userId, presence);
+  notify(socket: ChatSocket, presence: Presence): void {
+    const pending = this.#pending.get(socket);
+    if (pending) {
+      pending.set(presence.userId, presence);
       return;
     }
-    this.#owed.set(socket, new Map([[presence.userId, presence]]));
-    this.#isReady(socket);
+    this.#pending.set(socket, new Map([[presence.userId, presence]]));
+    this.#schedule(socket);
   }
 
-  /** What the socket was to hear of these users, or at all, it does not hear any more. */
+  /** Drops the pending changes of these users, or all of them. */
   forget(socket: ChatSocket, userIds?: readonly UserId[]): void {
-    if (!userIds) this.#owed.delete(socket);
-    else for (const userId of userIds) this.#owed.get(socket)?.delete(userId);
+    if (!userIds) this.#pending.delete(socket);
+    else for (const userId of userIds) this.#pending.get(socket)?.delete(userId);
   }
 
-  #isReady(socket: ChatSocket): void {
-    if (this.#ready.size === 0) setImmediate(() => this.#turn());
+  #schedule(socket: ChatSocket): void {
+    if (this.#ready.size === 0) setImmediate(() => this.#runTurn());
     this.#ready.add(socket);
   }
 
-  #turn(): void {
-    for (const socket of this.#ready.values().take(MAX_IN_TURN).toArray()) {
+  #runTurn(): void {
+    for (const socket of this.#ready.values().take(MAX_PER_TURN).toArray()) {
       this.#ready.delete(socket);
-      const connection = socket.conn as unknown as Connection;
-      if (connection.writeBuffer.length > 0) connection.once('drain', () => this.#isReady(socket));
-      else this.#pay(socket);
+      // `drain`: the transport has taken all waiting packets.
+      if (waitingPackets(socket.conn) > 0) socket.conn.once('drain', () => this.#schedule(socket));
+      else this.#emitPending(socket);
     }
-    if (this.#ready.size > 0) setImmediate(() => this.#turn());
+    if (this.#ready.size > 0) setImmediate(() => this.#runTurn());
   }
 
-  #pay(socket: ChatSocket): void {
-    const owed = this.#owed.get(socket);
-    this.#owed.delete(socket);
-    for (const presence of owed?.values() ?? []) {
+  #emitPending(socket: ChatSocket): void {
+    const pending = this.#pending.get(socket);
+    this.#pending.delete(socket);
+    for (const presence of pending?.values() ?? []) {
       socket.emit('presence', presence);
-      told.inc();
+      emitted.inc();
     }
   }
-}
-
-/** What this file needs of an engine.io socket (6.6): `drain` comes when a transport has taken all that waits. */
-interface Connection {
-  readonly writeBuffer: readonly unknown[];
-  once(event: 'drain', listener: () => void): void;
 }

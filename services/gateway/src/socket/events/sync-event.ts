@@ -1,56 +1,58 @@
 import { Rejection, type SyncAck, type UnreadCount } from '@chat-cluster/contracts';
 import { type SyncPorts, sync } from '@chat-cluster/domain';
 import { withDeadline } from '@chat-cluster/runtime';
+import type { ChatSocket } from '../chat-socket.ts';
 import { watchBadges } from '../connect/badge-watch.ts';
-import type { ChatSocket } from '../server.ts';
-import type { Handlers } from './dispatch.ts';
+import type { Handler } from './dispatch.ts';
 
-export interface SyncEventDeps extends SyncPorts {
+export interface SyncDeps extends SyncPorts {
   /** Resolves when emits to the room reach this gateway. */
   subscribed(room: string): Promise<void>;
 }
 
-/** While Redis is away the answer does not wait for it: the socket hears `sync_required` when its room is subscribed. */
+/**
+ * How long an answer waits for the subscription of the room, in ms. While Redis is down it is sent without; the socket
+ * gets `sync_required` once its room is subscribed.
+ */
 const SUBSCRIBED_DEADLINE_MS = 1_000;
 
-/** Syncs of one socket that wait for their turn; past it RATE_LIMITED. */
-const MAX_IN_LINE = 10;
+/** Syncs of one socket that may wait; further ones are RATE_LIMITED. */
+const MAX_WAITING = 10;
 
 /**
- * `sync`: committed state read after Redis has confirmed the room, so nothing falls between the answer and the events.
- * One at a time per socket: an answer is the dearest thing a client can ask for, and nobody may ask for thousands at once.
+ * Handler of `sync`: reads committed state after Redis has confirmed the subscription of the room, so there is no gap
+ * between the answer and the events. One at a time per socket, since an answer is the most expensive request of a
+ * client. If a badge is emitted to the socket during the read, the answer has that one (badge-watch.ts).
  */
-export function syncEvent(deps: SyncEventDeps): Pick<Handlers, 'sync'> {
-  const lines = new WeakMap<ChatSocket, Line>();
-  return {
-    sync(userId, question, socket) {
-      const line = lines.get(socket) ?? { length: 0, last: Promise.resolve() };
-      lines.set(socket, line);
-      return inTurn(line, async () => {
-        await withDeadline(deps.subscribed(userId), SUBSCRIBED_DEADLINE_MS, 'subscription').catch(() => {});
-        using badges = watchBadges(socket);
-        const answer = await sync(deps, userId, question);
-        const passed = badges.passed();
-        return passed ? { ...answer, unread: newer(answer.unread, passed) } : answer;
-      });
-    },
+export function syncHandler(deps: SyncDeps): Handler<'sync'> {
+  const queues = new WeakMap<ChatSocket, Queue>();
+  return function syncInOrder(userId, question, socket) {
+    const queue = queues.get(socket) ?? { length: 0, last: Promise.resolve() };
+    queues.set(socket, queue);
+    return enqueue(queue, async () => {
+      await withDeadline(deps.subscribed(userId), SUBSCRIBED_DEADLINE_MS, 'subscription').catch(() => {});
+      using badges = watchBadges(socket);
+      const answer = await sync(deps, userId, question);
+      const passed = badges.passed();
+      return passed ? { ...answer, unread: withBadge(answer.unread, passed) } : answer;
+    });
   };
 }
 
-interface Line {
+interface Queue {
   length: number;
   last: Promise<unknown>;
 }
 
-async function inTurn<T>(line: Line, work: () => Promise<T>): Promise<T> {
-  if (line.length >= MAX_IN_LINE) throw new Rejection('RATE_LIMITED', { retryAfterMs: 1_000 });
-  line.length++;
-  const result = line.last.then(work).finally(() => line.length--);
-  line.last = result.catch(() => {});
+async function enqueue<T>(queue: Queue, work: () => Promise<T>): Promise<T> {
+  if (queue.length >= MAX_WAITING) throw new Rejection('RATE_LIMITED', { retryAfterMs: 1_000 });
+  queue.length++;
+  const result = queue.last.then(work).finally(() => queue.length--);
+  queue.last = result.catch(() => {});
   return result;
 }
 
-function newer(read: SyncAck['unread'], { count, conversations = [] }: UnreadCount): SyncAck['unread'] {
+function withBadge(read: SyncAck['unread'], { count, conversations = [] }: UnreadCount): SyncAck['unread'] {
   const counts = new Map([...read.conversations, ...conversations].map((one) => [one.conversationId, one.count]));
   return {
     count,

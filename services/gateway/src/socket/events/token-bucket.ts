@@ -1,4 +1,7 @@
-/** A rate limit: `burst` at once, `perSecond` sustained. Monotonic time, no timer, 4 numbers. */
+/**
+ * A rate limit: `burst` at once, `perSecond` sustained. Monotonic time and no timer; four numbers per bucket, and
+ * synchronous, unlike the rate limiters on npm.
+ */
 export class TokenBucket {
   #perMs: number;
   #burst: number;
@@ -12,7 +15,7 @@ export class TokenBucket {
     this.#at = performance.now();
   }
 
-  /** Takes `count` tokens and returns 0, or takes none and returns the milliseconds until there are so many. */
+  /** Takes `count` tokens and returns 0, or takes none and returns the time in ms until there are `count`. */
   take(count = 1): number {
     const now = performance.now();
     this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#at) * this.#perMs);

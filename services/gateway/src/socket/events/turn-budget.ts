@@ -1,35 +1,35 @@
-/** For so many milliseconds a turn of the event loop takes in what clients send, while the gateway is overloaded. */
+/** Time per event-loop turn in which events are accepted while overloaded, in ms. */
 const TURN_MS = 100;
-/** A gateway is overloaded when its turns have been late, one after the other, for so long. */
+/** Time of consecutive late turns after which a gateway is overloaded, in ms. */
 const OVERLOADED_MS = 1_000;
-/** And for so long after the last moment of which that is true. */
+/** How long the overloaded state persists after the last late turn, in ms. */
 const CALM_MS = 5_000;
 
 /**
- * Sheds what comes steadily faster than this process can take it in. Where lanes are the bottleneck, they shed
- * (natural-batch.ts); where the gateway itself is, lanes never fill: requests wait in the buffers of their sockets, for as
- * long as a turn of the event loop takes, and each turn finds more of them than the one before. So once turns have been
- * late for OVERLOADED_MS, each has a budget, and what it finds beyond is refused, at a fraction of the cost. At twice the
- * sustainable rate acks took up to 8 s without it (`npm run bench -- overload`).
+ * Sheds the events that this process cannot handle in a sustained overload. Where lanes are the bottleneck, lanes shed
+ * (natural-batch.ts). Where the gateway itself is, lanes never fill: events wait in the buffers of their sockets, for
+ * as long as a turn of the event loop takes, and each turn finds more of them than the last. So once turns have been
+ * late for OVERLOADED_MS, each turn has a budget, and the events beyond it are refused, at a fraction of their cost.
+ * `npm run bench -- overload` shows the effect.
  *
- * A process that has just started, or got no CPU for a moment, is late too when a thousand events come at once, and is
- * not overloaded: with 250 ms in the place of the 1,000 it refused some of those in about 1 of 10 tries on a busy machine
- * (services/gateway/test/recovery.test.ts).
+ * A process that has just started or got no CPU for a moment is late too when a thousand events arrive at once, but is
+ * not overloaded. OVERLOADED_MS is long enough not to refuse any of these (services/gateway/test/recovery.test.ts).
  */
 export class TurnBudget {
+  /** Start of the current turn, and end of the last one. */
   #began: number | undefined;
   #ended = 0;
-  /** When the first of the turns began that were late one after the other. */
+  /** Start of the first of the consecutive late turns. */
   #lateSince: number | undefined;
   #overloadedUntil = 0;
   #clock: () => number;
 
-  /** `clock` in milliseconds. */
+  /** `clock` in ms. */
   constructor(clock: () => number = () => performance.now()) {
     this.#clock = clock;
   }
 
-  /** To be asked before each event. True: it is one too many. */
+  /** Call before each event. True: the event is beyond the budget. */
   isSpent(): boolean {
     const now = this.#clock();
     const began = this.#began ?? this.#begin(now);
@@ -41,7 +41,7 @@ export class TurnBudget {
   #begin(now: number): number {
     if (now - this.#ended > TURN_MS) this.#lateSince = undefined;
     this.#began = now;
-    // After the reads of this turn.
+    // Runs after the reads of this turn.
     setImmediate(() => this.#end(now));
     return now;
   }

@@ -3,52 +3,53 @@ import { type KnownConversations, typingRecipient } from '@chat-cluster/domain';
 import type { EphemeralEmitter } from '@chat-cluster/redis';
 import { LRUCache } from 'lru-cache';
 import { Counter } from 'prom-client';
-import type { ChatSocket } from '../server.ts';
-import type { Handlers } from './dispatch.ts';
+import type { ChatSocket } from '../chat-socket.ts';
+import type { Handler } from './dispatch.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 const signals = new Counter({
   name: 'chat_typing_total',
-  help: 'Typing signals of clients: relayed, repeated (too soon), excess (too many), unheard (nobody to tell is known)',
+  help: 'Typing signals of clients: relayed, repeated (too soon), excess (too many), unheard (unknown recipient)',
   labelNames: ['result'],
 });
 
-/** A client repeats itself every 3 s and shows what it hears for 5 s: what comes sooner says nothing new. */
+/** Shortest time between two relayed `typing: true`, in ms. Clients repeat it every 3 s and show it for 5 s. */
 const REPEAT_MS = 1_000;
-/** Signals of one socket that are relayed, over all conversations: nobody types in more than a few. */
+/** Relayed signals of one socket over all its conversations; a user types in a few at most. */
 const PER_SECOND = 4;
 const BURST = 20;
-/** Conversations of one socket of which it is known what was relayed last. */
+/** Conversations of one socket whose last relayed signal is remembered. */
 const REMEMBERED = 20;
 
-/**
- * `typing`: relayed to every device of the other participant, volatile, on the word of what is known here; Postgres is
- * never asked. What is not worth relaying is dropped with the same ack.
- */
-export function typingEvent(deps: {
+export interface TypingDeps {
   conversations: KnownConversations;
   ephemeral: EphemeralEmitter;
-}): Pick<Handlers, 'typing'> {
-  const relays = new WeakMap<ChatSocket, Relay>();
-  return {
-    async typing(userId, { conversationId, typing }, socket) {
-      const hearer = await typingRecipient(deps.conversations, conversationId, userId);
-      if (hearer === undefined) {
-        signals.inc({ result: 'unheard' });
-        return { ok: true };
-      }
-      const relay = relays.get(socket) ?? new Relay();
-      relays.set(socket, relay);
-      const result = relay.admit(conversationId, typing);
-      if (result === 'relayed') deps.ephemeral.emit('typing', hearer, { conversationId, userId, typing });
-      signals.inc({ result });
+}
+
+/**
+ * Handler of `typing`: relays the signal to every device of the other participant. The relay is volatile and uses only
+ * the conversations known in this process and in the cache, never Postgres. A signal that is not worth relaying is
+ * dropped with the same ack.
+ */
+export function typingHandler({ conversations, ephemeral }: TypingDeps): Handler<'typing'> {
+  const limits = new WeakMap<ChatSocket, RelayLimit>();
+  return async function relayTyping(userId, { conversationId, typing }, socket) {
+    const recipient = await typingRecipient(conversations, conversationId, userId);
+    if (recipient === undefined) {
+      signals.inc({ result: 'unheard' });
       return { ok: true };
-    },
+    }
+    const limit = limits.get(socket) ?? new RelayLimit();
+    limits.set(socket, limit);
+    const result = limit.admit(conversationId, typing);
+    if (result === 'relayed') ephemeral.emit('typing', recipient, { conversationId, userId, typing });
+    signals.inc({ result });
+    return { ok: true };
   };
 }
 
-/** What one socket may relay. At most two signals a second and conversation: a beginning and its end. */
-class Relay {
+/** Which signals of one socket are relayed: at most two per second and conversation, one begin and one end. */
+class RelayLimit {
   #bucket = new TokenBucket(PER_SECOND, BURST);
   #last = new LRUCache<ConversationId, { typing: boolean; begunAt: number }>({ max: REMEMBERED });
 

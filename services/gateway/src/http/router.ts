@@ -1,20 +1,13 @@
 import type { UserId } from '@chat-cluster/contracts';
 import type { Express, Request, RequestHandler, Response } from 'express';
-import type { HttpDeps } from './app.ts';
 import { methodNotAllowed } from './errors.ts';
 
-/** One method of one path, as data: the app mounts the list, a test compares it with the OpenAPI document. */
+/** One method of one path, as data: the app mounts the list, and a test compares it with the OpenAPI document. */
 export interface Route {
   method: 'get' | 'post';
   /** Express pattern. */
   path: string;
   handlers: RequestHandler[];
-}
-
-/** What a handler says; it never touches the response, so an answer that comes after its deadline does no harm. */
-export interface Answer {
-  status: number;
-  body: object;
 }
 
 /** Mounts the routes; any other method on one of their paths is METHOD_NOT_ALLOWED. */
@@ -26,12 +19,25 @@ export function mount(app: Express, routes: readonly Route[]): void {
   }
 }
 
+export interface UserRouteDeps {
+  /** The user of a bearer token. Throws a rejection: TOKEN_MISSING, TOKEN_INVALID or TOKEN_EXPIRED. */
+  authenticate(token: string | undefined): UserId;
+  /** Counts a request of the user. Throws RATE_LIMITED. */
+  limitRate(userId: UserId): void;
+}
+
+/** The result of a handler. Handlers never use the response, so an answer after the deadline does no harm. */
+export interface Answer {
+  status: number;
+  body: object;
+}
+
 /**
- * A route for users: token and rate first, so that a stranger's body is never read, then `before` (a body parser), then
- * `handle`. Whatever `handle` throws is answered by the error handler.
+ * A route for users: first the token and the rate limit, so that the body of a stranger is never read, then `before` (a
+ * body parser), then `handle`. Whatever `handle` throws is answered by `answerErrors`.
  */
 export function userRoute(
-  deps: HttpDeps,
+  deps: UserRouteDeps,
   route: Omit<Route, 'handlers'> & { before?: RequestHandler[] },
   handle: (userId: UserId, req: Request) => Promise<Answer>,
 ): Route {
@@ -49,14 +55,14 @@ export function userRoute(
   };
 }
 
-/** A route for anybody. */
+/** A GET route without a token. */
 export function publicRoute(path: string, handle: (req: Request, res: Response) => void | Promise<void>): Route {
   return { method: 'get', path, handlers: [handle] };
 }
 
 const users = new WeakMap<Response, UserId>();
 
-function authenticated({ authenticate, limitRate }: HttpDeps): RequestHandler {
+function authenticated({ authenticate, limitRate }: UserRouteDeps): RequestHandler {
   return (req, res, next) => {
     const userId = authenticate(bearerToken(req));
     limitRate(userId);
@@ -71,7 +77,7 @@ function userOf(res: Response): UserId {
   return userId;
 }
 
-/** The scheme is case-insensitive (RFC 9110); a header of another scheme is no token. */
+/** The scheme is case-insensitive (RFC 9110); a header with another scheme has no token. */
 function bearerToken(req: Request): string | undefined {
   return /^bearer +(\S+) *$/i.exec(req.get('authorization') ?? '')?.[1];
 }

@@ -1,0 +1,69 @@
+import cluster from 'node:cluster';
+import { randomUUID } from 'node:crypto';
+import type { Inbox } from '@chat-cluster/domain';
+import { awaitSchema, openDatabase, watchDatabase } from '@chat-cluster/postgres';
+// Not the package's index, which loads BullMQ: 240 files that a gateway does not need.
+import { announceLanes, createInbox, ReplyReceiver } from '@chat-cluster/queue/producer';
+import { connectPubSub, connectRedis, disconnectRedis, joinGatewayRegistry, type RedisRole } from '@chat-cluster/redis';
+import { type Lifecycle, type Logger, logFirstFailure, redisServers, retry } from '@chat-cluster/runtime';
+import type { GatewayConfig } from './config.ts';
+
+/** What every part of the process uses. */
+export interface Context {
+  config: GatewayConfig;
+  logger: Logger;
+  lifecycle: Lifecycle;
+}
+
+/** Connects to Postgres and waits until its schema is not too old. Then `watch` reports whether Postgres responds. */
+export async function connectPostgres({ config, logger, lifecycle }: Context) {
+  const db = lifecycle.own(
+    'postgres',
+    openDatabase({
+      url: config.DATABASE_URL,
+      poolSize: config.PG_POOL_SIZE,
+      applicationName: config.GATEWAY_NAME,
+      onError: (error) => logger.warn({ reason: error.message }, 'postgres: an idle connection was lost'),
+    }),
+    (database) => database.destroy(),
+  );
+  const admin = cluster.isWorker ? {} : { admin: { host: config.HOST, port: config.ADMIN_PORT } };
+  const schema = await awaitSchema(db, { logger, lifecycle, ...admin });
+  const watch = lifecycle.own('postgres watch', watchDatabase(db, logger), (watcher) => watcher.stop());
+  return { db, schema, watch };
+}
+
+/** Connects to the Redis of each role, and adds this process to the registry of gateways. */
+export async function connectRedisServers({ config, logger, lifecycle }: Context) {
+  const servers = redisServers(config);
+  const connect = async (url: string, role: RedisRole) =>
+    lifecycle.own(`redis ${role}`, await connectRedis(url, role, logger), disconnectRedis);
+  const { publisher, subscriber } = lifecycle.own(
+    'pub/sub',
+    await connectPubSub(servers.pubsub, config.REDIS_ADAPTER, logger),
+    (pubsub) => pubsub.close(),
+  );
+  const cache = await connect(servers.cache, 'cache');
+  const queues = await Promise.all(servers.queues.map(async (url) => ({ client: await connect(url, 'produce') })));
+  // A new id for each start, so that nothing that was meant for the process before it reaches this one.
+  const id = `${config.GATEWAY_NAME}:${randomUUID()}`;
+  const registry = lifecycle.own('registry', await joinGatewayRegistry(cache, id, logger), (one) => one.stop());
+  return { publisher, subscriber, cache, queues, registry };
+}
+
+export type RedisConnections = Awaited<ReturnType<typeof connectRedisServers>>;
+
+/** Opens the inbox: announces the lanes on their servers and receives the replies of workers. */
+export async function openInbox(
+  { config, logger, lifecycle }: Context,
+  { queues, subscriber, registry }: RedisConnections,
+): Promise<{ inbox: Inbox; replies: ReplyReceiver }> {
+  for (const [index, { client }] of queues.entries()) {
+    const layout = { lanes: config.LANES, index, servers: queues.length };
+    await retry(() => announceLanes(client, layout, logger), { onFailure: logFirstFailure(logger, 'lanes') });
+  }
+  const replies = new ReplyReceiver(subscriber, registry.id, logger);
+  await replies.start();
+  lifecycle.own('replies', replies, (receiver) => receiver.stop());
+  return { inbox: createInbox({ lanes: config.LANES, servers: queues, replies }), replies };
+}

@@ -1,0 +1,44 @@
+import type { GatewayDrain } from '../drain.ts';
+import type { ChatServer } from './chat-socket.ts';
+import type { Welcome } from './connect/welcome.ts';
+import type { Connection } from './engine-io.ts';
+import type { EventDispatcher } from './events/dispatch.ts';
+import type { PresenceEvents } from './events/presence-events.ts';
+import { flushByTurn } from './transport/flush-by-turn.ts';
+import { releaseHandshakeState } from './transport/release-handshake-state.ts';
+import { boundWriteBuffers, type WriteBufferDeps } from './transport/slow-consumer.ts';
+
+export interface ConnectionParts extends WriteBufferDeps {
+  welcome: Pick<Welcome, 'attach'>;
+  presence: Pick<PresenceEvents, 'attach'>;
+  dispatcher: Pick<EventDispatcher, 'attach'>;
+  drain: Pick<GatewayDrain, 'attach'>;
+}
+
+/**
+ * Everything that is attached to a new connection, in order. No other file listens for connections.
+ *
+ * A connection of engine.io opens before its client has authenticated; its socket follows when the token was accepted
+ * (`authenticateSocket` in server.ts).
+ */
+export function attachToConnections(io: ChatServer, parts: ConnectionParts): void {
+  const boundWriteBuffer = boundWriteBuffers(io, parts);
+  const holdUntilTurnEnds = flushByTurn();
+  io.engine.on('connection', (connection: Connection) => {
+    // First: it reads whether the transport is writable, and the next step makes it unwritable until the turn ends.
+    connection.on('packetCreate', boundWriteBuffer);
+    connection.on('packetCreate', holdUntilTurnEnds);
+  });
+  io.on('connection', (socket) => {
+    // Takes effect in the next turn, so the steps below may still read the handshake.
+    releaseHandshakeState(socket);
+    // `session` is the first event of every connection, so this is the first step that emits.
+    parts.welcome.attach(socket);
+    // After the join of the user's room: watchers learn that the user is online when events can reach it.
+    parts.presence.attach(socket);
+    // The client's first event arrives in a later tick, so none is missed.
+    parts.dispatcher.attach(socket);
+    // Last, so that `server_draining` follows `session` when the socket connects while sockets are being closed.
+    parts.drain.attach(socket);
+  });
+}

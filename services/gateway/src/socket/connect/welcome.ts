@@ -1,0 +1,123 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { UserId } from '@chat-cluster/contracts';
+import type { UnreadSummary } from '@chat-cluster/domain';
+import { type Logger, retry, withDeadline } from '@chat-cluster/runtime';
+import { Counter, Gauge } from 'prom-client';
+import type { ChatServer, ChatSocket } from '../chat-socket.ts';
+import { watchBadges } from './badge-watch.ts';
+
+const connections = new Gauge({ name: 'chat_connections', help: 'Authenticated sockets' });
+const disconnects = new Counter({
+  name: 'chat_disconnects_total',
+  help: 'Closed sockets, by reason',
+  labelNames: ['reason'],
+});
+const syncsRequired = new Counter({
+  name: 'chat_sync_required_total',
+  help: 'sync_required events emitted to sockets, because emits to this gateway may have been lost',
+});
+
+/** How long the first badge waits for the subscription of its room, in ms. */
+const SUBSCRIBED_DEADLINE_MS = 2_000;
+/**
+ * Sockets healed at once, and the pause after them in ms: 1,000 sockets per second, so that their syncs are no storm.
+ */
+const HEAL_SLICE = 100;
+const HEAL_PAUSE_MS = 100;
+
+export interface WelcomeDeps {
+  io: ChatServer;
+  gatewayId: string;
+  unreadOf(userId: UserId): Promise<UnreadSummary>;
+  /** Resolves when emits to the room reach this gateway. */
+  subscribed(room: string): Promise<void>;
+  logger: Logger;
+}
+
+/**
+ * Gives sockets the state that they start with: the room of the user, `session` and the badge. Renews it after a gap.
+ */
+export class Welcome {
+  readonly #deps: WelcomeDeps;
+  /** Number of the current pass of `healAll`. */
+  #pass = 0;
+
+  constructor(deps: WelcomeDeps) {
+    this.#deps = deps;
+  }
+
+  /** The first step of a connected socket: it joins the room of its user and receives `session`, then its badge. */
+  attach(socket: ChatSocket): void {
+    connections.inc();
+    socket.on('disconnect', onDisconnect);
+    void socket.join(socket.data.userId);
+    socket.emit('session', {
+      userId: socket.data.userId,
+      connectionId: socket.id,
+      gatewayId: this.#deps.gatewayId,
+      serverTime: new Date().toISOString(),
+    });
+    this.#own(this.#emitFirstBadge(socket));
+  }
+
+  /**
+   * Heals all sockets of this gateway after emits may have been lost on their way to it. Sockets that connect later
+   * read their state after the gap anyway. A newer gap ends the current pass.
+   */
+  async healAll(): Promise<void> {
+    const pass = ++this.#pass;
+    const sockets = [...this.#deps.io.of('/').sockets.values()];
+    for (let at = 0; at < sockets.length && pass === this.#pass; at += HEAL_SLICE) {
+      if (at > 0) await delay(HEAL_PAUSE_MS);
+      for (const socket of sockets.slice(at, at + HEAL_SLICE)) this.#own(this.#heal(socket));
+    }
+  }
+
+  /** Makes a client that supports `sync` send one; a client that does not gets at least its badge. */
+  async #heal(socket: ChatSocket): Promise<void> {
+    if (!socket.connected) return;
+    syncsRequired.inc();
+    socket.emit('sync_required', { reason: 'fanout_gap' });
+    await this.#emitBadge(socket);
+  }
+
+  /**
+   * Emits the first badge, from a count that starts after Redis has confirmed the subscription of the user's room.
+   * Changes that are committed before the count are in it, and later ones are emitted to the room, so the badge cannot
+   * be stale. While Redis is down the badge does not wait for it, and the socket is healed once the room is subscribed.
+   */
+  async #emitFirstBadge(socket: ChatSocket): Promise<void> {
+    const subscription = this.#deps.subscribed(socket.data.userId);
+    const inTime = await withDeadline(subscription, SUBSCRIBED_DEADLINE_MS, 'subscription').then(
+      () => true,
+      () => false,
+    );
+    await this.#emitBadge(socket);
+    if (inTime) return;
+    await subscription;
+    await this.#heal(socket);
+  }
+
+  /** Emits the current badge, unless a newer one passes during the read. Retries as long as the socket is connected. */
+  async #emitBadge(socket: ChatSocket): Promise<void> {
+    using badges = watchBadges(socket);
+    const readAndEmit = async () => {
+      if (!socket.connected || badges.passed()) return;
+      const { count } = await this.#deps.unreadOf(socket.data.userId);
+      if (!badges.passed()) socket.emit('unread_count', { count });
+    };
+    await retry(readAndEmit, { minMs: 200, maxMs: 5_000 });
+  }
+
+  #own(work: Promise<void>): void {
+    work.catch((error: unknown) => this.#deps.logger.error({ err: error }, 'connection: a fault'));
+  }
+}
+
+/** One listener, shared by all sockets. */
+function onDisconnect(this: ChatSocket, reason: string): void {
+  connections.dec();
+  disconnects.inc({ reason });
+  // Socket.IO would keep the connection open for another namespace, but there is only one.
+  if (reason === 'client namespace disconnect') this.conn.close();
+}

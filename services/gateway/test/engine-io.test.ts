@@ -1,0 +1,234 @@
+import { once } from 'node:events';
+import { readFileSync, realpathSync } from 'node:fs';
+import { createServer, ServerResponse } from 'node:http';
+import { findPackageJSON } from 'node:module';
+import { type AddressInfo, connect as connectTcp, type Socket as TcpSocket } from 'node:net';
+import { pathToFileURL } from 'node:url';
+import { eventually } from '@chat-cluster/testkit';
+import { expect } from 'chai';
+import { Server } from 'socket.io';
+import { type Socket as Client, io as connectClient } from 'socket.io-client';
+import type { ChatServer, ChatSocket } from '../src/socket/chat-socket.ts';
+import {
+  abortConnection,
+  type Connection,
+  connectionsOf,
+  type EventPacket,
+  holdPackets,
+  isReadingPost,
+  pauseReading,
+  receiveEvents,
+  releaseRequest,
+  replaceHandshake,
+  responseOf,
+  resumeReading,
+  sendAck,
+  setCloseTimeout,
+  waitingBytes,
+  waitingPackets,
+  writeHeldPackets,
+} from '../src/socket/engine-io.ts';
+
+const POLLING = '/socket.io/?EIO=4&transport=polling';
+
+describe('the private parts of Socket.IO that the gateway uses', () => {
+  let io: ChatServer;
+  let port: number;
+  let responses: (ServerResponse | undefined)[];
+  const closers: (() => void)[] = [];
+
+  beforeEach(async () => {
+    responses = [];
+    const http = createServer();
+    io = new Server(http, {
+      allowRequest(request, decide) {
+        responses.push(responseOf(request));
+        decide(null, true);
+      },
+    });
+    await once(http.listen(0, '127.0.0.1'), 'listening');
+    port = (http.address() as AddressInfo).port;
+  });
+  afterEach(async () => {
+    for (const close of closers.splice(0)) close();
+    for (const connection of connectionsOf(io)) abortConnection(connection, 'forced close');
+    await io.close();
+  });
+
+  /** A connected stock client, with its socket on the server. */
+  async function connected(transport: 'websocket' | 'polling'): Promise<{ client: Client; socket: ChatSocket }> {
+    const client = connectClient(`http://127.0.0.1:${port}`, { transports: [transport], reconnection: false });
+    closers.push(() => client.disconnect());
+    const [[socket]] = await Promise.all([once(io, 'connection'), once(client as never, 'connect')]);
+    return { client, socket };
+  }
+
+  /** A TCP connection with an open websocket, whose client answers nothing. */
+  async function rawWebsocket(): Promise<{ tcp: TcpSocket; connection: Connection }> {
+    const tcp = connectTcp({ port, host: '127.0.0.1' });
+    closers.push(() => tcp.destroy());
+    tcp.on('error', () => {});
+    tcp.write(
+      'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+        'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+    );
+    const [connection] = await once(io.engine, 'connection');
+    tcp.resume();
+    return { tcp, connection };
+  }
+
+  it('are those of the installed versions: check this file and engine-io.ts when one of them changes', () => {
+    const socketIo = manifestOf('socket.io', import.meta.url);
+    const engineIo = manifestOf('engine.io', socketIo.url);
+    const ws = manifestOf('ws', engineIo.url);
+    expect([socketIo.version, engineIo.version, ws.version]).to.deep.equal(['4.8.4', '6.6.12', '8.23.0']);
+  });
+
+  it('connectionsOf: all open connections, also one that has not authenticated', async () => {
+    expect((await fetch(`http://127.0.0.1:${port}${POLLING}`)).status).to.equal(200);
+    const { socket } = await connected('websocket');
+    expect(connectionsOf(io)).to.have.length(2).and.to.include(socket.conn);
+    socket.conn.close();
+    await eventually(() => expect(connectionsOf(io)).to.have.length(1).and.not.to.include(socket.conn));
+  });
+
+  it('setCloseTimeout: a client that does not answer the close frame is disconnected', async () => {
+    setCloseTimeout(io, 20);
+    const { tcp, connection } = await rawWebsocket();
+    connection.close();
+    await once(tcp, 'close');
+  });
+
+  it('responseOf: the response of a polling request, none for an upgrade', async () => {
+    await connected('polling');
+    await connected('websocket');
+    expect(responses).to.have.length(2);
+    expect(responses[0]).to.be.instanceOf(ServerResponse);
+    expect(responses[1]).to.equal(undefined);
+  });
+
+  it('holdPackets, writeHeldPackets: packets of a websocket wait and are written together, in order', async () => {
+    const { client, socket } = await connected('websocket');
+    const waiting: number[] = [];
+    const received: string[] = [];
+    client.onAny((event) => received.push(event));
+    socket.conn.on('packetCreate', () => waiting.push(waitingPackets(socket.conn)));
+    const transport = holdPackets(socket.conn);
+    if (!transport) throw new Error('not held');
+    expect(holdPackets(socket.conn)).to.equal(undefined);
+    const emit = (event: string) => socket.emit(event as 'session', '€' as never);
+    for (const event of ['a', 'b']) emit(event);
+    socket.volatile.emit('dropped' as 'session', {} as never);
+    expect(waiting).to.deep.equal([0, 1]);
+    expect(waitingPackets(socket.conn)).to.equal(2);
+    expect(waitingBytes(socket.conn)).to.equal(2 * '2["a","€"]'.length);
+    const corked: number[] = [];
+    socket.conn.once('flush', () => corked.push(socket.request.socket.writableCorked));
+    writeHeldPackets(socket.conn, transport);
+    expect([...corked, socket.request.socket.writableCorked]).to.deep.equal([1, 0]);
+    expect(waitingPackets(socket.conn)).to.equal(0);
+    await eventually(() => expect(received).to.deep.equal(['a', 'b']));
+    // ws has written: the transport takes packets again.
+    await eventually(() => expect(transport.writable).to.equal(true));
+    expect(waitingBytes(socket.conn)).to.equal(0);
+  });
+
+  it('holdPackets: never for long-polling', async () => {
+    const { socket } = await connected('polling');
+    await eventually(() => expect(socket.conn.transport.writable).to.equal(true));
+    expect(holdPackets(socket.conn)).to.equal(undefined);
+  });
+
+  it('waitingBytes: also the bytes that ws holds for a client that does not read', async () => {
+    const { tcp, connection } = await rawWebsocket();
+    tcp.pause();
+    for (let i = 0; i < 100; i++) connection.send('x'.repeat(1_000_000));
+    await eventually(() => expect(waitingBytes(connection)).to.be.greaterThan(waitingPackets(connection) * 1_000_000));
+  });
+
+  for (const transport of ['websocket', 'polling'] as const) {
+    it(`abortConnection: ends the connection at once, with its reason (${transport})`, async () => {
+      const { client, socket } = await connected(transport);
+      const ended = once(socket as never, 'disconnect');
+      const lost = once(client as never, 'disconnect');
+      abortConnection(socket.conn, 'slow_consumer');
+      expect((await ended)[0]).to.equal('slow_consumer');
+      expect(connectionsOf(io)).to.deep.equal([]);
+      await lost;
+      expect(waitingPackets(socket.conn)).to.equal(0);
+    });
+  }
+
+  it('pauseReading, resumeReading: events wait in a websocket that is not read', async () => {
+    const { client, socket } = await connected('websocket');
+    const received: unknown[] = [];
+    socket.onAny((event) => received.push(event));
+    const { transport } = socket.conn;
+    pauseReading(transport);
+    client.emit('waits');
+    // An event of another connection arrives later and is received.
+    const other = await connected('websocket');
+    other.socket.on('ping' as never, ((ack: () => void) => ack()) as never);
+    await other.client.emitWithAck('ping');
+    expect(received).to.deep.equal([]);
+    resumeReading(transport);
+    await eventually(() => expect(received).to.deep.equal(['waits']));
+  });
+
+  it('isReadingPost: while the body of a POST arrives', async () => {
+    const { socket } = await connected('polling');
+    const { transport } = socket.conn;
+    const tcp = connectTcp({ port, host: '127.0.0.1' }).resume();
+    closers.push(() => tcp.destroy());
+    const sid = (socket.conn as unknown as { id: string }).id;
+    tcp.write(`POST ${POLLING}&sid=${sid} HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n42[`);
+    await eventually(() => expect(isReadingPost(transport)).to.equal(true));
+    tcp.write('"hi"]');
+    await eventually(() => expect(isReadingPost(transport)).to.equal(false));
+  });
+
+  it('releaseRequest: the opening request is not referenced, and the connection still closes', async () => {
+    const { client, socket } = await connected('websocket');
+    const tcp = socket.request.socket;
+    const once = () => tcp.rawListeners('close').filter((listener) => 'listener' in listener).length;
+    expect(once()).to.equal(1);
+    releaseRequest(socket.conn);
+    expect(once()).to.equal(0);
+    expect(socket.request).to.equal(undefined);
+    client.disconnect();
+    await eventually(() => expect(connectionsOf(io)).to.deep.equal([]));
+  });
+
+  it('replaceHandshake: the socket and fetchSockets have the new handshake', async () => {
+    const { socket } = await connected('websocket');
+    const handshake = { ...socket.handshake, auth: { replaced: true } };
+    replaceHandshake(socket, handshake);
+    expect(socket.handshake).to.equal(handshake);
+    expect((await io.fetchSockets())[0]?.handshake).to.equal(handshake);
+  });
+
+  it('receiveEvents, sendAck: the handler gets each event packet, and the client its ack', async () => {
+    const { client, socket } = await connected('websocket');
+    const packets: EventPacket[] = [];
+    receiveEvents(socket, function (packet) {
+      expect(this).to.equal(socket);
+      packets.push(packet);
+      if (packet.id !== undefined) sendAck(this, packet.id, { ok: true });
+    });
+    client.emit('plain', { a: 1 });
+    expect(await client.timeout(2_000).emitWithAck('acknowledged', 1, 2)).to.deep.equal({ ok: true });
+    expect(packets.map(({ data, id }) => ({ data, hasId: id !== undefined }))).to.deep.equal([
+      { data: ['plain', { a: 1 }], hasId: false },
+      { data: ['acknowledged', 1, 2], hasId: true },
+    ]);
+    client.disconnect();
+    await eventually(() => expect(socket.connected).to.equal(false));
+    sendAck(socket, 7, { ok: true });
+  });
+});
+
+/** The version of a package as seen from another one, and where its own dependencies are resolved from. */
+function manifestOf(name: string, from: string): { version: string; url: string } {
+  const path = realpathSync(findPackageJSON(name, from) ?? '');
+  return { version: JSON.parse(readFileSync(path, 'utf8')).version, url: pathToFileURL(path).href };
+}
