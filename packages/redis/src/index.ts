@@ -1,4 +1,3 @@
-export { redisHealth } from '@chat-cluster/runtime';
 export { askServer } from './connection/ask-server.ts';
 export { BlockingClient } from './connection/blocking-client.ts';
 export {

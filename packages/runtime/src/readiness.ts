@@ -51,12 +51,12 @@ new Gauge({
 });
 
 /** Sets what the gauge shows. */
-export function showDependencies(read: () => Record<string, boolean>): void {
+function showDependencies(read: () => Record<string, boolean>): void {
   dependencies = read;
 }
 
 /** 'ok', or the roles whose Redis does not respond. */
-export function redisHealth(roles: Record<'pubsub' | 'queue' | 'cache', boolean>): string {
+function redisHealth(roles: Record<'pubsub' | 'queue' | 'cache', boolean>): string {
   const away = Object.entries(roles).filter(([, responds]) => !responds);
   return away.length === 0 ? 'ok' : `away: ${away.map(([role]) => role).join(', ')}`;
 }
