@@ -3,7 +3,7 @@ import { commonConfig, integer, parseConfig, redisConfig } from '@chat-cluster/r
 import { z } from 'zod';
 
 /** The settings of `npm start`. All other variables go to the services as they are, which check them themselves. */
-const schema = z.object({
+export const startSettings = z.object({
   PORT: integer(0, 65_535, 3_000),
   GATEWAY_PROCESSES: integer(1, 64, 2),
   WORKERS: integer(1, 64, 1),
@@ -12,6 +12,7 @@ const schema = z.object({
   REDIS_URL: redisConfig.shape.REDIS_URL,
   JWT_SECRET: z.string().optional(),
   ALLOWED_ORIGINS: z.string().optional(),
+  DATA_DIR: z.string().optional(),
 });
 
 export interface Settings {
@@ -29,7 +30,7 @@ export interface Settings {
 
 /** Reads the environment. Throws ConfigError, a UserError, with every variable that is wrong. */
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
-  const config = parseConfig(schema, env);
+  const config = parseConfig(startSettings, env);
   return {
     port: config.PORT,
     gatewayProcesses: config.GATEWAY_PROCESSES,
