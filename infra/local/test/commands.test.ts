@@ -3,9 +3,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { checkPort, repository } from '@chat-cluster/local-cluster';
+import { temporaryFolder } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import jwt from 'jsonwebtoken';
-import { temporaryFolder } from '../../../packages/local-cluster/test/temporary-folder.ts';
 import { readSettings } from '../src/settings.ts';
 
 describe('the commands', () => {

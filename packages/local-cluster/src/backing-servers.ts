@@ -5,24 +5,16 @@ import type { Report } from './progress.ts';
 import { type LocalRedis, startRedis } from './redis.ts';
 import { until } from './until.ts';
 
-type LocalServer = LocalPostgres | LocalRedis;
-
+/** Postgres and Redis of a cluster, each either started here or given by its URL. */
 export interface BackingServers {
   databaseUrl: string;
   redisUrl: string;
-  /** Where Postgres and Redis keep their data; for a server given by URL, that it is elsewhere. */
+  /** Folders with the data of Postgres and Redis; for a server given by URL, a text that names the variable. */
   data: { postgres: string; redis: string };
-  /** Live: a server that was started again has another pid. */
+  /** The servers started here, read at each call: a restarted server has a new pid. */
   processes(): { name: string; pid: number; port: number }[];
-  /** Ends what was started here, both at once. */
+  /** Stops the servers started here, both at once. */
   stop(withinMs: number): Promise<void>;
-}
-
-interface Backing {
-  url: string;
-  data: string;
-  processes(): { name: string; pid: number; port: number }[];
-  stop(options: { withinMs: number }): Promise<void>;
 }
 
 export interface BackingOptions {
@@ -35,7 +27,14 @@ export interface BackingOptions {
   report: Report;
 }
 
-/** Postgres and Redis side by side, each only if no URL is given. If one fails the other is stopped again. */
+interface Backing {
+  url: string;
+  data: string;
+  processes(): { name: string; pid: number; port: number }[];
+  stop(options: { withinMs: number }): Promise<void>;
+}
+
+/** Starts Postgres and Redis at the same time, each only if no URL is given. If one fails, stops the other. */
 export async function startBackingServers(options: BackingOptions): Promise<BackingServers> {
   const [postgres, redis] = await Promise.allSettled([ownPostgres(options), ownRedis(options)]);
   const started = [postgres, redis].flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
@@ -71,7 +70,9 @@ async function given(url: string, variable: string): Promise<Backing> {
   return { url, data: `the server given as ${variable}`, processes: () => [], stop: async () => undefined };
 }
 
-/** A server that ends by itself comes back at the same address, tried every second until it does. */
+type LocalServer = LocalPostgres | LocalRedis;
+
+/** Starts a server, and starts it again at the same address whenever it ends by itself, with a try every second. */
 async function keepAlive(name: string, start: (port?: number) => Promise<LocalServer>, log: (line: string) => void) {
   let server = await start();
   let stopping = false;
@@ -79,10 +80,10 @@ async function keepAlive(name: string, start: (port?: number) => Promise<LocalSe
     while (true) {
       const how = await server.exited;
       if (stopping) return;
-      log(`${name} ended unexpectedly (${how}); it starts again.`);
+      log(`${name} ended unexpectedly (${how}) and is being restarted.`);
       await server.stop();
       const old = server;
-      server = (await until(() => (stopping ? old : startQuietly(() => start(old.port), name, log)), FOREVER)) ?? old;
+      server = (await until(() => (stopping ? old : tryStart(() => start(old.port), name, log)), EVERY_SECOND)) ?? old;
       if (stopping) return;
     }
   })();
@@ -99,13 +100,14 @@ async function keepAlive(name: string, start: (port?: number) => Promise<LocalSe
   };
 }
 
-const FOREVER = { withinMs: Number.POSITIVE_INFINITY, everyMs: 1_000 };
+const EVERY_SECOND = { withinMs: Number.POSITIVE_INFINITY, everyMs: 1_000 };
 
-async function startQuietly(start: () => Promise<LocalServer>, name: string, log: (line: string) => void) {
+/** Undefined when the start fails; the reason is logged. */
+async function tryStart(start: () => Promise<LocalServer>, name: string, log: (line: string) => void) {
   try {
     return await start();
   } catch (error) {
-    log(`${name} did not come back: ${describeError(error)}`);
+    log(`${name} could not be restarted: ${describeError(error)}`);
     return undefined;
   }
 }

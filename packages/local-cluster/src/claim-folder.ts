@@ -1,9 +1,3 @@
-/*
- * A claim says "this process uses this folder", so that a second copy started on the same data hears a sentence instead
- * of two servers writing one set of files. The kernel holds it: on Linux the claim is an abstract local socket, a name
- * that cannot outlive its process, so kill -9 leaves nothing stale behind. Elsewhere it is a socket file in the
- * temporary folder, and one that nobody answers on is taken over.
- */
 import { createHash } from 'node:crypto';
 import { accessSync, constants, existsSync, mkdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
@@ -15,7 +9,14 @@ export interface FolderClaim {
   release(): Promise<void>;
 }
 
-/** Makes `folder` if needed and claims it for `purpose` until released or the process ends. Throws UserError when a live process holds it. */
+/**
+ * Makes `folder` if needed and claims it for `purpose`, until the claim is released or the process ends. Throws UserError
+ * when another process has claimed it: two servers must not write the same files.
+ *
+ * The kernel keeps the claim. On Linux it is an abstract local socket, a name that cannot outlive its process, so kill -9
+ * leaves nothing stale behind. On other systems it is a socket file in the temporary folder, and a file without a listener
+ * is taken over.
+ */
 export async function claimFolder(folder: string, purpose: string): Promise<FolderClaim> {
   makeFolder(folder);
   const digest = createHash('sha256')
@@ -45,7 +46,7 @@ function makeFolder(folder: string): void {
   }
 }
 
-/** By hand, since mkdirSync's `recursive` never returns where the system lies about a parent, as /proc does. */
+/** Not mkdirSync with `recursive`: it never returns where the system reports a wrong state of a parent, as /proc does. */
 function makeWithParents(folder: string): void {
   if (existsSync(folder)) return;
   makeWithParents(dirname(folder));
@@ -56,9 +57,10 @@ function makeWithParents(folder: string): void {
   }
 }
 
+/** Undefined when another process holds the name. */
 async function holdName(name: string): Promise<Server | undefined> {
   const server = await tryListen(name);
-  if (server !== undefined || name.startsWith('\0') || (await someoneAnswers(name))) return server;
+  if (server !== undefined || name.startsWith('\0') || (await hasListener(name))) return server;
   rmSync(name, { force: true });
   return tryListen(name);
 }
@@ -74,7 +76,7 @@ function tryListen(name: string): Promise<Server | undefined> {
   });
 }
 
-function someoneAnswers(name: string): Promise<boolean> {
+function hasListener(name: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ path: name });
     socket.once('connect', () => resolve(true)).once('error', () => resolve(false));

@@ -1,24 +1,24 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What a running cluster leaves in its data folder for `npm run demo` and for curious people. Holds no secret, yet is 0600. */
+/**
+ * Contents of `cluster.json` in the data folder of a running cluster, for `npm run demo` and for readers. It contains no
+ * secret, but its mode is 0600.
+ */
 export interface ClusterFile {
   url: string;
-  /** Of the orchestrator. */
+  /** Process id of the orchestrator. */
   pid: number;
   gateways: string[];
   processes: { name: string; pid: number; port?: number; adminPort?: number }[];
   startedAt: string;
 }
 
-/** Written aside and renamed, so a reader never sees half of it. */
 export function writeClusterFile(dataDir: string, content: ClusterFile): void {
-  const file = clusterFile(dataDir);
-  writeFileSync(`${file}.new`, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  writeWhole(clusterFile(dataDir), content);
 }
 
-/** The cluster that runs on `dataDir`, or `undefined`: none, or only the file of one that was killed. */
+/** The cluster that runs on `dataDir`. Undefined when there is none, or only the file of one that was killed. */
 export function readClusterFile(dataDir: string): ClusterFile | undefined {
   try {
     const content = JSON.parse(readFileSync(clusterFile(dataDir), 'utf8')) as ClusterFile;
@@ -34,22 +34,23 @@ export function removeClusterFile(dataDir: string): void {
   rmSync(serversFile(dataDir), { force: true });
 }
 
-/** Where the running cluster keeps its data, for the commands of operators. The URLs carry passwords: 0600, and a file of its own. */
+/**
+ * Contents of `servers.json` in the data folder: the servers of the running cluster, for the commands of operators. The
+ * URLs contain passwords, so they have a file of their own with mode 0600.
+ */
 export interface ServersFile {
   databaseUrl: string;
   redisUrl: string;
   lanes: number;
-  /** REDIS_… variables beside REDIS_URL that the services got. */
+  /** The REDIS_… variables of the services besides REDIS_URL. */
   redis: Record<string, string>;
 }
 
 export function writeServersFile(dataDir: string, content: ServersFile): void {
-  const file = serversFile(dataDir);
-  writeFileSync(`${file}.new`, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  writeWhole(serversFile(dataDir), content);
 }
 
-/** Those of the cluster that runs on `dataDir`, or `undefined`. */
+/** The servers of the cluster that runs on `dataDir`. Undefined when there is none. */
 export function readServersFile(dataDir: string): ServersFile | undefined {
   if (!readClusterFile(dataDir)) return undefined;
   try {
@@ -65,4 +66,10 @@ function serversFile(dataDir: string): string {
 
 function clusterFile(dataDir: string): string {
   return join(dataDir, 'cluster.json');
+}
+
+/** Written under another name and renamed, so that a reader never gets an incomplete file. */
+function writeWhole(file: string, content: unknown): void {
+  writeFileSync(`${file}.new`, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
 }

@@ -12,8 +12,8 @@ export function loadEnvFile(): void {
   }
 }
 
-/** The absolute path of DATA_DIR. A relative DATA_DIR counts from the repository, wherever the command was called. */
+/** The absolute path of DATA_DIR. A relative path is resolved against the repository, not the working directory. */
 export function readDataDir(env: NodeJS.ProcessEnv): string {
-  const wanted = env.DATA_DIR || defaultDataFolder;
-  return isAbsolute(wanted) ? wanted : join(repository, wanted);
+  const dataDir = env.DATA_DIR || defaultDataFolder;
+  return isAbsolute(dataDir) ? dataDir : join(repository, dataDir);
 }

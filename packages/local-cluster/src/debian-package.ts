@@ -1,28 +1,29 @@
-/*
- * A Debian package without altering the machine. `apt-get install` would put a service on port 6379 at every boot, for
- * everybody, and needs root. Instead apt keeps private package lists beside the tools, resolves what this machine lacks
- * against its real package status, downloads (signatures checked as ever), and the packages are unpacked, not installed: no
- * scripts run, nothing outside `folder` is written. It is the same way for root and for a normal user.
- */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
+/** Time limit of one apt command, in ms. */
 const APT_WITHIN_MS = 180_000;
 
-/** What is unpacked beside a program's own packages and libraries. */
+/** What is unpacked in addition to the program's own packages and libraries. */
 export interface Companions {
-  /** Packages that the program's own does not ask for. */
+  /** Packages that the program's package does not depend on. */
   packages?: readonly string[];
-  /** Of what the program runs on: `erlang` for all of erlang-…, as far as this machine lacks it. */
+  /** Families of packages that the program needs to run: `erlang` stands for each erlang-… that this machine lacks. */
   families?: readonly string[];
 }
 
 /**
  * Unpacks the first of `names` that the distribution has, with the libraries this machine lacks, as the tree `folder`.
- * Several copies may do so at once: the tree appears whole, and the first one stays. Throws what apt said.
+ * Several processes may do so at once: the tree appears as a whole, and the first one stays. Throws the error of apt.
+ *
+ * The machine itself is not changed: `apt-get install` needs root and would register a service that starts at every boot
+ * (redis-server on port 6379). Instead apt keeps private package lists next to the tools, resolves the missing packages
+ * against the real package status of this machine and downloads them, with the usual check of signatures. The packages
+ * are then unpacked, not installed: no scripts run, and nothing is written outside `folder`. It works the same way for
+ * root and for a normal user.
  */
 export async function unpackDebianPackage(
   names: readonly string[],
@@ -45,7 +46,7 @@ export async function unpackDebianPackage(
   }
 }
 
-/** Read last by apt, so it wins over the machine's settings; the cleared hooks would touch the machine's own lists. */
+/** Apt reads this file last, so it overrides the machine's settings. The cleared hooks would change the machine's lists. */
 function privateApt(work: string): string {
   for (const folder of ['state/lists/partial', 'cache/archives/partial']) {
     mkdirSync(join(work, folder), { recursive: true });
@@ -66,7 +67,10 @@ function privateApt(work: string): string {
   return join(work, 'apt.conf');
 }
 
-/** Libraries and the program's own packages only: helpers that package scripts would need are of no use, and libc must stay the machine's. */
+/**
+ * Only libraries and the program's own packages: helpers of package scripts are not needed, and libc must stay the one of
+ * this machine.
+ */
 async function missingPackages(
   work: string,
   config: string,
@@ -87,7 +91,7 @@ async function missingPackages(
   throw failure;
 }
 
-/** `redis` of `redis-server`: the packages of one program have names that begin so. */
+/** `redis` for `redis-server`: the packages of one program share the first part of their names. */
 export function familyOf(name: string): string {
   return name.split('-', 1)[0] ?? name;
 }

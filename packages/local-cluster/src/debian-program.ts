@@ -1,32 +1,34 @@
-/*
- * Where a program of Debian comes from, in this order: the PATH; the tree that an earlier run unpacked; Debian's package,
- * unpacked (see debian-package.ts). Nothing is installed, no service is started.
- */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '@chat-cluster/runtime';
 import { familyOf, unpackDebianPackage } from './debian-package.ts';
 
+/** A program that was found, and how to run it. */
 export interface DebianProgram {
-  /** A name, for one of the PATH, or an absolute path. */
+  /** A name, when it is on the PATH; otherwise an absolute path. */
   program: string;
-  /** As `versionOf` made it of what the program printed. */
+  /** Result of `versionOf`. */
   version: string;
-  /** What the program needs beside its own path. */
+  /** Variables that the program needs. */
   env: { LD_LIBRARY_PATH?: string };
 }
 
+/** A program to find. */
 export interface WantedProgram {
-  /** Of the program and of its package alike; the first that is there is taken. */
+  /** Names of the program and of its package, which are the same. The first one that exists is used. */
   names: readonly string[];
   /** The argument that makes it print its version. */
   versionFlag: string;
-  /** Of what it printed; undefined when this one will not do. */
-  versionOf(printed: string): string | undefined;
+  /** Reads the version from that output; undefined when this version is not suitable. */
+  versionOf(output: string): string | undefined;
 }
 
-/** Finds or fetches it into `toolsDir`; throws UserError, with the reason alone, when neither works. */
+/**
+ * Finds a program, in this order: on the PATH; in the tree that an earlier run unpacked into `toolsDir`; in Debian's
+ * package, which is unpacked (see debian-package.ts). Nothing is installed and no service is started. Throws UserError,
+ * with the reason only, when none of them works.
+ */
 export async function findProgram(
   wanted: WantedProgram,
   toolsDir: string,
@@ -41,7 +43,7 @@ export async function findProgram(
   const reason = await fetchInto(folder, wanted.names);
   const fetched = unpacked(wanted, folder);
   if (fetched) return fetched;
-  throw new UserError(reason ?? 'the fetched one does not run here');
+  throw new UserError(reason ?? 'the fetched program does not run on this machine');
 }
 
 export function programOnPath(wanted: WantedProgram): DebianProgram | undefined {
@@ -70,15 +72,18 @@ function firstThatRuns(
   return undefined;
 }
 
-/** Returns why it failed, or `undefined`. A tree that is there but does not run (another release by now) is replaced. */
+/**
+ * Returns the reason of a failure, or undefined. Replaces a tree that exists but does not run, for example after an
+ * upgrade of the distribution.
+ */
 async function fetchInto(folder: string, names: readonly string[]): Promise<string | undefined> {
   try {
     rmSync(folder, { recursive: true, force: true });
     await unpackDebianPackage(names, folder);
     return undefined;
   } catch (error) {
-    const said = String((error as { stderr?: string }).stderr ?? '').trim() || String(error);
-    return (said.split('\n').find((line) => line.startsWith('E:')) ?? said.split('\n')[0] ?? '')
+    const output = String((error as { stderr?: string }).stderr ?? '').trim() || String(error);
+    return (output.split('\n').find((line) => line.startsWith('E:')) ?? output.split('\n')[0] ?? '')
       .replace(/^E: /, '')
       .replace(/\.$/, '');
   }

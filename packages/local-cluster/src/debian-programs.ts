@@ -1,20 +1,20 @@
 import type { WantedProgram } from './debian-program.ts';
 
-/** Debian programs that tests and load tests run, beside Redis. */
+/** Debian programs that tests and load tests run, in addition to Redis. */
 export const HAPROXY: WantedProgram = {
   names: ['haproxy'],
   versionFlag: '-v',
-  versionOf: (printed) => /^HAProxy version (\S+)/.exec(printed)?.[1],
+  versionOf: (output) => /^HAProxy version (\S+)/.exec(output)?.[1],
 };
 
 export const NGINX: WantedProgram = {
   names: ['nginx'],
   versionFlag: '-v',
-  versionOf: (printed) => /^nginx version: nginx\/(\S+)/m.exec(printed)?.[1],
+  versionOf: (output) => /^nginx version: nginx\/(\S+)/m.exec(output)?.[1],
 };
 
 export const PROMETHEUS: WantedProgram = {
   names: ['prometheus'],
   versionFlag: '--version',
-  versionOf: (printed) => /version (\S+)/.exec(printed)?.[1],
+  versionOf: (output) => /version (\S+)/.exec(output)?.[1],
 };

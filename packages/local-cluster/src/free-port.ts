@@ -2,11 +2,13 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { UserError } from '@chat-cluster/runtime';
 
-/** Below the ports that Linux gives to outgoing connections (32768 and up), so that none of them takes the port meanwhile. */
+/** Range of freePort. It ends below 32768, where Linux assigns ports to outgoing connections. */
 const LOWEST = 12_000;
 const HIGHEST = 32_000;
+/** Ports that onPort tries. */
+const ATTEMPTS = 3;
 
-/** A port on 127.0.0.1 on which nobody listens now. Chosen at random, so that concurrent searches find different ports. */
+/** A port on 127.0.0.1 without a listener. Chosen at random, so that concurrent searches find different ports. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST));
@@ -22,6 +24,27 @@ export async function freePort(): Promise<number> {
     return port;
   }
 }
+
+/**
+ * Starts a server on the port `wanted`, by default on a free one. Another process may take a free port before the server
+ * listens: `start` then throws PortInUseError and is called again with another port.
+ */
+export async function onPort<T>(
+  wanted: number | undefined,
+  start: (port: number) => Promise<T>,
+): Promise<{ server: T; port: number }> {
+  for (let attempt = 1; ; attempt++) {
+    const port = wanted ?? (await freePort());
+    try {
+      return { server: await start(port), port };
+    } catch (error) {
+      if (wanted !== undefined || !(error instanceof PortInUseError) || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** A server could not start because another process listens on its port. */
+export class PortInUseError extends UserError {}
 
 /** Throws UserError when `port` on loopback cannot be bound now. Port 0 (any free one) always can. */
 export async function checkPort(port: number): Promise<void> {

@@ -1,5 +1,7 @@
-export { type Cluster, type ClusterOptions, startCluster } from './cluster.ts';
+export { startChatService } from './chat-service.ts';
+export { type Cluster, startCluster } from './cluster.ts';
 export { type ClusterFile, readClusterFile, readServersFile } from './cluster-file.ts';
+export type { ClusterOptions } from './cluster-options.ts';
 export { loadEnvFile, readDataDir } from './data-dir.ts';
 export { unpackDebianPackage } from './debian-package.ts';
 export { type DebianProgram, findProgram, hasProgram, programOnPath, type WantedProgram } from './debian-program.ts';

@@ -5,9 +5,11 @@ import { type EndStep, signalQuietly } from './server-process.ts';
 import { until } from './until.ts';
 
 /**
- * Ends a server that outlived an orchestrator killed with -9. The process named on the first line of `pidFile` is
- * touched only if its command line names `mark` (a path only this folder's server was started with), because the number
- * may belong to a stranger by now. To be called with the folder claimed: then whoever runs there has no owner.
+ * Stops a server that outlived an orchestrator killed with -9. Call it with the folder claimed: a server that runs there
+ * then has no owner.
+ *
+ * The process on the first line of `pidFile` is stopped only if its command line contains `mark`, a path that only the
+ * server of this folder is started with: its pid may belong to an unrelated process by now.
  */
 export async function endLeftover(
   pidFile: string,
@@ -17,12 +19,12 @@ export async function endLeftover(
 ) {
   const pid = readPid(pidFile);
   if (pid === undefined || !commandLine(pid).includes(mark)) return;
-  log(`Ending process ${pid}, left over from a start that was killed.`);
+  log(`Stopping process ${pid}, left over from a start that was killed.`);
   for (const { signal, withinMs } of [...steps, { signal: 'SIGKILL', withinMs: 2_000 } as const]) {
     signalQuietly(pid, signal);
     if (await until(() => !commandLine(pid).includes(mark) || undefined, { withinMs })) return;
   }
-  throw new UserError(`Process ${pid} still uses ${mark} and cannot be ended: stop it and start again.`);
+  throw new UserError(`Process ${pid} still uses ${mark} and does not end: kill it and start again.`);
 }
 
 function readPid(pidFile: string): number | undefined {
@@ -34,7 +36,7 @@ function readPid(pidFile: string): number | undefined {
   }
 }
 
-/** Empty when the process is gone, also for one that is dead but not yet collected by its parent. */
+/** Empty when the process does not exist, and also for a dead process that its parent has not collected yet. */
 function commandLine(pid: number): string {
   if (process.platform !== 'linux') {
     return spawnSync('ps', ['-ww', '-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).stdout ?? '';

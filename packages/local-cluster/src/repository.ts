@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 /** Folder of the repository: its services and packages, and the ignored folder `.local`. */
 export const repository = resolve(import.meta.dirname, '../../..');
 
-/** Where fetched programs (redis-server) are kept. */
+/** Folder of fetched programs, such as redis-server. */
 export const toolsFolder = resolve(repository, '.local/tools');
 
-/** Where data goes unless DATA_DIR says otherwise. */
+/** Default of DATA_DIR. */
 export const defaultDataFolder = resolve(repository, '.local/data');

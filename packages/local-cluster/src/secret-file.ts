@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
-/** The secret kept in `file` (mode 0600); made on first use: 192 random bits, URL-safe. Two first users get the same one. */
+/**
+ * The secret kept in `file` (mode 0600). On first use it is generated: 192 random bits, URL-safe. Two processes that
+ * generate it at the same time get the same secret.
+ */
 export function secretFile(file: string): string {
   const kept = readSecret(file);
   if (kept !== undefined) return kept;
-  // Written aside and linked, so that nobody can read a half-written secret and the first of two writers wins.
+  // Written under another name and then linked: a reader never gets half a secret, and the first of two writers wins.
   const aside = `${file}.${process.pid}`;
   writeFileSync(aside, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 });
   try {
@@ -18,7 +21,7 @@ export function secretFile(file: string): string {
   return readFileSync(file, 'utf8').trim();
 }
 
-/** The secret in `file`, or `undefined` where there is none yet. */
+/** The secret in `file`; undefined when there is none. */
 export function readSecret(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8').trim() || undefined;

@@ -1,21 +1,17 @@
-/*
- * A database server that this process owns. It runs in its own session, so a Ctrl-C in the terminal reaches us and not
- * the server: we end it last, after the services that use it. Should we be killed without a chance to do so, Linux sends
- * it `deathSignal` (setpriv --pdeathsig, in util-linux of every Debian). Where setpriv is missing it lives on, and the
- * next start ends it (see leftover.ts).
- */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { until } from './until.ts';
 
+/** Size of the log above which a start empties it, in bytes. */
 const LOG_LIMIT_BYTES = 20_000_000;
 
 export interface ServerOptions {
   command: readonly string[];
   cwd: string;
   env: NodeJS.ProcessEnv;
-  /** Appended to; emptied at a start once it is larger than 20 MB. */
+  /** The server appends to it. A start empties it once it is larger than 20 MB. */
   logFile: string;
+  /** Signal that Linux sends to the server when this process dies. */
   deathSignal: 'INT' | 'TERM';
   uid?: number | undefined;
   gid?: number | undefined;
@@ -23,13 +19,13 @@ export interface ServerOptions {
 
 export interface ServerProcess {
   pid: number;
-  /** True once the process is gone. */
+  /** True once the process has ended. */
   ended(): boolean;
-  /** Resolves when the process is gone, with how it went ("exit code 1", "signal SIGKILL"). */
+  /** Resolves when the process has ended, with "exit code 1" or "signal SIGKILL". */
   exited: Promise<string>;
-  /** Sends each signal in turn and waits that long for the end; the last resort is always SIGKILL. Idempotent. */
+  /** Sends the signals one after another, each with its own wait, and finally SIGKILL. Idempotent. */
   end(steps: readonly EndStep[]): Promise<void>;
-  /** The last lines this run wrote to its log. */
+  /** The last 2,000 characters that this run wrote to its log. */
   logTail(): string;
 }
 
@@ -38,7 +34,12 @@ export interface EndStep {
   withinMs: number;
 }
 
-/** Starts the server; throws when the program cannot be run at all. */
+/**
+ * Starts a database server that this process owns; throws when the program cannot be run. The server gets its own session:
+ * a Ctrl-C in the terminal reaches this process only, which stops the server last, after the services that use it. If this
+ * process is killed and cannot do so, Linux sends `deathSignal` to the server (setpriv --pdeathsig of util-linux, which
+ * every Debian has). Without setpriv the server survives, and the next start stops it (see leftover.ts).
+ */
 export async function spawnServer(options: ServerOptions): Promise<ServerProcess> {
   const logStart = sizeOf(options.logFile) > LOG_LIMIT_BYTES ? 0 : sizeOf(options.logFile);
   const log = openSync(options.logFile, logStart === 0 ? 'w' : 'a', 0o600);
@@ -80,7 +81,7 @@ function withDeathSignal({ command, deathSignal }: ServerOptions): readonly stri
     process.platform === 'linux' &&
     spawnSync('setpriv', ['--pdeathsig', 'TERM', 'true'], { stdio: 'ignore' }).status === 0;
   if (!setprivWorks) return command;
-  // Behind `unshare … --`, not before it: a change of credentials would clear the setting.
+  // After `unshare … --`, not before it: a change of credentials clears the setting.
   const inside = command.indexOf('--') + 1;
   return [...command.slice(0, inside), 'setpriv', '--pdeathsig', deathSignal, '--', ...command.slice(inside)];
 }
@@ -91,12 +92,12 @@ async function endProcess(pid: number, ended: () => boolean, steps: readonly End
     signalQuietly(pid, signal);
     await until(() => ended() || undefined, { withinMs, everyMs: 10 });
   }
-  // The whole group: nothing the server forked may stay, and an already empty group is no error.
+  // To the whole group: no process that the server forked may survive. A group that is empty already is not an error.
   if (!ended()) signalQuietly(-pid, 'SIGKILL');
   await until(() => ended() || undefined, { withinMs: 1_000, everyMs: 10 });
 }
 
-/** Sends `signal` to a process (or, negative, to a group) that may be gone already. */
+/** Sends `signal` to a process, or with a negative number to a group, that may have ended already. */
 export function signalQuietly(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);

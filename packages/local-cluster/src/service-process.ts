@@ -1,11 +1,3 @@
-/*
- * One of our services as a child process that is kept alive. It has its own session, so a Ctrl-C in the terminal reaches
- * only the orchestrator, which ends things in order; should the orchestrator be killed, the closed IPC channel tells
- * the service to stop.
- *
- *   starting ──"ready" message──▶ running ──dies──▶ waiting (250 ms, doubling to 10 s) ──▶ starting …
- *      └─ dies before its first "ready": start() throws, no restart        stop() ends all of it
- */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { UserError } from '@chat-cluster/runtime';
@@ -14,46 +6,56 @@ import { until } from './until.ts';
 
 export interface ServiceOptions {
   name: string;
-  /** Absolute path of its main file. */
+  /** Absolute path of its main file, read at each start. */
   main: string;
   env: NodeJS.ProcessEnv;
-  /** Where its output goes; without it, to ours. */
+  /** File of its output. Default: the output of this process. */
   logFile?: string | undefined;
+  /** Receives one line when the process ended unexpectedly or had to be killed. */
   log: (line: string) => void;
-  /** Longest pause before it is started again; 10 s when absent. */
+  /** Longest pause before a restart. Default: 10 s. */
   longestPauseMs?: number;
 }
 
-/** What a service sends over IPC when it is ready. */
+/** Message of a service over IPC when it is ready. */
 export interface ReadyMessage {
   type: 'ready';
-  /** The HTTP port really bound. */
+  /** The HTTP port that it bound. */
   port: number;
-  /** That of probes, metrics and POST /drain. */
+  /** Port of probes, metrics and POST /drain. */
   adminPort?: number;
   gateways?: string[];
 }
 
 export interface ServiceProcess {
   name: string;
-  /** Of the running process; the last one's while it waits for its restart. */
+  /** Pid of the running process, or of the last one while the service waits for its restart. */
   pid(): number;
   ready(): ReadyMessage;
-  /** SIGTERM and wait; SIGKILL after `withinMs`. Idempotent; no restart afterwards. */
+  /** Sends SIGTERM and waits, and SIGKILL after `withinMs`. No restart follows. Idempotent. */
   stop(withinMs: number): Promise<void>;
-  /** SIGKILL now. */
+  /** Sends SIGKILL at once. No restart follows. */
   kill(): void;
 }
 
-/** Here no load balancer has to notice that a gateway goes, and nobody wants to wait for it. */
+/** On one machine no load balancer has to notice a drain, so a gateway closes its connections at once. */
 const UNPACED = { DRAIN_DELAY_MS: '0', DRAIN_WINDOW_MS: '0' };
 const READY_WITHIN_MS = 60_000;
+/** Bounds of the pause before a restart, in ms. */
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 10_000;
-/** A process that lived this long starts over with the first pause. */
+/** Lifetime of a process after which the next pause is the first one again, in ms. */
 const HEALTHY_AFTER_MS = 30_000;
 
-/** Starts it and waits for "ready"; throws UserError with what the service said when it gives up. */
+/**
+ * Starts a service as a child process, waits until it is ready and keeps it alive. Throws UserError with the output of the
+ * service when it does not become ready. The process gets its own session: a Ctrl-C in the terminal reaches the
+ * orchestrator only, which stops everything in order. If the orchestrator is killed, the closed IPC channel makes the
+ * service stop.
+ *
+ *   starting ──"ready" message──▶ running ──dies──▶ waiting (250 ms, doubling to 10 s) ──▶ starting …
+ *      └─ dies before its first "ready": start() throws, no restart        stop() ends all of it
+ */
 export async function startService(options: ServiceOptions): Promise<ServiceProcess> {
   const service = new Service(options);
   await service.start();
@@ -106,7 +108,7 @@ class Service {
   kill(): void {
     this.stopping = true;
     clearTimeout(this.restart);
-    // The group: a gateway's forks go with it.
+    // To the group: the forks of a gateway are killed too.
     if (!hasEnded(this.child)) signalQuietly(-(this.child.pid as number), 'SIGKILL');
   }
 
@@ -115,7 +117,7 @@ class Service {
     this.logStart = logFile === undefined ? 0 : (statSync(logFile, { throwIfNoEntry: false })?.size ?? 0);
     const output = logFile === undefined ? 'inherit' : openSync(logFile, 'a', 0o600);
     const { port, adminPort } = this.readiness;
-    // Those of its first life: others may know them.
+    // A restarted process keeps its ports: other processes may have stored them.
     const ports = {
       ...(port > 0 && 'PORT' in env ? { PORT: String(port) } : {}),
       ...(adminPort && 'ADMIN_PORT' in env ? { ADMIN_PORT: String(adminPort) } : {}),
@@ -137,8 +139,8 @@ class Service {
   private onExit(how: string): void {
     if (this.stopping || this.readiness.port === 0) return;
     if (performance.now() - this.startedAt > HEALTHY_AFTER_MS) this.pauseMs = FIRST_PAUSE_MS;
-    this.options.log(`${this.options.name} ended unexpectedly (${how}); it starts again in ${this.pauseMs} ms.`);
-    // A gateway killed with -9 may leave forks behind that still hold the port.
+    this.options.log(`${this.options.name} ended unexpectedly (${how}); restart in ${this.pauseMs} ms.`);
+    // Forks of a gateway that was killed with -9 may still hold the port.
     signalQuietly(-(this.child.pid as number), 'SIGKILL');
     this.restart = setTimeout(() => {
       this.child = this.spawn();
@@ -148,11 +150,11 @@ class Service {
 
   private startFailure(): string {
     const { name, logFile } = this.options;
-    const said = logFile === undefined ? '' : readFileSync(logFile).subarray(this.logStart).toString('utf8').trim();
+    const output = logFile === undefined ? '' : readFileSync(logFile).subarray(this.logStart).toString('utf8').trim();
     const what = hasEnded(this.child)
       ? `${name} could not start`
       : `${name} was not ready within ${READY_WITHIN_MS / 1000} s`;
-    return said === '' ? `${what}; its own words are above.` : `${what}: ${said.slice(-2_000)}`;
+    return output === '' ? `${what}; its output is above.` : `${what}: ${output.slice(-2_000)}`;
   }
 }
 

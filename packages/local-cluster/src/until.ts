@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 /**
- * Asks `check` again every `everyMs` until it answers something other than `undefined`, and returns that.
- * Answers `undefined` when `withinMs` have passed. What `check` throws ends the wait.
+ * Calls `check` every `everyMs` until it returns something other than undefined, and returns that; undefined when
+ * `withinMs` have passed. An error that `check` throws ends the wait and is thrown.
  */
 export async function until<T>(
   check: () => T | undefined | Promise<T | undefined>,

@@ -1,6 +1,6 @@
 /*
- * A process for tests to kill: starts the server named by its first argument in the folder given second, prints its pid and
- * URL as a line of JSON, and waits.
+ * A process for tests to kill. It starts the server named by its first argument in the folder of its second one, prints
+ * pid and URL as one line of JSON, and waits.
  */
 import { startPostgres } from '../src/postgres.ts';
 import { startRedis } from '../src/redis.ts';

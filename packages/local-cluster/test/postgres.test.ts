@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '@chat-cluster/runtime';
+import { temporaryFolder } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import pg from 'pg';
 import { type LocalPostgres, type PostgresOptions, startPostgres } from '../src/postgres.ts';
 import { holdServer } from './held-server.ts';
-import { temporaryFolder } from './temporary-folder.ts';
 
 describe('the private Postgres', () => {
   it('keeps its data, its password and its owner-only files over a restart', async () => {
@@ -27,24 +27,25 @@ describe('the private Postgres', () => {
     }
   });
 
-  it('listens on loopback alone, wants the password, and waits for nobody to force data to disk in tests', async () => {
+  it('listens on loopback only, requires the password, and does not force data to disk in tests', async () => {
     await using folder = temporaryFolder();
     const server = await start({ dataDir: join(folder.path, 'postgres') });
     try {
       const settings = await query(
         server.url,
-        "select name, setting from pg_settings where name in ('listen_addresses', 'unix_socket_directories', 'fsync') order by 1",
+        `select name, setting from pg_settings
+         where name in ('listen_addresses', 'unix_socket_directories', 'fsync') order by 1`,
       );
       expect(settings.map(({ setting }) => setting)).to.deep.equal(['off', '127.0.0.1', '']);
-      const stranger = new URL(server.url);
-      stranger.password = 'guess';
-      expect(await failure(query(stranger.href, 'select 1'))).to.match(/password authentication failed/);
+      const guessed = new URL(server.url);
+      guessed.password = 'guess';
+      expect(await failure(query(guessed.href, 'select 1'))).to.match(/password authentication failed/);
     } finally {
       await server.stop();
     }
   });
 
-  it('says in one sentence that the folder is in use, and leaves the running copy alone', async () => {
+  it('reports in one sentence that the folder is in use, and does not disturb the running copy', async () => {
     await using folder = temporaryFolder();
     const dataDir = join(folder.path, 'postgres');
     const server = await start({ dataDir });
@@ -67,7 +68,7 @@ describe('the private Postgres', () => {
     await restartsWithData(dataDir);
   });
 
-  it('starts again after both it and its owner were killed with -9, whatever its pid file says', async () => {
+  it('starts again after both it and its owner were killed with -9, whatever its pid file contains', async () => {
     await using folder = temporaryFolder();
     const dataDir = join(folder.path, 'postgres');
     const held = await holdServer('postgres', dataDir);
@@ -78,7 +79,7 @@ describe('the private Postgres', () => {
     await restartsWithData(dataDir);
   });
 
-  it('comes back at the same address when asked to', async () => {
+  it('starts again at the same address when given its port', async () => {
     await using folder = temporaryFolder();
     const dataDir = join(folder.path, 'postgres');
     const first = await start({ dataDir });
@@ -88,12 +89,12 @@ describe('the private Postgres', () => {
     expect(second.url).to.equal(first.url);
   });
 
-  // Defined only where it can run: elsewhere Postgres simply runs as the user who starts it.
+  // Only root needs another identity: for other users Postgres runs as the current user.
   if (process.getuid?.() === 0) describe('started by root where user namespaces are forbidden', rootWithoutNamespaces);
 });
 
 function rootWithoutNamespaces(): void {
-  it('runs as another account in a folder of its own when that account may not enter the data folder', async () => {
+  it('runs as another account with its own folder when that account may not enter the data folder', async () => {
     await using folder = temporaryFolder(0o700);
     await using shared = temporaryFolder(0o755);
     const options = { dataDir: join(folder.path, 'postgres'), sharedDir: shared.path, namespaces: false };
@@ -103,7 +104,7 @@ function rootWithoutNamespaces(): void {
     expect(first.dataDir.startsWith(shared.path)).to.equal(true);
     expect(statSync(join(first.dataDir, 'data')).uid).to.not.equal(0);
 
-    // Where namespaces are allowed again, the data is found where it is.
+    // The data is found in its place after namespaces have become allowed.
     const second = await start({ ...options, namespaces: true });
     try {
       expect(await query(second.url, 'select answer from kept')).to.deep.equal([{ answer: 42 }]);

@@ -1,29 +1,29 @@
 import { readFileSync, statSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { UserError } from '@chat-cluster/runtime';
+import { askRedis, temporaryFolder } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { type LocalRedis, startRedis } from '../src/redis.ts';
 import { toolsFolder } from '../src/repository.ts';
 import { holdServer } from './held-server.ts';
-import { temporaryFolder } from './temporary-folder.ts';
 
 describe('the private Redis', () => {
   it('keeps its data and its password over a restart', async () => {
     await using folder = temporaryFolder();
     const first = await start(folder.path);
-    expect(await ask(first.url, 'SET kept 42')).to.equal('+OK');
+    expect(await askRedis(first.url, 'SET', 'kept', '42')).to.equal('OK');
     await first.stop();
     expect(await first.exited).to.equal('exit code 0');
     await restartsWithData(folder.path, first.url);
   });
 
-  it('is new enough, wants the password, and shows it to nobody', async () => {
+  it('has a suitable version, requires the password, and does not show it in its command line', async () => {
     await using folder = temporaryFolder();
     const server = await start(folder.path);
     try {
       expect(Number.parseInt(server.version.replace(/^\D+/, ''), 10)).to.be.at.least(7);
-      expect(await ask(server.url.replace(/:[^:@]+@/, ':guess@'), 'PING')).to.match(/^-NOAUTH/);
+      const guessed = askRedis(server.url.replace(/:[^:@]+@/, ':guess@'), 'PING');
+      expect(await guessed.catch(String)).to.match(/WRONGPASS/);
       expect(statSync(join(folder.path, 'redis.conf')).mode & 0o777).to.equal(0o600);
       const commandLine = readFileSync(`/proc/${server.pid}/cmdline`, 'utf8');
       expect(commandLine).to.not.include(new URL(server.url).password);
@@ -32,7 +32,7 @@ describe('the private Redis', () => {
     }
   });
 
-  it('says in one sentence that the folder is in use', async () => {
+  it('reports in one sentence that the folder is in use', async () => {
     await using folder = temporaryFolder();
     const server = await start(folder.path);
     try {
@@ -47,7 +47,7 @@ describe('the private Redis', () => {
   it('starts again after its owner was killed with -9', async () => {
     await using folder = temporaryFolder();
     const held = await holdServer('redis', folder.path);
-    await ask(held.url, 'SET kept 42');
+    await askRedis(held.url, 'SET', 'kept', '42');
     await held.killOwner();
     await restartsWithData(folder.path, held.url);
   });
@@ -55,16 +55,16 @@ describe('the private Redis', () => {
   it('starts again after both it and its owner were killed with -9', async () => {
     await using folder = temporaryFolder();
     const held = await holdServer('redis', folder.path);
-    await ask(held.url, 'SET kept 42');
+    await askRedis(held.url, 'SET', 'kept', '42');
     process.kill(held.pid, 'SIGKILL');
     await held.killOwner();
     await restartsWithData(folder.path, held.url);
   });
 
-  it('takes a folder with spaces and quotes in its name', async () => {
+  it('accepts a folder with spaces and quotes in its name', async () => {
     await using folder = temporaryFolder();
     const server = await start(join(folder.path, 'a "b" c'));
-    expect(await ask(server.url, 'PING')).to.equal('+PONG');
+    expect(await askRedis(server.url, 'PING')).to.equal('PONG');
     await server.stop();
   });
 });
@@ -77,25 +77,8 @@ async function restartsWithData(dataDir: string, before: string): Promise<void> 
   const server = await start(dataDir);
   try {
     expect(new URL(server.url).password).to.equal(new URL(before).password);
-    expect(await ask(server.url, 'GET kept')).to.equal('42');
+    expect(await askRedis(server.url, 'GET', 'kept')).to.equal('42');
   } finally {
     await server.stop();
   }
-}
-
-/** The last line of the answer to one inline command. */
-function ask(url: string, command: string): Promise<string> {
-  const { port, password } = new URL(url);
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: '127.0.0.1', port: Number(port) });
-    let heard = '';
-    socket.on('data', (chunk) => {
-      heard += chunk;
-    });
-    socket.once('error', reject).once('close', () => {
-      const lines = heard.trim().split('\r\n');
-      resolve(lines.slice(0, -1).at(-1) ?? '');
-    });
-    socket.end(`AUTH ${password}\r\n${command}\r\nQUIT\r\n`);
-  });
 }

@@ -1,27 +1,27 @@
 import { join } from 'node:path';
-import { freePort, type ServiceProcess, startService } from '@chat-cluster/local-cluster';
+import { freePort, type ServiceProcess, startChatService } from '@chat-cluster/local-cluster';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import type { Random } from './random.ts';
 
-/** A gateway or worker as a process that a fault may end or pause. One that ends is started again, as a supervisor would. */
+/** A gateway or worker as a process that a fault can end or pause. It is restarted when it ends, as by a supervisor. */
 export interface ControlledService {
   name: string;
   pid(): number;
-  /** Of HTTP: the API, or the worker's probes. The same for its whole life. */
+  /** HTTP port: the API of a gateway, the probes of a worker. Does not change over restarts. */
   port: number;
-  /** Of metrics and POST /drain; the same too. */
+  /** Port of metrics and POST /drain. Does not change over restarts. */
   adminPort: number;
-  /** Its own links to the servers. None to a Redis behind Sentinel, which names its primary itself: that proxy is idle. */
+  /** Its own links to the servers. With Sentinel the Redis link is idle: the service gets the address of the primary. */
   redis: FaultProxy;
   postgres: FaultProxy;
   kill(signal?: 'SIGKILL' | 'SIGTERM'): void;
-  /** From its next start on it runs what is in this folder of the repository. */
+  /** From its next start on it runs the version in this folder. */
   moveTo(version: string): void;
   pause(): void;
   resume(): void;
-  /** True when /readyz says so. */
+  /** True when /readyz responds with 200. */
   isReady(): Promise<boolean>;
-  /** The value of a metric that has no labels, or the sum over all labels; undefined while it does not answer. */
+  /** Value of a metric, summed over all labels; undefined while the service does not respond. */
   metric(name: string): Promise<number | undefined>;
   stop(): Promise<void>;
 }
@@ -30,24 +30,26 @@ export interface ServiceOptions {
   kind: 'gateway' | 'worker';
   name: string;
   env: NodeJS.ProcessEnv;
-  /** Past every proxy; the ports are replaced by those of the links. */
+  /** URLs of the servers themselves; their ports are replaced by those of the proxies. */
   redisUrl: string;
   databaseUrl: string;
-  /** Folder of the repository, installed. */
+  /** Folder of the repository with its dependencies installed. */
   version: string;
   logsDir: string;
   random: Random;
   onExit(exit: { process: string; how: string; ordered: boolean }): void;
 }
 
+/** Starts a gateway or worker behind its own proxies to Redis and Postgres, and restarts it whenever it ends. */
 export async function controlService(options: ServiceOptions): Promise<ControlledService> {
   const { kind, name, random } = options;
   const [redis, postgres] = await Promise.all([
     startFaultProxy({ upstreams: isSentinel(options.redisUrl) ? [] : [portOf(options.redisUrl)], random }),
     startFaultProxy({ upstreams: [portOf(options.databaseUrl)], random }),
   ]);
+  // Not port 0: while the process restarts, an outgoing connection could take such a port.
   const port = await freePort();
-  // Pids that a fault has ended: their exit is no surprise.
+  // Pids that a fault has ended: their exit is ordered.
   const doomed = new Set<number>();
   let service: ServiceProcess | undefined;
   let { version } = options;
@@ -56,28 +58,20 @@ export async function controlService(options: ServiceOptions): Promise<Controlle
     await postgres[Symbol.asyncDispose]();
   };
   try {
-    service = await startService({
+    service = await startChatService({
+      kind,
       name,
-      // Read at each start.
-      get main() {
-        return join(version, 'services', kind, 'src/main.ts');
-      },
+      version: () => version,
       env: {
-        ...process.env,
-        HOST: '127.0.0.1',
-        LOG_LEVEL: 'warn',
-        LOG_FORMAT: 'json',
-        ...(kind === 'gateway'
-          ? { PORT: String(port), ADMIN_PORT: '0', GATEWAY_NAME: name, GATEWAY_PROCESSES: '1' }
-          : { ADMIN_PORT: String(port), WORKER_NAME: name }),
+        [kind === 'gateway' ? 'PORT' : 'ADMIN_PORT']: String(port),
         ...options.env,
         REDIS_URL: isSentinel(options.redisUrl) ? options.redisUrl : withPort(options.redisUrl, redis.port),
         DATABASE_URL: withPort(options.databaseUrl, postgres.port),
       },
       logFile: join(options.logsDir, `${name}.log`),
-      // Faults end it again and again, which is no crash loop.
+      // Faults end it again and again, which is not a crash loop.
       longestPauseMs: 500,
-      // Called when the process has ended, with the sentence that tells how.
+      // Called after the process has ended.
       log: (how) => options.onExit({ process: name, how, ordered: doomed.has(service?.pid() ?? 0) }),
     });
   } catch (error) {
@@ -89,7 +83,7 @@ export async function controlService(options: ServiceOptions): Promise<Controlle
     try {
       process.kill(running.pid(), which);
     } catch (error) {
-      // Between its end and its restart there is nobody to hear it.
+      // Between its end and its restart there is no process.
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
   };

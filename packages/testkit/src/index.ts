@@ -19,3 +19,5 @@ export * from './redis-cluster.ts';
 export * from './self-signed.ts';
 export * from './servers.ts';
 export type { SmallDisk } from './small-disk.ts';
+export * from './temporary-folder.ts';
+export * from './violation.ts';

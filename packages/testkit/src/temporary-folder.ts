@@ -3,7 +3,10 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A folder with `mode` that is removed with all in it at the end of the scope; nothing that runs in it may be left by then. */
+/**
+ * A folder with `mode`. Disposing of it removes it with its contents, and throws when a process that has the folder in its
+ * command line still runs.
+ */
 export function temporaryFolder(mode: number = 0o700): { path: string } & AsyncDisposable {
   const path = mkdtempSync(join(tmpdir(), 'chat-local-'));
   chmodSync(path, mode);
