@@ -120,7 +120,7 @@ describe('compose.yaml', () => {
       });
       try {
         const url = `redis://127.0.0.1:${port}`;
-        await eventually(async () => expect(await askRedis(url, 'PING')).to.equal('+PONG'));
+        await eventually(async () => expect(await askRedis(url, 'PING')).to.equal('PONG'));
         const info = await askRedis(url, 'INFO');
         expect(info).to.include(`maxmemory_policy:${policy}\r\n`);
         expect(info).to.include(`aof_enabled:${appends}\r\n`);

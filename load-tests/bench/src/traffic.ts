@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Message } from '@chat-cluster/contracts';
 import type { TestClient } from '@chat-cluster/testkit';
-import { Turns } from '@chat-cluster/testkit/lean-client';
+import { Yielder } from '@chat-cluster/testkit/lean-client';
 import type { Pair } from './users.ts';
 
 export interface TrafficOptions {
@@ -108,12 +108,12 @@ class Run {
   async openLoop(until: number): Promise<void> {
     const start = performance.now();
     const every = 1_000 / this.#options.rate;
-    const turns = new Turns();
+    const yielder = new Yielder();
     for (let i = 0; ; i++) {
       const intended = start + i * every;
       if (intended >= until) break;
       const wait = intended - performance.now();
-      await (wait > 1 ? delay(wait) : turns.give());
+      await (wait > 1 ? delay(wait) : yielder.yieldWhenDue());
       void this.#send(i, intended);
     }
   }

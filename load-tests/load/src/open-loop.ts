@@ -1,4 +1,4 @@
-import { Turns } from '@chat-cluster/testkit/lean-client';
+import { Yielder } from '@chat-cluster/testkit/lean-client';
 import { arrivals } from './arrivals.ts';
 import type { Meter } from './meter.ts';
 import type { Conversation, Population } from './population.ts';
@@ -44,10 +44,10 @@ export class OpenLoop {
     const drop = stormAt(profile, duration);
     const storm = setTimeout(() => this.#dropConnections(), ((drop ?? 0) + warmUp) * 1_000);
     if (drop === undefined) clearTimeout(storm);
-    const turns = new Turns();
+    const yielder = new Yielder();
     for (const at of times) {
       const dueAt = this.#start + at * 1_000;
-      await turns.give();
+      await yielder.yieldWhenDue();
       for (let wait = dueAt - performance.now(); wait > 0; wait = dueAt - performance.now()) {
         await this.#pause(wait);
       }

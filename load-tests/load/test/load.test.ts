@@ -30,7 +30,7 @@ describe('npm run load', () => {
     secretFile = join(folder, 'secret');
     cluster = await startFaultCluster({ gateways: 2, workers: 1, random: seededRandom('load') });
     await writeFile(secretFile, `${cluster.jwtSecret}\n`);
-    const { cert, key } = selfSigned();
+    const { cert, key } = await selfSigned();
     caFile = join(folder, 'ca.pem');
     await writeFile(caFile, cert);
     tls = createServer({ cert, key }, (client) => {

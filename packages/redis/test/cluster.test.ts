@@ -71,7 +71,7 @@ describe('pub/sub on a Redis Cluster', () => {
   }
 
   async function commands(member: ClusterMember, command: string): Promise<number> {
-    const stats = await member.ask('INFO', 'commandstats');
+    const stats = String(await member.ask('INFO', 'commandstats'));
     return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
   }
 

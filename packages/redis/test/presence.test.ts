@@ -152,7 +152,7 @@ describe('presence between gateways', () => {
     one.announcer.hold(next);
     await eventually(() => expect(two.changesOf(next)).to.deep.equal([true]));
     const { redis } = await privateServers();
-    expect(await askRedis(redis.url, 'DEL', `chat:presence:${a}`)).to.equal(':1');
+    expect(await askRedis(redis.url, 'DEL', `chat:presence:${a}`)).to.equal(1);
     one.announcer.release(a);
     await eventually(() => expect(two.changesOf(a)).to.deep.equal([false]));
   });

@@ -1,7 +1,3 @@
-/*
- * What the cluster needs of the load balancer before its gateways, as behaviours of a real one: the whole protocol with
- * each kind of client, affinity, and gateways that die or drain. For mocha, like protocol-suite.ts.
- */
 import { expect } from 'chai';
 import type { Balancer } from './balancer.ts';
 import { connect, newUser, type Target, type TestClient, tokenFor } from './client.ts';
@@ -14,13 +10,14 @@ import { CLIENT_KINDS, describeProtocol } from './protocol-suite.ts';
 export interface BalancedCluster {
   balancer: Balancer;
   cluster: FaultCluster;
-  /** Through the balancer. */
+  /** The cluster behind the balancer. */
   target: Target;
 }
 
 /**
- * Registers the behaviours with mocha as suites, and returns where a test finds what was started. `start` is given the ports of
- * three gateways named gateway-1 to gateway-3. About 40 s with clients of all kinds.
+ * Registers with mocha the behaviours that a load balancer in front of gateways must have: the whole protocol with each
+ * kind of client, affinity, and gateways that die or drain. `start` gets the ports of three gateways, gateway-1 to
+ * gateway-3. Returns a function by which a test gets what was started. Takes about 40 s with all kinds of clients.
  */
 export function describeBalancer(
   start: (gatewayPorts: number[]) => Promise<Balancer>,
@@ -29,12 +26,12 @@ export function describeBalancer(
   let started: BalancedCluster | undefined;
   const undo = new AsyncDisposableStack();
   const balanced = () => {
-    if (!started) throw new Error('asked before it was started');
+    if (!started) throw new Error('used before it was started');
     return started;
   };
 
   before(async function () {
-    // With the download of the balancer, if this is the first time.
+    // Includes the download of the balancer on first use.
     this.timeout(240_000);
     const cluster = undo.use(await startFaultCluster({ gateways: 3, workers: 1 }));
     const balancer = undo.use(await start(cluster.gateways.map(({ port }) => port)));
@@ -46,13 +43,13 @@ export function describeBalancer(
     describe(`with ${kind} clients`, () => describeProtocol(() => balanced().target, { clients: CLIENT_KINDS[kind] }));
   }
   describe('at its edge', () => edgeBehaviours(balanced));
-  // Last: a balancer may be sparing with gateways that have just come back, and the protocol asks for two of them.
+  // Last: a balancer may send few sessions to a gateway that has just returned, and the protocol needs two gateways.
   describe('a gateway', () => faultBehaviours(balanced));
   return balanced;
 }
 
 function edgeBehaviours(balanced: () => BalancedCluster): void {
-  it('spreads new sessions over all gateways, and keeps a session on its own by a cookie', async () => {
+  it('spreads new sessions over all gateways, and keeps each session on its gateway by a cookie', async () => {
     const opened = await Promise.all(Array.from({ length: 30 }, () => openPolling(balanced().target.url)));
     expect(new Set(opened.map(({ gateway }) => gateway))).to.have.property('size', 3);
     for (const { sid, gateway, cookie } of opened) {
@@ -62,14 +59,14 @@ function edgeBehaviours(balanced: () => BalancedCluster): void {
     }
   });
 
-  it('does not show probes and metrics, however they are spelled', async () => {
+  it('does not expose probes and metrics, in any spelling of their paths', async () => {
     for (const path of ['/healthz', '/readyz', '/metrics', '/METRICS', '/metrics/', '//metrics', '/%6Detrics?x=1']) {
       expect((await fetch(balanced().target.url + path)).status, path).to.equal(404);
     }
     expect((await fetch(`${balanced().target.url}/api/docs.json`)).status).to.equal(200);
   });
 
-  it('logs requests without their query, in which a token may be', async () => {
+  it('logs requests without their query, which may contain a token', async () => {
     const { balancer, target } = balanced();
     const token = tokenFor(target, newUser('logged'));
     await openPolling(target.url, `&token=${token}`);
@@ -84,7 +81,7 @@ function faultBehaviours(balanced: () => BalancedCluster): void {
     ['is killed', 'SIGKILL'],
     ['drains', 'SIGTERM'],
   ] as const) {
-    it(`that ${how}: its clients come back elsewhere, nothing is lost, others notice nothing`, async () => {
+    it(`that ${how}: its clients reconnect to another gateway, nothing is lost, other clients are not disturbed`, async () => {
       const { cluster, target } = balanced();
       await allReady(cluster);
       await using traffic = await LightTraffic.start(target, [CLIENT_KINDS.websocket, CLIENT_KINDS.polling]);
@@ -106,7 +103,7 @@ function faultBehaviours(balanced: () => BalancedCluster): void {
   }
 }
 
-/** A gateway that a test before has ended is there again. */
+/** Waits until the gateways that an earlier test ended are ready again. */
 function allReady({ gateways }: FaultCluster): Promise<void> {
   return eventually(async () => {
     for (const gateway of gateways) expect(await gateway.isReady(), gateway.name).to.equal(true);
@@ -114,20 +111,20 @@ function allReady({ gateways }: FaultCluster): Promise<void> {
 }
 
 /**
- * Holds `drain`, which takes gateway-1 out of those that get new sessions, to what a drain is: its sessions go on as if
- * nothing had happened, of websockets and of polling; new ones go elsewhere.
+ * Checks `drain`, which excludes gateway-1 from new sessions: its open sessions continue undisturbed, over websockets and
+ * over polling, and new sessions go to other gateways.
  */
 export async function expectDrain({ cluster, target }: BalancedCluster, drain: () => Promise<void>): Promise<void> {
   const clients: TestClient[] = [];
   await allReady(cluster);
   try {
+    // Repeated: a gateway that an earlier test ended may get few sessions at first.
     const on1 = (kind: ClientOptions) =>
       eventually(async () => {
         const client = await connect(target, newUser('stays'), kind);
         clients.push(client);
         expect(client.session.gatewayId).to.equal('gateway-1');
         return client;
-        // One that a test before has ended may be given little at first.
       });
     const stay = [await on1(CLIENT_KINDS.websocket), await on1(CLIENT_KINDS.polling)];
     await drain();
@@ -155,7 +152,7 @@ export function closing(cookie: string): RequestInit {
   return { method: 'POST', headers: { cookie }, body: '1' };
 }
 
-/** A polling session that has not authenticated; with the cookie that keeps it where it is. */
+/** Opens a polling session without authentication. `cookie` keeps it on its gateway. */
 export async function openPolling(
   url: string,
   query = '',

@@ -17,27 +17,27 @@ import { eventually } from './eventually.ts';
 /** A real load balancer on a free port of loopback. */
 export interface Balancer extends AsyncDisposable {
   url: string;
-  /** Of the process that was started last. */
+  /** Pid of the newest process. */
   readonly pid: number;
-  /** For its files; removed at the end. */
+  /** Folder of its files; removed at the end. */
   folder: string;
-  /** All that it wrote: to its output, and to the files named in `logs`. */
+  /** Everything it wrote: its output and the files named in `logs`. */
   log(): string;
-  /** SIGKILL to every process of it; resolves when they are gone. */
+  /** Sends SIGKILL to each of its processes; resolves when they have ended. */
   kill(): Promise<void>;
-  /** Starts one more process as the first one was started, at the same port, and waits until it answers. */
+  /** Starts one more process in the same way, on the same port, and waits until it responds. */
   start(moreArgs?: readonly string[]): Promise<void>;
 }
 
 export interface BalancerOptions {
   wanted: WantedProgram;
-  /** Writes what it needs into `folder`; returns how to run it in the foreground, on `port`. */
+  /** Writes its files into `folder`; returns the arguments that run it in the foreground, on `port`. */
   configure(where: { folder: string; port: number }): Promise<{ args: string[]; env?: NodeJS.ProcessEnv }>;
-  /** Names of files in `folder`. */
+  /** Names of log files in `folder`. */
   logs?: string[];
 }
 
-/** Starts it and waits until it answers. The program comes from the PATH, else from Debian, unpacked. */
+/** Starts a load balancer and waits until it responds. The program is on the PATH, or is fetched from Debian and unpacked. */
 export async function startBalancer({ wanted, configure, logs = [] }: BalancerOptions): Promise<Balancer> {
   const { program, env } = await obtain(wanted);
   const folder = await mkdtemp(join(tmpdir(), 'chat-balancer-'));

@@ -1,4 +1,4 @@
-/* Load balancers in front of gateways, and the suite that each of them passes. */
+/* Load balancers in front of gateways, and the test suite for all of them. */
 export * from './balancer.ts';
 export * from './balancer-suite.ts';
 export * from './haproxy.ts';

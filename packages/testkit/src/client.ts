@@ -18,13 +18,13 @@ import { signToken } from '@chat-cluster/local-cluster';
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import { eventually } from './eventually.ts';
 
-/** What a test needs to reach a cluster. */
+/** A cluster as its clients see it. */
 export interface Target {
   url: string;
   jwtSecret: string;
 }
 
-/** A stock socket.io-client that keeps all it heard. */
+/** A stock socket.io-client that keeps every event it receives. */
 export interface TestClient {
   userId: string;
   socket: Socket<ServerToClientEvents, ClientToServerEvents>;
@@ -35,13 +35,13 @@ export interface TestClient {
   presence: Presence[];
   typings: Typing[];
   exceptions: { event: string; error: ErrorPayload }[];
-  /** Resolve with the ack, also with a failure. */
+  /** `send` and `read` resolve with the ack, even when it is a failure. */
   send(payload: unknown): Promise<SendAck | FailureAck>;
   read(payload: unknown): Promise<ReadAck | FailureAck>;
   close(): void;
 }
 
-/** A user id that no other test has. */
+/** A user id that no other test uses. */
 export function newUser(name: string): string {
   return `${name}-${randomBytes(4).toString('hex')}`;
 }
@@ -50,7 +50,7 @@ export function tokenFor({ jwtSecret }: Pick<Target, 'jwtSecret'>, userId: strin
   return signToken(userId, jwtSecret);
 }
 
-/** Connects a device of `userId` and resolves after its session and its first badge. Rejects with the connect_error. */
+/** Connects a device of `userId`; resolves after its session and its first badge. Rejects with the connect_error. */
 export async function connect(
   target: Target,
   userId: string,
@@ -61,28 +61,28 @@ export async function connect(
     auth: { token: tokenFor(target, userId) },
     ...options,
   });
-  const heard = { messages: [], badges: [], receipts: [], presence: [], typings: [], exceptions: [] } as Pick<
+  const received = { messages: [], badges: [], receipts: [], presence: [], typings: [], exceptions: [] } as Pick<
     TestClient,
     'messages' | 'badges' | 'receipts' | 'presence' | 'typings' | 'exceptions'
   >;
-  socket.on('new_message', (message) => heard.messages.push(message));
-  socket.on('unread_count', (badge) => heard.badges.push(badge));
-  socket.on('messages_read', (receipt) => heard.receipts.push(receipt));
-  socket.on('presence', (presence) => heard.presence.push(presence));
-  socket.on('typing', (typing) => heard.typings.push(typing));
-  socket.on('exception', (exception) => heard.exceptions.push(exception));
+  socket.on('new_message', (message) => received.messages.push(message));
+  socket.on('unread_count', (badge) => received.badges.push(badge));
+  socket.on('messages_read', (receipt) => received.receipts.push(receipt));
+  socket.on('presence', (presence) => received.presence.push(presence));
+  socket.on('typing', (typing) => received.typings.push(typing));
+  socket.on('exception', (exception) => received.exceptions.push(exception));
   const session = new Promise<Session>((resolve) => socket.on('session', resolve));
   try {
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
       socket.once('connect_error', reject);
     });
-    const client = { userId, socket, ...heard, session: await session } as TestClient;
+    const client = { userId, socket, ...received, session: await session } as TestClient;
     client.send = (payload) => socket.timeout(20_000).emitWithAck('send_message', payload as never);
     client.read = (payload) => socket.timeout(20_000).emitWithAck('read_messages', payload as never);
     client.close = () => socket.disconnect();
     await eventually(() => {
-      if (heard.badges.length === 0) throw new Error('no unread_count after connect');
+      if (received.badges.length === 0) throw new Error('no unread_count after connect');
     });
     return client;
   } catch (error) {
@@ -91,7 +91,7 @@ export async function connect(
   }
 }
 
-/** As `connect`, on a gateway other than `gatewayId`: comes back until the entry has given it another one. */
+/** As `connect`, on a gateway other than `gatewayId`: reconnects until the entry assigns it to another one. */
 export async function connectElsewhere(
   target: Target,
   userId: string,
@@ -102,11 +102,11 @@ export async function connectElsewhere(
     const client = await connect(target, userId, options);
     if (client.session.gatewayId !== gatewayId) return client;
     client.close();
-    throw new Error(`always on ${gatewayId}`);
+    throw new Error(`connected to ${gatewayId} each time`);
   });
 }
 
-/** A call of the REST API as `userId` (or with no token). */
+/** A call of the REST API as `userId`, or without a token. */
 export async function api<T>(
   target: Target,
   userId: string | undefined,

@@ -2,15 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findRedis, freePort, type ServerProcess, toolsFolder } from '@chat-cluster/local-cluster';
-import { askRedis, expectAnswer } from './ask-redis.ts';
+import { expect } from 'chai';
+import { askRedis } from './ask-redis.ts';
 import type { ControlledServer, OnExit } from './controlled-server.ts';
 import { eventually } from './eventually.ts';
 import { spawnRedis } from './spawn-redis.ts';
 
-/** Addresses of the members: all on one port, as clients that follow a primary by its name expect it. */
+/** Addresses of the members. All use the same port, as clients require that follow a primary by its name. */
 const HOSTS = ['127.0.0.2', '127.0.0.3', '127.0.0.4'] as const;
 const GROUP = 'chat';
-/** A primary that is silent so long counts as down. */
+/** Silence after which the sentinels regard the primary as down, in ms. */
 const DOWN_AFTER_MS = 2_000;
 
 interface Member {
@@ -21,8 +22,8 @@ interface Member {
 }
 
 /**
- * A primary with two replicas, watched by three sentinels, all as processes. `kill` and `pause` hit the server that is the
- * primary then; `start` and `resume` bring it back with its old data, still thinking that it is the primary.
+ * A primary with two replicas and three sentinels, each a process of its own. `kill` and `pause` act on the server that is
+ * the primary at that time; `start` and `resume` bring it back with its old data and its old role of a primary.
  */
 export async function controlledSentinel(dataDir: string, onExit: OnExit): Promise<ControlledServer> {
   const program = await findRedis(toolsFolder, () => {});
@@ -44,7 +45,7 @@ export async function controlledSentinel(dataDir: string, onExit: OnExit): Promi
     members.push({ host, url, configFile, process: await run(`redis ${host}`, configFile, folder) });
   }
   await eventually(async () => {
-    for (const { url } of members) expectAnswer(await askRedis(url, 'PING'), /^\+PONG$/);
+    for (const { url } of members) expect(await askRedis(url, 'PING')).to.equal('PONG');
   });
   for (const host of HOSTS) {
     const folder = join(dataDir, `sentinel-${host}`);
@@ -52,9 +53,9 @@ export async function controlledSentinel(dataDir: string, onExit: OnExit): Promi
     sentinels.push(await run(`sentinel ${host}`, configFile, folder, ['--sentinel']));
   }
 
-  // As the sentinels see it: one that came back stale thinks of itself as the primary too, for a while.
+  // The primary in the view of the sentinels. A server that returned with old data also regards itself as one for a while.
   const primary = async (): Promise<Member> => {
-    const info = await askRedis(`redis://${HOSTS[0]}:${sentinelPort}`, 'INFO', 'sentinel');
+    const info = String(await askRedis(`redis://${HOSTS[0]}:${sentinelPort}`, 'INFO', 'sentinel'));
     const member = members.find(({ host }) => info.includes(`address=${host}:`));
     if (!member) throw new Error('no sentinel names a primary');
     return member;
@@ -62,8 +63,8 @@ export async function controlledSentinel(dataDir: string, onExit: OnExit): Promi
   await eventually(async () => {
     for (const host of HOSTS) {
       const sentinel = `redis://${host}:${sentinelPort}`;
-      expectAnswer(await askRedis(sentinel, 'SENTINEL', 'REPLICAS', GROUP), /^\*2$/);
-      expectAnswer(await askRedis(sentinel, 'SENTINEL', 'CKQUORUM', GROUP), /^\+OK 3 /);
+      expect(await askRedis(sentinel, 'SENTINEL', 'REPLICAS', GROUP)).to.have.length(2);
+      expect(await askRedis(sentinel, 'SENTINEL', 'CKQUORUM', GROUP)).to.match(/^OK 3 /);
     }
   });
 
@@ -79,7 +80,7 @@ export async function controlledSentinel(dataDir: string, onExit: OnExit): Promi
       process.kill(victim.process.pid, signal);
       await victim.process.exited;
     },
-    mayEnd() {
+    expectExit() {
       for (const member of members) ordered.add(member.process);
     },
     async start() {
@@ -114,7 +115,7 @@ async function configure(folder: string, lines: string[]): Promise<string> {
   return file;
 }
 
-/** As in production, beside what a member needs to be found under its own address. */
+/** The settings of production, and those by which a member is found under its own address. */
 function redisConfig(folder: string, host: string, port: number, password: string): string[] {
   return [
     `bind ${host}`,

@@ -1,21 +1,21 @@
 import { type LocalPostgres, type LocalRedis, startRedis, toolsFolder } from '@chat-cluster/local-cluster';
 import { startTestPostgres } from './postgres-template.ts';
 
-/** Redis or Postgres as a process that a fault may end, stop for a while and bring back with its data. */
+/** Redis or Postgres as a process that a fault can end, pause, and start again with its data. */
 export interface ControlledServer {
   name: string;
-  /** With the password, past every proxy. */
+  /** With the password; not through a proxy. */
   url: string;
-  /** The same for its whole life. */
+  /** Does not change over restarts. */
   port: number;
   pid(): number;
-  /** Ends it with `signal` and waits until it is gone. */
+  /** Sends `signal` and waits until it has ended. */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Until it is started again its end is no surprise. */
-  mayEnd(): void;
-  /** Starts it again at the same port, with the data it had, and waits until it answers. */
+  /** Marks an exit before the next start as ordered. */
+  expectExit(): void;
+  /** Starts it again on the same port, with its data, and waits until it responds. */
   start(): Promise<void>;
-  /** It keeps its connections and answers nothing. */
+  /** Stops the process: its connections stay open and get no reply. */
   pause(): Promise<void>;
   resume(): Promise<void>;
   stop(): Promise<void>;
@@ -28,7 +28,7 @@ export function controlledRedis(dataDir: string, onExit: OnExit, name = 'redis')
   return control(name, (port) => startRedis({ dataDir, toolsDir: toolsFolder, log: () => {}, port }), onExit);
 }
 
-/** Postgres with everything forced to disk, as in production. */
+/** Postgres that forces everything to disk, as in production. */
 export function controlledPostgres(dataDir: string, onExit: OnExit): Promise<ControlledServer> {
   return control('postgres', (port) => startTestPostgres({ dataDir, durable: true, log: () => {}, port }), onExit);
 }
@@ -56,12 +56,12 @@ async function control(name: string, start: Start, onExit: OnExit): Promise<Cont
       signal(which);
       await server.exited;
     },
-    mayEnd() {
+    expectExit() {
       ordered = true;
     },
     async start() {
       if (running) return;
-      // What is left of the old one: its claim on the folder.
+      // Releases the claim of the old process on the folder.
       await server.stop();
       server = await start(port);
       running = true;

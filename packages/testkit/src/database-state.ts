@@ -2,7 +2,7 @@ import type { ConversationId } from '@chat-cluster/contracts';
 import type { Database } from '@chat-cluster/postgres';
 import { type DatabaseState, fingerprint } from './history.ts';
 
-/** What Postgres holds of these conversations, with the unread messages counted anew from the messages. */
+/** The rows of these conversations in Postgres, with unread messages recounted from the messages. */
 export async function readDatabase(db: Database, conversationIds: readonly string[]): Promise<DatabaseState> {
   const ids = conversationIds as ConversationId[];
   const conversations = await db

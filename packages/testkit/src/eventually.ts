@@ -1,17 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * Repeats `assertion` until it no longer throws and resolves with its result; after `ms` milliseconds throws what it
- * threw last. For what becomes true by itself: never a substitute for awaiting an ack.
+ * Repeats `assertion` until it does not throw, and resolves with its result. After `ms` milliseconds it rejects with the
+ * last error. For conditions that become true by themselves; where there is an ack, await the ack.
  */
 export async function eventually<T>(assertion: () => T | Promise<T>, ms = 30_000): Promise<T> {
-  const until = performance.now() + ms;
-  // Soon at first; what takes long is not worth the CPU of a hundred looks a second.
+  const deadline = performance.now() + ms;
+  // Short pauses at first. For a condition that takes long, a hundred checks a second would waste CPU.
   for (let pause = 5; ; pause = Math.min(50, pause * 1.2)) {
     try {
       return await assertion();
     } catch (error) {
-      if (performance.now() > until) throw error;
+      if (performance.now() > deadline) throw error;
       await delay(pause);
     }
   }

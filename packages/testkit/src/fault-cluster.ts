@@ -1,12 +1,3 @@
-/*
- * A cluster of real processes in which every link can fail:
- *
- *   clients ──entry──▶ gateways ──one proxy each──▶ Redis        gateways and workers are services/…/main.ts, started
- *                      workers  ──one proxy each──▶ Postgres     again when they end; all of it is private
- *
- * With `balancer` a real load balancer is the entry. A fault gets its hands on the proxies, and on the processes: kill, pause, restart with the same data at the same port.
- * Every exit is written down, with whether a fault ordered it.
- */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -25,27 +16,30 @@ import type { Random } from './random.ts';
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 
 export interface FaultClusterOptions {
-  /** Folder of the repository, installed, whose schema and services it has in the beginning. Default: this one. */
+  /** Folder of the repository, with dependencies, whose schema and services it starts with. Default: this repository. */
   version?: string;
   gateways?: number;
   workers?: number;
   lanes?: number;
-  /** Redis as a primary with two replicas behind Sentinel. */
+  /** True: Redis is a primary with two replicas behind Sentinel. */
   sentinel?: boolean;
-  /** So many megabytes for Postgres, on a disk of its own; needs root. */
+  /** Size of a separate disk for Postgres, in MB. Needs root. */
   postgresDiskMb?: number;
-  /** Started before the gateways, given their ports: clients come through it. Default: a TCP proxy. */
+  /** Starts the load balancer that clients connect to, in front of the gateways on these ports. Default: a TCP proxy. */
   balancer?: (gatewayPorts: number[]) => Promise<Balancer>;
-  /** Where jitter comes from. */
+  /** Source of random jitter. */
   random?: Random;
   /** Added to the environment of every service. */
   env?: NodeJS.ProcessEnv;
-  /** Added to the environment of one of them, by its name: gateway-1, worker-2. */
+  /** Added to the environment of one service, by its name: gateway-1, worker-2. */
   envOf?: Record<string, NodeJS.ProcessEnv>;
 }
 
 export interface FaultCluster extends AsyncDisposable {
-  /** Of the entry: a client gets one of the gateways in turn, so only websockets stay with theirs. Or of the balancer. */
+  /**
+   * URL of the load balancer, else of the entry. The entry assigns each connection to the next gateway in turn, so only
+   * websockets stay on their gateway.
+   */
   url: string;
   entry: FaultProxy;
   balancer: Balancer | undefined;
@@ -55,16 +49,25 @@ export interface FaultCluster extends AsyncDisposable {
   workers: ControlledService[];
   redis: ControlledServer;
   postgres: ControlledServer;
-  /** With `postgresDiskMb`. */
+  /** Only with `postgresDiskMb`. */
   postgresDisk: SmallDisk | undefined;
-  /** Past every proxy, for the checker. */
+  /** A connection without a proxy, for the checker. */
   db: Database;
-  /** So far, ordered or not; `at` on the clock of performance.now(). */
+  /** All exits so far, ordered or not; `at` is a time of performance.now(). */
   exits: ProcessExit[];
-  /** Logs of services, one file each. */
+  /** Folder of the logs, one file for each service. */
   logsDir: string;
 }
 
+/**
+ * Starts a cluster of real processes in which every link can fail:
+ *
+ *   clients ──entry──▶ gateways ──one proxy each──▶ Redis        gateways and workers are services/…/main.ts and are
+ *                      workers  ──one proxy each──▶ Postgres     restarted when they end; all servers are private
+ *
+ * With `balancer`, a real load balancer is the entry. A fault controls the proxies and the processes: it kills, pauses and
+ * restarts them, with the same data on the same port. Every exit is recorded, with whether a fault ordered it.
+ */
 export async function startFaultCluster(options: FaultClusterOptions = {}): Promise<FaultCluster> {
   const { gateways = 3, workers = 2, lanes = 4, sentinel = false, random = Math.random } = options;
   const { version = repository } = options;
@@ -141,7 +144,7 @@ export async function startFaultCluster(options: FaultClusterOptions = {}): Prom
   }
 }
 
-/** By the command of that version. */
+/** Runs the migrate command of another version. */
 async function migrateAs(version: string, url: string): Promise<void> {
   const command = join(version, 'packages/postgres/src/migrate.ts');
   await promisify(execFile)(process.execPath, [command], { env: { ...process.env, DATABASE_URL: url } });
@@ -152,7 +155,7 @@ function stopWith<T extends { stop(): Promise<void> }>(undo: AsyncDisposableStac
   return part;
 }
 
-/** As Promise.all, but a failure waits for the others: what they start is to be stopped too. */
+/** As Promise.all, but it settles after all promises: the services that they start must be stopped too. */
 async function all<T>(promises: Promise<T>[]): Promise<T[]> {
   const outcomes = await Promise.allSettled(promises);
   return outcomes.map((outcome) => {

@@ -1,47 +1,50 @@
-/*
- * One direction of a proxied connection: bytes go from `source` to `sink`, held back as the weather says.
- *
- *   source ──data──▶ [chunks with a due time, at most HELD_BYTES] ──when due, and the sink has room──▶ sink
- *
- * What does not fit stays in the kernel's buffers: the source is paused, and its peer sees a full window, as it would on
- * a real network. The end of the stream takes its turn behind the bytes before it.
- */
 import type { Socket } from 'node:net';
 import type { Random } from './random.ts';
 
-/** What a direction does to its bytes. A frozen one forwards nothing; a deaf one takes everything and drops it. */
-export type Weather =
+/**
+ * State of one direction of a proxied connection. `held`: it forwards nothing. `dropped`: it accepts all bytes and drops
+ * them.
+ */
+export type LineState =
   | { kind: 'pass' }
-  | { kind: 'frozen' }
-  | { kind: 'deaf' }
+  | { kind: 'held' }
+  | { kind: 'dropped' }
   | { kind: 'delay'; ms: number; jitterMs: number }
   | { kind: 'bandwidth'; bytesPerSecond: number };
 
-/** Bytes held in memory in each direction of a connection; the kernel's buffers come on top. */
+/** Bytes kept in memory in each direction of a connection. The buffers of the kernel are additional. */
 const HELD_BYTES = 256 * 1024;
 
+/**
+ * One direction of a proxied connection: bytes go from `source` to `sink`, delayed according to the state.
+ *
+ *   source ──data──▶ [chunks with a due time, at most HELD_BYTES] ──when due, and the sink has room──▶ sink
+ *
+ * Further bytes stay in the buffers of the kernel: the source is paused, and its peer sees a full window, as on a real
+ * network. The end of the stream is forwarded after the bytes before it.
+ */
 export class FaultLine {
   #source: Socket;
   #sink: Socket;
   #random: Random;
-  #weather: Weather;
+  #state: LineState;
   #held: { chunk: Buffer | undefined; dueAt: number }[] = [];
   #heldBytes = 0;
-  /** When the last byte taken so far is due; nothing overtakes it. */
+  /** Due time of the last byte accepted so far. No byte overtakes it. */
   #lastDueAt = 0;
   #timer: NodeJS.Timeout | undefined;
   #waitsForDrain = false;
-  #forwarded: (bytes: number) => void;
+  #onForwarded: (bytes: number) => void;
 
-  /** `forwarded` hears how many bytes the sink was given. */
-  constructor(source: Socket, sink: Socket, weather: Weather, random: Random, forwarded: (bytes: number) => void) {
+  /** `onForwarded` is called with the number of bytes written to the sink. */
+  constructor(source: Socket, sink: Socket, state: LineState, random: Random, onForwarded: (bytes: number) => void) {
     this.#source = source;
     this.#sink = sink;
-    this.#weather = weather;
+    this.#state = state;
     this.#random = random;
-    this.#forwarded = forwarded;
-    source.on('data', (chunk: Buffer) => this.#take(chunk));
-    source.on('end', () => this.#take(undefined));
+    this.#onForwarded = onForwarded;
+    source.on('data', (chunk: Buffer) => this.#accept(chunk));
+    source.on('end', () => this.#accept(undefined));
     sink.on('drain', () => {
       this.#waitsForDrain = false;
       this.#forward();
@@ -49,13 +52,13 @@ export class FaultLine {
     this.#regulate();
   }
 
-  change(weather: Weather): void {
-    this.#weather = weather;
-    if (weather.kind === 'deaf') this.close();
+  change(state: LineState): void {
+    this.#state = state;
+    if (state.kind === 'dropped') this.close();
     const now = performance.now();
-    // What was held back under the old weather is due by the new one's rules.
+    // Bytes delayed under the old state get due times under the new one.
     this.#lastDueAt = now;
-    for (const one of this.#held) one.dueAt = weather.kind === 'pass' ? now : this.#dueAt(one.chunk?.length ?? 0);
+    for (const one of this.#held) one.dueAt = state.kind === 'pass' ? now : this.#dueAt(one.chunk?.length ?? 0);
     this.#regulate();
     this.#forward();
   }
@@ -66,8 +69,8 @@ export class FaultLine {
     this.#heldBytes = 0;
   }
 
-  #take(chunk: Buffer | undefined): void {
-    if (this.#weather.kind === 'deaf') return;
+  #accept(chunk: Buffer | undefined): void {
+    if (this.#state.kind === 'dropped') return;
     this.#held.push({ chunk, dueAt: this.#dueAt(chunk?.length ?? 0) });
     this.#heldBytes += chunk?.length ?? 0;
     this.#regulate();
@@ -76,17 +79,17 @@ export class FaultLine {
 
   #dueAt(bytes: number): number {
     const now = performance.now();
-    const weather = this.#weather;
+    const state = this.#state;
     let at = now;
-    if (weather.kind === 'delay') at = now + weather.ms + this.#random() * weather.jitterMs;
-    if (weather.kind === 'bandwidth') at = Math.max(now, this.#lastDueAt) + (bytes / weather.bytesPerSecond) * 1_000;
+    if (state.kind === 'delay') at = now + state.ms + this.#random() * state.jitterMs;
+    if (state.kind === 'bandwidth') at = Math.max(now, this.#lastDueAt) + (bytes / state.bytesPerSecond) * 1_000;
     this.#lastDueAt = Math.max(at, this.#lastDueAt);
     return this.#lastDueAt;
   }
 
   #forward(): void {
     clearTimeout(this.#timer);
-    while (!this.#waitsForDrain && this.#weather.kind !== 'frozen') {
+    while (!this.#waitsForDrain && this.#state.kind !== 'held') {
       const next = this.#held[0];
       if (!next) return;
       const wait = next.dueAt - performance.now();
@@ -101,13 +104,13 @@ export class FaultLine {
       }
       this.#heldBytes -= next.chunk.length;
       if (this.#sink.writable) this.#waitsForDrain = !this.#sink.write(next.chunk);
-      this.#forwarded(next.chunk.length);
+      this.#onForwarded(next.chunk.length);
       this.#regulate();
     }
   }
 
   #regulate(): void {
-    const full = this.#weather.kind === 'frozen' || this.#heldBytes >= HELD_BYTES;
+    const full = this.#state.kind === 'held' || this.#heldBytes >= HELD_BYTES;
     if (full) this.#source.pause();
     else this.#source.resume();
   }

@@ -1,16 +1,16 @@
 import { createServer, type Server, Socket } from 'node:net';
 import { resetConnection } from '@chat-cluster/runtime/reset-connection';
-import { FaultLine, type Weather } from './fault-line.ts';
+import { FaultLine, type LineState } from './fault-line.ts';
 import type { Random } from './random.ts';
 
 /**
- * What the network between two processes does.
- * - `refuse`: new connections are reset, those there live on.
- * - `reset`: those there are reset, and new ones as soon as they come.
- * - `blackhole`: connections are accepted, nothing is forwarded and nothing refused; the bytes arrive once it is over.
- * - `delay`: every byte comes `ms` later, plus up to `jitterMs`; never out of order.
- * - `half-open`: the upstream is gone, and the client is not told: what it sends vanishes. Reset once it is over.
- * - `cut`: a connection is reset when it has carried `afterBytes` from now, both directions together.
+ * Behaviour of the network between two processes.
+ * - `refuse`: new connections are reset, open ones continue.
+ * - `reset`: open connections are reset, and new ones as soon as they are made.
+ * - `blackhole`: connections are accepted but nothing is forwarded; the bytes arrive after the fault.
+ * - `delay`: every byte arrives `ms` later, plus up to `jitterMs`, never out of order.
+ * - `half-open`: the upstream is lost and the client is not notified: its bytes are dropped. Reset after the fault.
+ * - `cut`: a connection is reset when it has carried `afterBytes` from now on, in both directions together.
  */
 export type NetworkFault =
   | { kind: 'pass' }
@@ -23,13 +23,13 @@ export type NetworkFault =
   | { kind: 'cut'; afterBytes: number };
 
 export interface FaultProxy extends AsyncDisposable {
-  /** On 127.0.0.1. */
+  /** Port on 127.0.0.1. */
   port: number;
   /** Connections open now. */
   readonly connections: number;
   /**
-   * Changes what the network does, at once and for connections old and new. `toUpstream` alone or `toClient` alone
-   * make sense for pass, blackhole, delay and bandwidth: the other direction stays as it is.
+   * Changes the behaviour of the network at once, for open and new connections. `toUpstream` or `toClient` changes one
+   * direction only; use them with pass, blackhole, delay and bandwidth.
    */
   set(fault: NetworkFault, direction?: Direction): void;
 }
@@ -37,13 +37,13 @@ export interface FaultProxy extends AsyncDisposable {
 export type Direction = 'both' | 'toUpstream' | 'toClient';
 
 export interface FaultProxyOptions {
-  /** Ports on 127.0.0.1. Several: new connections go round among those that accept. Read anew for each connection. */
+  /** Ports on 127.0.0.1, read for each connection. New connections go to those that accept, in turn. */
   upstreams: readonly number[];
-  /** Where jitter comes from. */
+  /** Source of random jitter. */
   random?: Random;
 }
 
-/** A TCP proxy on loopback that does to its connections what a network can. Disposing of it leaves nothing open. */
+/** Starts a TCP proxy on loopback that simulates network faults. Disposing of it closes all its connections. */
 export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
   const proxy = new Network(options);
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (client) =>
@@ -64,16 +64,19 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   };
 }
 
-/** Of connections that wait to be accepted: as many as may come back at once. At Node's 511 the kernel drops the others. */
+/**
+ * Connections that may wait to be accepted: enough for all clients that reconnect at once. The kernel drops the rest; Node's
+ * default is 511.
+ */
 const BACKLOG = 16_384;
 
-const PASS: Weather = { kind: 'pass' };
+const PASS: LineState = { kind: 'pass' };
 
 class Network {
   links = new Set<Link>();
   #options: Required<FaultProxyOptions>;
   #fault: NetworkFault = { kind: 'pass' };
-  #weather = { toUpstream: PASS, toClient: PASS };
+  #state = { toUpstream: PASS, toClient: PASS };
   #turn = 0;
 
   constructor(options: FaultProxyOptions) {
@@ -89,24 +92,24 @@ class Network {
     const link = new Link(client, this.#options.random, () => this.links.delete(link));
     this.links.add(link);
     if (this.#fault.kind === 'half-open') link.loseUpstream();
-    else if (this.#fault.kind !== 'blackhole' || this.#weather.toUpstream.kind !== 'frozen') this.#connect(link);
+    else if (this.#fault.kind !== 'blackhole' || this.#state.toUpstream.kind !== 'held') this.#connect(link);
     if (this.#fault.kind === 'cut') link.cutAfter(this.#fault.afterBytes);
   }
 
   set(fault: NetworkFault, direction: Direction): void {
     this.#fault = fault;
-    const weather = weatherOf(fault);
-    if (direction !== 'toClient') this.#weather.toUpstream = weather;
-    if (direction !== 'toUpstream') this.#weather.toClient = weather;
+    const state = stateOf(fault);
+    if (direction !== 'toClient') this.#state.toUpstream = state;
+    if (direction !== 'toUpstream') this.#state.toClient = state;
     for (const link of [...this.links]) {
       if (fault.kind === 'reset' || (fault.kind !== 'half-open' && link.upstreamLost)) {
         link.reset();
         continue;
       }
       if (fault.kind === 'half-open') link.loseUpstream();
-      else if (!link.connecting && this.#weather.toUpstream.kind !== 'frozen') this.#connect(link);
+      else if (!link.connecting && this.#state.toUpstream.kind !== 'held') this.#connect(link);
       link.cutAfter(fault.kind === 'cut' ? fault.afterBytes : undefined);
-      link.change(this.#weather);
+      link.change(this.#state);
     }
   }
 
@@ -120,27 +123,32 @@ class Network {
     const first = this.#turn++;
     link.connect(
       upstreams.map((_, i) => upstreams[(first + i) % upstreams.length] as number),
-      () => this.#weather,
+      () => this.#state,
     );
   }
 }
 
-function weatherOf(fault: NetworkFault): Weather {
+function stateOf(fault: NetworkFault): LineState {
   switch (fault.kind) {
     case 'blackhole':
-      return { kind: 'frozen' };
+      return { kind: 'held' };
     case 'delay':
       return { kind: 'delay', ms: fault.ms, jitterMs: fault.jitterMs ?? 0 };
     case 'bandwidth':
       return fault;
     case 'half-open':
-      return { kind: 'deaf' };
+      return { kind: 'dropped' };
     default:
       return PASS;
   }
 }
 
-/** One client and the upstream it was given, with a line in each direction. */
+interface LinkState {
+  toUpstream: LineState;
+  toClient: LineState;
+}
+
+/** One client and its upstream, with a line in each direction. */
 class Link {
   connecting = false;
   upstreamLost = false;
@@ -148,19 +156,19 @@ class Link {
   #upstream: Socket | undefined;
   #lines: { toUpstream: FaultLine; toClient: FaultLine } | undefined;
   #random: Random;
-  #gone: () => void;
+  #onEnd: () => void;
   #carried = 0;
   #cutAt = Number.POSITIVE_INFINITY;
 
-  constructor(client: Socket, random: Random, gone: () => void) {
+  constructor(client: Socket, random: Random, onEnd: () => void) {
     this.#client = client;
     this.#random = random;
-    this.#gone = gone;
+    this.#onEnd = onEnd;
     client.once('close', () => this.#end());
   }
 
-  /** Tries the ports in turn; when none accepts, the client is reset. */
-  connect(ports: readonly number[], weather: () => { toUpstream: Weather; toClient: Weather }): void {
+  /** Tries the ports in turn. Resets the client when none accepts. */
+  connect(ports: readonly number[], state: () => LinkState): void {
     const [port, ...others] = ports;
     this.connecting = true;
     if (port === undefined || this.#client.destroyed) {
@@ -169,7 +177,7 @@ class Link {
     }
     const upstream = new Socket({ allowHalfOpen: true }).setNoDelay();
     this.#upstream = upstream;
-    const refused = () => this.connect(others, weather);
+    const refused = () => this.connect(others, state);
     upstream.once('error', refused);
     upstream.connect({ host: '127.0.0.1', port }, () => {
       upstream.off('error', refused);
@@ -180,7 +188,7 @@ class Link {
       }
       upstream.once('close', () => this.#upstreamClosed(upstream));
       const carried = (bytes: number) => this.#carry(bytes);
-      const { toUpstream, toClient } = weather();
+      const { toUpstream, toClient } = state();
       this.#lines = {
         toUpstream: new FaultLine(this.#client, upstream, toUpstream, this.#random, carried),
         toClient: new FaultLine(upstream, this.#client, toClient, this.#random, carried),
@@ -188,7 +196,7 @@ class Link {
     });
   }
 
-  change({ toUpstream, toClient }: { toUpstream: Weather; toClient: Weather }): void {
+  change({ toUpstream, toClient }: LinkState): void {
     this.#lines?.toUpstream.change(toUpstream);
     this.#lines?.toClient.change(toClient);
   }
@@ -201,7 +209,7 @@ class Link {
     this.upstreamLost = true;
     this.connecting = true;
     if (this.#upstream) resetConnection(this.#upstream);
-    // Without an upstream nobody reads the client: what it sends is to vanish all the same.
+    // Without an upstream no line reads from the client; its bytes must be dropped too.
     this.#client.on('data', () => {}).resume();
   }
 
@@ -215,7 +223,7 @@ class Link {
     if (this.#carried >= this.#cutAt) this.reset();
   }
 
-  /** An upstream that ends in order has sent its end, which goes its way; one that breaks takes the client with it. */
+  /** The end of an upstream that closes in order is forwarded. When an upstream breaks, the client is reset. */
   #upstreamClosed(upstream: Socket): void {
     if (upstream !== this.#upstream || this.upstreamLost) return;
     if (upstream.errored || !upstream.readableEnded) this.reset();
@@ -226,7 +234,7 @@ class Link {
     this.#lines?.toClient.close();
     if (this.#upstream?.connecting) this.#upstream.destroy();
     else if (this.#upstream && !this.#upstream.destroyed) resetConnection(this.#upstream);
-    this.#gone();
+    this.#onEnd();
   }
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { HAPROXY, repository } from '@chat-cluster/local-cluster';
 import { type Balancer, startBalancer } from './balancer.ts';
 
-/** HAProxy with the shipped configuration, before gateways on these ports; `env` fills in more of it. */
+/** HAProxy with the shipped configuration, in front of gateways on these ports. `env` sets more of its variables. */
 export function startHaproxy(gatewayPorts: number[], env: NodeJS.ProcessEnv = {}): Promise<Balancer> {
   return startBalancer({
     wanted: HAPROXY,
@@ -20,7 +20,7 @@ export function startHaproxy(gatewayPorts: number[], env: NodeJS.ProcessEnv = {}
   });
 }
 
-/** A command of HAProxy's admin socket; resolves with the answer, empty when all is well. */
+/** Sends a command to HAProxy's admin socket; resolves with the reply, which is empty on success. */
 export function admin({ folder }: Balancer, command: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';
@@ -34,12 +34,12 @@ export function admin({ folder }: Balancer, command: string): Promise<string> {
   });
 }
 
-/** As an operator reloads: a new process takes over the port, the old one keeps its websockets until they end. */
+/** Reloads as an operator does: a new process takes over the port, the old one keeps its websockets until they close. */
 export function reloadHaproxy(balancer: Balancer): Promise<void> {
   return balancer.start(['-sf', String(balancer.pid)]);
 }
 
-/** The gateways to which HAProxy sends newcomers, in the order of its configuration. */
+/** The gateways that get new sessions, in the order of HAProxy's configuration. */
 export async function gatewaysUp(balancer: Balancer): Promise<string[]> {
   const lines = (await admin(balancer, 'show stat')).split('\n').map((line) => line.split(','));
   return lines.flatMap(([backend, server = '', ...rest]) =>
@@ -47,10 +47,12 @@ export async function gatewaysUp(balancer: Balancer): Promise<string[]> {
   );
 }
 
-/** Column of `show stat`. */
+/** Column of the state in the output of `show stat`. */
 const STATUS = 17;
 
-/** What clients got since `from`, an earlier length of its log; status 101 when a websocket has ended. */
+/**
+ * Responses to clients since `from`, an earlier length of the log. A websocket is logged when it ends, with status 101.
+ */
 export function answersSince(balancer: Balancer, from: number): { status: number; line: string }[] {
   const timed = /^\S+ \[.*\] chat \S+ (?:[-+\d]+\/){4}[-+\d]+ (\d{3}) .*$/gm;
   return [...balancer.log().slice(from).matchAll(timed)].map(([line, status]) => ({ line, status: Number(status) }));

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 
 /**
- * What clients did and saw in a run, and what the database held at its end. Plain JSON, so that it can be kept and
- * checked again. Times are milliseconds from the start of the run on one clock; contents are fingerprints.
+ * Actions and observations of the clients of a run, and the contents of the database at its end. Plain JSON, so that it can
+ * be saved and checked again. Times are milliseconds since the start of the run, on one clock; contents are fingerprints.
  */
 export interface History {
   sends: SendAttempt[];
@@ -10,15 +10,15 @@ export interface History {
   devices: DeviceHistory[];
   database: DatabaseState;
   exits: ProcessExit[];
-  /** What had not come to rest at the deadline, a sentence each. */
+  /** What was still in progress at the deadline, one sentence each. */
   unsettled: string[];
 }
 
-/** One call of `send_message`. A message is known by conversation, sender and client message id, however often tried. */
+/** One call of `send_message`. All attempts of a message share conversation, sender and client message id. */
 export interface SendAttempt {
   at: number;
   device: string;
-  /** The socket it went over: what one connection sends, it sends in order. */
+  /** The connection that carried it. One connection sends in order. */
   connection: string;
   sender: string;
   conversationId: string;
@@ -27,7 +27,7 @@ export interface SendAttempt {
   outcome: Outcome<{ id: string; seq: number; duplicate: boolean }>;
 }
 
-/** One call of `read_messages`. `upToSeq`: what the ack named. */
+/** One call of `read_messages`. `upToSeq` is the one in the ack. */
 export interface ReadAttempt {
   at: number;
   userId: string;
@@ -35,17 +35,17 @@ export interface ReadAttempt {
   outcome: Outcome<{ upToSeq: number }>;
 }
 
-/** `unknown`: no answer came, so it may have happened or not, or may yet happen. */
+/** `unknown`: there was no ack, so the operation may have happened, may not have happened, or may still happen. */
 export type Outcome<Ack> =
   | ({ kind: 'acked'; at: number } & Ack)
   | { kind: 'refused'; at: number; code: string; retryable: boolean }
   | { kind: 'unknown'; at: number };
 
-/** One socket client of a user over its whole life, through all its connections. */
+/** One client of a user, over all its connections. */
 export interface DeviceHistory {
   id: string;
   userId: string;
-  /** All conversations of its user. */
+  /** All conversations of the user. */
   conversations: string[];
   /** In order of arrival. */
   events: DeviceEvent[];
@@ -57,7 +57,7 @@ export type DeviceEvent =
   | ({ kind: 'message'; at: number } & SeenMessage)
   | { kind: 'badge'; at: number; count: number }
   | { kind: 'syncRequired'; at: number }
-  /** An answer to `sync`. `final`: the one after everything had come to rest. */
+  /** An ack of `sync`. `final`: the one after nothing was in progress any more. */
   | { kind: 'synced'; at: number; messages: SeenMessage[]; unread: number; final: boolean };
 
 export interface SeenMessage {
@@ -67,7 +67,7 @@ export interface SeenMessage {
   content: string;
 }
 
-/** The conversations of the run as SQL found them at the end. */
+/** The conversations of the run as SQL returned them at the end. */
 export interface DatabaseState {
   conversations: { id: string; lastSeq: number }[];
   messages: (SeenMessage & { senderId: string; clientMessageId: string })[];
@@ -81,7 +81,7 @@ export interface DatabaseState {
   }[];
 }
 
-/** `ordered`: a fault of the run wanted it. */
+/** `ordered`: a fault of the run caused it. */
 export interface ProcessExit {
   at: number;
   process: string;
@@ -89,7 +89,7 @@ export interface ProcessExit {
   ordered: boolean;
 }
 
-/** A content as histories keep it: itself when it is short, else its length and hash. */
+/** The form of a content in histories: the content itself when it is short, else its length and hash. */
 export function fingerprint(content: string | null): string {
   if (content === null) return '';
   if (content.length <= 64) return content;

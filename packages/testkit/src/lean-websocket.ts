@@ -5,32 +5,32 @@ import { resetConnection } from '@chat-cluster/runtime/reset-connection';
 export interface LeanWebSocketOptions {
   /** `ws://`, `wss://`, `http://` or `https://`, with path and query. */
   url: URL;
-  /** Subprotocol to ask for. */
+  /** Requested subprotocol. */
   protocol?: string;
-  /** One of this machine's addresses: each has ports of its own for some 28,000 connections to one server. */
+  /** One of this machine's addresses. Each address has ports for about 28,000 connections to one server. */
   localAddress?: string;
   tls?: LeanTls;
 }
 
-/** How to trust a server over TLS: a certificate authority of one's own (PEM), or anybody. */
+/** Trust in a server over TLS: `ca` is an additional certificate authority (PEM); `insecure` trusts any certificate. */
 export interface LeanTls {
   ca?: string;
   insecure?: boolean;
 }
 
-/** What a lean websocket tells its owner. */
+/** Callbacks of a lean websocket. */
 export interface LeanWebSocketEvents {
   open?(): void;
   /** One text message. */
   text(text: string): void;
-  /** Once: refused, ended or broken. `status`: of an HTTP answer that was no upgrade; `error`: what broke it. */
+  /** Called once, at the end. `status`: of an HTTP response that is not an upgrade; `error`: the cause of a failure. */
   closed(status: number | undefined, error: Error | undefined): void;
 }
 
 /**
- * A websocket client out of nothing but a TCP or TLS socket: a tenth of the memory and of the CPU of a usual one, so
- * that one process holds thousands and the generator is not what is measured. It knows text messages, whole or in
- * fragments, pings and the goodbye; no compression and no binary messages (they are dropped).
+ * A websocket client on a bare TCP or TLS socket. It takes a tenth of the memory and CPU of a usual one, so that one process
+ * holds thousands of them and a measurement does not measure its load generator. It supports text messages, whole or in
+ * fragments, pings and the close frame; no compression, and binary messages are dropped.
  */
 export class LeanWebSocket {
   #tcp: Socket;
@@ -47,7 +47,7 @@ export class LeanWebSocket {
     this.#tcp.setNoDelay(true);
     this.#tcp.write(upgrade(options));
     this.#tcp.on('data', (chunk: Buffer) => this.#read(chunk));
-    // 'close' follows.
+    // The event 'close' follows.
     this.#tcp.on('error', (error) => {
       this.#error = error;
     });
@@ -55,11 +55,14 @@ export class LeanWebSocket {
   }
 
   /** Sends one text message; dropped when the connection is gone. */
-  say(text: string): void {
+  send(text: string): void {
     if (this.#tcp.writable) this.#tcp.write(frame(TEXT, text));
   }
 
-  /** By a TCP reset, as a client that loses its network: no goodbye, no port kept in TIME_WAIT. TLS knows only an end. */
+  /**
+   * Closes with a TCP reset, as when a client loses its network: no close frame, and no port stays in TIME_WAIT. A TLS
+   * connection can only be ended.
+   */
   close(): void {
     if (this.#tcp instanceof TLSSocket) this.#tcp.destroy();
     else resetConnection(this.#tcp);
@@ -88,13 +91,13 @@ export class LeanWebSocket {
     while (at + 2 <= bytes.length) {
       const { start, length } = payloadOf(bytes, at);
       if (start + length > bytes.length) break;
-      this.#hear(bytes[at] as number, bytes, start, start + length);
+      this.#receive(bytes[at] as number, bytes, start, start + length);
       at = start + length;
     }
     if (at < bytes.length) this.#rest = Buffer.from(bytes.subarray(at));
   }
 
-  #hear(head: number, bytes: Buffer, start: number, end: number): void {
+  #receive(head: number, bytes: Buffer, start: number, end: number): void {
     const isLast = (head & FINAL) !== 0;
     const opcode = head & OPCODE;
     if (opcode === PING) {
@@ -111,7 +114,7 @@ export class LeanWebSocket {
   }
 }
 
-/** Of the first byte of a frame (RFC 6455, section 5.2). */
+/** Bits and opcodes of the first byte of a frame (RFC 6455, section 5.2). */
 const FINAL = 0x80;
 const OPCODE = 0x0f;
 const CONTINUATION = 0;
@@ -129,7 +132,7 @@ function open({ url, localAddress, tls = {} }: LeanWebSocketOptions): Socket {
   return connectTls({
     ...place,
     ALPNProtocols: ['http/1.1'],
-    // An IP address is no name to ask for (RFC 6066, section 3); the certificate is held against `host` all the same.
+    // An IP address is not allowed as server name (RFC 6066, section 3). The certificate is checked against `host` anyway.
     ...(isIP(host) ? {} : { servername: host }),
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
     rejectUnauthorized: tls.insecure !== true,
@@ -143,14 +146,14 @@ function upgrade({ url, protocol }: LeanWebSocketOptions): string {
     'Connection: Upgrade',
     'Upgrade: websocket',
     'Sec-WebSocket-Version: 13',
-    // Any 16 bytes do, since nobody here looks for caches in between.
+    // A constant: the key only protects against caches between client and server.
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
     ...(protocol === undefined ? [] : [`Sec-WebSocket-Protocol: ${protocol}`]),
     '\r\n',
   ].join('\r\n');
 }
 
-/** `length` is infinite while its own bytes are not all there. */
+/** `length` is infinite until all bytes of the length field have arrived. */
 function payloadOf(bytes: Buffer, at: number): { start: number; length: number } {
   const short = (bytes[at + 1] as number) & 0x7f;
   if (short < 126) return { start: at + 2, length: short };
@@ -159,7 +162,7 @@ function payloadOf(bytes: Buffer, at: number): { start: number; length: number }
   return { start, length: short === 126 ? bytes.readUInt16BE(at + 2) : bytes.readUIntBE(at + 4, 6) };
 }
 
-/** One whole frame, masked with zeros, as a client has to. */
+/** One whole frame. A client must mask it; the mask is zero. */
 function frame(opcode: number, text: string): Buffer {
   const encoding = opcode === TEXT ? 'utf8' : 'latin1';
   const length = Buffer.byteLength(text, encoding);

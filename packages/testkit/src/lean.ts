@@ -1,7 +1,7 @@
 /*
- * Clients for load generators: thousands of them fit into one process. An entry of its own, because index.ts loads chai, pg
- * and the cluster's start-up code into every generator process.
+ * Clients for load generators: one process holds thousands of them. A separate entry, because index.ts would load chai, pg
+ * and the start-up code of the cluster into every generator process.
  */
 export * from './lean-client.ts';
 export * from './lean-websocket.ts';
-export * from './turns.ts';
+export * from './yielder.ts';

@@ -8,20 +8,20 @@ import type { ClientOptions } from './protocol-suite/stage.ts';
 export interface Talker {
   client: TestClient;
   conversationId: string;
-  /** How often it connected; 1 as long as nothing disturbs it. */
+  /** Number of its connects; 1 unless something disturbs it. */
   connects: number;
-  /** Of its connection now. */
+  /** Gateway of its current connection. */
   gateway: string;
-  /** Texts of its messages in the order in which they were acknowledged. */
+  /** Texts of its messages, in the order of their acks. */
   acknowledged: string[];
 }
 
-/** An answer that has not come by then is asked for again, with the same client message id. */
+/** Wait for an ack, in ms, before the message is sent again with the same client message id. */
 const ANSWER_MS = 3_000;
 
 /**
- * A few pairs of stock clients, two pairs of each kind, who talk one message after the other and resend what was not
- * acknowledged; so every conversation is to hold exactly what was acknowledged, in that order.
+ * Traffic of a few pairs of stock clients, two pairs of each kind. Each client sends one message after another and resends
+ * a message without an ack. So every conversation must contain exactly the acknowledged messages, in the order of the acks.
  */
 export class LightTraffic implements AsyncDisposable {
   readonly talkers: Talker[] = [];
@@ -40,7 +40,7 @@ export class LightTraffic implements AsyncDisposable {
     return traffic;
   }
 
-  /** Of each talker, in turn. */
+  /** The gateway of each talker. */
   gateways(): string[] {
     return this.talkers.map(({ gateway }) => gateway);
   }
@@ -49,7 +49,7 @@ export class LightTraffic implements AsyncDisposable {
     return this.talkers.filter((talker) => talker.gateway === gateway);
   }
 
-  /** Resolves when everybody has had three more messages acknowledged. */
+  /** Resolves when each talker has received three more acks. */
   async settled(): Promise<void> {
     const before = this.talkers.map(({ acknowledged }) => acknowledged.length);
     await eventually(() => {
@@ -59,7 +59,7 @@ export class LightTraffic implements AsyncDisposable {
     });
   }
 
-  /** So many new stock clients, one after the other. Resolves with how many attempts of each failed before one did not. */
+  /** Connects `count` new stock clients, one after another. Resolves with the number of failed attempts of each. */
   async newcomers(count: number): Promise<number[]> {
     const refusals: number[] = [];
     for (let i = 0; i < count; i++) {
@@ -74,13 +74,13 @@ export class LightTraffic implements AsyncDisposable {
     return refusals;
   }
 
-  /** Everybody finishes the message under way. */
+  /** Stops after the messages in flight are acknowledged. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await Promise.all(this.#talking);
   }
 
-  /** Once stopped: what is stored is what was acknowledged, and who was not disturbed has heard all of it. */
+  /** After `stop`: the acknowledged messages are stored, and undisturbed clients have received all of them. */
   async check(): Promise<void> {
     for (const { client, conversationId, acknowledged, connects } of this.talkers) {
       const other = this.talkers.find((one) => one.conversationId === conversationId && one.client !== client);

@@ -2,14 +2,14 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A span as a collector gets it. */
+/** A span as a collector receives it. */
 export interface ReceivedSpan {
   /** Resource attributes service.name and service.instance.id. */
   service: string;
   instance: string;
   traceId: string;
   spanId: string;
-  /** Empty: it begins a trace. */
+  /** Empty for the first span of a trace. */
   parentSpanId: string;
   name: string;
   attributes: Record<string, string | number>;
@@ -17,14 +17,14 @@ export interface ReceivedSpan {
   failed: boolean;
 }
 
-/** A collector that keeps what it is sent over OTLP/HTTP. */
+/** A collector that keeps everything it receives over OTLP/HTTP. */
 export interface OtlpReceiver extends AsyncDisposable {
-  /** For OTEL_EXPORTER_OTLP_ENDPOINT. */
+  /** Value for OTEL_EXPORTER_OTLP_ENDPOINT. */
   url: string;
-  /** Of requests in JSON. */
+  /** The spans of all requests in JSON. */
   spans: ReceivedSpan[];
   requests: { path: string; type: string; body: Buffer }[];
-  /** From now on takes requests and answers none. */
+  /** From now on accepts requests and does not respond. */
   hang(): void;
 }
 
@@ -82,11 +82,11 @@ const ERROR = 2;
 
 function spansOf({ resourceSpans }: ExportRequest): ReceivedSpan[] {
   return resourceSpans.flatMap(({ resource, scopeSpans }) => {
-    const of = valuesOf(resource.attributes);
+    const origin = valuesOf(resource.attributes);
     return scopeSpans.flatMap(({ spans }) =>
       spans.map(({ traceId, spanId, parentSpanId = '', name, attributes = [], links = [], status }) => ({
-        service: String(of['service.name']),
-        instance: String(of['service.instance.id']),
+        service: String(origin['service.name']),
+        instance: String(origin['service.instance.id']),
         traceId,
         spanId,
         parentSpanId,

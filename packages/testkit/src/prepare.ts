@@ -1,7 +1,7 @@
 /*
- * What all suites of `npm test` need, made while its gates are at work. The programs of Debian's that tests run: with
- * downloads of its own each suite waits for some 30 s. And, in the folder that is told, a Postgres to begin with. What can
- * not be had is told by the test that needs it.
+ * Prepares what the suites of `npm test` share, while its gates run: the Debian programs that tests use (a suite that
+ * fetches them itself waits about 30 s), and the Postgres template in the folder given as argument. A failure is ignored
+ * here: the test that needs the program reports it.
  */
 import { findProgram, findRedis, HAPROXY, NGINX, PROMETHEUS, toolsFolder } from '@chat-cluster/local-cluster';
 import { makePostgresTemplate } from './postgres-template.ts';

@@ -1,7 +1,3 @@
-/*
- * The protocol as a list of behaviours that hold on any cluster, whatever stands before its gateways. For mocha, and
- * therefore not part of the index: load tests use the testkit too.
- */
 import { connect, connectElsewhere, newUser, openConversation, type Target, type TestClient } from './client.ts';
 import { errorBehaviours } from './protocol-suite/errors.ts';
 import { handshakeBehaviours } from './protocol-suite/handshake.ts';
@@ -12,18 +8,21 @@ import { readBehaviours } from './protocol-suite/reads.ts';
 import type { ClientOptions, Stage } from './protocol-suite/stage.ts';
 import { syncBehaviours } from './protocol-suite/sync.ts';
 
-/** The clients to hold a target to: `describeProtocol(() => cluster, { clients: CLIENT_KINDS.polling })`. */
+/** Options of each kind of client: `describeProtocol(() => cluster, { clients: CLIENT_KINDS.polling })`. */
 export const CLIENT_KINDS = {
   websocket: { transports: ['websocket'] },
-  /** With cookies, as a browser has them: a balancer may ask for them to keep the requests of a session together. */
+  /** With cookies, as in a browser: a balancer may need them to keep the requests of a session on one gateway. */
   polling: { transports: ['polling'], withCredentials: true },
-  /** What a stock client does: it begins with long-polling and moves to a websocket. With cookies. */
+  /** A stock client: it starts with long-polling and upgrades to a websocket. With cookies. */
   upgrade: { withCredentials: true },
 } satisfies Record<string, ClientOptions>;
 
 /**
- * Registers the behaviours with mocha: to be called inside a `describe`. `target` is asked when a test runs; it needs
- * two gateways or more. `clients` are the options of every client. About 5 s.
+ * Registers with mocha, inside a `describe`, the behaviours of the protocol, which hold on any cluster and behind any load
+ * balancer. `target` is called when a test runs and must have at least two gateways. `clients` are the options of every
+ * client. Takes about 5 s.
+ *
+ * Not exported from index.ts, because load tests use the testkit without mocha.
  */
 export function describeProtocol(target: () => Target, { clients = {} }: { clients?: ClientOptions } = {}): void {
   const open: TestClient[] = [];

@@ -1,9 +1,14 @@
 import { createHash } from 'node:crypto';
 
-/** Numbers from [0, 1), always the same for the same seed. */
+/** Returns the next number from [0, 1). */
 export type Random = () => number;
 
-/** A generator (mulberry32) for `seed`; different texts give independent sequences. */
+/**
+ * A generator (mulberry32) that returns the same numbers for the same `seed`. Different seeds give independent sequences.
+ *
+ * Written here although libraries exist: the seed in a saved run of `npm run verify` must replay its faults, so the sequence
+ * of a seed may never change.
+ */
 export function seededRandom(seed: string): Random {
   let state = createHash('sha256').update(seed).digest().readUInt32LE(0);
   return () => {

@@ -3,36 +3,40 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findRedis, freePort, type RedisProgram, type ServerProcess, toolsFolder } from '@chat-cluster/local-cluster';
-import { askRedis, expectAnswer } from './ask-redis.ts';
+import { expect } from 'chai';
+import { askRedis } from './ask-redis.ts';
 import { eventually } from './eventually.ts';
 import { spawnRedis } from './spawn-redis.ts';
 
-/** One server of a Redis Cluster, as a process that a test may end and start again at its place. */
+/** One server of a Redis Cluster, as a process that a test can end and start again at the same address. */
 export interface ClusterMember {
-  /** Of this server alone, with the password. */
+  /** URL of this server only, with the password. */
   url: string;
   port: number;
   id: string;
   kill(): Promise<void>;
   start(): Promise<void>;
-  /** One command to this server, see {@link askRedis}. */
-  ask(...command: string[]): Promise<string>;
+  /** Sends one command to this server, see {@link askRedis}. */
+  ask(...command: string[]): Promise<unknown>;
 }
 
 export interface RedisCluster extends AsyncDisposable {
   /** `redis+cluster://…` with all primaries. */
   url: string;
   primaries: ClusterMember[];
-  /** One each, when asked for. */
+  /** One for each primary, if requested. */
   replicas: ClusterMember[];
 }
 
 const PRIMARIES = 3;
 const SLOTS = 16_384;
-/** A server that is silent for so long is failed over. */
+/** Silence after which a server is failed over, in ms. */
 const NODE_TIMEOUT_MS = 2_000;
 
-/** A Redis Cluster of three primaries that share the slots evenly, on free ports of loopback. Resolves when it serves. */
+/**
+ * Starts a Redis Cluster of three primaries with equal shares of the slots, on free ports of loopback. Resolves when it
+ * accepts commands.
+ */
 export async function startRedisCluster({ replicas = false } = {}): Promise<RedisCluster> {
   const folder = await mkdtemp(join(tmpdir(), 'chat-redis-cluster-'));
   const program = await findRedis(toolsFolder, () => {});
@@ -48,16 +52,14 @@ export async function startRedisCluster({ replicas = false } = {}): Promise<Redi
     await meet(members, primaries);
     for (const [i, replica] of members.slice(PRIMARIES).entries()) {
       const primary = primaries[i] as ClusterMember;
-      await eventually(async () => expectAnswer(await replica.ask('CLUSTER', 'REPLICATE', primary.id), /^\+OK/));
+      await eventually(async () => expect(await replica.ask('CLUSTER', 'REPLICATE', primary.id)).to.equal('OK'));
     }
     await eventually(async () => {
-      for (const member of members) expectAnswer(await member.ask('CLUSTER', 'INFO'), /cluster_state:ok/);
+      for (const member of members) expect(await member.ask('CLUSTER', 'INFO')).to.include('cluster_state:ok');
       for (const [i, replica] of members.slice(PRIMARIES).entries()) {
-        expectAnswer(await replica.ask('INFO', 'replication'), /master_link_status:up/);
-        expectAnswer(
-          await (primaries[i] as ClusterMember).ask('CLUSTER', 'NODES'),
-          new RegExp(`${replica.id} .* slave `),
-        );
+        expect(await replica.ask('INFO', 'replication')).to.include('master_link_status:up');
+        const nodes = await (primaries[i] as ClusterMember).ask('CLUSTER', 'NODES');
+        expect(nodes).to.match(new RegExp(`${replica.id} .* slave `));
       }
     });
     const hosts = primaries.map(({ port }) => `127.0.0.1:${port}`).join(',');
@@ -73,27 +75,27 @@ export async function startRedisCluster({ replicas = false } = {}): Promise<Redi
   }
 }
 
-/** Makes them know each other, and gives each primary its share of the slots. */
+/** Assigns each primary its share of the slots and joins the members into one cluster. */
 async function meet(members: readonly ClusterMember[], primaries: readonly ClusterMember[]): Promise<void> {
   for (const [i, primary] of primaries.entries()) {
     const from = Math.floor((SLOTS * i) / PRIMARIES);
     const to = Math.floor((SLOTS * (i + 1)) / PRIMARIES) - 1;
-    expectAnswer(await primary.ask('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to)), /^\+OK/);
-    expectAnswer(await primary.ask('CLUSTER', 'SET-CONFIG-EPOCH', String(i + 1)), /^\+OK/);
+    expect(await primary.ask('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to))).to.equal('OK');
+    expect(await primary.ask('CLUSTER', 'SET-CONFIG-EPOCH', String(i + 1))).to.equal('OK');
   }
   const [first, ...others] = members;
   for (const { port } of others) {
     const busPort = String(busPorts.get(port));
-    expectAnswer((await first?.ask('CLUSTER', 'MEET', '127.0.0.1', String(port), busPort)) ?? '', /^\+OK/);
+    expect(await first?.ask('CLUSTER', 'MEET', '127.0.0.1', String(port), busPort)).to.equal('OK');
   }
   await eventually(async () => {
     for (const member of members) {
-      expectAnswer(await member.ask('CLUSTER', 'INFO'), new RegExp(`cluster_known_nodes:${members.length}`));
+      expect(await member.ask('CLUSTER', 'INFO')).to.include(`cluster_known_nodes:${members.length}`);
     }
   });
 }
 
-/** The port of the members' own talk, by that of their clients. */
+/** Port of the cluster bus of each member, by its client port. */
 const busPorts = new Map<number, number>();
 
 async function startMember(program: RedisProgram, parent: string, password: string) {
@@ -121,10 +123,9 @@ async function startMember(program: RedisProgram, parent: string, password: stri
   const url = `redis://:${password}@127.0.0.1:${port}`;
   const ask = (...command: string[]) => askRedis(url, ...command);
   let server: ServerProcess = await run();
-  const answers = () => eventually(async () => expectAnswer(await ask('PING'), /^\+PONG/));
-  await answers();
-  const id = (await ask('CLUSTER', 'MYID')).match(/[0-9a-f]{40}/)?.[0];
-  if (!id) throw new Error('a server of a cluster has no id');
+  const responds = () => eventually(async () => expect(await ask('PING')).to.equal('PONG'));
+  await responds();
+  const id = String(await ask('CLUSTER', 'MYID'));
   return {
     url,
     port,
@@ -136,7 +137,7 @@ async function startMember(program: RedisProgram, parent: string, password: stri
     },
     async start() {
       server = await run();
-      await answers();
+      await responds();
     },
     stop: () => server.end([{ signal: 'SIGTERM', withinMs: 2_000 }]),
   };

@@ -7,10 +7,6 @@ import { type Database, migrate, openDatabase } from '@chat-cluster/postgres';
 import pg from 'pg';
 import { startTestPostgres } from './postgres-template.ts';
 
-/**
- * The private Postgres and Redis of this test run: real servers, started by the first test that needs them and stopped
- * by the root hook. Postgres forces nothing to disk; everything else is as in production.
- */
 interface Servers {
   folder: string;
   postgres: LocalPostgres;
@@ -19,6 +15,10 @@ interface Servers {
 
 let servers: Promise<Servers> | undefined;
 
+/**
+ * The private Postgres and Redis of this mocha process: real servers, started by the first test that needs them and stopped
+ * by the root hook. Postgres forces nothing to disk; otherwise they are configured as in production.
+ */
 export function privateServers(): Promise<Servers> {
   servers ??= start();
   return servers;
@@ -41,7 +41,7 @@ export async function stopPrivateServers(): Promise<void> {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** A database of its own with nothing in it. */
+/** Creates an empty database. */
 export async function emptyDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
   const { postgres } = await privateServers();
   const name = `test_${randomBytes(6).toString('hex')}`;
@@ -51,7 +51,7 @@ export async function emptyDatabase(): Promise<{ url: string; drop(): Promise<vo
   return { url: url.href, drop: () => administer(postgres.url, `drop database ${name} with (force)`) };
 }
 
-/** A database of its own, migrated and empty, for one suite. Dispose of it in an `after` hook. */
+/** Creates a database with the schema and no rows, for one suite. Drop it in an `after` hook. */
 export async function freshDatabase(): Promise<{ url: string; db: Database; drop(): Promise<void> }> {
   const { url, drop } = await emptyDatabase();
   await migrate(url);

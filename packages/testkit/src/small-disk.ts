@@ -3,29 +3,29 @@ import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '@chat-cluster/runtime';
 
-/** A filesystem of its own, in memory, that can be filled up. Disposing of it unmounts it. */
+/** A small filesystem in memory that can be filled up. Disposing of it unmounts it. */
 export interface SmallDisk extends Disposable {
-  /** Writes a file until nothing is left. */
+  /** Writes a file until the disk is full. */
   fill(): void;
   /** Removes that file. */
   free(): void;
 }
 
-/** Mounts one on `folder`, which is made. Throws UserError where that is not allowed. */
+/** Creates `folder` and mounts a small disk on it. Throws UserError where that is not allowed. */
 export function mountSmallDisk(folder: string, megabytes: number): SmallDisk {
   mkdirSync(folder, { recursive: true });
   const options = `size=${megabytes}m,mode=0700`;
   const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'small-disk', folder], { stdio: 'ignore' });
   if (status !== 0) throw new UserError('A disk that can be full needs root, and the right to mount a tmpfs.');
-  // Also when the process ends without disposing of anything.
+  // Also when the process exits without disposing of the disk.
   process.on('exit', unmount);
   const ballast = join(folder, 'ballast');
 
   function unmount(): void {
     process.off('exit', unmount);
-    const done = spawnSync('umount', [folder], { stdio: 'ignore' }).status === 0;
-    // Somebody still has a file open there: it goes from sight now, and altogether with them.
-    if (!done) spawnSync('umount', ['--lazy', folder], { stdio: 'ignore' });
+    const unmounted = spawnSync('umount', [folder], { stdio: 'ignore' }).status === 0;
+    // A process has a file open there. A lazy unmount hides the disk now, and removes it when the file is closed.
+    if (!unmounted) spawnSync('umount', ['--lazy', folder], { stdio: 'ignore' });
   }
 
   return {
@@ -35,7 +35,7 @@ export function mountSmallDisk(folder: string, megabytes: number): SmallDisk {
   };
 }
 
-/** In chunks that get smaller, down to what is less than a page. */
+/** Writes chunks of decreasing size, down to less than a page. */
 function fillWith(file: string): void {
   const descriptor = openSync(file, 'w');
   try {

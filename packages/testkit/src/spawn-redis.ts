@@ -1,6 +1,6 @@
 import { type RedisProgram, type ServerProcess, spawnServer } from '@chat-cluster/local-cluster';
 
-/** A Redis with a configuration of the caller's; its log is `redis.log` in `folder`. */
+/** Starts a Redis with the given configuration file. Its log is `redis.log` in `folder`. */
 export function spawnRedis(
   { program, env }: RedisProgram,
   configFile: string,

@@ -45,7 +45,7 @@ describe('the fault cluster', () => {
   it('brings Redis and Postgres back at the same port, with their data', async () => {
     const [alice, bob] = [newUser('alice'), newUser('bob')];
     const conversation = await openConversation(cluster, alice, bob);
-    expect(await askRedis(cluster.redis.url, 'SET', 'kept', '42')).to.equal('+OK');
+    expect(await askRedis(cluster.redis.url, 'SET', 'kept', '42')).to.equal('OK');
     await Promise.all([cluster.redis.kill('SIGTERM'), cluster.postgres.kill()]);
     await Promise.all([cluster.redis.start(), cluster.postgres.start()]);
     expect(await askRedis(cluster.redis.url, 'GET', 'kept')).to.equal('42');

@@ -4,7 +4,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { DeviceHistory, History, SendAttempt } from '../src/history.ts';
-import { checkHistory, type ViolationKind } from '../src/history-checker.ts';
+import { checkHistory } from '../src/history-checker.ts';
+import type { ViolationKind } from '../src/violation.ts';
 import { correctHistory, type Step } from './history-model.ts';
 
 const index = fc.nat(20);

@@ -132,7 +132,7 @@ describe('the lean client, against a real Socket.IO server', () => {
   });
 
   it('speaks TLS: trusts an authority it is given, or anybody when told so, and else nobody', async () => {
-    const { cert, key } = selfSigned();
+    const { cert, key } = await selfSigned();
     const io = await serve(createTlsServer({ cert, key }));
     io.on('connection', (socket) => socket.emit('hello', LARGE));
     const url = `https://127.0.0.1:${io.port}`;

@@ -99,7 +99,7 @@ describe('presence and typing under faults', () => {
     const later = newUser('later');
     await watchOnline(stays, leaves);
     await watch(watcher, later);
-    expect(await askRedis(cluster.redis.url, 'FLUSHALL')).to.equal('+OK');
+    expect(await askRedis(cluster.redis.url, 'FLUSHALL')).to.equal('OK');
     leaves.close();
     await device(2, later);
     await eventually(() => expect(eventsOf(watcher, later)).to.deep.equal([true]));

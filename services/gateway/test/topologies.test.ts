@@ -55,12 +55,12 @@ async function redisServers(stack: AsyncDisposableStack, count: number): Promise
 
 /** How often a server executed a command. */
 async function calls({ url }: { url: string }, command: string): Promise<number> {
-  const stats = await askRedis(url, 'INFO', 'commandstats');
+  const stats = String(await askRedis(url, 'INFO', 'commandstats'));
   return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
 }
 
 async function keys({ url }: { url: string }): Promise<number> {
-  return Number((await askRedis(url, 'DBSIZE')).slice(1));
+  return Number(await askRedis(url, 'DBSIZE'));
 }
 
 describe('topologies', () => {
@@ -86,7 +86,7 @@ describe('topologies', () => {
         const blocked = await Promise.all(servers.map((server) => calls(server, 'bzpopmin')));
         expect(blocked.map((count) => count > 0)).to.deep.equal([false, true, false]);
         const cached = await Promise.all(servers.map(({ url }) => askRedis(url, 'KEYS', 'chat:recent:*')));
-        expect(cached.map((found) => found !== '*0')).to.deep.equal([false, false, true]);
+        expect(cached.map((found) => Array.isArray(found) && found.length > 0)).to.deep.equal([false, false, true]);
         expect(await keys(pubsub)).to.equal(0);
         expect(await keys(queue)).to.be.greaterThan(0);
         expect(await keys(cache)).to.be.greaterThan(0);
@@ -110,7 +110,7 @@ describe('topologies', () => {
         for (const server of servers) expect(await calls(server, 'bzpopmin')).to.be.greaterThan(0);
         const found = await Promise.all(servers.map(({ url }) => askRedis(url, 'KEYS', 'chat:inbox-?:meta')));
         // Four lanes, assigned in turn.
-        expect(found).to.deep.equal(['*2', '*1', '*1']);
+        expect(found.map((keys) => Array.isArray(keys) && keys.length)).to.deep.equal([2, 1, 1]);
       });
     },
   );

@@ -4,7 +4,7 @@
  * Pairs take turns, and in a pair both sides.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Turns } from '@chat-cluster/testkit/lean-client';
+import { Yielder } from '@chat-cluster/testkit/lean-client';
 import { cpuSeconds } from '../cpu.ts';
 import { percentile } from '../statistics.ts';
 import type { Connection, Latency, Outcome, Run } from './wire.ts';
@@ -209,12 +209,12 @@ export class Traffic {
   /** What is late counts from when it was to be sent, so a stall is not hidden; the grain of timers is no stall. */
   async #sendByTheClock(start: number, rate: number, to: number): Promise<void> {
     const every = 1_000 / rate;
-    const turns = new Turns();
+    const yielder = new Yielder();
     for (let i = 0; this.#died === undefined; i++) {
       const intended = start + i * every;
       if (intended >= to) return;
       const wait = intended - performance.now();
-      await (wait > 0 ? delay(wait) : turns.give());
+      await (wait > 0 ? delay(wait) : yielder.yieldWhenDue());
       const now = performance.now();
       this.#send(now - intended < TIMER_GRAIN_MS ? now : intended);
     }

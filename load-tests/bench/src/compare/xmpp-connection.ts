@@ -30,7 +30,7 @@ export function connectXmpp({ url, user, token }: Device, hearing: Hearing): Pro
       if (name === 'a') {
         const upTo = Number(attribute(text, 'h'));
         for (; acknowledged < upTo; acknowledged++) unacknowledged.shift()?.(undefined);
-      } else if (name === 'r') socket.say(`<a xmlns="${MANAGEMENT}" h="${heard}"/>`);
+      } else if (name === 'r') socket.send(`<a xmlns="${MANAGEMENT}" h="${heard}"/>`);
       else if (name === 'message') {
         heard++;
         if (attribute(text, 'type') !== 'error') hearing.message(attribute(text, 'id'));
@@ -38,16 +38,16 @@ export function connectXmpp({ url, user, token }: Device, hearing: Hearing): Pro
     };
     const handshake = (text: string) => {
       const name = nameOf(text);
-      if (name === 'features') socket.say(authenticated ? BIND : authentication(user, token));
+      if (name === 'features') socket.send(authenticated ? BIND : authentication(user, token));
       else if (name === 'success') {
         authenticated = true;
-        socket.say(OPEN);
-      } else if (name === 'iq') socket.say(`<enable xmlns="${MANAGEMENT}"/>`);
+        socket.send(OPEN);
+      } else if (name === 'iq') socket.send(`<enable xmlns="${MANAGEMENT}"/>`);
       else if (name === 'enabled') {
         connected = true;
         // It counts among our stanzas, like a message.
         unacknowledged.push(() => {});
-        socket.say('<presence xmlns="jabber:client"/>');
+        socket.send('<presence xmlns="jabber:client"/>');
         resolve({ send, close: () => socket.close() });
       } else if (name === 'failure' || name === 'error' || name === 'close') {
         refusal = text;
@@ -56,15 +56,15 @@ export function connectXmpp({ url, user, token }: Device, hearing: Hearing): Pro
     };
     const send: Connection['send'] = ({ to, id, content }, onAck) => {
       unacknowledged.push(onAck);
-      socket.say(
+      socket.send(
         `<message xmlns="jabber:client" type="chat" to="${to}@${XMPP_DOMAIN}" id="${id}"><body>${content}</body></message>`,
       );
-      socket.say(`<r xmlns="${MANAGEMENT}"/>`);
+      socket.send(`<r xmlns="${MANAGEMENT}"/>`);
     };
     const socket = new LeanWebSocket(
       { url: new URL(url), protocol: 'xmpp' },
       {
-        open: () => socket.say(OPEN),
+        open: () => socket.send(OPEN),
         text: (text) => (connected ? stanza(text) : handshake(text)),
         closed(status) {
           const why = status === undefined ? refusal : `HTTP ${status}`;

@@ -59,7 +59,7 @@ export const postgresDiskFull: Fault = {
     const { postgres, postgresDisk: disk } = cluster;
     const lettersBefore = await countDeadLetters(postgres.url);
     const pid = postgres.pid();
-    postgres.mayEnd();
+    postgres.expectExit();
     disk?.fill();
     // Ends the current segment of the log, so that the next record needs a new one.
     if (round % 2 === 0) await query(postgres.url, 'select pg_switch_wal()').catch(() => {});

@@ -7,7 +7,7 @@ import type { Stage } from './stage.ts';
 
 export function errorBehaviours({ target, device, pair }: Stage): void {
   describe('errors', () => {
-    it('are coded in the ack, and the connection lives on', async () => {
+    it('have a code in the ack, and the connection stays open', async () => {
       const { alice, conversationId } = await pair();
       const eve = await device(newUser('eve'));
       const error = (code: string) => ({ ok: false, error: { code, retryable: false } });
@@ -22,7 +22,7 @@ export function errorBehaviours({ target, device, pair }: Stage): void {
       expect(await alice.send({ conversationId, content: 'still here' })).to.have.property('ok', true);
     });
 
-    it('of an event without ack come as exception', async () => {
+    it('of an event without ack are sent as exception', async () => {
       const { alice, conversationId } = await pair();
       alice.socket.emit('send_message', { conversationId } as never);
       untyped(alice).emit('no_such_event');
@@ -34,10 +34,10 @@ export function errorBehaviours({ target, device, pair }: Stage): void {
       );
     });
 
-    it('have their status over HTTP', async () => {
+    it('have their status code over HTTP', async () => {
       const path = '/api/messages/conversations';
-      const nobody = await api<Problem>(target(), undefined, 'GET', path);
-      expect([nobody.status, nobody.body.error.code]).to.deep.equal([401, 'TOKEN_MISSING']);
+      const anonymous = await api<Problem>(target(), undefined, 'GET', path);
+      expect([anonymous.status, anonymous.body.error.code]).to.deep.equal([401, 'TOKEN_MISSING']);
       const invalid = await api<Problem>(target(), newUser('a'), 'GET', `${path}?limit=0`);
       expect([invalid.status, invalid.body.error.code]).to.deep.equal([400, 'VALIDATION_FAILED']);
       const nowhere = await api<Problem>(target(), newUser('a'), 'GET', '/api/nowhere');
@@ -46,7 +46,7 @@ export function errorBehaviours({ target, device, pair }: Stage): void {
   });
 }
 
-/** For events that are not in the protocol. */
+/** To emit events that are not in the protocol. */
 function untyped({ socket }: TestClient): Socket {
   return socket as unknown as Socket;
 }

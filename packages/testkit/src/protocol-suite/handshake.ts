@@ -7,7 +7,7 @@ import type { ClientOptions, Stage } from './stage.ts';
 
 export function handshakeBehaviours({ target, clients, device }: Stage): void {
   describe('handshake', () => {
-    it('greets with the session, then the badge', async () => {
+    it('is followed by the session, then the badge', async () => {
       const client = await device(newUser('alice'));
       expect(client.session).to.include({ userId: client.userId, connectionId: client.socket.id });
       expect(client.session.gatewayId).to.be.a('string').that.is.not.empty;
@@ -15,14 +15,14 @@ export function handshakeBehaviours({ target, clients, device }: Stage): void {
       expect(client.badges).to.deep.equal([{ count: 0 }]);
     });
 
-    it('takes the token from the query when there is none in auth', async () => {
+    it('uses the token of the query when there is none in auth', async () => {
       const [alice, bob] = [newUser('alice'), newUser('bob')];
       const query = { token: tokenFor(target(), alice) };
       expect(await attempt({ query })).to.deep.equal({ userId: alice });
       expect(await attempt({ query, auth: { token: tokenFor(target(), bob) } })).to.deep.equal({ userId: bob });
     });
 
-    it('refuses a missing, an invalid and an expired token with a code, and closes', async () => {
+    it('rejects a missing, an invalid and an expired token with a code, and closes the connection', async () => {
       const expired = jwt.sign({ sub: 'alice', exp: Math.floor(Date.now() / 1_000) - 60 }, target().jwtSecret);
       const foreign = tokenFor({ jwtSecret: 'another secret' }, 'alice');
       expect(await attempt({})).to.deep.equal({ code: 'TOKEN_MISSING' });
@@ -32,7 +32,7 @@ export function handshakeBehaviours({ target, clients, device }: Stage): void {
     });
 
     if (isStockClient(clients)) {
-      it('begins with long-polling and moves to a websocket', async () => {
+      it('starts with long-polling and upgrades to a websocket', async () => {
         for (let round = 0; round < 5; round++) {
           const { socket } = await device(newUser('poller'));
           await eventually(() => expect(socket.io.engine.transport.name).to.equal('websocket'));
@@ -41,7 +41,7 @@ export function handshakeBehaviours({ target, clients, device }: Stage): void {
     }
   });
 
-  /** The outcome of a stock client's attempt, once its connection is closed. */
+  /** The outcome of one attempt of a stock client, after its connection is closed. */
   async function attempt(options: ClientOptions): Promise<{ userId: string } | { code: string }> {
     const socket = io(target().url, { forceNew: true, reconnection: false, ...clients, ...options });
     const closed = new Promise<void>((resolve) => socket.io.on('close', () => resolve()));

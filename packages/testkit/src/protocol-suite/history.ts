@@ -30,7 +30,7 @@ export function historyBehaviours({ target, device, pair }: Stage): void {
       expect(end.nextCursor).to.equal(null);
     });
 
-    it('shows what was read, and marks as read when asked', async () => {
+    it('shows which messages are read, and marks them as read on request', async () => {
       const { alice, bob, conversationId } = await pair();
       for (const content of ['1', '2', '3']) await alice.send({ conversationId, content });
       await bob.read({ conversationId, upToSeq: 2 });
@@ -65,7 +65,7 @@ export function historyBehaviours({ target, device, pair }: Stage): void {
       expect(rest.nextCursor).to.equal(null);
     });
 
-    it('has nothing for strangers', async () => {
+    it('is empty for users who are not participants', async () => {
       const { alice, bob } = await pair();
       expect(await history(newUser('eve'), alice.userId)).to.deep.equal({
         conversationId: null,

@@ -7,7 +7,7 @@ import type { Stage } from './stage.ts';
 
 export function messageBehaviours({ target, device, deviceElsewhere, pair }: Stage): void {
   describe('messages', () => {
-    it('opens the direct conversation of two users once, whoever asks', async () => {
+    it('share one direct conversation of two users, whichever of them opens it', async () => {
       const [a, b] = [newUser('a'), newUser('b')];
       const open = (user: string, participantId: string) =>
         api<Conversation>(target(), user, 'POST', '/api/conversations', { participantId });
@@ -19,7 +19,7 @@ export function messageBehaviours({ target, device, deviceElsewhere, pair }: Sta
       expect(again.body.id).to.equal(first.body.id);
     });
 
-    it('are acknowledged, and heard by all devices of both sides on different gateways', async () => {
+    it('are acknowledged, and received by all devices of both users on different gateways', async () => {
       const { alice, bob, conversationId } = await pair();
       const devices = [alice, bob, await deviceElsewhere(alice.userId, alice), await deviceElsewhere(bob.userId, bob)];
       const attachments = [{ url: 'https://files.example.com/a.pdf', type: 'PDF' }];
@@ -56,24 +56,24 @@ export function messageBehaviours({ target, device, deviceElsewhere, pair }: Sta
       await eventually(() => expect(contentsOf(bob)).to.deep.equal(['once', 'next']));
     });
 
-    it('of a burst from both sides have one order, without a hole, in which each sender keeps its own', async () => {
+    it('of a burst from both users have one order without gaps, which preserves the order of each sender', async () => {
       const { alice, bob, conversationId } = await pair();
-      const say = (client: TestClient, name: string) =>
+      const burst = (client: TestClient, name: string) =>
         Promise.all(Array.from({ length: 100 }, (_, i) => client.send({ conversationId, content: `${name}${i}` })));
-      const acks = (await Promise.all([say(alice, 'a'), say(bob, 'b')])).flat();
+      const acks = (await Promise.all([burst(alice, 'a'), burst(bob, 'b')])).flat();
       expect(acks.filter((ack) => !ack.ok)).to.deep.equal([]);
       for (const client of [alice, bob]) {
         await eventually(() => expect(client.messages).to.have.length(200));
         expect(client.messages.map(({ seq }) => seq)).to.deep.equal(Array.from({ length: 200 }, (_, i) => i + 1));
         for (const name of ['a', 'b']) {
-          const said = contentsOf(client).filter((text) => text?.startsWith(name));
-          expect(said).to.deep.equal(Array.from({ length: 100 }, (_, i) => `${name}${i}`));
+          const sent = contentsOf(client).filter((text) => text?.startsWith(name));
+          expect(sent).to.deep.equal(Array.from({ length: 100 }, (_, i) => `${name}${i}`));
         }
       }
       expect(bob.messages).to.deep.equal(alice.messages);
     });
 
-    it('reach users whose id has the 20 characters of a socket id', async () => {
+    it('reach users whose id has 20 characters, like a socket id', async () => {
       const { alice, bob, conversationId } = await pair(newUser('alice').padEnd(20, 'x'), newUser('bob').padEnd(20));
       expect([alice.userId.length, bob.userId.length]).to.deep.equal([20, 20]);
       await bob.send({ conversationId, content: 'hi' });
@@ -82,7 +82,7 @@ export function messageBehaviours({ target, device, deviceElsewhere, pair }: Sta
       });
     });
 
-    it('to oneself come once, and are no unread ones', async () => {
+    it('to oneself are received once, and are not unread', async () => {
       const me = newUser('me');
       const conversationId = await openConversation(target(), me, me);
       const client = await device(me);

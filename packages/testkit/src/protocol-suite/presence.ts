@@ -3,10 +3,10 @@ import { newUser } from '../client.ts';
 import { eventually } from '../eventually.ts';
 import type { Stage } from './stage.ts';
 
-/** That somebody goes offline takes the seconds of the grace; the tests of presence have it. */
+/** Going offline is tested in the presence tests, because it takes the seconds of the grace period. */
 export function presenceBehaviours({ device, deviceElsewhere, pair }: Stage): void {
   describe('presence and typing', () => {
-    it('tells a watcher who is online on another gateway, and who comes online', async () => {
+    it('notifies a watcher of users who are or come online on another gateway', async () => {
       const [there, notYet] = [newUser('there'), newUser('late')];
       const watcher = await device(newUser('watcher'));
       await deviceElsewhere(there, watcher);
@@ -27,10 +27,10 @@ export function presenceBehaviours({ device, deviceElsewhere, pair }: Stage): vo
 
     it('relays typing to the other participant', async () => {
       const { alice, bob, conversationId } = await pair();
-      // A message makes the conversation known to the gateway of its sender.
+      // After a message the sender's gateway has the conversation in its memory.
       expect(await alice.send({ conversationId, content: 'hi' })).to.include({ ok: true });
       await eventually(async () => {
-        // Volatile: one that comes while the transport is busy is dropped, and a client repeats it.
+        // Volatile: an event is dropped while the transport is busy, and clients repeat it.
         await alice.socket.timeout(10_000).emitWithAck('typing', { conversationId, typing: false } as never);
         await alice.socket.timeout(10_000).emitWithAck('typing', { conversationId, typing: true } as never);
         await eventually(

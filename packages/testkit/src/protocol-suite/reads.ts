@@ -5,7 +5,7 @@ import type { Stage } from './stage.ts';
 
 export function readBehaviours({ deviceElsewhere, device, pair }: Stage): void {
   describe('badges and read marks', () => {
-    it('count on all devices of the receiver, and on none of the sender', async () => {
+    it('count up on all devices of the receiver, and on none of the sender', async () => {
       const { alice, bob, conversationId } = await pair();
       const bob2 = await deviceElsewhere(bob.userId, bob);
       for (const content of ['1', '2', '3']) await alice.send({ conversationId, content });
@@ -17,7 +17,7 @@ export function readBehaviours({ deviceElsewhere, device, pair }: Stage): void {
       expect(alice.badges).to.deep.equal([{ count: 0 }]);
     });
 
-    it('move on all devices of the reader, and both sides hear how far was read', async () => {
+    it('change on all devices of the reader, and both users receive the read mark', async () => {
       const { alice, bob, conversationId } = await pair();
       const bob2 = await deviceElsewhere(bob.userId, bob);
       for (const content of ['1', '2', '3']) await alice.send({ conversationId, content });
@@ -45,7 +45,7 @@ export function readBehaviours({ deviceElsewhere, device, pair }: Stage): void {
       await eventually(() => expect(badgeOf(bob)).to.equal(0));
     });
 
-    it('are told again on connect', async () => {
+    it('are sent again on connect', async () => {
       const { alice, bob, conversationId } = await pair();
       bob.close();
       for (const content of ['1', '2']) await alice.send({ conversationId, content });

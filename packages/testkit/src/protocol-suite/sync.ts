@@ -6,7 +6,7 @@ import type { Stage } from './stage.ts';
 
 export function syncBehaviours({ device, deviceElsewhere, pair }: Stage): void {
   describe('sync', () => {
-    it('on another gateway brings what was missed: messages in pages, read marks, the badge', async () => {
+    it('on another gateway returns everything that was missed: messages in pages, read marks, the badge', async () => {
       const { alice, bob, conversationId: id } = await pair();
       for (const content of ['1', '2']) await alice.send({ conversationId: id, content });
       await eventually(() => expect(bob.messages).to.have.length(2));
@@ -31,7 +31,7 @@ export function syncBehaviours({ device, deviceElsewhere, pair }: Stage): void {
       expect(rest.hasMore).to.equal(false);
     });
 
-    it('leaves nothing between its answer and the events', async () => {
+    it('leaves no gap between its ack and the events', async () => {
       const { alice, bob, conversationId: id } = await pair();
       const sending = Promise.all(
         Array.from({ length: 100 }, (_, i) => alice.send({ conversationId: id, content: String(i) })),
@@ -46,7 +46,7 @@ export function syncBehaviours({ device, deviceElsewhere, pair }: Stage): void {
       });
     });
 
-    it('tells a stranger nothing but that there is nothing', async () => {
+    it('returns notFound to a user who is not a participant', async () => {
       const { alice, conversationId: id } = await pair();
       await alice.send({ conversationId: id, content: 'secret' });
       expect(await synced(await device(newUser('eve')), { conversations: [{ id, afterSeq: 0 }] })).to.deep.equal({
@@ -60,8 +60,8 @@ export function syncBehaviours({ device, deviceElsewhere, pair }: Stage): void {
   });
 }
 
-async function synced(client: TestClient, question: unknown): Promise<SyncAck> {
-  const ack = await client.socket.timeout(10_000).emitWithAck('sync', question as never);
+async function synced(client: TestClient, payload: unknown): Promise<SyncAck> {
+  const ack = await client.socket.timeout(10_000).emitWithAck('sync', payload as never);
   if (!ack.ok) throw new Error(JSON.stringify(ack));
   return ack;
 }
