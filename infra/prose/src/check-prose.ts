@@ -1,6 +1,6 @@
 /*
- * `node infra/prose/src/check-prose.ts [file …]`: finds ruled-out phrases (rules.ts) in the given files, by default in every
- * text file that git tracks. Part of `npm run check`. Exit code 1 when it finds one.
+ * `node infra/prose/src/check-prose.ts [file …]`: finds ruled-out phrases (rules.ts) in the given files, by default in
+ * every text file that git tracks. Part of `npm run check`. Exit code 1 when it finds one.
  *
  * Not textlint or Vale: they read Markdown, but most prose of this repository is in comments, log lines, help texts and
  * YAML, and names should follow the same rules.

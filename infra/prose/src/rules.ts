@@ -7,8 +7,8 @@ export interface Rule {
 }
 
 /**
- * What makes technical prose hard to read here. A server is no person; a sentence has a noun as its subject; a figure or a
- * name stands where it belongs. Each rule has an exact plain form, so a finding is quickly fixed.
+ * What makes technical prose hard to read here. A server is no person; a sentence has a noun as its subject; a figure
+ * or a name stands where it belongs. Each rule has an exact plain form, so a finding is quickly fixed.
  */
 export const RULES: readonly Rule[] = [
   { pattern: /\b(hears?|heard|hearing|hearers?)\b/i, instead: 'receives, gets' },

@@ -10,12 +10,12 @@ export interface FolderClaim {
 }
 
 /**
- * Makes `folder` if needed and claims it for `purpose`, until the claim is released or the process ends. Throws UserError
- * when another process has claimed it: two servers must not write the same files.
+ * Makes `folder` if needed and claims it for `purpose`, until the claim is released or the process ends. Throws
+ * UserError when another process has claimed it: two servers must not write the same files.
  *
- * The kernel keeps the claim. On Linux it is an abstract local socket, a name that cannot outlive its process, so kill -9
- * leaves nothing stale behind. On other systems it is a socket file in the temporary folder, and a file without a listener
- * is taken over.
+ * The kernel keeps the claim. On Linux it is an abstract local socket, a name that cannot outlive its process, so kill
+ * -9 leaves nothing stale behind. On other systems it is a socket file in the temporary folder, and a file without a
+ * listener is taken over.
  */
 export async function claimFolder(folder: string, purpose: string): Promise<FolderClaim> {
   makeFolder(folder);
@@ -46,7 +46,9 @@ function makeFolder(folder: string): void {
   }
 }
 
-/** Not mkdirSync with `recursive`: it never returns where the system reports a wrong state of a parent, as /proc does. */
+/**
+ * Not mkdirSync with `recursive`: it never returns where the system reports a wrong state of a parent, as /proc does.
+ */
 function makeWithParents(folder: string): void {
   if (existsSync(folder)) return;
   makeWithParents(dirname(folder));

@@ -2,8 +2,8 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Contents of `cluster.json` in the data folder of a running cluster, for `npm run demo` and for readers. It contains no
- * secret, but its mode is 0600.
+ * Contents of `cluster.json` in the data folder of a running cluster, for `npm run demo` and for readers. It contains
+ * no secret, but its mode is 0600.
  */
 export interface ClusterFile {
   url: string;

@@ -24,7 +24,9 @@ export interface Cluster {
   data: BackingServers['data'];
   /** Stops everything in order within 10 s. Idempotent. */
   stop(): Promise<void>;
-  /** Shortens a stop under way: SIGKILL to the services. Redis and Postgres still shut down in order, which is quick. */
+  /**
+   * Shortens a stop under way: SIGKILL to the services. Redis and Postgres still shut down in order, which is quick.
+   */
   hurry(): void;
 }
 

@@ -19,11 +19,11 @@ export interface Companions {
  * Unpacks the first of `names` that the distribution has, with the libraries this machine lacks, as the tree `folder`.
  * Several processes may do so at once: the tree appears as a whole, and the first one stays. Throws the error of apt.
  *
- * The machine itself is not changed: `apt-get install` needs root and would register a service that starts at every boot
- * (redis-server on port 6379). Instead apt keeps private package lists next to the tools, resolves the missing packages
- * against the real package status of this machine and downloads them, with the usual check of signatures. The packages
- * are then unpacked, not installed: no scripts run, and nothing is written outside `folder`. It works the same way for
- * root and for a normal user.
+ * The machine itself is not changed: `apt-get install` needs root and would register a service that starts at every
+ * boot (redis-server on port 6379). Instead apt keeps private package lists next to the tools, resolves the missing
+ * packages against the real package status of this machine and downloads them, with the usual check of signatures. The
+ * packages are then unpacked, not installed: no scripts run, and nothing is written outside `folder`. It works the same
+ * way for root and for a normal user.
  */
 export async function unpackDebianPackage(
   names: readonly string[],
@@ -46,7 +46,9 @@ export async function unpackDebianPackage(
   }
 }
 
-/** Apt reads this file last, so it overrides the machine's settings. The cleared hooks would change the machine's lists. */
+/**
+ * Apt reads this file last, so it overrides the machine's settings. The cleared hooks would change the machine's lists.
+ */
 function privateApt(work: string): string {
   for (const folder of ['state/lists/partial', 'cache/archives/partial']) {
     mkdirSync(join(work, folder), { recursive: true });
@@ -68,8 +70,8 @@ function privateApt(work: string): string {
 }
 
 /**
- * Only libraries and the program's own packages: helpers of package scripts are not needed, and libc must stay the one of
- * this machine.
+ * Only libraries and the program's own packages: helpers of package scripts are not needed, and libc must stay the one
+ * of this machine.
  */
 async function missingPackages(
   work: string,

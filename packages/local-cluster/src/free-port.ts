@@ -26,8 +26,8 @@ export async function freePort(): Promise<number> {
 }
 
 /**
- * Starts a server on the port `wanted`, by default on a free one. Another process may take a free port before the server
- * listens: `start` then throws PortInUseError and is called again with another port.
+ * Starts a server on the port `wanted`, by default on a free one. Another process may take a free port before the
+ * server listens: `start` then throws PortInUseError and is called again with another port.
  */
 export async function onPort<T>(
   wanted: number | undefined,

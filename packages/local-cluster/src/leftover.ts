@@ -5,8 +5,8 @@ import { type EndStep, signalQuietly } from './server-process.ts';
 import { until } from './until.ts';
 
 /**
- * Stops a server that outlived an orchestrator killed with -9. Call it with the folder claimed: a server that runs there
- * then has no owner.
+ * Stops a server that outlived an orchestrator killed with -9. Call it with the folder claimed: a server that runs
+ * there then has no owner.
  *
  * The process on the first line of `pidFile` is stopped only if its command line contains `mark`, a path that only the
  * server of this folder is started with: its pid may belong to an unrelated process by now.

@@ -144,8 +144,8 @@ function giveFolder(home: string, { uid, gid }: Pick<Account, 'uid' | 'gid'>): v
 }
 
 /**
- * Copies the programs, 60 MB, once per version. The copy is made under another name first, so that an interrupted one is
- * never used.
+ * Copies the programs, 60 MB, once per version. The copy is made under another name first, so that an interrupted one
+ * is never used.
  */
 function copiedPrograms({ native, version, sharedDir }: HomeRequest): string {
   const copy = join(sharedDir, `postgres-${version}`);

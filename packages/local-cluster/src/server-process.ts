@@ -35,10 +35,11 @@ export interface EndStep {
 }
 
 /**
- * Starts a database server that this process owns; throws when the program cannot be run. The server gets its own session:
- * a Ctrl-C in the terminal reaches this process only, which stops the server last, after the services that use it. If this
- * process is killed and cannot do so, Linux sends `deathSignal` to the server (setpriv --pdeathsig of util-linux, which
- * every Debian has). Without setpriv the server survives, and the next start stops it (see leftover.ts).
+ * Starts a database server that this process owns; throws when the program cannot be run. The server gets its own
+ * session: a Ctrl-C in the terminal reaches this process only, which stops the server last, after the services that use
+ * it. If this process is killed and cannot do so, Linux sends `deathSignal` to the server (setpriv --pdeathsig of
+ * util-linux, which every Debian has). Without setpriv the server survives, and the next start stops it (see
+ * leftover.ts).
  */
 export async function spawnServer(options: ServerOptions): Promise<ServerProcess> {
   const logStart = sizeOf(options.logFile) > LOG_LIMIT_BYTES ? 0 : sizeOf(options.logFile);

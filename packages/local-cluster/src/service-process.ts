@@ -48,8 +48,8 @@ const LONGEST_PAUSE_MS = 10_000;
 const HEALTHY_AFTER_MS = 30_000;
 
 /**
- * Starts a service as a child process, waits until it is ready and keeps it alive. Throws UserError with the output of the
- * service when it does not become ready. The process gets its own session: a Ctrl-C in the terminal reaches the
+ * Starts a service as a child process, waits until it is ready and keeps it alive. Throws UserError with the output of
+ * the service when it does not become ready. The process gets its own session: a Ctrl-C in the terminal reaches the
  * orchestrator only, which stops everything in order. If the orchestrator is killed, the closed IPC channel makes the
  * service stop.
  *

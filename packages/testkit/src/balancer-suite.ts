@@ -81,7 +81,7 @@ function faultBehaviours(balanced: () => BalancedCluster): void {
     ['is killed', 'SIGKILL'],
     ['drains', 'SIGTERM'],
   ] as const) {
-    it(`that ${how}: its clients reconnect to another gateway, nothing is lost, other clients are not disturbed`, async () => {
+    it(`that ${how}: its clients reconnect elsewhere, nothing is lost, other clients are not disturbed`, async () => {
       const { cluster, target } = balanced();
       await allReady(cluster);
       await using traffic = await LightTraffic.start(target, [CLIENT_KINDS.websocket, CLIENT_KINDS.polling]);
@@ -111,8 +111,8 @@ function allReady({ gateways }: FaultCluster): Promise<void> {
 }
 
 /**
- * Checks `drain`, which excludes gateway-1 from new sessions: its open sessions continue undisturbed, over websockets and
- * over polling, and new sessions go to other gateways.
+ * Checks `drain`, which excludes gateway-1 from new sessions: its open sessions continue undisturbed, over websockets
+ * and over polling, and new sessions go to other gateways.
  */
 export async function expectDrain({ cluster, target }: BalancedCluster, drain: () => Promise<void>): Promise<void> {
   const clients: TestClient[] = [];

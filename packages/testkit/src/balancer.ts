@@ -37,7 +37,10 @@ export interface BalancerOptions {
   logs?: string[];
 }
 
-/** Starts a load balancer and waits until it responds. The program is on the PATH, or is fetched from Debian and unpacked. */
+/**
+ * Starts a load balancer and waits until it responds. The program is on the PATH, or is fetched from Debian and
+ * unpacked.
+ */
 export async function startBalancer({ wanted, configure, logs = [] }: BalancerOptions): Promise<Balancer> {
   const { program, env } = await obtain(wanted);
   const folder = await mkdtemp(join(tmpdir(), 'chat-balancer-'));

@@ -7,9 +7,9 @@ import { freshDatabase, privateServers } from './servers.ts';
 export type TestCluster = Cluster & { [Symbol.asyncDispose](): Promise<void> };
 
 /**
- * Starts a cluster of real processes on a free port: by default two gateway processes and one worker. It uses the Postgres
- * and the Redis of the test run, with its own database. The clusters of a run share the Redis, so only one may run at a
- * time.
+ * Starts a cluster of real processes on a free port: by default two gateway processes and one worker. It uses the
+ * Postgres and the Redis of the test run, with its own database. The clusters of a run share the Redis, so only one may
+ * run at a time.
  */
 export async function startTestCluster(options: Partial<ClusterOptions> = {}): Promise<TestCluster> {
   const { redis } = await privateServers();

@@ -22,8 +22,8 @@ interface Member {
 }
 
 /**
- * A primary with two replicas and three sentinels, each a process of its own. `kill` and `pause` act on the server that is
- * the primary at that time; `start` and `resume` bring it back with its old data and its old role of a primary.
+ * A primary with two replicas and three sentinels, each a process of its own. `kill` and `pause` act on the server that
+ * is the primary at that time; `start` and `resume` bring it back with its old data and its old role of a primary.
  */
 export async function controlledSentinel(dataDir: string, onExit: OnExit): Promise<ControlledServer> {
   const program = await findRedis(toolsFolder, () => {});
@@ -53,7 +53,8 @@ export async function controlledSentinel(dataDir: string, onExit: OnExit): Promi
     sentinels.push(await run(`sentinel ${host}`, configFile, folder, ['--sentinel']));
   }
 
-  // The primary in the view of the sentinels. A server that returned with old data also regards itself as one for a while.
+  // The primary in the view of the sentinels. A server that returned with old data also regards itself as one for a
+  // while.
   const primary = async (): Promise<Member> => {
     const info = String(await askRedis(`redis://${HOSTS[0]}:${sentinelPort}`, 'INFO', 'sentinel'));
     const member = members.find(({ host }) => info.includes(`address=${host}:`));

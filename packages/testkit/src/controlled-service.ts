@@ -11,7 +11,9 @@ export interface ControlledService {
   port: number;
   /** Port of metrics and POST /drain. Does not change over restarts. */
   adminPort: number;
-  /** Its own links to the servers. With Sentinel the Redis link is idle: the service gets the address of the primary. */
+  /**
+   * Its own links to the servers. With Sentinel the Redis link is idle: the service gets the address of the primary.
+   */
   redis: FaultProxy;
   postgres: FaultProxy;
   kill(signal?: 'SIGKILL' | 'SIGTERM'): void;

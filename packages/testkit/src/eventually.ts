@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * Repeats `assertion` until it does not throw, and resolves with its result. After `ms` milliseconds it rejects with the
- * last error. For conditions that become true by themselves; where there is an ack, await the ack.
+ * Repeats `assertion` until it does not throw, and resolves with its result. After `ms` milliseconds it rejects with
+ * the last error. For conditions that become true by themselves; where there is an ack, await the ack.
  */
 export async function eventually<T>(assertion: () => T | Promise<T>, ms = 30_000): Promise<T> {
   const deadline = performance.now() + ms;

@@ -16,7 +16,9 @@ import type { Random } from './random.ts';
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 
 export interface FaultClusterOptions {
-  /** Folder of the repository, with dependencies, whose schema and services it starts with. Default: this repository. */
+  /**
+   * Folder of the repository, with dependencies, whose schema and services it starts with. Default: this repository.
+   */
   version?: string;
   gateways?: number;
   workers?: number;
@@ -25,7 +27,9 @@ export interface FaultClusterOptions {
   sentinel?: boolean;
   /** Size of a separate disk for Postgres, in MB. Needs root. */
   postgresDiskMb?: number;
-  /** Starts the load balancer that clients connect to, in front of the gateways on these ports. Default: a TCP proxy. */
+  /**
+   * Starts the load balancer that clients connect to, in front of the gateways on these ports. Default: a TCP proxy.
+   */
   balancer?: (gatewayPorts: number[]) => Promise<Balancer>;
   /** Source of random jitter. */
   random?: Random;
@@ -65,8 +69,8 @@ export interface FaultCluster extends AsyncDisposable {
  *   clients ──entry──▶ gateways ──one proxy each──▶ Redis        gateways and workers are services/…/main.ts and are
  *                      workers  ──one proxy each──▶ Postgres     restarted when they end; all servers are private
  *
- * With `balancer`, a real load balancer is the entry. A fault controls the proxies and the processes: it kills, pauses and
- * restarts them, with the same data on the same port. Every exit is recorded, with whether a fault ordered it.
+ * With `balancer`, a real load balancer is the entry. A fault controls the proxies and the processes: it kills, pauses
+ * and restarts them, with the same data on the same port. Every exit is recorded, with whether a fault ordered it.
  */
 export async function startFaultCluster(options: FaultClusterOptions = {}): Promise<FaultCluster> {
   const { gateways = 3, workers = 2, lanes = 4, sentinel = false, random = Math.random } = options;

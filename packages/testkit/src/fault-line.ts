@@ -2,8 +2,8 @@ import type { Socket } from 'node:net';
 import type { Random } from './random.ts';
 
 /**
- * State of one direction of a proxied connection. `held`: it forwards nothing. `dropped`: it accepts all bytes and drops
- * them.
+ * State of one direction of a proxied connection. `held`: it forwards nothing. `dropped`: it accepts all bytes and
+ * drops them.
  */
 export type LineState =
   | { kind: 'pass' }

@@ -65,8 +65,8 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
 }
 
 /**
- * Connections that may wait to be accepted: enough for all clients that reconnect at once. The kernel drops the rest; Node's
- * default is 511.
+ * Connections that may wait to be accepted: enough for all clients that reconnect at once. The kernel drops the rest;
+ * Node's default is 511.
  */
 const BACKLOG = 16_384;
 

@@ -120,9 +120,9 @@ function isRefusedForGood({ outcome }: SendAttempt): boolean {
 }
 
 /**
- * Two guarantees for the messages of one sender in one conversation. A message that is first sent after the ack of another
- * one has a greater seq. On one connection, messages that were accepted at their first attempt have seqs in the order in
- * which they were sent, even when the client did not wait for the acks.
+ * Two guarantees for the messages of one sender in one conversation. A message that is first sent after the ack of
+ * another one has a greater seq. On one connection, messages that were accepted at their first attempt have seqs in the
+ * order in which they were sent, even when the client did not wait for the acks.
  */
 function* outOfOrder(sends: readonly SendAttempt[], messages: Messages, rows: Rows): Generator<Violation> {
   const seqOf = (key: string) => rows.get(key)?.[0]?.seq;

@@ -49,8 +49,8 @@ function messagesOf(event: DeviceEvent) {
 }
 
 /**
- * Devices whose last badge is not the recount. A device shows the last `unread_count` that it received. It does not use the
- * total in the ack of `sync`: an app that awaits the ack handles it after events that were sent later.
+ * Devices whose last badge is not the recount. A device shows the last `unread_count` that it received. It does not use
+ * the total in the ack of `sync`: an app that awaits the ack handles it after events that were sent later.
  */
 export function* wrongBadges({ devices, database }: History): Generator<Violation> {
   const unread = new Map<string, number>();

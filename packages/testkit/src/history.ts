@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 
 /**
- * Actions and observations of the clients of a run, and the contents of the database at its end. Plain JSON, so that it can
- * be saved and checked again. Times are milliseconds since the start of the run, on one clock; contents are fingerprints.
+ * Actions and observations of the clients of a run, and the contents of the database at its end. Plain JSON, so that it
+ * can be saved and checked again. Times are milliseconds since the start of the run, on one clock; contents are
+ * fingerprints.
  */
 export interface History {
   sends: SendAttempt[];

@@ -21,9 +21,9 @@ export interface LeanClientEvents {
 }
 
 /**
- * A Socket.IO 4 client over one lean websocket, in the default namespace. It connects at once, never reconnects, replies to
- * pings and assigns acks to their calls. It closes the connection when the server has been silent for as long as a stock
- * client waits. No polling, no binary events.
+ * A Socket.IO 4 client over one lean websocket, in the default namespace. It connects at once, never reconnects,
+ * replies to pings and assigns acks to their calls. It closes the connection when the server has been silent for as
+ * long as a stock client waits. No polling, no binary events.
  */
 export class LeanClient {
   #socket: LeanWebSocket;

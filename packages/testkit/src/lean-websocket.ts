@@ -28,9 +28,9 @@ export interface LeanWebSocketEvents {
 }
 
 /**
- * A websocket client on a bare TCP or TLS socket. It takes a tenth of the memory and CPU of a usual one, so that one process
- * holds thousands of them and a measurement does not measure its load generator. It supports text messages, whole or in
- * fragments, pings and the close frame; no compression, and binary messages are dropped.
+ * A websocket client on a bare TCP or TLS socket. It takes a tenth of the memory and CPU of a usual one, so that one
+ * process holds thousands of them and a measurement does not measure its load generator. It supports text messages,
+ * whole or in fragments, pings and the close frame; no compression, and binary messages are dropped.
  */
 export class LeanWebSocket {
   #tcp: Socket;
@@ -132,7 +132,8 @@ function open({ url, localAddress, tls = {} }: LeanWebSocketOptions): Socket {
   return connectTls({
     ...place,
     ALPNProtocols: ['http/1.1'],
-    // An IP address is not allowed as server name (RFC 6066, section 3). The certificate is checked against `host` anyway.
+    // An IP address is not allowed as server name (RFC 6066, section 3). The certificate is checked against `host`
+    // anyway.
     ...(isIP(host) ? {} : { servername: host }),
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
     rejectUnauthorized: tls.insecure !== true,

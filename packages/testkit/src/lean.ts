@@ -1,6 +1,6 @@
 /*
- * Clients for load generators: one process holds thousands of them. A separate entry, because index.ts would load chai, pg
- * and the start-up code of the cluster into every generator process.
+ * Clients for load generators: one process holds thousands of them. A separate entry, because index.ts would load chai,
+ * pg and the start-up code of the cluster into every generator process.
  */
 export * from './lean-client.ts';
 export * from './lean-websocket.ts';

@@ -20,8 +20,9 @@ export interface Talker {
 const ANSWER_MS = 3_000;
 
 /**
- * Traffic of a few pairs of stock clients, two pairs of each kind. Each client sends one message after another and resends
- * a message without an ack. So every conversation must contain exactly the acknowledged messages, in the order of the acks.
+ * Traffic of a few pairs of stock clients, two pairs of each kind. Each client sends one message after another and
+ * resends a message without an ack. So every conversation must contain exactly the acknowledged messages, in the order
+ * of the acks.
  */
 export class LightTraffic implements AsyncDisposable {
   readonly talkers: Talker[] = [];

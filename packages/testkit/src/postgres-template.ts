@@ -13,8 +13,8 @@ export async function makePostgresTemplate(dataDir: string): Promise<void> {
 }
 
 /**
- * As startPostgres, but new data starts as a copy of the template of the run. A copy takes 0.1 s of CPU, initdb 1.1 s; a run
- * of all tests creates about fifty databases.
+ * As startPostgres, but new data starts as a copy of the template of the run. A copy takes 0.1 s of CPU, initdb 1.1 s;
+ * a run of all tests creates about fifty databases.
  */
 export async function startTestPostgres(options: PostgresOptions): Promise<LocalPostgres> {
   const { dataDir } = options;

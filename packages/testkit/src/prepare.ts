@@ -1,7 +1,7 @@
 /*
  * Prepares what the suites of `npm test` share, while its gates run: the Debian programs that tests use (a suite that
- * fetches them itself waits about 30 s), and the Postgres template in the folder given as argument. A failure is ignored
- * here: the test that needs the program reports it.
+ * fetches them itself waits about 30 s), and the Postgres template in the folder given as argument. A failure is
+ * ignored here: the test that needs the program reports it.
  */
 import { findProgram, findRedis, HAPROXY, NGINX, PROMETHEUS, toolsFolder } from '@chat-cluster/local-cluster';
 import { makePostgresTemplate } from './postgres-template.ts';

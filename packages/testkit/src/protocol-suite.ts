@@ -18,9 +18,9 @@ export const CLIENT_KINDS = {
 } satisfies Record<string, ClientOptions>;
 
 /**
- * Registers with mocha, inside a `describe`, the behaviours of the protocol, which hold on any cluster and behind any load
- * balancer. `target` is called when a test runs and must have at least two gateways. `clients` are the options of every
- * client. Takes about 5 s.
+ * Registers with mocha, inside a `describe`, the behaviours of the protocol, which hold on any cluster and behind any
+ * load balancer. `target` is called when a test runs and must have at least two gateways. `clients` are the options of
+ * every client. Takes about 5 s.
  *
  * Not exported from index.ts, because load tests use the testkit without mocha.
  */

@@ -1,6 +1,6 @@
 /**
- * The value at a rank of `values` (nearest-rank method): the smallest that at least `share` (0 to 1) of them do not exceed.
- * NaN when there are none. Every percentile that this repository publishes comes from here.
+ * The value at a rank of `values` (nearest-rank method): the smallest that at least `share` (0 to 1) of them do not
+ * exceed. NaN when there are none. Every percentile that this repository publishes comes from here.
  */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);

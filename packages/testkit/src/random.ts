@@ -4,10 +4,11 @@ import { createHash } from 'node:crypto';
 export type Random = () => number;
 
 /**
- * A generator (mulberry32) that returns the same numbers for the same `seed`. Different seeds give independent sequences.
+ * A generator (mulberry32) that returns the same numbers for the same `seed`. Different seeds give independent
+ * sequences.
  *
- * Written here although libraries exist: the seed in a saved run of `npm run verify` must replay its faults, so the sequence
- * of a seed may never change.
+ * Written here although libraries exist: the seed in a saved run of `npm run verify` must replay its faults, so the
+ * sequence of a seed may never change.
  */
 export function seededRandom(seed: string): Random {
   let state = createHash('sha256').update(seed).digest().readUInt32LE(0);

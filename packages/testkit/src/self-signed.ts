@@ -1,6 +1,6 @@
 /**
- * A certificate for 127.0.0.1, valid for a day, and its key, in PEM format: for tests of TLS. It is signed by itself, so
- * that a client can trust it as an authority.
+ * A certificate for 127.0.0.1, valid for a day, and its key, in PEM format: for tests of TLS. It is signed by itself,
+ * so that a client can trust it as an authority.
  */
 export async function selfSigned(): Promise<{ cert: string; key: string }> {
   // Loaded on demand: few tests use it.

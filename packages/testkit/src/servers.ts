@@ -16,8 +16,8 @@ interface Servers {
 let servers: Promise<Servers> | undefined;
 
 /**
- * The private Postgres and Redis of this mocha process: real servers, started by the first test that needs them and stopped
- * by the root hook. Postgres forces nothing to disk; otherwise they are configured as in production.
+ * The private Postgres and Redis of this mocha process: real servers, started by the first test that needs them and
+ * stopped by the root hook. Postgres forces nothing to disk; otherwise they are configured as in production.
  */
 export function privateServers(): Promise<Servers> {
   servers ??= start();

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * A folder with `mode`. Disposing of it removes it with its contents, and throws when a process that has the folder in its
- * command line still runs.
+ * A folder with `mode`. Disposing of it removes it with its contents, and throws when a process that has the folder in
+ * its command line still runs.
  */
 export function temporaryFolder(mode: number = 0o700): { path: string } & AsyncDisposable {
   const path = mkdtempSync(join(tmpdir(), 'chat-local-'));

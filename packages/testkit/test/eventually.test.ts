@@ -11,7 +11,7 @@ describe('eventually', () => {
     expect([result, calls]).to.deep.equal([3, 3]);
   });
 
-  it('throws what the assertion threw last when the time is over', async () => {
+  it('rejects with the last error of the assertion after the time limit', async () => {
     let calls = 0;
     const never = () => {
       throw new Error(`call ${++calls}`);

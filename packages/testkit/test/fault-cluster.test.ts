@@ -20,14 +20,14 @@ describe('the fault cluster', () => {
 
   const websocket = { transports: ['websocket'] };
 
-  it('takes websockets to its gateways in turn', async () => {
+  it('assigns websockets to its gateways in turn', async () => {
     const clients = await Promise.all(Array.from({ length: 4 }, () => connect(cluster, newUser('u'), websocket)));
     const gateways = clients.map(({ session }) => session.gatewayId);
     for (const client of clients) client.close();
     expect(gateways.sort()).to.deep.equal(['gateway-1', 'gateway-1', 'gateway-2', 'gateway-2']);
   });
 
-  it('starts again what a fault killed, and tells such an exit from one that nobody ordered', async () => {
+  it('restarts processes that were killed, and distinguishes an exit ordered by a fault from other exits', async () => {
     const [first, second] = cluster.gateways;
     const pids = [first?.pid(), second?.pid()];
     first?.kill();
@@ -42,7 +42,7 @@ describe('the fault cluster', () => {
     ]);
   });
 
-  it('brings Redis and Postgres back at the same port, with their data', async () => {
+  it('starts Redis and Postgres again on the same port, with their data', async () => {
     const [alice, bob] = [newUser('alice'), newUser('bob')];
     const conversation = await openConversation(cluster, alice, bob);
     expect(await askRedis(cluster.redis.url, 'SET', 'kept', '42')).to.equal('OK');
@@ -52,7 +52,7 @@ describe('the fault cluster', () => {
     expect(await eventually(() => openConversation(cluster, alice, bob))).to.equal(conversation);
   });
 
-  it('has a link of its own between each service and each server', async () => {
+  it('has a separate link between each service and each server', async () => {
     const [first, second] = cluster.gateways;
     first?.redis.set({ kind: 'reset' });
     await eventually(() => expect(first?.redis.connections).to.equal(0));

@@ -27,16 +27,16 @@ describe('the fault proxy', () => {
     return client;
   }
 
-  it('passes bytes both ways in order, and the end of a stream too', async () => {
+  it('forwards bytes in order in both directions, and the end of a stream', async () => {
     const client = await open();
     const sent = Buffer.alloc(3_000_000, 'abcdefg');
     client.socket.end(sent);
     await client.closed;
-    expect(client.heard.equals(sent)).to.equal(true);
+    expect(client.received.equals(sent)).to.equal(true);
     expect(proxy.connections).to.equal(0);
   });
 
-  it('refuses new connections and lets the old ones live', async () => {
+  it('refuses new connections and keeps the open ones', async () => {
     const old = await open();
     await old.echo('before');
     proxy.set({ kind: 'refuse' });
@@ -47,7 +47,7 @@ describe('the fault proxy', () => {
     await (await open()).echo('again');
   });
 
-  it('resets every connection with RST, and new ones until it passes again', async () => {
+  it('resets every connection with RST, and new ones until the fault is over', async () => {
     const old = await open();
     await old.echo('before');
     proxy.set({ kind: 'reset' });
@@ -58,14 +58,14 @@ describe('the fault proxy', () => {
     await (await open()).echo('again');
   });
 
-  it('swallows nothing in a black hole: what was sent arrives once it is over', async () => {
+  it('loses nothing in a black hole: the bytes arrive after the fault', async () => {
     const old = await open();
     await old.echo('before');
     proxy.set({ kind: 'blackhole' });
     old.socket.write(' during');
     const fresh = await open();
     fresh.socket.write('new');
-    // An answer over a second proxy, begun later, shows that there was time for the bytes to come.
+    // An echo through a second proxy, started later, shows that there was enough time for the bytes to arrive.
     await using other = await startFaultProxy({ upstreams: [upstream.port] });
     await (await open(other.port)).echo('time passes');
     expect([old.text, fresh.text]).to.deep.equal(['before', '']);
@@ -74,18 +74,18 @@ describe('the fault proxy', () => {
     await eventually(() => expect([old.text, fresh.text]).to.deep.equal(['before during', 'new']));
   });
 
-  it('can be a black hole in one direction alone', async () => {
+  it('can be a black hole in one direction only', async () => {
     const client = await open();
     await client.echo('before');
     proxy.set({ kind: 'blackhole' }, 'toClient');
     client.socket.write(' there');
-    await eventually(() => expect(upstream.heard()).to.equal('before there'));
+    await eventually(() => expect(upstream.received()).to.equal('before there'));
     expect(client.text).to.equal('before');
     proxy.set({ kind: 'pass' }, 'toClient');
     await eventually(() => expect(client.text).to.equal('before there'));
   });
 
-  it('keeps a bounded number of bytes: a sender into a black hole comes to a stop', async () => {
+  it('holds a bounded number of bytes: a sender into a black hole stops', async () => {
     const client = await open();
     await client.echo('x');
     proxy.set({ kind: 'blackhole' });
@@ -95,10 +95,10 @@ describe('the fault proxy', () => {
     await eventually(() => expect(client.socket.writableLength).to.be.greaterThan(20_000_000));
     expect(process.memoryUsage().arrayBuffers - before).to.be.lessThan(10_000_000);
     proxy.set({ kind: 'pass' });
-    await eventually(() => expect(client.heard.length).to.equal(40_000_001));
+    await eventually(() => expect(client.received.length).to.equal(40_000_001));
   });
 
-  it('delays every byte, and never changes their order', async () => {
+  it('delays every byte and keeps their order', async () => {
     proxy.set({ kind: 'delay', ms: 100, jitterMs: 50 });
     const client = await open();
     const started = performance.now();
@@ -108,17 +108,17 @@ describe('the fault proxy', () => {
     expect(performance.now() - started).to.be.greaterThan(199);
   });
 
-  it('lets through so many bytes a second', async () => {
+  it('limits the number of bytes per second', async () => {
     const client = await open();
     await client.echo('x');
     proxy.set({ kind: 'bandwidth', bytesPerSecond: 100_000 }, 'toUpstream');
     const started = performance.now();
     client.socket.write(Buffer.alloc(30_000));
-    await eventually(() => expect(client.heard.length).to.equal(30_001));
+    await eventually(() => expect(client.received.length).to.equal(30_001));
     expect(performance.now() - started).to.be.within(280, 3_000);
   });
 
-  it('can be half open: the upstream is gone and the client is not told, until it is over', async () => {
+  it('can be half open: the upstream is lost and the client is not notified until the fault is over', async () => {
     const client = await open();
     await client.echo('before');
     proxy.set({ kind: 'half-open' });
@@ -128,11 +128,11 @@ describe('the fault proxy', () => {
     expect(client.socket.destroyed).to.equal(false);
     proxy.set({ kind: 'pass' });
     expect(await client.closed).to.equal('ECONNRESET');
-    expect(upstream.heard()).to.equal('before');
+    expect(upstream.received()).to.equal('before');
     await (await open()).echo('again');
   });
 
-  it('cuts a connection after so many bytes', async () => {
+  it('cuts a connection after a number of bytes', async () => {
     const client = await open();
     await client.echo('before');
     proxy.set({ kind: 'cut', afterBytes: 1_000 });
@@ -143,7 +143,7 @@ describe('the fault proxy', () => {
     await (await open()).echo('again');
   });
 
-  it('goes round among several upstreams and skips those that refuse', async () => {
+  it('uses several upstreams in turn and skips those that refuse connections', async () => {
     const second = await startUpstream();
     const gone = await startUpstream();
     await gone.close();
@@ -163,11 +163,11 @@ describe('the fault proxy', () => {
 
 interface Client {
   socket: Socket;
-  readonly heard: Buffer;
+  readonly received: Buffer;
   readonly text: string;
-  /** How it ended: 'end', or the code of the error. */
+  /** How the connection ended: 'end', or the code of the error. */
   closed: Promise<string>;
-  /** Writes and waits until the same came back. */
+  /** Writes `text` and waits until it has come back. */
   echo(text: string): Promise<void>;
 }
 
@@ -184,11 +184,11 @@ async function connectTo(port: number): Promise<Client> {
   const client: Client = {
     socket,
     closed,
-    get heard() {
+    get received() {
       return Buffer.concat(chunks);
     },
     get text() {
-      return client.heard.toString();
+      return client.received.toString();
     },
     async echo(text) {
       const before = client.text;
@@ -202,21 +202,21 @@ async function connectTo(port: number): Promise<Client> {
 interface Upstream {
   port: number;
   sockets: Set<Socket>;
-  heard(): string;
+  received(): string;
   accepted(): number;
   close(): Promise<void>;
 }
 
-/** Sends back what it hears. */
+/** A server that sends back what it receives. */
 async function startUpstream(): Promise<Upstream> {
   const sockets = new Set<Socket>();
-  let heard = '';
+  let received = '';
   let accepted = 0;
   const server: Server = createServer((socket) => {
     accepted++;
     sockets.add(socket);
     socket.on('data', (chunk) => {
-      if (heard.length < 1_000) heard += chunk;
+      if (received.length < 1_000) received += chunk;
     });
     socket.on('error', () => {}).on('close', () => sockets.delete(socket));
     socket.pipe(socket);
@@ -230,7 +230,7 @@ async function startUpstream(): Promise<Upstream> {
     for (const socket of sockets) socket.destroy();
     await once(server, 'close');
   };
-  return { port, sockets, heard: () => heard, accepted: () => accepted, close };
+  return { port, sockets, received: () => received, accepted: () => accepted, close };
 }
 
 function code(error: unknown): string {

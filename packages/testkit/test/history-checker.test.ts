@@ -1,5 +1,5 @@
 /*
- * Longer than most, on purpose: one table of planted bugs beside the small hands that plant them.
+ * Longer than 250 lines on purpose: one table of planted bugs, and the small functions that plant them.
  */
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -48,7 +48,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 describe('the history checker', () => {
-  it('finds nothing in any history of a product that keeps its promises', () => {
+  it('finds nothing in any history of a product that keeps its guarantees', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         expect(checkHistory(correctHistory(steps)).violations).to.deep.equal([]);
@@ -57,7 +57,7 @@ describe('the history checker', () => {
     );
   });
 
-  it('counts what it saw', () => {
+  it('counts messages, attempts and acks', () => {
     const { seen } = checkHistory(history());
     expect(seen).to.deep.equal({
       messages: 6,
@@ -70,18 +70,18 @@ describe('the history checker', () => {
   });
 
   describe('reports exactly', () => {
-    /** Each plants one bug into a history that is right without it. */
+    /** Each entry plants one bug into a correct history. */
     const bugs: [name: string, kind: ViolationKind, plant: (history: History) => void][] = [
-      ['an acknowledged message that is in no row', 'lost', (it) => forgetLast(it)],
-      ['an acknowledged read mark that does not stand', 'lost', (it) => read(it, 'ben', 'c0', 99)],
+      ['an acknowledged message without a row', 'lost', (it) => forgetLast(it)],
+      ['an acknowledged read mark that is not stored', 'lost', (it) => read(it, 'ben', 'c0', 99)],
       ['a message stored twice', 'duplicated', (it) => store(it, { ...last(it.database.messages), id: 'twice' })],
       [
-        'a message that nobody sent',
+        'a message that no client sent',
         'unexpected',
         (it) => store(it, { ...last(it.database.messages), clientMessageId: 'forged', id: 'f' }),
       ],
-      ['a content that nobody sent', 'unexpected', (it) => rewrite(it, 'c0-1', 'other words')],
-      ['a message that was refused for good and is stored', 'unexpected', (it) => refuseForGood(it)],
+      ['a content that no client sent', 'unexpected', (it) => rewrite(it, 'c0-1', 'other words')],
+      ['a message that was rejected for good and is stored', 'unexpected', (it) => refuseForGood(it)],
       ['two messages of a sender in the wrong order', 'outOfOrder', (it) => swap(it, 1, 2)],
       [
         'two messages pipelined on one connection in the wrong order',
@@ -91,7 +91,7 @@ describe('the history checker', () => {
           swap(it, 1, 2);
         },
       ],
-      ['a hole in the seq', 'gap', (it) => renumber(it, 5, 6)],
+      ['a gap in the seq', 'gap', (it) => renumber(it, 5, 6)],
       [
         'a last seq that is not the number of messages',
         'gap',
@@ -100,16 +100,24 @@ describe('the history checker', () => {
         },
       ],
       ['an ack with another seq than the row', 'wrongAck', (it) => eachAck(it, 'm0', (ack) => (ack.seq = 0))],
-      ['a duplicate answered with another id than the first', 'wrongAck', (it) => (lastAck(it, 'm0').id = 'another')],
-      ['a duplicate answered with another seq than the first', 'wrongAck', (it) => (lastAck(it, 'm0').seq = 3)],
-      ['a duplicate answered as if it were the first', 'wrongAck', (it) => (lastAck(it, 'm0').duplicate = false)],
       [
-        'a device that misses a message after its last sync',
+        'an ack of a duplicate with another id than the first ack',
+        'wrongAck',
+        (it) => (lastAck(it, 'm0').id = 'another'),
+      ],
+      ['an ack of a duplicate with another seq than the first ack', 'wrongAck', (it) => (lastAck(it, 'm0').seq = 3)],
+      [
+        'an ack of a duplicate without the mark of a duplicate',
+        'wrongAck',
+        (it) => (lastAck(it, 'm0').duplicate = false),
+      ],
+      [
+        'a device that lacks a message after its last sync',
         'deviceDiffers',
         (it) => unsee(device(it, 'ann-2'), 'c0-2'),
       ],
       [
-        'a device that holds a message which is not stored',
+        'a device with a message that is not stored',
         'deviceDiffers',
         (it) => {
           device(it, 'ben-1').events.push({
@@ -123,7 +131,7 @@ describe('the history checker', () => {
         },
       ],
       [
-        'a device that got two messages in one place',
+        'a device that received two messages with one seq',
         'deviceDiffers',
         (it) => {
           device(it, 'ben-1').events.push({
@@ -136,13 +144,9 @@ describe('the history checker', () => {
           });
         },
       ],
+      ['a stale badge', 'wrongBadge', (it) => device(it, 'ben-1').events.push({ kind: 'badge', at: 900, count: 99 })],
       [
-        'a badge that is stale',
-        'wrongBadge',
-        (it) => device(it, 'ben-1').events.push({ kind: 'badge', at: 900, count: 99 }),
-      ],
-      [
-        'a device that never heard a badge',
+        'a device that never received a badge',
         'wrongBadge',
         (it) => {
           const ben = device(it, 'ben-1');
@@ -169,7 +173,7 @@ describe('the history checker', () => {
         'unexpectedExit',
         (it) => it.exits.push({ at: 1, process: 'worker-1', how: 'exit code 1', ordered: false }),
       ],
-      ['what did not come to rest', 'unsettled', (it) => it.unsettled.push('ann-1 is not connected')],
+      ['an operation that was still in progress', 'unsettled', (it) => it.unsettled.push('ann-1 is not connected')],
     ];
 
     for (const [name, kind, plant] of bugs) {
@@ -182,7 +186,7 @@ describe('the history checker', () => {
     }
   });
 
-  it('takes an unanswered send as one that may be stored or not, and may be stored late', () => {
+  it('treats a send without an ack as one that may be stored or not, and may be stored late', () => {
     const stored = correctHistory([{ do: 'send', device: 0, conversation: 0, answer: 'stored' }]);
     const not = correctHistory([{ do: 'send', device: 0, conversation: 0, answer: 'nothing' }]);
     expect([checkHistory(stored).violations, checkHistory(not).violations]).to.deep.equal([[], []]);
@@ -196,7 +200,7 @@ describe('the history checker', () => {
     expect(checkHistory(planted).violations).to.deep.equal([]);
   });
 
-  it('counts apart, and forgives, a device that learns of a message only by its last sync', () => {
+  it('counts separately, and does not report, a device that receives a message only by its last sync', () => {
     const planted = history();
     const ben = device(planted, 'ben-1');
     const [missed] = unsee(ben, 'c0-2');
@@ -206,7 +210,7 @@ describe('the history checker', () => {
     expect(seen.staleDevices).to.equal(1);
   });
 
-  it('counts apart a new message that comes after a later one, but none that is told again', () => {
+  it('counts separately a new message that arrives after a later one, but not a repeated one', () => {
     const planted = history();
     const { events } = device(planted, 'ben-1');
     const at = events.findIndex((event) => event.kind === 'message' && event.seq === 1);
@@ -217,7 +221,7 @@ describe('the history checker', () => {
   });
 });
 
-/** Three messages of ann to ben, one of ben that was refused, then stored; a resend; one without an answer. */
+/** Three messages of ann to ben; one of ben, rejected and then stored; a resend; one without an ack. */
 function history(): History {
   const send = (device: number, answer: 'acked' | 'stored' | 'refused'): Step => ({
     do: 'send',
@@ -264,7 +268,10 @@ function lastAck(it: History, clientMessageId: string): Ack {
   return last(acksOf(it, clientMessageId));
 }
 
-/** As if the last message of c0 had been acknowledged and never stored: nobody heard of it, nothing counts it. */
+/**
+ * As if the last message of c0 had been acknowledged but never stored: no device received it and no counter includes
+ * it.
+ */
 function forgetLast(it: History): void {
   const gone = last(it.database.messages);
   it.database.messages.pop();
@@ -273,7 +280,7 @@ function forgetLast(it: History): void {
   recount(it, gone.conversationId, gone.senderId, -1);
 }
 
-/** One more row at the end of its conversation, heard by all and counted. */
+/** One more row at the end of its conversation, received by all devices and counted. */
 function store(it: History, row: History['database']['messages'][number]): void {
   const conversation = it.database.conversations.find(({ id }) => id === row.conversationId);
   if (!conversation) return;
@@ -323,7 +330,7 @@ function rewrite(it: History, id: string, content: string): void {
   for (const row of allOf(it)) if (row.id === id) row.content = content;
 }
 
-/** Every mention of a stored message: rows, and what devices saw. */
+/** Every record of a stored message: its row, and the events of devices. */
 function allOf(it: History) {
   return [
     ...it.database.messages,
@@ -338,7 +345,7 @@ function refuseForGood(it: History): void {
   if (attempt) attempt.outcome = { kind: 'refused', at: attempt.outcome.at, code: 'REJECTED', retryable: false };
 }
 
-/** The two seqs of c0 change places everywhere: in rows, acks and on devices. */
+/** Exchanges two seqs of c0 everywhere: in rows, acks and events of devices. */
 function swap(it: History, a: number, b: number): void {
   renumber(it, a, -1);
   renumber(it, b, a);
@@ -352,7 +359,7 @@ function renumber(it: History, from: number, to: number): void {
   }
 }
 
-/** The resend of m0 never was, and m0, m1 and m2 were all sent before their acks. */
+/** Removes the resend of m0, and moves the acks of m0, m1 and m2 after all their sends. */
 function pipeline(it: History): void {
   it.sends = it.sends.filter(({ clientMessageId, device }) => clientMessageId !== 'm0' || device === 'ann-1');
   for (const { clientMessageId, outcome } of it.sends) {

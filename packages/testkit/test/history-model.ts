@@ -1,13 +1,13 @@
 import type { DeviceHistory, History, SeenMessage, SendAttempt } from '../src/history.ts';
 
-/** One step of a run. Numbers choose among what there is. */
+/** One step of a run. The numbers select a device, a conversation and so on. */
 export type Step =
-  /** `answer`: acked, stored without an answer, refused (not stored), or not stored without an answer. */
+  /** `answer`: acked; stored, without an ack; refused, so not stored; or nothing: not stored, without an ack. */
   | { do: 'send'; device: number; conversation: number; answer: 'acked' | 'stored' | 'refused' | 'nothing' }
-  /** The same message again, from any device of its sender. */
+  /** Sends a message again, from any device of its sender. */
   | { do: 'resend'; message: number; device: number; answer: 'acked' | 'stored' }
   | { do: 'read'; user: number; conversation: number; answer: 'acked' | 'unknown' }
-  /** From here on the device gets no emits, until it syncs. */
+  /** From here on the device receives no emits until it syncs. */
   | { do: 'miss'; device: number }
   | { do: 'sync'; device: number };
 
@@ -25,14 +25,14 @@ const DEVICES: [id: string, userId: string][] = [
   ['cem-1', 'cem'],
 ];
 
-/** The history of a product that keeps every promise, whatever its clients do and whatever gets lost on the way. */
+/** The history of a product that keeps every guarantee, for any steps of its clients and any lost emits. */
 export function correctHistory(steps: readonly Step[]): History {
-  const world = new World();
-  for (const step of steps) world.take(step);
-  return world.end();
+  const run = new Run();
+  for (const step of steps) run.take(step);
+  return run.end();
 }
 
-class World {
+class Run {
   #now = 0;
   #sends: SendAttempt[] = [];
   #reads: History['reads'] = [];
@@ -44,7 +44,7 @@ class World {
     conversations: conversationsOf(userId),
     events: [{ kind: 'connected', at: 0, connection: `${id}#1`, gateway: 'gateway-1' }],
   }));
-  #deaf = new Set<string>();
+  #missing = new Set<string>();
 
   take(step: Step): void {
     this.#now += 10;
@@ -67,7 +67,7 @@ class World {
         this.#read(pick(USERS, step.user), step.conversation, step.answer);
         return;
       case 'miss':
-        this.#deaf.add(this.#device(step.device).id);
+        this.#missing.add(this.#device(step.device).id);
         return;
       case 'sync':
         this.#sync(this.#device(step.device), false);
@@ -158,26 +158,26 @@ class World {
   }
 
   #sync(device: DeviceHistory, final: boolean): void {
-    this.#deaf.delete(device.id);
+    this.#missing.delete(device.id);
     const held = new Set(device.events.flatMap(placesOf));
     const missed = this.#rows
       .filter((row) => device.conversations.includes(row.conversationId) && !held.has(placeOf(row)))
       .map(({ conversationId, seq, id, content }): SeenMessage => ({ conversationId, seq, id, content }));
     const unread = this.#unread(device.userId);
     device.events.push({ kind: 'synced', at: this.#now, messages: missed, unread, final });
-    // A device syncs after a connect or a gap, and hears its badge then.
+    // A device syncs after a connect or a gap, and receives its badge then.
     if (!final) device.events.push({ kind: 'badge', at: this.#now, count: unread });
   }
 
   #emit(conversationId: string, event: DeviceHistory['events'][number]): void {
     for (const device of this.#devices) {
-      if (device.conversations.includes(conversationId) && !this.#deaf.has(device.id)) device.events.push(event);
+      if (device.conversations.includes(conversationId) && !this.#missing.has(device.id)) device.events.push(event);
     }
   }
 
   #badges(conversationId: string): void {
     for (const { id, userId, conversations, events } of this.#devices) {
-      if (!conversations.includes(conversationId) || this.#deaf.has(id)) continue;
+      if (!conversations.includes(conversationId) || this.#missing.has(id)) continue;
       events.push({ kind: 'badge', at: this.#now + 6, count: this.#unread(userId) });
     }
   }

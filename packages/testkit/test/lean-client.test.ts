@@ -8,13 +8,13 @@ import { LeanClient, type LeanClientOptions } from '../src/lean-client.ts';
 import { LeanWebSocket } from '../src/lean-websocket.ts';
 import { selfSigned } from '../src/self-signed.ts';
 
-/** What a client of the test has heard. */
-interface Heard {
+/** Everything that a client of the test has received. */
+interface Received {
   client: LeanClient;
   connected: boolean;
   refused: string[];
   events: [name: string, payload: unknown][];
-  /** undefined while it is open. */
+  /** Undefined while it is open. */
   closed: { status: number | undefined; error: Error | undefined } | undefined;
 }
 
@@ -36,67 +36,67 @@ describe('the lean client, against a real Socket.IO server', () => {
     return Object.assign(io, { port: (http.address() as AddressInfo).port });
   }
 
-  function connect(port: number, options: Partial<LeanClientOptions> = {}): Heard {
-    const heard: Omit<Heard, 'client'> = { connected: false, refused: [], events: [], closed: undefined };
+  function connect(port: number, options: Partial<LeanClientOptions> = {}): Received {
+    const received: Omit<Received, 'client'> = { connected: false, refused: [], events: [], closed: undefined };
     const client = new LeanClient(
       { url: `http://127.0.0.1:${port}`, token: 'a token', ...options },
       {
         connected: () => {
-          heard.connected = true;
+          received.connected = true;
         },
-        refused: (code) => heard.refused.push(code),
-        event: (name, payload) => heard.events.push([name, payload]),
+        refused: (code) => received.refused.push(code),
+        event: (name, payload) => received.events.push([name, payload]),
         closed: (status, error) => {
-          heard.closed = { status, error };
+          received.closed = { status, error };
         },
       },
     );
     undo.defer(() => client.close());
-    return Object.assign(heard, { client });
+    return Object.assign(received, { client });
   }
 
-  it('shows its token, sends and hears events, and gets each ack for its own call', async () => {
+  it('sends its token, sends and receives events, and assigns each ack to its call', async () => {
     const io = await serve(createServer());
     io.on('connection', (socket) => {
       socket.emit('hello', { token: socket.handshake.auth.token });
-      socket.on('say', (payload) => socket.emit('said', payload));
+      socket.on('echo', (payload) => socket.emit('echoed', payload));
       socket.on('double', (n: number, ack) => setTimeout(() => ack(n * 2), 10 - n));
     });
-    const heard = connect(io.port);
-    await eventually(() => expect(heard.connected).to.equal(true));
-    heard.client.emit('say', { text: 'grüße' });
+    const received = connect(io.port);
+    await eventually(() => expect(received.connected).to.equal(true));
+    received.client.emit('echo', { text: 'grüße' });
     const answers = await Promise.all(
-      [1, 2, 3].map((n) => new Promise((resolve) => heard.client.call('double', n, resolve))),
+      [1, 2, 3].map((n) => new Promise((resolve) => received.client.call('double', n, resolve))),
     );
     expect(answers).to.deep.equal([2, 4, 6]);
-    expect(heard.events).to.deep.equal([
+    expect(received.events).to.deep.equal([
       ['hello', { token: 'a token' }],
-      ['said', { text: 'grüße' }],
+      ['echoed', { text: 'grüße' }],
     ]);
   });
 
-  it('takes and sends messages of every length of a frame', async () => {
+  it('sends and receives messages with every form of frame length', async () => {
     const io = await serve(createServer());
     io.on('connection', (socket) => socket.on('echo', (text, ack) => ack(text)));
-    const heard = connect(io.port);
-    await eventually(() => expect(heard.connected).to.equal(true));
+    const received = connect(io.port);
+    await eventually(() => expect(received.connected).to.equal(true));
     for (const text of ['', 'x'.repeat(110), 'x'.repeat(65_500), 'x'.repeat(65_536), LARGE]) {
-      const answer = await new Promise<string>((resolve) => heard.client.call('echo', text, resolve));
+      const answer = await new Promise<string>((resolve) => received.client.call('echo', text, resolve));
       expect(answer === text, `${text.length} characters come back`).to.equal(true);
     }
   });
 
-  it('answers pings, so that the server keeps it, and leaves a server that sends none', async () => {
+  it('replies to pings, so that the server keeps it, and closes when a server sends none', async () => {
     const io = await serve(createServer(), { pingInterval: 50, pingTimeout: 5_000 });
-    const heard = connect(io.port);
-    await eventually(() => expect(heard.connected).to.equal(true));
+    const received = connect(io.port);
+    await eventually(() => expect(received.connected).to.equal(true));
     const [socket] = await io.fetchSockets();
     let pongs = 0;
     io.sockets.sockets.get(socket?.id ?? '')?.conn.on('packet', ({ type }) => {
       if (type === 'pong') pongs++;
     });
     await eventually(() => expect(pongs).to.be.at.least(4));
-    expect(heard.closed).to.equal(undefined);
+    expect(received.closed).to.equal(undefined);
 
     const silent = createTcpServer((tcp) => answerOnce(tcp, text('0{"pingInterval":50,"pingTimeout":50}')));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
@@ -105,21 +105,21 @@ describe('the lean client, against a real Socket.IO server', () => {
     await eventually(() => expect(left.closed).to.not.equal(undefined));
   });
 
-  it('tells the code of a refusal, and that a server said goodbye', async () => {
+  it('reports the code of a rejection, and a disconnect by the server', async () => {
     const io = await serve(createServer());
     io.use((socket, next) => {
       if (socket.handshake.auth.token === 'a token') next();
       else next(Object.assign(new Error('no'), { data: { code: 'TOKEN_INVALID' } }));
     });
-    const refused = connect(io.port, { token: 'another' });
-    await eventually(() => expect(refused.refused).to.deep.equal(['TOKEN_INVALID']));
+    const rejected = connect(io.port, { token: 'another' });
+    await eventually(() => expect(rejected.refused).to.deep.equal(['TOKEN_INVALID']));
     const welcome = connect(io.port);
     await eventually(() => expect(welcome.connected).to.equal(true));
     io.disconnectSockets();
     await eventually(() => expect(welcome.closed).to.deep.include({ status: undefined }));
   });
 
-  it('tells the status of an answer that is no upgrade, and why there was no answer', async () => {
+  it('reports the status of a response that is not an upgrade, and the reason of a failed connection', async () => {
     const http = createServer((_, response) => response.writeHead(503).end());
     http.on('upgrade', (_, socket) => socket.end('HTTP/1.1 404 Not Found\r\n\r\n'));
     await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
@@ -127,25 +127,25 @@ describe('the lean client, against a real Socket.IO server', () => {
     const wrong = connect(port);
     await eventually(() => expect(wrong.closed).to.deep.include({ status: 404 }));
     await new Promise((resolve) => http.close(resolve));
-    const nobody = connect(port);
-    await eventually(() => expect(nobody.closed?.error).to.include({ code: 'ECONNREFUSED' }));
+    const unreachable = connect(port);
+    await eventually(() => expect(unreachable.closed?.error).to.include({ code: 'ECONNREFUSED' }));
   });
 
-  it('speaks TLS: trusts an authority it is given, or anybody when told so, and else nobody', async () => {
+  it('supports TLS: trusts the given authority, or any certificate when insecure, and no other one', async () => {
     const { cert, key } = await selfSigned();
     const io = await serve(createTlsServer({ cert, key }));
     io.on('connection', (socket) => socket.emit('hello', LARGE));
     const url = `https://127.0.0.1:${io.port}`;
     for (const tls of [{ ca: cert }, { insecure: true }]) {
-      const heard = connect(io.port, { url, tls });
-      await eventually(() => expect(heard.events).to.have.length(1));
-      expect(heard.events[0]?.[1] === LARGE, 'a large message over TLS').to.equal(true);
+      const received = connect(io.port, { url, tls });
+      await eventually(() => expect(received.events).to.have.length(1));
+      expect(received.events[0]?.[1] === LARGE, 'a large message over TLS').to.equal(true);
     }
     const careful = connect(io.port, { url });
     await eventually(() => expect(careful.closed?.error).to.include({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }));
   });
 
-  it('puts fragments together, whatever comes in between and however the bytes are cut', async () => {
+  it('joins fragments, with control frames in between and with any split of the bytes', async () => {
     const whole = Buffer.concat([
       frame(0x01, 'one '),
       frame(0x89, 'ping'),
@@ -167,13 +167,13 @@ describe('the lean client, against a real Socket.IO server', () => {
     undo.defer(() => socket.close());
     await eventually(() => expect(texts).to.deep.equal(['one two thrée', 'next']));
     await eventually(() => {
-      // A pong with what the ping carried, masked with zeros.
+      // A pong with the payload of the ping, masked with zeros.
       expect(Buffer.concat(sent).includes(Buffer.from('8a8400000000' + '70696e67', 'hex'))).to.equal(true);
     });
   });
 });
 
-/** Upgrades the first request, whatever it is, and writes the pieces one by one. */
+/** Upgrades the first request without checking it, and writes the pieces one by one. */
 function answerOnce(tcp: TcpSocket, ...pieces: Buffer[]): void {
   tcp.on('error', () => {});
   tcp.once('data', () => {

@@ -14,7 +14,7 @@ describe('a small disk', () => {
 
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  it('is full until it is freed, or says in a sentence why there is none', () => {
+  it('is full until it is freed, or cannot be mounted for a reason given in one sentence', () => {
     const mounted = mountOrReason(join(folder, 'disk'));
     if (typeof mounted === 'string') {
       expect(mounted).to.match(/needs root/);
