@@ -1,4 +1,4 @@
-/** A phrase that this repository does not use, in prose and in names. */
+/** A phrase that this repository does not use, neither in prose nor in names. */
 export interface Rule {
   /** Matched against each line, case-insensitively. */
   pattern: RegExp;
@@ -7,8 +7,8 @@ export interface Rule {
 }
 
 /**
- * What makes technical prose hard to read here. A server is no person; a sentence has a noun as its subject; a figure
- * or a name stands where it belongs. Each rule has an exact plain form, so a finding is quickly fixed.
+ * Phrases that make technical prose hard to read. A server is not a person; a sentence has a noun as its subject; a
+ * figure or a name is more precise than "so many". Each rule names a plain form, so that a finding is quickly fixed.
  */
 export const RULES: readonly Rule[] = [
   { pattern: /\b(hears?|heard|hearing|hearers?)\b/i, instead: 'receives, gets' },

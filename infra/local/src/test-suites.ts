@@ -1,0 +1,54 @@
+import { globSync } from 'node:fs';
+import { root } from './run-program.ts';
+
+/** Test files that run in one mocha process, with a Redis and a Postgres of their own. */
+export interface Suite {
+  name: string;
+  files: string[];
+}
+
+/** Folders of the test folders, in the order in which their suites start: the longest suites first. */
+const PARENTS = ['load-tests', 'services', 'infra', 'packages'];
+const FILES_PER_SUITE = 9;
+
+/** Its alerts fire when processes get too little CPU, and it checks that none fires without a fault. */
+const ALONE = 'infra/prometheus/';
+
+/**
+ * Test files that mostly wait, for real time limits, and use less than a quarter of a core. In this order: the first ones
+ * start while the suite of ALONE runs, and start no services.
+ */
+const WAITING = [
+  'packages/redis/',
+  'packages/queue/',
+  'packages/postgres/test/database',
+  'services/gateway/test/affinity',
+  'services/gateway/test/presence',
+  'services/worker/test/takeover',
+];
+
+/** The suites of all test files: the one that must run alone, those that mostly wait, and the others. */
+export function findSuites(): { alone: Suite[]; waiting: Suite[]; working: Suite[] } {
+  const folders = PARENTS.flatMap((parent) => globSync(`${parent}/*`, { cwd: root }).sort());
+  const files = folders.flatMap((folder) => globSync(`${folder}/test/**/*.test.ts`, { cwd: root }).sort());
+  const waiting = WAITING.flatMap((start) => files.filter((file) => file.startsWith(start)));
+  const alone = files.filter((file) => file.startsWith(ALONE));
+  const working = files.filter((file) => !waiting.includes(file) && !alone.includes(file));
+  return {
+    alone: suitesOf(alone),
+    waiting: suitesOf(waiting),
+    working: suitesOf(working),
+  };
+}
+
+/** One suite for the files of each folder; several for a folder with many files. */
+function suitesOf(files: readonly string[]): Suite[] {
+  const folders = Map.groupBy(files, (file) => file.split('/').slice(0, 2).join('/'));
+  return [...folders].flatMap(([folder, inFolder]) => {
+    const parts = Math.ceil(inFolder.length / FILES_PER_SUITE);
+    return Array.from({ length: parts }, (_, part) => ({
+      name: parts > 1 ? `${folder} (${part + 1} of ${parts})` : folder,
+      files: inFolder.filter((_, index) => index % parts === part),
+    }));
+  });
+}

@@ -1,0 +1,117 @@
+/*
+ * `npm test`: the gates, then all suites. `npm test -- <mocha arguments>`: without the gates; with test files among the
+ * arguments, only these in one mocha process. The counts go to bootstrap.mjs, which prints the last line.
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runGates } from './gates.ts';
+import { root, runProgram } from './run-program.ts';
+import { findSuites, type Suite } from './test-suites.ts';
+
+/** `reasons`: name and error of each failed test. */
+interface Result {
+  passed: number;
+  failed: number;
+  reasons: string[];
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'chat-tests-'));
+// See packages/testkit/src/postgres-template.ts.
+process.env.CHAT_TEST_POSTGRES = join(folder, 'postgres');
+let result: Result;
+try {
+  result = await test(process.argv.slice(2));
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+const { passed, failed } = result;
+process.send?.({ passed, failed });
+process.exitCode = failed > 0 ? 1 : 0;
+if (process.connected) process.disconnect();
+
+/** Tests do not run after a failed gate. */
+async function test(args: readonly string[]): Promise<Result> {
+  if (args.some((argument) => argument.endsWith('.ts'))) return mocha(args);
+  const prepared = runProgram(process.execPath, ['packages/testkit/src/prepare.ts', join(folder, 'postgres')]);
+  const gates = args.length > 0 ? { passed: 0, failed: 0 } : await runGates();
+  await prepared;
+  if (gates.failed > 0) return { ...gates, reasons: [] };
+  const tests = await runSuites(args);
+  // Repeated at the end of a long output, where they are found first.
+  if (tests.reasons.length > 0) process.stdout.write(`\n── Failed\n\n${tests.reasons.join('\n\n')}\n\n`);
+  return { ...tests, passed: gates.passed + tests.passed };
+}
+
+/**
+ * Runs several suites at once, each in its own mocha process: `jobs` suites that compute, and beside them one that mostly
+ * waits. TEST_JOBS=1 runs all suites one after another.
+ */
+async function runSuites(args: readonly string[]): Promise<Result> {
+  const { alone, waiting, working } = findSuites();
+  const jobs = Number(process.env.TEST_JOBS) || Math.min(4, availableParallelism());
+  const total: Result = { passed: 0, failed: 0, reasons: [] };
+  const show = oneAtATime();
+  let interrupted = false;
+  const runAll = async (suites: Suite[]) => {
+    for (let suite = suites.shift(); suite && !interrupted; suite = suites.shift()) {
+      const { name, files } = suite;
+      const output = show(`\n── ${name}\n`);
+      const colors = process.stdout.isTTY ? ['--colors'] : [];
+      const { code, ...result } = await mocha([...colors, ...args, ...files], output.write);
+      total.passed += result.passed;
+      total.failed += result.failed;
+      total.reasons.push(...result.reasons.map((reason) => `${name}: ${reason}`));
+      // A signal that ended one suite was meant for all of them.
+      interrupted ||= code >= 128;
+      output.end();
+    }
+  };
+  const beside = jobs > 1 ? runAll(waiting) : undefined;
+  await runAll(alone);
+  await Promise.all(Array.from({ length: jobs }, () => runAll(working)));
+  await (beside ?? runAll(waiting));
+  return total;
+}
+
+/** Shows the output of suites that run at once: of one of them as it arrives, of the others when it is their turn. */
+function oneAtATime() {
+  const shown: { chunks: string[]; ended: boolean }[] = [];
+  const flush = () => {
+    for (let first = shown[0]; first; first = shown[0]) {
+      process.stdout.write(first.chunks.splice(0).join(''));
+      if (!first.ended) return;
+      shown.shift();
+    }
+  };
+  return (title: string) => {
+    const output = { chunks: [title], ended: false };
+    shown.push(output);
+    return {
+      write(text: string) {
+        output.chunks.push(text);
+        flush();
+      },
+      end() {
+        output.ended = true;
+        flush();
+      },
+    };
+  };
+}
+
+async function mocha(args: readonly string[], onOutput?: (text: string) => void): Promise<Result & { code: number }> {
+  const resultFile = join(mkdtempSync(join(folder, 'suite-')), 'result.json');
+  const main = join(root, 'node_modules/mocha/bin/mocha.js');
+  const reporter = ['--reporter', join(root, 'infra/local/mocha-reporter.cjs')];
+  const code = await runProgram(process.execPath, [main, ...reporter, ...args], {
+    env: { ...process.env, CHAT_TEST_RESULT: resultFile },
+    onOutput,
+  });
+  const result: Result = existsSync(resultFile)
+    ? (JSON.parse(readFileSync(resultFile, 'utf8')) as Result)
+    : { passed: 0, failed: 0, reasons: [] };
+  if (code === 0 || result.failed > 0) return { ...result, code };
+  // A file that could not be loaded, or a process or connection left open after the last test.
+  return { ...result, failed: 1, reasons: [`ended with ${code} without a failed test (see its output above)`], code };
+}
