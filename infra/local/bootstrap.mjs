@@ -77,9 +77,9 @@ function script(file, args, { ipc = false, onMessage } = {}) {
 }
 
 /**
- * Runs a program in the repository and resolves with its exit code (128 + number for a signal). A signal to this process
- * is forwarded to the program, and this process waits for its end. Ctrl-C is forwarded only without a terminal: a terminal
- * sends it to the whole process group.
+ * Runs a program in the repository and resolves with its exit code (128 + number for a signal). A signal to this
+ * process is forwarded to the program, and this process waits for its end. Ctrl-C is forwarded only without a terminal:
+ * a terminal sends it to the whole process group.
  */
 function run(program, args, options, onMessage) {
   const child = spawn(program, args, { cwd: root, ...options });

@@ -1,6 +1,6 @@
 /*
- * Installs the dependencies, and finds the pinned Node among them. Like bootstrap.mjs it runs on Node 18 or newer, imports
- * only modules of Node, and is plain JavaScript: at this point nothing is installed.
+ * Installs the dependencies, and finds the pinned Node among them. Like bootstrap.mjs it runs on Node 18 or newer,
+ * imports only modules of Node, and is plain JavaScript: at this point nothing is installed.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';

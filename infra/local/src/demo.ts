@@ -1,6 +1,6 @@
 /*
- * `npm run demo`: two people talk through the running cluster with the stock socket.io-client, on two gateways if there
- * are two, and each line that either of them hears is printed. Ends by itself within 15 s.
+ * `npm run demo`: two users exchange messages through the running cluster with the stock socket.io-client, on two
+ * gateways if there are two. Prints each event that they receive. Ends by itself within 15 s.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -10,9 +10,9 @@ import { parseOptions, runCommand, UserError } from '@chat-cluster/runtime';
 import { io, type Socket } from 'socket.io-client';
 import { z } from 'zod';
 
-const HELP = `npm run demo [-- --url http://host:port]: two people talk through the running cluster.
+const HELP = `npm run demo [-- --url http://host:port]: two users exchange messages through the running cluster.
 
-Without --url the cluster in DATA_DIR is used. With --url, JWT_SECRET must be the secret of that cluster.
+Without --url it uses the cluster in DATA_DIR. With --url, JWT_SECRET must be the secret of that cluster.
 `;
 
 const TALK: readonly [speaker: 0 | 1, line: string][] = [
@@ -23,10 +23,11 @@ const TALK: readonly [speaker: 0 | 1, line: string][] = [
   [0, '… you ask for what you missed, and nothing is lost.'],
 ];
 
+/** Time limits of the demo and of one step, in ms. */
 const ALL_WITHIN_MS = 14_000;
 const STEP_WITHIN_MS = 4_000;
-/** Each connection lands on a gateway by chance: with two of them, eight tries fail once in 256 runs. */
-const GATEWAY_TRIES = 8;
+/** Connects until the second user is on another gateway. The gateway is random: with two, 1 of 256 runs fails. */
+const GATEWAY_ATTEMPTS = 8;
 
 interface Person {
   name: string;
@@ -34,7 +35,7 @@ interface Person {
   color: 'cyan' | 'magenta';
   socket: Socket;
   gateway: string;
-  heard: { new_message: number; unread_count: number; messages_read: number; badge: number };
+  received: { new_message: number; unread_count: number; messages_read: number; badge: number };
 }
 
 await runCommand(async () => {
@@ -57,7 +58,8 @@ async function demonstrate({ url, secret, gateways }: Target): Promise<void> {
   const [alice, bob] = [`alice-${suffix}`, `bob-${suffix}`];
   const conversationId = await openConversation(url, signToken(alice, secret), bob);
   print(
-    `${styleText('bold', alice)} and ${styleText('bold', bob)} talk in conversation ${styleText('dim', conversationId)} at ${url}\n`,
+    `${styleText('bold', alice)} and ${styleText('bold', bob)} use conversation ${styleText('dim', conversationId)} ` +
+      `at ${url}\n`,
   );
 
   const first = await connectPerson(url, secret, 'Alice', alice, 'cyan');
@@ -66,17 +68,18 @@ async function demonstrate({ url, secret, gateways }: Target): Promise<void> {
   for (const person of people) print(`${label(person)} connected to ${styleText('bold', person.gateway)}`);
   print(
     first.gateway === second.gateway
-      ? styleText('dim', '(both on one gateway: with GATEWAY_PROCESSES=2 or more the talk crosses gateways)\n')
+      ? styleText('dim', '(both on one gateway; with GATEWAY_PROCESSES=2 or more the messages cross gateways)\n')
       : '',
   );
 
-  for (const [index, [speaker, line]] of TALK.entries()) await say(people, speaker, line, conversationId, index + 1);
+  for (const [index, [speaker, line]] of TALK.entries())
+    await sendLine(people, speaker, line, conversationId, index + 1);
   for (const person of people) await markRead(person, conversationId);
-  const quiet = () => people.every(({ heard }) => heard.badge === 0 && heard.messages_read >= 2) || undefined;
+  const quiet = () => people.every(({ received }) => received.badge === 0 && received.messages_read >= 2) || undefined;
   await until(quiet, { withinMs: STEP_WITHIN_MS });
 
   for (const { socket } of people) socket.disconnect();
-  print(`\n${styleText('green', '✔')} ${TALK.length} lines, each stored once, in one order, heard on both sides.`);
+  print(`\n${styleText('green', '✔')} ${TALK.length} lines, each stored once, in one order, received on both sides.`);
 }
 
 interface Target {
@@ -89,7 +92,7 @@ function findCluster(url: string | undefined): Target {
   const dataDir = readDataDir(process.env);
   const running = readClusterFile(dataDir);
   if (url === undefined && !running)
-    throw new UserError(`No cluster runs on ${dataDir}: run npm start first, or give --url.`);
+    throw new UserError(`No cluster runs on ${dataDir}: run npm start first, or pass --url.`);
   const secret = process.env.JWT_SECRET || readSecret(join(dataDir, 'jwt-secret'));
   if (!secret) throw new UserError('Set JWT_SECRET to the secret of that cluster.');
   if (url !== undefined) return { url: url.replace(/\/+$/, ''), secret, gateways: undefined };
@@ -103,7 +106,7 @@ async function openConversation(url: string, token: string, participantId: strin
     body: JSON.stringify({ participantId }),
     signal: AbortSignal.timeout(STEP_WITHIN_MS),
   }).catch((error: Error) => {
-    throw new UserError(`${url} does not answer (${(error.cause as Error | undefined)?.message ?? error.message}).`);
+    throw new UserError(`${url} does not respond (${(error.cause as Error | undefined)?.message ?? error.message}).`);
   });
   const body = (await response.json().catch(() => ({}))) as { id?: string; conversationId?: string; message?: string };
   const id = body.id ?? body.conversationId;
@@ -120,18 +123,18 @@ async function connectElsewhere(
   taken: string,
   gateways: number | undefined,
 ) {
-  const tries = gateways === 1 ? 1 : GATEWAY_TRIES;
+  const attempts = gateways === 1 ? 1 : GATEWAY_ATTEMPTS;
   for (let attempt = 1; ; attempt++) {
     const person = await connectPerson(url, secret, 'Bob', user, 'magenta');
-    if (person.gateway !== taken || attempt >= tries) return person;
+    if (person.gateway !== taken || attempt >= attempts) return person;
     person.socket.disconnect();
   }
 }
 
 async function connectPerson(url: string, secret: string, name: string, user: string, color: Person['color']) {
   const socket = io(url, { auth: { token: signToken(user, secret) }, forceNew: true, reconnection: false });
-  const heard = { new_message: 0, unread_count: 0, messages_read: 0, badge: 0 };
-  const person: Person = { name, user, color, socket, gateway: '', heard };
+  const received = { new_message: 0, unread_count: 0, messages_read: 0, badge: 0 };
+  const person: Person = { name, user, color, socket, gateway: '', received };
   const session = new Promise<{ gatewayId: string }>((resolve, reject) => {
     socket.once('session', resolve).once('connect_error', (error: Error & { data?: { code?: string } }) => {
       const why = error.data?.code ?? error.message;
@@ -146,36 +149,42 @@ async function connectPerson(url: string, secret: string, name: string, user: st
 }
 
 function listen(person: Person): void {
-  const { socket, heard, user } = person;
+  const { socket, received, user } = person;
   socket.on('new_message', (message: { seq: number; senderId: string; content: string }) => {
-    heard.new_message++;
+    received.new_message++;
     const from = message.senderId === user ? 'own' : 'new';
-    print(`${label(person)} ${styleText('dim', `hears new_message #${message.seq} (${from})`)} ${message.content}`);
+    print(`${label(person)} ${styleText('dim', `receives new_message #${message.seq} (${from})`)} ${message.content}`);
   });
   socket.on('unread_count', ({ count }: { count: number }) => {
-    heard.unread_count++;
-    heard.badge = count;
-    // Every connection is told its badge: the zero of an empty mailbox is no news.
-    if (count > 0 || heard.new_message > 0)
-      print(`${label(person)} ${styleText('dim', `hears unread_count ${count}`)}`);
+    received.unread_count++;
+    received.badge = count;
+    // Every connection receives its badge. The zero of an empty mailbox is not printed.
+    if (count > 0 || received.new_message > 0)
+      print(`${label(person)} ${styleText('dim', `receives unread_count ${count}`)}`);
   });
   socket.on('messages_read', (mark: { userId: string; upToSeq: number }) => {
-    heard.messages_read++;
+    received.messages_read++;
     const who = mark.userId === user ? 'own' : mark.userId;
-    print(`${label(person)} ${styleText('dim', `hears messages_read: ${who} up to #${mark.upToSeq}`)}`);
+    print(`${label(person)} ${styleText('dim', `receives messages_read: ${who} up to #${mark.upToSeq}`)}`);
   });
 }
 
 type Ack = { ok: true; duplicate?: boolean } | { ok: false; error: { code: string; message: string } };
 
-async function say(people: [Person, Person], speaker: 0 | 1, content: string, conversationId: string, count: number) {
+async function sendLine(
+  people: [Person, Person],
+  speaker: 0 | 1,
+  content: string,
+  conversationId: string,
+  count: number,
+) {
   const person = people[speaker];
-  print(`${label(person)} ${styleText('bold', 'says')} ${content}`);
+  print(`${label(person)} ${styleText('bold', 'sends')} ${content}`);
   const payload = { conversationId, content, clientMessageId: randomUUID() };
   check((await person.socket.timeout(STEP_WITHIN_MS).emitWithAck('send_message', payload)) as Ack);
   const other = people[speaker === 0 ? 1 : 0];
-  const arrived = await until(() => other.heard.new_message >= count || undefined, { withinMs: STEP_WITHIN_MS });
-  if (!arrived) throw new UserError(`${other.user} did not hear the line within ${STEP_WITHIN_MS / 1000} s.`);
+  const arrived = await until(() => other.received.new_message >= count || undefined, { withinMs: STEP_WITHIN_MS });
+  if (!arrived) throw new UserError(`${other.user} did not receive the line within ${STEP_WITHIN_MS / 1000} s.`);
 }
 
 async function markRead(person: Person, conversationId: string): Promise<void> {
@@ -184,7 +193,7 @@ async function markRead(person: Person, conversationId: string): Promise<void> {
 }
 
 function check(ack: Ack): void {
-  if (!ack.ok) throw new UserError(`The gateway answered ${ack.error.code}: ${ack.error.message}`);
+  if (!ack.ok) throw new UserError(`The gateway returned ${ack.error.code}: ${ack.error.message}`);
 }
 
 function label(person: Person): string {

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { root, runProgram } from './run-program.ts';
 
-/** Runs type check, lint and prose check in parallel, each to its end; resolves with the number that passed and failed. */
+/**
+ * Runs type check, lint and prose check in parallel, each to its end; resolves with the number that passed and failed.
+ */
 export async function runGates(): Promise<{ passed: number; failed: number }> {
   const bin = (name: string) => join(root, 'node_modules', '.bin', name);
   const codes = await Promise.all([

@@ -1,7 +1,7 @@
 /*
- * The commands of operators, run on the cluster of this machine: `npm run dead-letters`, `npm run unread` and `npm run doctor`.
- * They get DATABASE_URL, REDIS_URL and LANES (doctor also its URL and JWT_SECRET) from the environment, else from the cluster
- * that runs on DATA_DIR.
+ * The commands of operators: `npm run dead-letters`, `npm run unread` and `npm run doctor`. They take DATABASE_URL,
+ * REDIS_URL and LANES (doctor also its URL and JWT_SECRET) from the environment. Variables that are not set come from
+ * the cluster that runs on DATA_DIR.
  */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -28,15 +28,15 @@ await runCommand(async () => {
   if (file === undefined) throw new UserError(`There is no command "${command}".`);
   loadEnvFile();
   const dataDir = readDataDir(process.env);
-  const asksForHelp = args.some((arg) => ['--help', '-h'].includes(arg));
-  // A deployment elsewhere has nothing to do with the cluster of this machine.
+  const help = args.some((arg) => ['--help', '-h'].includes(arg));
+  // With --url, doctor checks another deployment and must not use the settings of this cluster.
   if (command !== 'doctor' || !args.some((arg) => arg.startsWith('--url'))) {
-    fillIn(dataDir);
+    addMissingVariables(dataDir);
     const cluster = readClusterFile(dataDir);
     if (command === 'doctor' && cluster) args.push('--url', cluster.url);
-    if (!process.env.DATABASE_URL && !asksForHelp && (args.length > 0 || command === 'doctor')) {
+    if (!process.env.DATABASE_URL && !help && (args.length > 0 || command === 'doctor')) {
       const elsewhere =
-        command === 'doctor' ? 'give --url' : 'set DATABASE_URL, REDIS_URL and LANES to those of another';
+        command === 'doctor' ? 'pass --url' : 'set DATABASE_URL, REDIS_URL and LANES to those of another one';
       throw new UserError(`No cluster runs on ${dataDir}: run npm start first, or ${elsewhere}.`);
     }
   }
@@ -45,18 +45,18 @@ await runCommand(async () => {
   await import(pathToFileURL(main).href);
 });
 
-/** What the environment does not say, as the cluster that runs on `dataDir` has it. */
-function fillIn(dataDir: string): void {
+/** Sets variables that are missing in the environment to the values of the cluster that runs on `dataDir`. */
+function addMissingVariables(dataDir: string): void {
   const servers = readServersFile(dataDir);
   if (!servers) return;
-  const known = {
+  const values = {
     DATABASE_URL: servers.databaseUrl,
     REDIS_URL: servers.redisUrl,
     LANES: servers.lanes,
     JWT_SECRET: readSecret(join(dataDir, 'jwt-secret')),
     ...servers.redis,
   };
-  for (const [name, value] of Object.entries(known)) {
+  for (const [name, value] of Object.entries(values)) {
     if (!process.env[name] && value !== undefined) process.env[name] = String(value);
   }
 }

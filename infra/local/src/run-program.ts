@@ -3,8 +3,8 @@ import { constants } from 'node:os';
 import { resolve } from 'node:path';
 
 /**
- * Folder of the repository. The test runner imports nothing from the packages: it must also work, and report the failure,
- * when one of them is broken.
+ * Folder of the repository. The test runner imports nothing from the packages: it must also work, and report the
+ * failure, when one of them is broken.
  */
 export const root = resolve(import.meta.dirname, '../../..');
 
@@ -34,8 +34,8 @@ export function runProgram(program: string, args: readonly string[], options: Pr
 }
 
 /**
- * A signal to this process goes to all programs, and this process continues until they have ended. A terminal sends Ctrl-C
- * to them itself. When bootstrap.mjs dies, which closes the IPC channel, the programs are stopped too.
+ * A signal to this process goes to all programs, and this process continues until they have ended. A terminal sends
+ * Ctrl-C to them itself. When bootstrap.mjs dies, which closes the IPC channel, the programs are stopped too.
  */
 function forwardSignals(): void {
   if (forwarding) return;

@@ -2,7 +2,7 @@ import { readDataDir } from '@chat-cluster/local-cluster';
 import { commonConfig, integer, parseConfig, redisConfig } from '@chat-cluster/runtime';
 import { z } from 'zod';
 
-/** The settings of `npm start`. All other variables go to the services as they are, which check them themselves. */
+/** The settings of `npm start`. All other variables are passed on to the services, which check them. */
 export const startSettings = z.object({
   PORT: integer(0, 65_535, 3_000),
   GATEWAY_PROCESSES: integer(1, 64, 2),
@@ -28,7 +28,7 @@ export interface Settings {
   dataDir: string;
 }
 
-/** Reads the environment. Throws ConfigError, a UserError, with every variable that is wrong. */
+/** Reads the environment. Throws ConfigError, a UserError, that lists every wrong variable. */
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const config = parseConfig(startSettings, env);
   return {

@@ -1,5 +1,5 @@
 /*
- * `npm start`. The first Ctrl-C (or SIGTERM) stops everything in order, within 10 s; a second one kills the services.
+ * `npm start`. The first Ctrl-C or SIGTERM stops everything in order, within 10 s. A second one kills the services.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { styleText } from 'node:util';
@@ -8,27 +8,28 @@ import { parseOptions, runCommand } from '@chat-cluster/runtime';
 import { z } from 'zod';
 import { readSettings, type Settings } from './settings.ts';
 
-const HELP = `npm start: Postgres, Redis, the gateways and the workers on this machine, on loopback only.
+const HELP = `npm start: starts Postgres, Redis, the gateways and the workers on this machine, on loopback only.
 
-  npm start -- --probe   a prober too: two users of its own who write to each other each second, and what it measures
+  npm start -- --probe   also starts a prober: two synthetic users send each other a message per second, with metrics
 
-Environment (or a file .env at the root; a variable that is set wins):
-  PORT=3000              port of HTTP and sockets; 0 takes a free one
+Environment (or a file .env in the root folder; a variable that is set takes precedence):
+  PORT=3000              port of HTTP and sockets; 0 uses a free one
   GATEWAY_PROCESSES=2    gateway processes that share the port
   WORKERS=1              worker processes
   LANES=4                partitions of the inbox
-  DATABASE_URL           a Postgres of yours; without it one is started here
-  REDIS_URL              a Redis of yours (7 or newer); without it one is started here
-  JWT_SECRET             secret of the HS256 tokens; without it one is made and kept in DATA_DIR
+  DATABASE_URL           your own Postgres; without it one is started here
+  REDIS_URL              your own Redis (7 or newer); without it one is started here
+  JWT_SECRET             secret of the HS256 tokens; without it one is generated and kept in DATA_DIR
   ALLOWED_ORIGINS        web origins, separated by commas
-  DATA_DIR=.local/data   where data lives
-  LOG_LEVEL=warn         of the services
+  DATA_DIR=.local/data   folder of all data
+  LOG_LEVEL=warn         log level of the services
 
-Ctrl-C stops everything. Others: npm run demo, npm run token -- --user alice, npm test
+Ctrl-C stops everything. Other commands: npm run demo, npm run token -- --user alice, npm test
 `;
 
-// npm repeats a Ctrl-C that the terminal has sent already: within this time it is the same key press.
+/** Signals within this time, in ms, are one key press: npm repeats a Ctrl-C that the terminal has already sent. */
 const SAME_PRESS_MS = 700;
+/** How long an interrupted start may take to finish, in ms. */
 const ABANDON_AFTER_MS = 3_000;
 
 await runCommand(async () => {
@@ -51,11 +52,11 @@ await runCommand(async () => {
   }
   await stop(cluster ?? (await finishOrAbandon(starting)), interrupted);
 });
-// Nothing is left to wait for; an inherited IPC channel must not keep the process.
+// An inherited IPC channel would keep the process running.
 process.exit();
 
 interface Interruption {
-  /** Resolves when the user, or whoever started us, wants the end. */
+  /** Resolves at the first request to stop, by the user or by the parent process. */
   first: Promise<void>;
   /** Called for each further request. */
   again: () => void;
@@ -80,18 +81,18 @@ function listenForInterruption(): Interruption {
   return interrupted;
 }
 
-/** Interrupted half-way: a start that is almost done is stopped in order, a longer one (a download) is dropped. */
+/** After an interruption: a start that finishes soon is stopped in order, a longer one (a download) is abandoned. */
 async function finishOrAbandon(starting: Promise<Cluster>): Promise<Cluster> {
   const cluster = await Promise.race([starting, pause(ABANDON_AFTER_MS)]);
   if (cluster) return cluster;
-  // What runs already ends with us: the services by their closed channel, the databases by their death signal.
+  // Running processes end with this one: services by their closed channel, databases by their death signal.
   print(`\n${styleText('yellow', '!')} Stopped before the cluster was up`);
   process.exit(1);
 }
 
 async function stop(cluster: Cluster, interrupted: Interruption): Promise<void> {
   const began = performance.now();
-  print(`\n${styleText('dim', 'Stopping … (Ctrl-C again hurries)')}`);
+  print(`\n${styleText('dim', 'Stopping … (Ctrl-C again kills the services)')}`);
   interrupted.again = () => cluster.hurry();
   await cluster.stop();
   print(`${styleText('green', '✔')} Stopped ${styleText('dim', `(${seconds(performance.now() - began)})`)}`);
@@ -115,12 +116,12 @@ function showSummary(cluster: Cluster, settings: Settings, ms: number): void {
   row('Lanes', styleText('cyan', `http://127.0.0.1:${worker?.adminPort}/lanes`));
   row(
     'Queues',
-    `${styleText('cyan', `http://127.0.0.1:${worker?.adminPort}/queues`)} (Bull Board; QUEUE_BOARD=false: none)`,
+    `${styleText('cyan', `http://127.0.0.1:${worker?.adminPort}/queues`)} (Bull Board; disable with QUEUE_BOARD=false)`,
   );
   row('Postgres', cluster.data.postgres);
   row('Redis', cluster.data.redis);
   row('Data', settings.dataDir);
-  print(`\n  Tokens of two demo users, good for 24 hours:`);
+  print(`\n  Tokens of two demo users, valid for 24 hours:`);
   for (const user of ['alice', 'bob']) row(user, signToken(user, cluster.jwtSecret));
   print(
     `\n  Try ${styleText('bold', 'npm run demo')} in another terminal. ${styleText('bold', 'Ctrl-C')} stops everything.\n`,

@@ -15,8 +15,8 @@ const FILES_PER_SUITE = 9;
 const ALONE = 'infra/prometheus/';
 
 /**
- * Test files that mostly wait, for real time limits, and use less than a quarter of a core. In this order: the first ones
- * start while the suite of ALONE runs, and start no services.
+ * Test files that mostly wait, for real time limits, and use less than a quarter of a core. In this order: the first
+ * ones start while the suite of ALONE runs, and start no services.
  */
 const WAITING = [
   'packages/redis/',

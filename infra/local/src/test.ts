@@ -44,8 +44,8 @@ async function test(args: readonly string[]): Promise<Result> {
 }
 
 /**
- * Runs several suites at once, each in its own mocha process: `jobs` suites that compute, and beside them one that mostly
- * waits. TEST_JOBS=1 runs all suites one after another.
+ * Runs several suites at once, each in its own mocha process: `jobs` suites that compute, and beside them one that
+ * mostly waits. TEST_JOBS=1 runs all suites one after another.
  */
 async function runSuites(args: readonly string[]): Promise<Result> {
   const { alone, waiting, working } = findSuites();

@@ -6,7 +6,7 @@ import { z } from 'zod';
 const HELP = `npm run token -- --user alice [--ttl 24h] [--secret …]: prints a token of a user, nothing else.
 
   --user     the user id, 1 to 64 characters
-  --ttl      how long it is valid: a number with s, m, h or d (default 24h)
+  --ttl      lifetime: a number with s, m, h or d (default 24h)
   --secret   default: JWT_SECRET, else the secret of the cluster in DATA_DIR
 
 In a script: TOKEN=$(npm run --silent token -- --user alice)
@@ -32,7 +32,7 @@ await runCommand(async () => {
   process.stdout.write(`${signToken(user, secret ?? clusterSecret(), ttl)}\n`);
 });
 
-/** JWT_SECRET, else the one that `npm start` made. Throws UserError when there is neither. */
+/** JWT_SECRET, else the secret that `npm start` generated. Throws UserError when there is neither. */
 function clusterSecret(): string {
   const dataDir = readDataDir(process.env);
   const secret = process.env.JWT_SECRET || readSecret(join(dataDir, 'jwt-secret'));
