@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { findRedis, freePort, type ServerProcess, toolsFolder } from '@chat-cluster/local-cluster';
+import { dirname, join } from 'node:path';
+import { findRedis, freePort, type RedisProgram, type ServerProcess, toolsFolder } from '@chat-cluster/local-cluster';
 import { expect } from 'chai';
 import { askRedis } from './ask-redis.ts';
 import type { ControlledServer, OnExit } from './controlled-server.ts';
@@ -26,87 +26,128 @@ interface Member {
  * is the primary at that time; `start` and `resume` bring it back with its old data and its old role of a primary.
  */
 export async function controlledSentinel(dataDir: string, onExit: OnExit): Promise<ControlledServer> {
-  const program = await findRedis(toolsFolder, () => {});
-  const [port, sentinelPort] = [await freePort(), await freePort()];
-  const password = randomBytes(16).toString('hex');
-  const ordered = new Set<ServerProcess>();
-  const run = async (name: string, configFile: string, folder: string, mode: string[] = []) => {
-    const process = await spawnRedis(program, configFile, folder, mode);
-    void process.exited.then((how) => onExit({ process: name, how, ordered: ordered.has(process) }));
+  const group = new SentinelGroup(dataDir, onExit);
+  try {
+    await group.startAll();
+    return group;
+  } catch (error) {
+    await group.stop();
+    throw error;
+  }
+}
+
+class SentinelGroup implements ControlledServer {
+  readonly name = 'redis';
+  url = '';
+  port = 0;
+  #dataDir: string;
+  #onExit: OnExit;
+  #password = randomBytes(16).toString('hex');
+  #sentinelPort = 0;
+  #program: RedisProgram | undefined;
+  #members: Member[] = [];
+  #sentinels: ServerProcess[] = [];
+  /** The server that the last fault acted on. */
+  #victim: Member | undefined;
+  #ordered = new Set<ServerProcess>();
+
+  constructor(dataDir: string, onExit: OnExit) {
+    this.#dataDir = dataDir;
+    this.#onExit = onExit;
+  }
+
+  async startAll(): Promise<void> {
+    [this.port, this.#sentinelPort] = [await freePort(), await freePort()];
+    this.url = `redis+sentinel://:${this.#password}@${HOSTS.map((host) => `${host}:${this.#sentinelPort}`)}/${GROUP}`;
+    this.#program = await findRedis(toolsFolder, () => {});
+    for (const host of HOSTS) await this.#startMember(host);
+    await eventually(async () => {
+      for (const { url } of this.#members) expect(await askRedis(url, 'PING')).to.equal('PONG');
+    });
+    for (const host of HOSTS) await this.#startSentinel(host);
+    await eventually(async () => {
+      for (const host of HOSTS) {
+        expect(await this.#askSentinel(host, 'SENTINEL', 'REPLICAS', GROUP)).to.have.length(2);
+        expect(await this.#askSentinel(host, 'SENTINEL', 'CKQUORUM', GROUP)).to.match(/^OK 3 /);
+      }
+    });
+    this.#victim = await this.#primary();
+  }
+
+  pid(): number {
+    return this.#victim?.process.pid ?? 0;
+  }
+
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    this.#victim = await this.#primary();
+    this.#ordered.add(this.#victim.process);
+    process.kill(this.#victim.process.pid, signal);
+    await this.#victim.process.exited;
+  }
+
+  expectExit(): void {
+    for (const member of this.#members) this.#ordered.add(member.process);
+  }
+
+  async start(): Promise<void> {
+    const victim = this.#victim;
+    if (victim?.process.ended()) victim.process = await this.#run(`redis ${victim.host}`, victim.configFile);
+  }
+
+  async pause(): Promise<void> {
+    this.#victim = await this.#primary();
+    process.kill(this.#victim.process.pid, 'SIGSTOP');
+  }
+
+  async resume(): Promise<void> {
+    if (this.#victim) process.kill(this.#victim.process.pid, 'SIGCONT');
+  }
+
+  async stop(): Promise<void> {
+    const all = [...this.#sentinels, ...this.#members.map((member) => member.process)];
+    for (const one of all) this.#ordered.add(one);
+    await Promise.all(
+      all.map(async (one) => {
+        if (!one.ended()) process.kill(one.pid, 'SIGCONT');
+        await one.end([{ signal: 'SIGTERM', withinMs: 2_000 }]);
+      }),
+    );
+  }
+
+  async #startMember(host: string): Promise<void> {
+    const folder = join(this.#dataDir, `redis-${host}`);
+    const configFile = await configure(folder, redisConfig(folder, host, this.port, this.#password));
+    const url = `redis://:${this.#password}@${host}:${this.port}`;
+    this.#members.push({ host, url, configFile, process: await this.#run(`redis ${host}`, configFile) });
+  }
+
+  async #startSentinel(host: string): Promise<void> {
+    const folder = join(this.#dataDir, `sentinel-${host}`);
+    const ports = { port: this.port, sentinelPort: this.#sentinelPort, password: this.#password };
+    const configFile = await configure(folder, sentinelConfig(folder, host, ports));
+    this.#sentinels.push(await this.#run(`sentinel ${host}`, configFile, ['--sentinel']));
+  }
+
+  async #run(name: string, configFile: string, mode: string[] = []): Promise<ServerProcess> {
+    const process = await spawnRedis(this.#program as RedisProgram, configFile, dirname(configFile), mode);
+    void process.exited.then((how) => this.#onExit({ process: name, how, ordered: this.#ordered.has(process) }));
     return process;
-  };
-
-  const members: Member[] = [];
-  const sentinels: ServerProcess[] = [];
-  for (const host of HOSTS) {
-    const folder = join(dataDir, `redis-${host}`);
-    const configFile = await configure(folder, redisConfig(folder, host, port, password));
-    const url = `redis://:${password}@${host}:${port}`;
-    members.push({ host, url, configFile, process: await run(`redis ${host}`, configFile, folder) });
-  }
-  await eventually(async () => {
-    for (const { url } of members) expect(await askRedis(url, 'PING')).to.equal('PONG');
-  });
-  for (const host of HOSTS) {
-    const folder = join(dataDir, `sentinel-${host}`);
-    const configFile = await configure(folder, sentinelConfig(folder, host, { port, sentinelPort, password }));
-    sentinels.push(await run(`sentinel ${host}`, configFile, folder, ['--sentinel']));
   }
 
-  // The primary in the view of the sentinels. A server that returned with old data also regards itself as one for a
-  // while.
-  const primary = async (): Promise<Member> => {
-    const info = String(await askRedis(`redis://${HOSTS[0]}:${sentinelPort}`, 'INFO', 'sentinel'));
-    const member = members.find(({ host }) => info.includes(`address=${host}:`));
+  /**
+   * The primary in the view of the sentinels. A server that returned with old data also regards itself as one for a
+   * while.
+   */
+  async #primary(): Promise<Member> {
+    const info = String(await this.#askSentinel(HOSTS[0], 'INFO', 'sentinel'));
+    const member = this.#members.find(({ host }) => info.includes(`address=${host}:`));
     if (!member) throw new Error('no sentinel names a primary');
     return member;
-  };
-  await eventually(async () => {
-    for (const host of HOSTS) {
-      const sentinel = `redis://${host}:${sentinelPort}`;
-      expect(await askRedis(sentinel, 'SENTINEL', 'REPLICAS', GROUP)).to.have.length(2);
-      expect(await askRedis(sentinel, 'SENTINEL', 'CKQUORUM', GROUP)).to.match(/^OK 3 /);
-    }
-  });
+  }
 
-  let victim = await primary();
-  return {
-    name: 'redis',
-    url: `redis+sentinel://:${password}@${HOSTS.map((host) => `${host}:${sentinelPort}`).join(',')}/${GROUP}`,
-    port,
-    pid: () => victim.process.pid,
-    async kill(signal = 'SIGKILL') {
-      victim = await primary();
-      ordered.add(victim.process);
-      process.kill(victim.process.pid, signal);
-      await victim.process.exited;
-    },
-    expectExit() {
-      for (const member of members) ordered.add(member.process);
-    },
-    async start() {
-      if (!victim.process.ended()) return;
-      const folder = join(dataDir, `redis-${victim.host}`);
-      victim.process = await run(`redis ${victim.host}`, victim.configFile, folder);
-    },
-    async pause() {
-      victim = await primary();
-      process.kill(victim.process.pid, 'SIGSTOP');
-    },
-    async resume() {
-      process.kill(victim.process.pid, 'SIGCONT');
-    },
-    async stop() {
-      const all = [...sentinels, ...members.map((member) => member.process)];
-      for (const one of all) ordered.add(one);
-      await Promise.all(
-        all.map(async (one) => {
-          if (!one.ended()) process.kill(one.pid, 'SIGCONT');
-          await one.end([{ signal: 'SIGTERM', withinMs: 2_000 }]);
-        }),
-      );
-    },
-  };
+  #askSentinel(host: string, ...command: string[]): Promise<unknown> {
+    return askRedis(`redis://${host}:${this.#sentinelPort}`, ...command);
+  }
 }
 
 async function configure(folder: string, lines: string[]): Promise<string> {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { freePort, type ServiceProcess, startChatService } from '@chat-cluster/local-cluster';
+import { freePort, type ServiceProcess, signalQuietly, startChatService } from '@chat-cluster/local-cluster';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import type { Random } from './random.ts';
 
@@ -44,91 +44,122 @@ export interface ServiceOptions {
 
 /** Starts a gateway or worker behind its own proxies to Redis and Postgres, and restarts it whenever it ends. */
 export async function controlService(options: ServiceOptions): Promise<ControlledService> {
-  const { kind, name, random } = options;
+  const { redisUrl, databaseUrl, random } = options;
   const [redis, postgres] = await Promise.all([
-    startFaultProxy({ upstreams: isSentinel(options.redisUrl) ? [] : [portOf(options.redisUrl)], random }),
-    startFaultProxy({ upstreams: [portOf(options.databaseUrl)], random }),
+    startFaultProxy({ upstreams: isSentinel(redisUrl) ? [] : [portOf(redisUrl)], random }),
+    startFaultProxy({ upstreams: [portOf(databaseUrl)], random }),
   ]);
-  // Not port 0: while the process restarts, an outgoing connection could take such a port.
-  const port = await freePort();
-  // Pids that a fault has ended: their exit is ordered.
-  const doomed = new Set<number>();
-  let service: ServiceProcess | undefined;
-  let { version } = options;
-  const closeLinks = async () => {
-    await redis[Symbol.asyncDispose]();
-    await postgres[Symbol.asyncDispose]();
-  };
+  const service = new Controlled(options, redis, postgres);
   try {
-    service = await startChatService({
+    // Not port 0: while the process restarts, an outgoing connection could take such a port.
+    await service.start(await freePort());
+    return service;
+  } catch (error) {
+    await service.closeLinks();
+    throw error;
+  }
+}
+
+class Controlled implements ControlledService {
+  readonly name: string;
+  readonly redis: FaultProxy;
+  readonly postgres: FaultProxy;
+  port = 0;
+  adminPort = 0;
+  #options: ServiceOptions;
+  #version: string;
+  #process: ServiceProcess | undefined;
+  /** Pids that a fault has ended: their exit is ordered. */
+  #doomed = new Set<number>();
+
+  constructor(options: ServiceOptions, redis: FaultProxy, postgres: FaultProxy) {
+    this.name = options.name;
+    this.redis = redis;
+    this.postgres = postgres;
+    this.#options = options;
+    this.#version = options.version;
+  }
+
+  async start(port: number): Promise<void> {
+    const { kind, name, env, redisUrl, databaseUrl, logsDir, onExit } = this.#options;
+    this.#process = await startChatService({
       kind,
       name,
-      version: () => version,
+      version: () => this.#version,
       env: {
         [kind === 'gateway' ? 'PORT' : 'ADMIN_PORT']: String(port),
-        ...options.env,
-        REDIS_URL: isSentinel(options.redisUrl) ? options.redisUrl : withPort(options.redisUrl, redis.port),
-        DATABASE_URL: withPort(options.databaseUrl, postgres.port),
+        ...env,
+        REDIS_URL: isSentinel(redisUrl) ? redisUrl : withPort(redisUrl, this.redis.port),
+        DATABASE_URL: withPort(databaseUrl, this.postgres.port),
       },
-      logFile: join(options.logsDir, `${name}.log`),
+      logFile: join(logsDir, `${name}.log`),
       // Faults end it again and again, which is not a crash loop.
       longestPauseMs: 500,
       // Called after the process has ended.
-      log: (how) => options.onExit({ process: name, how, ordered: doomed.has(service?.pid() ?? 0) }),
+      log: (how) => onExit({ process: name, how, ordered: this.#doomed.has(this.pid()) }),
     });
-  } catch (error) {
-    await closeLinks();
-    throw error;
+    this.port = port;
+    this.adminPort = this.#process.ready().adminPort ?? port;
   }
-  const running = service;
-  const signal = (which: NodeJS.Signals) => {
-    try {
-      process.kill(running.pid(), which);
-    } catch (error) {
-      // Between its end and its restart there is no process.
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-    }
-  };
-  const adminPort = running.ready().adminPort ?? port;
-  const ask = async (path: string, at = port) => {
-    const response = await fetch(`http://127.0.0.1:${at}${path}`, { signal: AbortSignal.timeout(2_000) });
+
+  pid(): number {
+    return this.#process?.pid() ?? 0;
+  }
+
+  kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): void {
+    this.#doomed.add(this.pid());
+    this.#signal(signal);
+  }
+
+  moveTo(version: string): void {
+    this.#version = version;
+  }
+
+  pause(): void {
+    this.#signal('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#signal('SIGCONT');
+  }
+
+  isReady(): Promise<boolean> {
+    return this.#get('/readyz', this.port).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  }
+
+  metric(name: string): Promise<number | undefined> {
+    return this.#get('/metrics', this.adminPort).then(
+      ({ text }) => sumOf(text, name),
+      () => undefined,
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.resume();
+    this.#doomed.add(this.pid());
+    // Shortens a drain.
+    this.#signal('SIGINT');
+    await this.#process?.stop(4_000);
+    await this.closeLinks();
+  }
+
+  async closeLinks(): Promise<void> {
+    await this.redis[Symbol.asyncDispose]();
+    await this.postgres[Symbol.asyncDispose]();
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    // Between its end and its restart there is no process.
+    signalQuietly(this.pid(), signal);
+  }
+
+  async #get(path: string, port: number): Promise<{ ok: boolean; text: string }> {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(2_000) });
     return { ok: response.ok, text: await response.text() };
-  };
-  return {
-    name,
-    port,
-    adminPort,
-    redis,
-    postgres,
-    pid: () => running.pid(),
-    kill(which = 'SIGKILL') {
-      doomed.add(running.pid());
-      signal(which);
-    },
-    moveTo(another) {
-      version = another;
-    },
-    pause: () => signal('SIGSTOP'),
-    resume: () => signal('SIGCONT'),
-    isReady: () =>
-      ask('/readyz').then(
-        ({ ok }) => ok,
-        () => false,
-      ),
-    metric: (metric) =>
-      ask('/metrics', adminPort).then(
-        ({ text }) => sumOf(text, metric),
-        () => undefined,
-      ),
-    async stop() {
-      signal('SIGCONT');
-      doomed.add(running.pid());
-      // Hurries a drain.
-      signal('SIGINT');
-      await running.stop(4_000);
-      await closeLinks();
-    },
-  };
+  }
 }
 
 function sumOf(text: string, metric: string): number {

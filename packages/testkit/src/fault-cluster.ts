@@ -8,7 +8,7 @@ import { repository } from '@chat-cluster/local-cluster';
 import { type Database, migrate, openDatabase } from '@chat-cluster/postgres';
 import type { Balancer } from './balancer.ts';
 import { controlledSentinel } from './controlled-sentinel.ts';
-import { type ControlledServer, controlledPostgres, controlledRedis } from './controlled-server.ts';
+import { type ControlledServer, controlledPostgres, controlledRedis, type OnExit } from './controlled-server.ts';
 import { type ControlledService, controlService } from './controlled-service.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import type { ProcessExit } from './history.ts';
@@ -73,69 +73,27 @@ export interface FaultCluster extends AsyncDisposable {
  * and restarts them, with the same data on the same port. Every exit is recorded, with whether a fault ordered it.
  */
 export async function startFaultCluster(options: FaultClusterOptions = {}): Promise<FaultCluster> {
-  const { gateways = 3, workers = 2, lanes = 4, sentinel = false, random = Math.random } = options;
-  const { version = repository } = options;
   const undo = new AsyncDisposableStack();
   try {
     const folder = await mkdtemp(join(tmpdir(), 'chat-faults-'));
     undo.defer(() => rm(folder, { recursive: true, force: true }));
-    const logsDir = join(folder, 'logs');
-    await mkdir(logsDir);
     const exits: ProcessExit[] = [];
     let stopping = false;
-    const onExit = (exit: Omit<ProcessExit, 'at'>) => {
+    const onExit: OnExit = (exit) => {
       if (!stopping) exits.push({ at: performance.now(), ...exit });
     };
-
-    const disk = options.postgresDiskMb
-      ? undo.use(mountSmallDisk(join(folder, 'postgres'), options.postgresDiskMb))
-      : undefined;
-    const [redis, postgres] = await Promise.all([
-      (sentinel ? controlledSentinel : controlledRedis)(join(folder, 'redis'), onExit).then((server) =>
-        stopWith(undo, server),
-      ),
-      controlledPostgres(join(folder, 'postgres'), onExit).then((server) => stopWith(undo, server)),
-    ]);
-    const db = openDatabase({ url: postgres.url, poolSize: 2, applicationName: 'checker', onError: () => {} });
-    undo.defer(() => db.destroy());
-    await (options.version === undefined ? migrate(postgres.url) : migrateAs(options.version, postgres.url));
-
-    const jwtSecret = randomBytes(32).toString('hex');
-    const env = { LANES: String(lanes), JWT_SECRET: jwtSecret };
-    const base = {
-      redisUrl: redis.url,
-      databaseUrl: postgres.url,
-      version,
-      logsDir,
-      random,
-      onExit,
-    };
-    const start = (kind: 'gateway' | 'worker', count: number) =>
-      Array.from({ length: count }, async (_, i) => {
-        const name = `${kind}-${i + 1}`;
-        const service = { ...base, kind, name, env: { ...options.env, ...options.envOf?.[name], ...env } };
-        return stopWith(undo, await controlService(service));
-      });
-    const services = await all([...start('gateway', gateways), ...start('worker', workers)]);
-    const ports = services.slice(0, gateways).map(({ port }) => port);
-    const entry = undo.use(await startFaultProxy({ upstreams: ports }));
-    const balancer = options.balancer && undo.use(await options.balancer(ports));
-
+    const servers = await startServers(options, folder, onExit, undo);
+    const { services, ...started } = await startServices(options, servers, folder, onExit, undo);
+    const entry = undo.use(await startFaultProxy({ upstreams: started.gateways.map(({ port }) => port) }));
+    const balancer = options.balancer && undo.use(await options.balancer(started.gateways.map(({ port }) => port)));
     const parts = undo.move();
     return {
+      ...servers,
+      ...started,
       url: balancer?.url ?? `http://127.0.0.1:${entry.port}`,
       entry,
       balancer,
-      jwtSecret,
-      lanes,
-      gateways: services.slice(0, gateways),
-      workers: services.slice(gateways),
-      redis,
-      postgres,
-      postgresDisk: disk,
-      db,
       exits,
-      logsDir,
       async [Symbol.asyncDispose]() {
         stopping = true;
         await Promise.all(services.map((service) => service.stop()));
@@ -146,6 +104,57 @@ export async function startFaultCluster(options: FaultClusterOptions = {}): Prom
     await undo.disposeAsync();
     throw error;
   }
+}
+
+type Servers = Pick<FaultCluster, 'redis' | 'postgres' | 'postgresDisk' | 'db'>;
+
+/** Starts Redis and Postgres and migrates the database. */
+async function startServers(
+  { sentinel = false, postgresDiskMb, version }: FaultClusterOptions,
+  folder: string,
+  onExit: OnExit,
+  undo: AsyncDisposableStack,
+): Promise<Servers> {
+  const postgresDisk = postgresDiskMb ? undo.use(mountSmallDisk(join(folder, 'postgres'), postgresDiskMb)) : undefined;
+  const startRedis = sentinel ? controlledSentinel : controlledRedis;
+  const [redis, postgres] = await all([
+    startRedis(join(folder, 'redis'), onExit).then((server) => stopWith(undo, server)),
+    controlledPostgres(join(folder, 'postgres'), onExit).then((server) => stopWith(undo, server)),
+  ]);
+  if (!redis || !postgres) throw new Error('a server was not started');
+  const db = openDatabase({ url: postgres.url, poolSize: 2, applicationName: 'checker', onError: () => {} });
+  undo.defer(() => db.destroy());
+  await (version === undefined ? migrate(postgres.url) : migrateAs(version, postgres.url));
+  return { redis, postgres, postgresDisk, db };
+}
+
+async function startServices(
+  options: FaultClusterOptions,
+  { redis, postgres }: Servers,
+  folder: string,
+  onExit: OnExit,
+  undo: AsyncDisposableStack,
+) {
+  const { gateways = 3, workers = 2, lanes = 4, random = Math.random, version = repository } = options;
+  const logsDir = join(folder, 'logs');
+  await mkdir(logsDir);
+  const jwtSecret = randomBytes(32).toString('hex');
+  const base = { redisUrl: redis.url, databaseUrl: postgres.url, version, logsDir, random, onExit };
+  const start = (kind: 'gateway' | 'worker', count: number) =>
+    Array.from({ length: count }, async (_, i) => {
+      const name = `${kind}-${i + 1}`;
+      const env = { ...options.env, ...options.envOf?.[name], LANES: String(lanes), JWT_SECRET: jwtSecret };
+      return stopWith(undo, await controlService({ ...base, kind, name, env }));
+    });
+  const services = await all([...start('gateway', gateways), ...start('worker', workers)]);
+  return {
+    services,
+    gateways: services.slice(0, gateways),
+    workers: services.slice(gateways),
+    logsDir,
+    jwtSecret,
+    lanes,
+  };
 }
 
 /** Runs the migrate command of another version. */
