@@ -19,7 +19,10 @@ export const RULES: readonly Rule[] = [
   { pattern: /\bin vain\b/i, instead: 'without success' },
   { pattern: /\b(in|for|so) so (many|long|much)\b/i, instead: 'the figure, or the name of the constant' },
   { pattern: /\bof (now|theirs|yours|ours|old)\b/i, instead: 'a noun, such as "the current …" or "your own …"' },
-  { pattern: /\b(whom|whoever|(?<!')nobody|everybody|somebody|anybody)\b/i, instead: 'the client, no process, all gateways' },
+  {
+    pattern: /\b(whom|whoever|(?<!')nobody|everybody|somebody|anybody)\b/i,
+    instead: 'the client, no process, all gateways',
+  },
   { pattern: /\b(that|those) which\b/i, instead: 'a noun' },
   { pattern: /\bit is (here|there) that\b/i, instead: 'a noun as the subject' },
   { pattern: /\b(bears?|bore|borne) (a|an|the|it|that|this|bursts?)\b/i, instead: 'withstands, tolerates' },
