@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { repository, type ServiceProcess, startService } from '@chat-cluster/local-cluster';
+import { repository, type ServiceProcess, startChatService } from '@chat-cluster/local-cluster';
 import { type ControlledService, eventually, type FaultCluster, startFaultCluster } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { sql } from 'kysely';
@@ -18,14 +18,11 @@ describe('the prober', () => {
 
   before(async () => {
     cluster = await startFaultCluster({ gateways: 2, workers: 1 });
-    prober = await startService({
+    prober = await startChatService({
+      kind: 'prober',
       name: 'prober',
-      main: join(repository, 'services/prober/src/main.ts'),
       env: {
-        ...process.env,
-        HOST: '127.0.0.1',
-        ADMIN_PORT: '0',
-        LOG_FORMAT: 'json',
+        LOG_LEVEL: 'info',
         PROBE_ENTRY: cluster.url,
         PROBE_INTERVAL_MS: String(INTERVAL_MS),
         PROBE_LOST_AFTER_MS: String(LOST_AFTER_MS),
