@@ -1,13 +1,10 @@
-/*
- * Carries out the steps of a Dockerfile on bare Debian roots, for machines without a container engine. As much of it as ours
- * is made of; an instruction it does not know ends it.
- */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { runContainer } from './container.ts';
-import { copyOf, execForm, type Instruction, isIgnored, readDockerfile, type Stage } from './dockerfile.ts';
+import { copiedPaths, execForm, type Instruction, isIgnored, readDockerfile, type Stage } from './dockerfile.ts';
 
+/** A built image: its root folder, and the defaults of its processes. */
 export interface Image {
   root: string;
   user: number;
@@ -19,21 +16,25 @@ export interface Image {
 }
 
 export interface BuildOptions {
+  /** Text of the Dockerfile. */
   dockerfile: string;
   /** Text of the .dockerignore. */
   ignore: string;
-  /** Absolute path. */
+  /** Folder of the build context, absolute. */
   context: string;
-  /** Where roots are made; emptied first. */
+  /** Folder for the root folders of the stages; emptied first. */
   work: string;
-  /** Makes the root folder of the image with this name; it is the stage's from then on. */
-  from(image: string, root: string): Promise<void>;
-  /** Of this machine, for steps that ask a registry. */
+  /** Puts the base image with this name into the folder `root`. */
+  makeBase(image: string, root: string): Promise<void>;
+  /** Environment of RUN steps, beside that of the image. */
   env: Record<string, string>;
   log(line: string): void;
 }
 
-/** Resolves with the image of the last stage. */
+/**
+ * Builds an image without a container engine: carries out the instructions of a Dockerfile in root folders. Returns the
+ * image of the last stage. It supports the instructions of the Dockerfile in this repository and throws on any other.
+ */
 export async function buildImage(options: BuildOptions): Promise<Image> {
   rmSync(options.work, { recursive: true, force: true });
   const stages = new Map<string, Image>();
@@ -56,7 +57,7 @@ async function buildStage(
 ): Promise<Image> {
   options.log(`FROM ${stage.from}`);
   mkdirSync(root, { recursive: true });
-  await options.from(stage.from, root);
+  await options.makeBase(stage.from, root);
   const env = { PATH };
   const image: Image = { root, user: 0, workdir: '/', env, entrypoint: [], command: [], healthcheck: [] };
   for (const instruction of stage.instructions) {
@@ -104,41 +105,32 @@ async function carryOut(
     case 'EXPOSE':
       return;
     default:
-      throw new Error(`${name} is no instruction that this can carry out`);
+      throw new Error(`the instruction ${name} is not supported`);
   }
 }
 
 function copy(
-  { flags, ...instruction }: Instruction,
+  instruction: Instruction,
   image: Image,
   stages: ReadonlyMap<string, Image>,
   { context, ignore }: BuildOptions,
 ): void {
-  const { sources, target } = copyOf({ flags, ...instruction });
-  const stage = flags.from === undefined ? undefined : stages.get(flags.from);
-  if (flags.from !== undefined && !stage) throw new Error(`there is no stage ${flags.from}`);
-  const from = stage?.root ?? context;
+  const { sources, target } = copiedPaths(instruction);
+  const { from } = instruction.flags;
+  const stage = from === undefined ? undefined : stages.get(from);
+  if (from !== undefined && !stage) throw new Error(`there is no stage ${from}`);
   const to = join(image.root, isAbsolute(target) ? target : resolve(image.workdir, target));
   for (const source of sources) {
-    const path = join(from, source);
-    // As in Docker, a folder is copied as what is in it; `dir/` names the folder that a file goes to.
-    const into = target.endsWith('/') && !isFolder(path) ? join(to, source.split('/').at(-1) ?? '') : to;
+    const path = join(stage?.root ?? context, source);
+    // As in Docker, the contents of a folder are copied, not the folder; a target `dir/` is the folder of a copied file.
+    const isFile = !statSync(path).isDirectory();
+    const into = target.endsWith('/') && isFile ? join(to, source.split('/').at(-1) ?? '') : to;
     if (stage) {
       mkdirSync(join(into, '..'), { recursive: true });
       execFileSync('cp', ['-a', '--no-target-directory', path, into]);
     } else {
-      cpSync(path, into, {
-        recursive: true,
-        preserveTimestamps: true,
-        filter: (file) => {
-          const name = relative(context, file);
-          return !isIgnored(name, ignore);
-        },
-      });
+      const filter = (file: string) => !isIgnored(relative(context, file), ignore);
+      cpSync(path, into, { recursive: true, preserveTimestamps: true, filter });
     }
   }
-}
-
-function isFolder(path: string): boolean {
-  return execFileSync('stat', ['-L', '-c', '%F', path], { encoding: 'utf8' }).trim() === 'directory';
 }

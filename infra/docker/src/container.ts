@@ -1,31 +1,30 @@
-/*
- * A process in a root folder as a container engine would run it: process 1 of its own process namespace, without capabilities
- * and without a way to gain any, on request with that root read-only but for /tmp. The network is the machine's. Needs root.
- */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 export interface ContainerOptions {
-  /** Absolute path of the folder that is `/` for it. */
+  /** Absolute path of the folder that the process has as `/`. */
   root: string;
-  /** User and group; 0 keeps the rights of root, as a step of a build has them. */
+  /** User and group id. 0 keeps the rights of root, which build steps have. */
   user: number;
   workdir: string;
   env: Record<string, string>;
+  /** Makes `root` read-only, with an empty writable /tmp. */
   readOnly: boolean;
   command: readonly string[];
 }
 
 export interface Container {
-  /** The signal goes to process 1 itself. */
+  /** Sends the signal to process 1. */
   signal(name: NodeJS.Signals): void;
-  /** Ends it at once, if it has not ended. */
+  /** Kills it now, if it has not ended. */
   kill(): void;
-  /** Resolves with its exit code (128 + number for a signal) once it has ended. */
+  /** Resolves with its exit code (128 + number for a signal) when it has ended. */
   exited: Promise<number>;
+  /** Everything it has written so far. */
   output(): string;
 }
 
+/** Mounts what a container has, then replaces itself by the command. */
 const MOUNTS = `
 set -e
 mount --bind "$ROOT" "$ROOT"
@@ -37,6 +36,10 @@ if [ "$READ_ONLY" = true ]; then
 fi
 exec chroot "$ROOT" "$@"`;
 
+/**
+ * Starts a process in a root folder as a container engine would run it: as process 1 of its own process namespace, without
+ * capabilities and without a way to gain any. It uses the machine's network. Needs root.
+ */
 export function startContainer({ root, user, workdir, env, readOnly, command }: ContainerOptions): Container {
   const rights = user === 0 ? [] : dropRights(user);
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
@@ -65,7 +68,7 @@ export function startContainer({ root, user, workdir, env, readOnly, command }: 
   };
 }
 
-/** Runs it to its end; resolves with what it wrote. Rejects when it fails. */
+/** Runs a command to its end and resolves with its output. Rejects, with the output, when its exit code is not 0. */
 export async function runContainer(options: ContainerOptions): Promise<string> {
   const container = startContainer(options);
   const code = await container.exited;
@@ -79,7 +82,7 @@ function dropRights(user: number): string[] {
   return ['setpriv', `--reuid=${user}`, `--regid=${user}`, ...rights];
 }
 
-/** The child of unshare: process 1 of its namespace. */
+/** Process id, on this machine, of the child of unshare: process 1 of its namespace. */
 function firstProcess({ pid }: ChildProcess): number {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
   return Number(children.trim().split(' ')[0]);

@@ -4,11 +4,11 @@ export interface Instruction {
   name: string;
   /** Options such as `--from=build`, without the dashes. */
   flags: Record<string, string>;
-  /** What follows them, with joined lines. */
+  /** The arguments after the flags, with continued lines joined. */
   text: string;
 }
 
-/** `FROM` and what follows it, up to the next one. */
+/** A build stage: `FROM` and the instructions up to the next `FROM`. */
 export interface Stage {
   from: string;
   /** The name after `AS`, if any. */
@@ -16,7 +16,10 @@ export interface Stage {
   instructions: Instruction[];
 }
 
-/** Reads what our Dockerfile is made of: no heredocs, no escapes but that of a line's end. ARGs before the first FROM are filled in. */
+/**
+ * Parses the syntax that the Dockerfile of this repository uses: no heredocs, and no escape but the backslash at the end of
+ * a line. An ARG before the first FROM is replaced by its default.
+ */
 export function readDockerfile(text: string): Stage[] {
   const args = new Map<string, string>();
   const stages: Stage[] = [];
@@ -35,12 +38,8 @@ export function readDockerfile(text: string): Stage[] {
 }
 
 function instructionsOf(text: string): Instruction[] {
-  const lines = text
-    .split('\n')
-    .filter((line) => !line.startsWith('#'))
-    .join('\n')
-    .replace(/\\\n\s*/g, '')
-    .split('\n');
+  const withoutComments = text.replace(/^#.*\n/gm, '');
+  const lines = withoutComments.replace(/\\\n\s*/g, '').split('\n');
   return lines.filter((line) => line.trim()).map(instructionOf);
 }
 
@@ -54,32 +53,32 @@ function instructionOf(line: string): Instruction {
   return { name: name.toUpperCase(), flags, text: text.trim() };
 }
 
-/** The list that `["node", "main.ts"]` is. */
+/** The words of an instruction in exec form: `["node", "main.ts"]`. */
 export function execForm(text: string): string[] {
   const list: unknown = JSON.parse(text);
-  if (!Array.isArray(list)) throw new Error(`${text} is no list`);
+  if (!Array.isArray(list)) throw new Error(`${text} is not in exec form`);
   return list.map(String);
 }
 
-/** `COPY a b c/` is `a` and `b` to `c/`. */
-export function copyOf({ text }: Instruction): { sources: string[]; target: string } {
-  const paths = text.split(/\s+/);
-  const target = paths.pop() ?? '';
-  return { sources: paths, target };
+/** Sources and target of a COPY: `COPY a b c/` copies `a` and `b` to `c/`. */
+export function copiedPaths({ text }: Instruction): { sources: string[]; target: string } {
+  const sources = text.split(/\s+/);
+  const target = sources.pop() ?? '';
+  return { sources, target };
 }
 
 /**
- * Whether a path of the context is kept out of it by the lines of a .dockerignore: the last one that matches it, or a
- * folder above it, decides.
+ * Whether a .dockerignore excludes a path of the build context. The last line that matches the path, or a folder above it,
+ * decides.
  */
 export function isIgnored(path: string, dockerignore: string): boolean {
   const parts = path.split('/');
-  const above = parts.map((_, i) => parts.slice(0, i + 1).join('/'));
+  const pathAndParents = parts.map((_, i) => parts.slice(0, i + 1).join('/'));
   const lines = dockerignore.split('\n').filter((line) => line.trim() && !line.startsWith('#'));
   return lines.reduce((ignored, line) => {
-    const keeps = line.startsWith('!');
-    const pattern = patternOf(keeps ? line.slice(1) : line);
-    return above.some((one) => pattern.test(one)) ? !keeps : ignored;
+    const includes = line.startsWith('!');
+    const pattern = patternOf(includes ? line.slice(1) : line);
+    return pathAndParents.some((one) => pattern.test(one)) ? !includes : ignored;
   }, false);
 }
 

@@ -1,11 +1,11 @@
 /*
- * Proves ../../compose.yaml with a container engine: builds the image, starts the cluster, and then scales it, kills a worker
- * and brings in new containers as infra/README.md says, while users talk through HAProxy and every message is checked.
+ * Proves ../../compose.yaml with a container engine: builds the image, starts the cluster, then scales it, replaces its
+ * gateways and workers as infra/README.md describes, and kills a worker, while a load test through HAProxy checks each message.
  *
  *   node infra/docker/src/prove-compose.ts [-f limits.yaml]
  *
- * Needs `docker compose`; takes some three minutes. Further Compose files are for what the machine does not allow. Grafana
- * is left out: nothing here asks it. A cluster that is running already is not touched. Ends with 0 when everything holds.
+ * Needs `docker compose`; takes some three minutes. Further Compose files can adapt limits to the machine. Grafana is left
+ * out, because no check uses it. Leaves a running cluster alone. Exit code 0 when all checks pass.
  */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -13,17 +13,21 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { freePort, repository } from '@chat-cluster/local-cluster';
-import { UserError } from '@chat-cluster/runtime';
+import { runCommand, UserError } from '@chat-cluster/runtime';
 import { eventually } from '@chat-cluster/testkit';
 
 const run = promisify(execFile);
 
 const HEALTHY_WITHIN_MS = 120_000;
-/** Messages a second while containers come and go, and users. */
+/** Load during all changes: messages per second, and users. */
 const LOAD = ['--rate', '50', '--users', '60'];
+/** Load without a change, at the start and while a worker is missing. */
+const UNDISTURBED_MS = 5_000;
 
+/** The part of the load test's report.json that is used here. */
 interface Report {
   counts: { lostConnections: number; refused: Record<string, number> };
   verdicts: { kind: 'ok' | 'note' | 'wrong'; text: string }[];
@@ -41,24 +45,28 @@ const env = {
   PROMETHEUS_PORT: String(await freePort()),
 };
 const files = ['-f', join(repository, 'infra/compose.yaml'), ...process.argv.slice(2)];
-await docker('compose', 'version').catch(() => {
-  throw new UserError('This needs a container engine: `docker compose version` must work.');
-});
-const folder = mkdtempSync(join(tmpdir(), 'chat-compose-'));
-process.once('SIGINT', () => {
-  stopping = true;
-  log('Taking everything down …');
-});
-try {
-  await prove();
-  log('✔ everything holds');
-} finally {
-  stopping = false;
-  await compose('--profile', 'probe', 'down', '--volumes', '--timeout', '5');
-  rmSync(folder, { recursive: true, force: true });
-}
 
-async function prove(): Promise<void> {
+await runCommand(async () => {
+  await docker('compose', 'version').catch(() => {
+    throw new UserError('This needs a container engine: `docker compose version` must work.');
+  });
+  const folder = mkdtempSync(join(tmpdir(), 'chat-compose-'));
+  process.once('SIGINT', () => {
+    stopping = true;
+    log('Stopping all containers …');
+  });
+  try {
+    await proveCompose(folder);
+    log('✔ all checks passed');
+  } finally {
+    stopping = false;
+    await compose('--profile', 'probe', 'down', '--volumes', '--timeout', '5');
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+/** `folder`: for the report of the load test. */
+async function proveCompose(folder: string): Promise<void> {
   log('Building the image and starting 3 gateways, 2 workers and a prober …');
   await compose('build', 'gateway');
   await compose('--profile', 'probe', 'up', '--detach', 'haproxy', 'worker', 'prober', 'prometheus');
@@ -67,18 +75,18 @@ async function prove(): Promise<void> {
   await untilHealthy('prober', 1);
   log('✔ all of them are healthy');
 
-  await using load = startLoad();
-  await load.goOn(5);
-  await up('gateway', 5);
-  await up('gateway', 2);
+  await using load = startLoad(folder);
+  await delay(UNDISTURBED_MS);
+  await scale('gateway', 5);
+  await scale('gateway', 2);
   log('✔ gateways scaled from 3 to 5, then to 2');
   await replace('gateway', 2);
-  log('✔ new gateways took the place of the old ones, which ended in good order');
+  log('✔ gateways replaced by new ones; the old ones ended with exit code 0');
   await replace('worker', 2);
-  log('✔ new workers too');
+  log('✔ workers replaced, too');
   const [worker = ''] = await containers('worker');
   await docker('kill', worker);
-  await load.goOn(5);
+  await delay(UNDISTURBED_MS);
   await docker('start', worker);
   await untilHealthy('worker', 2);
   log('✔ a worker was killed and started again');
@@ -87,23 +95,23 @@ async function prove(): Promise<void> {
 
   const { counts, verdicts } = await load.stop();
   for (const { kind, text } of verdicts) log(`${MARKS[kind]} ${text}`);
-  log(`  ${counts.lostConnections} connections moved or were lost; refused: ${JSON.stringify(counts.refused)}`);
-  if (verdicts.some(({ kind }) => kind === 'wrong')) throw new Error('the load found something wrong');
-  if (counts.lostConnections === 0) throw new Error('no connection was moved: nothing was proven');
+  log(`  ${counts.lostConnections} connections moved or lost; refused: ${JSON.stringify(counts.refused)}`);
+  if (verdicts.some(({ kind }) => kind === 'wrong')) throw new Error('the load test found an error');
+  if (counts.lostConnections === 0) throw new Error('no connection was moved, so nothing was proven');
 }
 
-/** As infra/README.md brings in a new version: new containers beside the old ones, then those go. */
+/** Starts new containers beside the old ones, then stops the old ones: the upgrade of infra/README.md. */
 async function replace(service: string, count: number): Promise<void> {
   const old = await containers(service);
-  await up(service, old.length + count);
+  await scale(service, old.length + count);
   await docker('stop', ...old);
   const codes = (await docker('inspect', '--format', '{{.State.ExitCode}}', ...old)).split('\n');
   if (codes.some((code) => code !== '0')) throw new Error(`${service}s ended with ${codes.join(', ')}`);
   await docker('rm', ...old);
-  await up(service, count);
+  await scale(service, count);
 }
 
-async function up(service: string, count: number): Promise<void> {
+async function scale(service: string, count: number): Promise<void> {
   await compose('up', '--detach', '--no-deps', '--no-recreate', '--scale', `${service}=${count}`, service);
   await untilHealthy(service, count);
 }
@@ -113,7 +121,7 @@ async function untilHealthy(service: string, count: number): Promise<void> {
     const ids = await containers(service);
     const states = await docker('inspect', '--format', '{{.State.Health.Status}}', ...ids);
     const healthy = states.split('\n').filter((state) => state === 'healthy').length;
-    if (healthy !== count) throw new Error(`${healthy} of ${count} are healthy: ${service}`);
+    if (healthy !== count) throw new Error(`${service}: ${healthy} of ${count} are healthy`);
   }, HEALTHY_WITHIN_MS);
 }
 
@@ -125,8 +133,8 @@ async function untilScraped(count: number): Promise<void> {
   }, HEALTHY_WITHIN_MS);
 }
 
-/** Users who talk until `stop`, which resolves with what was seen. */
-function startLoad() {
+/** Runs the load test until `stop`, which resolves with its report. */
+function startLoad(folder: string) {
   const url = `http://127.0.0.1:${env.PORT}`;
   const main = join(repository, 'load-tests/load/src/main.ts');
   const child = spawn(process.execPath, [main, 'steady', ...LOAD, '--url', url, '--duration', '1h', '--out', folder], {
@@ -139,8 +147,6 @@ function startLoad() {
     await ended;
   };
   return {
-    /** A span of talk between two events, of so many seconds; it waits for nothing. */
-    goOn: (seconds: number) => new Promise<void>((done) => setTimeout(done, seconds * 1_000)),
     async stop(): Promise<Report> {
       await end();
       return JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8'));
@@ -149,6 +155,7 @@ function startLoad() {
   };
 }
 
+/** Ids of the containers of a service. */
 async function containers(service: string): Promise<string[]> {
   return (await compose('ps', '--all', '--quiet', service)).split('\n').filter((id) => id !== '');
 }
@@ -157,7 +164,7 @@ function compose(...args: string[]): Promise<string> {
   return docker('compose', '--project-name', 'chat-proof', ...files, ...args);
 }
 
-/** Resolves with what it printed; rejects with what it complained of. */
+/** Resolves with the trimmed standard output; rejects with the error output. */
 async function docker(...args: string[]): Promise<string> {
   if (stopping) throw new UserError('Stopped by Ctrl-C.');
   const { stdout } = await run('docker', args, { env, maxBuffer: 16 * 1024 * 1024 });

@@ -1,159 +1,146 @@
 /*
- * Proves the Dockerfile without a container engine: carries out its steps on bare Debian roots, then runs what came out as
+ * Proves the Dockerfile without a container engine: builds the image on bare Debian roots, then runs its processes as
  * Kubernetes would (not root, no capabilities, read-only root file system, process 1) beside a private Redis and Postgres.
  *
  *   node infra/docker/src/prove.ts
  *
- * As root, on a Debian or Ubuntu; takes a minute, and a second one the first time. Ends with 0 when everything holds.
+ * Needs root, and Debian or Ubuntu. Takes a minute, and one more the first time. Exit code 0 when all checks pass.
  */
 import { randomUUID } from 'node:crypto';
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, repository, signToken, startPostgres, startRedis, toolsFolder } from '@chat-cluster/local-cluster';
-import { UserError } from '@chat-cluster/runtime';
-import { eventually } from '@chat-cluster/testkit';
-import { io } from 'socket.io-client';
-import { makeRoot, registryAccess } from './base-images.ts';
+import { freePort, repository, startPostgres, startRedis, toolsFolder } from '@chat-cluster/local-cluster';
+import { runCommand, UserError } from '@chat-cluster/runtime';
+import { connect, eventually, openConversation, type Target } from '@chat-cluster/testkit';
+import { makeBaseImage, registryAccess } from './base-images.ts';
 import { buildImage, type Image } from './build-image.ts';
-import { type Container, runContainer, startContainer } from './container.ts';
+import { type Container, type ContainerOptions, runContainer, startContainer } from './container.ts';
 
 const READY_WITHIN_MS = 30_000;
+const MIGRATE = 'packages/postgres/src/migrate.ts';
 
 const log = (line: string) => void process.stdout.write(`${line}\n`);
 
-const work = join(repository, '.local/docker-proof');
-
-if (process.getuid?.() !== 0) throw new UserError('Proving the Dockerfile needs root, for chroot and mounts.');
-
-const image = await buildImage({
-  dockerfile: readFileSync(join(repository, 'infra/docker/Dockerfile'), 'utf8'),
-  ignore: readFileSync(join(repository, '.dockerignore'), 'utf8'),
-  context: repository,
-  work,
-  from: (name, root) => makeRoot(name, root, log),
-  env: registryAccess(),
-  log,
+await runCommand(async () => {
+  if (process.getuid?.() !== 0) throw new UserError('Proving the Dockerfile needs root, for chroot and mounts.');
+  const work = join(repository, '.local/docker-proof');
+  const image = await buildImage({
+    dockerfile: readFileSync(join(repository, 'infra/docker/Dockerfile'), 'utf8'),
+    ignore: readFileSync(join(repository, '.dockerignore'), 'utf8'),
+    context: repository,
+    work,
+    makeBase: (name, root) => makeBaseImage(name, root, log),
+    env: registryAccess(),
+    log,
+  });
+  const data = mkdtempSync(join(tmpdir(), 'chat-docker-'));
+  const redis = await startRedis({ dataDir: join(data, 'redis'), toolsDir: toolsFolder, log });
+  const postgres = await startPostgres({ dataDir: join(data, 'postgres'), durable: false, log });
+  const running: Container[] = [];
+  try {
+    await proveImage(image, { DATABASE_URL: postgres.url, REDIS_URL: redis.url }, running);
+    rmSync(work, { recursive: true });
+    log('✔ all checks passed');
+  } finally {
+    for (const container of running) container.kill();
+    await postgres.stop();
+    await redis.stop();
+    rmSync(data, { recursive: true, force: true });
+  }
 });
 
-const data = mkdtempSync(join(tmpdir(), 'chat-docker-'));
-const redis = await startRedis({ dataDir: join(data, 'redis'), toolsDir: toolsFolder, log });
-const postgres = await startPostgres({ dataDir: join(data, 'postgres'), durable: false, log });
-const running: Container[] = [];
-try {
-  await prove(image, { DATABASE_URL: postgres.url, REDIS_URL: redis.url });
-  rmSync(work, { recursive: true });
-  log('✔ everything holds');
-} finally {
-  for (const container of running) container.kill();
-  await postgres.stop();
-  await redis.stop();
-  rmSync(data, { recursive: true, force: true });
-}
-
-async function prove(image: Image, stores: Record<string, string>): Promise<void> {
+/** Adds the containers that it starts to `running`. */
+async function proveImage(image: Image, stores: Record<string, string>, running: Container[]): Promise<void> {
   const inside = { ...image, readOnly: true };
-  const role = (main: string, env: Record<string, string> = {}) => ({
+  const entryPoint = (main: string, env: Record<string, string> = {}): ContainerOptions => ({
     ...inside,
     env: { ...image.env, ...stores, ...env },
     command: [...image.entrypoint, main],
   });
-
-  const user = await runContainer({
+  const userId = await runContainer({
     ...inside,
     command: ['sh', '-c', '! touch x /var/cache/node/x 2>/dev/null && id -u'],
   });
-  log(`✔ the root file system is read-only for user ${user.trim()}`);
-
-  const migrated = await runContainer(role('packages/postgres/src/migrate.ts'));
+  log(`✔ the root file system is read-only for user ${userId.trim()}`);
+  const migrated = await runContainer(entryPoint(MIGRATE));
   log(`✔ migrate: ${migrated.trim().split('\n').join(', ')}`);
 
   const [port, gatewayPort] = [await freePort(), await freePort()];
   const [workerPort, proberPort] = [await freePort(), await freePort()];
-  const secret = randomUUID();
+  const target: Target = { url: `http://127.0.0.1:${port}`, jwtSecret: randomUUID() };
+  const secret = { JWT_SECRET: target.jwtSecret };
   const [gatewayMain = ''] = image.command;
-  const gateway = await start(
-    'gateway',
-    gatewayPort,
-    role(gatewayMain, { PORT: `${port}`, ADMIN_PORT: `${gatewayPort}`, JWT_SECRET: secret, DRAIN_DELAY_MS: '0' }),
-  );
-  const worker = await start(
-    'worker',
-    workerPort,
-    role('services/worker/src/main.ts', { ADMIN_PORT: `${workerPort}`, QUEUE_BOARD: 'true' }),
-  );
+  const start = async (name: string, adminPort: number, main: string, env: Record<string, string>) => {
+    const container = startContainer(entryPoint(main, { ADMIN_PORT: `${adminPort}`, ...env }));
+    running.push(container);
+    await untilHealthy(name, adminPort, container);
+    return container;
+  };
+  const gateway = await start('gateway', gatewayPort, gatewayMain, { PORT: `${port}`, DRAIN_DELAY_MS: '0', ...secret });
+  const worker = await start('worker', workerPort, 'services/worker/src/main.ts', { QUEUE_BOARD: 'true' });
+  const probe = { PROBE_ENTRY: target.url, ...secret };
+  const prober = await start('prober', proberPort, 'services/prober/src/main.ts', probe);
 
-  const url = `http://127.0.0.1:${port}`;
-  const prober = await start(
-    'prober',
-    proberPort,
-    role('services/prober/src/main.ts', { ADMIN_PORT: `${proberPort}`, PROBE_ENTRY: url, JWT_SECRET: secret }),
-  );
-
-  for (const admin of [gatewayPort, workerPort, proberPort]) {
-    await runContainer({ ...inside, env: { ...image.env, ADMIN_PORT: `${admin}` }, command: image.healthcheck });
+  for (const adminPort of [gatewayPort, workerPort, proberPort]) {
+    await runContainer({ ...inside, env: { ...image.env, ADMIN_PORT: `${adminPort}` }, command: image.healthcheck });
   }
-  log('✔ HEALTHCHECK finds all of them healthy');
-  await talk(url, secret);
+  log('✔ HEALTHCHECK passes for each of them');
+  await sendMessage(target);
   log('✔ a message is stored and acknowledged');
-  await eventually(async () => {
-    const metrics = await (await fetch(`http://127.0.0.1:${proberPort}/metrics`)).text();
-    if (!/^chat_probe_delivery_seconds_count [1-9]/m.test(metrics)) throw new Error('the prober has delivered nothing');
-  }, READY_WITHIN_MS);
+  await untilProberDelivers(proberPort);
   log('✔ a message of the prober is delivered');
 
   for (const [name, container] of Object.entries({ prober, gateway, worker })) {
     container.signal('SIGTERM');
     const code = await container.exited;
     if (code !== 0) throw new Error(`${name} ended with ${code} after SIGTERM:\n${container.output()}`);
-    log(`✔ ${name}: SIGTERM to process 1 ends it in good order`);
+    log(`✔ ${name}: SIGTERM to process 1 ends it with exit code 0`);
   }
-  await proveCache(image, role('packages/postgres/src/migrate.ts', { NODE_DEBUG_NATIVE: 'COMPILE_CACHE' }));
+  await proveCompileCache(image, entryPoint(MIGRATE, { NODE_DEBUG_NATIVE: 'COMPILE_CACHE' }));
 }
 
-async function start(name: string, port: number, options: Parameters<typeof startContainer>[0]): Promise<Container> {
-  const before = performance.now();
-  const container = startContainer(options);
-  running.push(container);
+async function untilHealthy(name: string, adminPort: number, container: Container): Promise<void> {
+  const startedAt = performance.now();
   const ended = container.exited.then((code) => {
-    throw new Error(`${name} ended with ${code}:\n${container.output()}`);
+    throw new Error(`it ended with ${code}`);
   });
   ended.catch(() => {});
   const healthy = eventually(async () => {
-    const { status } = await fetch(`http://127.0.0.1:${port}/healthz`);
-    if (status !== 200) throw new Error(`${name}: /healthz says ${status}`);
+    const { status } = await fetch(`http://127.0.0.1:${adminPort}/healthz`);
+    if (status !== 200) throw new Error(`/healthz returned ${status}`);
   }, READY_WITHIN_MS);
   await Promise.race([healthy, ended]).catch((error: unknown) => {
     throw new Error(`${name} is not healthy (${String(error)}):\n${container.output()}`);
   });
-  log(`✔ ${name}: /healthz answers ${Math.round(performance.now() - before)} ms after its start`);
-  return container;
+  log(`✔ ${name}: /healthz responds ${Math.round(performance.now() - startedAt)} ms after its start`);
 }
 
-/** Opens a conversation and sends a message; rejects unless the ack says that it is stored. */
-async function talk(url: string, secret: string): Promise<void> {
-  const token = signToken('alice', secret);
-  const response = await fetch(`${url}/api/conversations`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ participantId: 'bob' }),
-  });
-  const { id: conversationId } = (await response.json()) as { id: string };
-  const socket = io(url, { auth: { token }, forceNew: true });
+/** Opens a conversation and sends a message; rejects unless it is acknowledged as stored. */
+async function sendMessage(target: Target): Promise<void> {
+  const conversationId = await openConversation(target, 'alice', 'bob');
+  const alice = await connect(target, 'alice');
   try {
-    const ack: unknown = await socket.timeout(10_000).emitWithAck('send_message', { conversationId, content: 'Hello' });
-    if (!(ack as { ok?: boolean }).ok) throw new Error(`the message was not taken: ${JSON.stringify(ack)}`);
+    const ack = await alice.send({ conversationId, content: 'Hello' });
+    if (!ack.ok) throw new Error(`the message was not accepted: ${JSON.stringify(ack)}`);
   } finally {
-    socket.disconnect();
+    alice.close();
   }
 }
 
-/** What the build compiled is read, and nothing is compiled again. */
-async function proveCache(image: Image, options: Parameters<typeof startContainer>[0]): Promise<void> {
+async function untilProberDelivers(adminPort: number): Promise<void> {
+  await eventually(async () => {
+    const metrics = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+    if (!/^chat_probe_delivery_seconds_count [1-9]/m.test(metrics)) throw new Error('the prober has delivered nothing');
+  }, READY_WITHIN_MS);
+}
+
+/** A process reads the code that the build compiled instead of compiling it again. */
+async function proveCompileCache(image: Image, options: ContainerOptions): Promise<void> {
   const files = globSync('var/cache/node/*/*', { cwd: image.root }).length;
-  const told = await runContainer(options);
-  const found = told.match(/reading cache from .*success/g)?.length ?? 0;
+  const output = await runContainer(options);
+  const found = output.match(/reading cache from .*success/g)?.length ?? 0;
   if (files === 0 || found === 0)
-    throw new Error(`${found} of ${files} files of the compile cache were read:\n${told.slice(0, 2_000)}`);
-  log(`✔ the compile cache has ${files} files; migrate takes ${found} of them`);
+    throw new Error(`${found} of ${files} files of the compile cache were read:\n${output.slice(0, 2_000)}`);
+  log(`✔ the compile cache has ${files} files; migrate reads ${found} of them`);
 }

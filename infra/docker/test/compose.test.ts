@@ -28,13 +28,15 @@ const { services, volumes } = parse(text, { merge: true }) as {
   volumes: Record<string, unknown>;
 };
 
-/** As Compose fills them in when only what has no default is set. */
+/** The environment of a service, with defaults filled in as Compose does; a variable without a default gets 32 characters. */
 function environmentOf(name: string): NodeJS.ProcessEnv {
   const filled = Object.entries(services[name]?.environment ?? {}).map(([key, value]) => [
     key,
-    value.replace(/\$\{\w+:([-?])([^}]*)\}/g, (_, how, fallback) => (how === '-' ? fallback : 'x'.repeat(32))),
+    value.replace(/\$\{\w+:([-?])([^}]*)\}/g, (_, operator, fallback) =>
+      operator === '-' ? fallback : 'x'.repeat(32),
+    ),
   ]);
-  // Of the image.
+  // The image sets NODE_ENV.
   return { NODE_ENV: 'production', ...Object.fromEntries(filled) };
 }
 
@@ -43,7 +45,7 @@ describe('compose.yaml', () => {
   const worker = loadWorker(environmentOf('worker'));
   const prober = loadProber(environmentOf('prober'));
 
-  it('gives gateways and workers settings that they take, and no others', () => {
+  it('gives gateways and workers only settings that they read, and servers that it starts', () => {
     for (const [name, config] of [
       ['gateway', gateway],
       ['worker', worker],
@@ -56,12 +58,12 @@ describe('compose.yaml', () => {
     expect(gateway.LANES).to.equal(worker.LANES);
   });
 
-  it('gives the prober the entry, and settings that it takes', () => {
+  it('gives the prober only settings that it reads, and an entry that it starts', () => {
     expect(Object.keys(prober)).to.include.members(Object.keys(services.prober?.environment ?? {}));
     for (const url of prober.PROBE_ENTRY) expect(services).to.have.property(new URL(url).hostname);
   });
 
-  it('names services, files and volumes that there are', () => {
+  it('refers only to services, files and volumes that exist', () => {
     for (const [name, { command = [], volumes: mounts = [], depends_on: after = [] }] of Object.entries(services)) {
       const needed = Array.isArray(after) ? after : Object.keys(after);
       if (needed.length > 0) expect(services, name).to.include.keys(needed);
@@ -76,7 +78,7 @@ describe('compose.yaml', () => {
     }
   });
 
-  it('lets HAProxy and Prometheus find gateways and workers', () => {
+  it('points HAProxy at the gateways, and Prometheus at gateways, workers and the prober', () => {
     expect(services.haproxy?.environment?.GATEWAYS).to.equal(`gateway:${gateway.PORT}`);
     const scrapes = readFileSync(join(INFRA, 'prometheus/prometheus.yaml'), 'utf8');
     for (const [name, { ADMIN_PORT: port }] of [
@@ -88,25 +90,25 @@ describe('compose.yaml', () => {
     }
   });
 
-  it('leaves the time that a stop may take', () => {
+  it('gives a container more time to stop than a drain and a shutdown take', () => {
     const seconds = (name: string) => Number.parseInt(services[name]?.stop_grace_period ?? '10', 10);
     const drain = gateway.DRAIN_DELAY_MS + gateway.DRAIN_WINDOW_MS + gateway.SHUTDOWN_TIMEOUT_MS;
     expect(seconds('gateway') * 1_000).to.be.above(drain);
     expect(seconds('worker') * 1_000).to.be.above(worker.SHUTDOWN_TIMEOUT_MS);
   });
 
-  it('has connections for more gateways than it starts', () => {
-    const most = Number(/max_connections=(\d+)/.exec(services.postgres?.command?.join(' ') ?? '')?.[1]);
+  it('has enough Postgres connections for 30 gateways', () => {
+    const maxConnections = Number(/max_connections=(\d+)/.exec(services.postgres?.command?.join(' ') ?? '')?.[1]);
     const workers = (services.worker?.deploy?.replicas ?? 0) * worker.PG_POOL_SIZE;
-    expect(30 * gateway.PG_POOL_SIZE + workers).to.be.below(most);
+    expect(30 * gateway.PG_POOL_SIZE + workers).to.be.below(maxConnections);
   });
 
   const REDIS = {
-    'redis-lanes': { policy: 'noeviction', appends: 1 },
-    'redis-live': { policy: 'allkeys-lru', appends: 0 },
+    'redis-lanes': { policy: 'noeviction', appends: true },
+    'redis-live': { policy: 'allkeys-lru', appends: false },
   };
   for (const [name, { policy, appends }] of Object.entries(REDIS)) {
-    it(`starts ${name} as meant: a real Redis takes its command`, async () => {
+    it(`starts ${name} with ${policy}, ${appends ? 'an' : 'no'} append-only file, and options that Redis accepts`, async () => {
       const folder = await mkdtemp(join(tmpdir(), 'chat-compose-'));
       const { program, env } = await findRedis(toolsFolder, () => {});
       const port = await freePort();
@@ -123,7 +125,7 @@ describe('compose.yaml', () => {
         await eventually(async () => expect(await askRedis(url, 'PING')).to.equal('PONG'));
         const info = await askRedis(url, 'INFO');
         expect(info).to.include(`maxmemory_policy:${policy}\r\n`);
-        expect(info).to.include(`aof_enabled:${appends}\r\n`);
+        expect(info).to.include(`aof_enabled:${Number(appends)}\r\n`);
       } finally {
         await server.end([{ signal: 'SIGTERM', withinMs: 2_000 }]);
         await rm(folder, { recursive: true, force: true });
