@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect } from 'chai';
-import { knownMetrics, selectorsOf, unknownIn } from '../../prometheus/test/metric-table.ts';
+import { knownMetrics, selectorsOf, unknownMetrics } from '../../prometheus/test/metric-table.ts';
 import { INFRA } from '../../prometheus/test/prometheus-program.ts';
 
 interface Panel {
@@ -68,7 +68,7 @@ describe('the dashboards', () => {
         for (const { title, targets = [] } of drawn) {
           for (const { expr } of targets) {
             expect(selectorsOf(expr), `${title}: ${expr}`).to.not.have.length(0);
-            expect(unknownIn(expr, known), `${title}: ${expr}`).to.deep.equal([]);
+            expect(unknownMetrics(expr, known), `${title}: ${expr}`).to.deep.equal([]);
           }
         }
       });
@@ -106,7 +106,7 @@ describe('the rules', () => {
       for (const [, written = ''] of expressions) {
         const expression = written.replace(/^(\||')|'$/g, '');
         expect(selectorsOf(expression), expression).to.not.have.length(0);
-        expect(unknownIn(expression, known), expression).to.deep.equal([]);
+        expect(unknownMetrics(expression, known), expression).to.deep.equal([]);
       }
     }
   });

@@ -2,24 +2,24 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-import { type Fault, talk } from './faults/fault.ts';
+import { ALERT_NAMES } from './alert-rules.ts';
+import { connectSender, type Fault } from './faults/fault.ts';
 import { MISUSE } from './faults/misuse.ts';
-import { OUTAGES } from './faults/outages.ts';
-import { dispose, proveAll, QUIET_WITHIN_MS, type Running, startScenarios } from './faults/prove.ts';
+import { dispose, proveAll, QUIET_WITHIN_MS, type RunningScenario, startScenarios } from './faults/prove.ts';
+import { SLOWNESS } from './faults/slowness.ts';
 import { INFRA } from './prometheus-program.ts';
-import { ALERT_NAMES } from './written-alerts.ts';
 
-const SCENARIOS = [OUTAGES, MISUSE];
+const SCENARIOS = [SLOWNESS, MISUSE];
 
-interface Group {
+interface RuleGroup {
   rules: { name: string; health: string; lastError?: string }[];
 }
 
 describe('Prometheus on running clusters', () => {
-  let running: Running[] = [];
+  let running: RunningScenario[] = [];
 
   before(async function () {
-    // The first run fetches Debian's Prometheus, and starts eleven processes of ours.
+    // Starts nine services and their servers; the first run also fetches Debian's Prometheus.
     this.timeout(180_000);
     running = await startScenarios(SCENARIOS);
   });
@@ -30,20 +30,20 @@ describe('Prometheus on running clusters', () => {
   it('scrapes every gateway, worker and prober', async () => {
     for (const { cluster, prober, prometheus } of running) {
       await eventually(async () => {
-        const { activeTargets } = await prometheus.ask<{ activeTargets: { health: string }[] }>('targets');
+        const { activeTargets } = await prometheus.get<{ activeTargets: { health: string }[] }>('targets');
         const all = [...cluster.gateways, ...cluster.workers, ...(prober ? [prober] : [])];
         expect(activeTargets.map(({ health }) => health)).to.deep.equal(all.map(() => 'up'));
       });
     }
   });
 
-  it('evaluates every rule without an error, and nothing fires while all is well', async () => {
+  it('evaluates every rule without an error, and fires no alert without a fault', async () => {
     for (const { cluster, prometheus } of running) {
       await using undo = new AsyncDisposableStack();
-      const { send } = await talk({ cluster, undo });
+      const { send } = await connectSender({ cluster, undo });
       for (let i = 0; i < 20; i++) expect((await send()).ok).to.equal(true);
       await eventually(async () => {
-        const { groups } = await prometheus.ask<{ groups: Group[] }>('rules');
+        const { groups } = await prometheus.get<{ groups: RuleGroup[] }>('rules');
         const rules = groups.flatMap((group) => group.rules);
         expect(rules.length).to.be.above(40);
         for (const { name, health, lastError = '' } of rules)
@@ -53,7 +53,7 @@ describe('Prometheus on running clusters', () => {
     }
   });
 
-  it('answers the question of every panel', async () => {
+  it('accepts the query of every panel', async () => {
     const dashboards = globSync('grafana/dashboards/*.json', { cwd: INFRA }).map((file) =>
       readFileSync(join(INFRA, file), 'utf8'),
     );
@@ -61,11 +61,11 @@ describe('Prometheus on running clusters', () => {
     expect(queries.length).to.be.above(80);
     for (const query of queries) {
       const expression = (JSON.parse(query) as string).replaceAll('$__rate_interval', '1m');
-      await running[0]?.prometheus.ask(`query?query=${encodeURIComponent(expression)}`);
+      await running[0]?.prometheus.get(`query?query=${encodeURIComponent(expression)}`);
     }
   });
 
-  describe('tells of', () => {
+  describe('fires alerts for', () => {
     const fired: string[] = [];
     let proofs: Map<Fault, Promise<readonly string[]>>;
 
@@ -79,7 +79,7 @@ describe('Prometheus on running clusters', () => {
       }).timeout(120_000);
     }
 
-    it('all that there are alerts for', () => {
+    it('each alert of the rule files', () => {
       expect(fired.sort()).to.deep.equal(ALERT_NAMES);
     });
   });

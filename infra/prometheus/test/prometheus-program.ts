@@ -2,15 +2,15 @@ import { spawnSync } from 'node:child_process';
 import { dirname, isAbsolute, join } from 'node:path';
 import { type DebianProgram, findProgram, PROMETHEUS, toolsFolder } from '@chat-cluster/local-cluster';
 
-/** Where the rules and dashboards are. */
+/** The folder `infra`, with the rules and dashboards. */
 export const INFRA = join(import.meta.dirname, '../..');
 
-/** Prometheus of the PATH, else Debian's, unpacked. */
+/** Finds Prometheus on the PATH, else unpacks Debian's package. */
 export function findPrometheus(): Promise<DebianProgram> {
   return findProgram(PROMETHEUS, toolsFolder, () => {});
 }
 
-/** Runs promtool, which comes with Prometheus; returns all it said, throws when it is not content. */
+/** Runs promtool, which comes with Prometheus. Returns its output; throws, with the output, when it reports a problem. */
 export async function promtool(args: string[], cwd: string): Promise<string> {
   const { program, env } = await findPrometheus();
   const tool = isAbsolute(program) ? join(dirname(program), 'promtool') : 'promtool';

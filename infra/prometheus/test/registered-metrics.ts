@@ -3,17 +3,15 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { repository } from '@chat-cluster/local-cluster';
 import { freshDatabase, privateServers } from '@chat-cluster/testkit';
-import type { Metric } from './tell-metrics.ts';
+import type { Metric } from './report-metrics.ts';
 
-export type Service = 'gateway' | 'worker' | 'prober';
-
-/** The metrics of a real process, once it is ready: those too that are registered by what starts in it. */
-export async function metricsOf(service: Service): Promise<Metric[]> {
+/** Starts a real process and returns the metrics that it has registered once it is ready. */
+export async function metricsOf(service: 'gateway' | 'worker' | 'prober'): Promise<Metric[]> {
   const { redis } = await privateServers();
   const database = await freshDatabase();
   const child = spawn(
     process.execPath,
-    ['--import', join(import.meta.dirname, 'tell-metrics.ts'), join(repository, 'services', service, 'src/main.ts')],
+    ['--import', join(import.meta.dirname, 'report-metrics.ts'), join(repository, 'services', service, 'src/main.ts')],
     {
       env: {
         ...process.env,
@@ -24,7 +22,7 @@ export async function metricsOf(service: Service): Promise<Metric[]> {
         JWT_SECRET: 'secret',
         DATABASE_URL: database.url,
         REDIS_URL: redis.url,
-        // Nobody is there, and it waits.
+        // A port without a listener; the prober waits for it.
         PROBE_ENTRY: 'http://127.0.0.1:9',
       },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -33,11 +31,11 @@ export async function metricsOf(service: Service): Promise<Metric[]> {
   try {
     return await new Promise<Metric[]>((resolve, reject) => {
       child.on('message', (message: { type: string; metrics?: Metric[] }) => {
-        if (message.type === 'ready') child.send({ type: 'which-metrics' });
+        if (message.type === 'ready') child.send({ type: 'report-metrics' });
         if (message.metrics) resolve(message.metrics);
       });
       child.once('error', reject);
-      child.once('exit', (code) => reject(new Error(`the ${service} ended: exit code ${code}`)));
+      child.once('exit', (code) => reject(new Error(`the ${service} ended with exit code ${code}`)));
     });
   } finally {
     child.kill('SIGKILL');

@@ -3,19 +3,19 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { expect } from 'chai';
-import { CASES, type Case } from './alert-cases.ts';
+import { ALERT_CASES, type AlertCase } from './alert-cases.ts';
+import { ALERT_NAMES, ALERTS, RULE_FILES } from './alert-rules.ts';
 import { INFRA, promtool } from './prometheus-program.ts';
-import { ALERT_NAMES, ALERTS, RULES } from './written-alerts.ts';
 
-/** What the others build on. */
-const RECORDED = RULES.filter((file) => file.endsWith('/recorded.yaml'));
+/** Recorded series, which the alerts of objectives.yaml use. */
+const RECORDED = RULE_FILES.filter((file) => file.endsWith('/recorded.yaml'));
 
 describe('the rules of Prometheus', () => {
-  it('are what Prometheus takes, and so is its configuration', async () => {
+  it('are valid, and so is its configuration', async () => {
     expect(await promtool(['check', 'config', 'prometheus.yaml'], join(INFRA, 'prometheus'))).to.include('SUCCESS');
   });
 
-  it('each page somebody or write a ticket, and lead to a section that says what to do', () => {
+  it('have a severity and a section of the runbook for each alert', () => {
     const [, ...parts] = readFileSync(join(INFRA, 'RUNBOOK.md'), 'utf8').split(/^### /m);
     const sections = new Map(parts.map((part) => [/^\w+/.exec(part)?.[0] ?? '', part]));
     for (const { name, severity, runbook } of ALERTS) {
@@ -29,20 +29,20 @@ describe('the rules of Prometheus', () => {
     expect([...sections.keys()].sort()).to.deep.equal(ALERT_NAMES);
   });
 
-  it('are each tried: every alert has a case', () => {
-    expect(Object.keys(CASES).sort()).to.deep.equal(ALERT_NAMES);
+  it('have a case for each alert', () => {
+    expect(Object.keys(ALERT_CASES).sort()).to.deep.equal(ALERT_NAMES);
   });
 
-  for (const file of RULES.filter((one) => !RECORDED.includes(one))) {
-    it(`fire when they should, and are quiet while all is well: ${basename(file)}`, async () => {
+  for (const file of RULE_FILES.filter((one) => !RECORDED.includes(one))) {
+    it(`fire for series with a fault, and not for others: ${basename(file)}`, async () => {
       const folder = await mkdtemp(join(tmpdir(), 'chat-rules-'));
       try {
         const tests = ALERTS.filter((alert) => alert.file === file).flatMap(({ name }) => {
-          const one = CASES[name];
-          return one ? [unitTest(name, one.ill, one, 1), unitTest(name, one.well, one, 0)] : [];
+          const one = ALERT_CASES[name];
+          return one ? [unitTest(name, one.fires, one.after, 1), unitTest(name, one.silent, one.after, 0)] : [];
         });
         const rules = file.endsWith('/objectives.yaml') ? [...RECORDED, file] : [file];
-        // JSON is YAML.
+        // Written as JSON, which is valid YAML.
         const content = JSON.stringify({ rule_files: rules, evaluation_interval: '1m', tests });
         await writeFile(join(folder, 'alerts.json'), content);
         expect(await promtool(['test', 'rules', 'alerts.json'], folder)).to.include('SUCCESS');
@@ -53,17 +53,17 @@ describe('the rules of Prometheus', () => {
   }
 });
 
-/** That the alert fires at `after` for the series, or (`times` 0) that it does not. */
-function unitTest(alert: string, series: Case['ill'], { after }: Case, times: 0 | 1): object {
+/** A unit test of promtool: with these series the alert fires at `after` (`count` 1), or does not (`count` 0). */
+function unitTest(alert: string, series: AlertCase['fires'], after: string, count: 0 | 1): object {
   return {
-    name: `${alert} ${times === 1 ? 'fires' : 'is quiet'}`,
+    name: `${alert} ${count === 1 ? 'fires' : 'is silent'}`,
     interval: '1m',
     input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
     promql_expr_test: [
       {
         expr: `count(ALERTS{alertname="${alert}", alertstate="firing"})`,
         eval_time: after,
-        exp_samples: times === 1 ? [{ labels: '{}', value: 1 }] : [],
+        exp_samples: count === 1 ? [{ labels: '{}', value: 1 }] : [],
       },
     ],
   };

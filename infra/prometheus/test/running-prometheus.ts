@@ -8,34 +8,31 @@ import { findPrometheus, INFRA } from './prometheus-program.ts';
 
 /** A real Prometheus with the configuration and the rules of this repository. */
 export interface RunningPrometheus extends AsyncDisposable {
-  /** `data` of an answer of its API; throws what it says is wrong. */
-  ask<T>(path: string): Promise<T>;
-  /** Resolves with the alerts that fire, or fired a fifth of a second ago. */
+  /** Requests `/api/v1/<path>` and resolves with `data` of the response; rejects with its error. */
+  get<T>(path: string): Promise<T>;
+  /** Resolves with the names of the alerts that fire, as of at most CACHED_MS ago. */
   firing(): Promise<Set<string>>;
 }
 
-/** Of the admin listeners, by what they belong to. */
+/** Admin ports, by the kind of process. */
 export interface Ports {
   gateways: readonly number[];
   workers: readonly number[];
   probers: readonly number[];
 }
 
+/** Many tests wait for alerts at the same time, and alerts change only when rules are evaluated, every 500 ms. */
+const CACHED_MS = 200;
+
 /**
- * Scrapes these ports of loopback. Only time is other than in production, so that a test has no minutes to wait: it scrapes
- * and evaluates every half second, looks back a thirtieth as far (two minutes are 4 s), and an alert whose condition is to
- * last for minutes waits for a second. Thresholds are as they are: "20 a second" are 20 in a second here too.
+ * Starts a Prometheus that scrapes these ports of loopback. Only times differ from production, so that a test does not wait
+ * for minutes: it scrapes and evaluates every half second, windows are a thirtieth as long (two minutes are 4 s), and `for` is
+ * one second. Thresholds are unchanged: "20 per second" means 20 in a second here, too.
  */
 export async function startPrometheus(ports: Ports): Promise<RunningPrometheus> {
   const { program, env } = await findPrometheus();
   const folder = await mkdtemp(join(tmpdir(), 'chat-prometheus-'));
-  await mkdir(join(folder, 'rules'));
-  const from = join(INFRA, 'prometheus');
-  for (const file of globSync(join(from, 'rules/*.yaml'))) {
-    await writeFile(join(folder, 'rules', basename(file)), hurried(readFileSync(file, 'utf8')));
-  }
-  const config = hurried(readFileSync(join(from, 'prometheus.yaml'), 'utf8'));
-  await writeFile(join(folder, 'prometheus.yaml'), pointedAt(ports, config));
+  await writeConfiguration(folder, ports);
   const port = await freePort();
   const server = await spawnServer({
     command: [
@@ -50,7 +47,7 @@ export async function startPrometheus(ports: Ports): Promise<RunningPrometheus> 
     logFile: join(folder, 'output.log'),
     deathSignal: 'TERM',
   });
-  const ask = async <T>(path: string): Promise<T> => {
+  const get = async <T>(path: string): Promise<T> => {
     const response = await fetch(`http://127.0.0.1:${port}/api/v1/${path}`, { signal: AbortSignal.timeout(5_000) });
     const { status, data, error } = (await response.json()) as { status: string; data: T; error?: string };
     if (status !== 'success') throw new Error(`${path}: ${error}`);
@@ -61,23 +58,22 @@ export async function startPrometheus(ports: Ports): Promise<RunningPrometheus> 
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    await eventually(() => ask('status/buildinfo'));
+    await eventually(() => get('status/buildinfo'));
   } catch {
-    const said = server.logTail();
+    const log = server.logTail();
     await stop();
-    throw new Error(`Prometheus did not start: ${said}`);
+    throw new Error(`Prometheus did not start: ${log}`);
   }
-  let answer: Promise<Set<string>> | undefined;
-  let askedAt = 0;
+  let cached: Promise<Set<string>> | undefined;
+  let cachedAt = 0;
   return {
-    ask,
+    get,
     firing() {
-      // Many wait for alerts at the same time, and they change at evaluations only.
-      if (answer === undefined || performance.now() - askedAt > SAME_ANSWER_MS) {
-        askedAt = performance.now();
-        answer = ask<{ alerts: Alert[] }>('alerts').then(firingOf);
+      if (cached === undefined || performance.now() - cachedAt > CACHED_MS) {
+        cachedAt = performance.now();
+        cached = get<{ alerts: Alert[] }>('alerts').then(firingOf);
       }
-      return answer;
+      return cached;
     },
     [Symbol.asyncDispose]: stop,
   };
@@ -88,31 +84,36 @@ interface Alert {
   labels: { alertname: string };
 }
 
-const SAME_ANSWER_MS = 200;
-
 function firingOf({ alerts }: { alerts: Alert[] }): Set<string> {
   return new Set(alerts.filter(({ state }) => state === 'firing').map(({ labels }) => labels.alertname));
 }
 
-/** Seconds of a unit of time, a thirtieth of what they are. */
+async function writeConfiguration(folder: string, ports: Ports): Promise<void> {
+  const original = join(INFRA, 'prometheus');
+  await mkdir(join(folder, 'rules'));
+  for (const file of globSync(join(original, 'rules/*.yaml'))) {
+    await writeFile(join(folder, 'rules', basename(file)), accelerated(readFileSync(file, 'utf8')));
+  }
+  const config = accelerated(readFileSync(join(original, 'prometheus.yaml'), 'utf8'));
+  await writeFile(join(folder, 'prometheus.yaml'), withTargets(ports, config));
+}
+
+/** Seconds in a thirtieth of a minute, an hour and a day. */
 const SECONDS: Record<string, number> = { m: 2, h: 120, d: 2_880 };
 
-function hurried(yaml: string): string {
+function accelerated(yaml: string): string {
   return yaml
     .replace(/\[(\d+)([mhd])\]/g, (_, count: string, unit: string) => `[${Number(count) * (SECONDS[unit] ?? 0)}s]`)
     .replace(/^( +for): .*$/gm, '$1: 1s')
     .replace(/^( *(?:scrape_interval|scrape_timeout|evaluation_interval|interval)): .*$/gm, '$1: 500ms');
 }
 
-function pointedAt({ gateways, workers, probers }: Ports, config: string): string {
+/** Replaces the DNS names by ports, and leaves out the job that scrapes Prometheus itself. */
+function withTargets({ gateways, workers, probers }: Ports, config: string): string {
   const targets = (ports: readonly number[]) =>
     `static_configs: [{ targets: [${ports.map((port) => `'127.0.0.1:${port}'`).join(', ')}] }]`;
-  let rest = [targets(gateways), targets(workers), targets(probers)];
-  const pointed = config.replace(/dns_sd_configs:\n(?: {6,}.*\n)+/g, () => {
-    const [next = '', ...others] = rest;
-    rest = others;
-    return `${next}\n`;
-  });
-  if (rest.length > 0) throw new Error('prometheus.yaml does not look up gateways and workers as this test expects');
-  return pointed.slice(0, pointed.indexOf('  - job_name: prometheus'));
+  const replacements = [targets(gateways), targets(workers), targets(probers)];
+  const replaced = config.replace(/dns_sd_configs:\n(?: {6,}.*\n)+/g, () => `${replacements.shift() ?? ''}\n`);
+  if (replacements.length > 0) throw new Error('prometheus.yaml does not look up gateways, workers and probers by DNS');
+  return replaced.slice(0, replaced.indexOf('  - job_name: prometheus'));
 }

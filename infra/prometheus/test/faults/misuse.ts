@@ -1,9 +1,20 @@
 import { inboxLane, streamOf } from '@chat-cluster/queue';
-import { askRedis, connect, LeanClient, newUser, type TestClient, tokenFor } from '@chat-cluster/testkit';
+import { askRedis, connect, LeanClient, newUser, tokenFor } from '@chat-cluster/testkit';
+import { openPolling, POLLING } from '@chat-cluster/testkit/balancers';
 import { sql } from 'kysely';
-import { gateway, repeat, type Scenario, type Stage, type Talk, talk, target } from './fault.ts';
+import {
+  connectSender,
+  gateway,
+  repeat,
+  type Scenario,
+  type Sender,
+  type Stage,
+  slowPostgres,
+  target,
+} from './fault.ts';
+import { sendIncompletePacket } from './incomplete-packet.ts';
 
-/** Data, clients and settings that are wrong, on servers that answer. */
+/** Wrong data, clients and settings; then too many sends, and a Postgres that is down. */
 export const MISUSE: Scenario = {
   options: {
     gateways: 3,
@@ -17,19 +28,20 @@ export const MISUSE: Scenario = {
   tracks: [
     [
       {
-        title: 'a lane that waits for half a minute, for a lock that somebody keeps in Postgres',
+        title: 'a lane that waits for half a minute for a lock in Postgres',
         alerts: ['ChatLaneWedged'],
         async make(stage) {
-          // A lane of its own: the other faults send in lane 1.
-          const { conversationId, send } = await talk(stage, { lane: 0 });
-          await keepLocked(stage, conversationId);
-          send().catch(() => {});
+          // Its own lane: the other faults send in lane 1.
+          const sender = await connectSender(stage, { lane: 0 });
+          await keepLocked(stage, sender.conversationId);
+          // As if it had waited for most of the half minute already.
+          await appendBatch(stage, sender, { lane: 0, content: 'hello', ageMs: 28_000 });
         },
       },
     ],
     [
       {
-        title: 'polls that reach another gateway than their session',
+        title: 'polls that reach another gateway than that of their session',
         alerts: ['ChatMisroutedPolls'],
         async make(stage) {
           const { sid } = await openPolling(target(stage, 1).url);
@@ -42,11 +54,11 @@ export const MISUSE: Scenario = {
         title: 'handshakes that are refused',
         alerts: ['ChatHandshakesRefused'],
         async make(stage) {
-          repeat(stage, 50, () => handshake(stage, 1, 'no token of ours'));
+          repeat(stage, 50, () => handshake(stage, 1, 'not a token'));
         },
       },
       {
-        title: 'clients that connect again and again',
+        title: 'clients that reconnect repeatedly',
         alerts: ['ChatReconnectStorm'],
         async make(stage) {
           const token = tokenFor(stage.cluster, newUser('alice'));
@@ -54,19 +66,19 @@ export const MISUSE: Scenario = {
         },
       },
       {
-        title: 'a client that no longer polls',
+        title: 'a client that stops polling',
         alerts: ['ChatSlowConsumers'],
         async make(stage) {
-          const { bob, send } = await talk(stage);
+          const { receiverId, send } = await connectSender(stage);
           const url = target(stage, 2).url;
           const { sid } = await openPolling(url);
-          const body = `40${JSON.stringify({ token: tokenFor(stage.cluster, bob) })}`;
+          const body = `40${JSON.stringify({ token: tokenFor(stage.cluster, receiverId) })}`;
           await fetch(pollingUrl(url, sid), { method: 'POST', body });
           repeat(stage, 0, send);
         },
       },
       {
-        title: 'more connections than a gateway takes',
+        title: 'more connections than a gateway accepts',
         alerts: ['ChatHandshakesOverloaded'],
         async make(stage) {
           const token = tokenFor(stage.cluster, newUser('alice'));
@@ -79,42 +91,42 @@ export const MISUSE: Scenario = {
     ],
     [
       {
-        title: 'emits that reach gateways in vain: the adapter of old, and three gateways',
+        title: 'emits that reach gateways without a receiver: three gateways with the classic adapter',
         alerts: ['ChatFanoutWaste'],
         async make(stage) {
-          const { send } = await talk(stage);
+          const { send } = await connectSender(stage);
           for (let i = 0; i < 5; i++) repeat(stage, 0, send);
         },
       },
     ],
     [
       {
-        title: 'unread counters that somebody changed',
+        title: 'unread counters that were changed by hand',
         alerts: ['ChatUnreadDrift'],
         async make(stage) {
-          await talk(stage);
+          await connectSender(stage);
           await sql`update participants set unread_count = unread_count + 7`.execute(stage.cluster.db);
         },
       },
       {
-        title: 'a message that Postgres will never take',
+        title: 'a message that Postgres refuses permanently',
         alerts: ['ChatDeadLetters'],
         async make(stage) {
-          await appendUnstorable(stage, await talk(stage));
+          await appendBatch(stage, await connectSender(stage), UNSTORABLE);
         },
       },
       {
-        title: 'such a message where not even a dead letter can be kept',
+        title: 'such a message while dead letters cannot be stored either',
         alerts: ['ChatDeadLettersLost'],
         async make(stage) {
           await sql`alter table dead_letters add constraint none check (false) not valid`.execute(stage.cluster.db);
-          await appendUnstorable(stage, await talk(stage));
+          await appendBatch(stage, await connectSender(stage), UNSTORABLE);
         },
       },
     ],
     [
       {
-        title: 'a Redis that is slow',
+        title: 'a slow Redis',
         alerts: ['ChatRedisSlow'],
         async make(stage) {
           const { redis } = gateway(stage, 3);
@@ -123,7 +135,7 @@ export const MISUSE: Scenario = {
         },
       },
       {
-        title: 'a gateway full of packets that do not end',
+        title: 'a gateway whose memory is full of incomplete packets',
         alerts: ['ChatMemoryHigh'],
         async make(stage) {
           const connecting = Array.from({ length: 50 }, async () => {
@@ -131,11 +143,11 @@ export const MISUSE: Scenario = {
             stage.undo.defer(() => client.close());
             return client;
           });
-          for (const client of await Promise.all(connecting)) writePart(client);
+          for (const client of await Promise.all(connecting)) sendIncompletePacket(client);
         },
       },
       {
-        title: 'subscriptions that are cut again and again',
+        title: 'subscriptions that are cut repeatedly',
         alerts: ['ChatFanoutGaps'],
         async make(stage) {
           const { redis } = gateway(stage, 3);
@@ -146,43 +158,75 @@ export const MISUSE: Scenario = {
         },
       },
       {
-        title: 'a drain that does not get done',
+        title: 'a drain that does not end',
         alerts: ['ChatDrainSlow'],
         async make(stage) {
           gateway(stage, 3).kill('SIGTERM');
+        },
+      },
+      {
+        title: 'more sends than Postgres can store',
+        alerts: ['ChatLaneSheds'],
+        async make(stage) {
+          const { client, conversationId } = await connectSender(stage);
+          slowPostgres(stage, 400);
+          const draft = { conversationId, content: 'hello' } as never;
+          // 2,000 per second; the lane stores 200 in 0.4 s.
+          repeat(stage, 100, () => {
+            for (let i = 0; i < 200; i++) client.socket.emit('send_message', draft, () => {});
+          });
+        },
+      },
+      {
+        title: 'a Postgres that is down',
+        alerts: ['ChatPostgresUnreachable', 'ChatStoreRetries', 'ChatLaneLate'],
+        async make(stage) {
+          const { send } = await connectSender(stage);
+          await stage.cluster.postgres.kill();
+          stage.undo.defer(() => stage.cluster.postgres.start());
+          send().catch(() => {});
         },
       },
     ],
   ],
 };
 
-/** As psql does in which somebody typed `begin` and went for lunch. */
+/** Locks a conversation, like a psql session that was left open after `begin`. */
 async function keepLocked({ cluster, undo }: Stage, conversationId: string): Promise<void> {
   const locked = Promise.withResolvers<void>();
-  const over = Promise.withResolvers<void>();
-  const done = cluster.db.transaction().execute(async (transaction) => {
-    await sql`set local idle_in_transaction_session_timeout = 0`.execute(transaction);
-    await sql`select from conversations where id = ${conversationId} for update`.execute(transaction);
+  const ended = Promise.withResolvers<void>();
+  const transaction = cluster.db.transaction().execute(async (trx) => {
+    await sql`set local idle_in_transaction_session_timeout = 0`.execute(trx);
+    await sql`select from conversations where id = ${conversationId} for update`.execute(trx);
     locked.resolve();
-    await over.promise;
+    await ended.promise;
   });
   undo.defer(() => {
-    over.resolve();
-    return done;
+    ended.resolve();
+    return transaction;
   });
-  await Promise.race([locked.promise, done]);
+  await Promise.race([locked.promise, transaction]);
 }
 
-/** As a gateway would that did not look: a text with NUL. */
-async function appendUnstorable({ cluster }: Stage, { alice, bob, conversationId }: Talk): Promise<void> {
+/** A text with NUL, which a gateway would reject. */
+const UNSTORABLE = { lane: 1, content: '\0', ageMs: 0 };
+
+/** Appends a message to a lane as its gateway did `ageMs` ago. No gateway waits for the reply. */
+async function appendBatch(
+  { cluster }: Stage,
+  { client, receiverId, conversationId }: Sender,
+  { lane, content, ageMs }: typeof UNSTORABLE,
+): Promise<void> {
   const id = crypto.randomUUID();
-  const draft = { conversationId, senderId: alice.userId, receiverId: bob, content: '\0', attachments: [] };
+  const acceptedAt = Date.now() - ageMs;
+  const draft = { conversationId, senderId: client.userId, receiverId, content, attachments: [] };
   const entries = [{ kind: 'send', id, clientMessageId: id, ...draft }];
-  const batch = { v: 1, batchId: id, replyTo: 'nobody', acceptedAt: Date.now(), entries };
-  await askRedis(cluster.redis.url, 'XADD', streamOf(inboxLane(1)), '*', 'd', JSON.stringify(batch));
+  const batch = { v: 1, batchId: id, replyTo: 'none', acceptedAt, entries };
+  const streamId = ageMs === 0 ? '*' : `${acceptedAt}-0`;
+  await askRedis(cluster.redis.url, 'XADD', streamOf(inboxLane(lane)), streamId, 'd', JSON.stringify(batch));
 }
 
-/** Resolves when the connection is over: refused, or closed by us as soon as it is there. */
+/** Resolves when the connection has ended: refused, or closed by the client once it was open. */
 function handshake(stage: Stage, n: number, token: string): Promise<void> {
   return new Promise((resolve) => {
     const client = new LeanClient(
@@ -192,23 +236,6 @@ function handshake(stage: Stage, n: number, token: string): Promise<void> {
   });
 }
 
-function pollingUrl(url: string, sid?: string): string {
-  return `${url}/socket.io/?EIO=4&transport=polling${sid === undefined ? '' : `&sid=${sid}`}`;
-}
-
-async function openPolling(url: string): Promise<{ sid: string }> {
-  const packet = await (await fetch(pollingUrl(url))).text();
-  return JSON.parse(packet.slice(1)) as { sid: string };
-}
-
-/** Of a masked text frame of 16 MB (RFC 6455, section 5.2), its head and all but the end: the gateway keeps it. */
-const FRAME_BYTES = 16_000_000;
-const HEAD = Buffer.from([0x81, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-HEAD.writeUIntBE(FRAME_BYTES, 4, 6);
-const PART = Buffer.alloc(FRAME_BYTES - 1, 'x');
-
-function writePart(client: TestClient): void {
-  const { ws } = client.socket.io.engine.transport as unknown as { ws: { _socket: NodeJS.WritableStream } };
-  ws._socket.write(HEAD);
-  ws._socket.write(PART);
+function pollingUrl(url: string, sid: string): string {
+  return `${url}${POLLING}&sid=${sid}`;
 }

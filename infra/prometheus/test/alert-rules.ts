@@ -2,19 +2,19 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { INFRA } from './prometheus-program.ts';
 
-/** The rule files of Prometheus, absolute paths. */
-export const RULES = globSync('prometheus/rules/*.yaml', { cwd: INFRA }).map((file) => join(INFRA, file));
+/** Absolute paths of Prometheus' rule files. */
+export const RULE_FILES = globSync('prometheus/rules/*.yaml', { cwd: INFRA }).map((file) => join(INFRA, file));
 
-/** An alert as its rule file has it. */
-export interface WrittenAlert {
+/** An alert in a rule file. */
+export interface AlertRule {
   name: string;
   severity: string | undefined;
   runbook: string | undefined;
-  /** Absolute path. */
+  /** Absolute path of the rule file. */
   file: string;
 }
 
-export const ALERTS: WrittenAlert[] = RULES.flatMap((file) =>
+export const ALERTS: AlertRule[] = RULE_FILES.flatMap((file) =>
   readFileSync(file, 'utf8')
     .split(/^ {6}- alert: /m)
     .slice(1)
@@ -25,5 +25,5 @@ export const ALERTS: WrittenAlert[] = RULES.flatMap((file) =>
       file,
     })),
 );
-/** Of all alerts, sorted. */
+/** Names of all alerts, sorted. */
 export const ALERT_NAMES = ALERTS.map(({ name }) => name).sort();
