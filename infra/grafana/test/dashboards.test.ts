@@ -27,7 +27,7 @@ const DASHBOARDS = globSync('grafana/dashboards/*.json', { cwd: INFRA }).map((fi
 const known = knownMetrics();
 
 describe('the dashboards', () => {
-  it('are four, each with an id and a title of its own', () => {
+  it('are four, each with its own id and title', () => {
     expect(DASHBOARDS.map(({ file }) => basename(file)).sort()).to.deep.equal([
       'gateways.json',
       'lanes.json',
@@ -42,9 +42,9 @@ describe('the dashboards', () => {
 
   for (const { file, panels } of DASHBOARDS) {
     describe(basename(file), () => {
-      const drawn = panels.filter(({ type }) => type !== 'row');
+      const graphs = panels.filter(({ type }) => type !== 'row');
 
-      it('has panels that stand beside each other, with ids of their own', () => {
+      it('has panels with unique ids that do not overlap', () => {
         expect(new Set(panels.map(({ id }) => id)).size).to.equal(panels.length);
         const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) => {
           expect(x + w).to.be.at.most(24);
@@ -53,19 +53,17 @@ describe('the dashboards', () => {
         expect(new Set(cells).size).to.equal(cells.length);
       });
 
-      it('asks the Prometheus that was chosen', () => {
-        for (const { title, datasource, targets = [] } of drawn) {
+      it('queries the selected Prometheus', () => {
+        for (const { title, datasource, targets = [] } of graphs) {
           expect(targets, title).to.not.have.length(0);
-          for (const { uid } of [datasource, ...targets.map((target) => target.datasource)].map(
-            (one) => one ?? { uid: '' },
-          )) {
-            expect(uid, title).to.match(/^\$\{datasource\}$/);
+          for (const source of [datasource, ...targets.map((target) => target.datasource)]) {
+            expect(source?.uid, title).to.match(/^\$\{datasource\}$/);
           }
         }
       });
 
-      it('asks for nothing that does not exist', () => {
-        for (const { title, targets = [] } of drawn) {
+      it('queries only metrics and labels that exist', () => {
+        for (const { title, targets = [] } of graphs) {
           for (const { expr } of targets) {
             expect(selectorsOf(expr), `${title}: ${expr}`).to.not.have.length(0);
             expect(unknownMetrics(expr, known), `${title}: ${expr}`).to.deep.equal([]);
@@ -75,14 +73,14 @@ describe('the dashboards', () => {
     });
   }
 
-  it('show every metric of ours', () => {
-    const asked = DASHBOARDS.flatMap(({ panels }) =>
+  it('show every metric of gateways, workers and the prober', () => {
+    const shown = DASHBOARDS.flatMap(({ panels }) =>
       panels.flatMap(({ targets = [] }) => targets.flatMap(({ expr }) => selectorsOf(expr).map(({ name }) => name))),
     );
     for (const name of known.keys()) {
       if (!name.startsWith('chat_')) continue;
       expect(
-        asked.some((one) => one === name || one.replace(/_(bucket|sum|count)$/, '') === name),
+        shown.some((one) => one === name || one.replace(/_(bucket|sum|count)$/, '') === name),
         name,
       ).to.equal(true);
     }
@@ -90,15 +88,17 @@ describe('the dashboards', () => {
 
   it('have the panels that the runbook names', () => {
     const titles = DASHBOARDS.flatMap(({ panels }) => panels.map(({ title }) => title));
-    const looks = readFileSync(join(INFRA, 'RUNBOOK.md'), 'utf8').matchAll(/^\*\*Look\*\*[\s\S]+?\n\n/gm);
-    const named = [...looks].flatMap(([text]) => [...text.matchAll(/"([^"]+)"/g)].map(([, title = '']) => title));
+    const lookParagraphs = readFileSync(join(INFRA, 'RUNBOOK.md'), 'utf8').matchAll(/^\*\*Look\*\*[\s\S]+?\n\n/gm);
+    const named = [...lookParagraphs].flatMap(([text]) =>
+      [...text.matchAll(/"([^"]+)"/g)].map(([, title = '']) => title),
+    );
     expect(named).to.not.have.length(0);
     expect(titles).to.include.members(named);
   });
 });
 
 describe('the rules', () => {
-  it('ask for nothing that does not exist', () => {
+  it('query only metrics and labels that exist', () => {
     for (const file of globSync('prometheus/rules/*.yaml', { cwd: INFRA })) {
       const text = readFileSync(join(INFRA, file), 'utf8');
       const expressions = [...text.matchAll(/^ {8}expr: (.*(?:\n {10}.*)*)/gm)];

@@ -11,35 +11,36 @@ import {
   startHaproxy,
 } from '@chat-cluster/testkit/balancers';
 import { expect } from 'chai';
-import { answerAt, startNameServer } from './names.ts';
+import { forwardFrom, startNameServer } from './names.ts';
 
-describe('HAProxy before three gateways', () => {
+describe('HAProxy in front of three gateways', () => {
   const balanced = describeBalancer(startHaproxy);
 
   describe('when a gateway drains', () => {
-    afterEach(() => tell('enable health gateways/gateway-1', 'set server gateways/gateway-1 state ready'));
+    afterEach(() => haproxy('enable health gateways/gateway-1', 'set server gateways/gateway-1 state ready'));
 
-    /** Commands for HAProxy. */
-    async function tell(...commands: string[]): Promise<void> {
+    /** Sends commands to the admin socket. */
+    async function haproxy(...commands: string[]): Promise<void> {
       for (const command of commands) expect(await admin(balanced().balancer, command)).to.equal('');
     }
 
-    const notReady = () => tell('disable health gateways/gateway-1', 'set server gateways/gateway-1 health down');
+    /** As if the health check of gateway-1 failed. */
+    const markUnready = () => haproxy('disable health gateways/gateway-1', 'set server gateways/gateway-1 health down');
 
-    it('a gateway that is drained by hand keeps its sessions and gets no new ones', () =>
-      expectDrain(balanced(), () => tell('set server gateways/gateway-1 state drain')));
+    it('keeps the sessions of a gateway that is drained by hand, and opens new ones elsewhere', () =>
+      expectDrain(balanced(), () => haproxy('set server gateways/gateway-1 state drain')));
 
-    it('a gateway that is no longer ready keeps its sessions and gets no new ones', () =>
-      expectDrain(balanced(), notReady));
+    it('keeps the sessions of an unready gateway, and opens new ones elsewhere', () =>
+      expectDrain(balanced(), markUnready));
 
-    it('a browser whose gateway is not ready opens its next session elsewhere, and is kept there', async () => {
+    it('moves the next session of a browser whose gateway is unready, and keeps it on the new gateway', async () => {
       const { url } = balanced().target;
       const first = await eventually(async () => {
         const opened = await openPolling(url);
         expect(opened.gateway).to.equal('gateway-1');
         return opened;
       });
-      await notReady();
+      await markUnready();
       const { gateway, sid, cookie } = await openPolling(url, '', { cookie: first.cookie });
       expect(gateway).not.to.equal('gateway-1');
       expect(cookie).not.to.equal(first.cookie);
@@ -48,12 +49,12 @@ describe('HAProxy before three gateways', () => {
     });
   });
 
-  it('finds gateways that a name in DNS stands for, new ones too, and sessions stay where they are', async () => {
+  it('finds the gateways behind a DNS name, also new ones, and keeps sessions on their gateway', async () => {
     await using undo = new AsyncDisposableStack();
     const port = await freePort();
     const addresses = ['127.0.0.11', '127.0.0.12', '127.0.0.13'];
     for (const [i, address] of addresses.entries()) {
-      undo.use(await answerAt(address, port, balanced().cluster.gateways[i]?.port ?? 0));
+      undo.use(await forwardFrom(address, port, balanced().cluster.gateways[i]?.port ?? 0));
     }
     const names = undo.use(await startNameServer(addresses.slice(0, 2)));
     const env = { GATEWAYS: `gateway.test:${port}`, DNS: `127.0.0.1:${names.port}` };

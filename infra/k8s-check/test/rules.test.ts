@@ -7,9 +7,9 @@ import { k8s } from './manifests.ts';
 
 const FILE = join(k8s, 'components/monitoring/prometheus-rule.yaml');
 
-/** Kustomize reads nothing outside of its folder, so the rules of infra/prometheus stand there a second time. */
+/** Kustomize reads only its own folder, so k8s contains a copy of the rules in infra/prometheus. */
 describe('k8s, the alerts', () => {
-  it('are those of infra/prometheus/rules', () => {
+  it('are those in infra/prometheus/rules', () => {
     const groups = globSync('infra/prometheus/rules/*.yaml', { cwd: repository })
       .sort()
       .flatMap((file): unknown[] => parse(readFileSync(join(repository, file), 'utf8')).groups);
@@ -19,6 +19,9 @@ describe('k8s, the alerts', () => {
       const rule = { ...parse(text), spec: { groups } };
       writeFileSync(FILE, header + stringify(rule, { lineWidth: 0 }));
     }
-    expect(parse(readFileSync(FILE, 'utf8')).spec.groups, 'UPDATE_RULES=1 makes it anew').to.deep.equal(groups);
+    expect(
+      parse(readFileSync(FILE, 'utf8')).spec.groups,
+      'run this test with UPDATE_RULES=1 to update the copy',
+    ).to.deep.equal(groups);
   });
 });

@@ -38,7 +38,7 @@ const MODELS = [
   ServiceAccount,
 ];
 
-/** Of Envoy Gateway's CRD, which no package has: what we use of it, as the CRD has it. */
+// No package has the schema of Envoy Gateway's BackendTrafficPolicy. This is the part of its CRD that the manifests use.
 const duration = z.string().regex(/^([0-9]{1,5}(h|m|s|ms)){1,4}$/);
 const count = z.int().min(0).max(4_294_967_295);
 const backendTrafficPolicy = z.strictObject({
@@ -65,7 +65,7 @@ const backendTrafficPolicy = z.strictObject({
   }),
 });
 
-/** What the schema of its kind has against a manifest: values that it refuses, and fields that it does not know. */
+/** Compares a manifest with the schema of its kind. Returns invalid values and unknown fields. */
 export function schemaProblems(manifest: Manifest): string[] {
   const { apiVersion, kind } = manifest;
   if (kind === 'BackendTrafficPolicy') {
@@ -73,19 +73,19 @@ export function schemaProblems(manifest: Manifest): string[] {
     return error ? [`${nameOf(manifest)}: ${z.prettifyError(error)}`] : [];
   }
   const model = MODELS.find((one) => one.apiVersion === apiVersion && one.kind === kind);
-  if (!model) return [`${nameOf(manifest)}: there is no schema of ${apiVersion} ${kind}`];
+  if (!model) return [`${nameOf(manifest)}: there is no schema for ${apiVersion} ${kind}`];
   const read = new Set<string>();
   try {
     model.prototype.validate.call(recorded(manifest, '', read));
   } catch (error) {
     return [`${nameOf(manifest)}: ${error instanceof Error ? error.message : String(error)}`];
   }
-  return unread(manifest, '', read).map((path) => `${nameOf(manifest)}: its kind has no field ${path}`);
+  return unread(manifest, '', read).map((path) => `${nameOf(manifest)}: unknown field ${path}`);
 }
 
 /**
- * The value, such that each field that is read leaves its path. The API server drops fields that it does not know, and
- * so a wrong name would pass; but a validator reads all fields that its schema names, and no others.
+ * A proxy of the value that adds the path of each field that is read to `read`. A validator reads all fields of its schema
+ * and no others, so a field that it did not read is unknown. The API server would silently drop such a field.
  */
 function recorded<T extends object>(value: T, path: string, read: Set<string>): T {
   return new Proxy(value, {

@@ -6,7 +6,8 @@ import { type Manifest, nameOf, ofKind } from './manifests.ts';
 import { OUR_IMAGE, podsOf, workloads } from './workloads.ts';
 
 /*
- * What the manifests must agree on among each other. Each check returns what is wrong, a sentence each.
+ * Checks that compare the manifests with each other: selectors, ports, references, metrics. Each returns its problems, one
+ * sentence per problem.
  */
 
 interface Selector {
@@ -35,33 +36,33 @@ function allPods(manifests: readonly Manifest[]): Pods[] {
   }));
 }
 
-/** Every selector has pods; a port that is named exists on each of them. */
+/** Every selector selects pods, and each of them has the ports that are referred to by name. */
 export function selectorProblems(manifests: readonly Manifest[]): string[] {
   const pods = allPods(manifests);
-  return selectors(manifests).flatMap(({ of, selector, ports }) => {
+  return selectors(manifests).flatMap(({ owner, selector, ports }) => {
     const selected = pods.filter(({ labels }) => selects(selector, labels));
-    if (selected.length === 0) return [`${of} selects no pods`];
+    if (selected.length === 0) return [`${owner} selects no pods`];
     return selected.flatMap((pod) =>
-      ports.filter((port) => !pod.ports.includes(port)).map((port) => `${of}: ${pod.name} has no port ${port}`),
+      ports.filter((port) => !pod.ports.includes(port)).map((port) => `${owner}: ${pod.name} has no port ${port}`),
     );
   });
 }
 
-/** `ports`: those that are given by name. */
-function selectors(manifests: readonly Manifest[]): { of: string; selector: Selector; ports: string[] }[] {
+/** All selectors, with the ports that their objects refer to by name. */
+function selectors(manifests: readonly Manifest[]): { owner: string; selector: Selector; ports: string[] }[] {
   const named = (ports: readonly (number | string | undefined)[]) => ports.filter((port) => typeof port === 'string');
   return [
     ...ofKind<{ spec: { selector: Record<string, string>; ports: { targetPort: number | string }[] } }>(
       manifests,
       'Service',
     ).map((one) => ({
-      of: nameOf(one),
+      owner: nameOf(one),
       selector: { matchLabels: one.spec.selector },
       ports: named(one.spec.ports.map(({ targetPort }) => targetPort)),
     })),
     ...ofKind<{ spec: { selector: Selector; podMetricsEndpoints: { port: string }[] } }>(manifests, 'PodMonitor').map(
       (one) => ({
-        of: nameOf(one),
+        owner: nameOf(one),
         selector: one.spec.selector,
         ports: one.spec.podMetricsEndpoints.map(({ port }) => port),
       }),
@@ -70,20 +71,20 @@ function selectors(manifests: readonly Manifest[]): { of: string; selector: Sele
       manifests,
       'NetworkPolicy',
     ).map((one) => ({
-      of: nameOf(one),
+      owner: nameOf(one),
       selector: one.spec.podSelector,
       ports: named((one.spec.ingress ?? []).flatMap(({ ports = [] }) => ports.map(({ port }) => port))),
     })),
     ...['PodDisruptionBudget', 'Deployment'].flatMap((kind) =>
       ofKind<{ spec: { selector: Selector } }>(manifests, kind).map((one) => ({
-        of: nameOf(one),
+        owner: nameOf(one),
         selector: one.spec.selector,
         ports: [],
       })),
     ),
     ...workloads(manifests).flatMap(({ pod, manifest }) =>
       (pod.topologySpreadConstraints ?? []).map(({ labelSelector }) => ({
-        of: `a topology spread of ${nameOf(manifest)}`,
+        owner: `a topology spread of ${nameOf(manifest)}`,
         selector: labelSelector as Selector,
         ports: [],
       })),
@@ -91,7 +92,7 @@ function selectors(manifests: readonly Manifest[]): { of: string; selector: Sele
   ];
 }
 
-/** Probes and mounts lead somewhere; settings of ports are the ports of the container. */
+/** Probes use existing ports, mounts existing volumes, and the settings of ports match the ports of the container. */
 export function containerProblems(manifests: readonly Manifest[]): string[] {
   return workloads(manifests).flatMap(({ name, container, pod, settings }) => {
     const ports = new Map((container.ports ?? []).map((port) => [port.name, port.containerPort]));
@@ -99,7 +100,7 @@ export function containerProblems(manifests: readonly Manifest[]): string[] {
     return [
       ...probes(container)
         .filter((port) => !ports.has(port))
-        .map((port) => `${name}: a probe asks the port ${port}, which there is not`),
+        .map((port) => `${name}: a probe uses the port ${port}, which does not exist`),
       ...Object.entries({ http: 'PORT', admin: 'ADMIN_PORT' })
         .filter(([port, setting]) => ports.has(port) && String(ports.get(port)) !== settings[setting])
         .map(([port, setting]) => `${name}: ${port} is ${ports.get(port)}, but ${setting} is ${settings[setting]}`),
@@ -116,7 +117,7 @@ function probes({ startupProbe, livenessProbe, readinessProbe }: IContainer): st
   );
 }
 
-/** Liveness and start ask /healthz, which asks nobody; readiness asks /readyz. */
+/** Liveness and start-up probe /healthz, which contacts neither Redis nor Postgres; readiness probes /readyz. */
 export function probeProblems(manifests: readonly Manifest[]): string[] {
   const expected = { startupProbe: '/healthz', livenessProbe: '/healthz', readinessProbe: '/readyz' } as const;
   return workloads(manifests)
@@ -124,11 +125,11 @@ export function probeProblems(manifests: readonly Manifest[]): string[] {
     .flatMap(({ name, container }) =>
       Object.entries(expected)
         .filter(([probe, path]) => container[probe as keyof typeof expected]?.httpGet?.path !== path)
-        .map(([probe, path]) => `${name}: ${probe} does not ask ${path}`),
+        .map(([probe, path]) => `${name}: ${probe} does not request ${path}`),
     );
 }
 
-/** What an entry, a scaler or a policy refers to exists in the same overlay. */
+/** Every object that an entry, an autoscaler or a policy refers to exists in the same overlay. */
 export function referenceProblems(manifests: readonly Manifest[]): string[] {
   const exists = (kind: string, name: string) =>
     manifests.some((one) => one.kind === kind && one.metadata.name === name);
@@ -147,25 +148,27 @@ export function referenceProblems(manifests: readonly Manifest[]): string[] {
     });
     const account = /"serviceAccountName":"([^"]+)"/.exec(text(manifest))?.[1];
     if (account !== undefined) refs.push({ kind: 'ServiceAccount', name: account });
-    return refs.map((ref) => ({ of: nameOf(manifest), ...ref }));
+    return refs.map((ref) => ({ owner: nameOf(manifest), ...ref }));
   });
-  return found.filter(({ kind, name }) => !exists(kind, name)).map(({ of, kind, name }) => `${of}: no ${kind} ${name}`);
+  return found
+    .filter(({ kind, name }) => !exists(kind, name))
+    .map(({ owner, kind, name }) => `${owner}: no ${kind} ${name}`);
 }
 
-/** Calls `see` with each object and the name of the field that it, or the list that it is in, stands in. */
-function visit(value: unknown, see: (field: string, value: object) => void, field = ''): void {
+/** Calls `onObject` with each object, and the name of the field that holds it or the list that it is in. */
+function visit(value: unknown, onObject: (field: string, value: object) => void, field = ''): void {
   if (typeof value !== 'object' || value === null) return;
   if (Array.isArray(value)) {
-    for (const one of value) visit(one, see, field);
+    for (const one of value) visit(one, onObject, field);
     return;
   }
-  see(field, value);
-  for (const [name, one] of Object.entries(value)) visit(one, see, name);
+  onObject(field, value);
+  for (const [name, one] of Object.entries(value)) visit(one, onObject, name);
 }
 
 const METRIC = /\b(chat_[a-z_]+)\b/g;
 
-/** Every metric that something scales by is registered in the code. */
+/** Every metric that an autoscaler uses is registered in the code. */
 export function metricProblems(manifests: readonly Manifest[]): string[] {
   const registered = new Set(
     globSync(['packages/*/src/**/*.ts', 'services/*/src/**/*.ts'], { cwd: repository }).flatMap((file) =>
@@ -177,18 +180,20 @@ export function metricProblems(manifests: readonly Manifest[]): string[] {
     .flatMap((manifest) =>
       [...JSON.stringify(manifest).matchAll(METRIC)]
         .filter(([metric]) => !registered.has(metric))
-        .map(([metric]) => `${nameOf(manifest)}: nothing registers ${metric}`),
+        .map(([metric]) => `${nameOf(manifest)}: no service registers ${metric}`),
     );
 }
 
-const MARKED = /[:@]/;
+const TAG_OR_DIGEST = /[:@]/;
 
-/** Each image is written once, in `images` of an overlay: the base has its bare name. */
+/** All workloads use the same image, and an overlay sets its tag or digest. */
 export function imageProblems(manifests: readonly Manifest[]): string[] {
   const images = workloads(manifests).map(({ container }) => container.image ?? '');
   const [first = ''] = images;
   return [
-    ...images.filter((image) => image !== first).map((image) => `there are two images: ${first} and ${image}`),
-    ...(MARKED.test(first) && OUR_IMAGE.test(first) ? [] : [`the image ${first} has neither a tag nor a digest`]),
+    ...images.filter((image) => image !== first).map((image) => `two different images: ${first} and ${image}`),
+    ...(TAG_OR_DIGEST.test(first) && OUR_IMAGE.test(first)
+      ? []
+      : [`the image ${first} has neither a tag nor a digest`]),
   ];
 }

@@ -2,17 +2,17 @@ import type { IContainer } from 'kubernetes-models/v1/Container';
 import type { IPodTemplateSpec } from 'kubernetes-models/v1/PodTemplateSpec';
 import { type Manifest, nameOf, ofKind } from './manifests.ts';
 
-/** One of ours: what runs the image of this repository. */
+/** A deployment or job that runs the image of this repository. */
 export interface Workload {
-  /** `gateway`, `worker` or `migrate`. */
+  /** `gateway`, `worker`, `prober` or `migrate`. */
   name: string;
   manifest: Manifest & { spec: WorkloadSpec };
   pod: NonNullable<IPodTemplateSpec['spec']>;
   labels: Record<string, string>;
   container: IContainer;
-  /** Variables of the environment with their values: of config maps, and those given in place. */
+  /** Environment variables with their values, from config maps and from the container itself. */
   settings: Record<string, string>;
-  /** Variables that come of secrets, with the secret and its key. */
+  /** Environment variables that come from secrets, with the secret and its key. */
   secrets: Record<string, { name: string; key: string }>;
 }
 
@@ -40,7 +40,7 @@ export function workloads(manifests: readonly Manifest[]): Workload[] {
   });
 }
 
-/** Throws when there is none, or a second one. */
+/** The workload with this name. Throws unless there is exactly one. */
 export function workload(manifests: readonly Manifest[], name: string): Workload {
   const [found, ...others] = workloads(manifests).filter((one) => one.name === name);
   if (!found || others.length > 0) throw new Error(`there is not exactly one workload ${name}`);
@@ -63,7 +63,7 @@ function environment(manifests: readonly Manifest[], { env = [], envFrom = [] }:
   return { settings, secrets };
 }
 
-/** How many there are at least and at most, of the deployment or of what scales it. */
+/** Smallest and largest number of pods, from the deployment or from its autoscaler. */
 export function replicas(manifests: readonly Manifest[], { name, manifest }: Workload): { min: number; max: number } {
   const scalers = [
     ...ofKind<{ spec: { scaleTargetRef: { name: string }; minReplicas?: number; maxReplicas: number } }>(
@@ -81,13 +81,13 @@ export function replicas(manifests: readonly Manifest[], { name, manifest }: Wor
   ].filter(({ target }) => target === name);
   const [scaler] = scalers;
   const fixed = manifest.spec.replicas;
-  if (scalers.length > 1) throw new Error(`${name} is scaled by two`);
-  if (scaler && fixed !== undefined) throw new Error(`${nameOf(manifest)} has replicas, and something that scales it`);
+  if (scalers.length > 1) throw new Error(`${name} has two autoscalers`);
+  if (scaler && fixed !== undefined) throw new Error(`${nameOf(manifest)} has both replicas and an autoscaler`);
   return scaler ?? { min: fixed ?? 1, max: fixed ?? 1 };
 }
 
-/** Pods above `of` while a rollout goes on; a percentage is rounded up. */
-export function surge({ manifest }: Workload, of: number): number {
-  const most = manifest.spec.strategy?.rollingUpdate?.maxSurge ?? '25%';
-  return typeof most === 'number' ? most : Math.ceil((Number.parseInt(most, 10) / 100) * of);
+/** Additional pods during a rollout of `count` pods; a percentage is rounded up. */
+export function surge({ manifest }: Workload, count: number): number {
+  const maxSurge = manifest.spec.strategy?.rollingUpdate?.maxSurge ?? '25%';
+  return typeof maxSurge === 'number' ? maxSurge : Math.ceil((Number.parseInt(maxSurge, 10) / 100) * count);
 }

@@ -3,12 +3,12 @@ import { closing, describeBalancer, expectDrain, openPolling, POLLING } from '@c
 import { expect } from 'chai';
 import { reloadWith, startNginx } from './nginx.ts';
 
-describe('nginx before three gateways', () => {
-  // Stock clients, which begin with polling and go over to a websocket: they need everything that the others need.
+describe('nginx in front of three gateways', () => {
+  // Stock clients, which start with polling and upgrade to a websocket, cover what the other kinds of clients need.
   const balanced = describeBalancer(startNginx, ['upgrade']);
 
-  describe('by its configuration', () => {
-    it('a gateway that is marked as down for new sessions keeps those it has', async () => {
+  describe('with a changed configuration', () => {
+    it('keeps the sessions of a gateway that is marked as down, and opens new ones elsewhere', async () => {
       const { balancer } = balanced();
       await expectDrain(balanced(), () =>
         reloadWith(balancer, (config) => config.replace(' max_fails=1', ' down max_fails=1')),
@@ -16,7 +16,7 @@ describe('nginx before three gateways', () => {
       await reloadWith(balancer, (config) => config.replace(' down', ''));
     });
 
-    it('knows a gateway of several processes by the name of each', async () => {
+    it('keeps sessions on a gateway that has several processes', async () => {
       await using cluster = await startFaultCluster({ gateways: 1, workers: 0, env: { GATEWAY_PROCESSES: '2' } });
       const ports = Array.from({ length: 3 }, () => cluster.gateways[0]?.port ?? 0);
       await using balancer = await startNginx(ports);

@@ -4,7 +4,7 @@ import { NGINX } from '@chat-cluster/local-cluster';
 import { eventually } from '@chat-cluster/testkit';
 import { type Balancer, startBalancer } from '@chat-cluster/testkit/balancers';
 
-/** nginx with the shipped configuration in an http context that has only what a machine would have. */
+/** Starts nginx with the shipped configuration, in a minimal http context. */
 export function startNginx(gatewayPorts: number[]): Promise<Balancer> {
   return startBalancer({
     wanted: NGINX,
@@ -16,23 +16,23 @@ export function startNginx(gatewayPorts: number[]): Promise<Balancer> {
         LOG_DIR: folder,
         ...Object.fromEntries(gatewayPorts.map((gateway, i) => [`GATEWAY_${i + 1}`, `127.0.0.1:${gateway}`])),
       };
-      // As envsubst does.
+      // Like envsubst.
       const filled = template.replace(/\$\{(\w+)\}/g, (_, name: string) => variables[name] ?? '');
       await writeFile(join(folder, 'chat.conf'), filled);
-      await writeFile(join(folder, 'nginx.conf'), around(folder));
+      await writeFile(join(folder, 'nginx.conf'), mainConfiguration(folder));
       return { args: ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', join(folder, 'error.log')] };
     },
   });
 }
 
-/** Changes the configuration as an operator would, and resolves when nginx uses it. */
+/** Changes the configuration and reloads nginx, as an operator does. Resolves when nginx uses it. */
 export async function reloadWith({ folder, pid }: Balancer, change: (config: string) => string): Promise<void> {
   const file = join(folder, 'chat.conf');
   await writeFile(file, change(await readFile(file, 'utf8')));
   const workers = () => readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').then((pids) => pids.trim().split(' '));
   const before = await workers();
   process.kill(pid, 'SIGHUP');
-  // The old workers stay for their websockets, but say so, and take no new connection.
+  // Old workers stay for their websockets but accept no connections: their title shows "shutting down".
   await eventually(async () => {
     for (const worker of before) {
       const title = await readFile(`/proc/${worker}/cmdline`, 'utf8').catch(() => 'shutting down');
@@ -41,16 +41,16 @@ export async function reloadWith({ folder, pid }: Balancer, change: (config: str
   });
 }
 
-/** More than one, as on every machine: what a worker learns of a gateway is to be known to all. */
-const WORKERS = 2;
+/** Several processes, as on every machine: they must share what they learn about a gateway. */
+const WORKER_PROCESSES = 2;
 
-function around(folder: string): string {
+function mainConfiguration(folder: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   return [
     'daemon off;',
-    // As root it would change to a user who may not exist here.
+    // When nginx runs as root, its default user may not exist on this machine.
     ...(process.getuid?.() === 0 ? ['user root;'] : []),
-    `worker_processes ${WORKERS};`,
+    `worker_processes ${WORKER_PROCESSES};`,
     `pid ${folder}/nginx.pid;`,
     'events { worker_connections 2000; }',
     'http {',

@@ -53,7 +53,7 @@ export function startProber({ cluster }: Pick<Stage, 'cluster'>): Promise<Servic
       PROBE_ENTRY: [1, 2].map((n) => target({ cluster }, n).url).join(','),
       PROBE_INTERVAL_MS: '200',
       // Longer than a message takes during the fault "a slow Postgres".
-      PROBE_LOST_AFTER_MS: '4000',
+      PROBE_LOST_AFTER_MS: '6000',
     },
     logFile: `${cluster.logsDir}/prober.log`,
     log: () => {},
