@@ -1,6 +1,6 @@
 /*
- * HEALTHCHECK of the image: exit code 0 when /healthz of the admin listener returns 200, else 1. Requests ADMIN_PORT if it is
- * set, otherwise the default ports of a gateway, a worker and a prober. Plain JavaScript, which needs no compilation.
+ * HEALTHCHECK of the image: exit code 0 when /healthz of the admin listener returns 200, else 1. Requests ADMIN_PORT if
+ * it is set, otherwise the default ports of a gateway, a worker and a prober. JavaScript needs no compilation.
  */
 const ports = process.env.ADMIN_PORT ? [process.env.ADMIN_PORT] : [9090, 9091, 9092];
 const requests = ports.map(async (port) => {

@@ -21,8 +21,8 @@ const run = promisify(execFile);
 const CERTIFICATES = '/usr/local/share/certificates-of-the-builder.pem';
 
 /**
- * Puts a stand-in for a base image into the folder `root`. For `debian:trixie-slim` that is a bare Debian of this suite; for
- * `node:24-trixie-slim` the same, with the Node and npm that run this program, whatever their version.
+ * Puts a stand-in for a base image into the folder `root`. For `debian:trixie-slim` that is a bare Debian of this
+ * suite; for `node:24-trixie-slim` the same, with the Node and npm that run this program, whatever their version.
  */
 export async function makeBaseImage(image: string, root: string, log: (line: string) => void): Promise<void> {
   const [, name, suite] = /^(debian|node):(?:[\d.]+-)?([a-z]+)-slim$/.exec(image) ?? [];
@@ -32,7 +32,7 @@ export async function makeBaseImage(image: string, root: string, log: (line: str
   if (name === 'node') installNode(root);
 }
 
-/** Returns the folder of a bare Debian, made by debootstrap. The first call makes it; it is kept with the other tools. */
+/** Returns the folder of a bare Debian. The first call makes it with debootstrap; it is kept with the other tools. */
 async function bareDebian(suite: string, log: (line: string) => void): Promise<string> {
   const root = join(toolsFolder, `debian-${suite}`);
   if (existsSync(root)) return root;
@@ -58,8 +58,8 @@ async function bareDebian(suite: string, log: (line: string) => void): Promise<s
 function installNode(root: string): void {
   const local = join(root, 'usr/local');
   copyFileSync(process.execPath, join(local, 'bin/node'));
-  const modules = execFileSync('npm', ['root', '--global'], { encoding: 'utf8' }).trim();
-  cpSync(realpathSync(join(modules, 'npm')), join(local, 'lib/node_modules/npm'), { recursive: true });
+  const npmCli = realpathSync(execFileSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).trim());
+  cpSync(dirname(dirname(npmCli)), join(local, 'lib/node_modules/npm'), { recursive: true });
   for (const program of ['npm', 'npx']) {
     symlinkSync(`../lib/node_modules/npm/bin/${program}-cli.js`, join(local, 'bin', program));
   }

@@ -122,7 +122,7 @@ function copy(
   const to = join(image.root, isAbsolute(target) ? target : resolve(image.workdir, target));
   for (const source of sources) {
     const path = join(stage?.root ?? context, source);
-    // As in Docker, the contents of a folder are copied, not the folder; a target `dir/` is the folder of a copied file.
+    // As in Docker: of a folder, only the contents are copied; a target `dir/` is the folder of a copied file.
     const isFile = !statSync(path).isDirectory();
     const into = target.endsWith('/') && isFile ? join(to, source.split('/').at(-1) ?? '') : to;
     if (stage) {

@@ -37,8 +37,8 @@ fi
 exec chroot "$ROOT" "$@"`;
 
 /**
- * Starts a process in a root folder as a container engine would run it: as process 1 of its own process namespace, without
- * capabilities and without a way to gain any. It uses the machine's network. Needs root.
+ * Starts a process in a root folder as a container engine would run it: as process 1 of its own process namespace,
+ * without capabilities and without a way to gain any. It uses the machine's network. Needs root.
  */
 export function startContainer({ root, user, workdir, env, readOnly, command }: ContainerOptions): Container {
   const rights = user === 0 ? [] : dropRights(user);

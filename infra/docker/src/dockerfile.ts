@@ -17,8 +17,8 @@ export interface Stage {
 }
 
 /**
- * Parses the syntax that the Dockerfile of this repository uses: no heredocs, and no escape but the backslash at the end of
- * a line. An ARG before the first FROM is replaced by its default.
+ * Parses the syntax that the Dockerfile of this repository uses: no heredocs, and no escape but the backslash at the
+ * end of a line. An ARG before the first FROM is replaced by its default.
  */
 export function readDockerfile(text: string): Stage[] {
   const args = new Map<string, string>();
@@ -68,8 +68,8 @@ export function copiedPaths({ text }: Instruction): { sources: string[]; target:
 }
 
 /**
- * Whether a .dockerignore excludes a path of the build context. The last line that matches the path, or a folder above it,
- * decides.
+ * Whether a .dockerignore excludes a path of the build context. The last line that matches the path, or a folder above
+ * it, decides.
  */
 export function isIgnored(path: string, dockerignore: string): boolean {
   const parts = path.split('/');

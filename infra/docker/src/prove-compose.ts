@@ -1,11 +1,12 @@
 /*
- * Proves ../../compose.yaml with a container engine: builds the image, starts the cluster, then scales it, replaces its
- * gateways and workers as infra/README.md describes, and kills a worker, while a load test through HAProxy checks each message.
+ * Proves ../../compose.yaml with a container engine: builds the image and starts the cluster. While a load test through
+ * HAProxy checks each message, it scales the cluster, replaces its gateways and workers as infra/README.md describes,
+ * and kills a worker.
  *
  *   node infra/docker/src/prove-compose.ts [-f limits.yaml]
  *
- * Needs `docker compose`; takes some three minutes. Further Compose files can adapt limits to the machine. Grafana is left
- * out, because no check uses it. Leaves a running cluster alone. Exit code 0 when all checks pass.
+ * Needs `docker compose`; takes some three minutes. Further Compose files can adapt limits to the machine. Grafana is
+ * left out, because no check uses it. Leaves a running cluster alone. Exit code 0 when all checks pass.
  */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

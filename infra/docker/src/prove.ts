@@ -1,10 +1,10 @@
 /*
  * Proves the Dockerfile without a container engine: builds the image on bare Debian roots, then runs its processes as
- * Kubernetes would (not root, no capabilities, read-only root file system, process 1) beside a private Redis and Postgres.
+ * Kubernetes would (not root, no capabilities, read-only root, process 1) beside a private Redis and Postgres.
  *
  *   node infra/docker/src/prove.ts
  *
- * Needs root, and Debian or Ubuntu. Takes a minute, and one more the first time. Exit code 0 when all checks pass.
+ * Needs root, and Debian or Ubuntu. Takes less than a minute, the first time two. Exit code 0 when all checks pass.
  */
 import { randomUUID } from 'node:crypto';
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -28,7 +28,7 @@ const { services, volumes } = parse(text, { merge: true }) as {
   volumes: Record<string, unknown>;
 };
 
-/** The environment of a service, with defaults filled in as Compose does; a variable without a default gets 32 characters. */
+/** Environment of a service, with defaults filled in as Compose does; variables without one get 32 characters. */
 function environmentOf(name: string): NodeJS.ProcessEnv {
   const filled = Object.entries(services[name]?.environment ?? {}).map(([key, value]) => [
     key,

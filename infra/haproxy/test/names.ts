@@ -8,7 +8,7 @@ export interface NameServer extends AsyncDisposable {
   addresses: string[];
 }
 
-/** Starts a name server (RFC 1035) that resolves every name to all of `addresses`, with a time to live of one second. */
+/** Starts a name server (RFC 1035) that resolves every name to `addresses`, with a time to live of one second. */
 export async function startNameServer(addresses: string[]): Promise<NameServer> {
   const socket = createSocket('udp4');
   const server: NameServer = {
@@ -47,8 +47,8 @@ function recordOf(address: string): Buffer {
 }
 
 /**
- * Forwards connections to `address` and `port` to the port `target` of 127.0.0.1: like containers, each gateway gets its own
- * address, and all have the same port.
+ * Forwards connections to `address` and `port` to the port `target` of 127.0.0.1: like containers, each gateway gets
+ * its own address, and all have the same port.
  */
 export async function forwardFrom(address: string, port: number, target: number): Promise<AsyncDisposable> {
   const server: Server = createServer((client) => {

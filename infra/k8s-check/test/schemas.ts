@@ -38,7 +38,7 @@ const MODELS = [
   ServiceAccount,
 ];
 
-// No package has the schema of Envoy Gateway's BackendTrafficPolicy. This is the part of its CRD that the manifests use.
+// No package has the schema of Envoy Gateway's BackendTrafficPolicy. This is the part of it that the manifests use.
 const duration = z.string().regex(/^([0-9]{1,5}(h|m|s|ms)){1,4}$/);
 const count = z.int().min(0).max(4_294_967_295);
 const backendTrafficPolicy = z.strictObject({
@@ -84,8 +84,8 @@ export function schemaProblems(manifest: Manifest): string[] {
 }
 
 /**
- * A proxy of the value that adds the path of each field that is read to `read`. A validator reads all fields of its schema
- * and no others, so a field that it did not read is unknown. The API server would silently drop such a field.
+ * A proxy of the value that adds the path of each field that is read to `read`. A validator reads all fields of its
+ * schema and no others, so a field that it did not read is unknown. The API server would silently drop such a field.
  */
 function recorded<T extends object>(value: T, path: string, read: Set<string>): T {
   return new Proxy(value, {

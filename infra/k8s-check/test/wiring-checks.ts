@@ -6,8 +6,8 @@ import { type Manifest, nameOf, ofKind } from './manifests.ts';
 import { OUR_IMAGE, podsOf, workloads } from './workloads.ts';
 
 /*
- * Checks that compare the manifests with each other: selectors, ports, references, metrics. Each returns its problems, one
- * sentence per problem.
+ * Checks that compare the manifests with each other: selectors, ports, references, metrics. Each returns its problems,
+ * one sentence per problem.
  */
 
 interface Selector {

@@ -59,7 +59,7 @@ const KEYWORDS = [
   'offset',
 ];
 
-/** Metrics of a PromQL expression, with the labels of their matchers: its names except functions, keywords and label lists. */
+/** Metrics of an expression, with the labels of their matchers: its names except functions, keywords, label lists. */
 export function selectorsOf(expression: string): { name: string; labels: string[] }[] {
   const bare = expression
     .replace(/"(?:[^"\\]|\\.)*"/g, '""')

@@ -10,7 +10,7 @@ export function findPrometheus(): Promise<DebianProgram> {
   return findProgram(PROMETHEUS, toolsFolder, () => {});
 }
 
-/** Runs promtool, which comes with Prometheus. Returns its output; throws, with the output, when it reports a problem. */
+/** Runs promtool, which comes with Prometheus. Returns its output, or throws it when promtool reports a problem. */
 export async function promtool(args: string[], cwd: string): Promise<string> {
   const { program, env } = await findPrometheus();
   const tool = isAbsolute(program) ? join(dirname(program), 'promtool') : 'promtool';

@@ -1,6 +1,6 @@
 /*
- * Loaded into a service with `node --import`. On request it sends the registered metrics to the parent process, with their
- * labels: /metrics shows the labels of a metric only after its first observation.
+ * Loaded into a service with `node --import`. On request it sends the registered metrics to the parent process, with
+ * their labels: /metrics shows the labels of a metric only after its first observation.
  */
 import { register } from 'prom-client';
 

@@ -25,9 +25,9 @@ export interface Ports {
 const CACHED_MS = 200;
 
 /**
- * Starts a Prometheus that scrapes these ports of loopback. Only times differ from production, so that a test does not wait
- * for minutes: it scrapes and evaluates every half second, windows are a thirtieth as long (two minutes are 4 s), and `for` is
- * one second. Thresholds are unchanged: "20 per second" means 20 in a second here, too.
+ * Starts a Prometheus that scrapes these ports of loopback. Only times differ from production, so that a test does not
+ * wait for minutes: it scrapes and evaluates every half second, windows are a thirtieth as long (two minutes are 4 s),
+ * and `for` is one second. Thresholds are unchanged: "20 per second" means 20 in a second here, too.
  */
 export async function startPrometheus(ports: Ports): Promise<RunningPrometheus> {
   const { program, env } = await findPrometheus();

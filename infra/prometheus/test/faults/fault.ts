@@ -60,7 +60,7 @@ export function startProber({ cluster }: Pick<Stage, 'cluster'>): Promise<Servic
   });
 }
 
-/** Runs `work` now and every `everyMs` until the fault ends. Ignores its rejections: they can be a part of the fault. */
+/** Runs `work` now and every `everyMs` until the fault ends. Rejections are ignored: they can be part of the fault. */
 export function repeat({ repetitions }: Stage, everyMs: number, work: () => unknown): void {
   const repetition = every(everyMs, work);
   repetition.now();

@@ -49,8 +49,8 @@ export async function dispose(parts: readonly AsyncDisposable[]): Promise<void> 
 }
 
 /**
- * Makes all faults of a scenario, in their order. Each promise resolves with the alerts of its fault when all of them have
- * fired; before the fault they must be silent.
+ * Makes all faults of a scenario, in their order. Each promise resolves with the alerts of its fault when all of them
+ * have fired; before the fault they must be silent.
  */
 export function proveAll({ scenario, ...stage }: RunningScenario): Map<Fault, Promise<readonly string[]>> {
   const proofs = new Map<Fault, Promise<readonly string[]>>();
