@@ -45,19 +45,7 @@ function histogramOf(name: string, known: ReadonlyMap<string, Row>): Row | undef
   return row?.type === 'histogram' ? row : undefined;
 }
 
-const KEYWORDS = [
-  'and',
-  'or',
-  'unless',
-  'by',
-  'without',
-  'on',
-  'ignoring',
-  'group_left',
-  'group_right',
-  'bool',
-  'offset',
-];
+const KEYWORDS = 'and or unless by without on ignoring group_left group_right bool offset'.split(' ');
 
 /** Metrics of an expression, with the labels of their matchers: its names except functions, keywords, label lists. */
 export function selectorsOf(expression: string): { name: string; labels: string[] }[] {
