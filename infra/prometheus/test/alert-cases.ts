@@ -14,7 +14,7 @@ const allAcks = 'chat_event_duration_seconds_count{event="send_message"}';
 const delivered = 'chat_delivery_seconds_bucket{le="1"}';
 const allDelivered = 'chat_delivery_seconds_count';
 const handshakes = (result: string) => `chat_handshakes_total{result="${result}"}`;
-const ready = 'chat_dependency_up{dependency="postgres", instance="worker-1"}';
+const postgresUp = 'chat_dependency_up{dependency="postgres", instance="worker-1"}';
 
 /** Counters of 1,000 events per minute, of which `bad` fail. */
 const share = (bad: number, minutes: number) => ({ bad: `0+${bad}x${minutes}`, good: `0+${1_000 - bad}x${minutes}` });
@@ -61,13 +61,13 @@ export const ALERT_CASES: Record<string, AlertCase> = {
     fires: {
       'chat_lane_oldest_age_seconds{lane="inbox-0"}': '0+60x10',
       'chat_lane_held{lane="inbox-0"}': '1x10',
-      [ready]: '1x10',
+      [postgresUp]: '1x10',
     },
     // Postgres is unreachable, so the lane waits as intended.
     silent: {
       'chat_lane_oldest_age_seconds{lane="inbox-0"}': '0+60x10',
       'chat_lane_held{lane="inbox-0"}': '1x10',
-      [ready]: '0x10',
+      [postgresUp]: '0x10',
     },
     after: '5m',
   },
@@ -173,10 +173,10 @@ export const ALERT_CASES: Record<string, AlertCase> = {
 
   ChatRedisUnreachable: {
     fires: { 'chat_dependency_up{dependency="redis_queue", instance="gateway-1"}': '1 0x5' },
-    silent: { 'chat_dependency_up{dependency="redis_queue", instance="gateway-1"}': '1x5', [ready]: '0x5' },
+    silent: { 'chat_dependency_up{dependency="redis_queue", instance="gateway-1"}': '1x5', [postgresUp]: '0x5' },
     after: '4m',
   },
-  ChatPostgresUnreachable: { fires: { [ready]: '1 0x5' }, silent: { [ready]: '1x5' }, after: '4m' },
+  ChatPostgresUnreachable: { fires: { [postgresUp]: '1 0x5' }, silent: { [postgresUp]: '1x5' }, after: '4m' },
   ChatRedisSlow: {
     fires: {
       'chat_redis_probe_seconds_bucket{instance="gateway-1", le="0.1"}': '0+50x15',
