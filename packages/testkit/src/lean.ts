@@ -4,4 +4,5 @@
  */
 export * from './lean-client.ts';
 export * from './lean-websocket.ts';
+export * from './quantile.ts';
 export * from './yielder.ts';
