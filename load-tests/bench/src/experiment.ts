@@ -1,37 +1,67 @@
-import type { Chart } from './results/chart.ts';
+import { parseOptions } from '@chat-cluster/runtime';
+import { z } from 'zod';
+import type { Report } from './results/report.ts';
 
-/** One subcommand of `npm run bench`: it measures, and tells what it saw in a form that can be printed and saved. */
+/** Prints one line of progress. */
+export type Log = (line: string) => void;
+
+/** One subcommand of `npm run bench`. */
 export interface Experiment {
   /** The subcommand, and the name of its files in load-tests/results. */
   name: string;
   /** One line for the list of subcommands. */
   about: string;
-  /** All of `--help`. */
+  /** Output of `--help`. */
   help: string;
-  /** Measures as the arguments say, without `--help` and `--save`. Throws UserError for an argument that is none. */
-  run(args: string[], say: (line: string) => void): Promise<Report>;
+  /** Measures and reports. Resolves with undefined when help is requested. Throws UserError for a wrong option. */
+  run(args: readonly string[], log: Log): Promise<{ report: Report; save: boolean } | undefined>;
 }
 
-export interface Report {
-  title: string;
-  /** What was measured and how, in a sentence or two: what a reader must know to understand the figures. */
-  method: string;
-  /** Raw figures, plain JSON. */
-  figures: unknown;
-  tables: Table[];
-  charts: Chart[];
-  verdicts: Verdict[];
+interface Definition<Options extends z.ZodObject> extends Omit<Experiment, 'run'> {
+  /** Options in camelCase (`inFlight` is `--in-flight`), each with a default and a description for `--help`. */
+  options: Options;
+  run(options: z.output<Options>, log: Log): Promise<Report>;
 }
 
-/** Cells are printed as they are: round numbers before. The first column is aligned left, the others right. */
-export interface Table {
-  caption: string;
-  columns: string[];
-  rows: (string | number)[][];
+const SAVE = z.boolean().default(false).describe('writes the report to load-tests/results');
+
+/** An experiment with typed options. `--help` and `--save` are added, and the list of all options to `help`. */
+export function defineExperiment<T extends z.ZodObject>({ options, help, run, ...texts }: Definition<T>): Experiment {
+  const fields = { ...options.shape, save: SAVE } as Record<string, z.ZodType>;
+  const schema = z.object(Object.fromEntries(Object.entries(fields).map(([name, field]) => [kebabCase(name), field])));
+  const list = Object.entries(fields).map(describeOption).join('\n');
+  return {
+    ...texts,
+    help: `npm run bench -- ${texts.name} [options]: ${texts.about}\n\n${help}\n\n${list}\n`,
+    async run(args, log) {
+      const parsed = parseOptions(args, schema);
+      if (!parsed) return undefined;
+      const values = Object.keys(fields).map((name) => [name, parsed.values[kebabCase(name)]]);
+      const { save, ...given } = Object.fromEntries(values);
+      return { report: await run(given as z.output<T>, log), save };
+    },
+  };
 }
 
-/** One sentence about a figure and its target; `ok` false makes the exit code 1. */
-export interface Verdict {
-  text: string;
-  ok: boolean;
+/** An option that is a list of some of `names`, by default all of them. The result has their order. */
+export function someOf<Name extends string>(names: readonly Name[]) {
+  return z
+    .string()
+    .transform((text) => text.split(',').map((name) => name.trim()) as Name[])
+    .refine((given) => given.every((name) => names.includes(name)), `must be some of ${names.join(',')}`)
+    .transform((given) => names.filter((name) => given.includes(name)))
+    .default([...names]);
+}
+
+function kebabCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+function describeOption([name, field]: [string, z.ZodType]): string {
+  const value = field.parse(undefined);
+  const isList = Array.isArray(value);
+  const placeholder =
+    typeof value === 'boolean' ? '' : isList && typeof value[0] === 'string' ? 'A,B' : isList ? 'N,N' : 'N';
+  const shown = typeof value === 'boolean' || value === undefined ? '' : ` (${value})`;
+  return `  --${`${kebabCase(name)} ${placeholder}`.padEnd(17)}${field.description}${shown}`;
 }

@@ -1,66 +1,49 @@
-import { UserError } from '@chat-cluster/runtime';
-import { compare } from './compare/compare.ts';
-import { emitter } from './emitter/emitter.ts';
-import type { Experiment } from './experiment.ts';
-import { idle } from './experiments/idle.ts';
-import { storm } from './experiments/storm.ts';
-import { overload } from './overload/overload.ts';
-import { pairs } from './pairs/pairs.ts';
+import { parseOptions, runCommand, UserError } from '@chat-cluster/runtime';
+import { z } from 'zod';
+import { EXPERIMENTS } from './experiments.ts';
 import { printReport } from './results/print.ts';
 import { saveReport } from './results/save.ts';
-import { scale } from './scale/scale.ts';
 
-const EXPERIMENTS: readonly Experiment[] = [compare, scale, idle, storm, overload, emitter];
-/** Those of `all`, one after the other. */
+/** The experiments of `all`, in their order. */
 const ALL = ['compare', 'scale', 'idle', 'storm', 'overload'];
 
-const help = () => `npm run bench -- [experiment] [options]
+const HELP = `npm run bench -- [experiment] [options]
 
-Measures a cluster of its own on this machine. ${'`--help`'} after an experiment tells its options.
+Measures a cluster of its own on this machine. --help after an experiment lists its options.
 
-  pairs     pairs of users talk as fast as they can, or at a rate (the default)
 ${EXPERIMENTS.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join('\n')}
-  all       ${ALL.join(', ')} one after the other, with their defaults
+  all       ${ALL.join(', ')}, one after the other, with their defaults
 
-  --save    after any but pairs: writes load-tests/results
+  --save    writes the report to load-tests/results
+
+Exit code 1: a target was missed, or a message was lost, duplicated or out of order.
 `;
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  process.stderr.write(`✖ ${error instanceof UserError ? error.message : (error as Error).stack}\n`);
-  process.exitCode = 1;
+await runCommand(async () => {
+  const [first = 'pairs', ...rest] = process.argv.slice(2);
+  if (['--help', '-h', 'help'].includes(first)) print(HELP);
+  else if (first === 'all') await runAll(rest);
+  else if (first.startsWith('-')) await run('pairs', [first, ...rest]);
+  else await run(first, rest);
+});
+
+async function runAll(args: readonly string[]): Promise<void> {
+  const options = parseOptions(args, z.object({ save: z.boolean().default(false) }));
+  if (!options) print(HELP);
+  else for (const name of ALL) await run(name, options.values.save ? ['--save'] : []);
 }
 
-/** Resolves with the exit code: 1 when a figure misses its target or anything was lost or wrong. */
-async function main(args: string[]): Promise<number> {
-  const [name = 'pairs', ...rest] = args;
-  if (name === '--help' || name === '-h' || name === 'help') {
-    say(help());
-    return 0;
-  }
-  if (name.startsWith('-')) return pairs(args, say);
-  if (name === 'pairs') return pairs(rest, say);
-  const experiments = EXPERIMENTS.filter((one) => (name === 'all' ? ALL.includes(one.name) : one.name === name));
-  if (experiments.length === 0)
-    throw new UserError(`There is no experiment ${name}; npm run bench -- --help has them all.`);
-  if (rest.includes('--help') || rest.includes('-h')) {
-    say(name === 'all' ? help() : (experiments[0]?.help ?? ''));
-    return 0;
-  }
-  const save = rest.includes('--save');
-  const options = rest.filter((argument) => argument !== '--save');
-  if (name === 'all' && options.length > 0) throw new UserError('`all` takes no options but --save.');
-  let failed = false;
-  for (const experiment of experiments) {
-    const report = await experiment.run(options, say);
-    printReport(report, say);
-    if (save) await saveReport(experiment.name, options, report);
-    failed ||= report.verdicts.some(({ ok }) => !ok);
-  }
-  return failed ? 1 : 0;
+async function run(name: string, args: readonly string[]): Promise<void> {
+  const experiment = EXPERIMENTS.find((one) => one.name === name);
+  if (!experiment) throw new UserError(`There is no experiment "${name}"; npm run bench -- --help lists them.`);
+  const outcome = await experiment.run(args, print);
+  if (!outcome) return print(experiment.help);
+  const { report, save } = outcome;
+  printReport(report, print);
+  if (save) await saveReport(name, args, report);
+  if (report.verdicts.some(({ ok }) => !ok)) process.exitCode = 1;
 }
 
-function say(line: string): void {
+function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }

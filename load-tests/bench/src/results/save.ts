@@ -1,60 +1,63 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repository } from '@chat-cluster/local-cluster';
-import type { Report, Table } from '../experiment.ts';
 import { chartSvg } from './chart.ts';
-import { type MachineFacts, machineFacts } from './machine.ts';
+import { machineFacts } from './machine.ts';
+import type { Report, Table } from './report.ts';
 
 const FOLDER = join(repository, 'load-tests/results');
 
-/** What `<name>.json` holds. */
-interface Saved extends Omit<Report, 'charts'> {
+/** The content of `<name>.json`. */
+export interface Saved extends Omit<Report, 'charts'> {
   command: string;
   date: string;
-  machine: MachineFacts;
+  machine: Awaited<ReturnType<typeof machineFacts>>;
 }
 
-/** Writes `<name>.json`, `<name>.md` and `<name>-<chart>.svg` in place of older ones, and the index of all. */
+/** Writes the files of a report with its command, today's date and this machine; and the index of all reports. */
 export async function saveReport(
   name: string,
-  options: readonly string[],
+  args: readonly string[],
   report: Report,
   folder = FOLDER,
 ): Promise<void> {
+  const { charts, ...rest } = report;
+  const command = ['npm run bench --', name, ...args.filter((arg) => arg !== '--save')].join(' ');
+  const date = new Date().toISOString().slice(0, 10);
+  writeReport(name, { command, date, machine: await machineFacts(), ...rest }, charts, folder);
+}
+
+/** Writes `<name>.json`, `<name>.md`, `<name>-<chart>.svg` and README.md. Charts of an earlier report are removed. */
+export function writeReport(name: string, saved: Saved, charts: Report['charts'], folder: string): void {
   mkdirSync(folder, { recursive: true });
   for (const file of readdirSync(folder)) {
     if (file.startsWith(`${name}-`) && file.endsWith('.svg')) rmSync(join(folder, file));
   }
-  const { charts, ...rest } = report;
-  const command = ['npm run bench --', name, ...options].join(' ');
-  const date = new Date().toISOString().slice(0, 10);
-  const saved: Saved = { command, date, machine: await machineFacts(), ...rest };
   const write = (file: string, text: string) => writeFileSync(join(folder, file), text);
-  write(`${name}.json`, `${JSON.stringify(saved, rounded, 1)}\n`);
+  // Four decimals: more is noise and makes the file long.
+  const round = (_: string, value: unknown) => (typeof value === 'number' ? Math.round(value * 1e4) / 1e4 : value);
+  write(`${name}.json`, `${JSON.stringify(saved, round, 1)}\n`);
   write(`${name}.md`, markdown(name, saved, charts));
   for (const chart of charts) write(`${name}-${chart.name}.svg`, chartSvg(chart));
   write('README.md', index(folder));
 }
 
-/** Four decimals: more is noise, and makes the file long. */
-function rounded(_key: string, value: unknown): unknown {
-  return typeof value === 'number' ? Math.round(value * 1e4) / 1e4 : value;
-}
-
 function markdown(name: string, saved: Saved, charts: Report['charts']): string {
-  const { title, method, tables, verdicts, command, date, machine } = saved;
-  return [
+  const { title, method, tables, verdicts, command, date } = saved;
+  const { cpu, cores, memoryGb, kernel, node, redis, postgres, commit } = saved.machine;
+  const machine = `${cores} cores (${cpu}) that also ran the load generator, ${memoryGb} GB, Linux ${kernel}`;
+  return `${[
     `# ${title}`,
     method,
     verdicts.map(({ text, ok }) => `- ${ok ? '✔' : '✖'} ${text}`).join('\n'),
     charts.map((chart) => `![${chart.title}](${name}-${chart.name}.svg)`).join('\n\n'),
     ...tables.map((table) => `**${table.caption}**\n\n${markdownTable(table)}`),
-    `Measured on ${date}: ${describeMachine(machine)}. Raw figures: [${name}.json](${name}.json). Again:`,
+    `Measured on ${date}: ${machine}, Node ${node}, ${redis}, Postgres ${postgres}, commit ${commit}. ` +
+      `Raw figures: [${name}.json](${name}.json). Repeat it with:`,
     `\`\`\`sh\n${command}\n\`\`\``,
   ]
     .filter(Boolean)
-    .join('\n\n')
-    .concat('\n');
+    .join('\n\n')}\n`;
 }
 
 function markdownTable({ columns, rows }: Table): string {
@@ -62,29 +65,19 @@ function markdownTable({ columns, rows }: Table): string {
   return [columns, rule, ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 }
 
-function describeMachine(machine: MachineFacts): string {
-  const { cpu, cores, memoryGb, kernel, node, redis, postgres, commit } = machine;
-  return (
-    `${cores} cores (${cpu}) with the load generator on them, ${memoryGb} GB, Linux ${kernel}, Node ${node}, ${redis}, ` +
-    `Postgres ${postgres}, commit ${commit}`
-  );
-}
-
 function index(folder: string): string {
-  const names = readdirSync(folder)
-    .filter((file) => file.endsWith('.json'))
-    .map((file) => file.slice(0, -'.json'.length))
-    .sort();
-  const rows = names.map((name) => {
-    const { title, date, machine, verdicts } = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as Saved;
+  const names = readdirSync(folder).filter((file) => file.endsWith('.json'));
+  const rows = names.sort().map((file) => {
+    const { title, date, machine, verdicts } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Saved;
     const missed = verdicts.filter(({ ok }) => !ok).length;
-    return `| [${title}](${name}.md) | ${date} | ${machine.commit} | ${missed === 0 ? 'all met' : `${missed} missed`} |`;
+    const page = file.replace(/json$/, 'md');
+    return `| [${title}](${page}) | ${date} | ${machine.commit} | ${missed === 0 ? 'all met' : `${missed} missed`} |`;
   });
   return `# Results
 
-Written by \`npm run bench -- <experiment> --save\` (\`npm run bench -- --help\` lists them); each page has its command and its
-machine. The load generator shares the cores with the cluster, so what compares is ratios within one run, not figures of
-different machines. Correctness under faults is not here: see [verify](../verify/README.md).
+Written by \`npm run bench -- <experiment> --save\`; [bench](../bench/README.md) describes the experiments. Each page has its
+command and its machine. The load generator shares the cores with the cluster, so compare ratios within one run, not figures
+of different machines. Correctness under faults: see [verify](../verify/README.md).
 
 | experiment | date | commit | targets |
 |---|---|---|---|

@@ -1,0 +1,33 @@
+import type { Log } from '../experiment.ts';
+import type { PairsPlan } from '../traffic/connect-pairs.ts';
+import type { Device } from '../traffic/connection.ts';
+
+/** Everything that costs CPU, in the order of the tables. */
+export const PROCESS_KINDS = ['postgres', 'redis', 'gateways', 'workers', 'ejabberd', 'generator'] as const;
+export type ProcessKind = (typeof PROCESS_KINDS)[number];
+
+/** A system that can be put under load. */
+export interface Arm {
+  name: string;
+  about: string;
+  start(options: ArmOptions): Promise<RunningArm>;
+}
+
+export interface ArmOptions {
+  pairs: number;
+  /** Users without a conversation. */
+  idle: number;
+  log: Log;
+  /** Called when one of the processes ends by itself: the figures of this arm are void. */
+  onUnexpectedExit(line: string): void;
+}
+
+/** A running arm with its planned pairs. Disposing of it stops all of its processes and removes its data. */
+export interface RunningArm extends PairsPlan, AsyncDisposable {
+  idle: Device[];
+  /** The database with its messages, if it stores them. */
+  databaseUrl: string | undefined;
+  processes: { name: ProcessKind; pid: number }[];
+  /** Removes what one run would leave to the next; called before each run. */
+  reset?(): Promise<void>;
+}

@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { type LocalPostgres, startPostgres, startRedis, startService, toolsFolder } from '@chat-cluster/local-cluster';
+import pg from 'pg';
+import { dataFolder } from '../processes/data-folder.ts';
+import { mapConcurrently } from '../processes/map-concurrently.ts';
+import type { PlannedPair } from '../traffic/connection.ts';
+import type { ArmOptions, ProcessKind, RunningArm } from './arm.ts';
+import { STOCK_SCHEMA } from './stock/store.ts';
+import { planPairs, planUsers } from './users.ts';
+
+/** Files in the folder `stock`, and what they do. */
+interface StockPrograms {
+  gateway: string;
+  worker?: string;
+  stores: boolean;
+  acks: boolean;
+}
+
+export interface StockOptions extends ArmOptions {
+  /** Default: 2. */
+  gateways?: number;
+  /** Added to the environment of every process. */
+  env?: NodeJS.ProcessEnv;
+}
+
+const STOP_WITHIN_MS = 2_000;
+
+export const startRelay = (options: StockOptions) =>
+  startStock({ gateway: 'relay.ts', stores: false, acks: false }, options);
+export const startInline = (options: StockOptions) =>
+  startStock({ gateway: 'inline.ts', stores: true, acks: true }, options);
+export const startJobs = (options: StockOptions) =>
+  startStock({ gateway: 'job-gateway.ts', worker: 'job-worker.ts', stores: true, acks: true }, options);
+export const startIdleGateway = (options: StockOptions) =>
+  startStock({ gateway: 'idle-gateway.ts', stores: false, acks: true }, options);
+
+/**
+ * Starts an arm of plain Socket.IO servers: gateways on ports of their own, a worker if it has one, and a Redis and a
+ * Postgres started as `npm start` starts them.
+ */
+async function startStock(programs: StockPrograms, options: StockOptions): Promise<RunningArm> {
+  const { pairs: count, idle, gateways: gatewayCount = 2, onUnexpectedExit: log } = options;
+  await using undo = new AsyncDisposableStack();
+  const dataDir = await dataFolder(undo);
+  const jwtSecret = randomBytes(32).toString('hex');
+  const redis = await startRedis({ dataDir: join(dataDir, 'redis'), toolsDir: toolsFolder, log });
+  undo.defer(() => redis.stop());
+  const processes: RunningArm['processes'] = [{ name: 'redis', pid: redis.pid }];
+  const database = programs.stores ? await startDatabase(dataDir, log, undo) : undefined;
+  await database?.client.query(STOCK_SCHEMA);
+  if (database) processes.push({ name: 'postgres', pid: database.postgres.pid });
+  const urls = { REDIS_URL: redis.url, ...(database ? { DATABASE_URL: database.postgres.url } : {}) };
+  const env = { ...process.env, JWT_SECRET: jwtSecret, ...urls, ...options.env };
+  const start = async (kind: ProcessKind, program: string, name: string) => {
+    const main = join(import.meta.dirname, 'stock', program);
+    const service = await startService({ name, main, env, logFile: join(dataDir, `${name}.log`), log });
+    undo.defer(() => service.stop(STOP_WITHIN_MS));
+    processes.push({ name: kind, pid: service.pid() });
+    return { url: `http://127.0.0.1:${service.ready().port}` };
+  };
+  if (programs.worker) await start('workers', programs.worker, 'worker');
+  const names = Array.from({ length: gatewayCount }, (_, i) => `gateway-${i + 1}`);
+  const gateways = await mapConcurrently(names, names.length, (name) => start('gateways', programs.gateway, name));
+  const pairs = planPairs(count, gateways, jwtSecret);
+  if (database) await addConversations(database.client, pairs);
+  else for (const pair of pairs) pair.conversationId = pair.devices.map(({ user }) => user).join('~');
+  const running = undo.move();
+  return {
+    protocol: 'socket.io',
+    devicesPerMessage: 2,
+    acks: programs.acks,
+    pairs,
+    idle: planUsers('idle', idle, gateways, jwtSecret),
+    databaseUrl: database?.postgres.url,
+    processes,
+    ...(database ? { reset: () => markAllRead(database.client) } : {}),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** Starts an empty Postgres as `npm start` does, and connects to it. `undo` ends both. */
+export async function startDatabase(dataDir: string, log: (line: string) => void, undo: AsyncDisposableStack) {
+  const postgres: LocalPostgres = await startPostgres({ dataDir: join(dataDir, 'postgres'), log });
+  undo.defer(() => postgres.stop());
+  const client = new pg.Client({ connectionString: postgres.url });
+  await client.connect();
+  undo.defer(() => client.end());
+  return { postgres, client };
+}
+
+/**
+ * Adds the conversations, each with 200 read messages: on new tables Postgres would plan without the indexes, and keep
+ * that plan.
+ */
+async function addConversations(client: pg.Client, pairs: readonly PlannedPair[]): Promise<void> {
+  const column = (value: (pair: PlannedPair) => string) => pairs.map(value);
+  await client.query('insert into conversations select * from unnest($1::uuid[], $2::text[], $3::text[])', [
+    column(({ conversationId }) => conversationId),
+    column(({ devices }) => devices[0].user),
+    column(({ devices }) => devices[1].user),
+  ]);
+  await client.query(`
+    insert into messages (conversation_id, sender_id, receiver_id, content, is_read)
+    select id, user_a, user_b, repeat('x', 100), true from conversations, generate_series(1, 200)`);
+  await client.query('vacuum analyze');
+}
+
+/** So that the unread count covers the messages of one run, not of all. */
+async function markAllRead(client: pg.Client): Promise<void> {
+  await client.query('update messages set is_read = true where not is_read');
+  await client.query('vacuum analyze messages');
+}

@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import { startChild } from '../processes/child.ts';
+import type { Device } from '../traffic/connection.ts';
+import type { GeneratorMethods } from '../traffic/generator.ts';
+import type { Load, Outcome } from '../traffic/run.ts';
+import type { ArmOptions, RunningArm } from './arm.ts';
+
+/** A running arm, and a load generator that is connected to it. Disposing of it stops both. */
+export interface ArmUnderLoad<A extends RunningArm> extends AsyncDisposable {
+  arm: A;
+  run(load: Load): Promise<Outcome>;
+  /** Connects idle devices, which stay connected. */
+  hold(devices: Device[]): Promise<void>;
+}
+
+/**
+ * Starts an arm and a generator, and connects the pairs. Once a process of the arm has ended by itself, runs count as died.
+ */
+export async function startUnderLoad<A extends RunningArm, Options extends ArmOptions>(
+  start: (options: Options) => Promise<A>,
+  options: Omit<Options, 'onUnexpectedExit'>,
+): Promise<ArmUnderLoad<A>> {
+  const ended: string[] = [];
+  await using undo = new AsyncDisposableStack();
+  const onUnexpectedExit = (line: string) => ended.push(line);
+  const arm = undo.use(await start({ ...options, onUnexpectedExit } as unknown as Options));
+  const generator = undo.use(startChild<GeneratorMethods>(join(import.meta.dirname, '../traffic/generator.ts')));
+  const { protocol, devicesPerMessage, acks, pairs, apart = false } = arm;
+  await generator.call('connect', { protocol, devicesPerMessage, acks, pairs, apart });
+  const running = undo.move();
+  return {
+    arm,
+    async run(load) {
+      const outcome = await generator.call('run', { ...load, processes: arm.processes });
+      if (ended.length > 0) outcome.died ??= ended.join(' ');
+      return outcome;
+    },
+    hold: (devices) => generator.call('hold', devices),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}

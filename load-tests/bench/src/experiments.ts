@@ -1,0 +1,75 @@
+import { defineExperiment, type Experiment } from './experiment.ts';
+import { ARMS } from './experiments/compare/arms.ts';
+import { COMPARE_OPTIONS, measureArms } from './experiments/compare/measure.ts';
+import { reportCompare } from './experiments/compare/report.ts';
+import { EMITTER_OPTIONS, measureEmitter } from './experiments/emitter/measure.ts';
+import { reportEmitter } from './experiments/emitter/report.ts';
+import { IDLE_OPTIONS, measureIdle } from './experiments/idle/measure.ts';
+import { reportIdle } from './experiments/idle/report.ts';
+import { measureOverload, OVERLOAD_OPTIONS } from './experiments/overload/measure.ts';
+import { reportOverload } from './experiments/overload/report.ts';
+import { measurePairs, PAIRS_OPTIONS } from './experiments/pairs/measure.ts';
+import { reportPairs } from './experiments/pairs/report.ts';
+import { measureScale, SCALE_OPTIONS } from './experiments/scale/measure.ts';
+import { reportScale } from './experiments/scale/report.ts';
+import { measureStorm, STORM_OPTIONS } from './experiments/storm/measure.ts';
+import { reportStorm } from './experiments/storm/report.ts';
+
+/** All experiments: the question that each answers, its options, how it measures and what it reports. */
+export const EXPERIMENTS: readonly Experiment[] = [
+  defineExperiment({
+    name: 'pairs',
+    about: 'pairs of users send messages as fast as they can, or at a rate (the default)',
+    help: `Starts a cluster in a temporary folder, as npm start does, lets pairs of users on different gateways send messages, and
+prints what arrived. Every message is delivered to both sides, and acknowledged after the commit.`,
+    options: PAIRS_OPTIONS,
+    run: async (options, log) => reportPairs(options, await measurePairs(options, log)),
+  }),
+  defineExperiment({
+    name: 'compare',
+    about: 'this cluster beside a relay, the plain designs and ejabberd',
+    help: `The alternatives that you could build or install, with the same load, Redis, Postgres and number of processes; one arm at
+a time, in several rounds with a rotating order.
+
+${ARMS.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join('\n')}`,
+    options: COMPARE_OPTIONS,
+    run: async (options, log) => reportCompare(await measureArms(options, log)),
+  }),
+  defineExperiment({
+    name: 'scale',
+    about: 'what a message costs with 1 to 8 gateways, for the sharded and the classic adapter',
+    help: `The same users and the same rate: CPU of every process, and how many gateways receive a message. For the sharded and the
+classic Socket.IO adapter in turn; every gateway is a process with an address of its own.`,
+    options: SCALE_OPTIONS,
+    run: async (options, log) => reportScale(options, await measureScale(options, log)),
+  }),
+  defineExperiment({
+    name: 'idle',
+    about: 'what an idle connection costs, beside a stock Socket.IO server',
+    help: 'Memory of an idle connection in a gateway and CPU of its heartbeats; the stock server has the same adapter.',
+    options: IDLE_OPTIONS,
+    run: async (options, log) => reportIdle(await measureIdle(options, log)),
+  }),
+  defineExperiment({
+    name: 'storm',
+    about: 'a gateway is killed and all of its clients reconnect at once',
+    help: 'The clients connect to the other gateway, where bystanders send messages all the time.',
+    options: STORM_OPTIONS,
+    run: async (options, log) => reportStorm(await measureStorm(options, log)),
+  }),
+  defineExperiment({
+    name: 'overload',
+    about: 'twice the rate that the cluster can sustain',
+    help: 'The cluster is to refuse the excess at once, bound its memory and its ack latency, and recover when the load falls.',
+    options: OVERLOAD_OPTIONS,
+    run: async (options, log) => reportOverload(await measureOverload(options, log)),
+  }),
+  defineExperiment({
+    name: 'emitter',
+    about: "what publishing costs the worker: its emitter beside Socket.IO's own server",
+    help: `The server has no clients and the sharded adapter. Each message goes to two users, in batches of 1, 20 and 100.
+"loop alone" is the same process when it publishes nothing.`,
+    options: EMITTER_OPTIONS,
+    run: async (options, log) => reportEmitter(options, await measureEmitter(options, log)),
+  }),
+];

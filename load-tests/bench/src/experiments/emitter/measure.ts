@@ -1,0 +1,110 @@
+import { join } from 'node:path';
+import { userId } from '@chat-cluster/contracts';
+import { startRedis, toolsFolder } from '@chat-cluster/local-cluster';
+import { EVERY_GATEWAY, roomChannel } from '@chat-cluster/redis';
+import { wholeNumber } from '@chat-cluster/runtime';
+import { createClient } from 'redis';
+import { z } from 'zod';
+import type { Log } from '../../experiment.ts';
+import { type Child, startChild } from '../../processes/child.ts';
+import { dataFolder } from '../../processes/data-folder.ts';
+import { measureCpu } from '../../processes/usage.ts';
+import type { PublisherMethods, Slice } from './publisher.ts';
+
+/** `emitter`: packages/redis. `server`: a Socket.IO server without clients. `loop alone`: publishes nothing. */
+export const ARMS = ['emitter', 'server', 'loop alone'] as const;
+export type Arm = (typeof ARMS)[number];
+
+/** Batches as they are in an idle, a busy and a saturated cluster, at a rate that leaves the machine idle time. */
+export const LOADS = [
+  { entries: 1, everyMs: 2 },
+  { entries: 20, everyMs: 10 },
+  { entries: 100, everyMs: 25 },
+];
+
+export const EMITTER_OPTIONS = z.object({
+  gateways: wholeNumber(1).default(8).describe('subscribers'),
+  users: wholeNumber(200)
+    .default(200)
+    .describe('rooms, spread over the subscribers; at least two for each message of a batch'),
+  rounds: wholeNumber(1).default(5).describe('rounds, after one that is not counted'),
+  seconds: wholeNumber(1).default(3).describe('duration of each slice'),
+});
+export type EmitterOptions = z.output<typeof EMITTER_OPTIONS>;
+
+/** One arm in one slice. */
+export interface Sample {
+  arm: Arm;
+  /** Messages per batch. */
+  entries: number;
+  round: number;
+  /** Microseconds per message. */
+  publisherCpu: number;
+  redisCpu: number;
+  /** Adapter messages that subscribers received, per message: two, one for each user. */
+  received: number;
+}
+
+/**
+ * Measures the alternatives for publishing from the worker:
+ *
+ *   publisher (one process per arm; its CPU is the figure) ──▶ Redis ──▶ one subscriber per gateway, in this process
+ *
+ * The arms take turns in slices; everything else stays up.
+ */
+export async function measureEmitter(options: EmitterOptions, log: Log): Promise<Sample[]> {
+  await using undo = new AsyncDisposableStack();
+  const redis = await startRedis({ dataDir: await dataFolder(undo), toolsDir: toolsFolder, log });
+  undo.defer(() => redis.stop());
+  const users = Array.from({ length: options.users }, (_, i) => userId.parse(`user-${i}`));
+  const countReceived = await subscribe(redis.url, users, options.gateways, undo);
+  const publishers = ARMS.map((arm) => ({
+    arm,
+    child: undo.use(
+      startChild<PublisherMethods>(join(import.meta.dirname, 'publisher.ts'), [arm], { REDIS_URL: redis.url }),
+    ),
+  }));
+  const samples: Sample[] = [];
+  for (let round = 0; round <= options.rounds; round++) {
+    for (const load of LOADS) {
+      const slice = { ...load, batches: Math.ceil((options.seconds * 1_000) / load.everyMs), users };
+      for (const { arm, child } of round % 2 === 0 ? publishers : publishers.toReversed()) {
+        const costs = await measureSlice(child, slice, redis.pid, countReceived);
+        samples.push({ arm, entries: load.entries, round, ...costs });
+      }
+    }
+    log(`round ${round} of ${options.rounds}${round === 0 ? ' (warm-up, not counted)' : ''}`);
+  }
+  return samples.filter(({ round }) => round > 0);
+}
+
+/** Each subscriber has the channels of a gateway: that of all gateways, and those of its share of the users. */
+async function subscribe(url: string, users: readonly string[], gateways: number, undo: AsyncDisposableStack) {
+  let received = 0;
+  for (let i = 0; i < gateways; i++) {
+    const client = createClient({ url });
+    undo.defer(() => client.destroy());
+    await client.connect();
+    const channels = [EVERY_GATEWAY, ...users.filter((_, k) => k % gateways === i).map(roomChannel)];
+    await client.sSubscribe(channels, () => received++, true);
+  }
+  return () => received;
+}
+
+async function measureSlice(
+  publisher: Child<PublisherMethods>,
+  slice: Slice,
+  redisPid: number,
+  countReceived: () => number,
+): Promise<Pick<Sample, 'publisherCpu' | 'redisCpu' | 'received'>> {
+  const before = countReceived();
+  const cpuUsed = await measureCpu([{ name: 'redis', pid: redisPid }]);
+  const cpuMicroseconds = await publisher.call('publish', slice);
+  const messages = slice.batches * slice.entries;
+  const { redis = 0 } = await cpuUsed();
+  return {
+    publisherCpu: cpuMicroseconds / messages,
+    redisCpu: (redis * 1e6) / messages,
+    received: (countReceived() - before) / messages,
+  };
+}

@@ -1,0 +1,56 @@
+import { barChart } from '../../results/chart.ts';
+import { type Report, table, type Verdict } from '../../results/report.ts';
+import { mediansOf } from '../../results/samples.ts';
+import { ARMS, type Arm, type EmitterOptions, LOADS, type Sample } from './measure.ts';
+
+export function reportEmitter(options: EmitterOptions, samples: Sample[]): Report {
+  const medians = LOADS.flatMap(({ entries }) =>
+    ARMS.map((arm) => mediansOf(samples.filter((one) => one.arm === arm && one.entries === entries))),
+  );
+  const bars = LOADS.flatMap(({ entries }) =>
+    (['emitter', 'server'] as const).map((arm) => ({
+      name: `${arm} ${entries}`,
+      parts: { 'loop alone': cpuOf('loop alone', entries, medians), publishing: publishingOf(arm, entries, medians) },
+    })),
+  );
+  return {
+    title: 'What publishing costs the worker',
+    method:
+      `Each message goes to two users; ${options.users} users on ${options.gateways} subscribers, a private Redis. ` +
+      `Medians of ${options.rounds} rounds of ${options.seconds} s; the publishers take turns. "emitter" is the one of ` +
+      'packages/redis, "server" a Socket.IO server without clients and its sharded adapter, "loop alone" the same process ' +
+      'when it publishes nothing. The CPU of a publisher includes that of node-redis.',
+    figures: { options, medians, samples },
+    tables: [
+      table('CPU, µs per message', medians, [
+        ['publisher', ({ arm }) => arm],
+        ['messages per batch', ({ entries }) => entries],
+        ['CPU of the publisher', ({ publisherCpu }) => publisherCpu.toFixed(1)],
+        ['CPU of Redis', ({ redisCpu }) => redisCpu.toFixed(1)],
+        ['received per message', ({ received }) => received.toFixed(2)],
+      ]),
+    ],
+    charts: [barChart('cpu', 'CPU of the publishing process, by messages per batch', 'µs per message', bars)],
+    verdicts: verdicts(medians),
+  };
+}
+
+function verdicts(medians: Sample[]): Verdict[] {
+  const ratios = LOADS.map(({ entries }) => {
+    const ratio = publishingOf('emitter', entries, medians) / publishingOf('server', entries, medians);
+    return {
+      text: `batches of ${entries}: the emitter uses ${(ratio * 100).toFixed(0)} % of the server's CPU`,
+      ok: true,
+    };
+  });
+  const allReceived = medians.every(({ arm, received }) => Math.abs(received - (arm === 'loop alone' ? 0 : 2)) < 0.001);
+  return [...ratios, { text: 'each message was received twice, from either publisher', ok: allReceived }];
+}
+
+function publishingOf(arm: Arm, entries: number, medians: Sample[]): number {
+  return cpuOf(arm, entries, medians) - cpuOf('loop alone', entries, medians);
+}
+
+function cpuOf(arm: Arm, entries: number, medians: Sample[]): number {
+  return medians.find((one) => one.arm === arm && one.entries === entries)?.publisherCpu ?? 0;
+}

@@ -1,0 +1,92 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { wholeNumber } from '@chat-cluster/runtime';
+import { eventually } from '@chat-cluster/testkit';
+import { z } from 'zod';
+import type { RunningArm } from '../../arms/arm.ts';
+import { type OurOptions, startOurs } from '../../arms/ours.ts';
+import { startIdleGateway } from '../../arms/stock.ts';
+import { startUnderLoad } from '../../arms/under-load.ts';
+import type { Log } from '../../experiment.ts';
+import { dataFolder } from '../../processes/data-folder.ts';
+import { measureCpu } from '../../processes/usage.ts';
+import { mediansOf } from '../../results/samples.ts';
+import type { Memory } from './memory-probe.ts';
+
+export const IDLE_OPTIONS = z.object({
+  connections: wholeNumber(1).default(5_000).describe('idle connections'),
+  rounds: wholeNumber(1).default(3).describe('rounds of each server, in turn'),
+  rest: wholeNumber(1)
+    .default(50)
+    .describe('seconds at rest in the last round: a multiple of the 25 s between heartbeats'),
+});
+
+export type IdleFigures = Awaited<ReturnType<typeof measureIdle>>;
+
+const SERVERS = { ours: startOurs, stock: startIdleGateway };
+type Kind = keyof typeof SERVERS;
+/** Connections that are opened first, so that memory allocated once is not counted. */
+const WARM = 20;
+/** Wait after the last connect, in ms: longer than a first badge takes, shorter than a heartbeat (25 s). */
+const SETTLE_MS = 3_000;
+const PROBE_WITHIN_MS = 30_000;
+
+/**
+ * Measures this repository's gateway and a stock server in turn, so that a disturbance of the machine affects both:
+ *
+ *   start the server ─▶ read its memory ─▶ N connections ─▶ settle ─▶ read its memory again
+ *
+ * In the last round it also reads the CPU of a time at rest, in which there are only heartbeats.
+ */
+export async function measureIdle({ connections, rounds, rest }: z.output<typeof IDLE_OPTIONS>, log: Log) {
+  const each: Record<Kind, Memory[]> = { ours: [], stock: [] };
+  const cpu = { ours: 0, stock: 0 };
+  for (let round = 1; round <= rounds; round++) {
+    for (const kind of ['ours', 'stock'] as const) {
+      const result = await measureServer(kind, connections, round === rounds ? rest : 0, log);
+      each[kind].push(result.memory);
+      cpu[kind] = result.cpu;
+      const bytes = Object.entries(result.memory).map(([field, value]) => `${field} ${value.toFixed(0)}`);
+      log(`round ${round}, ${kind.padEnd(5)}  bytes per connection: ${bytes.join(', ')}`);
+    }
+  }
+  const [ours, stock] = [mediansOf(each.ours), mediansOf(each.stock)];
+  return { connections, rounds, ours, stock, ratio: combine(ours, stock, (a, b) => a / b), each, cpu };
+}
+
+/** Bytes per connection of one fresh server, and all of its CPU at rest in µs per connection and second. */
+async function measureServer(kind: Kind, connections: number, restSeconds: number, log: Log) {
+  await using undo = new AsyncDisposableStack();
+  const probeFile = join(await dataFolder(undo), 'memory.json');
+  const env = {
+    NODE_OPTIONS: `--expose-gc --import=${pathToFileURL(join(import.meta.dirname, 'memory-probe.ts')).href}`,
+    PROBE_FILE: probeFile,
+    CONNECTS_PER_SECOND: '1000000',
+  };
+  const size = { pairs: 0, idle: WARM + connections, gateways: 1, workers: 0 };
+  await using server = await startUnderLoad<RunningArm, OurOptions>(SERVERS[kind], { ...size, env, log });
+  const { processes, idle } = server.arm;
+  const gateway = processes.filter(({ name }) => name === 'gateways');
+  const readMemory = async (): Promise<Memory> => {
+    await rm(probeFile, { force: true });
+    process.kill(gateway[0]?.pid ?? 0, 'SIGUSR2');
+    return eventually(async () => JSON.parse(await readFile(probeFile, 'utf8')), PROBE_WITHIN_MS);
+  };
+  await server.hold(idle.slice(0, WARM));
+  const before = await readMemory();
+  await server.hold(idle.slice(WARM));
+  await delay(SETTLE_MS);
+  const memory = combine(await readMemory(), before, (a, b) => (a - b) / connections);
+  if (restSeconds === 0) return { memory, cpu: 0 };
+  const cpuUsed = await measureCpu(gateway);
+  await delay(restSeconds * 1_000);
+  const { gateways: seconds = 0 } = await cpuUsed();
+  return { memory, cpu: (seconds * 1e6) / restSeconds / connections };
+}
+
+function combine(a: Memory, b: Memory, operation: (a: number, b: number) => number): Memory {
+  const fields = Object.keys(a) as (keyof Memory)[];
+  return Object.fromEntries(fields.map((field) => [field, operation(a[field], b[field])])) as unknown as Memory;
+}

@@ -1,0 +1,37 @@
+import { list, type Report } from '../../results/report.ts';
+import type { Latency, Outcome } from '../../traffic/run.ts';
+import type { PairsOptions } from './measure.ts';
+
+export function reportPairs(options: PairsOptions, outcome: Outcome): Report {
+  const { pairs, gateways, workers, lanes, rate, inFlight, seconds, size } = options;
+  const { sent, refused, refusedBy, lost, duplicated, reordered, died, delivery, ack = delivery, cpu } = outcome;
+  const acked = sent - refused - lost;
+  const refusals = Object.entries(refusedBy).map(([code, count]) => `${count} ${code}`);
+  const errors = `${lost} lost, ${duplicated} duplicated, ${reordered} out of order`;
+  return {
+    title: 'Pairs of users',
+    method:
+      `${pairs} pairs on ${gateways} gateways behind one port, ${workers} workers, ${lanes} lanes, ${size} characters; ` +
+      `${rate > 0 ? `${rate} messages a second by the clock` : `${inFlight} messages in flight`}, ${seconds} s measured.`,
+    figures: { options, outcome },
+    tables: [
+      list('One run', [
+        ['delivered to both sides', `${outcome.deliveredPerSecond.toFixed(0)} msg/s`],
+        ['ack', describe(ack)],
+        ['delivery', describe(delivery)],
+        ['sent / acknowledged', `${sent} / ${acked}`],
+        ['refused', refusals.join(', ') || 0],
+        ...Object.entries(cpu).map(([name, us]) => [`CPU of ${name}`, `${us.toFixed(0)} µs a message`] as const),
+      ]),
+    ],
+    charts: [],
+    verdicts: [
+      { text: `of ${sent} messages ${errors}`, ok: acked > 0 && lost + duplicated + reordered === 0 },
+      ...(died === undefined ? [] : [{ text: `the run died: ${died}`, ok: false }]),
+    ],
+  };
+}
+
+function describe({ p50, p99, max }: Latency): string {
+  return `p50 ${p50.toFixed(1)} ms   p99 ${p99.toFixed(1)} ms   max ${max.toFixed(1)} ms`;
+}

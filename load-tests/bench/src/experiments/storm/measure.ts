@@ -1,0 +1,128 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { every, wholeNumber, withDeadline } from '@chat-cluster/runtime';
+import pg from 'pg';
+import { z } from 'zod';
+import { type RunningOurs, type Service, startOurs } from '../../arms/ours.ts';
+import { openConversations, planPairs, planUsers } from '../../arms/users.ts';
+import type { Log } from '../../experiment.ts';
+import { startChild } from '../../processes/child.ts';
+import { measureCpu, residentBytes } from '../../processes/usage.ts';
+import type { PlannedPair } from '../../traffic/connection.ts';
+import { latencyOf, type MeasuredMessages } from '../../traffic/measured-messages.ts';
+import { startBystanders } from './bystanders.ts';
+import type { CrowdMethods } from './crowd.ts';
+
+export const STORM_OPTIONS = z.object({
+  clients: wholeNumber(1).default(5_000).describe('clients of the gateway that is killed'),
+  pairs: wholeNumber(1).default(25).describe('pairs of bystanders'),
+  rate: wholeNumber(1)
+    .default(50)
+    .describe('messages a second of the bystanders to each other, and as many to the clients'),
+  calm: wholeNumber(1).default(4).describe('seconds of traffic before the kill, and after all clients are back'),
+});
+
+export type StormFigures = Awaited<ReturnType<typeof measureStorm>>;
+
+/** Time until all clients are in sync, in ms; beyond it something is broken, and no figure is of use. */
+const IN_SYNC_WITHIN_MS = 60_000;
+const CONNECTED_WITHIN_MS = 120_000;
+const SAMPLE_EVERY_MS = 100;
+
+/**
+ * A storm of reconnects: one of two gateways is killed with SIGKILL, and its clients connect to the other one.
+ *
+ *   N clients on A, bystanders on B ─▶ traffic ─▶ kill A ─▶ … all clients in sync on B ─▶ traffic ─▶ count
+ *
+ * A client is in sync when it is connected, has its session and its badge, and the `sync` that it sends after each
+ * connect is answered. Bystanders write to the crowd all the time: a client receives some of these messages as events,
+ * some in the answer to its `sync`. Clients have the back-off of stock ones, and nothing is between them and the
+ * gateways.
+ */
+export async function measureStorm(options: z.output<typeof STORM_OPTIONS>, log: Log) {
+  const { clients, pairs, rate, calm } = options;
+  await using cluster = await startOurs({ pairs: 0, idle: 0, log, onUnexpectedExit: log });
+  const [survivor, doomed] = cluster.gateways as [Service, Service];
+  log(`connecting ${clients} clients`);
+  const [bystanderPairs, crowdPairs] = await planConversations(clients, pairs, survivor, cluster.jwtSecret);
+  await using crowd = startChild<CrowdMethods>(join(import.meta.dirname, 'crowd.ts'));
+  const users = crowdPairs.map(({ conversationId, devices: [{ user, token }] }) => ({ user, token, conversationId }));
+  await withDeadline(crowd.call('connect', { url: doomed.url, users }), CONNECTED_WITHIN_MS, 'connecting the crowd');
+  await using bystanders = await startBystanders(bystanderPairs, crowdPairs, rate);
+  await delay(calm * 1_000);
+  const stopWatching = await watchSurvivor(survivor, doomed, cluster, crowd.pid);
+  log('killing the gateway');
+  const reconnected = crowd.call('moveTo', survivor.url);
+  const killedAt = performance.now();
+  doomed.kill?.();
+  const inSyncAt = await withDeadline(reconnected, IN_SYNC_WITHIN_MS, 'bringing the crowd back in sync');
+  const inSyncMs = inSyncAt.map((epoch) => epoch - performance.timeOrigin - killedAt);
+  const usage = await stopWatching();
+  const allBackAt = killedAt + Math.max(...inSyncMs);
+  await delay(calm * 1_000);
+  const { outcome, measured, sentToCrowd, notAcknowledged } = await bystanders.stop();
+  const { lost, counts, wrongBadges } = await crowd.call('settle', sentToCrowd);
+  return {
+    clients,
+    // Times are in ms. The maximum is that of all clients.
+    inSync: latencyOf(inSyncMs),
+    ...counts,
+    duplicates: counts.duplicates + outcome.duplicated,
+    // Messages that were acknowledged to their sender and did not arrive.
+    lost: lost + outcome.lost,
+    reordered: outcome.reordered,
+    wrongBadges,
+    sentToCrowd: sentToCrowd.reduce((sum, count) => sum + count, 0),
+    notAcknowledged,
+    bystanders: {
+      before: phase(measured, 0, killedAt),
+      during: phase(measured, killedAt, allBackAt),
+      after: phase(measured, allBackAt, Infinity),
+    },
+    ...usage,
+  };
+}
+
+/** Pairs of bystanders, and the clients of the crowd, each with the bystander that writes to it. */
+async function planConversations(clients: number, pairs: number, { url }: Service, jwtSecret: string) {
+  const bystanders = planPairs(pairs, [{ url }], jwtSecret);
+  const crowd = planUsers('crowd', clients, [{ url }], jwtSecret).map((device, i): PlannedPair => {
+    const [sender] = (bystanders[i % pairs] as PlannedPair).devices;
+    return { conversationId: '', devices: [device, sender] };
+  });
+  await openConversations([...bystanders, ...crowd], jwtSecret);
+  return [bystanders, crowd] as const;
+}
+
+/**
+ * The messages of the bystanders that were due from `from` to `to`. One that was refused or lost has an infinite
+ * latency.
+ */
+function phase({ dueAt, ackMs, deliveryMs }: MeasuredMessages, from: number, to: number) {
+  const isIn = (_: number, row: number) => (dueAt[row] as number) >= from && (dueAt[row] as number) < to;
+  const acks = ackMs.filter(isIn);
+  return { messages: acks.length, ack: latencyOf(acks), delivery: latencyOf(deliveryMs.filter(isIn)) };
+}
+
+/** Watches the CPU of all processes that remain, and the memory and the Postgres connections of the survivor. */
+async function watchSurvivor(survivor: Service, doomed: Service, cluster: RunningOurs, crowdPid: number) {
+  const client = new pg.Client({ connectionString: cluster.databaseUrl });
+  // A failed run may stop its Postgres first.
+  client.on('error', () => {});
+  await client.connect();
+  let postgresConnections = 0;
+  const sampling = every(SAMPLE_EVERY_MS, async () => {
+    const { rows } = await client.query(CONNECTIONS, [survivor.name]);
+    postgresConnections = Math.max(postgresConnections, rows[0].count);
+  });
+  const remaining = cluster.processes.filter(({ pid }) => pid !== doomed.pid);
+  const cpuUsed = await measureCpu([...remaining, { name: 'crowd', pid: crowdPid }]);
+  return async () => {
+    const cpuSeconds = await cpuUsed();
+    await sampling.stop();
+    await client.end();
+    return { cpuSeconds, rssPeakMb: (await residentBytes(survivor.pid, 'VmHWM')) / 1_024 ** 2, postgresConnections };
+  };
+}
+
+const CONNECTIONS = 'select count(*)::integer as count from pg_stat_activity where application_name = $1';

@@ -1,0 +1,73 @@
+import { barChart } from '../../results/chart.ts';
+import { latencyColumns, list, type Report, table, type Verdict } from '../../results/report.ts';
+import type { StormFigures } from './measure.ts';
+
+/** Upper bounds in ms: until all clients are back in sync, and the 99th percentile of the bystanders meanwhile. */
+const TARGETS = { inSync: 8_000, bystanders: 1_000 };
+
+export function reportStorm(figures: StormFigures): Report {
+  const { clients, inSync, attempts, refused, sentToCrowd, lost, duplicates, wrongBadges, extraSyncs } = figures;
+  const phases = Object.entries(figures.bystanders);
+  const bars = phases.map(([phase, { delivery }]) => ({
+    name: `${phase} the storm`,
+    parts: { 'delivery p99': delivery.p99 },
+  }));
+  return {
+    title: 'A storm of reconnects',
+    method:
+      `One of two gateways with ${clients} clients is killed with SIGKILL; they connect to the other one with the back-off of ` +
+      'stock clients. In sync means: connected, session and badge received, `sync` answered. Bystanders on the other gateway ' +
+      'send messages all the time, to each other and to those clients.',
+    figures,
+    tables: [
+      list('From the kill on', [
+        ['clients in sync, p50 / p99 / all', [inSync.p50, inSync.p99, inSync.max].map(milliseconds).join(' / ')],
+        ['connection attempts / refused', `${attempts} / ${refused}`],
+        ['messages to them / lost / received twice', `${sentToCrowd} / ${lost} / ${duplicates}`],
+        ['wrong badges', wrongBadges],
+        ['additional syncs', extraSyncs],
+        ['not acknowledged to bystanders', join(figures.notAcknowledged, (code, count) => `${count} ${code}`) || 0],
+        ['CPU, seconds', join(figures.cpuSeconds, (name, seconds) => `${name} ${seconds.toFixed(2)}`)],
+        ['maximum memory of the gateway', `${figures.rssPeakMb.toFixed(0)} MB`],
+        ['maximum of its Postgres connections', figures.postgresConnections],
+      ]),
+      table('Latency of the bystanders, ms', phases, [
+        ['phase', ([phase]) => phase],
+        ['messages', ([, { messages }]) => messages],
+        ...latencyColumns('ack', ['p50', 'p99', 'max'], ([, { ack }]: (typeof phases)[number]) => ack),
+        ...latencyColumns('delivery', ['p50', 'p99', 'max'], ([, { delivery }]: (typeof phases)[number]) => delivery),
+      ]),
+    ],
+    charts: [barChart('bystanders', 'Delivery to bystanders, 99th percentile', 'ms', bars)],
+    verdicts: verdicts(figures),
+  };
+}
+
+function milliseconds(value: number): string {
+  return `${value.toFixed(0)} ms`;
+}
+
+function join(values: Record<string, number>, describe: (name: string, value: number) => string): string {
+  return Object.entries(values)
+    .map(([name, value]) => describe(name, value))
+    .join(', ');
+}
+
+function verdicts({ inSync, bystanders, lost, wrongBadges, duplicates, reordered }: StormFigures): Verdict[] {
+  const slowest = Math.max(bystanders.during.ack.p99, bystanders.during.delivery.p99);
+  return [
+    {
+      text: `all clients in sync ${(inSync.max / 1_000).toFixed(1)} s after the kill (target: ${TARGETS.inSync / 1_000} s)`,
+      ok: inSync.max <= TARGETS.inSync,
+    },
+    {
+      text: `p99 of the bystanders meanwhile: ${slowest.toFixed(0)} ms (target: ${TARGETS.bystanders} ms)`,
+      ok: slowest <= TARGETS.bystanders,
+    },
+    {
+      text: `${lost} messages lost, ${duplicates} received twice, ${wrongBadges} wrong badges`,
+      ok: lost + duplicates + wrongBadges === 0,
+    },
+    ...(reordered > 0 ? [{ text: `${reordered} messages to bystanders out of order`, ok: false }] : []),
+  ];
+}

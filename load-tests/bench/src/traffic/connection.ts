@@ -1,0 +1,42 @@
+/** One device of one user, before it connects. */
+export interface Device {
+  /** A gateway (`http://…`) or ejabberd (`ws://…`). */
+  url: string;
+  user: string;
+  /** JWT that the server accepts. */
+  token: string;
+}
+
+export interface PlannedPair {
+  conversationId: string;
+  devices: [Device, Device];
+}
+
+export type Protocol = 'socket.io' | 'xmpp';
+
+export interface ConnectionEvents {
+  /** A message arrived. `seq` is its sequence in the conversation, if the server assigns one. */
+  message(id: string, seq: number | undefined): void;
+  /** The server closed the connection, or it broke. */
+  closed(reason: string): void;
+}
+
+/** A connected device. */
+export interface Connection {
+  /**
+   * `onAck` receives the code of a rejection, or undefined when the server accepted the message. Some never call it.
+   */
+  send(
+    message: { conversationId: string; to: string; id: string; content: string },
+    onAck: (rejection: string | undefined) => void,
+  ): void;
+  /** The gateway that the device is on, if the server reports it. */
+  gatewayId?: Promise<string>;
+  close(): void;
+}
+
+export interface ConnectedPair {
+  conversationId: string;
+  users: [string, string];
+  connections: [Connection, Connection];
+}

@@ -1,0 +1,246 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { measureCpu } from '../processes/usage.ts';
+import { callByClock } from './call-by-clock.ts';
+import type { ConnectedPair } from './connection.ts';
+import { latencyOf, MeasuredMessages } from './measured-messages.ts';
+import type { Outcome, Run } from './run.ts';
+
+/** A message that is sent and not settled. */
+interface Flight {
+  number: number;
+  pair: number;
+  side: 0 | 1;
+  /** When it was due, and when it was sent. */
+  due: number;
+  sentAt: number;
+  /** One bit for each device that received it, and their number. */
+  received: number;
+  receivedCount: number;
+  acked: boolean;
+  /** Its row in the measured messages; undefined when it is not measured. */
+  row: number | undefined;
+}
+
+const LOST_AFTER_MS = 10_000;
+const CHECK_EVERY_MS = 250;
+
+/**
+ * The traffic of one run, the same for every experiment and arm. Pairs take turns, and in a pair both sides. A message
+ * is settled when all its devices have received it and, where the server acknowledges, its ack has arrived; in a closed
+ * loop the next message then takes its slot. A message that is not settled after 10 s is lost.
+ */
+export class Traffic {
+  /** Acknowledged messages of each pair. */
+  readonly acked: Uint32Array;
+  readonly measured = new MeasuredMessages();
+  #pairs: readonly ConnectedPair[];
+  #run: Run;
+  #devicesPerMessage: number;
+  #acks: boolean;
+  #prefix: string;
+  #content: string;
+  #flights = new Map<string, Flight>();
+  /** Messages that were refused or lost: a later delivery is no duplicate. */
+  #dropped = new Set<string>();
+  #next = 0;
+  #sending = true;
+  #from = 0;
+  #to = 0;
+  #died: string | undefined;
+  /** Highest message number that arrived, by device and sender; highest seq, by device. */
+  #newestNumber: Int32Array;
+  #newestSeq: Float64Array;
+  #refusedBy: Record<string, number> = {};
+  #settled = 0;
+  #counts = { sent: 0, lost: 0, refused: 0, duplicated: 0, reordered: 0 };
+
+  /** `id` differs between the runs of the same connections. */
+  constructor(
+    pairs: readonly ConnectedPair[],
+    run: Run,
+    { devicesPerMessage, acks }: { devicesPerMessage: number; acks: boolean },
+    id: number,
+  ) {
+    this.#pairs = pairs;
+    this.#run = run;
+    this.#devicesPerMessage = devicesPerMessage;
+    this.#acks = acks;
+    this.#prefix = `${id}.`;
+    this.#content = 'x'.repeat(run.size);
+    this.#newestNumber = new Int32Array(pairs.length * 4).fill(-1);
+    this.#newestSeq = new Float64Array(pairs.length * 2);
+    this.acked = new Uint32Array(pairs.length);
+  }
+
+  /** Resolves when every message is settled or lost, or at once when a connection was closed. */
+  async run(): Promise<Outcome> {
+    const { warmUpSeconds = 0, seconds, rate = 0, inFlight = 0, after = [] } = this.#run;
+    const start = performance.now();
+    this.#from = start + warmUpSeconds * 1_000;
+    this.#to = this.#from + after.reduce((sum, step) => sum + step.seconds, seconds) * 1_000;
+    const check = setInterval(() => this.#dropOld(), CHECK_EVERY_MS);
+    const usage = this.#measureUsage();
+    if (rate > 0) await this.#sendByClock(start, [{ rate, seconds: warmUpSeconds + seconds }, ...after]);
+    else for (let i = 0; i < inFlight; i++) this.#send(performance.now());
+    const { elapsed, settled, cpu } = await usage;
+    this.#sending = false;
+    while (this.#flights.size > 0 && this.#died === undefined) await delay(5);
+    clearInterval(check);
+    return {
+      ...(this.#died === undefined ? {} : { died: this.#died }),
+      deliveredPerSecond: elapsed > 0 ? settled / elapsed : 0,
+      delivery: latencyOf(this.measured.deliveryMs.filter(Number.isFinite)),
+      ...(this.#acks ? { ack: latencyOf(this.measured.ackMs.filter(Number.isFinite)) } : {}),
+      cpu: Object.fromEntries(Object.entries(cpu).map(([name, s]) => [name, settled > 0 ? (s * 1e6) / settled : 0])),
+      ...this.#counts,
+      refusedBy: this.#refusedBy,
+      timeline: this.measured.timeline(this.#from),
+    };
+  }
+
+  /** Ends the measured time now. */
+  stop(): void {
+    this.#to = performance.now();
+  }
+
+  /** A connection was closed: ends the run. */
+  die(reason: string): void {
+    this.#died ??= reason;
+  }
+
+  /** A device of a pair received a message. */
+  received(pair: number, device: 0 | 1, id: string, seq: number | undefined): void {
+    const flight = this.#flights.get(id);
+    if (!flight) {
+      // Otherwise it is a message of an earlier run, or was dropped in this one.
+      if (id.startsWith(this.#prefix) && !this.#dropped.has(id)) this.#counts.duplicated++;
+      return;
+    }
+    if (flight.received & (1 << device)) {
+      this.#counts.duplicated++;
+      return;
+    }
+    flight.received |= 1 << device;
+    if (this.#isLate(flight.number, pair * 4 + device * 2 + flight.side, seq, pair * 2 + device)) {
+      this.#counts.reordered++;
+    }
+    if (++flight.receivedCount < this.#devicesPerMessage) return;
+    if (flight.row !== undefined) this.measured.deliveryMs[flight.row] = performance.now() - flight.due;
+    if (flight.acked) this.#settle(id);
+  }
+
+  #isLate(number: number, sender: number, seq: number | undefined, device: number): boolean {
+    const late = number < (this.#newestNumber[sender] ?? 0) || (seq ?? Infinity) < (this.#newestSeq[device] ?? 0);
+    this.#newestNumber[sender] = Math.max(number, this.#newestNumber[sender] ?? 0);
+    this.#newestSeq[device] = Math.max(seq ?? 0, this.#newestSeq[device] ?? 0);
+    return late;
+  }
+
+  #send(due: number): void {
+    const number = this.#next++;
+    const pair = number % this.#pairs.length;
+    const side = (Math.floor(number / this.#pairs.length) % 2) as 0 | 1;
+    const { conversationId, users, connections } = this.#pairs[pair] as ConnectedPair;
+    const id = this.#prefix + number;
+    const flight: Flight = {
+      number,
+      pair,
+      side,
+      due,
+      sentAt: performance.now(),
+      received: 0,
+      receivedCount: 0,
+      acked: !this.#acks,
+      row: due >= this.#from && due < this.#to ? this.measured.add(due) : undefined,
+    };
+    this.#flights.set(id, flight);
+    this.#counts.sent++;
+    const to = users[1 - side] as string;
+    connections[side].send({ conversationId, to, id, content: this.#content }, (rejection) =>
+      this.#acknowledged(id, rejection),
+    );
+  }
+
+  #acknowledged(id: string, rejection: string | undefined): void {
+    const flight = this.#flights.get(id);
+    if (!flight || flight.acked) return;
+    if (rejection !== undefined) {
+      this.#counts.refused++;
+      this.#refusedBy[rejection] = (this.#refusedBy[rejection] ?? 0) + 1;
+      this.#drop(id);
+      return;
+    }
+    flight.acked = true;
+    this.acked[flight.pair] = (this.acked[flight.pair] ?? 0) + 1;
+    if (flight.row !== undefined) this.measured.ackMs[flight.row] = performance.now() - flight.due;
+    if (flight.receivedCount >= this.#devicesPerMessage) this.#settle(id);
+  }
+
+  #settle(id: string): void {
+    this.#settled++;
+    this.#flights.delete(id);
+    this.#refill();
+  }
+
+  #drop(id: string): void {
+    this.#dropped.add(id);
+    this.#flights.delete(id);
+    this.#refill();
+  }
+
+  #dropOld(): void {
+    const before = performance.now() - LOST_AFTER_MS;
+    for (const [id, { sentAt }] of this.#flights) {
+      // The flights are in the order of sending.
+      if (sentAt > before) break;
+      this.#counts.lost++;
+      this.#drop(id);
+    }
+  }
+
+  #refill(): void {
+    if (!this.#run.rate && this.#sending && !this.#isOver()) this.#send(performance.now());
+  }
+
+  #isOver(): boolean {
+    return this.#died !== undefined || this.#counts.sent >= (this.#run.messages ?? Infinity);
+  }
+
+  async #sendByClock(start: number, steps: readonly { rate: number; seconds: number }[]): Promise<void> {
+    let from = start;
+    for (const { rate, seconds } of steps) {
+      const to = from + seconds * 1_000;
+      const isOver = (due: number) => due >= Math.min(to, this.#to) || this.#isOver();
+      await callByClock(from, 1_000 / rate, isOver, (due) => this.#send(due));
+      from = to;
+    }
+  }
+
+  async #measureUsage() {
+    await this.#until(() => this.#from);
+    const [start, settledBefore, generatorBefore] = [performance.now(), this.#settled, process.cpuUsage()];
+    const cpuUsed = await measureCpu(this.#run.processes);
+    await this.#until(() => this.#to);
+    await this.#untilMeasured(settledBefore);
+    const elapsed = (performance.now() - start) / 1_000;
+    const settled = this.#settled - settledBefore;
+    const { user, system } = process.cpuUsage(generatorBefore);
+    const cpu = { ...(await cpuUsed()), generator: (user + system) / 1e6 };
+    return { elapsed, settled, cpu };
+  }
+
+  /** Extends a closed loop that has settled no measured message in its time: it would have no figures. */
+  async #untilMeasured(settledBefore: number): Promise<void> {
+    const hasNothing = () => this.#settled === settledBefore || !this.measured.deliveryMs.some(Number.isFinite);
+    while (!this.#run.rate && hasNothing() && this.#counts.lost === 0 && !this.#isOver()) {
+      this.#to = performance.now() + CHECK_EVERY_MS;
+      await this.#until(() => this.#to);
+    }
+  }
+
+  async #until(time: () => number): Promise<void> {
+    while (!this.#isOver() && performance.now() < time()) {
+      await delay(Math.min(CHECK_EVERY_MS, Math.max(1, time() - performance.now())));
+    }
+  }
+}
