@@ -82,5 +82,7 @@ of different machines. Correctness under faults: see [verify](../verify/README.m
 | experiment | date | commit | targets |
 |---|---|---|---|
 ${rows.join('\n')}
+
+Figures that decided between two designs: [choices.md](choices.md).
 `;
 }
