@@ -43,12 +43,17 @@ export async function appendToLane(client: RedisClient, lane: string, text: stri
 /** The first batches of the lane. Waits up to `waitMs` for one; empty when none arrives. */
 export async function readLane(client: PlainClient, lane: string, waitMs: number): Promise<QueuedBatch[]> {
   const read = await client.xRead({ key: streamOf(lane), id: '0' }, { COUNT: MAX_BATCHES, BLOCK: waitMs });
-  const [stream] = Array.isArray(read) ? (read as unknown as Stream[]) : [];
+  const [stream] = (read ?? []) as { messages: { id: string; message: Record<string, string> }[] }[];
   return (stream?.messages ?? []).map(({ id, message }) => ({ id, text: message[FIELD] ?? '' }));
 }
 
-interface Stream {
-  messages: { id: string; message: Record<string, string | undefined> }[];
+/** Parses the text of a batch. Undefined when it is not JSON. */
+export function parseBatch(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The lock of the worker that holds a lane: the Redis string `key` contains `token`. */

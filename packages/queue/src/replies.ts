@@ -62,7 +62,7 @@ export class ReplyReceiver {
   }
 }
 
-/** Longer than MAX_PAUSE_MS, so that a repeated reply arrives within it. */
+/** Wait for a reply after a gap, in ms: longer than MAX_PAUSE_MS, so that a repeated reply arrives within it. */
 const WAIT_AFTER_GAP_MS = 1_500;
 /** Longest pause between two attempts to send a reply, in ms. */
 const MAX_PAUSE_MS = 1_000;

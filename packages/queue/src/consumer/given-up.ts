@@ -1,5 +1,5 @@
 import type { RedisClient } from '@chat-cluster/redis';
-import { givenUpOf } from '../lane-stream.ts';
+import { givenUpOf, parseBatch } from '../lane-stream.ts';
 
 /** A batch that was given up: processing it failed, or it lost too many workers. */
 export interface GivenUpBatch {
@@ -34,14 +34,7 @@ export async function sweepGivenUp(
 }
 
 function read(entry: string): GivenUpBatch {
-  const { reason, attempts, text } = JSON.parse(entry) as { reason: string; attempts: number; text: string };
-  return { reason, attempts, data: parseOrText(text) };
-}
-
-function parseOrText(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
+  const { text, ...cause } = JSON.parse(entry) as { reason: string; attempts: number; text: string };
+  const data = parseBatch(text);
+  return { ...cause, data: data === undefined ? text : data };
 }

@@ -34,24 +34,22 @@ const CLOSE_WITHOUT_REDIS_MS = 300;
  *
  * A batch is in one of four states. *Waiting*: in the lane's stream, in the order in which batches were appended. *In
  * progress*: still there, while the worker that holds the lane processes it. *Given up*: moved out of the stream,
- * because processing failed or MAX_LOSSES workers died of it, and handed to `keepGivenUp`, now and at every start.
- * *Gone*: done and deleted. A worker that dies changes nothing: the next worker that takes the lane starts again at
- * the beginning of the stream (the store is idempotent), so order holds. The processor repeats in place what may
- * succeed later, while the lane waits and the lock is renewed.
+ * because processing failed or MAX_LOSSES workers died of it, and handed to `keepGivenUp`, every 2 s until that
+ * succeeds. *Gone*: done and deleted. A worker that dies changes nothing: the next worker that takes the lane starts
+ * again at the beginning of the stream (the store is idempotent), so order holds. The processor repeats in place what
+ * may succeed later, while the lane waits and the lock is renewed.
  *
  * A wiped Redis has lost the lease too, so on each new connection and every 2 s the consumer adds the lease if it is
  * missing. The same check replaces a candidate that does not take a free lane.
  */
 export async function consumeLane<Batch = LaneBatch>(options: LaneConsumerOptions<Batch>): Promise<LaneConsumer> {
-  const { lane, server, logger, workerName, processor, recounts, publishesInOrder, share } = options;
-  const { everyMs, unclaimedMs } = options.checks ?? CHECKS;
+  const { lane, server, logger, checks: { everyMs, unclaimedMs } = CHECKS } = options;
   const { client } = server;
   const queue = new Queue(lane, queueOptions(server));
   queue.on('error', () => {});
   const sweep = sweepRegularly(options, everyMs);
-  const onGivenUp = () => sweep?.now();
-  const service = new LaneService({ lane, client, logger, processor, recounts, publishesInOrder, share, onGivenUp });
-  const startWorker = () => new LeaseWorker({ lane, server, logger, workerName, service });
+  const service = new LaneService({ ...options, client, onGivenUp: () => sweep?.now() });
+  const startWorker = () => new LeaseWorker({ ...options, service });
   let worker = startWorker();
   const onFailure = logFirstFailure(logger, lane);
   await retry(() => worker.waitUntilReady(), { onFailure });
@@ -85,9 +83,7 @@ export async function consumeLane<Batch = LaneBatch>(options: LaneConsumerOption
   };
 }
 
-type Part<Key extends keyof LaneConsumerOptions<never>> = Pick<LaneConsumerOptions<never>, 'lane' | 'logger' | Key>;
-
-async function closeWorker(worker: LeaseWorker, { lane, logger, server }: Part<'server'>): Promise<void> {
+async function closeWorker(worker: LeaseWorker, { lane, logger, server }: LaneConsumerOptions<never>): Promise<void> {
   // Without Redis the current run cannot be finished: the lock runs out and another worker takes the lane.
   const deadlineMs = server.connection.status === 'ready' ? CLOSE_DEADLINE_MS : CLOSE_WITHOUT_REDIS_MS;
   await withDeadline(worker.close(), deadlineMs, lane).catch((error: Error) =>
@@ -97,10 +93,9 @@ async function closeWorker(worker: LeaseWorker, { lane, logger, server }: Part<'
 
 /** Keeps given-up batches elsewhere: regularly, and at `now()`. The next sweep repeats what fails. */
 function sweepRegularly(
-  { lane, logger, server, keepGivenUp }: Part<'server' | 'keepGivenUp'>,
+  { lane, logger, server: { client }, keepGivenUp }: LaneConsumerOptions<never>,
   everyMs: number,
 ): Repetition | undefined {
-  const { client } = server;
   const logFailure = (error: unknown) =>
     logger.warn({ queue: lane, reason: (error as Error).message }, 'lane: keeping given-up batches failed, retrying');
   return keepGivenUp && every(everyMs, () => client.isReady && sweepGivenUp(client, lane, keepGivenUp), logFailure);

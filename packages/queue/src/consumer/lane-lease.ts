@@ -40,17 +40,6 @@ export function leaseKeyOf(lane: string): string {
 const SAFE_AGE_MS = LOCK_MS / 3;
 const READ_DEADLINE_MS = 2_000;
 
-export interface LeaseOptions {
-  client: RedisClient;
-  lane: string;
-  /** Content of the lock while this worker holds it. */
-  token: string;
-  /** When the lock was taken, in ms of the epoch. */
-  takenAt: number;
-  /** Ends the wait for a response of Redis. */
-  stop: AbortSignal;
-}
-
 /** The lease of a lane, from the moment at which this worker took it. */
 export class Lease implements LaneHold, LaneLock {
   readonly key: string;
@@ -60,7 +49,12 @@ export class Lease implements LaneHold, LaneLock {
   /** `performance.now()` up to which the lock cannot have run out. */
   #safeUntil: number;
 
-  constructor({ client, lane, token, takenAt, stop }: LeaseOptions) {
+  /** `takenAt`: when the lock was taken, in ms of the epoch. `stop` ends the wait for a response of Redis. */
+  constructor(
+    client: RedisClient,
+    lane: string,
+    { token, takenAt, stop }: { token: string; takenAt: number; stop: AbortSignal },
+  ) {
     this.key = `${leaseKeyOf(lane)}:lock`;
     this.token = token;
     this.#client = client;

@@ -1,6 +1,14 @@
 import { BlockingClient, type RedisClient } from '@chat-cluster/redis';
 import { backoff, type Logger, retry, withDeadline } from '@chat-cluster/runtime';
-import { completeBatches, countLoss, giveUpBatch, type QueuedBatch, readLane, resetLosses } from '../lane-stream.ts';
+import {
+  completeBatches,
+  countLoss,
+  giveUpBatch,
+  parseBatch,
+  type QueuedBatch,
+  readLane,
+  resetLosses,
+} from '../lane-stream.ts';
 import type { LaneRecountRequests } from '../recounts/recount-requests.ts';
 import { LaneLeft, Lease } from './lane-lease.ts';
 import type { JoinRule, LaneProcessor, Outcome } from './lane-processor.ts';
@@ -61,7 +69,7 @@ export class LaneService<Batch> {
     const { signal } = this.#stop;
     share?.laneTaken();
     try {
-      await this.#run(new Lease({ client, lane, token, takenAt, stop: signal }));
+      await this.#run(new Lease(client, lane, { token, takenAt, stop: signal }));
     } catch (error) {
       if (error instanceof LaneLeft && signal.aborted)
         await withDeadline(resetLosses(client, lane), RESET_DEADLINE_MS, 'redis').catch(() => {});
@@ -189,7 +197,7 @@ function joinBatches<Batch>(ahead: readonly QueuedBatch[], join: JoinRule<Batch>
   const run: Batch[] = [];
   let weight = 0;
   for (const { text } of ahead) {
-    const batch = parse<Batch>(text);
+    const batch = parseBatch(text) as Batch | undefined;
     if (batch === undefined) break;
     const added = join?.weigh(batch);
     if (run.length > 0 && (added === undefined || weight + added > (join?.maxWeight ?? 0))) break;
@@ -198,12 +206,4 @@ function joinBatches<Batch>(ahead: readonly QueuedBatch[], join: JoinRule<Batch>
     weight += added;
   }
   return run;
-}
-
-function parse<Batch>(text: string): Batch | undefined {
-  try {
-    return JSON.parse(text) as Batch;
-  } catch {
-    return undefined;
-  }
 }

@@ -21,7 +21,7 @@ export async function laneTelemetry(): Promise<Telemetry | undefined> {
   };
 }
 
-/** BullMQ operations worth a span. The others run by a timer: renewing locks, looking for stalled jobs and for jobs. */
+/** BullMQ operations worth a span. The others run on timers: they renew locks and search for jobs. */
 const TRACED = /^(add|process) /;
 
 const UNTRACED: Span = {

@@ -5,13 +5,6 @@ import { type Logger, retry } from '@chat-cluster/runtime';
 import type { LaneHold } from '../consumer/lane-lease.ts';
 import { addDirty, dirtySet, fromMember, takenSet } from './recount-requests.ts';
 
-export interface RecountOptions {
-  /** Absent: the caller ensures that no other process has the lane. */
-  hold?: LaneHold;
-  logger?: Logger;
-  signal?: AbortSignal;
-}
-
 type Recount = (badges: DirtyBadge[]) => Promise<void>;
 
 /**
@@ -22,13 +15,13 @@ type Recount = (badges: DirtyBadge[]) => Promise<void>;
  * A `recount` that rejects, because Postgres or Redis is away, is repeated in place with jittered back-off from 50 ms
  * to 2 s: no badge may stay wrong. When `signal` aborts, the badges are left to the next run of any worker. The
  * counts of a process that was paused may be stale when it sends them: if it finds that its lane is lost, they are
- * counted again.
+ * counted again. Without `hold`, the caller ensures that no other process has the lane.
  */
 export async function recountDirtyBadges(
   client: RedisClient,
   laneNumber: number,
   recount: Recount,
-  { hold = ALWAYS_HELD, logger, signal }: RecountOptions = {},
+  { hold = ALWAYS_HELD, logger, signal }: { hold?: LaneHold; logger?: Logger; signal?: AbortSignal } = {},
 ): Promise<void> {
   const started = performance.now();
   const onFailure = (error: unknown, attempt: number) => {

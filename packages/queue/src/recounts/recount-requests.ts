@@ -21,10 +21,11 @@ const SWEEP_MS = 1_000;
  * dirty set), so requests coalesce; an entry in the lane's stream is only a wake-up, and a run takes the whole set.
  *
  * Only the request that finds the set empty wakes the lane, in the same step: while the set is not empty, a wake-up
- * is on its way. What a run leaves that died has no wake-up; the sweep of any worker finds it within SWEEP_MS.
+ * is on its way. Badges that a run left when it died have no wake-up; the sweep of any worker finds them within
+ * SWEEP_MS.
  *
- * Lanes of several servers do not wait for each other. A request for a lane whose server is away, while there are
- * others, counts as made, and `onMissed` is called when that server is back: all badges must then be sent again.
+ * Lanes of several servers do not wait for each other. With several, a request for a lane whose server is away counts
+ * as made, and `onMissed` is called when that server is back: all badges must then be sent again.
  */
 export function createRecountRequests(
   servers: readonly LaneServer[],

@@ -1,15 +1,9 @@
-import {
-  type LaneDepth,
-  type LaneHolder,
-  type QueueServer,
-  readLaneDepths,
-  readLaneHolders,
-} from '@chat-cluster/queue';
+import { type LaneDepth, type LaneHolder, readLaneDepth, readLaneHolder } from '@chat-cluster/queue';
 import { type OpsPage, withDeadline } from '@chat-cluster/runtime';
 import type { PlacedLane } from '../lanes/place-lanes.ts';
 
-/** A row of the page: the contents of a lane and its holder, or why they could not be read. */
-type Row = (LaneDepth & LaneHolder) | { lane: string; fault: string };
+/** A row of the page: the depth and the holder of a lane, or why they could not be read. */
+type Row = { lane: string } & ((LaneDepth & LaneHolder) | { fault: string });
 
 const DEADLINE_MS = 1_500;
 
@@ -20,7 +14,7 @@ const DEADLINE_MS = 1_500;
  */
 export function lanesPage(lanes: readonly PlacedLane[]): OpsPage {
   return async ({ headers }, response) => {
-    const rows = await readRows(lanes);
+    const rows = await Promise.all(lanes.map(readRow));
     const wantsJson = headers.accept?.includes('application/json');
     response
       .writeHead(200, {
@@ -31,20 +25,13 @@ export function lanesPage(lanes: readonly PlacedLane[]): OpsPage {
   };
 }
 
-async function readRows(lanes: readonly PlacedLane[]): Promise<Row[]> {
-  const byServer = Map.groupBy(lanes, ({ server }) => server);
-  const rows = (await Promise.all([...byServer].map(([server, placed]) => readServer(server, placed)))).flat();
-  return lanes.flatMap(({ lane }) => rows.find((row) => row.lane === lane) ?? []);
-}
-
-async function readServer(server: QueueServer, placed: readonly PlacedLane[]): Promise<Row[]> {
-  const names = placed.map(({ lane }) => lane);
-  const read = Promise.all([readLaneDepths(server, names), readLaneHolders(server, names)]);
+async function readRow({ lane, server }: PlacedLane): Promise<Row> {
+  const read = Promise.all([readLaneDepth(server, lane), readLaneHolder(server, lane)]);
   try {
-    const [depths, holders] = await withDeadline(read, DEADLINE_MS, 'redis');
-    return depths.flatMap((depth, i) => (holders[i] ? [{ ...depth, ...holders[i] }] : []));
+    const [depth, holder] = await withDeadline(read, DEADLINE_MS, lane);
+    return { lane, ...depth, ...holder };
   } catch {
-    return names.map((lane) => ({ lane, fault: 'its redis does not respond' }));
+    return { lane, fault: 'its redis does not respond' };
   }
 }
 
@@ -56,14 +43,11 @@ function tableOf(rows: readonly Row[], now: number): string {
     const heldBy = holder ?? (heldSince === undefined ? 'no worker' : 'unnamed');
     return [lane, String(batches), secondsOf(oldestMs), heldBy, heldFor, String(givenUp)];
   });
-  const table = [['lane', 'batches', 'oldest', 'held by', 'for', 'given up'], ...cells];
-  const widths = table.reduce<number[]>((most, row) => row.map((cell, i) => Math.max(most[i] ?? 0, cell.length)), []);
-  const lineOf = (row: string[]) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('  ')
-      .trimEnd();
-  return table.map((row) => `${lineOf(row)}\n`).join('');
+  const header = ['lane', 'batches', 'oldest', 'held by', 'for', 'given up'];
+  const table = [header, ...cells];
+  const widths = header.map((_, i) => Math.max(...table.map((row) => row[i]?.length ?? 0)));
+  const lines = table.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  '));
+  return lines.map((line) => `${line.trimEnd()}\n`).join('');
 }
 
 function secondsOf(ms: number): string {

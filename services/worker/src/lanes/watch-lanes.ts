@@ -1,4 +1,4 @@
-import { type LaneShare, type QueueServer, readLaneDepths } from '@chat-cluster/queue';
+import { type LaneShare, readLaneDepth } from '@chat-cluster/queue';
 import { every, withDeadline } from '@chat-cluster/runtime';
 import { Gauge } from 'prom-client';
 import type { PlacedLane } from './place-lanes.ts';
@@ -11,25 +11,19 @@ const DEADLINE_MS = 1_500;
  * from the metrics: an old age would look like a healthy lane.
  */
 export function watchLanes(lanes: readonly PlacedLane[]): { stop(): void } {
-  const byServer = [...Map.groupBy(lanes, ({ server }) => server)];
-  const readings = every(EVERY_MS, () => Promise.all(byServer.map(([server, placed]) => showDepths(server, placed))));
+  const readings = every(EVERY_MS, () => Promise.all(lanes.map(showDepth)));
   readings.now();
   return { stop: () => void readings.stop() };
 }
 
-async function showDepths(server: QueueServer, placed: readonly PlacedLane[]): Promise<void> {
-  const names = placed.map(({ lane }) => lane);
+async function showDepth({ lane, server }: PlacedLane): Promise<void> {
   try {
-    const depths = await withDeadline(readLaneDepths(server, names), DEADLINE_MS, 'lanes');
-    for (const { lane, batches, oldestMs } of depths) {
-      depth.set({ lane }, batches);
-      oldest.set({ lane }, oldestMs / 1_000);
-    }
+    const { batches, oldestMs } = await withDeadline(readLaneDepth(server, lane), DEADLINE_MS, lane);
+    depth.set({ lane }, batches);
+    oldest.set({ lane }, oldestMs / 1_000);
   } catch {
-    for (const lane of names) {
-      depth.remove({ lane });
-      oldest.remove({ lane });
-    }
+    depth.remove({ lane });
+    oldest.remove({ lane });
   }
 }
 
