@@ -4,19 +4,19 @@ import { createFanout } from '@chat-cluster/redis';
 import { announceReady, runMain, startProcess } from '@chat-cluster/runtime';
 import { startAdminListener } from './admin/admin-listener.ts';
 import { loadConfig } from './config.ts';
-import { connectRedisServers } from './connect-redis-servers.ts';
+import { connectPostgres, connectRedisServers } from './connect-servers.ts';
 import { watchDeadLetters } from './dead-letters/watch-dead-letters.ts';
 import { announceLayout } from './lanes/announce-layout.ts';
 import { startLanes } from './lanes/start-lanes.ts';
-import { openPostgres } from './open-postgres.ts';
 import { watchUnread } from './recounts/watch-unread.ts';
 
 /** Starts a worker, part by part. The lifecycle stops the parts in reverse order. */
 await runMain(async () => {
   const config = loadConfig(process.env);
   const { logger, lifecycle } = await startProcess(config, { service: 'worker', name: config.WORKER_NAME });
-  const redis = await connectRedisServers(config, { logger, lifecycle });
-  const postgres = await openPostgres(config, { logger, lifecycle });
+  const context = { config, logger, lifecycle };
+  const redis = await connectRedisServers(context);
+  const postgres = await connectPostgres(context);
   const { db } = postgres;
 
   const fanout = createFanout(redis.publisher, logger);
@@ -25,8 +25,8 @@ await runMain(async () => {
   const deadLetters = createDeadLetters(db);
   lifecycle.own('dead letters', watchDeadLetters(deadLetters), (watch) => watch.stop());
 
-  await announceLayout(config.LANES, redis.queues, { fanout, logger, lifecycle });
-  const lanes = await startLanes(config, { redis, db, fanout, recounts, deadLetters, logger, lifecycle });
+  await announceLayout(context, redis.queues, fanout);
+  const lanes = await startLanes({ ...context, redis, db, fanout, recounts, deadLetters });
 
   const { AUDIT_INTERVAL_MS: everyMs } = config;
   if (everyMs > 0) {
@@ -34,7 +34,7 @@ await runMain(async () => {
     lifecycle.own('unread audit', audit, (watch) => watch.stop());
   }
 
-  const port = await startAdminListener(config, { redis, postgres, lanes, lifecycle });
+  const port = await startAdminListener(context, { redis, postgres, lanes });
   logger.info({ port, lanes: config.LANES }, 'worker: ready');
   announceReady({ type: 'ready', port, adminPort: port });
 });

@@ -22,14 +22,14 @@ describe('a worker that is stopped', () => {
       log: (line) => lines.push(line),
     });
     const senders = await Promise.all(
-      // So many that one of the four lanes has no conversation in only 1 of 1,000 runs.
+      // With 28 conversations, one of the four lanes has none in only 1 of 1,000 runs.
       Array.from({ length: 28 }, async () => {
         const [a, b] = [newUser('a'), newUser('b')];
         const conversationId = await openConversation(cluster, a, b);
         return { client: await connect(cluster, a), conversationId };
       }),
     );
-    const sending = sendByTheClock(senders);
+    const sending = sendRegularly(senders);
     const stopped = await eventually(() => laneHolder(cluster));
     await fetch(`http://127.0.0.1:${stopped.adminPort}/drain`, { method: 'POST' });
     await eventually(() => expect(lines[0]).to.match(RegExp(`^${stopped.name} ended unexpectedly \\(exit code 0\\)`)));
@@ -50,7 +50,7 @@ async function laneHolder({ processes }: TestCluster): Promise<TestCluster['proc
 }
 
 /** `stop` resolves with the milliseconds from each send to its ack; infinite for a rejection. */
-function sendByTheClock(senders: readonly { client: TestClient; conversationId: string }[]) {
+function sendRegularly(senders: readonly { client: TestClient; conversationId: string }[]) {
   const acks: Promise<number>[] = [];
   const timer = setInterval(() => {
     const { client, conversationId } = senders[acks.length % senders.length] as (typeof senders)[number];

@@ -7,7 +7,7 @@ import type { Logger } from '@chat-cluster/runtime';
 import { eventually, freshDatabase, newUser } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { register } from 'prom-client';
-import { type InboxPorts, InboxProcessor } from '../src/lanes/inbox-processor.ts';
+import { createInboxProcessor, type InboxPorts } from '../src/lanes/inbox-processor.ts';
 
 const HELD = { held: async () => true };
 
@@ -63,7 +63,7 @@ describe('the inbox processor', () => {
       };
     const logger = { debug() {}, warn: record('warn'), error: record('error') } as unknown as Logger;
     const unexpected = () => Promise.reject(new Error('unexpected call'));
-    const processor = new InboxProcessor({
+    const processor = createInboxProcessor({
       store,
       deadLetters: createDeadLetters(database.db),
       fanout: {

@@ -1,30 +1,22 @@
 import type { RedisClient } from '@chat-cluster/redis';
-import { type Lifecycle, type OpsPage, serveOps, watchReadiness } from '@chat-cluster/runtime';
-import type { WorkerConfig } from '../config.ts';
-import type { WorkerRedis } from '../connect-redis-servers.ts';
+import { type OpsPage, serveOps, watchReadiness } from '@chat-cluster/runtime';
+import type { Context, PostgresConnection, RedisConnections } from '../connect-servers.ts';
 import type { PlacedLane } from '../lanes/place-lanes.ts';
-import type { WorkerPostgres } from '../open-postgres.ts';
 import { lanesPage } from './lanes-page.ts';
-
-export interface AdminListenerParts {
-  redis: WorkerRedis;
-  postgres: WorkerPostgres;
-  lanes: readonly PlacedLane[];
-  lifecycle: Lifecycle;
-}
 
 /** Listens for probes, Prometheus and operators; see serveOps. Resolves with the port. */
 export async function startAdminListener(
-  config: WorkerConfig,
-  { redis: { queues, publisher, cache }, postgres, lanes, lifecycle }: AdminListenerParts,
+  { config, lifecycle }: Context,
+  parts: { redis: RedisConnections; postgres: PostgresConnection; lanes: readonly PlacedLane[] },
 ): Promise<number> {
+  const { redis, postgres, lanes } = parts;
   const readiness = watchReadiness({
     redis: () => ({
-      pubsub: publisher.answers,
-      queue: queues.every(({ client }) => responds(client)),
-      cache: responds(cache),
+      pubsub: redis.publisher.answers,
+      queue: redis.queues.every(({ client }) => responds(client)),
+      cache: responds(redis.cache),
     }),
-    postgres: postgres.check,
+    postgres: postgres.watch.check,
     schema: postgres.schema,
     lifecycle,
     // No load balancer is in front of a worker: being unready only stops a rollout.
@@ -36,13 +28,9 @@ export async function startAdminListener(
     const board = lifecycle.own('queue board', await openQueueBoard(lanes), (one) => one.close());
     pages['/queues'] = board.page;
   }
-  const { server, port } = await serveOps({
-    host: config.HOST,
-    port: config.ADMIN_PORT,
-    readiness,
-    drain: () => lifecycle.end('POST /drain'),
-    pages,
-  });
+  const { HOST: host, ADMIN_PORT: adminPort } = config;
+  const drain = () => lifecycle.end('POST /drain');
+  const { server, port } = await serveOps({ host, port: adminPort, readiness, drain, pages });
   lifecycle.own('ops listener', server, (listener) => listener.close());
   return port;
 }

@@ -29,7 +29,7 @@ const SHOWN = [
 ];
 const REDACTED = '[redacted]';
 
-/** Without it the page requests a font from Google. Its scripts set styles inline. */
+/** Content security policy: without it the page requests a font from Google. Its scripts set styles inline. */
 const POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 
 /**

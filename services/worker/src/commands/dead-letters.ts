@@ -24,13 +24,7 @@ const optionsSchema = z.object({
   limit: wholeNumber(1).default(50),
 });
 
-interface Request {
-  letters: DeadLetters;
-  ids: string[];
-  all: boolean;
-  json: boolean;
-  limit: number;
-}
+type Request = z.output<typeof optionsSchema> & { letters: DeadLetters; ids: string[] };
 
 await runMain(async () => {
   const parsed = parseOptions(process.argv.slice(2), optionsSchema, { positionals: true });
@@ -77,17 +71,17 @@ async function drop({ letters, ids, all }: Request): Promise<boolean> {
   return all || dropped === ids.length;
 }
 
-/** Oldest first, in the order in which they were kept, so that the messages of a user keep theirs. */
+/** Submits the letters in the order in which they were kept, so that the messages of a user keep their order. */
 async function replay({ letters, ids, all, json }: Request): Promise<boolean> {
   const found = all ? await everyLetter(letters) : await letters.find(ids.filter(isUuid));
   const inOrder = found.sort((a, b) => a.at.getTime() - b.at.getTime() || (a.id < b.id ? -1 : 1));
   const results: ReplayResult[] = [];
   if (inOrder.length > 0) {
-    await using lanes = await openReplay(
-      parseConfig(redisConfig.extend({ LANES: commonConfig.shape.LANES }), process.env),
-    );
+    const config = parseConfig(redisConfig.extend({ LANES: commonConfig.shape.LANES }), process.env);
+    await using open = new AsyncDisposableStack();
+    const submit = await openReplay(config, open);
     for (let from = 0; from < inOrder.length; from += PAGE) {
-      const page = await lanes.replay(inOrder.slice(from, from + PAGE));
+      const page = await submit(inOrder.slice(from, from + PAGE));
       await letters.drop(page.filter(({ done }) => done).map(({ id }) => id));
       results.push(...page);
       if (!json) for (const { id, done, outcome } of page) print(`${done ? '✔' : '✖'} ${id} ${outcome}`);
@@ -96,11 +90,8 @@ async function replay({ letters, ids, all, json }: Request): Promise<boolean> {
   }
   const done = results.filter((result) => result.done).length;
   const left = found.length - done;
-  if (json) print(JSON.stringify({ replayed: done, left, results }, null, 2));
-  else
-    print(
-      `${done} replayed, ${left} left${results.length < found.length ? ': no worker responds, is one running?' : ''}`,
-    );
+  const hint = results.length < found.length ? ': no worker responds, is one running?' : '';
+  print(json ? JSON.stringify({ replayed: done, left, results }, null, 2) : `${done} replayed, ${left} left${hint}`);
   return left === 0 && (all || reportMissing(ids, found));
 }
 

@@ -15,7 +15,6 @@ import { connectRedis, disconnectRedis } from '@chat-cluster/redis';
 import {
   commonConfig,
   createLogger,
-  integer,
   parseConfig,
   parseOptions,
   redisConfig,
@@ -24,6 +23,7 @@ import {
   withDeadline,
 } from '@chat-cluster/runtime';
 import { z } from 'zod';
+import { workerSettings } from '../config.ts';
 
 const HELP = `unread audit [--fix] [--user <id>]… [--json]: compares unread counters with their messages.
 
@@ -64,7 +64,7 @@ await runMain(async () => {
 });
 
 async function openRecounts(open: AsyncDisposableStack): Promise<RecountRequests> {
-  const config = parseConfig(redisConfig.extend({ RECOUNT_LANES: integer(1, 64, 2) }), process.env);
+  const config = parseConfig(redisConfig.extend({ RECOUNT_LANES: workerSettings.shape.RECOUNT_LANES }), process.env);
   const logger = createLogger({ name: 'unread', level: 'silent', format: 'json' });
   const servers = await Promise.all(
     redisServers(config).queues.map(async (url) => {
@@ -82,15 +82,18 @@ async function auditAll(
   recounts: RecountRequests | undefined,
   { user, json }: { user: string[]; json: boolean },
 ): Promise<boolean> {
-  const drifts: (Drift & { fixed: boolean })[] = [];
+  const drifts: (CounterKey & { counter: number; truth: number; fixed: boolean })[] = [];
   let checked = 0;
   let progressAt = performance.now();
-  for await (const counters of user.length > 0 ? ofUsers(audit, user as UserId[]) : ofAllUsers(audit)) {
+  for await (const counters of slicesOf(audit, user as UserId[])) {
     const found = await findDrift(audit, counters);
-    const fixed = recounts && found.length > 0 ? await fix(audit, recounts, found) : new Set<string>();
-    const results = found.map((drift) => ({ ...drift, fixed: fixed.has(keyOf(drift)) }));
-    if (!json) for (const drift of results) print(lineOf(drift));
-    drifts.push(...results);
+    const healed = recounts && found.length > 0 ? await heal(audit, recounts, found) : new Set<string>();
+    for (const drift of found) {
+      const { userId, conversationId, unreadCount: counter, truth } = drift;
+      const fixed = healed.has(keyOf(drift));
+      drifts.push({ userId, conversationId, counter, truth, fixed });
+      if (!json) print(`${fixed ? '✔' : '✖'} ${userId}  ${conversationId}  counter ${counter}, truth ${truth}`);
+    }
     checked += counters.length;
     if (performance.now() - progressAt < PROGRESS_MS) continue;
     progressAt = performance.now();
@@ -98,13 +101,13 @@ async function auditAll(
   }
   const left = drifts.filter((drift) => !drift.fixed).length;
   const fixed = drifts.length - left;
-  if (json) print(JSON.stringify({ checked, drifted: drifts.length, fixed, drifts: drifts.map(shown) }, null, 2));
+  if (json) print(JSON.stringify({ checked, drifted: drifts.length, fixed, drifts }, null, 2));
   else print(`${checked} counters checked, ${drifts.length} wrong, ${fixed} fixed`);
   return left === 0;
 }
 
 /** Heals counters and requests their recounts. Resolves with the keys of those that are right now. */
-async function fix(audit: UnreadAudit, recounts: RecountRequests, drifts: Drift[]): Promise<Set<string>> {
+async function heal(audit: UnreadAudit, recounts: RecountRequests, drifts: Drift[]): Promise<Set<string>> {
   const badges = drifts.map(({ userId, conversationId }) => ({ userId, conversationId }));
   const { left } = await healDrift(audit, drifts);
   await recounts.request(badges);
@@ -115,33 +118,17 @@ function keyOf({ conversationId, userId }: CounterKey): string {
   return conversationId + userId;
 }
 
-async function* ofAllUsers(audit: UnreadAudit): AsyncGenerator<Counter[]> {
-  for (let last: Counter | undefined; ; ) {
-    const counters = boundedSlice(await audit.after(last, PAGE));
-    last = counters.at(-1);
-    if (!last) return;
-    yield counters;
-  }
-}
-
-async function* ofUsers(audit: UnreadAudit, users: readonly UserId[]): AsyncGenerator<Counter[]> {
-  for (const user of users) {
+/** All counters slice by slice: those of `users`, or of every user if it is empty. */
+async function* slicesOf(audit: UnreadAudit, users: readonly UserId[]): AsyncGenerator<Counter[]> {
+  const readers = users.map((user) => (last?: Counter) => audit.ofUser(user, last?.conversationId, PAGE));
+  for (const read of users.length > 0 ? readers : [(last?: Counter) => audit.after(last, PAGE)]) {
     for (let last: Counter | undefined; ; ) {
-      const counters = boundedSlice(await audit.ofUser(user, last?.conversationId, PAGE));
+      const counters = boundedSlice(await read(last));
       last = counters.at(-1);
       if (!last) break;
       yield counters;
     }
   }
-}
-
-function shown({ userId, conversationId, unreadCount, truth, fixed }: Drift & { fixed: boolean }) {
-  return { userId, conversationId, counter: unreadCount, truth, fixed };
-}
-
-function lineOf(drift: Drift & { fixed: boolean }): string {
-  const { userId, conversationId, counter, truth, fixed } = shown(drift);
-  return `${fixed ? '✔' : '✖'} ${userId}  ${conversationId}  counter ${counter}, truth ${truth}`;
 }
 
 function print(line: string): void {

@@ -1,20 +1,24 @@
-import type { DeadLetter, DeadLetters } from '@chat-cluster/domain';
+import { type DeadLetter, type DeadLetters, deadLetterOf } from '@chat-cluster/domain';
 import { describeFault, isTransientFault } from '@chat-cluster/postgres';
+import type { GivenUpBatch } from '@chat-cluster/queue';
 import { type Logger, retry } from '@chat-cluster/runtime';
 import { Counter } from 'prom-client';
 
 export interface KeepPorts {
   deadLetters: DeadLetters;
   logger: Logger;
+  /** Aborted when the process stops. */
   signal: AbortSignal;
 }
+
+type Letter = Omit<DeadLetter, 'at'>;
 
 /**
  * Keeps dead letters in Postgres, which outlives a wiped Redis. A transient fault is repeated, while the lane waits, as
  * in storing. Any other fault is logged with the ids and the letter is lost: a letter that cannot be kept must not stop
  * the lane. Rejects only when `signal` aborts.
  */
-export async function keepDeadLetters(ports: KeepPorts, letters: readonly Omit<DeadLetter, 'at'>[]): Promise<void> {
+export async function keepDeadLetters(ports: KeepPorts, letters: readonly Letter[]): Promise<void> {
   const { deadLetters, logger, signal } = ports;
   const onFailure = (error: unknown, attempt: number) => {
     if (!isTransientFault(error)) throw error;
@@ -25,24 +29,28 @@ export async function keepDeadLetters(ports: KeepPorts, letters: readonly Omit<D
     for (const { source } of letters) kept.inc({ source });
   } catch (error) {
     if (isTransientFault(error)) throw error;
-    await keepOneByOne(ports, letters, error);
+    if (letters.length > 1) {
+      for (const letter of letters) await keepDeadLetters(ports, [letter]);
+      return;
+    }
+    lost.inc(letters.length);
+    const fields = { reason: describeFault(error), letter: letters[0]?.id, why: letters[0]?.reason };
+    logger.error(fields, 'dead letters: one could not be kept and is lost');
   }
 }
 
-async function keepOneByOne(
-  ports: KeepPorts,
-  letters: readonly Omit<DeadLetter, 'at'>[],
-  error: unknown,
-): Promise<void> {
-  if (letters.length > 1) {
-    for (const letter of letters) await keepDeadLetters(ports, [letter]);
-    return;
+/** Keeps each entry of the batches that a lane gave up as a dead letter; of a batch without entries, all of it. */
+export async function keepGivenUp(ports: KeepPorts, batches: readonly GivenUpBatch[]): Promise<void> {
+  for (const { data, reason, attempts } of batches) {
+    const contents = hasEntries(data) ? data.entries : [data];
+    const letters = contents.map((content) => deadLetterOf(content, { source: 'lane', reason, attempts }));
+    ports.logger.error({ reason, letters: letters.length }, 'lane: a batch was given up and kept as dead letters');
+    await keepDeadLetters(ports, letters);
   }
-  lost.inc(letters.length);
-  ports.logger.error(
-    { reason: describeFault(error), letter: letters[0]?.id, why: letters[0]?.reason },
-    'dead letters: one could not be kept and is lost',
-  );
+}
+
+function hasEntries(data: unknown): data is { entries: unknown[] } {
+  return typeof data === 'object' && data !== null && 'entries' in data && Array.isArray(data.entries);
 }
 
 const kept = new Counter({

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Entry, type EntryResult, Rejection } from '@chat-cluster/contracts';
-import type { DeadLetter } from '@chat-cluster/domain';
+import type { DeadLetter, Inbox } from '@chat-cluster/domain';
 import { createInbox, describeLayout, ReplyReceiver, readLayout } from '@chat-cluster/queue';
 import { connectPubSub, connectRedis, disconnectRedis } from '@chat-cluster/redis';
 import { ConfigError, createLogger, type RedisConfig, redisServers, withDeadline } from '@chat-cluster/runtime';
@@ -15,18 +15,18 @@ export interface ReplayResult {
   outcome: string;
 }
 
-export interface Replay extends AsyncDisposable {
-  /** Submits the letters in order, like a gateway. Resolves when each has a result or has timed out. */
-  replay(letters: readonly DeadLetter[]): Promise<ReplayResult[]>;
-}
+/** Submits letters in order, like a gateway. Resolves when each has a result or has timed out. */
+export type Replay = (letters: readonly DeadLetter[]) => Promise<ReplayResult[]>;
 
 const CONNECT_MS = 5_000;
 
-/** Connects to the lanes. Rejects when a Redis does not respond, or is used with another layout of lanes. */
-export async function openReplay(config: RedisConfig & { LANES: number }): Promise<Replay> {
+/**
+ * Connects to the lanes; `open` closes the connections. Rejects when a Redis does not respond, or is used with another
+ * layout of lanes.
+ */
+export async function openReplay(config: RedisConfig & { LANES: number }, open: AsyncDisposableStack): Promise<Replay> {
   const logger = createLogger({ name: 'dead-letters', level: 'silent', format: 'json' });
   const { pubsub: pubsubUrl, queues } = redisServers(config);
-  await using open = new AsyncDisposableStack();
   const pubsub = await withDeadline(connectPubSub(pubsubUrl, config.REDIS_ADAPTER, logger), CONNECT_MS, 'redis');
   open.defer(() => pubsub.close());
   const servers = await Promise.all(
@@ -43,17 +43,10 @@ export async function openReplay(config: RedisConfig & { LANES: number }): Promi
   await replies.start();
   open.defer(() => replies.stop());
   const inbox = createInbox({ lanes: config.LANES, servers, replies });
-  const owned = open.move();
-  return {
-    replay: (letters) => Promise.all(letters.map((letter) => submit(inbox, letter))),
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
-  };
+  return (letters) => Promise.all(letters.map((letter) => submit(inbox, letter)));
 }
 
-async function submit(
-  inbox: { submit(entry: Entry): Promise<EntryResult> },
-  letter: DeadLetter,
-): Promise<ReplayResult> {
+async function submit(inbox: Inbox, letter: DeadLetter): Promise<ReplayResult> {
   const { id } = letter;
   const entry = entrySchema.safeParse(JSON.parse(letter.entry));
   if (!entry.success)

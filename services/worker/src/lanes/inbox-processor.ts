@@ -1,21 +1,17 @@
-import type { BatchReply, Entry, LaneBatch } from '@chat-cluster/contracts';
-import type { BatchOutcome, DeadLetters, Fanout, MessageStore, RecentMessages } from '@chat-cluster/domain';
-import { type JoinRule, type LaneHold, LaneLeft, type LaneProcessor, type Outcome } from '@chat-cluster/queue';
-import type { Logger } from '@chat-cluster/runtime';
+import type { BatchReply, Entry, LaneBatch, MessageId } from '@chat-cluster/contracts';
+import type { BatchOutcome, Fanout, MessageStore, RecentMessages } from '@chat-cluster/domain';
+import { type JoinRule, LaneLeft, type LaneProcessor } from '@chat-cluster/queue';
 import { Counter, Gauge, Histogram } from 'prom-client';
-import { type BatchTrace, traceBatch } from './batch-trace.ts';
+import type { KeepPorts } from '../dead-letters/keep-dead-letters.ts';
+import { traceBatch } from './batch-trace.ts';
 import { storeInPlace } from './store-in-place.ts';
 
-export interface InboxPorts {
+export interface InboxPorts extends KeepPorts {
   store: MessageStore;
-  deadLetters: DeadLetters;
   fanout: Fanout;
   recent: RecentMessages;
   /** Resolves after the first attempt to send the reply. If the reply is lost, the gateway times out. */
   reply(replyTo: string, reply: BatchReply): Promise<void>;
-  logger: Logger;
-  /** Aborted when the process stops. */
-  signal: AbortSignal;
 }
 
 /**
@@ -23,64 +19,51 @@ export interface InboxPorts {
  * only after the emits are published and the recounts are requested in Redis, so if the worker dies before, the next
  * one does it all again; and the next run of the lane, maybe on another worker, starts after the emits of this one.
  *
- * After the commit nothing may fail the run, since a stored message is no dead letter. What Redis rejects of the rest
- * is repeated.
+ * After the commit nothing may fail the run, since a stored message is no dead letter. A reply that Redis rejects is
+ * repeated; the user of a lost emit receives `sync_required` when Redis is back.
  */
-export class InboxProcessor implements LaneProcessor<LaneBatch> {
-  readonly join = INBOX_RUNS;
-  #ports: InboxPorts;
-
-  constructor(ports: InboxPorts) {
-    this.#ports = ports;
-  }
-
-  async process(batch: LaneBatch, hold: LaneHold, behind: LaneBatch[]): Promise<Outcome> {
-    if (!isKnown(batch)) throw new Error('unknown version of a batch');
-    const started = performance.now();
-    const batches = [batch, ...behind];
-    const entries = batches.flatMap((one) => one.entries);
-    const trace = traceBatch(entries, { batches: batches.length, acceptedAt: batch.acceptedAt });
-    const outcome = await trace
-      .store(() => storeInPlace({ ...this.#ports, hold }, entries))
-      .catch((error: unknown) => this.#leave(error));
-    observeStored(batches, outcome, started);
-    const published = this.#publish(batches, outcome, trace);
-    void published.then(() => observeDelivery(batches));
-    this.#ports.logger.debug(
-      { batches: batches.length, entries: entries.length, ms: Math.round(performance.now() - started) },
-      'lane: batch stored',
-    );
-    return { published, badges: outcome.badges };
-  }
-
-  /** Never rejects. */
-  #publish(batches: readonly LaneBatch[], outcome: BatchOutcome, trace: BatchTrace): Promise<unknown> {
-    const { recent, fanout, reply, logger } = this.#ports;
-    recent.append(outcome.messages).catch(() => cacheFaults.inc());
-    const logLoss = (what: string) => (error: Error) => logger.warn({ reason: error.message }, `lane: ${what} lost`);
-    return trace.publish((traces) =>
-      Promise.all([
-        fanout.newMessages(outcome.messages, traces).catch(logLoss('emits of messages were')),
-        fanout.messagesRead(outcome.receipts).catch(logLoss('emits of receipts were')),
-        ...repliesTo(batches, outcome.results).map(([to, text]) => reply(to, text).catch(logLoss('a reply was'))),
-      ]),
-    );
-  }
-
-  /** When the process stops during an outage, the batch has not failed: another worker processes it. */
-  #leave(error: unknown): never {
-    throw this.#ports.signal.aborted ? new LaneLeft('this process stops') : error;
-  }
+export function createInboxProcessor(ports: InboxPorts) {
+  const { logger, signal } = ports;
+  return {
+    join: INBOX_RUNS,
+    async process(batch, hold, behind) {
+      if (!isKnown(batch)) throw new Error('unknown version of a batch');
+      const started = performance.now();
+      const batches = [batch, ...behind];
+      const entries = batches.flatMap((one) => one.entries);
+      const trace = traceBatch(entries, { batches: batches.length, acceptedAt: batch.acceptedAt });
+      const stored = trace.store(() => storeInPlace({ ...ports, hold }, entries));
+      const outcome = await stored.catch((error: unknown) => {
+        // When the process stops during an outage, the batch has not failed: another worker processes it.
+        throw signal.aborted ? new LaneLeft('this process stops') : error;
+      });
+      observeStored(batches, outcome, started);
+      const published = trace.publish((traces) => publish(ports, batches, outcome, traces));
+      void published.then(() => observeDelivery(batches));
+      const ms = Math.round(performance.now() - started);
+      logger.debug({ batches: batches.length, entries: entries.length, ms }, 'lane: batch stored');
+      return { published, badges: outcome.badges };
+    },
+  } satisfies LaneProcessor<LaneBatch>;
 }
 
-/** The reply to each batch: its part of the results. */
-function repliesTo(batches: readonly LaneBatch[], results: BatchReply['results']): [string, BatchReply][] {
-  let at = 0;
-  return batches.map(({ replyTo, batchId, entries }) => {
-    const from = at;
-    at += entries.length;
-    return [replyTo, { v: 1, batchId, results: results.slice(from, at) }];
-  });
+/** Sends the emits of a stored run, and to each gateway its part of the results. Never rejects. */
+function publish(
+  { recent, fanout, reply, logger }: InboxPorts,
+  batches: readonly LaneBatch[],
+  { messages, receipts, results }: BatchOutcome,
+  traces: ReadonlyMap<MessageId, string>,
+): Promise<unknown> {
+  recent.append(messages).catch(() => cacheFaults.inc());
+  const logLoss = (what: string) => (error: Error) => logger.warn({ reason: error.message }, `lane: ${what} lost`);
+  const remaining = [...results];
+  return Promise.all([
+    fanout.newMessages(messages, traces).catch(logLoss('emits of messages were')),
+    fanout.messagesRead(receipts).catch(logLoss('emits of receipts were')),
+    ...batches.map(({ replyTo, batchId, entries }) =>
+      reply(replyTo, { v: 1, batchId, results: remaining.splice(0, entries.length) }).catch(logLoss('a reply was')),
+    ),
+  ]);
 }
 
 /** Characters that weigh as much as one entry, so that many long messages do not make one huge run. */

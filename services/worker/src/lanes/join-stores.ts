@@ -59,10 +59,5 @@ async function storeTogether(
     if (runs.length === 1) throw error;
     return runs.map(() => undefined);
   }
-  let at = 0;
-  return runs.map((sends) => {
-    const from = at;
-    at += sends.length;
-    return rows.slice(from, at);
-  });
+  return runs.map((sends) => rows.splice(0, sends.length));
 }

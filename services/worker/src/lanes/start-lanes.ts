@@ -12,38 +12,33 @@ import {
   serverOf,
 } from '@chat-cluster/queue';
 import { createRecentMessages } from '@chat-cluster/redis';
-import type { Lifecycle, Logger } from '@chat-cluster/runtime';
-import type { WorkerConfig } from '../config.ts';
-import type { WorkerRedis } from '../connect-redis-servers.ts';
-import { keepGivenUp } from '../dead-letters/keep-given-up.ts';
-import { RecountProcessor } from '../recounts/recount-processor.ts';
-import { InboxProcessor } from './inbox-processor.ts';
+import type { Context, RedisConnections } from '../connect-servers.ts';
+import { keepGivenUp } from '../dead-letters/keep-dead-letters.ts';
+import { createRecountProcessor } from '../recounts/recount-processor.ts';
+import { createInboxProcessor } from './inbox-processor.ts';
 import { joinStores } from './join-stores.ts';
 import { type PlacedLane, placeLanes } from './place-lanes.ts';
 import { watchLanes, withShareGauge } from './watch-lanes.ts';
 
-export interface LaneParts {
-  redis: WorkerRedis;
+export interface LaneParts extends Context {
+  redis: RedisConnections;
   db: Database;
   fanout: Fanout;
   recounts: LaneRecountRequests;
   deadLetters: DeadLetters;
-  logger: Logger;
-  lifecycle: Lifecycle;
 }
 
 /** Starts a consumer for each inbox lane and each recount lane. Resolves with all lanes. */
-export async function startLanes(config: WorkerConfig, parts: LaneParts): Promise<PlacedLane[]> {
-  const { redis, lifecycle } = parts;
+export async function startLanes(parts: LaneParts): Promise<PlacedLane[]> {
+  const { config, lifecycle, redis } = parts;
   const inboxLanes = placeLanes(config.LANES, inboxLane, redis.queues);
   const recountLanes = placeLanes(config.RECOUNT_LANES, recountLane, redis.queues);
   const lanes = [...inboxLanes, ...recountLanes];
   const shares = lifecycle.own('lane shares', new LaneShares(serverOf(0, redis.queues).client), (one) => one.stop());
   const stop = new AbortController();
-  const common = { workerName: config.WORKER_NAME, signal: stop.signal };
   const consumers = await Promise.all([
-    ...consumeRecountLanes(recountLanes, parts, { ...common, share: shares.shareOf(recountLanes.length) }),
-    ...consumeInboxLanes(inboxLanes, parts, { ...common, share: shares.shareOf(inboxLanes.length) }),
+    ...consumeRecountLanes(recountLanes, shares.shareOf(recountLanes.length), stop.signal, parts),
+    ...consumeInboxLanes(inboxLanes, shares.shareOf(inboxLanes.length), stop.signal, parts),
   ]);
   lifecycle.own('lanes', consumers, (all) => Promise.all(all.map((consumer) => consumer.close())));
   lifecycle.own('lane gauges', watchLanes(lanes), (watch) => watch.stop());
@@ -52,19 +47,13 @@ export async function startLanes(config: WorkerConfig, parts: LaneParts): Promis
   return lanes;
 }
 
-interface ConsumeOptions {
-  workerName: string;
-  share: LaneShare;
-  /** Ends what processors repeat in place. */
-  signal: AbortSignal;
-}
-
 function consumeInboxLanes(
   lanes: readonly PlacedLane[],
-  { redis, db, fanout, recounts, deadLetters, logger }: LaneParts,
-  { workerName, share, signal }: ConsumeOptions,
+  share: LaneShare,
+  signal: AbortSignal,
+  { config, redis, db, fanout, recounts, deadLetters, logger }: LaneParts,
 ): Promise<LaneConsumer>[] {
-  const processor = new InboxProcessor({
+  const processor = createInboxProcessor({
     store: joinStores(createMessageStore(db)),
     deadLetters,
     fanout,
@@ -81,7 +70,7 @@ function consumeInboxLanes(
       processor,
       recounts,
       publishesInOrder: server === redis.publishingQueue,
-      workerName,
+      workerName: config.WORKER_NAME,
       share: withShareGauge(lane, share),
       keepGivenUp: (batches) => keepGivenUp({ deadLetters, logger, signal }, batches),
     }),
@@ -90,8 +79,9 @@ function consumeInboxLanes(
 
 function consumeRecountLanes(
   lanes: readonly PlacedLane[],
-  { db, fanout, logger }: LaneParts,
-  { workerName, share, signal }: ConsumeOptions,
+  share: LaneShare,
+  signal: AbortSignal,
+  { config, db, fanout, logger }: LaneParts,
 ): Promise<LaneConsumer>[] {
   const unread = createUnreadCounts(db);
   return lanes.map(({ lane, laneNumber, server }) =>
@@ -99,8 +89,8 @@ function consumeRecountLanes(
       lane,
       server,
       logger,
-      processor: new RecountProcessor({ client: server.client, laneNumber, unread, fanout, logger, signal }),
-      workerName,
+      processor: createRecountProcessor({ client: server.client, laneNumber, unread, fanout, logger, signal }),
+      workerName: config.WORKER_NAME,
       share: withShareGauge(lane, share),
     }),
   );

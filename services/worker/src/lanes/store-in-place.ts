@@ -1,16 +1,13 @@
 import { type Entry, Rejection } from '@chat-cluster/contracts';
-import { type BatchOutcome, type DeadLetters, deadLetterOf, type MessageStore, storeBatch } from '@chat-cluster/domain';
+import { type BatchOutcome, deadLetterOf, type MessageStore, storeBatch } from '@chat-cluster/domain';
 import { describeFault, isTransientFault } from '@chat-cluster/postgres';
 import { type LaneHold, LaneLeft } from '@chat-cluster/queue';
-import { type Logger, retry } from '@chat-cluster/runtime';
+import { retry } from '@chat-cluster/runtime';
 import { Counter } from 'prom-client';
-import { keepDeadLetters } from '../dead-letters/keep-dead-letters.ts';
+import { type KeepPorts, keepDeadLetters } from '../dead-letters/keep-dead-letters.ts';
 
-export interface StoreInPlacePorts {
+export interface StoreInPlacePorts extends KeepPorts {
   store: MessageStore;
-  deadLetters: DeadLetters;
-  logger: Logger;
-  signal: AbortSignal;
   hold: LaneHold;
 }
 

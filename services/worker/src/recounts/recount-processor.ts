@@ -1,5 +1,5 @@
 import { type Fanout, recountUnread, type UnreadCounts } from '@chat-cluster/domain';
-import { type JoinRule, type LaneHold, type LaneProcessor, recountDirtyBadges } from '@chat-cluster/queue';
+import { type LaneProcessor, recountDirtyBadges } from '@chat-cluster/queue';
 import type { RedisClient } from '@chat-cluster/redis';
 import type { Logger } from '@chat-cluster/runtime';
 
@@ -15,21 +15,12 @@ export interface RecountPorts {
 }
 
 /** What a recount lane does: recounts its dirty badges and sends the counts to all devices of their users. */
-export class RecountProcessor implements LaneProcessor<unknown> {
-  /** The batches are wake-ups: one run serves all that wait. */
-  readonly join: JoinRule<unknown> = { weigh: () => 0, maxWeight: 0 };
-  #ports: RecountPorts;
-
-  constructor(ports: RecountPorts) {
-    this.#ports = ports;
-  }
-
-  process(_wakeUp: unknown, hold: LaneHold): Promise<void> {
-    const { client, laneNumber, unread, fanout, logger, signal } = this.#ports;
-    return recountDirtyBadges(client, laneNumber, (badges) => recountUnread({ unread, fanout }, badges), {
-      hold,
-      logger,
-      signal,
-    });
-  }
+export function createRecountProcessor(ports: RecountPorts): LaneProcessor<unknown> {
+  const { client, laneNumber, logger, signal } = ports;
+  return {
+    process: (_wakeUp, hold) =>
+      recountDirtyBadges(client, laneNumber, (badges) => recountUnread(ports, badges), { hold, logger, signal }),
+    // The batches are wake-ups: one run serves all that wait.
+    join: { weigh: () => 0, maxWeight: 0 },
+  };
 }

@@ -40,9 +40,8 @@ const STOP_MS = 500;
 export function watchUnread(options: WatchUnreadOptions): { stop(): Promise<void> } {
   const stop = new AbortController();
   const ended = (async () => {
-    while (!stop.signal.aborted) {
-      await delay(options.everyMs * (0.5 + Math.random()), undefined, { signal: stop.signal }).catch(() => {});
-      if (stop.signal.aborted) return;
+    for (;;) {
+      await delay(options.everyMs * (0.5 + Math.random()), undefined, { signal: stop.signal });
       await takeTurn(options).catch((error: unknown) =>
         options.logger.debug({ reason: describeFault(error) }, 'audit: a slice failed and will be repeated'),
       );

@@ -1,0 +1,62 @@
+import { awaitSchema, openDatabase, watchDatabase } from '@chat-cluster/postgres';
+import { laneTelemetry, type QueueServer, queueServer } from '@chat-cluster/queue';
+import { connectPublisher, connectRedis, disconnectRedis, type RedisClient, type RedisRole } from '@chat-cluster/redis';
+import { type Lifecycle, type Logger, redisServers } from '@chat-cluster/runtime';
+import type { WorkerConfig } from './config.ts';
+
+/** What every part of the process uses. */
+export interface Context {
+  config: WorkerConfig;
+  logger: Logger;
+  lifecycle: Lifecycle;
+}
+
+export type RedisConnections = Awaited<ReturnType<typeof connectRedisServers>>;
+export type PostgresConnection = Awaited<ReturnType<typeof connectPostgres>>;
+
+/**
+ * Connects to all Redis servers, and waits for those that are away. Each server has one connection for all its uses,
+ * so all that a batch leaves behind (deletion, recounts, emits, replies) is one write. Only BullMQ has a second one,
+ * since its commands wait while Redis is away.
+ */
+export async function connectRedisServers({ config, logger, lifecycle }: Context) {
+  const urls = redisServers(config);
+  const connect = async (url: string, role: RedisRole) =>
+    lifecycle.own(`redis ${role}`, await connectRedis(url, role, logger), disconnectRedis);
+  const shared = new Map<string, Promise<RedisClient>>();
+  const sharedClient = (url: string): Promise<RedisClient> => {
+    const client = shared.get(url) ?? connect(url, 'publish');
+    shared.set(url, client);
+    return client;
+  };
+  const telemetry = await laneTelemetry();
+  /** The servers that have lanes, in the order of REDIS_QUEUE_URLS. */
+  const queues: QueueServer[] = await Promise.all(
+    urls.queues.map(async (url) => queueServer(await sharedClient(url), await connect(url, 'consume'), telemetry)),
+  );
+  const cache = await sharedClient(urls.cache);
+  const publisher = await connectPublisher(urls.pubsub, config.REDIS_ADAPTER, logger, sharedClient);
+  lifecycle.own('pub/sub', publisher, (pubsub) => pubsub.close());
+  /** The server of `queues` whose connection `publisher` uses; undefined when pub/sub has a server of its own. */
+  const publishingQueue = queues[urls.queues.indexOf(urls.pubsub)];
+  return { queues, publisher, publishingQueue, cache };
+}
+
+/**
+ * Opens the pool, and waits while the schema is older than this version: a worker that took lanes would keep them from
+ * workers of the previous version, which can serve them. It does not wait while Postgres is away, since the schema
+ * version is then unknown. `watch` reports whether Postgres responds.
+ */
+export async function connectPostgres({ config, logger, lifecycle }: Context) {
+  const db = openDatabase({
+    url: config.DATABASE_URL,
+    poolSize: config.PG_POOL_SIZE,
+    applicationName: config.WORKER_NAME,
+    onError: (error) => logger.warn({ reason: error.message }, 'postgres: an idle connection was lost'),
+  });
+  lifecycle.own('postgres', db, (database) => database.destroy());
+  const admin = { host: config.HOST, port: config.ADMIN_PORT };
+  const schema = await awaitSchema(db, { logger, lifecycle, admin });
+  const watch = lifecycle.own('postgres watch', watchDatabase(db, logger), (watcher) => watcher.stop());
+  return { db, schema, watch };
+}
