@@ -44,8 +44,8 @@ export function createInbox({ lanes, servers, replies, maxInFlight = 1 }: InboxO
 }
 
 /**
- * Entries in one batch, at most: more than enough to amortise its cost. With 100, throughput and CPU per message are the
- * same (`npm run bench -- --gateways 1 --in-flight 2000`).
+ * Entries in one batch, at most: enough to amortise its cost. With 100, throughput and CPU per message are the same
+ * (`npm run bench -- --gateways 1 --in-flight 2000`).
  */
 const MAX_ENTRIES = 200;
 /** Text in one batch, at most, in UTF-16 code units: many long messages must not make one huge batch. */

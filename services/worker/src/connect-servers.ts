@@ -55,8 +55,7 @@ export async function connectPostgres({ config, logger, lifecycle }: Context) {
     onError: (error) => logger.warn({ reason: error.message }, 'postgres: an idle connection was lost'),
   });
   lifecycle.own('postgres', db, (database) => database.destroy());
-  const admin = { host: config.HOST, port: config.ADMIN_PORT };
-  const schema = await awaitSchema(db, { logger, lifecycle, admin });
+  const schema = await awaitSchema(db, { logger, lifecycle, admin: { host: config.HOST, port: config.ADMIN_PORT } });
   const watch = lifecycle.own('postgres watch', watchDatabase(db, logger), (watcher) => watcher.stop());
   return { db, schema, watch };
 }

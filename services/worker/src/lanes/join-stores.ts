@@ -52,12 +52,11 @@ async function storeTogether(
   store: MessageStore,
   runs: readonly (readonly SendEntry[])[],
 ): Promise<(Rows | undefined)[]> {
-  let rows: Rows;
   try {
-    rows = await store.storeSends(runs.flat());
+    const rows = await store.storeSends(runs.flat());
+    return runs.map((sends) => rows.splice(0, sends.length));
   } catch (error) {
     if (runs.length === 1) throw error;
     return runs.map(() => undefined);
   }
-  return runs.map((sends) => rows.splice(0, sends.length));
 }
