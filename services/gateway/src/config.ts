@@ -2,7 +2,6 @@ import { hostname } from 'node:os';
 import { commonConfig, flag, integer, parseConfig } from '@chat-cluster/runtime';
 import { z } from 'zod';
 
-const DEVELOPMENT_SECRET_LENGTH = 1;
 /** HS256 needs a key of at least 256 bits (RFC 7518, 3.2). */
 const PRODUCTION_SECRET_LENGTH = 32;
 
@@ -19,7 +18,7 @@ export const gatewaySettings = commonConfig.extend({
   DRAIN_WINDOW_MS: integer(0, 3_600_000, 30_000),
   /** If more than 1, this process supervises this many gateway processes behind one port. */
   GATEWAY_PROCESSES: integer(1, 128, 1),
-  JWT_SECRET: z.string().min(DEVELOPMENT_SECRET_LENGTH),
+  JWT_SECRET: z.string().min(1),
   JWT_ISSUER: z.string().optional(),
   JWT_AUDIENCE: z.string().optional(),
   /** Claim with the user id. */
@@ -58,9 +57,9 @@ export const gatewaySettings = commonConfig.extend({
    */
   MAX_UNAUTHENTICATED: integer(1, 10_000_000, 10_000),
   /**
-   * Unread data of one client, in bytes and in packets; beyond it the connection is closed. Above the largest answer,
-   * that of `sync` (about 1.5 MB), and above the two packets (ack and message) that each of RATE_LIMIT_BURST events
-   * brings its sender: a slow reader must not lose its connection because of its own requests.
+   * Unread data of one client, in bytes and in packets; beyond it the connection is closed. A slow reader must not lose
+   * its connection because of its own requests. So it is above the largest answer, that of `sync` (about 1.5 MB), and
+   * above two packets (ack and message) for each of RATE_LIMIT_BURST events.
    */
   WRITE_BUFFER_MAX_BYTES: integer(65_536, 1_073_741_824, 4_194_304),
   WRITE_BUFFER_MAX_PACKETS: integer(16, 1_000_000, 10_000),
@@ -83,9 +82,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Readonly<GatewayConfig> {
   });
 }
 
-/**
- * Maximum time from SIGTERM to the exit, in ms. A pod's grace period must be longer than its preStop hook plus this.
- */
+/** Maximum time from SIGTERM to the exit, in ms. A pod's grace period must exceed this plus its preStop hook. */
 export function longestEndMs(config: GatewayConfig): number {
   return config.DRAIN_DELAY_MS + config.DRAIN_WINDOW_MS + config.SHUTDOWN_TIMEOUT_MS;
 }

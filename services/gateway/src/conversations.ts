@@ -1,8 +1,9 @@
-import { type Conversation, type ConversationId, Rejection, type UserId } from '@chat-cluster/contracts';
+import type { Conversation, ConversationId, UserId } from '@chat-cluster/contracts';
 import type { Conversations, History, KnownConversations, NewestMessages, Participants } from '@chat-cluster/domain';
 import type { ConversationStore } from '@chat-cluster/postgres';
-import { NaturalBatch } from '@chat-cluster/runtime';
+import type { NaturalBatch } from '@chat-cluster/runtime';
 import { LRUCache } from 'lru-cache';
+import { batched } from './reads.ts';
 
 /** Conversations whose participants are kept in memory. About 300 bytes each: 30 MB at most. */
 const KNOWN_CONVERSATIONS = 100_000;
@@ -23,13 +24,7 @@ export class GatewayConversations implements Conversations, KnownConversations {
   constructor(store: ConversationStore, recent: NewestMessages) {
     this.#store = store;
     this.#recent = recent;
-    this.#lookups = new NaturalBatch({
-      run: (ids) => store.participantsOf(ids),
-      maxInFlight: 2,
-      maxItems: 500,
-      maxWaiting: 20_000,
-      overflow: () => new Rejection('OVERLOADED', { retryAfterMs: 1_000 }),
-    });
+    this.#lookups = batched((ids) => store.participantsOf(ids), { maxWaiting: 20_000 });
   }
 
   async participantsOf(id: ConversationId): Promise<Participants | undefined> {

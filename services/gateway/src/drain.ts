@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { Drain, Logger } from '@chat-cluster/runtime';
 import { Counter, Gauge } from 'prom-client';
@@ -5,19 +6,18 @@ import type { GatewayConfig } from './config.ts';
 import type { RequestsUnderWay } from './http/middleware.ts';
 import type { ChatServer, ChatSocket } from './socket/chat-socket.ts';
 import type { Admission } from './socket/connect/admission.ts';
-import { isReadingPost, pauseReading, resumeReading, type Transport } from './socket/engine-io.ts';
-import { waitUntil } from './wait-until.ts';
+import { abortConnection, connectionsOf, isReadingPost, pauseReading, resumeReading } from './socket/engine-io.ts';
 
-/**
- * Slowest pace, in sockets per second. With the back-off of stock clients, 0.5 to 1.5 s, other gateways hardly notice.
- */
+/** Slowest pace, in sockets per second. Stock clients back off for 0.5 to 1.5 s, so other gateways hardly notice. */
 export const SLOWEST_PER_SECOND = 20;
 /** Sockets whose moments lie within this time are closed together, in ms. */
 const BATCH_MS = 50;
 /** Sockets that are notified of their moment per turn of the event loop. */
 const NOTIFIED_PER_TURN = 250;
-/** How long a socket waits for the acks of its events, in ms. Then it closes without them, and its client resends. */
+/** How long a closing socket waits for the acks of its events, and the HTTP server for its answers, in ms. */
 const FINISH_MS = 3_000;
+/** How long clients may take to answer the close frame when the process stops, in ms. ws would wait for 30 s. */
+const CLOSE_MS = 500;
 /**
  * How long the port stays open after the last socket is closed, in ms. A polling client may have sent a request before
  * it learned that its session has ended. It gets a 400; the load balancer would turn a TCP reset into a 502.
@@ -40,7 +40,7 @@ export interface DrainDeps {
 }
 
 /**
- * The drain of a gateway: how its process ends without an effect that users notice.
+ * The drain of a gateway: its process ends without an effect that users notice.
  *
  *   serving ──SIGTERM, POST /drain──▶ unready ──DRAIN_DELAY_MS──▶ closing ──all sockets closed──▶ stop (lifecycle.ts)
  *                                        └─────────hurry──────────▶┘ └──hurry: all remaining sockets, at once──▶┘
@@ -49,12 +49,10 @@ export interface DrainDeps {
  * next probes have failed, and refusing them meanwhile would return needless 503s. HTTP answers close their connection.
  *
  * Closing. New clients are refused (503 with Retry-After, so that they try another gateway). Each socket has a moment
- * of its own, announced to it by `server_draining`. The moments are spread evenly, with jitter, over DRAIN_WINDOW_MS or
- * less: at least SLOWEST_PER_SECOND sockets are closed per second, so a few sockets are closed soon, and never more
- * than the window requires, so that the clients reach the other gateways in a trickle. At its moment a socket is not
- * read any more, the events that were read get their acks, and its transport is closed. A stock client takes that for a
- * lost connection and reconnects by itself; after `disconnect(true)` it would stay away. Events that were sent but not
- * read have no ack, so the client resends them.
+ * of its own, announced to it by `server_draining`. The moments are spread evenly, with jitter, over DRAIN_WINDOW_MS, or
+ * less if there are few sockets (SLOWEST_PER_SECOND), so that the clients reach the other gateways in a trickle. At its
+ * moment a socket is not read any more, the events that were read get their acks, and its transport is closed. A stock
+ * client takes that for a lost connection and reconnects by itself; after `disconnect(true)` it would stay away.
  *
  * Hurry (a second signal, or the time is up) skips the rest of the delay and the pacing, but not the acks.
  *
@@ -92,15 +90,15 @@ export class GatewayDrain implements Drain {
     this.#deps.logger.info({ sockets: sockets.length, overMs: Math.round(overMs) }, 'drain: closing sockets');
     const started = performance.now();
     const elapsed = () => performance.now() - started;
-    const moments = sockets.map(
-      (socket, i): Moment => ({ socket, at: (overMs * (i + Math.random())) / sockets.length }),
-    );
+    const moments: Moment[] = sockets.map((socket, i) => ({
+      socket,
+      at: (overMs * (i + Math.random())) / sockets.length,
+    }));
     const announce = ({ socket, at }: Moment) =>
       socket.emit('server_draining', { reconnectInMs: Math.max(0, Math.round(at - elapsed())) });
     this.#closeLast = (socket) => {
-      const last = { socket, at: overMs };
-      moments.push(last);
-      announce(last);
+      moments.push({ socket, at: overMs });
+      announce({ socket, at: overMs });
     };
 
     const announcing = announceAll(moments.slice(), announce);
@@ -114,13 +112,10 @@ export class GatewayDrain implements Drain {
   }
 }
 
-/** When a socket is closed, in ms from the begin of closing. */
-interface Moment {
-  socket: ChatSocket;
-  at: number;
-}
+/** `at`: when the socket is closed, in ms from the begin of closing. */
+type Moment = { socket: ChatSocket; at: number };
 
-/** In the order of their moments, so that the first sockets to be closed are notified first. */
+/** Notifies the sockets in the order of their moments, so that the first to be closed are notified first. */
 async function announceAll(moments: readonly Moment[], announce: (moment: Moment) => void): Promise<void> {
   for (let at = 0; at < moments.length; at += NOTIFIED_PER_TURN) {
     if (at > 0) await nextTurn();
@@ -128,23 +123,39 @@ async function announceAll(moments: readonly Moment[], announce: (moment: Moment
   }
 }
 
-/** Stops reading from the socket, answers the events that were read, and closes its transport. */
+/**
+ * Stops reading from the socket, answers the events that were read, and closes its transport. The client resends events
+ * without an ack. Closing during a long-polling POST would make the load balancer respond 502.
+ */
 async function closeSocket(socket: ChatSocket): Promise<void> {
   const { transport } = socket.conn;
   pauseReading(transport);
-  await waitUntil(() => !isBusy(socket, transport), FINISH_MS);
+  await waitUntil(() => !socket.connected || (socket.data.underWay === 0 && !isReadingPost(transport)), FINISH_MS);
   resumeReading(transport);
   if (!socket.connected) return;
   socket.conn.close();
   drained.inc();
 }
 
-/** Closing during a long-polling POST would make the load balancer respond 502. */
-function isBusy(socket: ChatSocket, transport: Transport): boolean {
-  return socket.connected && (socket.data.underWay > 0 || isReadingPost(transport));
-}
-
 /** Waits `ms`, or until the drain is hurried. */
 function pause(ms: number, hurry: AbortSignal): Promise<void> {
   return delay(ms, undefined, { signal: hurry }).catch(() => {});
+}
+
+/**
+ * Closes everything that the drain has left: no new connections, REST requests under way get their answers, and a
+ * connection whose client does not answer its close frame is reset.
+ */
+export async function closeServers(io: ChatServer, http: Server, requests: Pick<RequestsUnderWay, 'count'>) {
+  http.close();
+  await waitUntil(() => requests.count() === 0, FINISH_MS);
+  await waitUntil(() => connectionsOf(io).length === 0, CLOSE_MS);
+  for (const connection of connectionsOf(io)) abortConnection(connection, 'forced close');
+  await io.close();
+}
+
+/** Resolves when the condition holds, checked every 10 ms, or after `ms`. */
+async function waitUntil(condition: () => boolean, ms: number): Promise<void> {
+  const deadline = performance.now() + ms;
+  while (!condition() && performance.now() < deadline) await delay(10);
 }

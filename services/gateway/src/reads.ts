@@ -1,7 +1,7 @@
 import { LIMITS, Rejection, type UserId } from '@chat-cluster/contracts';
 import type { ConversationHead, History, UnreadCounts, UnreadSummary } from '@chat-cluster/domain';
 import type { HeadRequest, HistoryStore, SeqRange } from '@chat-cluster/postgres';
-import { NaturalBatch } from '@chat-cluster/runtime';
+import { NaturalBatch, type NaturalBatchOptions } from '@chat-cluster/runtime';
 
 /**
  * Combines the reads of single users into queries: in a storm of reconnects the reads of hundreds of devices share a
@@ -29,23 +29,19 @@ export function createReads(
   };
 }
 
-/** Concurrent queries of one kind. Three kinds use less than twice the pool, so none starves the others for long. */
-const IN_FLIGHT = 2;
-/** Reads in one query. */
-const MAX_ITEMS = 500;
-/** Reads that may wait for a query: those of 500 devices that sync 100 conversations each. */
-const MAX_WAITING = 50_000;
-
-function batched<In, Out>(
+/** Combines up to 500 concurrent reads of one kind into a query. */
+export function batched<In, Out>(
   run: (items: In[]) => Promise<Out[]>,
-  weight: { maxWeight?: number; weigh?(item: In): number } = {},
+  limits: Partial<NaturalBatchOptions<In, Out>> = {},
 ): NaturalBatch<In, Out> {
   return new NaturalBatch<In, Out>({
     run,
-    maxInFlight: IN_FLIGHT,
-    maxItems: MAX_ITEMS,
-    maxWaiting: MAX_WAITING,
+    // The three kinds in `createReads` use less than twice the pool, so none starves the others for long.
+    maxInFlight: 2,
+    maxItems: 500,
+    // The reads of 500 devices that sync 100 conversations each.
+    maxWaiting: 50_000,
     overflow: () => new Rejection('OVERLOADED', { retryAfterMs: 1_000 }),
-    ...weight,
+    ...limits,
   });
 }

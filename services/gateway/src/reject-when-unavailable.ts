@@ -7,16 +7,14 @@ const rejected = new Counter({
   help: 'Reads that failed because Postgres was down, restarting or too slow',
 });
 
-type Methods = Record<string, (...args: never[]) => Promise<unknown>>;
+type Method = (...args: never[]) => Promise<unknown>;
 
 /**
  * Wraps a store so that its transient faults (a restart, a failover, a time-out) become rejections: UNAVAILABLE with
  * `retryAfterMs`. They are counted, not logged per request; `watchDatabase` logs the outage.
  */
-export function rejectWhenUnavailable<T extends { [K in keyof T]: (...args: never[]) => Promise<unknown> }>(
-  store: T,
-): T {
-  const methods = Object.entries(store as Methods).map(([name, method]) => [
+export function rejectWhenUnavailable<T extends Record<keyof T, Method>>(store: T): T {
+  const methods = Object.entries<Method>(store).map(([name, method]) => [
     name,
     async (...args: never[]) => {
       try {

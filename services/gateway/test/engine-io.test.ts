@@ -18,8 +18,7 @@ import {
   isReadingPost,
   pauseReading,
   receiveEvents,
-  releaseRequest,
-  replaceHandshake,
+  releaseHandshakeState,
   responseOf,
   resumeReading,
   sendAck,
@@ -187,24 +186,18 @@ describe('the private parts of Socket.IO that the gateway uses', () => {
     await eventually(() => expect(isReadingPost(transport)).to.equal(false));
   });
 
-  it('releaseRequest: the opening request is not referenced, and the connection still closes', async () => {
+  it('releaseHandshakeState: nothing references the opening request or its copy, and the connection closes', async () => {
     const { client, socket } = await connected('websocket');
     const tcp = socket.request.socket;
     const once = () => tcp.rawListeners('close').filter((listener) => 'listener' in listener).length;
     expect(once()).to.equal(1);
-    releaseRequest(socket.conn);
+    releaseHandshakeState(socket);
     expect(once()).to.equal(0);
     expect(socket.request).to.equal(undefined);
+    expect(socket.handshake).to.deep.include({ url: '', headers: {}, auth: {} });
+    expect((await io.fetchSockets())[0]?.handshake).to.equal(socket.handshake);
     client.disconnect();
     await eventually(() => expect(connectionsOf(io)).to.deep.equal([]));
-  });
-
-  it('replaceHandshake: the socket and fetchSockets have the new handshake', async () => {
-    const { socket } = await connected('websocket');
-    const handshake = { ...socket.handshake, auth: { replaced: true } };
-    replaceHandshake(socket, handshake);
-    expect(socket.handshake).to.equal(handshake);
-    expect((await io.fetchSockets())[0]?.handshake).to.equal(handshake);
   });
 
   it('receiveEvents, sendAck: the handler gets each event packet, and the client its ack', async () => {

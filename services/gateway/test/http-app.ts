@@ -10,6 +10,7 @@ import {
   Rejection,
   type UserId,
 } from '@chat-cluster/contracts';
+import type { Logger } from '@chat-cluster/runtime';
 import { expect } from 'chai';
 import type { Express } from 'express';
 import { createHttpApp, type HttpDeps } from '../src/http/app.ts';
@@ -18,7 +19,6 @@ export interface Edge extends AsyncDisposable {
   app: Express;
   url: string;
   faults: unknown[];
-  observed: { route: string; method: string; status: number; seconds: number }[];
   /** `fetch` as alice, unless `headers` has another token. */
   get(path: string, init?: RequestInit): Promise<Response>;
 }
@@ -27,19 +27,23 @@ export interface Edge extends AsyncDisposable {
  * The real app on a free port, in front of ports with only alice and bob, for tests of the HTTP edge. The behaviour of
  * the ports is tested on a real cluster.
  */
-export async function startEdge(changed: Partial<HttpDeps> = {}): Promise<Edge> {
+export async function startEdge(
+  changed: Partial<HttpDeps> = {},
+  settings: Partial<HttpDeps['config']> = {},
+): Promise<Edge> {
   const faults: unknown[] = [];
-  const observed: Edge['observed'] = [];
   const app = createHttpApp({
     ...emptyPorts,
     authenticate,
-    limitRate: () => {},
-    allowedOrigins: [],
-    gatewayId: 'gateway-7',
-    version: '1.2.3',
+    config: {
+      GATEWAY_NAME: 'gateway-7',
+      ALLOWED_ORIGINS: [],
+      HTTP_RATE_LIMIT_PER_SECOND: 1_000,
+      HTTP_RATE_LIMIT_BURST: 1_000,
+      ...settings,
+    },
     isReady: () => ({ ready: true, checks: { redis: 'ok' } }),
-    onFault: (error) => faults.push(error),
-    observe: (route, method, status, seconds) => observed.push({ route, method, status, seconds }),
+    logger: { error: ({ err }: { err: unknown }) => faults.push(err) } as unknown as Logger,
     ...changed,
   });
   const server = await new Promise<Server>((resolve) => {
@@ -50,7 +54,6 @@ export async function startEdge(changed: Partial<HttpDeps> = {}): Promise<Edge> 
     app,
     url,
     faults,
-    observed,
     get: (path, init = {}) =>
       fetch(url + path, { redirect: 'manual', ...init, headers: { authorization: 'Bearer alice', ...init.headers } }),
     async [Symbol.asyncDispose]() {
@@ -87,11 +90,11 @@ export function throwing(error: unknown): () => never {
 const ALICE = 'alice' as UserId;
 const CONVERSATION = '01926b3a-7c11-7d3e-9f52-0a4c1f6f2b10' as ConversationId;
 
-function authenticate(token: string | undefined): UserId {
+function authenticate(token: string | undefined): { userId: UserId } {
   if (token === undefined) throw new Rejection('TOKEN_MISSING');
   if (token === 'old') throw new Rejection('TOKEN_EXPIRED');
   if (token !== 'alice') throw new Rejection('TOKEN_INVALID');
-  return ALICE;
+  return { userId: ALICE };
 }
 
 export const emptyPorts: Pick<HttpDeps, 'conversations' | 'history' | 'recent' | 'inbox'> = {

@@ -37,19 +37,19 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
   const log = (fields: Record<string, unknown>, text: string) => lines.push({ fields, text });
   const logger = { debug: () => {}, info: log, warn: log, error: log } as unknown as Logger;
   const pubsub = await connectPubSub(redis.url, 'sharded', logger);
-  const config = loadConfig({ DATABASE_URL: 'postgres://none', REDIS_URL: redis.url, JWT_SECRET: SECRET, ...env });
+  const config = loadConfig({
+    DATABASE_URL: 'postgres://none',
+    REDIS_URL: redis.url,
+    JWT_SECRET: SECRET,
+    GATEWAY_NAME: 'gateway-7',
+    ...env,
+  });
   const http = createServer();
   const { io, admission } = createSocketServer({
     http,
     adapter: createGatewayAdapter(pubsub).adapter,
-    authenticate: createAuthenticator({
-      JWT_SECRET: SECRET,
-      JWT_ISSUER: undefined,
-      JWT_AUDIENCE: undefined,
-      JWT_USER_CLAIM: 'sub',
-    }),
+    authenticate: createAuthenticator(config),
     config,
-    gatewayId: 'gateway-7',
     logger,
   });
   const none = { attach() {} };

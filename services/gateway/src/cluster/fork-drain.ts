@@ -7,28 +7,26 @@ import type { Lifecycle } from '@chat-cluster/runtime';
  * signals: systemd and `tini -g` send SIGTERM to the forks as well, and a second signal would hurry them.
  */
 
-type Order = { type: 'chat:drain' } | { type: 'chat:hurry' };
+type Order = 'chat:drain' | 'chat:hurry';
 
 /** In a fork: drains on the supervisor's order. Add no listener before: Node delivers earlier messages to the first. */
 export function drainOnOrder(lifecycle: Lifecycle): void {
-  process.on('message', (order: Order) => {
-    if (order?.type === 'chat:drain' || order?.type === 'chat:hurry') lifecycle.end('the supervisor is draining');
-    if (order?.type === 'chat:hurry') lifecycle.hurry();
+  process.on('message', (message: { type?: string }) => {
+    if (message?.type !== 'chat:drain' && message?.type !== 'chat:hurry') return;
+    lifecycle.end('the supervisor is draining');
+    if (message.type === 'chat:hurry') lifecycle.hurry();
   });
 }
 
-/** In the supervisor: resolves when all forks have drained and exited, or when `hurry` is aborted. */
-export async function drainForks(forks: Iterable<Worker>, hurry: AbortSignal): Promise<void> {
-  await Promise.all([...forks].map((fork) => sendAndAwaitExit(fork, { type: 'chat:drain' }, hurry)));
-}
-
-/** In the supervisor: resolves when all forks have exited, without further pacing. */
-export async function hurryForks(forks: Iterable<Worker>): Promise<void> {
-  await Promise.all([...forks].map((fork) => sendAndAwaitExit(fork, { type: 'chat:hurry' })));
-}
-
-async function sendAndAwaitExit(fork: Worker, order: Order, hurry?: AbortSignal): Promise<void> {
-  const exited = once(fork, 'exit', hurry ? { signal: hurry } : {});
-  fork.send(order, () => {});
-  await exited.catch(() => {});
+/**
+ * In the supervisor: sends the order to all forks (`chat:hurry`: without further pacing). Resolves when they have
+ * exited, or when `signal` is aborted.
+ */
+export async function endForks(forks: Iterable<Worker>, order: Order, signal?: AbortSignal): Promise<void> {
+  const exits = [...forks].map((fork) => {
+    const exited = once(fork, 'exit', { signal }).catch(() => {});
+    fork.send({ type: order }, () => {});
+    return exited;
+  });
+  await Promise.all(exits);
 }

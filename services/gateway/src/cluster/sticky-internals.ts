@@ -35,7 +35,7 @@ export function keepsConnection(message: { type?: string }): boolean {
 
 /** Stops the supervisor's reads from a connection: Node goes on reading after it has sent the handle to a fork. */
 export function stopReading(socket: Socket | undefined): void {
-  (socket as SocketInternals | undefined)?._handle?.readStop?.();
+  (socket as { _handle?: { readStop?(): void } } | undefined)?._handle?.readStop?.();
 }
 
 /** sticky's map of sessions has no other access than the messages that forks send. */
@@ -52,14 +52,10 @@ export function unbindSession(fork: Worker, sid: string): void {
  * sent in `_pendingMessage` of the child process, and the later ones in `_handleQueue`.
  */
 export function closeUnconfirmed(fork: Worker): void {
-  const { _pendingMessage, _handleQueue } = fork.process as ChildProcessInternals;
+  const { _pendingMessage, _handleQueue } = fork.process as {
+    _pendingMessage?: { handle?: { close(): void } } | null;
+    _handleQueue?: readonly { handle?: Socket }[] | null;
+  };
   _pendingMessage?.handle?.close();
   for (const { handle } of _handleQueue ?? []) handle?.destroy();
-}
-
-type SocketInternals = Socket & { _handle?: { readStop?(): void } };
-
-interface ChildProcessInternals {
-  _pendingMessage?: { handle?: { close(): void } } | null;
-  _handleQueue?: readonly { handle?: Socket }[] | null;
 }

@@ -64,25 +64,19 @@ export function confirmSessions(): void {
   });
 }
 
-export interface SessionBinder {
-  /**
-   * Resolves when the supervisor knows the session that the request is about to open; at once for a request that opens
-   * none, and for a websocket, which is one connection.
-   */
-  bind(request: IncomingMessage): Promise<void>;
-  /** Makes the server take connections from the supervisor. */
-  attach(io: ChatServer): void;
-}
-
 /** In a fork: closes race 2. `newSessionId` makes ids of 20 characters, as sticky expects. */
-export function bindSessions(newSessionId: () => string): SessionBinder {
+export function bindSessions(newSessionId: () => string) {
   const sids = new WeakMap<IncomingMessage, string>();
   const waiting = new Map<string, () => void>();
   process.on('message', (message: SessionMessage) => {
     if (message?.type === 'chat:bound') waiting.get(message.sid)?.();
   });
   return {
-    async bind(request) {
+    /**
+     * Resolves when the supervisor knows the session that the request is about to open; at once for a request that
+     * opens none, and for a websocket, which is one connection.
+     */
+    async bind(request: IncomingMessage): Promise<void> {
       if (!/[?&]transport=polling(&|$)/.test(request.url ?? '') || /[?&]sid=/.test(request.url ?? '')) return;
       const sid = newSessionId();
       sids.set(request, sid);
@@ -92,7 +86,8 @@ export function bindSessions(newSessionId: () => string): SessionBinder {
       });
       waiting.delete(sid);
     },
-    attach(io) {
+    /** Makes the server take connections from the supervisor. */
+    attach(io: ChatServer): void {
       io.engine.generateId = (request) => sids.get(request) ?? newSessionId();
       io.engine.on('connection_error', ({ req }: { req?: IncomingMessage }) => {
         const sid = req && sids.get(req);

@@ -1,9 +1,17 @@
 import cluster, { type Worker } from 'node:cluster';
-import { createServer, type Socket } from 'node:net';
-import { announceReady, backoff, createLogger, Lifecycle, type Logger, type Readiness } from '@chat-cluster/runtime';
+import { createServer, type Server } from 'node:net';
+import {
+  announceReady,
+  backoff,
+  createLogger,
+  Lifecycle,
+  type Logger,
+  type Readiness,
+  UserError,
+} from '@chat-cluster/runtime';
+import { AggregatorRegistry } from 'prom-client';
 import { type GatewayConfig, longestEndMs } from '../config.ts';
-import { drainForks, hurryForks } from './fork-drain.ts';
-import { createMetricsReader } from './fork-metrics.ts';
+import { endForks } from './fork-drain.ts';
 import { HTTP_DEADLINES, listen, listenForAdmin } from './listen.ts';
 import { confirmSessions, guardHandovers } from './sticky.ts';
 import { handOverConnections, isOffered, offerFork, withholdFork } from './sticky-internals.ts';
@@ -30,14 +38,16 @@ export async function supervise(config: GatewayConfig): Promise<void> {
   lifecycle.own('entry', entry, (server) => server.close());
 
   const forks = new Map<string, Worker>();
+  const registry = new AggregatorRegistry();
   const adminPort = await listenForAdmin(config, lifecycle, {
     readiness: () => readinessOf(names, forks, lifecycle),
-    metrics: createMetricsReader(),
+    // Rejects if a fork does not answer within 5 s.
+    metrics: async () => ({ contentType: registry.contentType, body: await registry.clusterMetrics() }),
   });
-  lifecycle.own('forks', forks, () => hurryForks(forks.values()));
+  lifecycle.own('forks', forks, () => endForks(forks.values(), 'chat:hurry'));
   lifecycle.drainWith({
     withinMs: config.DRAIN_DELAY_MS + config.DRAIN_WINDOW_MS,
-    run: (hurry) => drainForks(forks.values(), hurry),
+    run: (hurry) => endForks(forks.values(), 'chat:drain', hurry),
   });
   await Promise.all(names.map((name) => keepForked(name, { forks, guard, lifecycle, logger })));
 
@@ -49,21 +59,19 @@ export async function supervise(config: GatewayConfig): Promise<void> {
  * The server of the public port. It is not an HTTP server: sticky takes the bytes before they are parsed, and a parser
  * that gets none would close connections after a minute, in the middle of a fork's answer.
  */
-function createEntry() {
+function createEntry(): Server {
   // sticky sends bytes to forks as Buffers; the default JSON channel would turn these into text.
   cluster.setupPrimary({ serialization: 'advanced' });
   const entry = createServer({ allowHalfOpen: true });
   handOverConnections(entry);
   entry.prependListener('connection', (socket) => socket.on('error', () => socket.destroy()));
-  entry.on('connection', closeSilent);
+  entry.on('connection', (socket) => {
+    // A connection without a first byte has no fork yet, so only the entry can close it.
+    const timer = setTimeout(() => socket.destroy(), HTTP_DEADLINES.headersTimeout);
+    const stop = () => clearTimeout(timer);
+    socket.once('data', stop).once('close', stop);
+  });
   return entry;
-}
-
-/** A connection without a first byte has no fork yet, so only the entry can close it. */
-function closeSilent(socket: Socket): void {
-  const timer = setTimeout(() => socket.destroy(), HTTP_DEADLINES.headersTimeout);
-  const stop = () => clearTimeout(timer);
-  socket.once('data', stop).once('close', stop);
 }
 
 /** Ready while at least one fork serves. The state of Redis and Postgres is in the /readyz of the public port. */
@@ -106,7 +114,8 @@ function keepForked(name: string, { forks, guard, lifecycle, logger }: ForkDeps)
       fork.once('exit', async (code, signal) => {
         forks.delete(name);
         if (lifecycle.stopping) return;
-        if (!served) return reject(new StartError(name));
+        // The fork has printed on stderr why.
+        if (!served) return reject(new UserError(`${name} could not start (see above).`));
         logger.warn({ gateway: name, code, signal }, 'gateway: a fork died, replacing it');
         await backoff(failures++, 50, 5_000);
         if (!lifecycle.stopping) start();
@@ -114,12 +123,4 @@ function keepForked(name: string, { forks, guard, lifecycle, logger }: ForkDeps)
     };
     start();
   });
-}
-
-/** The fork has printed on stderr why it could not start. */
-class StartError extends Error {
-  code = 'FORK_FAILED';
-  constructor(name: string) {
-    super(`${name} could not start (see above).`);
-  }
 }

@@ -1,15 +1,27 @@
+import type { Readiness } from '@chat-cluster/contracts/openapi';
+import type { Logger } from '@chat-cluster/runtime';
 import express, { type Express } from 'express';
-import { type DocsDeps, docsRoutes } from './docs.ts';
-import { answerErrors, answerLate, type ErrorDeps, notFound } from './errors.ts';
-import { crossOrigin, nameGateway, type Observe, observeRequests, secureHeaders, traceRequests } from './middleware.ts';
+import type { GatewayConfig } from '../config.ts';
+import { docsRoutes } from './docs.ts';
+import { answerErrors, answerLate, notFound } from './errors.ts';
+import {
+  createRateLimit,
+  crossOrigin,
+  nameGateway,
+  observeRequests,
+  secureHeaders,
+  traceRequests,
+} from './middleware.ts';
 import { mount } from './router.ts';
-import { apiRoutes, type OperationDeps, operationRoutes, type RouteDeps } from './routes.ts';
+import { type ApiDeps, apiRoutes, probeRoutes } from './routes.ts';
 
-/** What the HTTP side needs of its process. */
-export interface HttpDeps extends RouteDeps, OperationDeps, DocsDeps, ErrorDeps {
-  /** Origins (scheme, host, port) whose pages may read answers; '*': any, []: only the gateway's own origin. */
-  allowedOrigins: '*' | string[];
-  observe: Observe;
+export interface HttpDeps extends Omit<ApiDeps, 'limitRate'> {
+  config: Pick<
+    GatewayConfig,
+    'GATEWAY_NAME' | 'ALLOWED_ORIGINS' | 'HTTP_RATE_LIMIT_PER_SECOND' | 'HTTP_RATE_LIMIT_BURST'
+  >;
+  isReady(): Readiness;
+  logger: Logger;
   /** Age at which a request without an answer is answered TIMEOUT, in ms. */
   deadlineMs?: number;
 }
@@ -19,16 +31,17 @@ const DEADLINE_MS = 10_000;
 
 /** The HTTP side of a gateway: REST, documentation, probes. Every error has the shape that the contracts define. */
 export function createHttpApp(deps: HttpDeps): Express {
+  const { GATEWAY_NAME, ALLOWED_ORIGINS, HTTP_RATE_LIMIT_PER_SECOND, HTTP_RATE_LIMIT_BURST } = deps.config;
+  const limitRate = createRateLimit(HTTP_RATE_LIMIT_PER_SECOND, HTTP_RATE_LIMIT_BURST);
   const app = express();
   app.disable('x-powered-by');
   // Answers are private and never cached, so hashing them for an ETag is useless work.
   app.disable('etag');
   app.set('query parser', 'simple');
   app.set('trust proxy', false);
-  app.use(nameGateway(deps.gatewayId), observeRequests(deps.observe), secureHeaders());
-  app.use(answerLate(deps.deadlineMs ?? DEADLINE_MS));
-  app.use('/api', crossOrigin(deps.allowedOrigins), traceRequests);
-  mount(app, [...apiRoutes(deps), ...operationRoutes(deps), ...docsRoutes(deps)]);
-  app.use(notFound, answerErrors(deps));
+  app.use(nameGateway(GATEWAY_NAME), observeRequests, secureHeaders, answerLate(deps.deadlineMs ?? DEADLINE_MS));
+  app.use('/api', crossOrigin(ALLOWED_ORIGINS), traceRequests);
+  mount(app, [...apiRoutes({ ...deps, limitRate }), ...probeRoutes(GATEWAY_NAME, deps.isReady), ...docsRoutes()]);
+  app.use(notFound, answerErrors(deps.logger));
   return app;
 }

@@ -5,14 +5,12 @@ import { Rejection } from '@chat-cluster/contracts';
 import { asyncApiDocument } from '@chat-cluster/contracts/asyncapi';
 import { openApiDocument } from '@chat-cluster/contracts/openapi';
 import type { Request, Response } from 'express';
+import manifest from '../../package.json' with { type: 'json' };
 import { publicRoute, type Route } from './router.ts';
 
-export interface DocsDeps {
-  version: string;
-}
-
 /** OpenAPI and AsyncAPI documents, and Swagger UI to try the former. The page loads nothing from other hosts. */
-export function docsRoutes({ version }: DocsDeps): Route[] {
+export function docsRoutes(): Route[] {
+  const { version } = manifest;
   const openApi = once(() => openApiDocument({ version }));
   const asyncApi = once(() => asyncApiDocument({ version }));
   return [
@@ -34,11 +32,11 @@ export function docsRoutes({ version }: DocsDeps): Route[] {
 }
 
 /** Creates the value at the first request, since most gateways never serve their documentation. */
-function once<T>(make: () => T): () => T {
-  let made: { value: T } | undefined;
+function once<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
   return () => {
-    made ??= { value: make() };
-    return made.value;
+    made ??= make();
+    return made;
   };
 }
 

@@ -1,19 +1,17 @@
 import { type ErrorCode, type ErrorPayload, HTTP_STATUS, Rejection, toErrorPayload } from '@chat-cluster/contracts';
-import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
-
-export interface ErrorDeps {
-  /** Called once per fault, with its cause. */
-  onFault(error: unknown, req: Request): void;
-}
+import type { Logger } from '@chat-cluster/runtime';
+import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 
 /**
- * The only place that turns errors into answers: a rejection is returned as it is; a fault is passed to `onFault` once,
- * and the client receives UNAVAILABLE.
+ * The only place that turns errors into answers: a rejection is returned as it is; a fault is logged once, and the
+ * client receives UNAVAILABLE.
  */
-export function answerErrors({ onFault }: ErrorDeps): ErrorRequestHandler {
+export function answerErrors(logger: Logger): ErrorRequestHandler {
   return (error: unknown, req, res, _next) => {
     const refusal = isUndecodablePath(error) ? new MalformedRequest(400, 'the path is not valid UTF-8') : error;
-    if (!(refusal instanceof Rejection)) onFault(refusal, req);
+    if (!(refusal instanceof Rejection)) {
+      logger.error({ err: refusal, method: req.method, route: req.route?.path }, 'http: a fault');
+    }
     // After the TIMEOUT of the deadline, or in the middle of an answer, no error can be sent.
     if (res.headersSent) {
       if (!res.writableEnded) res.destroy();
@@ -51,15 +49,6 @@ export function answerLate(deadlineMs: number): RequestHandler {
 export const notFound: RequestHandler = () => {
   throw new Rejection('NOT_FOUND');
 };
-
-/** `methods`: the methods of the path, in lower case. */
-export function methodNotAllowed(methods: readonly string[]): RequestHandler {
-  const allow = methods.flatMap((method) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()])).join(', ');
-  return (_req, res) => {
-    res.set('Allow', allow);
-    throw new Rejection('METHOD_NOT_ALLOWED');
-  };
-}
 
 function answer(res: Response, payload: ErrorPayload, status: number): void {
   const challenge = CHALLENGES[payload.code];

@@ -1,4 +1,4 @@
-import express, { type RequestHandler } from 'express';
+import express, { type Request, type Response } from 'express';
 import { MalformedRequest } from './errors.ts';
 
 /** Largest body of a request, in kB: far above the few ids that requests have, and small enough to do no harm. */
@@ -7,11 +7,14 @@ const LIMIT_KB = 64;
 // No compressed bodies: small ones gain nothing, and a compression bomb cannot be sent.
 const parse = express.json({ limit: LIMIT_KB * 1024, inflate: false });
 
-/** Reads the JSON body into `req.body`. Rejections: VALIDATION_FAILED with status 400, 413 or 415. */
-export const jsonBody: RequestHandler = (req, res, next) => {
+/** Reads the JSON body. Rejections: VALIDATION_FAILED with status 400, 413 or 415. */
+export async function readJson(req: Request): Promise<unknown> {
   if (req.is('application/json') === false) throw notJson();
-  parse(req, res, (error?: unknown) => next(error === undefined ? undefined : refusalOf(error)));
-};
+  await new Promise<void>((resolve, reject) => {
+    parse(req, req.res as Response, (error?: unknown) => (error === undefined ? resolve() : reject(refusalOf(error))));
+  });
+  return req.body;
+}
 
 /** Maps the parser's errors by status. Their messages quote the body and name the library, so none is returned. */
 function refusalOf(error: unknown): unknown {

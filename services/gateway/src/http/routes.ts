@@ -3,6 +3,7 @@ import {
   historyQuery,
   openConversationBody,
   parseOrReject,
+  type UserId,
   userId as userIdSchema,
 } from '@chat-cluster/contracts';
 import type { Liveness, Readiness } from '@chat-cluster/contracts/openapi';
@@ -14,57 +15,84 @@ import {
   type RecentMessages,
   readHistory,
 } from '@chat-cluster/domain';
+import type { Request } from 'express';
 import { z } from 'zod';
-import { jsonBody } from './json-body.ts';
-import { publicRoute, type Route, type UserRouteDeps, userRoute } from './router.ts';
+import manifest from '../../package.json' with { type: 'json' };
+import { readJson } from './json-body.ts';
+import { publicRoute, type Route } from './router.ts';
 
-export interface RouteDeps extends UserRouteDeps {
+export interface ApiDeps {
   conversations: Conversations;
   history: History;
   recent: RecentMessages;
   inbox: Inbox;
+  /** Verifies a bearer token. Throws TOKEN_MISSING, TOKEN_INVALID or TOKEN_EXPIRED. */
+  authenticate(token: string | undefined): { userId: UserId };
+  /** Counts a request of the user. Throws RATE_LIMITED. */
+  limitRate(userId: UserId): void;
 }
 
 const messagesPath = z.object({ otherUserId: userIdSchema });
 
 /** The REST API: opening a conversation, the list of a user's conversations, the history of one. */
-export function apiRoutes(deps: RouteDeps): Route[] {
+export function apiRoutes(deps: ApiDeps): Route[] {
   const { conversations, history } = deps;
   return [
-    userRoute(deps, { method: 'post', path: '/api/conversations', before: [jsonBody] }, async (userId, req) => {
-      const { participantId } = parseOrReject(openConversationBody, req.body);
+    userRoute(deps, 'post', '/api/conversations', async (userId, req) => {
+      const { participantId } = parseOrReject(openConversationBody, await readJson(req));
       const { conversation, created } = await openConversation(conversations, userId, participantId);
       return { status: created ? 201 : 200, body: conversation };
     }),
-    userRoute(deps, { method: 'get', path: '/api/messages/conversations' }, async (userId, req) => {
+    userRoute(deps, 'get', '/api/messages/conversations', async (userId, req) => {
       const { limit, cursor } = parseOrReject(conversationsQuery, req.query);
-      return { status: 200, body: await history.conversations(userId, limit, cursor) };
+      return { body: await history.conversations(userId, limit, cursor) };
     }),
-    userRoute(deps, { method: 'get', path: '/api/messages/with/:otherUserId' }, async (userId, req) => {
+    userRoute(deps, 'get', '/api/messages/with/:otherUserId', async (userId, req) => {
       const { otherUserId } = parseOrReject(messagesPath, req.params);
       const query = parseOrReject(historyQuery, req.query);
-      return { status: 200, body: await readHistory(deps, userId, otherUserId, query) };
+      return { body: await readHistory(deps, userId, otherUserId, query) };
     }),
   ];
 }
 
-export interface OperationDeps {
-  gatewayId: string;
-  version: string;
-  isReady(): Readiness;
+/**
+ * A route for users: first the token and the rate limit, so that the body of a stranger is never read, then `handle`.
+ * `handle` does not use the response, so its result can be dropped after the deadline.
+ */
+function userRoute(
+  { authenticate, limitRate }: ApiDeps,
+  method: Route['method'],
+  path: string,
+  handle: (userId: UserId, req: Request) => Promise<{ status?: number; body: object }>,
+): Route {
+  return {
+    method,
+    path,
+    async handler(req, res) {
+      const { userId } = authenticate(bearerToken(req));
+      limitRate(userId);
+      const { status = 200, body } = await handle(userId, req);
+      if (!res.headersSent) res.status(status).json(body);
+    },
+  };
+}
+
+/** The scheme is case-insensitive (RFC 9110); a header with another scheme has no token. */
+function bearerToken(req: Request): string | undefined {
+  return /^bearer +(\S+) *$/i.exec(req.get('authorization') ?? '')?.[1];
 }
 
 /**
  * For the probes of load balancers; metrics are on the admin listener. Liveness checks no server: a gateway must not be
  * restarted because Redis or Postgres is down.
  */
-export function operationRoutes({ gatewayId, version, isReady }: OperationDeps): Route[] {
+export function probeRoutes(gatewayId: string, isReady: () => Readiness): Route[] {
   return [
     publicRoute('/healthz', (_req, res) => {
-      res.json({ status: 'ok', gatewayId, version } satisfies Liveness);
+      res.json({ status: 'ok', gatewayId, version: manifest.version } satisfies Liveness);
     }),
     publicRoute('/readyz', (_req, res) => {
-      const state: Readiness = isReady();
+      const state = isReady();
       res.status(state.ready ? 200 : 503).json(state);
     }),
   ];

@@ -1,11 +1,10 @@
 import type { GatewayDrain } from '../drain.ts';
 import type { ChatServer } from './chat-socket.ts';
 import type { Welcome } from './connect/welcome.ts';
-import type { Connection } from './engine-io.ts';
+import { type Connection, releaseHandshakeState } from './engine-io.ts';
 import type { EventDispatcher } from './events/dispatch.ts';
 import type { PresenceEvents } from './events/presence-events.ts';
 import { flushByTurn } from './transport/flush-by-turn.ts';
-import { releaseHandshakeState } from './transport/release-handshake-state.ts';
 import { boundWriteBuffers, type WriteBufferDeps } from './transport/slow-consumer.ts';
 
 export interface ConnectionParts extends WriteBufferDeps {
@@ -30,8 +29,8 @@ export function attachToConnections(io: ChatServer, parts: ConnectionParts): voi
     connection.on('packetCreate', holdUntilTurnEnds);
   });
   io.on('connection', (socket) => {
-    // Takes effect in the next turn, so the steps below may still read the handshake.
-    releaseHandshakeState(socket);
+    // In the next turn, so the steps below may still read the handshake.
+    setImmediate(releaseHandshakeState, socket);
     // `session` is the first event of every connection, so this is the first step that emits.
     parts.welcome.attach(socket);
     // After the join of the user's room: watchers learn that the user is online when events can reach it.

@@ -21,7 +21,7 @@ export type PacketListener = (this: Connection, packet: Packet) => void;
 
 /** All open connections. engine.io keeps them in `clients`, by session id. */
 export function connectionsOf(io: ChatServer): Connection[] {
-  return Object.values((io.engine as unknown as EngineInternals).clients);
+  return Object.values(engineOf(io).clients);
 }
 
 /**
@@ -29,7 +29,7 @@ export function connectionsOf(io: ChatServer): Connection[] {
  * does not pass on. `init` creates the websocket server from `wsEngine`; engine.io calls it again on `listening`.
  */
 export function setCloseTimeout(io: ChatServer, ms: number): void {
-  const engine = io.engine as unknown as EngineInternals;
+  const engine = engineOf(io);
   engine.opts.wsEngine = class extends engine.opts.wsEngine {
     constructor(options: object) {
       super({ ...options, closeTimeout: ms });
@@ -75,7 +75,7 @@ export function holdPackets({ transport }: Connection): Transport | undefined {
 /** Writes the held packets with one system call: ws writes each frame to the TCP socket, which is corked meanwhile. */
 export function writeHeldPackets(connection: Connection, transport: Transport): void {
   transport.writable = true;
-  const tcp = tcpOf(transport);
+  const tcp = websocketOf(transport)?._socket;
   tcp?.cork();
   internals(connection).flush();
   tcp?.uncork();
@@ -90,11 +90,11 @@ export function abortConnection(connection: Connection, reason: string): void {
   const { transport } = connection;
   transport.discard();
   internals(connection).onClose(reason);
-  const tcp = tcpOf(transport);
+  const tcp = websocketOf(transport)?._socket;
   if (tcp) resetConnection(tcp);
 }
 
-/** Stops reading from a websocket; `pause` and `resume` are ws's. Does nothing for long-polling. */
+/** Stops reading from a websocket. Does nothing for long-polling. */
 export function pauseReading(transport: Transport): void {
   websocketOf(transport)?.pause();
 }
@@ -105,31 +105,49 @@ export function resumeReading(transport: Transport): void {
 
 /** Whether the transport is reading the body of a long-polling POST (`dataReq`). */
 export function isReadingPost(transport: Transport): boolean {
-  return Boolean((transport as unknown as TransportInternals).dataReq);
+  return Boolean((transport as { dataReq?: unknown }).dataReq);
 }
 
 /**
- * Drops the references to the HTTP request that opened the connection: `request`, and the response that engine.io
- * attaches to the TCP socket of a websocket for middlewares, in a once-listener of `close`. ws and Node add theirs with
- * `on`. Nothing of engine.io or Socket.IO reads `request` after the connect. An upgrade attaches its own response.
+ * Frees the state of a socket that is useless after the connect, about a third of the heap of an idle connection
+ * (`npm run bench -- idle`): the HTTP request that opened it (headers, query, streams), and `handshake`, the copy of it
+ * with the token. Then `socket.request` is undefined and `socket.handshake` empty: state that is needed later belongs
+ * in `socket.data`.
+ *
+ * Nothing of engine.io or Socket.IO reads `request` after the connect. Socket.IO writes `handshake` once, in the
+ * constructor, and reads it only in `fetchSockets`. Polls have requests of their own, and so has an upgrade.
  */
-export function releaseRequest(connection: Connection): void {
-  internals(connection).request = undefined;
-  releaseResponse.call(connection);
-  if (connection.transport.name === 'polling') connection.once('upgrade', releaseResponse);
+export function releaseHandshakeState(socket: ChatSocket): void {
+  const { conn } = socket;
+  internals(conn).request = undefined;
+  releaseResponse.call(conn);
+  if (conn.transport.name === 'polling') conn.once('upgrade', releaseResponse);
+  Object.assign(socket, { handshake: EMPTY_HANDSHAKE });
 }
 
+/**
+ * For middlewares, engine.io attaches a response to the TCP socket of a websocket, in a once-listener of `close`. ws and
+ * Node add their listeners with `on`.
+ */
 function releaseResponse(this: Connection): void {
-  const tcp = tcpOf(this.transport);
+  const tcp = websocketOf(this.transport)?._socket;
   for (const listener of tcp?.rawListeners('close') ?? []) {
     if ('listener' in listener) tcp?.removeListener('close', listener.listener as () => void);
   }
 }
 
-/** Replaces `socket.handshake`. Socket.IO writes it once, in the constructor, and reads it only in `fetchSockets`. */
-export function replaceHandshake(socket: ChatSocket, handshake: ChatSocket['handshake']): void {
-  Object.assign(socket, { handshake });
-}
+/** The handshake of every connected socket, in the shape that `fetchSockets` sends to other servers. */
+const EMPTY_HANDSHAKE: ChatSocket['handshake'] = Object.freeze({
+  headers: Object.freeze({}),
+  time: '',
+  address: '',
+  xdomain: false,
+  secure: false,
+  issued: 0,
+  url: '',
+  query: Object.freeze({}),
+  auth: Object.freeze({}),
+});
 
 /** An event of a client. */
 export interface EventPacket {
@@ -141,7 +159,7 @@ export interface EventPacket {
 
 /** Replaces Socket.IO's `onevent`, which looks for middlewares and listeners of each event, by `handler`. */
 export function receiveEvents(socket: ChatSocket, handler: (this: ChatSocket, packet: EventPacket) => void): void {
-  (socket as unknown as SocketInternals).onevent = handler;
+  Object.assign(socket, { onevent: handler });
 }
 
 /** Socket.IO's packet type of an ack. */
@@ -149,55 +167,41 @@ const ACK = '3';
 
 /**
  * Sends an ack whose result is plain JSON, past Socket.IO's encoder, which searches the result for binary data twice.
+ * `writeToEngine` sends encoded packets.
  */
 export function sendAck(socket: ChatSocket, id: number, result: object): void {
-  const { client } = socket as unknown as SocketInternals;
-  if (client.conn.readyState === 'open') client.writeToEngine([`${ACK}${id}${JSON.stringify([result])}`], {});
+  if (socket.conn.readyState !== 'open') return;
+  const { client } = socket as unknown as { client: { writeToEngine(packets: string[], options: object): void } };
+  client.writeToEngine([`${ACK}${id}${JSON.stringify([result])}`], {});
 }
 
-interface EngineInternals {
-  readonly clients: Record<string, Connection>;
-  readonly opts: { wsEngine: new (options: object) => object };
-  init(): void;
-}
-
-interface ConnectionInternals {
-  request: unknown;
-  readonly writeBuffer: readonly Packet[];
-  /** Hands the write buffer to the transport, if that is writable. */
-  flush(): void;
-  onClose(reason: string): void;
-}
-
-interface TransportInternals {
-  /** Present in a websocket transport: the socket of ws, whose `_socket` is the TCP socket. */
-  readonly socket?: {
-    readonly bufferedAmount: number;
-    readonly _socket?: TcpSocket | null;
-    pause(): void;
-    resume(): void;
-  };
-  /** Present in a polling transport. */
-  readonly dataReq?: unknown;
-}
-
-interface SocketInternals {
-  onevent(this: ChatSocket, packet: EventPacket): void;
-  readonly client: {
-    readonly conn: { readonly readyState: string };
-    /** Sends encoded packets. */
-    writeToEngine(packets: readonly string[], options: object): void;
+function engineOf(io: ChatServer) {
+  return io.engine as unknown as {
+    readonly clients: Record<string, Connection>;
+    readonly opts: { wsEngine: new (options: object) => object };
+    init(): void;
   };
 }
 
-function internals(connection: Connection): ConnectionInternals {
-  return connection as unknown as ConnectionInternals;
+function internals(connection: Connection) {
+  return connection as unknown as {
+    request: unknown;
+    readonly writeBuffer: readonly Packet[];
+    /** Hands the write buffer to the transport, if that is writable. */
+    flush(): void;
+    onClose(reason: string): void;
+  };
 }
 
-function websocketOf(transport: Transport): TransportInternals['socket'] {
-  return (transport as unknown as TransportInternals).socket;
+/** The socket of ws, in a websocket transport. */
+function websocketOf(transport: Transport) {
+  return (transport as { socket?: WebSocket }).socket;
 }
 
-function tcpOf(transport: Transport): TcpSocket | null | undefined {
-  return websocketOf(transport)?._socket;
+interface WebSocket {
+  readonly bufferedAmount: number;
+  /** The TCP socket. */
+  readonly _socket?: TcpSocket | null;
+  pause(): void;
+  resume(): void;
 }

@@ -7,7 +7,6 @@ import type { Identity } from '../authenticate.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { ChatServer, ChatSocket } from './chat-socket.ts';
 import { Admission } from './connect/admission.ts';
-import { isOriginAllowed } from './connect/origin.ts';
 import { refuse } from './connect/refuse.ts';
 import { setCloseTimeout } from './engine-io.ts';
 
@@ -17,14 +16,9 @@ const handshakes = new Counter({
   labelNames: ['result'],
 });
 
-/**
- * Time for a connection to authenticate, in ms. With Socket.IO's default of 45 s, unauthenticated ones could pile up.
- */
+/** Time for a connection to authenticate, in ms. With Socket.IO's default of 45 s, strangers could pile up. */
 const CONNECT_TIMEOUT_MS = 8_000;
-/**
- * Time for a client to answer the close frame of its websocket, in ms; then the connection is closed without an answer.
- * With the 30 s of ws, silent strangers could keep connections that CONNECT_TIMEOUT_MS ends.
- */
+/** Time for a client to answer a close frame, in ms. With the 30 s of ws, silent strangers would stay longer. */
 const CLOSE_TIMEOUT_MS = 1_000;
 /**
  * Idle time after which an HTTP connection is closed, in ms: otherwise an answer that a client does not read (a poll, a
@@ -37,7 +31,6 @@ export interface SocketServerDeps {
   adapter: NonNullable<ServerOptions['adapter']>;
   authenticate(token: unknown): Identity;
   config: GatewayConfig;
-  gatewayId: string;
   logger: Logger;
   /** Awaited before a request that opens a session is answered; see `bindSessions` in cluster/sticky.ts. */
   bind?: ((request: IncomingMessage) => Promise<void>) | undefined;
@@ -49,7 +42,7 @@ export interface SocketServerDeps {
  * sessions, to be closed when the server stops taking any.
  */
 export function createSocketServer(deps: SocketServerDeps): { io: ChatServer; admission: Admission } {
-  const { config, gatewayId } = deps;
+  const { config } = deps;
   deps.http.timeout = IDLE_TIMEOUT_MS;
   const admission = new Admission(config.CONNECTS_PER_SECOND, (more) => hasRoom(io, config, more));
   const io: ChatServer = new Server(deps.http, {
@@ -63,7 +56,7 @@ export function createSocketServer(deps: SocketServerDeps): { io: ChatServer; ad
     allowRequest: (request, decide) => admitRequest(request, decide, admission, deps),
   });
   io.engine.on('headers', (headers: Record<string, string>) => {
-    headers['X-Gateway-Id'] = gatewayId;
+    headers['X-Gateway-Id'] = config.GATEWAY_NAME;
   });
   io.use((socket, next) => authenticateSocket(socket, next, deps));
   setCloseTimeout(io, CLOSE_TIMEOUT_MS);
@@ -75,7 +68,7 @@ function admitRequest(
   request: IncomingMessage,
   decide: (refusal: string | null | undefined, success: boolean) => void,
   admission: Admission,
-  { config, gatewayId, bind }: SocketServerDeps,
+  { config, bind }: SocketServerDeps,
 ): void {
   if (!isOriginAllowed(request, config.ALLOWED_ORIGINS)) {
     handshakes.inc({ result: 'ORIGIN_NOT_ALLOWED' });
@@ -88,9 +81,18 @@ function admitRequest(
     () => (bind ? void bind(request).then(open) : open()),
     (retryAfterMs) => {
       handshakes.inc({ result: 'OVERLOADED' });
-      refuse(request, new Rejection('OVERLOADED', { retryAfterMs }), gatewayId);
+      refuse(request, new Rejection('OVERLOADED', { retryAfterMs }), config.GATEWAY_NAME);
     },
   );
+}
+
+/**
+ * Whether a handshake may come from its origin: an exact match of `allowedOrigins`, or the page's own host. CORS does
+ * not protect WebSocket upgrades. A request without an Origin comes from an app or a server, so its token decides.
+ */
+function isOriginAllowed({ headers: { origin, host } }: IncomingMessage, allowedOrigins: '*' | string[]): boolean {
+  if (allowedOrigins === '*' || origin === undefined) return true;
+  return allowedOrigins.includes(origin) || URL.parse(origin)?.host === host;
 }
 
 /** Checks the token. A refused client gets `connect_error` with `data.code`, and its connection is closed at once. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { Gauge, Histogram } from 'prom-client';
 
 const waitingNow = new Gauge({ name: 'chat_handshakes_waiting', help: 'Handshakes in the queue of the connect gate' });
@@ -35,21 +36,19 @@ const SHORTEST_RETRY_MS = 1_000;
  * - There is a round every ROUND_MS. While sessions wait and rounds are on time, each round is larger than the last by
  *   GROWTH: from 320 per second to 1,000 within half a second, and on up to `perSecond`.
  * - A round that is late by more than LATE_MS shows that the event loop does not keep up, with connects or with other
- *   work: the next round is smaller by a third. Events of connected clients are delayed by about the same time, not
- *   more.
+ *   work: the next round is smaller by a third. So events of connected clients are not delayed by much more either.
  * - A session that arrives while none waits is admitted at once, up to FIRST_ROUND per round. The others wait for the
- *   end of the round, so that they are admitted together. They share subscriptions and queries, and the turns of the
- *   event loop in between are free for accepting connections, one per turn.
+ *   end of the round and are admitted together. In between, the event loop is free to accept connections, one per turn.
  *
  * A session that would wait too long is refused before any work is done for it, with the time at which the current
  * queue will be empty.
  */
 export class Admission {
+  readonly #hasRoom: (more: number) => boolean;
   readonly #roundMs: number;
+  /** Bounds of the size of a round. */
   readonly #largest: number;
   readonly #first: number;
-  readonly #smallest: number;
-  readonly #hasRoom: (more: number) => boolean;
   readonly #queue = new Set<Waiting>();
   /** Size of a round. */
   #round: number;
@@ -66,7 +65,6 @@ export class Admission {
     this.#roundMs = Math.max(ROUND_MS, 1_000 / perSecond);
     this.#largest = (perSecond * this.#roundMs) / 1_000;
     this.#first = Math.min(FIRST_ROUND, this.#largest);
-    this.#smallest = Math.min(SMALLEST_ROUND, this.#largest);
     this.#round = this.#left = this.#leftAtOnce = this.#first;
   }
 
@@ -74,18 +72,18 @@ export class Admission {
    * Calls exactly one of the two, at once or later, or none if the client leaves while it waits. Sessions are admitted
    * in the order of arrival. `refused` gets the time in ms after which the client should try again.
    */
-  admit(request: IncomingMessage, admitted: () => void, refused: (retryAfterMs: number) => void): void {
+  admit({ socket }: IncomingMessage, admitted: () => void, refused: (retryAfterMs: number) => void): void {
     if (this.#closed || this.#queueMs() > MAX_WAIT_MS || !this.#hasRoom(this.#queue.size + 1)) {
       refused(this.#retryAfterMs());
       return;
     }
+    this.#startRound();
     if (this.#queue.size > 0 || Math.min(this.#left, this.#leftAtOnce) < 1) {
-      this.#wait(request, admitted, refused);
+      this.#enqueue(socket, admitted, refused);
       return;
     }
     this.#left--;
     this.#leftAtOnce--;
-    if (this.#timer === undefined) this.#startRound();
     waits.observe(0);
     admitted();
   }
@@ -95,19 +93,21 @@ export class Admission {
     this.#closed = true;
     clearTimeout(this.#timer);
     for (const waiting of this.#queue) {
-      waiting.leaveQueue();
+      this.#dequeue(waiting);
       waiting.refused(this.#retryAfterMs());
     }
   }
 
   #startRound(): void {
+    if (this.#timer !== undefined) return;
     this.#dueAt = performance.now() + this.#roundMs;
     this.#timer = setTimeout(() => this.#endRound(), this.#roundMs);
   }
 
   #endRound(): void {
     this.#timer = undefined;
-    if (performance.now() - this.#dueAt > LATE_MS) this.#round = Math.max(this.#smallest, this.#round * (2 / 3));
+    const smallest = Math.min(SMALLEST_ROUND, this.#largest);
+    if (performance.now() - this.#dueAt > LATE_MS) this.#round = Math.max(smallest, this.#round * (2 / 3));
     else if (this.#queue.size > 0) this.#round = Math.min(this.#largest, this.#round + GROWTH);
     this.#left = this.#round + (this.#left % 1);
     this.#leftAtOnce = this.#first;
@@ -122,7 +122,7 @@ export class Admission {
 
   #decide(next: Waiting): void {
     const waited = performance.now() - next.since;
-    next.leaveQueue();
+    this.#dequeue(next);
     if (waited > LONGEST_WAIT_MS || !this.#hasRoom(1)) {
       next.refused(this.#retryAfterMs());
       return;
@@ -132,26 +132,21 @@ export class Admission {
     next.admitted();
   }
 
-  #wait(request: IncomingMessage, admitted: Waiting['admitted'], refused: Waiting['refused']): void {
-    const { socket } = request;
+  #enqueue(socket: Socket, admitted: Waiting['admitted'], refused: Waiting['refused']): void {
     const onLeave = () => {
-      waiting.leaveQueue();
+      this.#dequeue(waiting);
       socket.destroy();
     };
-    const waiting: Waiting = {
-      since: performance.now(),
-      admitted,
-      refused,
-      leaveQueue: () => {
-        this.#queue.delete(waiting);
-        waitingNow.set(this.#queue.size);
-        for (const event of LEAVE_EVENTS) socket.off(event, onLeave);
-      },
-    };
+    const waiting: Waiting = { since: performance.now(), socket, onLeave, admitted, refused };
     for (const event of LEAVE_EVENTS) socket.on(event, onLeave);
     this.#queue.add(waiting);
     waitingNow.set(this.#queue.size);
-    if (this.#timer === undefined) this.#startRound();
+  }
+
+  #dequeue(waiting: Waiting): void {
+    this.#queue.delete(waiting);
+    waitingNow.set(this.#queue.size);
+    for (const event of LEAVE_EVENTS) waiting.socket.off(event, waiting.onLeave);
   }
 
   /** Time in ms until the last waiting session is admitted, at the current pace. */
@@ -168,9 +163,10 @@ export class Admission {
 interface Waiting {
   /** Time of arrival, by `performance.now()`. */
   since: number;
+  socket: Socket;
+  onLeave(): void;
   admitted(): void;
   refused(retryAfterMs: number): void;
-  leaveQueue(): void;
 }
 
 /** A client that half-closes has left too. The socket of an upgrade has no other listeners, and `error` needs one. */

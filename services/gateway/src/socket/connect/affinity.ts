@@ -9,10 +9,7 @@ const misrouted = new Counter({
   help: 'Long-polling requests for a session of another live gateway: the load balancer has no affinity',
 });
 
-/**
- * Returns the generator of session ids of a gateway process. An id has 20 characters, as sticky expects: a tag of the
- * gateway, then 16 random characters (96 bits).
- */
+/** The generator of session ids of a gateway: 20 characters, as sticky expects, a tag and 16 random ones (96 bits). */
 export function sessionIdsOf(processId: string): () => string {
   const tag = tagOf(processId);
   return () => tag + randomBytes(12).toString('base64url');
@@ -44,19 +41,20 @@ export function watchAffinity(
   { registry, newSessionId, logger }: { registry: GatewayRegistry; newSessionId: () => string; logger: Logger },
 ): void {
   io.engine.generateId = newSessionId;
-  let bucket: Bucket | undefined;
+  /** Number of requests by the tag of their session. */
+  let bucket: Map<string, number> | undefined;
   let unreported = 0;
   let warnedAt = Number.NEGATIVE_INFINITY;
 
-  io.engine.on('connection_error', ({ code, context }: ConnectionError) => {
+  io.engine.on('connection_error', ({ code, context }: { code: number; context?: { sid?: unknown } }) => {
     if (code !== UNKNOWN_SID) return;
     const tag = String(context?.sid).slice(0, TAG_LENGTH);
     bucket ??= openBucket();
     if (bucket.size < MAX_TAGS) bucket.set(tag, (bucket.get(tag) ?? 0) + 1);
   });
 
-  function openBucket(): Bucket {
-    const opened: Bucket = new Map();
+  function openBucket(): Map<string, number> {
+    const opened = new Map<string, number>();
     setTimeout(() => {
       bucket = undefined;
     }, BUCKET_MS).unref();
@@ -64,7 +62,7 @@ export function watchAffinity(
     return opened;
   }
 
-  function classify(requests: Bucket): void {
+  function classify(requests: Map<string, number>): void {
     for (const id of registry.live()) {
       const count = id === registry.id ? 0 : (requests.get(tagOf(id)) ?? 0);
       misrouted.inc(count);
@@ -76,15 +74,6 @@ export function watchAffinity(
     warnedAt = now;
     unreported = 0;
   }
-}
-
-/** Number of requests by the tag of their session. */
-type Bucket = Map<string, number>;
-
-/** The part of engine.io's `connection_error` that is used here. */
-interface ConnectionError {
-  code: number;
-  context?: { sid?: unknown };
 }
 
 /** engine.io's code of "Session ID unknown". */

@@ -19,9 +19,7 @@ const syncsRequired = new Counter({
 
 /** How long the first badge waits for the subscription of its room, in ms. */
 const SUBSCRIBED_DEADLINE_MS = 2_000;
-/**
- * Sockets healed at once, and the pause after them in ms: 1,000 sockets per second, so that their syncs are no storm.
- */
+/** Sockets healed at once, and the pause after them in ms: 1,000 per second, so that their syncs are no storm. */
 const HEAL_SLICE = 100;
 const HEAL_PAUSE_MS = 100;
 
@@ -34,9 +32,7 @@ export interface WelcomeDeps {
   logger: Logger;
 }
 
-/**
- * Gives sockets the state that they start with: the room of the user, `session` and the badge. Renews it after a gap.
- */
+/** Gives sockets the state that they start with: the user's room, `session` and the badge. Renews it after a gap. */
 export class Welcome {
   readonly #deps: WelcomeDeps;
   /** Number of the current pass of `healAll`. */
@@ -88,10 +84,10 @@ export class Welcome {
    */
   async #emitFirstBadge(socket: ChatSocket): Promise<void> {
     const subscription = this.#deps.subscribed(socket.data.userId);
-    const inTime = await withDeadline(subscription, SUBSCRIBED_DEADLINE_MS, 'subscription').then(
-      () => true,
-      () => false,
-    );
+    let inTime = true;
+    await withDeadline(subscription, SUBSCRIBED_DEADLINE_MS, 'subscription').catch(() => {
+      inTime = false;
+    });
     await this.#emitBadge(socket);
     if (inTime) return;
     await subscription;

@@ -2,7 +2,6 @@ import {
   type ClientEvent,
   clientEvents,
   type ErrorCode,
-  type ErrorPayload,
   HTTP_STATUS,
   parseOrReject,
   Rejection,
@@ -13,9 +12,9 @@ import { type Logger, startSpan } from '@chat-cluster/runtime';
 import { Counter, Histogram } from 'prom-client';
 import type { output } from 'zod';
 import type { GatewayConfig } from '../../config.ts';
+import { TokenBucket } from '../../token-bucket.ts';
 import type { ChatSocket } from '../chat-socket.ts';
 import { type EventPacket, receiveEvents, sendAck } from '../engine-io.ts';
-import { TokenBucket } from './token-bucket.ts';
 import { TurnBudget } from './turn-budget.ts';
 
 const events = new Counter({
@@ -62,7 +61,7 @@ type Ack = (result: object) => void;
 export class EventDispatcher {
   readonly #deps: DispatchDeps;
   readonly #turn = new TurnBudget();
-  readonly #buckets = new WeakMap<ChatSocket, TokenBucket>();
+  /** All sockets share one function, so an idle one has none of its own. */
   readonly #onPacket: (this: ChatSocket, packet: EventPacket) => void;
 
   constructor(deps: DispatchDeps) {
@@ -73,9 +72,7 @@ export class EventDispatcher {
     };
   }
 
-  /**
-   * Receives the events of the socket from now on. All sockets share one function, so an idle one has none of its own.
-   */
+  /** Receives the events of the socket from now on. */
   attach(socket: ChatSocket): void {
     receiveEvents(socket, this.#onPacket);
   }
@@ -83,7 +80,7 @@ export class EventDispatcher {
   #receive(socket: ChatSocket, { data = [], id }: EventPacket): void {
     const [first = '', ...payloads] = data;
     const name = String(first);
-    const event = isKnown(name) ? name : undefined;
+    const event = Object.hasOwn(clientEvents, name) ? (name as ClientEvent) : undefined;
     const ack: Ack | undefined = id === undefined ? undefined : (result) => sendAck(socket, id, result);
     socket.data.underWay++;
     const started = performance.now();
@@ -94,7 +91,7 @@ export class EventDispatcher {
     void answered.then((result) => {
       socket.data.underWay--;
       countOf(event ?? 'unknown', result).inc();
-      durationOf(event ?? 'unknown').observe((performance.now() - started) / 1_000);
+      durationOf.get(event ?? 'unknown')?.observe((performance.now() - started) / 1_000);
       span?.end({ attributes: { 'chat.result': result }, failed: result !== 'ok' && HTTP_STATUS[result] >= 500 });
     });
   }
@@ -111,13 +108,14 @@ export class EventDispatcher {
       const result = await this.#handle(event, payloads, socket);
       ack?.(result);
       return 'ok';
-    } catch (error) {
-      if (!(error instanceof Rejection)) {
-        this.#deps.logger.error({ err: error, event: event ?? 'unknown' }, 'event: a fault');
+    } catch (cause) {
+      if (!(cause instanceof Rejection)) {
+        this.#deps.logger.error({ err: cause, event: event ?? 'unknown' }, 'event: a fault');
       }
-      const payload = toErrorPayload(error);
-      reject(socket, name, payload, ack);
-      return payload.code;
+      const error = toErrorPayload(cause);
+      if (ack) ack({ ok: false, error });
+      else socket.emit('exception', { event: name.slice(0, 64), error });
+      return error.code;
     }
   }
 
@@ -125,55 +123,24 @@ export class EventDispatcher {
     if (payloads.length > 1) {
       throw new Rejection('VALIDATION_FAILED', { message: 'Send one payload, then an optional ack callback.' });
     }
-    const waitMs = this.#bucketOf(socket).take();
+    const { handlers, config } = this.#deps;
+    socket.data.eventLimit ??= new TokenBucket(config.RATE_LIMIT_PER_SECOND, config.RATE_LIMIT_BURST);
+    const waitMs = socket.data.eventLimit.take();
     if (waitMs > 0) throw new Rejection('RATE_LIMITED', { retryAfterMs: waitMs });
     if (this.#turn.isSpent()) throw new Rejection('OVERLOADED', { retryAfterMs: OVERLOADED_RETRY_MS });
     if (event === undefined) throw new Rejection('UNKNOWN_EVENT');
-    return call(this.#deps.handlers, event, socket, payloads[0]);
-  }
-
-  #bucketOf(socket: ChatSocket): TokenBucket {
-    let bucket = this.#buckets.get(socket);
-    if (!bucket) {
-      bucket = new TokenBucket(this.#deps.config.RATE_LIMIT_PER_SECOND, this.#deps.config.RATE_LIMIT_BURST);
-      this.#buckets.set(socket, bucket);
-    }
-    return bucket;
+    const payload = parseOrReject(clientEvents[event], payloads[0]);
+    return (handlers[event] as Handler<ClientEvent>)(socket.data.userId, payload as never, socket);
   }
 }
 
-function call<E extends ClientEvent>(
-  handlers: Handlers,
-  event: E,
-  socket: ChatSocket,
-  payload: unknown,
-): Promise<object> {
-  const parsed = parseOrReject(clientEvents[event], payload);
-  return handlers[event](socket.data.userId, parsed as output<(typeof clientEvents)[E]>, socket);
-}
-
-function reject(socket: ChatSocket, name: string, error: ErrorPayload, ack: Ack | undefined): void {
-  if (ack) ack({ ok: false, error });
-  else socket.emit('exception', { event: name.slice(0, 64), error });
-}
-
-function isKnown(name: string): name is ClientEvent {
-  return Object.hasOwn(clientEvents, name);
-}
-
+// Child metrics, since prom-client would check and join an object of labels for every event.
+const durationOf = new Map([...Object.keys(clientEvents), 'unknown'].map((name) => [name, durations.labels(name)]));
 const counts = new Map<string, Counter.Internal>();
-const histograms = new Map<string, Histogram.Internal<'event'>>();
 
-/** The child metric of one event and result. prom-client would check and join an object of labels for every event. */
 function countOf(event: string, result: string): Counter.Internal {
   const key = `${event} ${result}`;
   const count = counts.get(key) ?? events.labels(event, result);
   if (!counts.has(key)) counts.set(key, count);
   return count;
-}
-
-function durationOf(event: string): Histogram.Internal<'event'> {
-  const histogram = histograms.get(event) ?? durations.labels(event);
-  if (!histograms.has(event)) histograms.set(event, histogram);
-  return histogram;
 }

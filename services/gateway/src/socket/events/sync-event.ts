@@ -11,8 +11,8 @@ export interface SyncDeps extends SyncPorts {
 }
 
 /**
- * How long an answer waits for the subscription of the room, in ms. While Redis is down it is sent without; the socket
- * gets `sync_required` once its room is subscribed.
+ * How long an answer waits for the subscription of the room, in ms. While Redis is down it is sent without, and the
+ * socket gets `sync_required` once its room is subscribed (welcome.ts).
  */
 const SUBSCRIBED_DEADLINE_MS = 1_000;
 

@@ -3,9 +3,9 @@ import { type KnownConversations, typingRecipient } from '@chat-cluster/domain';
 import type { EphemeralEmitter } from '@chat-cluster/redis';
 import { LRUCache } from 'lru-cache';
 import { Counter } from 'prom-client';
+import { TokenBucket } from '../../token-bucket.ts';
 import type { ChatSocket } from '../chat-socket.ts';
 import type { Handler } from './dispatch.ts';
-import { TokenBucket } from './token-bucket.ts';
 
 const signals = new Counter({
   name: 'chat_typing_total',

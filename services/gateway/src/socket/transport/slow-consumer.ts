@@ -25,8 +25,7 @@ export interface WriteBufferDeps {
 
 /**
  * Bounds the data that the gateway keeps for a client that stops reading or polling. engine.io keeps everything until
- * its ping times out, up to 45 s later. Beyond a bound the connection is closed with the reason `slow_consumer` and its
- * buffers are freed at once. It closes without a close frame, which a client that does not read would not answer. A
+ * its ping times out, up to 45 s later. Beyond a bound the connection is aborted with the reason `slow_consumer`. A
  * stock client takes that for a lost connection: it reconnects by itself and catches up by history or sync.
  *
  * Returns the `packetCreate` listener, which all connections share. Emits are the hot path, so it returns at once while
@@ -37,7 +36,7 @@ export interface WriteBufferDeps {
 export function boundWriteBuffers(io: ChatServer, { config, logger }: WriteBufferDeps): PacketListener {
   const { WRITE_BUFFER_MAX_BYTES: maxBytes, WRITE_BUFFER_MAX_PACKETS: maxPackets } = config;
   const suspects = new Set<Connection>();
-  showBuffers(() => connectionsOf(io));
+  showBuffers(io);
 
   function disconnectSlow(): void {
     for (const connection of suspects) {
@@ -68,12 +67,12 @@ const SUM_EVERY = 8;
 /** Size from which a packet is summed at once, so that the packets between two sums have less than 128 kB. */
 const LARGE = 16 * 1024;
 
-function showBuffers(connections: () => Connection[]): void {
+function showBuffers(io: ChatServer): void {
   new Gauge({
     name: 'chat_write_buffer_bytes',
     help: 'Bytes not yet read by clients, summed over all connections',
     collect() {
-      this.set(connections().reduce((sum, connection) => sum + waitingBytes(connection), 0));
+      this.set(connectionsOf(io).reduce((sum, connection) => sum + waitingBytes(connection), 0));
     },
   });
   new Gauge({
@@ -81,7 +80,7 @@ function showBuffers(connections: () => Connection[]): void {
     help: 'Packets that wait for their transport, of the connection with the most',
     aggregator: 'max',
     collect() {
-      this.set(connections().reduce((most, connection) => Math.max(most, waitingPackets(connection)), 0));
+      this.set(connectionsOf(io).reduce((most, connection) => Math.max(most, waitingPackets(connection)), 0));
     },
   });
 }

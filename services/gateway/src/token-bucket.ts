@@ -1,7 +1,4 @@
-/**
- * A rate limit: `burst` at once, `perSecond` sustained. Monotonic time and no timer; four numbers per bucket, and
- * synchronous, unlike the rate limiters on npm.
- */
+/** A rate limit: `burst` at once, `perSecond` sustained. Four numbers, no timer, synchronous, unlike those on npm. */
 export class TokenBucket {
   #perMs: number;
   #burst: number;
