@@ -19,9 +19,7 @@ const CLOCK_TOLERANCE = 30;
  * Returns the verifier of tokens. It accepts only HS256, whatever the token's header names, and requires `exp`, the
  * user claim, and issuer and audience if they are configured. Throws TOKEN_MISSING, TOKEN_EXPIRED or TOKEN_INVALID.
  */
-export function createAuthenticator(
-  config: Pick<GatewayConfig, 'JWT_SECRET' | 'JWT_ISSUER' | 'JWT_AUDIENCE' | 'JWT_USER_CLAIM'>,
-): (token: unknown) => Identity {
+export function createAuthenticator(config: GatewayConfig): (token: unknown) => Identity {
   const options: jwt.VerifyOptions & { complete: false } = {
     algorithms: ['HS256'],
     clockTolerance: CLOCK_TOLERANCE,

@@ -28,14 +28,10 @@ export const gatewaySettings = commonConfig.extend({
   /** Comma-separated exact origins, or `*`. Default: outside production any, in production only its own. */
   ALLOWED_ORIGINS: z
     .string()
-    .transform((list) =>
-      list.trim() === '*'
-        ? ('*' as const)
-        : list
-            .split(',')
-            .map((origin) => origin.trim())
-            .filter(Boolean),
-    )
+    .transform((list) => {
+      const origins = list.split(',').map((origin) => origin.trim());
+      return list.trim() === '*' ? ('*' as const) : origins.filter(Boolean);
+    })
     .optional(),
   PG_POOL_SIZE: integer(1, 100, 5),
   /** Events of one connection, sustained per second and at once; beyond it RATE_LIMITED. */

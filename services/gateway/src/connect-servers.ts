@@ -1,6 +1,5 @@
 import cluster from 'node:cluster';
 import { randomUUID } from 'node:crypto';
-import type { Inbox } from '@chat-cluster/domain';
 import { awaitSchema, openDatabase, watchDatabase } from '@chat-cluster/postgres';
 // Not the package's index, which loads BullMQ: 240 files that a gateway does not need.
 import { announceLanes, createInbox, ReplyReceiver } from '@chat-cluster/queue/producer';
@@ -51,13 +50,11 @@ export async function connectRedisServers({ config, logger, lifecycle }: Context
   return { publisher, subscriber, cache, queues, registry };
 }
 
-export type RedisConnections = Awaited<ReturnType<typeof connectRedisServers>>;
+type RedisConnections = Awaited<ReturnType<typeof connectRedisServers>>;
 
 /** Opens the inbox: announces the lanes on their servers and receives the replies of workers. */
-export async function openInbox(
-  { config, logger, lifecycle }: Context,
-  { queues, subscriber, registry }: RedisConnections,
-): Promise<{ inbox: Inbox; replies: ReplyReceiver }> {
+export async function openInbox({ config, logger, lifecycle }: Context, redis: RedisConnections) {
+  const { queues, subscriber, registry } = redis;
   for (const [index, { client }] of queues.entries()) {
     const layout = { lanes: config.LANES, index, servers: queues.length };
     await retry(() => announceLanes(client, layout, logger), { onFailure: logFirstFailure(logger, 'lanes') });

@@ -10,9 +10,9 @@ const KNOWN_CONVERSATIONS = 100_000;
 
 /**
  * A cache of participants in front of the store, so that a message of a known conversation needs no query. Participants
- * of a direct conversation never change, so known ones stay valid. Unknown ids are not remembered. Concurrent lookups
- * are one query, and those of the same id share one result, so that messages that wait for it continue in the order of
- * their arrival. For the same reason a lookup under way takes precedence over participants that became known meanwhile.
+ * of a direct conversation never change. Unknown ids are not remembered. Concurrent lookups are one query. Lookups of
+ * one id share one result, so that the messages that wait for it continue in the order of their arrival. For the same
+ * reason a lookup under way takes precedence over participants that became known meanwhile.
  */
 export class GatewayConversations implements Conversations, KnownConversations {
   readonly #store: ConversationStore;

@@ -49,10 +49,10 @@ export interface DrainDeps {
  * next probes have failed, and refusing them meanwhile would return needless 503s. HTTP answers close their connection.
  *
  * Closing. New clients are refused (503 with Retry-After, so that they try another gateway). Each socket has a moment
- * of its own, announced to it by `server_draining`. The moments are spread evenly, with jitter, over DRAIN_WINDOW_MS, or
- * less if there are few sockets (SLOWEST_PER_SECOND), so that the clients reach the other gateways in a trickle. At its
- * moment a socket is not read any more, the events that were read get their acks, and its transport is closed. A stock
- * client takes that for a lost connection and reconnects by itself; after `disconnect(true)` it would stay away.
+ * of its own, announced to it by `server_draining`. The moments are spread evenly, with jitter, over DRAIN_WINDOW_MS
+ * (less for few sockets: SLOWEST_PER_SECOND), so that the clients reach the other gateways in a trickle. At its moment
+ * a socket is not read any more, the events that were read get their acks, and its transport is closed. A stock client
+ * takes that for a lost connection and reconnects by itself; after `disconnect(true)` it would stay away.
  *
  * Hurry (a second signal, or the time is up) skips the rest of the delay and the pacing, but not the acks.
  *

@@ -7,10 +7,7 @@ import { NaturalBatch, type NaturalBatchOptions } from '@chat-cluster/runtime';
  * Combines the reads of single users into queries: in a storm of reconnects the reads of hundreds of devices share a
  * query, and a read that cannot be answered soon is rejected with OVERLOADED instead of piling up in front of Postgres.
  */
-export function createReads(
-  store: HistoryStore,
-  unread: UnreadCounts,
-): { history: History; unreadOf(userId: UserId): Promise<UnreadSummary> } {
+export function createReads(store: HistoryStore, unread: UnreadCounts) {
   const heads = batched<HeadRequest, ConversationHead | undefined>((requests) => store.heads(requests));
   const summaries = batched<UserId, UnreadSummary>((userIds) => unread.summaries(userIds));
   const ranges = batched<SeqRange, Awaited<ReturnType<History['range']>>>((runs) => store.ranges(runs), {
@@ -18,15 +15,13 @@ export function createReads(
     maxWeight: 4 * LIMITS.maxSyncSize,
     weigh: ({ fromSeq, toSeq }) => toSeq - fromSeq + 1,
   });
-  return {
-    history: {
-      directConversation: (userId, otherUserId) => store.directConversation(userId, otherUserId),
-      conversations: (userId, limit, cursor) => store.conversations(userId, limit, cursor),
-      head: (userId, id) => heads.submit({ userId, id }),
-      range: (id, fromSeq, toSeq) => ranges.submit({ id, fromSeq, toSeq }),
-    },
-    unreadOf: (userId) => summaries.submit(userId),
+  const history: History = {
+    directConversation: (userId, otherUserId) => store.directConversation(userId, otherUserId),
+    conversations: (userId, limit, cursor) => store.conversations(userId, limit, cursor),
+    head: (userId, id) => heads.submit({ userId, id }),
+    range: (id, fromSeq, toSeq) => ranges.submit({ id, fromSeq, toSeq }),
   };
+  return { history, unreadOf: (userId: UserId) => summaries.submit(userId) };
 }
 
 /** Combines up to 500 concurrent reads of one kind into a query. */

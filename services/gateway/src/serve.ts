@@ -7,7 +7,6 @@ import {
   createGatewayAdapter,
   createPresence,
   createRecentMessages,
-  type RedisClient,
 } from '@chat-cluster/redis';
 import { announceReady, startProcess, watchReadiness } from '@chat-cluster/runtime';
 import { AggregatorRegistry } from 'prom-client';
@@ -16,13 +15,7 @@ import { drainOnOrder } from './cluster/fork-drain.ts';
 import { HTTP_DEADLINES, listen, listenForAdmin } from './cluster/listen.ts';
 import { bindSessions } from './cluster/sticky.ts';
 import { type GatewayConfig, longestEndMs } from './config.ts';
-import {
-  type Context,
-  connectPostgres,
-  connectRedisServers,
-  openInbox,
-  type RedisConnections,
-} from './connect-servers.ts';
+import { type Context, connectPostgres, connectRedisServers, openInbox } from './connect-servers.ts';
 import { GatewayConversations } from './conversations.ts';
 import { closeServers, GatewayDrain } from './drain.ts';
 import { createHttpApp } from './http/app.ts';
@@ -63,7 +56,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
     readyDuringOutage: true,
   });
 
-  const ports = createPorts(postgres.db, redis.cache, inbox);
+  const ports = createPorts(postgres.db, redis, inbox);
   const authenticate = createAuthenticator(config);
   const app = createHttpApp({ ...ports, config, logger, authenticate, isReady: readiness });
   const http = createServer(HTTP_DEADLINES, app);
@@ -79,8 +72,10 @@ export async function serve(config: GatewayConfig): Promise<void> {
   announceReady({ type: 'ready', port, adminPort, gateways });
 }
 
-/** The ports of the domain: the inbox, and reads from Postgres, of recent messages from Redis. */
-function createPorts(db: Database, cache: RedisClient, inbox: Inbox) {
+type Redis = Awaited<ReturnType<typeof connectRedisServers>>;
+
+/** The ports of the domain: the inbox, reads from Postgres, and recent messages from Redis. */
+function createPorts(db: Database, { cache }: Redis, inbox: Inbox) {
   const recent = createRecentMessages(cache);
   const conversations = new GatewayConversations(rejectWhenUnavailable(createConversationStore(db)), recent);
   const { history, unreadOf } = createReads(
@@ -91,7 +86,7 @@ function createPorts(db: Database, cache: RedisClient, inbox: Inbox) {
 }
 
 interface SocketParts {
-  redis: RedisConnections;
+  redis: Redis;
   ports: ReturnType<typeof createPorts>;
   authenticate: ReturnType<typeof createAuthenticator>;
 }

@@ -13,6 +13,7 @@ import {
 import type { Logger } from '@chat-cluster/runtime';
 import { expect } from 'chai';
 import type { Express } from 'express';
+import { loadConfig } from '../src/config.ts';
 import { createHttpApp, type HttpDeps } from '../src/http/app.ts';
 
 export interface Edge extends AsyncDisposable {
@@ -23,25 +24,24 @@ export interface Edge extends AsyncDisposable {
   get(path: string, init?: RequestInit): Promise<Response>;
 }
 
+const ENV = {
+  NODE_ENV: 'production',
+  GATEWAY_NAME: 'gateway-7',
+  DATABASE_URL: 'postgres://none',
+  REDIS_URL: 'redis://none',
+  JWT_SECRET: 'x'.repeat(32),
+} as const;
+
 /**
  * The real app on a free port, in front of ports with only alice and bob, for tests of the HTTP edge. The behaviour of
  * the ports is tested on a real cluster.
  */
-export async function startEdge(
-  changed: Partial<HttpDeps> = {},
-  settings: Partial<HttpDeps['config']> = {},
-): Promise<Edge> {
+export async function startEdge(changed: Partial<HttpDeps> = {}, settings: NodeJS.ProcessEnv = {}): Promise<Edge> {
   const faults: unknown[] = [];
   const app = createHttpApp({
     ...emptyPorts,
     authenticate,
-    config: {
-      GATEWAY_NAME: 'gateway-7',
-      ALLOWED_ORIGINS: [],
-      HTTP_RATE_LIMIT_PER_SECOND: 1_000,
-      HTTP_RATE_LIMIT_BURST: 1_000,
-      ...settings,
-    },
+    config: loadConfig({ ...ENV, ...settings }),
     isReady: () => ({ ready: true, checks: { redis: 'ok' } }),
     logger: { error: ({ err }: { err: unknown }) => faults.push(err) } as unknown as Logger,
     ...changed,

@@ -10,7 +10,7 @@ const byName = { authenticate: (token: string | undefined) => ({ userId: (token 
 
 describe('The rate limit of the REST API', () => {
   it('is per user over all routes, and ends after the returned time', async () => {
-    await using edge = await startEdge(byName, { HTTP_RATE_LIMIT_PER_SECOND: 1, HTTP_RATE_LIMIT_BURST: 3 });
+    await using edge = await startEdge(byName, { HTTP_RATE_LIMIT_PER_SECOND: '1', HTTP_RATE_LIMIT_BURST: '3' });
     expect((await as(edge, 'alice', '/api/messages/with/bob')).status).to.equal(200);
     expect((await as(edge, 'alice', '/api/messages/conversations')).status).to.equal(200);
     expect((await as(edge, 'alice', '/api/conversations', json({ participantId: 'bob' }))).status).to.equal(201);
@@ -24,7 +24,7 @@ describe('The rate limit of the REST API', () => {
   });
 
   it('is applied after the token and before the body is read', async () => {
-    await using edge = await startEdge({}, { HTTP_RATE_LIMIT_PER_SECOND: 1, HTTP_RATE_LIMIT_BURST: 1 });
+    await using edge = await startEdge({}, { HTTP_RATE_LIMIT_PER_SECOND: '1', HTTP_RATE_LIMIT_BURST: '1' });
     await edge.get('/api/messages/conversations');
     await refusal(await edge.get('/api/conversations', json('{not json')), 'RATE_LIMITED');
     await refusal(

@@ -6,16 +6,16 @@ import { Deliveries } from './deliveries.ts';
 import { openProbedConversation } from './probed-conversation.ts';
 import { SyntheticUser } from './synthetic-user.ts';
 
-const connected = new Gauge({
+const connectedUsers = new Gauge({
   name: 'chat_probe_connected',
   help: 'Connected synthetic users; 2 in normal operation',
 });
-const gateways = new Gauge({
+const differentGateways = new Gauge({
   name: 'chat_probe_gateways',
   help: 'Different gateways of the synthetic users; 2 in normal operation, with 1 no message crosses gateways',
 });
 
-/** Delay before a user reconnects to reach a gateway other than that of its partner, in ms; doubles up to `last`. */
+/** Delay before the second user reconnects to reach a gateway other than the first user's, in ms; doubles up to `last`. */
 const MOVE_MS = { first: 500, last: 60_000 };
 /** Time between two read marks of a user, in ms. */
 const READ_EVERY_MS = 30_000;
@@ -64,13 +64,13 @@ export function startProbe(options: ProbeOptions): Probe {
     }
     deliveries.sweep(now);
   };
-  const read = () => {
-    for (const user of pair.users) user.read();
-  };
   const sending = every(intervalMs, send, onFault);
-  const reading = every(READ_EVERY_MS, read, onFault);
+  const reading = every(READ_EVERY_MS, () => pair.users.map((user) => user.read()), onFault);
   return {
-    check: () => stateOf(pair.users),
+    check() {
+      const { users, gateways } = countsOf(pair.users);
+      return `${users} of 2 connected, on ${gateways} gateways`;
+    },
     async stop() {
       await Promise.all([sending.stop(), reading.stop()]);
       closePair(pair);
@@ -151,20 +151,16 @@ function createSpread(pair: Pair, logger: Logger): () => void {
   };
 }
 
-function show(users: readonly SyntheticUser[]): void {
-  const connectedTo = gatewaysOf(users);
-  connected.set(connectedTo.length);
-  gateways.set(new Set(connectedTo).size);
+function show(pair: readonly SyntheticUser[]): void {
+  const { users, gateways } = countsOf(pair);
+  connectedUsers.set(users);
+  differentGateways.set(gateways);
 }
 
-function stateOf(users: readonly SyntheticUser[]): string {
-  const connectedTo = gatewaysOf(users);
-  return `${connectedTo.length} of 2 connected, on ${new Set(connectedTo).size} gateways`;
-}
-
-/** The gateway of each connected user. */
-function gatewaysOf(users: readonly SyntheticUser[]): string[] {
-  return users.flatMap(({ gatewayId }) => gatewayId ?? []);
+/** The number of connected users, and of their different gateways. */
+function countsOf(users: readonly SyntheticUser[]): { users: number; gateways: number } {
+  const ids = users.flatMap(({ gatewayId }) => gatewayId ?? []);
+  return { users: ids.length, gateways: new Set(ids).size };
 }
 
 function today(): string {

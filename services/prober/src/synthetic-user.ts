@@ -32,8 +32,8 @@ export interface SyntheticUserOptions {
 }
 
 /**
- * A stock client that behaves like a well-made app: it reconnects for ever, syncs missed messages, and reads. It uses
- * websockets, since a Node client stores no cookies for the affinity that long-polling needs.
+ * A stock client that behaves like a well-made app: it always reconnects, syncs missed messages, and marks messages as
+ * read. It uses websockets, since a Node client stores no cookies for the affinity that long-polling needs.
  */
 export class SyntheticUser {
   /** The gateway of the current connection. */
@@ -105,14 +105,14 @@ export class SyntheticUser {
     else if (message.seq > this.#upTo) void this.#sync();
   }
 
-  /** One at a time. After a failed sync the next connection or gap starts another one. */
+  /** Receives missed messages. One sync at a time; after a failed one the next connection or gap starts another. */
   async #sync(): Promise<void> {
     if (this.#syncing) return;
     this.#syncing = true;
     try {
       for (let hasMore = true; hasMore; ) {
-        const question = { conversations: [{ id: this.#options.conversation.id, afterSeq: this.#upTo }] };
-        const ack = await this.#socket.timeout(SYNC_TIMEOUT_MS).emitWithAck('sync', question);
+        const request = { conversations: [{ id: this.#options.conversation.id, afterSeq: this.#upTo }] };
+        const ack = await this.#socket.timeout(SYNC_TIMEOUT_MS).emitWithAck('sync', request);
         if (!ack.ok) return;
         for (const message of ack.conversations[0]?.messages ?? []) {
           this.#options.onMessage(message);

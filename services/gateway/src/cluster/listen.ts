@@ -1,12 +1,11 @@
-import type { Server } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { type Lifecycle, type OpsOptions, serveOps } from '@chat-cluster/runtime';
 import type { GatewayConfig } from '../config.ts';
 
 /**
  * Connections that the kernel holds until they are accepted; Linux limits it to net.core.somaxconn, by default 4,096.
- * Node accepts one connection per turn of its event loop, and its default of 511 is full within 0.1 s when the clients
- * of another gateway arrive. The kernel drops the connections beyond it, and their retries follow after 1, 3 and 7 s,
- * while the gateway is idle.
+ * Node accepts one connection per turn of its event loop, so its default of 511 is full within 0.1 s when the clients
+ * of another gateway arrive. The kernel drops the others, and they retry after 1, 3 and 7 s.
  */
 const BACKLOG = 16_384;
 
@@ -16,8 +15,7 @@ export async function listen(server: Server, { PORT, HOST }: Pick<GatewayConfig,
     server.once('error', reject);
     server.listen({ port: PORT, host: HOST, backlog: BACKLOG }, resolve);
   });
-  const address = server.address();
-  return typeof address === 'object' && address ? address.port : PORT;
+  return (server.address() as AddressInfo).port;
 }
 
 /** Opens the admin listener, which stops with the lifecycle. Resolves with its port. */

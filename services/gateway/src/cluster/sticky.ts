@@ -7,13 +7,13 @@ import { bindSession, closeUnconfirmed, keepsConnection, stopReading, unbindSess
 
 /*
  * Closes three races of @socket.io/sticky 2.0 between the supervisor, which owns the port, and its forks. Tests provoke
- * them: services/gateway/test/handshake.test.ts the first two, recovery.test.ts the third.
+ * them: handshake.test.ts the first two, recovery.test.ts the third.
  *
  * 1. A connection is handed to a fork as a file descriptor, but the supervisor reads from it until the fork has
- *    confirmed it. The bytes that a fast client sends meanwhile are read there and dropped, and its handshake hangs. So
- *    the supervisor stops reading before it hands over.
+ *    confirmed it. It drops the bytes that a fast client sends meanwhile, and the handshake hangs. So the supervisor
+ *    stops reading before it hands over.
  * 2. A fork reports a new session to the supervisor while it answers the client. The client's next request may arrive
- *    first and be handed to another fork, which does not know the session. So a fork answers a new long-polling session
+ *    first and be handed to another fork, which does not have the session. So a fork answers a new long-polling session
  *    only after the supervisor has confirmed it.
  * 3. Two kinds of connections would stay open without an answer when their fork dies: one that is being handed over,
  *    and one whose request has a body, which the supervisor keeps and passes on. So the supervisor closes them, and

@@ -1,16 +1,9 @@
 import cluster, { type Worker } from 'node:cluster';
 import { createServer, type Server } from 'node:net';
-import {
-  announceReady,
-  backoff,
-  createLogger,
-  Lifecycle,
-  type Logger,
-  type Readiness,
-  UserError,
-} from '@chat-cluster/runtime';
+import { announceReady, backoff, createLogger, Lifecycle, type Readiness, UserError } from '@chat-cluster/runtime';
 import { AggregatorRegistry } from 'prom-client';
 import { type GatewayConfig, longestEndMs } from '../config.ts';
+import type { Context } from '../connect-servers.ts';
 import { endForks } from './fork-drain.ts';
 import { HTTP_DEADLINES, listen, listenForAdmin } from './listen.ts';
 import { confirmSessions, guardHandovers } from './sticky.ts';
@@ -81,19 +74,15 @@ function readinessOf(names: readonly string[], forks: Map<string, Worker>, { sto
   return stopping ? { ready: false, reason: 'draining', checks } : { ready: names.some(serves), checks };
 }
 
-interface ForkDeps {
+interface ForkDeps extends Pick<Context, 'lifecycle' | 'logger'> {
   forks: Map<string, Worker>;
   guard(fork: Worker): void;
-  lifecycle: Lifecycle;
-  logger: Logger;
 }
 
 /**
- * Forks a gateway and replaces it whenever it dies, at once at first, then with back-off. Resolves when it first
- * serves, and rejects if it dies before.
- *
- * A fork is offered to sticky only while it serves. Connections handed to a fork that is still starting would be lost,
- * and their clients would wait for 20 s. While no fork serves, the entry responds 503 and clients retry by themselves.
+ * Forks a gateway and replaces it whenever it dies, with back-off. Resolves when it first serves, and rejects if it
+ * dies before. A fork is offered to sticky only while it serves: a connection handed to a fork that is still starting
+ * would be lost, and its client would wait for 20 s. While no fork serves, the entry responds 503 and clients retry.
  */
 function keepForked(name: string, { forks, guard, lifecycle, logger }: ForkDeps): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -114,7 +103,7 @@ function keepForked(name: string, { forks, guard, lifecycle, logger }: ForkDeps)
       fork.once('exit', async (code, signal) => {
         forks.delete(name);
         if (lifecycle.stopping) return;
-        // The fork has printed on stderr why.
+        // It has written the reason to stderr.
         if (!served) return reject(new UserError(`${name} could not start (see above).`));
         logger.warn({ gateway: name, code, signal }, 'gateway: a fork died, replacing it');
         await backoff(failures++, 50, 5_000);

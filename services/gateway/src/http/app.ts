@@ -4,22 +4,12 @@ import express, { type Express } from 'express';
 import type { GatewayConfig } from '../config.ts';
 import { docsRoutes } from './docs.ts';
 import { answerErrors, answerLate, notFound } from './errors.ts';
-import {
-  createRateLimit,
-  crossOrigin,
-  nameGateway,
-  observeRequests,
-  secureHeaders,
-  traceRequests,
-} from './middleware.ts';
+import { createRateLimit, crossOrigin, observeRequests, secureHeaders, traceRequests } from './middleware.ts';
 import { mount } from './router.ts';
 import { type ApiDeps, apiRoutes, probeRoutes } from './routes.ts';
 
 export interface HttpDeps extends Omit<ApiDeps, 'limitRate'> {
-  config: Pick<
-    GatewayConfig,
-    'GATEWAY_NAME' | 'ALLOWED_ORIGINS' | 'HTTP_RATE_LIMIT_PER_SECOND' | 'HTTP_RATE_LIMIT_BURST'
-  >;
+  config: GatewayConfig;
   isReady(): Readiness;
   logger: Logger;
   /** Age at which a request without an answer is answered TIMEOUT, in ms. */
@@ -39,7 +29,11 @@ export function createHttpApp(deps: HttpDeps): Express {
   app.disable('etag');
   app.set('query parser', 'simple');
   app.set('trust proxy', false);
-  app.use(nameGateway(GATEWAY_NAME), observeRequests, secureHeaders, answerLate(deps.deadlineMs ?? DEADLINE_MS));
+  app.use((_req, res, next) => {
+    res.set({ 'X-Gateway-Id': GATEWAY_NAME, 'Cache-Control': 'no-store' });
+    next();
+  });
+  app.use(observeRequests, secureHeaders, answerLate(deps.deadlineMs ?? DEADLINE_MS));
   app.use('/api', crossOrigin(ALLOWED_ORIGINS), traceRequests);
   mount(app, [...apiRoutes({ ...deps, limitRate }), ...probeRoutes(GATEWAY_NAME, deps.isReady), ...docsRoutes()]);
   app.use(notFound, answerErrors(deps.logger));

@@ -8,14 +8,6 @@ import { LRUCache } from 'lru-cache';
 import { Histogram } from 'prom-client';
 import { TokenBucket } from '../token-bucket.ts';
 
-/** Every answer names its gateway, and none is cached. */
-export function nameGateway(gatewayId: string): RequestHandler {
-  return (_req, res, next) => {
-    res.set({ 'X-Gateway-Id': gatewayId, 'Cache-Control': 'no-store' });
-    next();
-  };
-}
-
 const durations = new Histogram({
   name: 'chat_http_request_duration_seconds',
   help: 'Duration of HTTP requests, by route',
@@ -88,20 +80,14 @@ const LIMITED_USERS = 20_000;
 export function createRateLimit(perSecond: number, burst: number): (userId: UserId) => void {
   const buckets = new LRUCache<UserId, TokenBucket>({ max: LIMITED_USERS });
   return (userId) => {
-    let bucket = buckets.get(userId);
-    if (bucket === undefined) {
-      bucket = new TokenBucket(perSecond, burst);
-      buckets.set(userId, bucket);
-    }
+    const bucket = buckets.get(userId) ?? new TokenBucket(perSecond, burst);
+    buckets.set(userId, bucket);
     const waitMs = bucket.take();
     if (waitMs > 0) throw new Rejection('RATE_LIMITED', { retryAfterMs: waitMs });
   };
 }
 
-/**
- * Watches the requests of an HTTP server, for its end. Call it after engine.io is attached to the server, since engine.io
- * wraps all earlier listeners of requests.
- */
+/** Prepares a server for its end. Call it after engine.io is attached, since engine.io wraps all earlier listeners. */
 export function watchRequests(http: Server) {
   let underWay = 0;
   let closing = false;
@@ -115,7 +101,7 @@ export function watchRequests(http: Server) {
   return {
     /** Number of REST requests without an answer. */
     count: () => underWay,
-    /** From now on every answer, of REST and long-polling, closes its connection: the client opens the next elsewhere. */
+    /** From now on every answer (REST, polling) closes its connection, so that the next request goes elsewhere. */
     closeConnections() {
       closing = true;
     },

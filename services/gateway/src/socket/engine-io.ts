@@ -25,8 +25,8 @@ export function connectionsOf(io: ChatServer): Connection[] {
 }
 
 /**
- * Sets how long a websocket waits for the client's close frame, in ms. `closeTimeout` is an option of ws that engine.io
- * does not pass on. `init` creates the websocket server from `wsEngine`; engine.io calls it again on `listening`.
+ * Sets how long a websocket waits for the client's close frame, in ms: an option of ws that engine.io does not pass on.
+ * `init` creates the websocket server from `wsEngine`; engine.io calls it again on `listening`.
  */
 export function setCloseTimeout(io: ChatServer, ms: number): void {
   const engine = engineOf(io);
@@ -38,9 +38,7 @@ export function setCloseTimeout(io: ChatServer, ms: number): void {
   engine.init();
 }
 
-/**
- * The response of a long-polling request that opens a session: engine.io stores it in the request. An upgrade has none.
- */
+/** The response of a long-polling request: engine.io stores it in the request. An upgrade has none. */
 export function responseOf(request: IncomingMessage): ServerResponse | undefined {
   return (request as { res?: ServerResponse | null }).res ?? undefined;
 }
@@ -126,8 +124,8 @@ export function releaseHandshakeState(socket: ChatSocket): void {
 }
 
 /**
- * For middlewares, engine.io attaches a response to the TCP socket of a websocket, in a once-listener of `close`. ws and
- * Node add their listeners with `on`.
+ * engine.io attaches a response to the TCP socket of a websocket, for middlewares, in a once-listener of `close`. ws
+ * and Node add their listeners with `on`.
  */
 function releaseResponse(this: Connection): void {
   const tcp = websocketOf(this.transport)?._socket;

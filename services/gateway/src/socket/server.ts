@@ -16,9 +16,9 @@ const handshakes = new Counter({
   labelNames: ['result'],
 });
 
-/** Time for a connection to authenticate, in ms. With Socket.IO's default of 45 s, strangers could pile up. */
+/** Time for a connection to authenticate, in ms. With Socket.IO's 45 s, unauthenticated connections could pile up. */
 const CONNECT_TIMEOUT_MS = 8_000;
-/** Time for a client to answer a close frame, in ms. With the 30 s of ws, silent strangers would stay longer. */
+/** Time for a client to answer a close frame, in ms. With the 30 s of ws, unauthenticated ones would stay for 38 s. */
 const CLOSE_TIMEOUT_MS = 1_000;
 /**
  * Idle time after which an HTTP connection is closed, in ms: otherwise an answer that a client does not read (a poll, a
@@ -81,7 +81,7 @@ function admitRequest(
     () => (bind ? void bind(request).then(open) : open()),
     (retryAfterMs) => {
       handshakes.inc({ result: 'OVERLOADED' });
-      refuse(request, new Rejection('OVERLOADED', { retryAfterMs }), config.GATEWAY_NAME);
+      refuse(request, retryAfterMs, config.GATEWAY_NAME);
     },
   );
 }

@@ -116,20 +116,16 @@ export class Admission {
     else this.#round = Math.max(this.#round, this.#first);
     for (const next of this.#queue) {
       if (this.#left < 1) break;
-      this.#decide(next);
+      this.#dequeue(next);
+      const waited = performance.now() - next.since;
+      if (waited > LONGEST_WAIT_MS || !this.#hasRoom(1)) {
+        next.refused(this.#retryAfterMs());
+        continue;
+      }
+      this.#left--;
+      waits.observe(waited / 1_000);
+      next.admitted();
     }
-  }
-
-  #decide(next: Waiting): void {
-    const waited = performance.now() - next.since;
-    this.#dequeue(next);
-    if (waited > LONGEST_WAIT_MS || !this.#hasRoom(1)) {
-      next.refused(this.#retryAfterMs());
-      return;
-    }
-    this.#left--;
-    waits.observe(waited / 1_000);
-    next.admitted();
   }
 
   #enqueue(socket: Socket, admitted: Waiting['admitted'], refused: Waiting['refused']): void {

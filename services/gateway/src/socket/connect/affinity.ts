@@ -9,16 +9,16 @@ const misrouted = new Counter({
   help: 'Long-polling requests for a session of another live gateway: the load balancer has no affinity',
 });
 
-/** The generator of session ids of a gateway: 20 characters, as sticky expects, a tag and 16 random ones (96 bits). */
+/** Returns the generator of session ids: 20 characters, as sticky expects: a tag of the gateway, then 96 random bits. */
 export function sessionIdsOf(processId: string): () => string {
   const tag = tagOf(processId);
   return () => tag + randomBytes(12).toString('base64url');
 }
 
 /**
- * How long after its bucket is closed a request is classified, in ms. Clients of a gateway that died send requests with
- * their old session to other gateways, which is correct. The lease of a dead gateway ends after at most 18 s (LEASE_MS
- * + BEAT_MS in gateway-registry.ts), so a session whose gateway is still registered after this time was misrouted.
+ * Age at which the requests of a bucket are classified, in ms. Clients of a dead gateway send requests with their old
+ * session to other gateways, which is correct. Its lease ends within 18 s (gateway-registry.ts), so a request whose
+ * gateway is still registered after this time was misrouted.
  */
 const CLASSIFY_AFTER_MS = 20_000;
 /** Requests of this many ms are classified together, so that the number of timers is independent of the load. */
@@ -32,9 +32,9 @@ const WARNING =
   "(infra/haproxy and infra/nginx have it), or let clients use transports: ['websocket']";
 
 /**
- * Detects a load balancer without affinity. Long-polling needs one that sends all requests of a session to the gateway
- * that holds it; without affinity, clients just fail to connect. Every session id begins with a tag of its gateway, so
- * a gateway that receives a request for an unknown session can find out whose it is. It counts and logs them.
+ * Detects a load balancer without affinity. Long-polling needs all requests of a session at the gateway that holds it;
+ * without affinity, clients just fail to connect. Every session id begins with a tag of its gateway, so a gateway can
+ * find out whose an unknown session is. It counts and logs the requests for sessions of other live gateways.
  */
 export function watchAffinity(
   io: ChatServer,

@@ -2,9 +2,9 @@ import type { UnreadCount } from '@chat-cluster/contracts';
 import type { ChatSocket } from '../chat-socket.ts';
 
 /**
- * Watches the badges that are emitted to a socket while an unread count is being read for it. Such a badge comes from a
- * recount of committed state, and any change that it misses is followed by another badge. The count of the reader may
- * be older and would stay if it were emitted afterwards. So the badge that passed is the valid one.
+ * Watches the badges that are emitted to a socket while an unread count is being read for it. A badge that passes is
+ * the valid one: it comes from a recount of committed state, and a change that it misses brings another badge. The
+ * count that is being read may be older, and would stay if it were emitted afterwards.
  */
 export function watchBadges(socket: ChatSocket): { passed(): UnreadCount | undefined; [Symbol.dispose](): void } {
   let last: UnreadCount | undefined;

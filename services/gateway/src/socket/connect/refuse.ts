@@ -1,23 +1,23 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
-import { HTTP_STATUS, type Problem, type Rejection } from '@chat-cluster/contracts';
+import { HTTP_STATUS, type Problem, Rejection } from '@chat-cluster/contracts';
 import { responseOf } from '../engine-io.ts';
 
 /**
- * Refuses a handshake in HTTP, before there is a session: status, Retry-After and the coded error as JSON, for
- * long-polling and for an upgrade alike. A stock client takes this for a network fault and retries with its own
- * back-off; after a refusal in Socket.IO (`connect_error`, `disconnect(true)`) it would stay away. The TCP connection
- * is closed, so that the next attempt can reach another gateway.
+ * Refuses a handshake with OVERLOADED, over both transports, in HTTP: a stock client takes this for a network fault and
+ * retries with its own back-off, while it would stay away after a refusal in Socket.IO (`connect_error`,
+ * `disconnect(true)`). The TCP connection is closed, so that the next attempt can reach another gateway.
  */
-export function refuse(request: IncomingMessage, { payload }: Rejection, gatewayId: string): void {
-  const body = JSON.stringify({ error: payload } satisfies Problem);
-  const status = HTTP_STATUS[payload.code];
+export function refuse(request: IncomingMessage, retryAfterMs: number, gatewayId: string): void {
+  const { payload: error } = new Rejection('OVERLOADED', { retryAfterMs });
+  const body = JSON.stringify({ error } satisfies Problem);
+  const status = HTTP_STATUS.OVERLOADED;
   const headers = {
     'Content-Type': 'application/json; charset=utf-8',
     'Content-Length': Buffer.byteLength(body),
     'Cache-Control': 'no-store',
     Connection: 'close',
     'X-Gateway-Id': gatewayId,
-    ...(payload.retryAfterMs === undefined ? {} : { 'Retry-After': Math.ceil(payload.retryAfterMs / 1_000) }),
+    'Retry-After': Math.ceil(retryAfterMs / 1_000),
   };
   const response = responseOf(request);
   if (response) {

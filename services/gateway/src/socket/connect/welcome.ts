@@ -78,9 +78,9 @@ export class Welcome {
   }
 
   /**
-   * Emits the first badge, from a count that starts after Redis has confirmed the subscription of the user's room.
-   * Changes that are committed before the count are in it, and later ones are emitted to the room, so the badge cannot
-   * be stale. While Redis is down the badge does not wait for it, and the socket is healed once the room is subscribed.
+   * Emits the first badge, from a count that starts after Redis has confirmed the subscription of the user's room. The
+   * badge cannot be stale: earlier changes are in the count, and later ones are emitted to the room. While Redis is
+   * down the badge does not wait for it, and the socket is healed once the room is subscribed.
    */
   async #emitFirstBadge(socket: ChatSocket): Promise<void> {
     const subscription = this.#deps.subscribed(socket.data.userId);

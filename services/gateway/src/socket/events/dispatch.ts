@@ -91,7 +91,7 @@ export class EventDispatcher {
     void answered.then((result) => {
       socket.data.underWay--;
       countOf(event ?? 'unknown', result).inc();
-      durationOf.get(event ?? 'unknown')?.observe((performance.now() - started) / 1_000);
+      histograms.get(event ?? 'unknown')?.observe((performance.now() - started) / 1_000);
       span?.end({ attributes: { 'chat.result': result }, failed: result !== 'ok' && HTTP_STATUS[result] >= 500 });
     });
   }
@@ -135,7 +135,7 @@ export class EventDispatcher {
 }
 
 // Child metrics, since prom-client would check and join an object of labels for every event.
-const durationOf = new Map([...Object.keys(clientEvents), 'unknown'].map((name) => [name, durations.labels(name)]));
+const histograms = new Map([...Object.keys(clientEvents), 'unknown'].map((name) => [name, durations.labels(name)]));
 const counts = new Map<string, Counter.Internal>();
 
 function countOf(event: string, result: string): Counter.Internal {

@@ -10,7 +10,7 @@ const MAX_WATCHED_USERS = 100_000;
 /** Users that one socket may start to watch, each of which may cost a subscription: two full lists at once. */
 const BURST = 2 * LIMITS.watchedUsers;
 const PER_SECOND = 50;
-/** How long a first answer may take, in ms; then Redis is down: the client gets UNAVAILABLE and retries. */
+/** Time limit of a first answer, in ms. It passes while Redis is down; the client gets UNAVAILABLE and retries. */
 const DEADLINE_MS = 2_000;
 
 export interface PresenceDeps {

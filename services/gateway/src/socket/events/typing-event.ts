@@ -27,9 +27,8 @@ export interface TypingDeps {
 }
 
 /**
- * Handler of `typing`: relays the signal to every device of the other participant. The relay is volatile and uses only
- * the conversations known in this process and in the cache, never Postgres. A signal that is not worth relaying is
- * dropped with the same ack.
+ * Handler of `typing`: relays the signal to every device of the other participant. The relay is volatile, and looks for
+ * the recipient in this process and in the cache only, not in Postgres. A signal that is dropped gets the same ack.
  */
 export function typingHandler({ conversations, ephemeral }: TypingDeps): Handler<'typing'> {
   const limits = new WeakMap<ChatSocket, RelayLimit>();

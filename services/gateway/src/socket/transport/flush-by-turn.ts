@@ -1,10 +1,10 @@
 import { type Connection, holdPackets, type PacketListener, type Transport, writeHeldPackets } from '../engine-io.ts';
 
 /**
- * Writes to each websocket once per turn of the event loop, whatever the number of packets. By itself engine.io writes
- * the first packet of a turn at once and each later one with a system call of its own. Packets of a client come in
- * bunches: the ack and the `new_message` of a sender arrive in one read from Redis, and at full speed a batch has
- * several messages of one conversation. Writing to sockets is the most expensive single operation of a gateway.
+ * Writes to each websocket once per turn of the event loop. engine.io uses a system call per packet, and writing to
+ * sockets is the most expensive single operation of a gateway. Packets of a client come in bunches: the ack and the
+ * `new_message` of a sender arrive in one read from Redis, and at full speed a batch has several messages of one
+ * conversation.
  *
  * A packet waits for the end of its turn (`setImmediate`), which on an idle gateway is at once. Meanwhile its transport
  * is not writable, so Socket.IO drops a volatile packet behind another one of the same turn, as it does behind a packet

@@ -25,8 +25,9 @@ export interface WriteBufferDeps {
 
 /**
  * Bounds the data that the gateway keeps for a client that stops reading or polling. engine.io keeps everything until
- * its ping times out, up to 45 s later. Beyond a bound the connection is aborted with the reason `slow_consumer`. A
- * stock client takes that for a lost connection: it reconnects by itself and catches up by history or sync.
+ * its ping times out, up to 45 s later. Beyond a bound the connection is aborted with the reason `slow_consumer`,
+ * without a close frame, which a client that does not read would not answer. A stock client takes that for a lost
+ * connection: it reconnects by itself and catches up by history or sync.
  *
  * Returns the `packetCreate` listener, which all connections share. Emits are the hot path, so it returns at once while
  * the transport takes packets, and sums up the waiting bytes only now and then (SUM_EVERY). A connection beyond a bound
