@@ -15,7 +15,7 @@ const differentGateways = new Gauge({
   help: 'Different gateways of the synthetic users; 2 in normal operation, with 1 no message crosses gateways',
 });
 
-/** Delay before the second user reconnects to reach a gateway other than the first user's, in ms; doubles up to `last`. */
+/** Delay before the second user reconnects to reach another gateway than the first, in ms; doubles up to `last`. */
 const MOVE_MS = { first: 500, last: 60_000 };
 /** Time between two read marks of a user, in ms. */
 const READ_EVERY_MS = 30_000;
