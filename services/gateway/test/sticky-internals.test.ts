@@ -107,11 +107,19 @@ describe("the private parts of @socket.io/sticky and Node's cluster that the gat
     await eventually(async () => expect((await get()).fork).not.to.equal(7));
   });
 
-  it('stopReading: bytes of the client stay in the kernel', async () => {
+  /** Both ends of a connection that sticky does not handle. */
+  async function connection(): Promise<{ client: Socket; socket: Socket }> {
     const server = createServer();
     await once(server.listen(0, '127.0.0.1'), 'listening');
-    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1').on('error', () => {});
     const [socket] = (await once(server, 'connection')) as [Socket];
+    server.close();
+    sockets.push(client, socket);
+    return { client, socket };
+  }
+
+  it('stopReading: bytes of the client stay in the kernel', async () => {
+    const { client, socket } = await connection();
     socket.on('data', () => {});
     stopReading(socket);
     client.write('hello');
@@ -120,22 +128,15 @@ describe("the private parts of @socket.io/sticky and Node's cluster that the gat
     for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(socket.bytesRead).to.equal(0);
     expect(stopReading(undefined)).to.equal(undefined);
-    client.destroy();
-    socket.destroy();
-    server.close();
   });
 
   it('closeUnconfirmed: connections sent to a fork that has not confirmed them are closed', async () => {
     const child: ChildProcess = forkProcess('/dev/null', { stdio: 'ignore', serialization: 'advanced' });
     child.kill('SIGSTOP');
-    const server = createServer();
-    await once(server.listen(0, '127.0.0.1'), 'listening');
     const closed: Promise<unknown>[] = [];
     for (let i = 0; i < 3; i++) {
-      const client = connect((server.address() as AddressInfo).port, '127.0.0.1').on('error', () => {});
-      sockets.push(client.resume());
-      closed.push(once(client, 'close'));
-      const [socket] = (await once(server, 'connection')) as [Socket];
+      const { client, socket } = await connection();
+      closed.push(once(client.resume(), 'close'));
       child.send('yours', socket);
     }
     const exited = once(child as EventEmitter, 'exit');
@@ -143,6 +144,5 @@ describe("the private parts of @socket.io/sticky and Node's cluster that the gat
     await exited;
     closeUnconfirmed({ process: child } as unknown as Worker);
     await Promise.all(closed);
-    server.close();
   });
 });
