@@ -9,7 +9,7 @@ const misrouted = new Counter({
   help: 'Long-polling requests for a session of another live gateway: the load balancer has no affinity',
 });
 
-/** Returns the generator of session ids: 20 characters, as sticky expects: a tag of the gateway, then 96 random bits. */
+/** Returns the generator of session ids: the gateway's tag and 16 random characters, so 20, as sticky expects. */
 export function sessionIdsOf(processId: string): () => string {
   const tag = tagOf(processId);
   return () => tag + randomBytes(12).toString('base64url');
