@@ -1,18 +1,13 @@
 export { askServer } from './connection/ask-server.ts';
 export { BlockingClient } from './connection/blocking-client.ts';
-export {
-  connectRedis,
-  disconnectRedis,
-  type PlainClient,
-  type RedisClient,
-  type RedisRole,
-} from './connection/connection.ts';
+export type { PlainClient, RedisClient, RedisRole } from './connection/connection.ts';
+export { connectRedis, disconnectRedis } from './connection/connection.ts';
 export type { Pulse } from './connection/pulse.ts';
-export { findPrimary, parseSentinelUrl } from './connection/sentinel.ts';
+export { findPrimary } from './connection/sentinel.ts';
+export { parseClusterUrl, parseSentinelUrl } from './connection/server-url.ts';
 export { type GatewayRegistry, joinGatewayRegistry } from './presence/gateway-registry.ts';
 export { type ClusterPresence, createPresence } from './presence/presence.ts';
 export { EVERY_GATEWAY, roomChannel } from './pubsub/channels.ts';
-export { parseClusterUrl } from './pubsub/cluster-url.ts';
 export { createEphemeralEmitter, type EphemeralEmitter } from './pubsub/ephemeral.ts';
 export { createFanout } from './pubsub/fanout.ts';
 export { createGatewayAdapter } from './pubsub/gateway-adapter.ts';

@@ -2,19 +2,21 @@ import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { RetryingKeySet } from '../src/presence/retrying-key-set.ts';
 import { visitInRounds } from '../src/presence/visit-in-rounds.ts';
+import { memoryLogger } from './clients.ts';
 
 describe('RetryingKeySet', () => {
-  const ignore = () => {};
+  const keySetOf = <Key>(work: (keys: Key[]) => Promise<void>, logger = memoryLogger().logger) =>
+    new RetryingKeySet(work, logger, 'test');
 
   it('runs batches of 500, one at a time, each key once', async () => {
     const batches: number[][] = [];
     let inProgress = 0;
-    const keySet = new RetryingKeySet<number>(async (keys) => {
+    const keySet = keySetOf<number>(async (keys) => {
       expect(++inProgress).to.equal(1);
       await new Promise((resolve) => setImmediate(resolve));
       inProgress--;
       batches.push(keys);
-    }, ignore);
+    });
     for (let i = 0; i < 3_600; i++) keySet.add(i % 1_200);
     await keySet.idle();
     expect(batches.map((keys) => keys.length)).to.deep.equal([500, 500, 200]);
@@ -23,38 +25,36 @@ describe('RetryingKeySet', () => {
 
   it('runs a key again that is added while its batch is in progress', async () => {
     let seen = 0;
-    const keySet = new RetryingKeySet<string>(async () => {
+    const keySet = keySetOf<string>(async () => {
       if (++seen === 1) keySet.add('a');
-    }, ignore);
+    });
     keySet.add('a');
     await keySet.idle();
     expect(seen).to.equal(2);
   });
 
-  it('retries until the work succeeds', async () => {
-    const failures: number[] = [];
+  it('retries until the work succeeds, and logs one line', async () => {
+    const { logger, lines } = memoryLogger();
+    let failures = 0;
     let done: string[] = [];
-    const keySet = new RetryingKeySet<string>(
-      async (keys) => {
-        if (failures.length < 3) throw new Error('not yet');
-        done = keys;
-      },
-      (_, attempt) => failures.push(attempt),
-    );
+    const keySet = keySetOf<string>(async (keys) => {
+      if (failures < 3) throw new Error(`failure ${++failures}`);
+      done = keys;
+    }, logger);
     keySet.add('a');
-    await eventually(() => expect(failures.length).to.be.greaterThan(0));
+    await eventually(() => expect(failures).to.be.greaterThan(0));
     keySet.add('b');
     await keySet.idle();
-    expect(failures).to.deep.equal([0, 1, 2]);
     expect(done.toSorted()).to.deep.equal(['a', 'b']);
+    expect(lines.map(({ text }) => text)).to.deep.equal(['test failed, retrying']);
   });
 
   it('ends with stop, also during a back-off', async () => {
-    const keySet = new RetryingKeySet<string>(
-      () => Promise.reject(new Error('never')),
-      () => keySet.stop(),
-    );
+    let failures = 0;
+    const keySet = keySetOf<string>(() => Promise.reject(new Error(`failure ${++failures}`)));
     keySet.add('a');
+    await eventually(() => expect(failures).to.be.greaterThan(1));
+    keySet.stop();
     await keySet.idle();
     keySet.add('b');
     expect(keySet.size).to.equal(0);

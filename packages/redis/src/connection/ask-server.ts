@@ -15,3 +15,19 @@ export async function askServer(url: string, command: string[], ms: number): Pro
     client.destroy();
   }
 }
+
+/** Asks servers one after the other and returns the first answer. Throws `problem` with all reasons if none answers. */
+export async function firstAnswer<T>(
+  problem: string,
+  servers: readonly { address: string; ask(): Promise<T> }[],
+): Promise<T> {
+  const reasons: string[] = [];
+  for (const { address, ask } of servers) {
+    try {
+      return await ask();
+    } catch (error) {
+      reasons.push(`${address} ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  throw new Error(`${problem}: ${reasons.join('; ')}`);
+}

@@ -1,7 +1,8 @@
-import { type Logger, retry } from '@chat-cluster/runtime';
+import { type Logger, retry, withDeadline } from '@chat-cluster/runtime';
 import { RedisClient as Client } from 'redis';
 import { Pulse } from './pulse.ts';
-import { findPrimary, type Primary, parseSentinelUrl, primaryOf, type SentinelGroup } from './sentinel.ts';
+import { findPrimary, followPrimary, isPrimary, type Primary } from './sentinel.ts';
+import { parseSentinelUrl } from './server-url.ts';
 
 /**
  * Connects to the server of a `redis://`, `rediss://` or `redis+sentinel://` URL. Waits for a Redis that is not there
@@ -9,8 +10,11 @@ import { findPrimary, type Primary, parseSentinelUrl, primaryOf, type SentinelGr
  */
 export async function connectRedis(url: string, role: RedisRole, logger: Logger): Promise<RedisClient> {
   const group = parseSentinelUrl(url);
-  const primary = group && (await findFirstPrimary(group, role, logger));
-  const { client, connected } = open(group && primary ? placeOf(group, primary) : { url }, role, logger, primary);
+  const onFailure = (error: unknown, attempt: number) => {
+    if (attempt === 0) logger.warn({ role, reason: String(error) }, 'redis: waiting for the sentinels');
+  };
+  const primary = group && (await retry(async () => followPrimary(group, await findPrimary(group)), { onFailure }));
+  const { client, connected } = open(primary?.place ?? { url }, role, logger, primary);
   await connected;
   return client;
 }
@@ -28,9 +32,7 @@ export async function disconnectRedis(client: RedisClient): Promise<void> {
   client.pulse.stop();
   if (!client.isOpen) return;
   if (!client.isReady) return client.destroy();
-  const force = setTimeout(() => client.destroy(), 1_000);
-  await client.close().catch(() => {});
-  clearTimeout(force);
+  await withDeadline(client.close(), 1_000, 'close').catch(() => client.destroy());
 }
 
 /**
@@ -81,7 +83,8 @@ function open(place: Place, role: RedisRole, logger: Logger, primary?: Primary) 
   };
   const pulse = new Pulse({
     probe: async () => {
-      if (primary) await checkIsPrimary(plain, reconnect);
+      // Behind Sentinel: a demoted primary still responds, but must not be written to.
+      if (primary && !isPrimary(await plain.sendCommand(['ROLE']))) reconnect('the server is not the primary');
       // A producer must notice a Redis that is full or read-only, not only one that does not respond.
       await (role === 'produce' ? plain.set('chat:pulse', '', { PX: 10_000 }) : plain.ping());
     },
@@ -117,8 +120,7 @@ function newClient({ socket, ...place }: Place, role: RedisRole) {
     ...place,
     name: `chat-${role}`,
     commandsQueueMaxLength: MAX_QUEUED_COMMANDS,
-    // A feature of Redis Enterprise that resolves the host by DNS, but only our own lookup can resolve a Sentinel
-    // group.
+    // For Redis Enterprise only. It resolves the host by DNS, which fails for the name of a Sentinel group.
     maintNotifications: 'disabled',
     disableOfflineQueue: role === 'publish' || role === 'produce' || role === 'cache',
     // The library's own time-out creates an AbortSignal per command (7 % of the CPU of a busy worker) and ends when the
@@ -133,28 +135,4 @@ function newClient({ socket, ...place }: Place, role: RedisRole) {
         Math.min(2_000, 100 * 2 ** Math.min(retries, 6)) * (0.5 + Math.random() / 2),
     } as NonNullable<Place['socket']>,
   });
-}
-
-function placeOf({ name, username, password, database }: SentinelGroup, { port, lookup }: Primary): Place {
-  return {
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    database,
-    socket: { host: name, port, lookup } as NonNullable<Place['socket']>,
-  };
-}
-
-/** Waits for sentinels that are not there yet. */
-function findFirstPrimary(group: SentinelGroup, role: RedisRole, logger: Logger): Promise<Primary> {
-  return retry(async () => primaryOf(group, await findPrimary(group)), {
-    onFailure(error, attempt) {
-      if (attempt === 0) logger.warn({ role, reason: String(error) }, 'redis: waiting for the sentinels');
-    },
-  });
-}
-
-/** Part of the probe behind Sentinel: a demoted primary still responds, but must not be written to. */
-async function checkIsPrimary(client: PlainClient, reconnect: (reason: string) => void): Promise<void> {
-  const role = await client.sendCommand(['ROLE']);
-  if (Array.isArray(role) && String(role[0]) !== 'master') reconnect('the server is not the primary');
 }

@@ -2,7 +2,6 @@ import type { UserId } from '@chat-cluster/contracts';
 import type { PresenceAnnouncer } from '@chat-cluster/domain';
 import { type Logger, type Repetition, withDeadline } from '@chat-cluster/runtime';
 import { Counter, Gauge } from 'prom-client';
-import type { RedisClient } from '../connection/connection.ts';
 import type { Publisher } from '../pubsub/pubsub-port.ts';
 import type { GatewayRegistry } from './gateway-registry.ts';
 import { RetryingKeySet } from './retrying-key-set.ts';
@@ -21,14 +20,14 @@ const REFRESH_MS = 60_000;
 const PUBLISH_DEADLINE_MS = 2_000;
 /** Longest wait of a clean stop for the release of the last users, in ms. The end of the lease does the same later. */
 const STOP_DEADLINE_MS = 1_000;
-/** Users to remember who left while Redis was away; the entries of further ones end by their TTL. */
+/** Most users who left while Redis was away and are still to be released. The entries of others end by their TTL. */
 const MAX_LEFT_BEHIND = 100_000;
 
 /**
  * Keeps the entries of this gateway's users in Redis equal to the connections of this process. Each change adds its
  * user to `changed`. These users are written in batches of hundreds, with their state at that moment, and then their
- * watchers are notified to read. A user who drops and returns between two writes costs nothing, and a storm of connects
- * costs one command per 500 users.
+ * watchers are notified to read. A user who disconnects and returns between two writes costs nothing, and a storm of
+ * connects costs one command per 500 users.
  *
  * The lease of the gateway is the heartbeat of all its users. Entries that Redis may have lost (the connection is back,
  * the lease was lost) are written again at once, all others in slow rounds.
@@ -44,14 +43,9 @@ export class RedisPresenceAnnouncer implements PresenceAnnouncer {
 
   constructor(deps: AnnouncerDeps) {
     this.#deps = deps;
-    this.#changed = new RetryingKeySet(
-      (userIds) => this.#write(userIds),
-      (error, attempt) => {
-        if (attempt === 1) deps.logger.warn({ reason: String(error) }, 'presence: announcing failed, retrying');
-      },
-    );
+    this.#changed = new RetryingKeySet((userIds) => this.#write(userIds), deps.logger, 'presence: announcing');
     this.#refresh = visitInRounds(this.#held, REFRESH_MS, (userId) => this.#changed.add(userId));
-    deps.redis.on('ready', () => this.#addAll());
+    deps.store.onReconnect(() => this.#addAll());
     deps.gateways.onLeaseLost(() => {
       // Other gateways took this one for dead: the watchers must read, whether entries are missing or not.
       for (const userId of this.#held.keys()) this.#toNotify.add(userId);
@@ -116,9 +110,7 @@ export class RedisPresenceAnnouncer implements PresenceAnnouncer {
 
 export interface AnnouncerDeps {
   store: PresenceStore;
-  /** The connection of the store. */
-  redis: RedisClient;
   publisher: Publisher;
-  gateways: Pick<GatewayRegistry, 'onLeaseLost'>;
+  gateways: GatewayRegistry;
   logger: Logger;
 }

@@ -65,11 +65,7 @@ export class GatewayRegistry {
     await this.#renewLease().catch(() => {});
   }
 
-  /** Whether the gateway had a lease at the last heartbeat. */
-  isLive(id: string): boolean {
-    return this.#live.has(id);
-  }
-
+  /** Ids of the gateways that had a lease at the last heartbeat. */
   live(): ReadonlySet<string> {
     return this.#live;
   }

@@ -1,11 +1,7 @@
-import type { PresenceAnnouncer, PresenceWatch } from '@chat-cluster/domain';
-import type { Logger } from '@chat-cluster/runtime';
 import type { RedisClient } from '../connection/connection.ts';
-import type { Publisher, Subscriber } from '../pubsub/pubsub-port.ts';
-import { RedisPresenceAnnouncer } from './announcer.ts';
-import type { GatewayRegistry } from './gateway-registry.ts';
+import { type AnnouncerDeps, RedisPresenceAnnouncer } from './announcer.ts';
 import { createPresenceStore } from './store.ts';
-import { RedisPresenceWatch } from './watch.ts';
+import { RedisPresenceWatch, type WatchDeps } from './watch.ts';
 
 /**
  * The presence of all users in the cluster, without requests to other gateways and without Postgres:
@@ -17,35 +13,24 @@ import { RedisPresenceWatch } from './watch.ts';
  *
  * The heartbeat of all users of a gateway is its one lease in the registry.
  */
-export function createPresence(deps: PresenceDeps): ClusterPresence {
-  const { cache, gateways } = deps;
-  const store = createPresenceStore(cache, gateways.id);
-  const announcer = new RedisPresenceAnnouncer({ ...deps, store, redis: cache });
-  const watch = new RedisPresenceWatch({ ...deps, store, redis: cache });
+export function createPresence(deps: PresenceDeps) {
+  const store = createPresenceStore(deps.cache, deps.gateways.id);
+  const announcer = new RedisPresenceAnnouncer({ ...deps, store });
+  const watch = new RedisPresenceWatch({ ...deps, store });
   return {
     announcer,
     watch,
-    async stop() {
+    /** Releases the users of this gateway. Call it after the connections are closed and before the registry stops. */
+    async stop(): Promise<void> {
       watch.stop();
       await announcer.stop();
     },
   };
 }
 
-export interface PresenceDeps {
-  /** A single server, because commands touch the keys of many users. It may lose all data at any time. */
+export interface PresenceDeps extends Omit<AnnouncerDeps & WatchDeps, 'store'> {
+  /** Redis of the store. */
   cache: RedisClient;
-  publisher: Publisher;
-  subscriber: Subscriber;
-  gateways: GatewayRegistry;
-  logger: Logger;
-  /** Default: PRESENCE_GRACE_MS. Tests use a shorter time. */
-  graceMs?: number;
 }
 
-export interface ClusterPresence {
-  announcer: PresenceAnnouncer;
-  watch: PresenceWatch;
-  /** Releases the users of this gateway. Call it after the connections are closed and before the registry stops. */
-  stop(): Promise<void>;
-}
+export type ClusterPresence = ReturnType<typeof createPresence>;

@@ -1,5 +1,5 @@
 import { setImmediate as endOfTurn } from 'node:timers/promises';
-import { retry } from '@chat-cluster/runtime';
+import { type Logger, retry } from '@chat-cluster/runtime';
 
 /** Keys per batch: a script over this many hashes occupies Redis for less than a millisecond. */
 const MAX_BATCH = 500;
@@ -19,9 +19,12 @@ export class RetryingKeySet<Key> {
   #running: Promise<void> | undefined;
   #stop = new AbortController();
 
-  constructor(work: (keys: Key[]) => Promise<void>, onFailure: (error: unknown, attempt: number) => void) {
+  /** Of several failures in a row, the second is logged with `what`, the name of the work. */
+  constructor(work: (keys: Key[]) => Promise<void>, logger: Logger, what: string) {
     this.#work = work;
-    this.#onFailure = onFailure;
+    this.#onFailure = (error, attempt) => {
+      if (attempt === 1) logger.warn({ reason: String(error) }, `${what} failed, retrying`);
+    };
   }
 
   get size(): number {

@@ -3,7 +3,7 @@ import { withDeadline } from '@chat-cluster/runtime';
 import type { RedisClient } from '../connection/connection.ts';
 
 /** Lifetime of an entry, in ms. The announcer renews it every REFRESH_MS; after three missed renewals it is void. */
-export const ENTRY_TTL_MS = 180_000;
+const ENTRY_TTL_MS = 180_000;
 /** Time for which it is known when a user was last online, in ms: about 100 bytes per user. */
 const LAST_SEEN_MS = 3_600_000;
 /** Time limit for an answer of Redis, in ms. */
@@ -47,8 +47,8 @@ return { time[1] * 1000 + math.floor(time[2] / 1000), found }`;
 
 /**
  * Which gateways hold connections of a user: a hash `chat:presence:<user>` with the time of each entry by gateway id,
- * and under `left` the time at which the last gateway released the user. All times are ms of the clock of Redis. The
- * server is a single one, because a script touches the keys of many users.
+ * and under `left` the time at which the last gateway released the user. All times are ms of the clock of Redis. It
+ * must be a single server, because a script touches the keys of many users. It may lose all data at any time.
  *
  * The entry of a dead gateway stays. Readers recognise it by the ended lease of the gateway. The next write of the user
  * removes it when it is older than ENTRY_TTL_MS, and Redis removes the whole key after that time.
@@ -73,6 +73,7 @@ export function createPresenceStore(redis: RedisClient, gatewayId: string): Pres
       const [now, found] = reply as unknown as [number, string[][]];
       return userIds.map((_, i) => holdingsOf(found[i] ?? [], now));
     },
+    onReconnect: (listener) => void redis.on('ready', listener),
   };
 }
 
@@ -84,6 +85,8 @@ export interface PresenceStore {
   write(held: readonly UserId[], released: readonly UserId[]): Promise<UserId[]>;
   /** `result[i]` belongs to `userIds[i]`. */
   read(userIds: readonly UserId[]): Promise<Holdings[]>;
+  /** Calls `listener` when a lost connection is restored: Redis may have lost data. */
+  onReconnect(listener: () => void): void;
 }
 
 export interface Holdings {

@@ -2,7 +2,6 @@ import type { Presence, UserId } from '@chat-cluster/contracts';
 import { nextPresence, PRESENCE_GRACE_MS, type PresenceState, type PresenceWatch } from '@chat-cluster/domain';
 import type { Logger, Repetition } from '@chat-cluster/runtime';
 import { Counter, Gauge } from 'prom-client';
-import type { RedisClient } from '../connection/connection.ts';
 import type { Subscriber } from '../pubsub/pubsub-port.ts';
 import type { GatewayRegistry } from './gateway-registry.ts';
 import { RetryingKeySet } from './retrying-key-set.ts';
@@ -46,15 +45,10 @@ export class RedisPresenceWatch implements PresenceWatch {
 
   constructor(deps: WatchDeps) {
     this.#deps = deps;
-    this.#toRead = new RetryingKeySet(
-      (userIds) => this.#read(userIds),
-      (error, attempt) => {
-        if (attempt === 1) deps.logger.warn({ reason: String(error) }, 'presence: reading failed, retrying');
-      },
-    );
+    this.#toRead = new RetryingKeySet((userIds) => this.#read(userIds), deps.logger, 'presence: reading');
     this.#reread = visitInRounds(this.#watched, REREAD_MS, (userId) => this.#toRead.add(userId));
     deps.subscriber.onGap(() => this.#readAll());
-    deps.redis.on('ready', () => this.#readAll());
+    deps.store.onReconnect(() => this.#readAll());
     deps.gateways.onGone((ids) => {
       for (const [userId, { gateways }] of this.#watched) {
         if (ids.some((id) => gateways.includes(id))) this.#toRead.add(userId);
@@ -115,7 +109,7 @@ export class RedisPresenceWatch implements PresenceWatch {
   #update(userId: UserId, watched: Watched, { gateways, left }: Holdings): void {
     const now = performance.now();
     const { graceMs = PRESENCE_GRACE_MS } = this.#deps;
-    const isLive = gateways.some(({ id }) => this.#deps.gateways.isLive(id));
+    const isLive = gateways.some(({ id }) => this.#deps.gateways.live().has(id));
     const freshMs = Math.max(0, ...gateways.map(({ ageMs }) => FRESH_MS - ageMs));
     const before = watched.state;
     const state = nextPresence(before, { held: isLive || freshMs > 0, leftMsAgo: left?.agoMs }, now, graceMs);
@@ -135,11 +129,10 @@ export class RedisPresenceWatch implements PresenceWatch {
 
 export interface WatchDeps {
   store: PresenceStore;
-  /** The connection of the store. */
-  redis: RedisClient;
   subscriber: Subscriber;
-  gateways: Pick<GatewayRegistry, 'isLive' | 'onGone'>;
+  gateways: GatewayRegistry;
   logger: Logger;
+  /** Default: PRESENCE_GRACE_MS. Tests use a shorter time. */
   graceMs?: number;
 }
 

@@ -1,11 +1,16 @@
 import { EventEmitter } from 'node:events';
-import { every, type Logger, type Repetition, retry, withDeadline } from '@chat-cluster/runtime';
+import { every, type Logger, logFirstFailure, type Repetition, retry, withDeadline } from '@chat-cluster/runtime';
 import slotOf from 'cluster-key-slot';
-import { type Address, formatAddress, parseAddresses } from '../connection/address.ts';
-import { askServer } from '../connection/ask-server.ts';
+import { askServer, firstAnswer } from '../connection/ask-server.ts';
 import { openRedis } from '../connection/connection.ts';
-import { type ClusterUrl, parseClusterUrl } from './cluster-url.ts';
-import { closeShard, type Shard, type ShardEvent, type ShardRole, type Shards } from './shard.ts';
+import {
+  type Address,
+  type ClusterUrl,
+  formatAddress,
+  parseAddresses,
+  parseClusterUrl,
+} from '../connection/server-url.ts';
+import { closeShard, type Shard, type ShardEvents, type Shards } from './shard.ts';
 
 /** Number of slots of a Redis Cluster. */
 const SLOTS = 16_384;
@@ -32,34 +37,29 @@ const CONNECT_MS = 5_000;
  * a server that is no longer a primary are closed; commands that wait on them fail, and are retried at the new primary.
  */
 export class ClusterShards implements Shards {
+  readonly events = new EventEmitter<ShardEvents>().setMaxListeners(0);
   #url: ClusterUrl;
-  #roles: readonly ShardRole[];
+  #subscribes: boolean;
   #logger: Logger;
   #shards = new Map<string, Shard>();
   #slots = new Array<Shard | undefined>(SLOTS);
-  #events = new EventEmitter<Record<ShardEvent, []> & { evicted: [string] }>();
   #ticks: Repetition | undefined;
   #refreshing: Promise<void> | undefined;
   #tick = 0;
   #open = true;
 
-  static async connect(url: string, roles: readonly ShardRole[], logger: Logger): Promise<ClusterShards> {
-    const shards = new ClusterShards(parseClusterUrl(url), roles, logger);
-    await retry(() => shards.#readSlots(), {
-      onFailure(error, attempt) {
-        if (attempt === 0) logger.warn({ reason: String(error) }, 'redis: waiting for the cluster');
-      },
-    });
+  static async connect(url: string, options: { subscribes: boolean }, logger: Logger): Promise<ClusterShards> {
+    const shards = new ClusterShards(parseClusterUrl(url), options.subscribes, logger);
+    await retry(() => shards.#readSlots(), { onFailure: logFirstFailure(logger, 'redis: reading the slots') });
     await withDeadline(shards.#connected(), CONNECT_MS, 'cluster').catch(() => {});
     shards.#ticks = every(TICK_MS, () => shards.#onTick());
     return shards;
   }
 
-  private constructor(url: ClusterUrl, roles: readonly ShardRole[], logger: Logger) {
+  private constructor(url: ClusterUrl, subscribes: boolean, logger: Logger) {
     this.#url = url;
-    this.#roles = roles;
+    this.#subscribes = subscribes;
     this.#logger = logger;
-    this.#events.setMaxListeners(0);
   }
 
   get isOpen(): boolean {
@@ -76,19 +76,9 @@ export class ClusterShards implements Shards {
 
   refresh(): Promise<void> {
     this.#refreshing ??= this.#readSlots()
-      .catch((error: Error) =>
-        this.#logger.warn({ reason: error.message }, 'redis: cannot read the slots of the cluster'),
-      )
+      .catch((error: Error) => this.#logger.warn({ reason: error.message }, 'redis: reading the slots failed'))
       .finally(() => setTimeout(() => (this.#refreshing = undefined), REFRESH_INTERVAL_MS).unref());
     return this.#refreshing;
-  }
-
-  on(event: ShardEvent, listener: () => void): void {
-    this.#events.on(event, listener);
-  }
-
-  onEvicted(listener: (channel: string) => void): void {
-    this.#events.on('evicted', listener);
   }
 
   async close(): Promise<void> {
@@ -127,46 +117,40 @@ export class ClusterShards implements Shards {
     this.#shards = primaries;
     if (before.some((shard, slot) => shard && shard !== slots[slot])) {
       this.#logger.info({ primaries: primaries.size }, 'redis: slots of the cluster have moved');
-      this.#events.emit('moved');
+      this.events.emit('moved');
     }
     await Promise.all(former.map(([, shard]) => closeShard(shard)));
   }
 
   /** The ranges from the first server that responds: connected ones in random order, then those of the URL. */
-  async #askForRanges(): Promise<SlotRange[]> {
-    const problems: string[] = [];
-    const ready = [...this.#shards].filter(([, { publish }]) => publish.isReady && publish.pulse.answers);
-    const connected = ready
+  #askForRanges() {
+    const connected = [...this.#shards]
+      .filter(([, { publish }]) => publish.isReady && publish.pulse.answers)
       .sort(() => Math.random() - 0.5)
-      .map(([address, { publish }]) => ({ address, ask: () => publish.sendCommand(COMMAND) }));
+      .map(([address, { publish }]) => ({ address, send: () => publish.sendCommand(COMMAND) }));
     const seeds = this.#url.seeds.map((seed) => ({
       address: formatAddress(seed),
-      ask: () => askServer(this.#urlOf(seed), COMMAND, ANSWER_MS),
+      send: () => askServer(this.#urlOf(seed), COMMAND, ANSWER_MS),
     }));
-    for (const { address, ask } of [...connected, ...seeds]) {
-      try {
-        const ranges = parseRanges(await withDeadline(ask(), ANSWER_MS, address), address);
-        if (ranges.length === 0) throw new Error('has no slots');
-        return ranges;
-      } catch (error) {
-        problems.push(`${address} ${error instanceof Error ? error.message : String(error)}`);
-      }
-    }
-    throw new Error(`no server of the cluster returned its slots: ${problems.join('; ')}`);
+    const servers = [...connected, ...seeds].map(({ address, send }) => ({
+      address,
+      ask: async () => parseRanges(await withDeadline(send(), ANSWER_MS, address), address),
+    }));
+    return firstAnswer('no server of the cluster returned its slots', servers);
   }
 
   #openShard(address: Address): Shard {
     const url = this.#urlOf(address);
     const publish = openRedis(url, 'publish', this.#logger);
-    if (!this.#roles.includes('subscribe')) return { publish, subscribe: undefined };
+    if (!this.#subscribes) return { publish, subscribe: undefined };
     const subscribe = openRedis(url, 'subscribe', this.#logger);
     // The first connection restores nothing.
-    subscribe.once('ready', () => subscribe.on('ready', () => this.#events.emit('back')));
+    subscribe.once('ready', () => subscribe.on('ready', () => this.events.emit('back')));
     subscribe.on('sharded-channel-moved', (channel: string) => {
       void this.refresh();
-      this.#events.emit('evicted', String(channel));
+      this.events.emit('evicted', String(channel));
     });
-    subscribe.pulse.onChange(() => this.#events.emit('pulse'));
+    subscribe.pulse.onChange(() => this.events.emit('pulse'));
     return { publish, subscribe };
   }
 
@@ -177,15 +161,10 @@ export class ClusterShards implements Shards {
 
 const COMMAND = ['CLUSTER', 'SLOTS'];
 
-interface SlotRange {
-  from: number;
-  to: number;
-  primary: Address;
-}
-
-/** The primary comes first in each range. A server that does not know its own address is where it was asked. */
-function parseRanges(answer: unknown, askedAt: string): SlotRange[] {
+/** The primary comes first in each range. A server that does not know its own address is at `askedAt`. */
+function parseRanges(answer: unknown, askedAt: string): { from: number; to: number; primary: Address }[] {
   if (!Array.isArray(answer)) throw new Error('is not a server of a cluster');
+  if (answer.length === 0) throw new Error('has no slots');
   return answer.map(([from, to, primary]) => {
     const host = String(primary[0] || parseAddresses(askedAt, 0)[0]?.host);
     return { from: Number(from), to: Number(to), primary: { host, port: Number(primary[1]) } };

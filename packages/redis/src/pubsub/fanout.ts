@@ -36,8 +36,7 @@ const PUBLISH_DEADLINE_MS = 2_000;
 export function createFanout(pub: Publisher, logger: Logger): Fanout & { gap(): void } {
   const wire = wireOf(pub.kind);
   const pendingSyncs = new PendingSyncs(pub, wire);
-  // Before it followed, the publisher may have published to a former primary, to which no gateway is subscribed any
-  // more.
+  // The newest emits may have gone to the former primary, to which no gateway is subscribed any more.
   pub.onMoved(() => pendingSyncs.addAll());
   /** Resolves with the users who missed an emit. */
   const publish = async (event: ServerEvent, emits: Emit[]): Promise<UserId[]> => {
@@ -78,12 +77,10 @@ function emitsOfMessages(wire: Wire, ...[messages, traces]: Parameters<Fanout['n
   return messages.flatMap((message) => {
     const packet = wire.packet('new_message', message);
     const trace = traces?.get(message.id);
-    return distinct(message.senderId, message.receiverId).map((to): Emit => [to, packet, trace]);
+    const { senderId, receiverId } = message;
+    const participants = senderId === receiverId ? [senderId] : [senderId, receiverId];
+    return participants.map((to): Emit => [to, packet, trace]);
   });
-}
-
-function distinct(a: UserId, b: UserId): UserId[] {
-  return a === b ? [a] : [a, b];
 }
 
 /**
@@ -93,7 +90,7 @@ function distinct(a: UserId, b: UserId): UserId[] {
 async function publishAll(pub: Publisher, wire: Wire, emits: readonly Emit[]): Promise<UserId[]> {
   const users: UserId[] = [];
   const sent: Promise<number>[] = [];
-  for (const [to, ofUser] of byUser(emits)) {
+  for (const [to, ofUser] of Map.groupBy(emits, ([user]) => user)) {
     for (const message of messagesOf(wire, to, ofUser)) {
       users.push(to);
       sent.push(pub.publish(roomChannel(to), message));
@@ -104,16 +101,6 @@ async function publishAll(pub: Publisher, wire: Wire, emits: readonly Emit[]): P
   return missed.size === 0 ? [] : emits.flatMap(([to]) => (missed.has(to) ? [to] : []));
 }
 
-function byUser(emits: readonly Emit[]): Map<UserId, Emit[]> {
-  const emitsOf = new Map<UserId, Emit[]>();
-  for (const emit of emits) {
-    const ofUser = emitsOf.get(emit[0]);
-    if (ofUser) ofUser.push(emit);
-    else emitsOf.set(emit[0], [emit]);
-  }
-  return emitsOf;
-}
-
 /**
  * As few messages as possible, in order: an emit with a trace is a message of its own, in the adapter's format; the
  * emits between two of those are one message.
@@ -122,13 +109,12 @@ function messagesOf(wire: Wire, to: UserId, emits: readonly Emit[]): (string | B
   const messages: (string | Buffer)[] = [];
   let untraced: Packet[] = [];
   for (const [, packet, trace] of emits) {
-    if (trace === undefined) {
-      untraced.push(packet);
-      continue;
+    if (trace === undefined) untraced.push(packet);
+    else {
+      if (untraced.length > 0) messages.push(...wire.emitAll(to, untraced));
+      untraced = [];
+      messages.push(wire.emit(to, packet, { trace }));
     }
-    if (untraced.length > 0) messages.push(...wire.emitAll(to, untraced));
-    untraced = [];
-    messages.push(wire.emit(to, packet, { trace }));
   }
   if (untraced.length > 0) messages.push(...wire.emitAll(to, untraced));
   return messages;
@@ -167,20 +153,12 @@ class PendingSyncs {
   }
 
   async #publish(): Promise<void> {
-    if (!this.#pub.answers) {
-      this.#schedule();
-      return;
-    }
+    if (!this.#pub.answers) return this.#schedule();
     const packet = this.#wire.packet('sync_required', { reason: 'fanout_gap' });
     const users = [...this.#users];
     this.#users.clear();
-    this.add(
-      await publishAll(
-        this.#pub,
-        this.#wire,
-        users.map((user) => [user, packet]),
-      ),
-    );
+    const emits = users.map((user): Emit => [user, packet]);
+    this.add(await publishAll(this.#pub, this.#wire, emits));
     if (!this.#all) return;
     this.#all = false;
     const sent = withDeadline(this.#pub.publish(GAP_CHANNEL, ''), PUBLISH_DEADLINE_MS, 'publish');

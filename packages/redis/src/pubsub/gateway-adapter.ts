@@ -12,10 +12,7 @@ const gaps = new Counter({
   name: 'chat_fanout_gaps_total',
   help: 'Times that emits may not have reached this gateway; its sockets then receive sync_required',
 });
-const received = new Counter({
-  name: 'chat_fanout_received_total',
-  help: 'Emits that reached this gateway',
-});
+const received = new Counter({ name: 'chat_fanout_received_total', help: 'Emits that reached this gateway' });
 const useful = new Counter({
   name: 'chat_fanout_useful_total',
   help: 'Emits that reached this gateway while it held a socket of their room',
@@ -28,20 +25,18 @@ const failed = new Counter({
 type AdapterFactory = Extract<NonNullable<ServerOptions['adapter']>, (nsp: Namespace) => unknown>;
 
 /**
- * The Socket.IO adapter of a gateway, on the pub/sub of the cluster. With `sharded` each room has a channel, so a
- * message causes work only on gateways that hold one of its users. With `classic` every gateway receives every emit and
- * drops those for rooms that it does not hold.
+ * The Socket.IO adapter of a gateway, on the pub/sub of the cluster.
  *
  * The adapter of the library neither waits for its subscriptions nor restores them, and the `classic` one ends the
- * process when it cannot publish. So it receives, in place of clients, the publisher and subscriber of this package
- * with the method names it calls.
+ * process when it cannot publish. So instead of clients it receives the publisher and the subscriber of this package,
+ * with the method names that it calls.
  *
  * After `join()` the adapter subscribes without waiting, so emits right after a join can be missed (5 of 200 in a
- * measurement). `subscribed(room)` resolves when Redis has confirmed the room's channel: everything committed before is
- * in Postgres, everything emitted after arrives.
+ * measurement). `subscribed(room)` resolves when Redis has confirmed the channel of the room: everything committed
+ * before is in Postgres, everything emitted after arrives.
  *
- * `onGap` calls its listener when the subscriptions are restored after a lost connection, because emits in between were
- * lost, and when a worker reports emits that may have reached no gateway.
+ * `onGap` calls its listener when emits may have been lost: the subscriptions are restored after a lost connection, or
+ * a worker reports emits that may have reached no gateway.
  */
 export function createGatewayAdapter({ publisher, subscriber }: Omit<PubSub, 'close'>) {
   const sharded = subscriber.kind === 'sharded';

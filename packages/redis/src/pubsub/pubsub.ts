@@ -1,18 +1,19 @@
+import { EventEmitter } from 'node:events';
 import type { Logger } from '@chat-cluster/runtime';
-import type { RedisClient } from '../connection/connection.ts';
-import { connectShards } from './connect-shards.ts';
+import { connectRedis, type RedisClient } from '../connection/connection.ts';
+import { isClusterUrl } from '../connection/server-url.ts';
+import { ClusterShards } from './cluster-shards.ts';
 import type { Publisher, PubSub, PubSubKind } from './pubsub-port.ts';
-import { isRedirection, type Shards } from './shard.ts';
+import { closeShard, isRedirection, type Shard, type ShardEvents, type Shards } from './shard.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 /** Connects to the server of the URL, or to a Redis Cluster (`redis+cluster://host:port,…`), and waits for it. */
 export async function connectPubSub(url: string, kind: PubSubKind, logger: Logger): Promise<PubSub> {
-  const shards = await connectShards(url, ['publish', 'subscribe'], logger);
-  return {
-    publisher: publisherOf(shards, kind),
-    subscriber: new Subscriptions(shards, kind, logger),
-    close: () => shards.close(),
-  };
+  const shards = isClusterUrl(url)
+    ? await ClusterShards.connect(url, { subscribes: true }, logger)
+    : singleShard(await connectRedis(url, 'publish', logger), await connectRedis(url, 'subscribe', logger));
+  const subscriber = new Subscriptions(shards, kind, logger);
+  return { publisher: publisherOf(shards, kind), subscriber, close: () => shards.close() };
 }
 
 /**
@@ -25,8 +26,33 @@ export async function connectPublisher(
   logger: Logger,
   connect?: (url: string) => Promise<RedisClient>,
 ): Promise<Publisher & { close(): Promise<void> }> {
-  const shards = await connectShards(url, ['publish'], logger, connect);
-  return Object.assign(publisherOf(shards, kind), { close: () => shards.close() });
+  const isCluster = isClusterUrl(url);
+  const shards = isCluster
+    ? await ClusterShards.connect(url, { subscribes: false }, logger)
+    : singleShard(await (connect ? connect(url) : connectRedis(url, 'publish', logger)));
+  const close = async () => {
+    if (isCluster || !connect) await shards.close();
+  };
+  return Object.assign(publisherOf(shards, kind), { close });
+}
+
+function singleShard(publish: RedisClient, subscribe?: RedisClient): Shards {
+  const shard: Shard = { publish, subscribe };
+  const events = new EventEmitter<ShardEvents>().setMaxListeners(0);
+  publish.onMoved(() => events.emit('moved'));
+  // The client is ready again when Redis has confirmed every subscription.
+  subscribe?.on('ready', () => events.emit('back'));
+  subscribe?.pulse.onChange(() => events.emit('pulse'));
+  return {
+    get isOpen() {
+      return publish.isOpen;
+    },
+    events,
+    of: () => shard,
+    all: () => [shard],
+    refresh: async () => {},
+    close: () => closeShard(shard),
+  };
 }
 
 function publisherOf(shards: Shards, kind: PubSubKind): Publisher {
@@ -46,6 +72,6 @@ function publisherOf(shards: Shards, kind: PubSubKind): Publisher {
     get answers() {
       return shards.all().some(({ publish }) => publish.isReady && publish.pulse.answers);
     },
-    onMoved: (listener) => shards.on('moved', listener),
+    onMoved: (listener) => void shards.events.on('moved', listener),
   };
 }

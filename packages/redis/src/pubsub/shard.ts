@@ -1,4 +1,17 @@
+import type { EventEmitter } from 'node:events';
 import { disconnectRedis, type RedisClient } from '../connection/connection.ts';
+
+/** The servers that share the pub/sub channels: one, or those of a Redis Cluster. */
+export interface Shards {
+  readonly isOpen: boolean;
+  readonly events: EventEmitter<ShardEvents>;
+  /** Undefined while no server is known to have the channel. */
+  of(channel: string): Shard | undefined;
+  all(): Shard[];
+  /** Reads again which server has which channels; to be called after a redirection. Never rejects. */
+  refresh(): Promise<void>;
+  close(): Promise<void>;
+}
 
 /** The connections of this process to one server that has pub/sub channels. */
 export interface Shard {
@@ -7,30 +20,20 @@ export interface Shard {
   subscribe: RedisClient | undefined;
 }
 
-/** The servers that share the pub/sub channels: one, or those of a Redis Cluster. */
-export interface Shards {
-  readonly isOpen: boolean;
-  /** Undefined while no server is known to have the channel. */
-  of(channel: string): Shard | undefined;
-  all(): Shard[];
-  /** Reads again which server has which channels; to be called after a redirection. Never rejects. */
-  refresh(): Promise<void>;
-  on(event: ShardEvent, listener: () => void): void;
-  /** Calls `listener` when a server has ended the subscription of a channel that moved away from it. */
-  onEvicted(listener: (channel: string) => void): void;
-  close(): Promise<void>;
+/**
+ * `moved`: channels have moved to another server. `evicted`: a server has ended the subscription of a channel that
+ * moved away from it. `back`: the subscriptions at a server are restored after its connection was lost. `pulse`: a
+ * server has stopped or started to respond.
+ */
+export interface ShardEvents {
+  moved: [];
+  evicted: [channel: string];
+  back: [];
+  pulse: [];
 }
 
-/**
- * `moved`: channels have moved to another server. `back`: the subscriptions at a server are restored after its
- * connection was lost. `pulse`: a server has stopped or started to respond.
- */
-export type ShardEvent = 'moved' | 'back' | 'pulse';
-
-export type ShardRole = 'publish' | 'subscribe';
-
 export async function closeShard({ publish, subscribe }: Shard): Promise<void> {
-  await Promise.all([disconnectRedis(publish), ...(subscribe ? [disconnectRedis(subscribe)] : [])]);
+  await Promise.all([disconnectRedis(publish), subscribe && disconnectRedis(subscribe)]);
 }
 
 /** Whether a server of a Redis Cluster has rejected a command because it does not have the channel. */

@@ -28,9 +28,9 @@ export class Subscriptions implements Subscriber {
     this.kind = kind;
     this.#shards = shards;
     this.#logger = logger;
-    shards.on('back', () => this.#gap());
-    shards.on('moved', () => void this.#follow());
-    shards.onEvicted((channel) => {
+    shards.events.on('back', () => this.#gap());
+    shards.events.on('moved', () => void this.#follow());
+    shards.events.on('evicted', (channel) => {
       const subscription = this.#wanted.get(channel);
       if (subscription) void this.#resubscribe(channel, subscription).then(() => this.#gap());
     });
@@ -75,8 +75,7 @@ export class Subscriptions implements Subscriber {
           before = !before;
           listener(before);
         };
-        shards.on('pulse', check);
-        shards.on('moved', check);
+        shards.events.on('pulse', check).on('moved', check);
       },
     };
   }
