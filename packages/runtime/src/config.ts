@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { tracingConfig } from './tracing-config.ts';
-import { UserError } from './user-error.ts';
+import { UserError } from './run-main.ts';
 
 /** An invalid configuration. The message lists all problems, one line each, with the variable. */
 export class ConfigError extends UserError {
@@ -11,10 +10,7 @@ export class ConfigError extends UserError {
   }
 }
 
-/**
- * Parses environment variables once, at the start of a process. An empty variable (`NAME= command`) counts as absent.
- * Returns a frozen object; throws {@link ConfigError}.
- */
+/** Parses environment variables. An empty one (`NAME= command`) counts as absent. Throws {@link ConfigError}. */
 export function parseConfig<T extends z.ZodObject>(schema: T, env: NodeJS.ProcessEnv): Readonly<z.output<T>> {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
   const result = schema.safeParse(present);
@@ -31,8 +27,8 @@ export function integer(min: number, max: number, fallback: number) {
 export function flag(fallback: boolean) {
   return z
     .enum(['true', 'false'])
-    .default(fallback ? 'true' : 'false')
-    .transform((value) => value === 'true');
+    .transform((value) => value === 'true')
+    .default(fallback);
 }
 
 const REDIS_FORMS = 'must be a redis://, rediss:// or redis+sentinel:// URL';
@@ -59,6 +55,29 @@ export const redisConfig = z.object({
   /** `classic` is for a Redis older than 7: every gateway receives every emit. All processes must agree. */
   REDIS_ADAPTER: z.enum(['sharded', 'classic']).default('sharded'),
 });
+
+const httpUrl = z.string().regex(/^https?:\/\/./, 'must be an http:// or https:// URL');
+const SAMPLERS = ['always_on', 'always_off', 'traceidratio'] as const;
+
+/** Standard variables of OpenTelemetry. The exporter itself reads those for headers, certificates and its time-out. */
+export const tracingConfig = z.object({
+  /** `true` turns tracing off, whatever else is set. */
+  OTEL_SDK_DISABLED: z.stringbool('must be true or false').optional(),
+  OTEL_TRACES_EXPORTER: z.enum(['otlp', 'none'], 'must be otlp or none').optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: httpUrl.optional(),
+  OTEL_EXPORTER_OTLP_PROTOCOL: z
+    .enum(['http/protobuf', 'http/json'], 'must be http/protobuf or http/json, which collectors accept on port 4318')
+    .optional(),
+  OTEL_SERVICE_NAME: z.string().optional(),
+  OTEL_TRACES_SAMPLER: z.enum([...SAMPLERS, ...SAMPLERS.map((name) => `parentbased_${name}` as const)]).optional(),
+  /** Share of the traces that begin here which is sampled, from 0 to 1. */
+  OTEL_TRACES_SAMPLER_ARG: z.coerce.number('must be a number from 0 to 1').min(0).max(1).optional(),
+  /** Longest time that ended spans wait for others before they are sent together, in ms. */
+  OTEL_BSP_SCHEDULE_DELAY: z.coerce.number('must be a number of milliseconds').int().min(0).optional(),
+});
+
+export type TracingConfig = z.output<typeof tracingConfig>;
 
 /** The settings of every process of the cluster. */
 export const commonConfig = z.object({
@@ -115,10 +134,7 @@ export function redactConfig(config: Record<string, unknown>): Record<string, un
 
 function redacted(name: string, value: unknown): unknown {
   if (Array.isArray(value)) return value.map((one) => redacted(name, one));
-  return typeof value === 'string' ? mask(name, value) : value;
-}
-
-function mask(name: string, value: string): string {
+  if (typeof value !== 'string') return value;
   const url = URL.parse(value);
   if (!SECRET.test(name) && !url?.username && !url?.password) return value;
   return url?.host ? `${url.protocol}//${url.host}${url.pathname}` : '[redacted]';

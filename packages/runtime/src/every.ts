@@ -8,17 +8,15 @@ export function every(ms: number, work: () => unknown, onError: (error: unknown)
   let again = false;
   let stopped = false;
   const start = () => {
-    running = Promise.try(work)
-      .then(() => {}, onError)
-      .then(() => {
-        running = undefined;
-        if (!again || stopped) return;
-        again = false;
-        start();
-      });
+    const run = Promise.try(work).catch(onError);
+    running = run.then(() => {
+      running = undefined;
+      if (!again || stopped) return;
+      again = false;
+      start();
+    });
   };
-  const timer = setInterval(() => running ?? start(), ms);
-  timer.unref();
+  const timer = setInterval(() => running ?? start(), ms).unref();
   return {
     now() {
       if (stopped) return;

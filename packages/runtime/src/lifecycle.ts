@@ -3,10 +3,8 @@ import type { Logger } from './logger.ts';
 /**
  * Start and stop of a process: the parts it owns are stopped in the reverse order of their start.
  *
- * ```
- * running ──SIGTERM, POST /drain──▶ draining ──done, hurried or out of time──▶ stopping ──▶ exit
- *    └──SIGINT, parent gone, exception: hurried from the start ───────────────────┘
- * ```
+ *   running ──SIGTERM, POST /drain──▶ draining ──done, hurried or out of time──▶ stopping ──▶ exit
+ *      └──SIGINT, parent gone, exception: hurried from the start ───────────────────┘
  *
  * This is the only place that listens for SIGTERM, SIGINT and the end of the parent (a supervised process whose IPC
  * channel closes has lost its parent and stops). The first SIGTERM drains, if the process has a drain; a second signal
@@ -15,15 +13,14 @@ import type { Logger } from './logger.ts';
  * deadline, which starts at the end of the drain or at the hurry. After it the process exits with code 1.
  */
 export class Lifecycle {
-  #owned: { name: string; stop: () => Promise<unknown> | unknown }[] = [];
+  #owned: { name: string; stop: () => unknown }[] = [];
   #logger: Logger;
   #timeoutMs: number;
   #drain: Drain | undefined;
   #hurry = new AbortController();
   #signals = 0;
-  #ending = false;
+  #stopping = false;
   #code = 0;
-  #stopping: Promise<void> | undefined;
 
   constructor(logger: Logger, timeoutMs: number) {
     this.#logger = logger;
@@ -44,11 +41,11 @@ export class Lifecycle {
 
   /** True from the first stop request on, so also while draining. */
   get stopping(): boolean {
-    return this.#ending || this.#stopping !== undefined;
+    return this.#stopping;
   }
 
   /** Takes ownership of `value`. `stop` runs once, when the process ends, after the stops of everything owned later. */
-  own<T>(name: string, value: T, stop: (value: T) => Promise<unknown> | unknown): T {
+  own<T>(name: string, value: T, stop: (value: T) => unknown): T {
     this.#owned.push({ name, stop: () => stop(value) });
     return value;
   }
@@ -60,8 +57,8 @@ export class Lifecycle {
 
   /** Drains, stops everything and exits. Idempotent: further calls have no effect. */
   end(reason: string): void {
-    if (this.stopping) return;
-    this.#ending = true;
+    if (this.#stopping) return;
+    this.#stopping = true;
     this.#logger.info({ reason }, 'stopping');
     void this.#end();
   }
@@ -71,30 +68,21 @@ export class Lifecycle {
     this.#hurry.abort();
   }
 
-  /** Stops everything, in reverse order. Idempotent; never rejects. */
-  stop(): Promise<void> {
-    this.#stopping ??= this.#stopAll();
-    return this.#stopping;
-  }
-
   #onSignal(signal: 'SIGTERM' | 'SIGINT'): void {
-    this.#signals++;
-    if (this.#signals > 2) process.exit(1);
+    if (++this.#signals > 2) process.exit(1);
     this.end(signal);
     if (this.#signals === 2 || signal === 'SIGINT') this.hurry();
   }
 
   async #end(): Promise<void> {
-    const exitInTime = () => {
-      setTimeout(() => {
-        this.#logger.error(`not stopped within ${this.#timeoutMs} ms: exiting anyway`);
-        process.exit(1);
-      }, this.#timeoutMs).unref();
+    const exit = () => {
+      this.#logger.error(`not stopped within ${this.#timeoutMs} ms: exiting anyway`);
+      process.exit(1);
     };
-    this.#hurry.signal.addEventListener('abort', exitInTime, { once: true });
+    this.#hurry.signal.addEventListener('abort', () => setTimeout(exit, this.#timeoutMs).unref(), { once: true });
     await this.#drained();
     this.hurry();
-    await this.stop();
+    await this.#stopAll();
     this.#logger.info('stopped');
     process.exit(this.#code);
   }

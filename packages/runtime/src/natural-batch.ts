@@ -1,24 +1,20 @@
-/** A batch in flight hangs after HANG_MS and HANG_FACTOR times the duration of the batch before. */
+/** A batch hangs when it has run for HANG_MS, and for HANG_FACTOR times the duration of the batch before it. */
 const HANG_MS = 1_000;
 const HANG_FACTOR = 3;
 
 /**
- * Natural batching: the next batch starts when a batch in flight completes.
- *
- * Items wait while earlier batches are in flight. When one completes, all waiting items start together. There is no
- * timer: an idle process runs batches of one item at once, a busy process runs large ones, so the batch size follows
- * the rate. After an idle moment the first batch starts at the end of the current event-loop turn, so that items which
- * arrived in one read of many sockets share it. Batches start in the order of submission; with `maxInFlight` 1 they
- * also complete in it.
+ * Natural batching: items wait while earlier batches are in flight; when one completes, all of them start together.
+ * There is no timer: an idle process runs batches of one item at once, a busy process runs large ones, so the batch
+ * size follows the rate. After an idle moment the first batch starts at the end of the current event-loop turn, so that
+ * items which arrived in one read of many sockets share it. Batches start in the order of submission; with
+ * `maxInFlight` 1 they also complete in it.
  *
  * Past `maxWaiting`, `submit` rejects at once with `overflow()`. `maxWaitMs` sheds by time instead of by number:
  * `submit` also rejects while all of these hold:
  * - the oldest waiting item has waited longer than `maxWaitMs`;
- * - more items wait than fit into one batch, and more than complete within `maxWaitMs` at the rate of the last full
- *   batches;
- * - the batch in flight does not hang.
+ * - more items wait than fit into one batch, and more than full batches recently completed within `maxWaitMs`;
+ * - the batch in flight does not hang: otherwise every item waits for that batch.
  * So a burst is accepted, a steady rate above the throughput is shed, and an accepted item waits for about `maxWaitMs`.
- * While the batch in flight hangs, nothing is shed: every item waits for that batch.
  */
 export class NaturalBatch<In, Out> {
   #options: NaturalBatchOptions<In, Out>;
@@ -40,10 +36,6 @@ export class NaturalBatch<In, Out> {
     return this.#waiting.length;
   }
 
-  get inFlight(): number {
-    return this.#inFlight;
-  }
-
   submit(item: In): Promise<Out> {
     if (this.#isFull()) return Promise.reject(this.#options.overflow());
     const promise = new Promise<Out>((resolve, reject) => {
@@ -61,9 +53,7 @@ export class NaturalBatch<In, Out> {
 
   /** Rejects every waiting item. Batches in flight continue. */
   rejectWaiting(reason: () => Error): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const { reject } of waiting) reject(reason());
+    for (const { reject } of this.#waiting.splice(0)) reject(reason());
   }
 
   #isFull(): boolean {
@@ -130,11 +120,9 @@ export class NaturalBatch<In, Out> {
 export interface NaturalBatchOptions<In, Out> {
   /** Runs one batch; `result[i]` belongs to `items[i]`. A rejection rejects every item of the batch. */
   run(items: In[]): Promise<Out[]>;
-  /** Batches in flight at once. */
+  /** Batches in flight at once, items per batch, and items that wait. */
   maxInFlight: number;
-  /** Items per batch. */
   maxItems: number;
-  /** Items that wait. */
   maxWaiting: number;
   /** Wait of the oldest item after which excess items are rejected, in ms. Default: no limit. */
   maxWaitMs?: number;
@@ -145,10 +133,8 @@ export interface NaturalBatchOptions<In, Out> {
   overflow(): Error;
 }
 
-interface Waiting<In, Out> {
+interface Waiting<In, Out> extends Pick<PromiseWithResolvers<Out>, 'resolve' | 'reject'> {
   item: In;
   /** `performance.now()` of its submission. */
   since: number;
-  resolve(value: Out): void;
-  reject(reason: unknown): void;
 }

@@ -1,18 +1,11 @@
-import {
-  type Attributes,
-  type Tracer as OtelTracer,
-  ROOT_CONTEXT,
-  type SpanContext,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-} from '@opentelemetry/api';
+import { type Span as OtelSpan, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { parseTraceParent, setGlobalErrorHandler } from '@opentelemetry/core';
 import {
   defaultResource,
   detectResources,
   resourceAttributesEnvDetector,
   resourceFromAttributes,
+  serviceNameEnvDetector,
 } from '@opentelemetry/resources';
 import {
   AlwaysOffSampler,
@@ -24,9 +17,8 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
+import type { TracingConfig } from './config.ts';
 import type { Logger } from './logger.ts';
-import type { SpanOptions, Tracer } from './span.ts';
-import type { TracingConfig } from './tracing-config.ts';
 
 /** Default share of sampled traces: enough to read at 1,000 messages/s. OTEL_TRACES_SAMPLER_ARG overrides it. */
 const DEFAULT_RATIO = 0.01;
@@ -40,17 +32,13 @@ const LOG_EVERY_MS = 60_000;
  * 512 at a time; while the collector is away, 2,048 are kept and further ones dropped. No context manager is
  * registered: spans are joined by traceparent only, so spans of libraries never get a parent by accident.
  */
-export async function openTelemetry(
-  config: TracingConfig,
-  { service, instance, logger }: { service: string; instance: string; logger: Logger },
-): Promise<Tracer> {
-  setGlobalErrorHandler(throttled((error) => logger.warn({ reason: reasonOf(error) }, 'tracing: spans were lost')));
+export async function openTelemetry(config: TracingConfig, { service, instance, logger }: ProcessIdentity) {
+  logErrors(logger);
   const { ownRatio, sampler } = samplingOf(config);
   const provider = new TracerProvider({
     resource: defaultResource()
       .merge(resourceFromAttributes({ 'service.name': service, 'service.instance.id': instance }))
-      .merge(detectResources({ detectors: [resourceAttributesEnvDetector] }))
-      .merge(resourceFromAttributes(config.OTEL_SERVICE_NAME ? { 'service.name': config.OTEL_SERVICE_NAME } : {})),
+      .merge(detectResources({ detectors: [resourceAttributesEnvDetector, serviceNameEnvDetector] })),
     sampler,
     spanLimits: { linkCountLimit: MOST_LINKS },
     spanProcessors: [
@@ -64,16 +52,41 @@ export async function openTelemetry(
   trace.setGlobalTracerProvider(provider);
   const tracer = provider.getTracer('chat-cluster');
   return {
-    startSpan(name, options) {
-      const parent = options.parent === undefined ? null : parseTraceParent(options.parent);
+    /** Undefined when the span is not sampled. */
+    startSpan(name: string, { kind, parent: traceparent, links = [], attributes = {} }: SpanOptions) {
+      const parent = traceparent === undefined ? null : parseTraceParent(traceparent);
       if (!parent && Math.random() >= ownRatio) return undefined;
-      return startSpan(tracer, name, options, parent);
+      const context = parent ? trace.setSpanContext(ROOT_CONTEXT, { ...parent, isRemote: true }) : ROOT_CONTEXT;
+      const linked = links.flatMap((link) => parseTraceParent(link) ?? []).map((one) => ({ context: one }));
+      const options = { kind: kind ? KINDS[kind] : SpanKind.INTERNAL, attributes, links: linked };
+      const span = tracer.startSpan(name, options, context);
+      return span.isRecording() ? sampled(span) : undefined;
     },
-    shutdown() {
+    /** Sends the ended spans. Resolves when they are sent. */
+    shutdown(): Promise<void> {
       trace.disable();
       return provider.shutdown();
     },
   };
+}
+
+export type Tracer = Awaited<ReturnType<typeof openTelemetry>>;
+
+/** The process, as traces name it, and its logger. */
+export interface ProcessIdentity {
+  service: string;
+  instance: string;
+  logger: Logger;
+}
+
+export interface SpanOptions {
+  kind?: keyof typeof KINDS;
+  /** A traceparent. Without one, or with one that cannot be parsed, the span begins a trace. */
+  parent?: string | undefined;
+  /** Traceparents of spans in other traces that this span belongs to as well. */
+  links?: readonly string[];
+  /** Numbers and names of this system. Never user content, a token or the identity of a user. */
+  attributes?: Record<string, string | number>;
 }
 
 const KINDS = {
@@ -83,26 +96,13 @@ const KINDS = {
   consumer: SpanKind.CONSUMER,
 } as const;
 
-function startSpan(
-  tracer: OtelTracer,
-  name: string,
-  { kind, links = [], attributes = {} }: SpanOptions,
-  parent: SpanContext | null,
-) {
-  const span = tracer.startSpan(
-    name,
-    {
-      kind: kind ? KINDS[kind] : SpanKind.INTERNAL,
-      attributes,
-      links: links.flatMap((link) => parseTraceParent(link) ?? []).map((linked) => ({ context: linked })),
-    },
-    parent ? trace.setSpanContext(ROOT_CONTEXT, { ...parent, isRemote: true }) : ROOT_CONTEXT,
-  );
-  if (!span.isRecording()) return undefined;
+function sampled(span: OtelSpan) {
   const { traceId, spanId } = span.spanContext();
   return {
+    /** Makes other spans, in this process or in another, children of this one. */
     traceparent: `00-${traceId}-${spanId}-01`,
-    end(outcome: { name?: string; attributes?: Attributes; failed?: boolean } = {}) {
+    /** Ends the span; to be called once. `failed`: because of a fault of this system. */
+    end(outcome: { name?: string; attributes?: SpanOptions['attributes']; failed?: boolean } = {}): void {
       if (outcome.name) span.updateName(outcome.name);
       if (outcome.attributes) span.setAttributes(outcome.attributes);
       if (outcome.failed) span.setStatus({ code: SpanStatusCode.ERROR });
@@ -118,22 +118,17 @@ function startSpan(
  * `startSpan` (BullMQ takes a lane) is always sampled by default.
  */
 function samplingOf(config: TracingConfig): { ownRatio: number; sampler: Sampler } {
-  const { OTEL_TRACES_SAMPLER: name = 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: ratio = DEFAULT_RATIO } =
-    config;
-  switch (name) {
-    case 'always_on':
-      return { ownRatio: 1, sampler: new AlwaysOnSampler() };
-    case 'always_off':
-      return { ownRatio: 0, sampler: new AlwaysOffSampler() };
-    case 'traceidratio':
-      return { ownRatio: 1, sampler: new TraceIdRatioBasedSampler(ratio) };
-    case 'parentbased_always_on':
-      return { ownRatio: 1, sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }) };
-    case 'parentbased_always_off':
-      return { ownRatio: 0, sampler: new ParentBasedSampler({ root: new AlwaysOffSampler() }) };
-    case 'parentbased_traceidratio':
-      return { ownRatio: ratio, sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }) };
-  }
+  const ratio = config.OTEL_TRACES_SAMPLER_ARG ?? DEFAULT_RATIO;
+  const on = new AlwaysOnSampler();
+  const off = new AlwaysOffSampler();
+  return {
+    always_on: { ownRatio: 1, sampler: on },
+    always_off: { ownRatio: 0, sampler: off },
+    traceidratio: { ownRatio: 1, sampler: new TraceIdRatioBasedSampler(ratio) },
+    parentbased_always_on: { ownRatio: 1, sampler: new ParentBasedSampler({ root: on }) },
+    parentbased_always_off: { ownRatio: 0, sampler: new ParentBasedSampler({ root: off }) },
+    parentbased_traceidratio: { ownRatio: ratio, sampler: new ParentBasedSampler({ root: on }) },
+  }[config.OTEL_TRACES_SAMPLER ?? 'parentbased_traceidratio'];
 }
 
 /** The exporter reads its endpoint, headers and time-out from the environment. */
@@ -145,15 +140,12 @@ async function exporterOf({ OTEL_EXPORTER_OTLP_PROTOCOL: protocol }: TracingConf
   return new OTLPTraceExporter();
 }
 
-function throttled<T>(log: (value: T) => void): (value: T) => void {
-  let lastAt = Number.NEGATIVE_INFINITY;
-  return (value) => {
-    if (performance.now() - lastAt < LOG_EVERY_MS) return;
-    lastAt = performance.now();
-    log(value);
-  };
-}
-
-function reasonOf(error: unknown): string {
-  return (error instanceof Error ? error.message || error.name : String(error)).slice(0, 200);
+function logErrors(logger: Logger): void {
+  let loggedAt = Number.NEGATIVE_INFINITY;
+  setGlobalErrorHandler((error) => {
+    if (performance.now() - loggedAt < LOG_EVERY_MS) return;
+    loggedAt = performance.now();
+    const reason = error instanceof Error ? error.message || error.name : String(error);
+    logger.warn({ reason: reason.slice(0, 200) }, 'tracing: spans were lost');
+  });
 }

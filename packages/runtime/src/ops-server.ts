@@ -6,20 +6,22 @@ import type { Readiness } from './readiness.ts';
 /**
  * The admin listener of a process, for probes, Prometheus and operators, on a port that no user reaches. Resolves when
  * it listens. It serves:
- * - `/healthz`: 200 while the event loop runs. It does not check Redis or Postgres, because their outage would then
- *   restart every process;
+ * - `/healthz`: 200 while the event loop runs, since an outage of Redis or Postgres must not restart every process;
  * - `/readyz`: the state of `readiness`, 200 or 503;
  * - `/metrics`: Prometheus text;
  * - `POST /drain`: starts the stop and responds at once;
  * - the `pages` of the process, which no page of another origin may read.
  */
 export async function serveOps(options: OpsOptions): Promise<{ server: Server; port: number }> {
+  const ownMetrics = async () => ({ contentType: register.contentType, body: await register.metrics() });
   const { readiness, drain, metrics = ownMetrics, pages = {} } = options;
   const paths = ['/healthz', '/readyz', '/metrics', ...Object.keys(pages)].join(', ');
   const server = createServer(async (request, response) => {
     const answer = (status: number, body: string, type = 'application/json') => {
       response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
     };
+    const refuse = (status: number, code: string, message: string) =>
+      answer(status, JSON.stringify({ error: { code, message } }));
     switch (request.url?.split('?')[0]) {
       case '/healthz':
         return answer(200, '{"status":"ok"}');
@@ -33,14 +35,15 @@ export async function serveOps(options: OpsOptions): Promise<{ server: Server; p
           (error: unknown) => answer(500, String(error), 'text/plain'),
         );
       case '/drain':
-        if (!mayDrain(request)) return answer(405, refusal('METHOD_NOT_ALLOWED', 'Use POST, and not from a web page'));
+        // A browser sends the origin with every POST: a web page on this machine must not stop the process.
+        if (request.method !== 'POST' || request.headers.origin !== undefined)
+          return refuse(405, 'METHOD_NOT_ALLOWED', 'Use POST, and not from a web page');
         drain();
         return answer(202, '{"draining":true}');
       default: {
-        const page = pages[firstSegment(request.url)];
-        if (!page) return answer(404, refusal('NOT_FOUND', `See ${paths}, and POST /drain`));
-        if (!mayRead(request))
-          return answer(405, refusal('METHOD_NOT_ALLOWED', 'Use GET, and not from another origin'));
+        const page = pages[/^\/[^/?]*/.exec(request.url ?? '')?.[0] ?? ''];
+        if (!page) return refuse(404, 'NOT_FOUND', `See ${paths}, and POST /drain`);
+        if (!mayRead(request)) return refuse(405, 'METHOD_NOT_ALLOWED', 'Use GET, and not from another origin');
         return Promise.try(page, request, response).catch(() => response.destroy());
       }
     }
@@ -74,24 +77,7 @@ export interface OpsOptions {
   pages?: Readonly<Record<string, OpsPage>>;
 }
 
-async function ownMetrics(): Promise<MetricsText> {
-  return { contentType: register.contentType, body: await register.metrics() };
-}
-
-/** A browser sends the origin with every POST: a web page that is open on this machine must not stop the process. */
-function mayDrain({ method, headers }: IncomingMessage): boolean {
-  return method === 'POST' && headers.origin === undefined;
-}
-
-function firstSegment(url = ''): string {
-  return /^\/[^/?]*/.exec(url)?.[0] ?? '';
-}
-
-/** A browser sends the origin when a page of another origin requests: such a page must not read what is shown here. */
+/** False for a request of a web page of another origin: such a page must not read what is shown here. */
 function mayRead({ method, headers }: IncomingMessage): boolean {
   return method === 'GET' && (headers.origin === undefined || URL.parse(headers.origin)?.host === headers.host);
-}
-
-function refusal(code: string, message: string): string {
-  return JSON.stringify({ error: { code, message } });
 }

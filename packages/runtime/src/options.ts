@@ -1,11 +1,10 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { UserError } from './user-error.ts';
+import { UserError } from './run-main.ts';
 
 /**
  * Parses a command line: `node:util.parseArgs` splits it, `schema` checks the values. Each key of `schema` is the name
  * of an option as it is typed (`in-flight`): z.boolean() makes it a flag, z.array() an option that may be repeated.
- *
  * Returns undefined when help is requested (`--help`, `-h`): the caller prints it. Throws a UserError that lists all
  * problems at once, each with its option and what a valid value is.
  */
@@ -13,22 +12,13 @@ export function parseOptions<T extends z.ZodObject>(
   args: readonly string[],
   schema: T,
   { positionals: allowPositionals = false }: { positionals?: boolean } = {},
-): Options<T> | undefined {
+): { values: z.output<T>; positionals: string[] } | undefined {
   const split = splitArguments(args, schema, allowPositionals);
   if (split.values.help === true) return undefined;
   const result = schema.safeParse(split.values);
   if (result.success) return { values: result.data, positionals: split.positionals };
-  throw new UserError(
-    `${result.error.issues.map((issue) => problemOf(issue, split.values)).join('\n')}\n--help lists all options.`,
-  );
-}
-
-/** A parsed command line. */
-export interface Options<T extends z.ZodObject> {
-  /** By option name. */
-  values: z.output<T>;
-  /** In the order of the command line. */
-  positionals: string[];
+  const problems = result.error.issues.map((issue) => problemOf(issue, split.values));
+  throw new UserError([...problems, '--help lists all options.'].join('\n'));
 }
 
 function splitArguments(args: readonly string[], schema: z.ZodObject, allowPositionals: boolean) {
@@ -58,44 +48,47 @@ function problemOf({ path: [option, index = 0], message }: z.core.$ZodIssue, giv
   return `--${String(option)} ${message.startsWith('Invalid input') ? 'is required' : message}.`;
 }
 
+const LARGEST = 1_000_000_000;
+
 /** An option that is a whole number from `min` to `max`. */
-export function wholeNumber(min: number, max = 1_000_000_000) {
+export function wholeNumber(min: number, max = LARGEST) {
   const problem = `must be a whole number from ${min} to ${max}`;
-  return numeral(problem).pipe(z.number().int(problem).min(min, problem).max(max, problem));
+  return parsed(toNumber, (value) => Number.isInteger(value) && value >= min && value <= max, problem);
 }
 
 /** An option that is a number from `min` to `max`. */
-export function number(min: number, max = 1_000_000_000) {
-  const problem = `must be a number from ${min} to ${max}`;
-  return numeral(problem).pipe(z.number().min(min, problem).max(max, problem));
+export function number(min: number, max = LARGEST) {
+  return parsed(toNumber, (value) => value >= min && value <= max, `must be a number from ${min} to ${max}`);
 }
 
 /** An option that is a list of whole numbers from `min` to `max`, separated by commas: `100,500`. */
-export function wholeNumbers(min: number, max = 1_000_000_000) {
-  const problem = `must be whole numbers from ${min} to ${max}, separated by commas`;
-  return z
-    .string()
-    .transform((text) => text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part))))
-    .refine((list) => list.every((value) => Number.isInteger(value) && value >= min && value <= max), problem);
+export function wholeNumbers(min: number, max = LARGEST) {
+  return parsed(
+    (text) => text.split(',').map(toNumber),
+    (list) => list.every((value) => Number.isInteger(value) && value >= min && value <= max),
+    `must be whole numbers from ${min} to ${max}, separated by commas`,
+  );
 }
-
-const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
 /** An option that is a time, parsed to seconds: a number of seconds, or a number with s, m, h or d (`90s`, `10m`). */
 export function seconds(min = 0) {
   const problem = `must be a time such as 30, 90s, 10m, 1h or 1d, at least ${min} s`;
-  return z
-    .string()
-    .transform((text) => {
-      const [, amount = '', unit = 's'] = /^(\d+(?:\.\d+)?)([smhd])?$/.exec(text) ?? [];
-      return amount === '' ? Number.NaN : Number(amount) * (UNIT_SECONDS[unit] ?? Number.NaN);
-    })
-    .refine((value) => value >= min, problem);
+  return parsed(toSeconds, (value) => value >= min, problem);
 }
 
-function numeral(problem: string) {
-  return z
-    .string()
-    .refine((text) => /^\s*[+-]?(\d+\.?\d*|\.\d+)\s*$/.test(text), problem)
-    .transform(Number);
+/** An option whose value is the result of `parse`, if it is valid. */
+function parsed<T>(parse: (text: string) => T, isValid: (value: T) => boolean, problem: string) {
+  return z.string().transform(parse).refine(isValid, problem);
+}
+
+/** NaN for a text that is not a decimal number. */
+function toNumber(text: string): number {
+  return /^\s*[+-]?(\d+\.?\d*|\.\d+)\s*$/.test(text) ? Number(text) : Number.NaN;
+}
+
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+
+function toSeconds(text: string): number {
+  const [, amount, unit = 's'] = /^(\d+(?:\.\d+)?)([smhd])?$/.exec(text) ?? [];
+  return Number(amount) * (UNIT_SECONDS[unit] ?? Number.NaN);
 }

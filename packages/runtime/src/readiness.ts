@@ -3,12 +3,11 @@ import type { Lifecycle } from './lifecycle.ts';
 
 /** The readiness of a process, for `/readyz`. Shows the same dependencies in the gauge `chat_dependency_up`. */
 export function watchReadiness({ redis, postgres, schema, lifecycle, readyDuringOutage }: Dependencies) {
-  showDependencies(() => {
-    const byRole = Object.entries(redis()).map(([role, responds]) => [`redis_${role}`, responds] as const);
-    return { ...Object.fromEntries(byRole), postgres: postgres() === 'ok' };
-  });
+  shown = { redis, postgres };
   return (): Readiness => {
-    const checks = { redis: redisHealth(redis()), postgres: postgres(), schema: schema.check() };
+    const away = Object.entries(redis()).flatMap(([role, responds]) => (responds ? [] : [role]));
+    const redisState = away.length === 0 ? 'ok' : `away: ${away.join(', ')}`;
+    const checks = { redis: redisState, postgres: postgres(), schema: schema.check() };
     if (lifecycle.stopping) return { ready: false, reason: 'draining', checks };
     if (schema.tooOld) return { ready: false, reason: 'schema', checks };
     return { ready: readyDuringOutage || (checks.redis === 'ok' && checks.postgres === 'ok'), checks };
@@ -37,7 +36,7 @@ export interface Dependencies {
   readyDuringOutage: boolean;
 }
 
-let dependencies: () => Record<string, boolean> = () => ({});
+let shown: Pick<Dependencies, 'redis' | 'postgres'> | undefined;
 
 new Gauge({
   name: 'chat_dependency_up',
@@ -46,17 +45,9 @@ new Gauge({
   // Of several forks of one gateway, the value of the fork in the worst state.
   aggregator: 'min',
   collect() {
-    for (const [dependency, responds] of Object.entries(dependencies())) this.set({ dependency }, responds ? 1 : 0);
+    if (!shown) return;
+    for (const [role, responds] of Object.entries(shown.redis()))
+      this.set({ dependency: `redis_${role}` }, responds ? 1 : 0);
+    this.set({ dependency: 'postgres' }, shown.postgres() === 'ok' ? 1 : 0);
   },
 });
-
-/** Sets what the gauge shows. */
-function showDependencies(read: () => Record<string, boolean>): void {
-  dependencies = read;
-}
-
-/** 'ok', or the roles whose Redis does not respond. */
-function redisHealth(roles: Record<'pubsub' | 'queue' | 'cache', boolean>): string {
-  const away = Object.entries(roles).filter(([, responds]) => !responds);
-  return away.length === 0 ? 'ok' : `away: ${away.map(([role]) => role).join(', ')}`;
-}

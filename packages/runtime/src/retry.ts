@@ -1,16 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from './logger.ts';
 
-export interface RetryOptions {
-  /** Bounds of the jittered back-off between two attempts, in ms. Default: 100 and 2,000. */
-  minMs?: number;
-  maxMs?: number;
-  /** Aborting it ends the wait between two attempts: `retry` then rejects with an AbortError. */
-  signal?: AbortSignal;
-  /** Called after each failed attempt, counted from 0. An error that it throws ends the retries and is thrown. */
-  onFailure?(error: unknown, attempt: number): void;
-}
-
 /**
  * Repeats `work` until it succeeds, with a jittered back-off, and resolves with its result. For work whose server may
  * be away for a while: a process that waits is better than one that fails, is restarted and fails again.
@@ -25,6 +15,16 @@ export async function retry<T>(work: () => Promise<T>, options: RetryOptions = {
       await backoff(attempt, minMs, maxMs, signal);
     }
   }
+}
+
+export interface RetryOptions {
+  /** Bounds of the jittered back-off between two attempts, in ms. Default: 100 and 2,000. */
+  minMs?: number;
+  maxMs?: number;
+  /** Aborting it ends the wait between two attempts: `retry` then rejects with an AbortError. */
+  signal?: AbortSignal;
+  /** Called after each failed attempt, counted from 0. An error that it throws ends the retries and is thrown. */
+  onFailure?(error: unknown, attempt: number): void;
 }
 
 /** An `onFailure` that logs the first failure of a series as a warning: `what`, and that it is retried. */

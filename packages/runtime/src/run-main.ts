@@ -1,4 +1,4 @@
-import { UserError } from './user-error.ts';
+import { styleText } from 'node:util';
 
 /**
  * Runs the main function of a process. A failed start ends the process with code 1. A problem that the operator can
@@ -8,10 +8,31 @@ export async function runMain(main: () => Promise<void>): Promise<void> {
   try {
     await main();
   } catch (error) {
-    const plain = error instanceof UserError || (error instanceof Error && 'code' in error);
-    process.stderr.write(`${plain ? explain(error) : error instanceof Error ? error.stack : String(error)}\n`);
+    const hasCode = error instanceof Error && 'code' in error;
+    process.stderr.write(`${hasCode ? explain(error) : describeError(error)}\n`);
     process.exit(1);
   }
+}
+
+/** Runs a command-line tool. An error is written to stderr, a UserError without its stack, and the exit code is 1. */
+export async function runCommand(command: () => Promise<void>): Promise<void> {
+  try {
+    await command();
+  } catch (error) {
+    process.stderr.write(`${styleText('red', '✖', { stream: process.stderr })} ${describeError(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+/** A problem that the user can solve: `message` states the problem and the solution, and is shown without a stack. */
+export class UserError extends Error {
+  override name = 'UserError';
+}
+
+/** The text to show for any thrown value. Errors other than UserError keep their stack. */
+export function describeError(error: unknown): string {
+  if (error instanceof UserError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 function explain(error: Error & { code?: unknown; port?: unknown }): string {
@@ -19,19 +40,4 @@ function explain(error: Error & { code?: unknown; port?: unknown }): string {
     return `Port ${error.port} is in use. Stop what listens there, or choose another with PORT or ADMIN_PORT.`;
   }
   return error.message || String(error.code);
-}
-
-/** The message that a supervised process sends to its parent when it serves. All ports are those really bound. */
-export interface ReadyMessage {
-  type: 'ready';
-  /** Port of HTTP and sockets; in a process without them, the port of the admin listener. */
-  port: number;
-  /** Port of the admin listener; absent in a fork of a gateway, which has none. */
-  adminPort?: number;
-  gateways?: string[];
-}
-
-/** Sends the message to the parent process, if there is one. */
-export function announceReady(message: ReadyMessage): void {
-  if (process.connected) process.send?.(message);
 }

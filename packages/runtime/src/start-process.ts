@@ -1,17 +1,17 @@
 import { collectDefaultMetrics } from 'prom-client';
-import { redactConfig } from './config.ts';
+import type { z } from 'zod';
+import { type commonConfig, redactConfig, type TracingConfig } from './config.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { startTracing } from './tracing.ts';
-import type { TracingConfig } from './tracing-config.ts';
 
 /**
  * Starts what every process has, in this order: logger, lifecycle (from here on SIGTERM stops the process in order),
  * the start-up log line with the redacted configuration, default metrics and tracing. `service` is the kind of process
- * (`gateway`), `name` this instance of it.
+ * (`gateway`), `name` this instance of it. A process without tracing leaves the OTEL_* settings out of its `config`.
  */
 export async function startProcess(
-  config: ProcessConfig,
+  config: TracingConfig & Pick<z.output<typeof commonConfig>, 'LOG_LEVEL' | 'LOG_FORMAT' | 'SHUTDOWN_TIMEOUT_MS'>,
   { service, name }: { service: string; name: string },
 ): Promise<{ logger: Logger; lifecycle: Lifecycle }> {
   const logger = createLogger({ name, level: config.LOG_LEVEL, format: config.LOG_FORMAT });
@@ -23,9 +23,18 @@ export async function startProcess(
   return { logger, lifecycle };
 }
 
-/** The settings that every process has. A process without tracing leaves the OTEL_* settings out. */
-export interface ProcessConfig extends TracingConfig {
-  LOG_LEVEL: string;
-  LOG_FORMAT?: 'pretty' | 'json' | undefined;
-  SHUTDOWN_TIMEOUT_MS: number;
+/** The message that a supervised process sends to its parent when it serves. All ports are those really bound. */
+export interface ReadyMessage {
+  type: 'ready';
+  /** Port of HTTP and sockets; in a process without them, the port of the admin listener. */
+  port: number;
+  /** Port of the admin listener; absent in a fork of a gateway, which has none. */
+  adminPort?: number;
+  /** Names of the gateways; absent in other processes. */
+  gateways?: string[];
+}
+
+/** Sends the message to the parent process, if there is one. */
+export function announceReady(message: ReadyMessage): void {
+  if (process.connected) process.send?.(message);
 }

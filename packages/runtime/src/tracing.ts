@@ -1,8 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { TracingConfig } from './config.ts';
 import { withDeadline } from './deadline.ts';
-import type { Logger } from './logger.ts';
-import type { Span, SpanOptions, Tracer } from './span.ts';
-import type { TracingConfig } from './tracing-config.ts';
+import type { ProcessIdentity, SpanOptions, Tracer } from './open-telemetry.ts';
 
 /** Time that the last spans have to be sent in when the process stops, in ms. A missing collector costs no more. */
 const FLUSH_MS = 1_000;
@@ -11,16 +10,13 @@ let tracer: Tracer | undefined;
 const current = new AsyncLocalStorage<string>();
 
 /**
- * Turns tracing on, if the standard variables of OpenTelemetry request it. `service` and `instance` name the process in
- * traces.
- *
- * When it is off, a span costs the check of one variable, and no package of OpenTelemetry is loaded. When it is on, a
- * span that is not sampled costs one random number. There is no automatic instrumentation: the few places worth a span
- * call `startSpan`, and processes join a trace by its W3C `traceparent`, a plain string.
+ * Turns tracing on, if the standard variables of OpenTelemetry request it. When it is off, a span costs the check of
+ * one variable, and no package of OpenTelemetry is loaded. When it is on, a span that is not sampled costs one random
+ * number. Processes join a trace by its W3C `traceparent`, a plain string.
  */
 export async function startTracing(
   config: TracingConfig,
-  identity: { service: string; instance: string; logger: Logger },
+  identity: ProcessIdentity,
 ): Promise<{ stop(): Promise<void> }> {
   if (!isRequested(config)) return { stop: async () => {} };
   const { openTelemetry } = await import('./open-telemetry.ts');
@@ -47,11 +43,16 @@ export function isTracing(): boolean {
   return tracer !== undefined;
 }
 
+/** A sampled span in progress. */
+export type Span = NonNullable<ReturnType<typeof startSpan>>;
+
 /** Undefined when tracing is off or this span is not sampled, so a caller only needs `?.`. */
-export function startSpan(name: string, options: SpanOptions = {}): Span | undefined {
+export function startSpan(name: string, options: SpanOptions = {}) {
   const span = tracer?.startSpan(name, options);
   if (!span) return undefined;
-  return { ...span, run: (work) => current.run(span.traceparent, work) };
+  /** Runs `work` with this span as the current one, also in everything that `work` calls and awaits. */
+  const run = <T>(work: () => T): T => current.run(span.traceparent, work);
+  return { ...span, run };
 }
 
 /** Runs `work` in a span, which fails when `work` rejects. `work` receives its traceparent, if there is one. */

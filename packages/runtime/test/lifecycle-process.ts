@@ -53,9 +53,9 @@ switch (scenario) {
     });
     break;
   case 'twice':
-    process.once('message', async () => {
-      await Promise.all([lifecycle.stop(), lifecycle.stop()]);
-      print(`stopping: ${lifecycle.stopping}`);
+    process.once('message', () => {
+      lifecycle.end('first');
+      lifecycle.end('second');
     });
     break;
   case 'uncaught':

@@ -121,8 +121,8 @@ describe('lifecycle', () => {
   it('stops each part once, however often it is called', async () => {
     await using life = await start('twice');
     life.child.send('stop');
-    await eventually(() => expect(life.lines().at(-1)).to.equal('stopping: true'));
-    expect(life.lines()).to.deep.equal([...stopped, 'stopping: true']);
+    expect(await life.end()).to.equal(0);
+    expect(life.lines()).to.deep.equal(['log: stopping', ...stopped, 'log: stopped']);
   });
 
   it('stops after an uncaught exception, and exits with 1', async () => {

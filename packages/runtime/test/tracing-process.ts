@@ -15,7 +15,7 @@ const { parseConfig, startProcess, startSpan, tracingConfig } = await import('@c
 
 const config = {
   ...parseConfig(tracingConfig, process.env),
-  LOG_LEVEL: 'info',
+  LOG_LEVEL: 'info' as const,
   LOG_FORMAT: 'json' as const,
   SHUTDOWN_TIMEOUT_MS: 5_000,
 };
