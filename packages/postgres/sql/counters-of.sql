@@ -7,6 +7,8 @@ select
   c.last_seq as "lastSeq"
 from unnest($1::uuid[], $2::text[]) k (conversation_id, user_id)
 cross join lateral (
-  select * from participants where conversation_id = k.conversation_id and user_id = k.user_id limit 1
+  select p.conversation_id, p.user_id, p.unread_count, p.last_read_seq from participants p
+  where p.conversation_id = k.conversation_id and p.user_id = k.user_id
+  limit 1
 ) p
 cross join lateral (select last_seq from conversations where id = p.conversation_id limit 1) c

@@ -1,4 +1,4 @@
 -- Some dead letters by id.
-select *
+select "id", "at", "source", "reason", "attempts", "entry"
 from "dead_letters"
 where "id" = any($1::uuid[])

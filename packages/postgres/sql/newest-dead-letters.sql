@@ -1,5 +1,5 @@
 -- A page of the dead letters, newest first.
-select *
+select "id", "at", "source", "reason", "attempts", "entry"
 from "dead_letters"
 where (at, id) < ($1::timestamptz, $2::uuid)
 order by "at" desc, "id" desc

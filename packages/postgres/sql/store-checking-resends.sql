@@ -1,11 +1,11 @@
 -- Stores a batch of sends where some may be resends: dedupe, seq, rows and counters in one statement.
 with input as (
-  select * from unnest(
+  select id, conversation_id, sender_id, receiver_id, client_message_id, content, attachments, ord from unnest(
     $1::uuid[], $2::uuid[], $3::text[], $4::text[],
     $5::text[], $6::text[], $7::jsonb[]
   ) with ordinality as t (id, conversation_id, sender_id, receiver_id, client_message_id, content, attachments, ord)
 ), earlier as (
-  select i.ord, m.*
+  select i.ord, m.id, m.seq, m.created_at, m.content, m.attachments
   from input i
   cross join lateral (
     select m.id, m.seq, m.created_at, m.content, m.attachments
@@ -16,7 +16,8 @@ with input as (
     limit 1
   ) m
 ), fresh as (
-  select i.*, row_number() over (partition by i.conversation_id order by i.ord) as nth
+  select i.id, i.conversation_id, i.sender_id, i.receiver_id, i.client_message_id, i.content, i.attachments,
+    row_number() over (partition by i.conversation_id order by i.ord) as nth
   from input i
   where not exists (select from earlier e where e.ord = i.ord)
 ), bumped as (

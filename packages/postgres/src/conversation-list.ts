@@ -1,4 +1,5 @@
 import {
+  type ConversationId,
   type ConversationSummary,
   type ConversationsPage,
   conversationId,
@@ -8,7 +9,7 @@ import {
 } from '@chat-cluster/contracts';
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
-import { toMessage } from './message-row.ts';
+import { type MessageRow, toMessage } from './message-row.ts';
 
 /** Returns a page of the conversations of a user, as `History.conversations` of the domain requires. */
 export async function listConversations(
@@ -17,74 +18,54 @@ export async function listConversations(
   limit: number,
   cursor: string | undefined,
 ): Promise<ConversationsPage> {
-  const rows = await conversationsQuery(db, userId, limit + 1, parseCursor(cursor)).execute();
+  const { rows } = await conversationsQuery(userId, limit + 1, parseCursor(cursor)).execute(db);
   const page = rows.slice(0, limit).map((row) => toSummary(userId, row));
   const last = rows.length > limit ? page.at(-1) : undefined;
   return { conversations: page, nextCursor: last ? toCursor(last) : null };
 }
 
+/** The columns of the message are null while the conversation has none, those of the other participant in notes. */
+interface SummaryRow
+  extends Nullable<Pick<MessageRow, 'sender_id' | 'client_message_id' | 'content' | 'attachments' | 'created_at'>> {
+  id: ConversationId;
+  last_seq: number;
+  updated_at: Date;
+  unread_count: number;
+  own_read_seq: number;
+  other_user_id: UserId | null;
+  other_read_seq: number | null;
+  message_id: MessageRow['id'] | null;
+}
+
+type Nullable<T> = { [Key in keyof T]: T[Key] | null };
+
 /**
  * `after` is (updated_at, id) of the last row of the previous page; the first page starts at infinity. A limit in a
  * lateral join makes it an index lookup per row in every plan; see `storeCheckingResendsQuery`.
  */
-export function conversationsQuery(db: Database, userId: UserId, limit: number, after: Cursor) {
-  return db
-    .selectFrom('participants as p')
-    .innerJoinLateral(
-      (eb) =>
-        eb
-          .selectFrom('conversations as c')
-          .selectAll('c')
-          .whereRef('c.id', '=', 'p.conversation_id')
-          .limit(sql.lit(1))
-          .as('c'),
-      (join) => join.onTrue(),
-    )
-    .leftJoinLateral(
-      (eb) =>
-        eb
-          .selectFrom('participants as o')
-          .selectAll('o')
-          .whereRef('o.conversation_id', '=', 'p.conversation_id')
-          .whereRef('o.user_id', '<>', 'p.user_id')
-          .limit(sql.lit(1))
-          .as('o'),
-      (join) => join.onTrue(),
-    )
-    .leftJoinLateral(
-      (eb) =>
-        eb
-          .selectFrom('messages as m')
-          .selectAll('m')
-          .whereRef('m.conversation_id', '=', 'c.id')
-          .whereRef('m.seq', '=', 'c.last_seq')
-          .limit(sql.lit(1))
-          .as('m'),
-      (join) => join.onTrue(),
-    )
-    .select([
-      'c.id',
-      'c.last_seq',
-      'c.updated_at',
-      'p.unread_count',
-      'p.last_read_seq as own_read_seq',
-      'o.user_id as other_user_id',
-      'o.last_read_seq as other_read_seq',
-      'm.id as message_id',
-      'm.sender_id',
-      'm.client_message_id',
-      'm.content',
-      'm.attachments',
-      'm.created_at',
-    ])
-    .where('p.user_id', '=', userId)
-    .where(sql<boolean>`(c.updated_at, c.id) < (${after.updatedAt}::timestamptz, ${after.id}::uuid)`)
-    .orderBy('c.updated_at', 'desc')
-    .orderBy('c.id', 'desc')
-    .limit(limit);
+export function conversationsQuery(userId: UserId, limit: number, after: Cursor) {
+  return sql<SummaryRow>`
+select c.id, c.last_seq, c.updated_at, p.unread_count, p.last_read_seq as own_read_seq,
+  o.user_id as other_user_id, o.last_read_seq as other_read_seq,
+  m.id as message_id, m.sender_id, m.client_message_id, m.content, m.attachments, m.created_at
+from participants p
+cross join lateral (
+  select c.id, c.last_seq, c.updated_at from conversations c where c.id = p.conversation_id limit 1
+) c
+left join lateral (
+  select o.user_id, o.last_read_seq from participants o
+  where o.conversation_id = p.conversation_id and o.user_id <> p.user_id
+  limit 1
+) o on true
+left join lateral (
+  select m.id, m.sender_id, m.client_message_id, m.content, m.attachments, m.created_at from messages m
+  where m.conversation_id = c.id and m.seq = c.last_seq
+  limit 1
+) m on true
+where p.user_id = ${userId} and (c.updated_at, c.id) < (${after.updatedAt}::timestamptz, ${after.id}::uuid)
+order by c.updated_at desc, c.id desc
+limit ${limit}`;
 }
-
-type SummaryRow = Awaited<ReturnType<ReturnType<typeof conversationsQuery>['execute']>>[number];
 
 function toSummary(userId: UserId, row: SummaryRow): ConversationSummary {
   return {

@@ -1,4 +1,4 @@
-import type { Conversation, ConversationId, UserId } from '@chat-cluster/contracts';
+import type { ConversationId, UserId } from '@chat-cluster/contracts';
 import type { Conversations, Participants } from '@chat-cluster/domain';
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
@@ -25,8 +25,11 @@ export function createConversationStore(db: Database): ConversationStore {
       // one.
       for (let attempt = 0; attempt < 2; attempt++) {
         const { rows } = await openConversationQuery(newId, a, b).execute(db);
-        const row = rows[0];
-        if (row) return { conversation: toConversation(row, a, b), created: row.created };
+        const [row] = rows;
+        if (!row) continue;
+        const participantIds = a === b ? [a] : [a, b];
+        const createdAt = row.created_at.toISOString();
+        return { conversation: { id: row.id, kind: 'direct', participantIds, createdAt }, created: row.created };
       }
       throw new Error('a direct conversation could neither be created nor found');
     },
@@ -40,19 +43,13 @@ export function participantsQuery(db: Database, ids: readonly ConversationId[]) 
     .where('conversation_id', '=', sql<ConversationId>`any(${ids}::uuid[])`);
 }
 
-interface OpenedRow {
-  id: ConversationId;
-  created: boolean;
-  created_at: Date;
-}
-
 /**
  * Creates the conversation of a pair with its participants, or finds it. One statement, so it is never partly created.
  */
 export function openConversationQuery(newId: ConversationId, a: UserId, b: UserId) {
   const users = a === b ? [a] : [a, b];
   const [low, high] = inOrder(a, b);
-  return sql<OpenedRow>`
+  return sql<{ id: ConversationId; created: boolean; created_at: Date }>`
 with pair as (
   insert into direct_conversations (user_low, user_high, conversation_id)
   values (${low}, ${high}, ${newId}::uuid)
@@ -77,13 +74,4 @@ where d.user_low = ${low} and d.user_high = ${high}`;
 /** Orders a pair by bytes, as the check constraint of the table does (collation "C"), not by UTF-16 code units. */
 export function inOrder(a: UserId, b: UserId): [UserId, UserId] {
   return Buffer.compare(Buffer.from(a), Buffer.from(b)) <= 0 ? [a, b] : [b, a];
-}
-
-function toConversation(row: OpenedRow, a: UserId, b: UserId): Conversation {
-  return {
-    id: row.id,
-    kind: 'direct',
-    participantIds: a === b ? [a] : [a, b],
-    createdAt: row.created_at.toISOString(),
-  };
 }

@@ -20,10 +20,9 @@ export interface DatabaseOptions {
 const STATEMENT_TIMEOUT_MS = 5_000;
 /** Longest wait for a free connection, in ms. */
 const CONNECT_TIMEOUT_MS = 2_000;
-/**
- * Time limit of a statement in the client, for a server that hangs; longer, so that the server's own limit comes first.
- */
+/** Time limit of a statement in the client, in ms, for a server that hangs and does not apply its own limit. */
 const QUERY_TIMEOUT_MS = 6_000;
+/** Interval at which a connection checks for a late statement, in ms. */
 const CHECK_EVERY_MS = 500;
 /** Error message of a statement that exceeded QUERY_TIMEOUT_MS; pg uses the same text. */
 export const QUERY_TIMED_OUT = 'Query read timeout';

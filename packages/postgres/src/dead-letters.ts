@@ -47,13 +47,15 @@ set
   end`;
 }
 
+const COLUMNS = ['id', 'at', 'source', 'reason', 'attempts', 'entry'] as const;
+
 /** Before the newest letter. */
 const START = { at: 'infinity', id: 'ffffffff-ffff-ffff-ffff-ffffffffffff' };
 
 export function newestDeadLettersQuery(db: Database, limit: number, before: { at: Date | string; id: string }) {
   return db
     .selectFrom('dead_letters')
-    .selectAll()
+    .select(COLUMNS)
     .where(sql<boolean>`(at, id) < (${before.at}::timestamptz, ${before.id}::uuid)`)
     .orderBy('at', 'desc')
     .orderBy('id', 'desc')
@@ -61,7 +63,7 @@ export function newestDeadLettersQuery(db: Database, limit: number, before: { at
 }
 
 export function findDeadLettersQuery(db: Database, ids: readonly string[]) {
-  return db.selectFrom('dead_letters').selectAll().where('id', '=', sql<string>`any(${ids}::uuid[])`);
+  return db.selectFrom('dead_letters').select(COLUMNS).where('id', '=', sql<string>`any(${ids}::uuid[])`);
 }
 
 export function dropDeadLettersQuery(db: Database, ids: readonly string[]) {

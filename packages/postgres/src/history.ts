@@ -32,7 +32,7 @@ export interface SeqRange {
 export function createHistory(db: Database): HistoryStore {
   return {
     async directConversation(userId, otherUserId) {
-      const rows = await directConversationQuery(db, userId, otherUserId).execute();
+      const { rows } = await directConversationQuery(userId, otherUserId).execute(db);
       const first = rows[0];
       if (!first) return undefined;
       const readUpTo = new Map(rows.map((row) => [row.user_id, row.last_read_seq]));
@@ -57,34 +57,22 @@ export function createHistory(db: Database): HistoryStore {
   };
 }
 
-/** A limit in a lateral join makes it an index lookup per row in every plan; see `storeCheckingResendsQuery`. */
-export function directConversationQuery(db: Database, userId: UserId, otherUserId: UserId) {
+type DirectRow = Pick<HeadRow, 'last_seq' | 'user_id' | 'last_read_seq'> & { id: ConversationId };
+
+/**
+ * One row per participant. A limit in a lateral join makes it an index lookup per row in every plan; see
+ * `storeCheckingResendsQuery`.
+ */
+export function directConversationQuery(userId: UserId, otherUserId: UserId) {
   const [low, high] = inOrder(userId, otherUserId);
-  return db
-    .selectFrom('direct_conversations as d')
-    .innerJoinLateral(
-      (eb) =>
-        eb
-          .selectFrom('conversations as c')
-          .selectAll('c')
-          .whereRef('c.id', '=', 'd.conversation_id')
-          .limit(sql.lit(1))
-          .as('c'),
-      (join) => join.onTrue(),
-    )
-    .innerJoinLateral(
-      (eb) =>
-        eb
-          .selectFrom('participants as p')
-          .selectAll('p')
-          .whereRef('p.conversation_id', '=', 'c.id')
-          .limit(sql.lit(2))
-          .as('p'),
-      (join) => join.onTrue(),
-    )
-    .select(['c.id', 'c.last_seq', 'p.user_id', 'p.last_read_seq'])
-    .where('d.user_low', '=', low)
-    .where('d.user_high', '=', high);
+  return sql<DirectRow>`
+select c.id, c.last_seq, p.user_id, p.last_read_seq
+from direct_conversations d
+cross join lateral (select c.id, c.last_seq from conversations c where c.id = d.conversation_id limit 1) c
+cross join lateral (
+  select p.user_id, p.last_read_seq from participants p where p.conversation_id = c.id limit 2
+) p
+where d.user_low = ${low} and d.user_high = ${high}`;
 }
 
 interface HeadRow {
@@ -103,9 +91,11 @@ from unnest(${requests.map(({ id }) => id)}::uuid[], ${requests.map(({ userId })
   with ordinality as i (conversation_id, user_id, ord)
 cross join lateral (
   select from participants p where p.conversation_id = i.conversation_id and p.user_id = i.user_id limit 1
-) asker
+) requester
 cross join lateral (select c.last_seq from conversations c where c.id = i.conversation_id limit 1) c
-cross join lateral (select p.* from participants p where p.conversation_id = i.conversation_id limit 2) p
+cross join lateral (
+  select p.user_id, p.last_read_seq, p.read_at from participants p where p.conversation_id = i.conversation_id limit 2
+) p
 order by i.ord, p.user_id`;
 }
 
@@ -115,19 +105,23 @@ function toReadMark(row: HeadRow): ConversationHead['readMarks'][number] {
 
 type RangeRow = MessageRow & { ord: number; receiver_id: UserId | null };
 
+const COLUMNS = sql`
+    m.conversation_id, m.seq, m.id, m.sender_id, m.client_message_id, m.content, m.attachments, m.created_at`;
+
 /**
  * One row per message of each range, in order. `receiver_id`: the other participant, null in a conversation with
  * oneself. No caller requests more than LIMITS.maxSyncSize messages of a conversation.
  */
 export function rangesQuery(ranges: readonly SeqRange[]) {
   return sql<RangeRow>`
-select r.ord, m.*, o.user_id as receiver_id
+select r.ord, o.user_id as receiver_id,${COLUMNS}
 from unnest(
   ${ranges.map(({ id }) => id)}::uuid[], ${ranges.map(({ fromSeq }) => fromSeq)}::bigint[],
   ${ranges.map(({ toSeq }) => toSeq)}::bigint[]
 ) with ordinality as r (conversation_id, from_seq, to_seq, ord)
 cross join lateral (
-  select m.* from messages m
+  select${COLUMNS}
+  from messages m
   where m.conversation_id = r.conversation_id and m.seq between r.from_seq and r.to_seq
   order by m.seq
   limit ${LIMITS.maxSyncSize}

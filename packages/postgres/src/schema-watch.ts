@@ -5,32 +5,19 @@ import { pendingMigrations } from './schema-state.ts';
 
 const CHECK_EVERY_MS = 2_000;
 
-/** Whether the schema has the migrations of this version. A schema of a later version is fine too. */
-export interface SchemaWatch {
-  /** True when migrations of this version are missing; false also while that is unknown. */
-  readonly tooOld: boolean;
-  /** 'ok', or the problem and what to do. */
-  check(): string;
-}
-
-export interface SchemaWatchOptions {
-  logger: Logger;
-  lifecycle: Lifecycle;
-  /**
-   * Address of the admin listener that answers probes during the wait. Absent in a fork: its supervisor has the
-   * listener.
-   */
-  admin?: { host: string; port: number };
-}
-
 /**
  * Waits until the schema is not too old for this version, which is usually the case at once. During the wait the
  * process is alive (`/healthz`) but not ready, logs the reason, and does nothing else: a worker that took lanes would
  * keep them from workers of the previous version, which could serve them. Does not wait while Postgres is unreachable,
  * since the schema is unknown then; it is checked again in the background.
+ *
+ * `admin`: address of the admin listener that answers probes during the wait; absent in a fork, whose supervisor has
+ * the listener.
  */
-export async function awaitSchema(db: Database, options: SchemaWatchOptions): Promise<SchemaWatch> {
-  const { logger, lifecycle, admin } = options;
+export async function awaitSchema(
+  db: Database,
+  { logger, lifecycle, admin }: { logger: Logger; lifecycle: Lifecycle; admin?: { host: string; port: number } },
+): Promise<Pick<SchemaCheck, 'tooOld' | 'check'>> {
   const schema = new SchemaCheck(db, logger);
   await schema.run();
   const checks = every(CHECK_EVERY_MS, async () => {
@@ -46,7 +33,9 @@ export async function awaitSchema(db: Database, options: SchemaWatchOptions): Pr
   return schema;
 }
 
-class SchemaCheck implements SchemaWatch {
+/** Whether the schema has the migrations of this version. A schema of a later version is fine too. */
+class SchemaCheck {
+  /** True when migrations of this version are missing; false also while that is unknown. */
   tooOld = false;
   #upToDate = Promise.withResolvers<void>();
   #state = 'not known yet';
@@ -63,6 +52,7 @@ class SchemaCheck implements SchemaWatch {
     return this.#upToDate.promise;
   }
 
+  /** 'ok', or the problem and what to do. */
   check(): string {
     return this.#state;
   }

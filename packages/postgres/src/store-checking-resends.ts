@@ -55,12 +55,12 @@ export function storeCheckingResendsQuery(sends: readonly SendEntry[]) {
   ] as const;
   return sql<StoredRow>`
 with input as (
-  select * from unnest(
+  select id, conversation_id, sender_id, receiver_id, client_message_id, content, attachments, ord from unnest(
     ${columns[0]}::uuid[], ${columns[1]}::uuid[], ${columns[2]}::text[], ${columns[3]}::text[],
     ${columns[4]}::text[], ${columns[5]}::text[], ${columns[6]}::jsonb[]
   ) with ordinality as t (id, conversation_id, sender_id, receiver_id, client_message_id, content, attachments, ord)
 ), earlier as (
-  select i.ord, m.*
+  select i.ord, m.id, m.seq, m.created_at, m.content, m.attachments
   from input i
   cross join lateral (
     select m.id, m.seq, m.created_at, m.content, m.attachments
@@ -71,7 +71,8 @@ with input as (
     limit 1
   ) m
 ), fresh as (
-  select i.*, row_number() over (partition by i.conversation_id order by i.ord) as nth
+  select i.id, i.conversation_id, i.sender_id, i.receiver_id, i.client_message_id, i.content, i.attachments,
+    row_number() over (partition by i.conversation_id order by i.ord) as nth
   from input i
   where not exists (select from earlier e where e.ord = i.ord)
 ), bumped as (

@@ -85,7 +85,9 @@ export function countersOfQuery(keys: readonly CounterKey[]) {
 select${COLUMNS}
 from unnest(${conversations}::uuid[], ${users}::text[]) k (conversation_id, user_id)
 cross join lateral (
-  select * from participants where conversation_id = k.conversation_id and user_id = k.user_id limit 1
+  select p.conversation_id, p.user_id, p.unread_count, p.last_read_seq from participants p
+  where p.conversation_id = k.conversation_id and p.user_id = k.user_id
+  limit 1
 ) p${END_OF_CONVERSATION}`;
 }
 

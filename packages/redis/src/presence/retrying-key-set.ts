@@ -19,7 +19,7 @@ export class RetryingKeySet<Key> {
   #running: Promise<void> | undefined;
   #stop = new AbortController();
 
-  /** Of several failures in a row, the second is logged with `what`, the name of the work. */
+  /** The second of several failures in a row is logged with `what`, the name of the work. */
   constructor(work: (keys: Key[]) => Promise<void>, logger: Logger, what: string) {
     this.#work = work;
     this.#onFailure = (error, attempt) => {
