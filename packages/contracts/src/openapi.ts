@@ -194,14 +194,7 @@ function page(operationId: string, summary: string): ZodOpenApiOperationObject {
 }
 
 function document(operationId: string, summary: string): ZodOpenApiOperationObject {
-  const schema = z.looseObject({});
-  return {
-    operationId,
-    tags: ['Operations'],
-    summary,
-    security: [],
-    responses: { '200': json('The document', schema) },
-  };
+  return { ...page(operationId, summary), responses: { '200': json('The document', z.looseObject({})) } };
 }
 
 function json(description: string, schema: z.ZodType, examples?: Record<string, object>): ZodOpenApiResponseObject {

@@ -3,20 +3,13 @@ import { markRead } from './mark-read.ts';
 import type { Conversations, History, Inbox, RecentMessages } from './ports.ts';
 import { readRange } from './read-range.ts';
 
-interface HistoryPorts {
-  conversations: Conversations;
-  history: History;
-  inbox: Inbox;
-  recent: RecentMessages;
-}
-
 /**
  * Returns one page of the conversation of two users: newest first by default and with `before`, oldest first with
  * `after`. `nextCursor` continues in the same direction and is null at the end. Two users without a conversation get an
  * empty page. `markAsRead` moves the reader's mark to the newest message of the page; it is durable when this resolves.
  */
 export async function readHistory(
-  ports: HistoryPorts,
+  ports: { conversations: Conversations; history: History; inbox: Inbox; recent: RecentMessages },
   userId: UserId,
   otherUserId: UserId,
   query: HistoryQuery,

@@ -1,4 +1,4 @@
-import { type Draft, Rejection, type SendAck, type UserId } from '@chat-cluster/contracts';
+import { type ClientMessageId, type Draft, Rejection, type SendAck, type UserId } from '@chat-cluster/contracts';
 import { newMessageId } from './ids.ts';
 import { errorOf, toMessage } from './message.ts';
 import type { Conversations, Inbox } from './ports.ts';
@@ -21,7 +21,8 @@ export async function submitMessage(
     conversationId: draft.conversationId,
     senderId,
     receiverId,
-    clientMessageId: draft.clientMessageId ?? ownClientMessageId(id),
+    // Every stored message needs a deduplication key: a draft without a client message id gets the message id as one.
+    clientMessageId: draft.clientMessageId ?? (id as string as ClientMessageId),
     content: draft.content ?? null,
     attachments: draft.attachments ?? [],
   };
@@ -45,9 +46,4 @@ export async function otherParticipant(
   const participants = await conversations.participantsOf(conversationId);
   if (!participants?.userIds.some((id) => id === userId)) throw new Rejection('CONVERSATION_NOT_FOUND');
   return participants.userIds.find((id) => id !== userId) ?? userId;
-}
-
-/** A message without a client message id gets its own id as one: every stored message needs a deduplication key. */
-function ownClientMessageId(id: string): NonNullable<Draft['clientMessageId']> {
-  return id as NonNullable<Draft['clientMessageId']>;
 }

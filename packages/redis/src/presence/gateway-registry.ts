@@ -39,7 +39,7 @@ return ids`;
  * reached Redis for the duration of a whole lease.
  */
 export class GatewayRegistry {
-  /** Id of this process, unique for each start of it. */
+  /** Id of this process; each start has a new one. */
   readonly id: string;
   #client: RedisClient;
   #logger: Logger;

@@ -81,7 +81,7 @@ export class RedisPresenceWatch implements PresenceWatch {
     for (const userId of [...this.#watched.keys()]) this.unwatch(userId);
   }
 
-  /** Subscribes first and reads then, so that a change after the read is received. */
+  /** Subscribes before it reads, so that a change after the read is received. */
   #begin(userId: UserId): Watched {
     const firstRead = Promise.withResolvers<void>();
     const watched: Watched = { firstRead, state: undefined, leftAt: undefined, gateways: [], readAgain: undefined };

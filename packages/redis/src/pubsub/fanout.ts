@@ -50,7 +50,7 @@ export function createFanout(pub: Publisher, logger: Logger): Fanout & { gap(): 
     return missed;
   };
   return {
-    /** Makes every gateway ask its sockets to sync, as soon as Redis accepts that message. */
+    /** Makes every gateway send `sync_required` to its sockets, as soon as Redis accepts commands. */
     gap: () => pendingSyncs.addAll(),
     async newMessages(messages, traces) {
       pendingSyncs.add(await publish('new_message', emitsOfMessages(wire, messages, traces)));
