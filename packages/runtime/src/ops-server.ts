@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { register } from 'prom-client';
 import type { Readiness } from './readiness.ts';
@@ -12,9 +12,7 @@ import type { Readiness } from './readiness.ts';
  * - `POST /drain`: starts the stop and responds at once;
  * - the `pages` of the process, which no page of another origin may read.
  */
-export async function serveOps(options: OpsOptions): Promise<{ server: Server; port: number }> {
-  const ownMetrics = async () => ({ contentType: register.contentType, body: await register.metrics() });
-  const { readiness, drain, metrics = ownMetrics, pages = {} } = options;
+export async function serveOps({ host, port, readiness, drain, metrics = ownMetrics, pages = {} }: OpsOptions) {
   const paths = ['/healthz', '/readyz', '/metrics', ...Object.keys(pages)].join(', ');
   const server = createServer(async (request, response) => {
     const answer = (status: number, body: string, type = 'application/json') => {
@@ -50,10 +48,12 @@ export async function serveOps(options: OpsOptions): Promise<{ server: Server; p
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port, options.host, resolve);
+    server.listen(port, host, resolve);
   });
   return { server, port: (server.address() as AddressInfo).port };
 }
+
+const ownMetrics = async () => ({ contentType: register.contentType, body: await register.metrics() });
 
 /** Metrics of one process or of several, in the text format of Prometheus. */
 export interface MetricsText {
