@@ -17,5 +17,5 @@ socket.emit('send_message', { conversationId, content: 'Hello!' });
 
 // Optional: an ack after the commit, and a client message id, which makes resends safe.
 const message = { conversationId, content: 'Hello again!', clientMessageId: crypto.randomUUID() };
-const ack = await socket.timeout(5_000).emitWithAck('send_message', message);
+const ack = await socket.timeout(10_000).emitWithAck('send_message', message);
 console.log('ack:', ack);
