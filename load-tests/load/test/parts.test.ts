@@ -1,7 +1,7 @@
-import { chartSvg } from '@chat-cluster/bench/chart';
 import { seededRandom } from '@chat-cluster/testkit';
+import { chartSvg } from '@chat-cluster/testkit/chart';
 import { expect } from 'chai';
-import { elementsOf } from '../../bench/test/well-formed.ts';
+import { elementsOf } from '../../../packages/testkit/test/well-formed.ts';
 import { arrivals } from '../src/arrivals.ts';
 import { addUp, noCounts } from '../src/counts.ts';
 import { chartsOf } from '../src/html.ts';

@@ -1,4 +1,5 @@
 export * from './ask-redis.ts';
+export * from './call-by-clock.ts';
 export * from './client.ts';
 export * from './cluster.ts';
 export * from './controlled-sentinel.ts';
@@ -12,7 +13,10 @@ export * from './history.ts';
 export * from './history-checker.ts';
 export * from './lean-client.ts';
 export * from './lean-websocket.ts';
+export * from './map-concurrently.ts';
+export * from './metrics.ts';
 export * from './otlp-receiver.ts';
+export * from './pool-watch.ts';
 export * from './quantile.ts';
 export * from './random.ts';
 export * from './redis-cluster.ts';

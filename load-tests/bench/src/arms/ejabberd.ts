@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, type ServerProcess, spawnServer, until } from '@chat-cluster/local-cluster';
 import { UserError } from '@chat-cluster/runtime';
+import { temporaryFolder } from '@chat-cluster/testkit';
 import jwt from 'jsonwebtoken';
-import { dataFolder } from '../processes/data-folder.ts';
 import type { Device } from '../traffic/connection.ts';
 import { connectXmpp, XMPP_DOMAIN } from '../traffic/xmpp-connection.ts';
 import type { ArmOptions, RunningArm } from './arm.ts';
@@ -20,10 +20,10 @@ const POOL = 20;
  * Postgres, which stores each message for both sides. The receiver's device gets the message; the sender's gets an ack,
  * which does not prove storage.
  */
-export async function startEjabberd({ pairs: count, idle, log, onUnexpectedExit }: ArmOptions): Promise<RunningArm> {
+export async function startEjabberd(options: ArmOptions, undo: AsyncDisposableStack): Promise<RunningArm> {
+  const { pairs: count, idle, log, onUnexpectedExit } = options;
   const program = await findEjabberd(log);
-  await using undo = new AsyncDisposableStack();
-  const dataDir = await dataFolder(undo);
+  const dataDir = undo.use(temporaryFolder()).path;
   const { postgres, client } = await startDatabase(dataDir, onUnexpectedExit, undo);
   await client.query(readFileSync(program.schema, 'utf8'));
   const home = join(dataDir, 'ejabberd');
@@ -39,13 +39,12 @@ export async function startEjabberd({ pairs: count, idle, log, onUnexpectedExit 
   });
   await untilReady(device('first'), server);
   let stopping = false;
-  undo.defer(async () => {
+  undo.defer(() => {
     stopping = true;
   });
   void server.exited.then((how) => {
     if (!stopping) onUnexpectedExit(`ejabberd ended unexpectedly (${how}).`);
   });
-  const running = undo.move();
   return {
     protocol: 'xmpp',
     devicesPerMessage: 1,
@@ -60,7 +59,6 @@ export async function startEjabberd({ pairs: count, idle, log, onUnexpectedExit 
       { name: 'postgres', pid: postgres.pid },
       { name: 'ejabberd', pid: server.pid },
     ],
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
 

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { type Cluster, startChatService, startCluster } from '@chat-cluster/local-cluster';
-import { dataFolder } from '../processes/data-folder.ts';
-import { mapConcurrently } from '../processes/map-concurrently.ts';
+import { mapConcurrently, temporaryFolder } from '@chat-cluster/testkit';
 import type { ArmOptions, ProcessKind, RunningArm } from './arm.ts';
 import { openConversations, planPairs, planUsers } from './users.ts';
 
@@ -42,10 +41,9 @@ const UNLIMITED = { RATE_LIMIT_PER_SECOND: '1000000', RATE_LIMIT_BURST: '1000000
  * of its own, as in production: with a shared port, the CPU of its supervisor would be measured too, and the spread of
  * the clients would differ from run to run.
  */
-export async function startOurs(options: OurOptions): Promise<RunningOurs> {
+export async function startOurs(options: OurOptions, undo: AsyncDisposableStack): Promise<RunningOurs> {
   const { gateways: count = 2, workers = 1, lanes = 4, onePort = false, onUnexpectedExit: log } = options;
-  await using undo = new AsyncDisposableStack();
-  const dataDir = await dataFolder(undo);
+  const dataDir = undo.use(temporaryFolder()).path;
   const env = { ...UNLIMITED, ...options.env };
   const first = { port: 0, dataDir, gatewayProcesses: onePort ? count : 1, workers, lanes, log };
   const cluster = await startCluster({ ...first, env: { ...env, GATEWAY_NAME: 'gateway-1' } });
@@ -64,7 +62,6 @@ export async function startOurs(options: OurOptions): Promise<RunningOurs> {
   const kinds = { postgres: of(/^postgres/), redis: of(/^redis/), gateways, workers: of(/^worker/) };
   const pairs = planPairs(options.pairs, gateways, jwtSecret);
   await openConversations(pairs, jwtSecret);
-  const running = undo.move();
   return {
     protocol: 'socket.io',
     devicesPerMessage: 2,
@@ -78,7 +75,6 @@ export async function startOurs(options: OurOptions): Promise<RunningOurs> {
     processes: Object.entries(kinds).flatMap(([kind, all]) =>
       all.map(({ pid }) => ({ name: kind as ProcessKind, pid })),
     ),
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
 

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type LocalPostgres, startPostgres, startRedis, startService, toolsFolder } from '@chat-cluster/local-cluster';
+import { mapConcurrently, temporaryFolder } from '@chat-cluster/testkit';
 import pg from 'pg';
-import { dataFolder } from '../processes/data-folder.ts';
-import { mapConcurrently } from '../processes/map-concurrently.ts';
 import type { PlannedPair } from '../traffic/connection.ts';
 import type { ArmOptions, ProcessKind, RunningArm } from './arm.ts';
 import { STOCK_SCHEMA } from './stock/store.ts';
@@ -26,23 +25,26 @@ export interface StockOptions extends ArmOptions {
 
 const STOP_WITHIN_MS = 2_000;
 
-export const startRelay = (options: StockOptions) =>
-  startStock({ gateway: 'relay.ts', stores: false, acks: false }, options);
-export const startInline = (options: StockOptions) =>
-  startStock({ gateway: 'inline.ts', stores: true, acks: true }, options);
-export const startJobs = (options: StockOptions) =>
-  startStock({ gateway: 'job-gateway.ts', worker: 'job-worker.ts', stores: true, acks: true }, options);
-export const startIdleGateway = (options: StockOptions) =>
-  startStock({ gateway: 'idle-gateway.ts', stores: false, acks: true }, options);
+export const startRelay = stockArm({ gateway: 'relay.ts', stores: false, acks: false });
+export const startInline = stockArm({ gateway: 'inline.ts', stores: true, acks: true });
+export const startJobs = stockArm({ gateway: 'job-gateway.ts', worker: 'job-worker.ts', stores: true, acks: true });
+export const startIdleGateway = stockArm({ gateway: 'idle-gateway.ts', stores: false, acks: true });
 
 /**
- * Starts an arm of plain Socket.IO servers: gateways on ports of their own, a worker if it has one, and a Redis and a
+ * An arm of plain Socket.IO servers: gateways on ports of their own, a worker if it has one, and a Redis and a
  * Postgres started as `npm start` starts them.
  */
-async function startStock(programs: StockPrograms, options: StockOptions): Promise<RunningArm> {
+function stockArm(programs: StockPrograms) {
+  return (options: StockOptions, undo: AsyncDisposableStack) => startStock(programs, options, undo);
+}
+
+async function startStock(
+  programs: StockPrograms,
+  options: StockOptions,
+  undo: AsyncDisposableStack,
+): Promise<RunningArm> {
   const { pairs: count, idle, gateways: gatewayCount = 2, onUnexpectedExit: log } = options;
-  await using undo = new AsyncDisposableStack();
-  const dataDir = await dataFolder(undo);
+  const dataDir = undo.use(temporaryFolder()).path;
   const jwtSecret = randomBytes(32).toString('hex');
   const redis = await startRedis({ dataDir: join(dataDir, 'redis'), toolsDir: toolsFolder, log });
   undo.defer(() => redis.stop());
@@ -65,7 +67,6 @@ async function startStock(programs: StockPrograms, options: StockOptions): Promi
   const pairs = planPairs(count, gateways, jwtSecret);
   if (database) await addConversations(database.client, pairs);
   else for (const pair of pairs) pair.conversationId = pair.devices.map(({ user }) => user).join('~');
-  const running = undo.move();
   return {
     protocol: 'socket.io',
     devicesPerMessage: 2,
@@ -75,7 +76,6 @@ async function startStock(programs: StockPrograms, options: StockOptions): Promi
     databaseUrl: database?.postgres.url,
     processes,
     ...(database ? { reset: () => markAllRead(database.client) } : {}),
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
 

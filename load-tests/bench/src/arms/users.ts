@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { signToken } from '@chat-cluster/local-cluster';
-import { openConversation } from '@chat-cluster/testkit';
-import { mapConcurrently } from '../processes/map-concurrently.ts';
+import { mapConcurrently, openConversation } from '@chat-cluster/testkit';
 import type { Device, PlannedPair } from '../traffic/connection.ts';
 
 type Gateways = readonly { url: string }[];

@@ -1,4 +1,4 @@
-import type { Chart } from './chart.ts';
+import type { Chart } from '@chat-cluster/testkit/chart';
 
 /** The result of an experiment, to be printed and saved. */
 export interface Report {

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repository } from '@chat-cluster/local-cluster';
-import { chartSvg } from './chart.ts';
+import { chartSvg } from '@chat-cluster/testkit/chart';
 import { machineFacts } from './machine.ts';
 import type { Report, Table } from './report.ts';
 

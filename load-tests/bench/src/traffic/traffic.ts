@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { measureCpu } from '../processes/usage.ts';
-import { callByClock } from './call-by-clock.ts';
+import { callByClock } from '@chat-cluster/testkit/lean-client';
+import { measureCpu } from '@chat-cluster/testkit/processes';
 import type { ConnectedPair } from './connection.ts';
 import { latencyOf, MeasuredMessages } from './measured-messages.ts';
 import type { Outcome, Run } from './run.ts';

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { UserError, wholeNumber, wholeNumbers } from '@chat-cluster/runtime';
+import { residentBytes } from '@chat-cluster/testkit/processes';
 import { z } from 'zod';
 import type { Arm } from '../../arms/arm.ts';
 import { startUnderLoad } from '../../arms/under-load.ts';
 import { type Log, someOf } from '../../experiment.ts';
-import { residentBytes } from '../../processes/usage.ts';
 import type { Load, Outcome } from '../../traffic/run.ts';
 import { ARMS } from './arms.ts';
 

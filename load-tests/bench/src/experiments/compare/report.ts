@@ -1,5 +1,5 @@
+import { barChart, type Chart, lineChart } from '@chat-cluster/testkit/chart';
 import { PROCESS_KINDS } from '../../arms/arm.ts';
-import { barChart, type Chart, lineChart } from '../../results/chart.ts';
 import { type Column, latencyColumns, type Report, type Table, table } from '../../results/report.ts';
 import type { Measured } from './measure.ts';
 import { countErrors, keepsUp, type Summary, summarise } from './summary.ts';

@@ -3,12 +3,11 @@ import { userId } from '@chat-cluster/contracts';
 import { startRedis, toolsFolder } from '@chat-cluster/local-cluster';
 import { EVERY_GATEWAY, roomChannel } from '@chat-cluster/redis';
 import { wholeNumber } from '@chat-cluster/runtime';
+import { temporaryFolder } from '@chat-cluster/testkit';
+import { type Child, measureCpu, startChild } from '@chat-cluster/testkit/processes';
 import { createClient } from 'redis';
 import { z } from 'zod';
 import type { Log } from '../../experiment.ts';
-import { type Child, startChild } from '../../processes/child.ts';
-import { dataFolder } from '../../processes/data-folder.ts';
-import { measureCpu } from '../../processes/usage.ts';
 import type { PublisherMethods, Slice } from './publisher.ts';
 
 /** `emitter`: packages/redis. `server`: a Socket.IO server without clients. `loop alone`: publishes nothing. */
@@ -54,7 +53,7 @@ export interface Sample {
  */
 export async function measureEmitter(options: EmitterOptions, log: Log): Promise<Sample[]> {
   await using undo = new AsyncDisposableStack();
-  const redis = await startRedis({ dataDir: await dataFolder(undo), toolsDir: toolsFolder, log });
+  const redis = await startRedis({ dataDir: undo.use(temporaryFolder()).path, toolsDir: toolsFolder, log });
   undo.defer(() => redis.stop());
   const users = Array.from({ length: options.users }, (_, i) => userId.parse(`user-${i}`));
   const countReceived = await subscribe(redis.url, users, options.gateways, undo);

@@ -1,4 +1,4 @@
-import { barChart } from '../../results/chart.ts';
+import { barChart } from '@chat-cluster/testkit/chart';
 import { type Report, table, type Verdict } from '../../results/report.ts';
 import { mediansOf } from '../../results/samples.ts';
 import { ARMS, type Arm, type EmitterOptions, LOADS, type Sample } from './measure.ts';

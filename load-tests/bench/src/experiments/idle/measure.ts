@@ -3,15 +3,14 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { wholeNumber } from '@chat-cluster/runtime';
-import { eventually } from '@chat-cluster/testkit';
+import { eventually, temporaryFolder } from '@chat-cluster/testkit';
+import { measureCpu } from '@chat-cluster/testkit/processes';
 import { z } from 'zod';
 import type { RunningArm } from '../../arms/arm.ts';
 import { type OurOptions, startOurs } from '../../arms/ours.ts';
 import { startIdleGateway } from '../../arms/stock.ts';
 import { startUnderLoad } from '../../arms/under-load.ts';
 import type { Log } from '../../experiment.ts';
-import { dataFolder } from '../../processes/data-folder.ts';
-import { measureCpu } from '../../processes/usage.ts';
 import { mediansOf } from '../../results/samples.ts';
 import type { Memory } from './memory-probe.ts';
 
@@ -59,7 +58,7 @@ export async function measureIdle({ connections, rounds, rest }: z.output<typeof
 /** Bytes per connection of one fresh server, and all of its CPU at rest in µs per connection and second. */
 async function measureServer(kind: Kind, connections: number, restSeconds: number, log: Log) {
   await using undo = new AsyncDisposableStack();
-  const probeFile = join(await dataFolder(undo), 'memory.json');
+  const probeFile = join(undo.use(temporaryFolder()).path, 'memory.json');
   const env = {
     NODE_OPTIONS: `--expose-gc --import=${pathToFileURL(join(import.meta.dirname, 'memory-probe.ts')).href}`,
     PROBE_FILE: probeFile,

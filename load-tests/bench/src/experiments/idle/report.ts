@@ -1,4 +1,4 @@
-import { barChart } from '../../results/chart.ts';
+import { barChart } from '@chat-cluster/testkit/chart';
 import { type Report, table } from '../../results/report.ts';
 import type { IdleFigures } from './measure.ts';
 

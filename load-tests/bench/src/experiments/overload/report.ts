@@ -1,5 +1,5 @@
 import { median } from '@chat-cluster/testkit';
-import { lineChart } from '../../results/chart.ts';
+import { lineChart } from '@chat-cluster/testkit/chart';
 import { list, type Report, table, type Verdict } from '../../results/report.ts';
 import type { Second } from '../../traffic/run.ts';
 import type { OverloadFigures } from './measure.ts';

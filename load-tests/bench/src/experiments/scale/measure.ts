@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { wholeNumber, wholeNumbers } from '@chat-cluster/runtime';
+import { readMetrics } from '@chat-cluster/testkit';
+import { measureCpu } from '@chat-cluster/testkit/processes';
 import { z } from 'zod';
 import { type RunningOurs, startOurs } from '../../arms/ours.ts';
 import { type ArmUnderLoad, startUnderLoad } from '../../arms/under-load.ts';
 import { type Log, someOf } from '../../experiment.ts';
-import { readMetrics } from '../../processes/metrics.ts';
-import { measureCpu } from '../../processes/usage.ts';
 
 export const ADAPTERS = ['sharded', 'classic'] as const;
 /** The processes whose CPU a message costs. */

@@ -1,4 +1,4 @@
-import { barChart, type Chart, lineChart } from '../../results/chart.ts';
+import { barChart, type Chart, lineChart } from '@chat-cluster/testkit/chart';
 import { type Column, latencyColumns, type Report, type Table, table, type Verdict } from '../../results/report.ts';
 import { mediansOf, sumsOf } from '../../results/samples.ts';
 import { ADAPTERS, KINDS, type Sample, type ScaleOptions } from './measure.ts';

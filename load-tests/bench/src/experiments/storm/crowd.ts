@@ -3,7 +3,7 @@
  * for latency of the bystanders. measure.ts forks it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { serveParent } from '../../processes/child.ts';
+import { serveParent } from '@chat-cluster/testkit/processes';
 import { CrowdClient, type CrowdCounts, type CrowdUser } from './crowd-client.ts';
 
 /** Clients that connect at the same time at the start, which is not measured. */

@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { every, wholeNumber, withDeadline } from '@chat-cluster/runtime';
-import pg from 'pg';
+import { wholeNumber, withDeadline } from '@chat-cluster/runtime';
+import { watchPools } from '@chat-cluster/testkit';
+import { measureCpu, residentBytes, startChild } from '@chat-cluster/testkit/processes';
 import { z } from 'zod';
 import { type RunningOurs, type Service, startOurs } from '../../arms/ours.ts';
 import { openConversations, planPairs, planUsers } from '../../arms/users.ts';
 import type { Log } from '../../experiment.ts';
-import { startChild } from '../../processes/child.ts';
-import { measureCpu, residentBytes } from '../../processes/usage.ts';
 import type { PlannedPair } from '../../traffic/connection.ts';
 import { latencyOf, type MeasuredMessages } from '../../traffic/measured-messages.ts';
 import { startBystanders } from './bystanders.ts';
@@ -27,7 +26,6 @@ export type StormFigures = Awaited<ReturnType<typeof measureStorm>>;
 /** Time until all clients are in sync, in ms; beyond it something is broken, and no figure is of use. */
 const IN_SYNC_WITHIN_MS = 60_000;
 const CONNECTED_WITHIN_MS = 120_000;
-const SAMPLE_EVERY_MS = 100;
 
 /**
  * A storm of reconnects: one of two gateways is killed with SIGKILL, and its clients connect to the other one.
@@ -41,7 +39,8 @@ const SAMPLE_EVERY_MS = 100;
  */
 export async function measureStorm(options: z.output<typeof STORM_OPTIONS>, log: Log) {
   const { clients, pairs, rate, calm } = options;
-  await using cluster = await startOurs({ pairs: 0, idle: 0, log, onUnexpectedExit: log });
+  await using undo = new AsyncDisposableStack();
+  const cluster = await startOurs({ pairs: 0, idle: 0, log, onUnexpectedExit: log }, undo);
   const [survivor, doomed] = cluster.gateways as [Service, Service];
   log(`connecting ${clients} clients`);
   const [bystanderPairs, crowdPairs] = await planConversations(clients, pairs, survivor, cluster.jwtSecret);
@@ -106,23 +105,13 @@ function phase({ dueAt, ackMs, deliveryMs }: MeasuredMessages, from: number, to:
 
 /** Watches the CPU of all processes that remain, and the memory and the Postgres connections of the survivor. */
 async function watchSurvivor(survivor: Service, doomed: Service, cluster: RunningOurs, crowdPid: number) {
-  const client = new pg.Client({ connectionString: cluster.databaseUrl });
-  // A failed run may stop its Postgres first.
-  client.on('error', () => {});
-  await client.connect();
-  let postgresConnections = 0;
-  const sampling = every(SAMPLE_EVERY_MS, async () => {
-    const { rows } = await client.query(CONNECTIONS, [survivor.name]);
-    postgresConnections = Math.max(postgresConnections, rows[0].count);
-  });
+  const pools = await watchPools(cluster.databaseUrl, [survivor]);
   const remaining = cluster.processes.filter(({ pid }) => pid !== doomed.pid);
   const cpuUsed = await measureCpu([...remaining, { name: 'crowd', pid: crowdPid }]);
   return async () => {
     const cpuSeconds = await cpuUsed();
-    await sampling.stop();
-    await client.end();
-    return { cpuSeconds, rssPeakMb: (await residentBytes(survivor.pid, 'VmHWM')) / 1_024 ** 2, postgresConnections };
+    await pools.stop();
+    const rssPeakMb = (await residentBytes(survivor.pid, 'VmHWM')) / 1_024 ** 2;
+    return { cpuSeconds, rssPeakMb, postgresConnections: pools.peaks.get(survivor.name) ?? 0 };
   };
 }
-
-const CONNECTIONS = 'select count(*)::integer as count from pg_stat_activity where application_name = $1';

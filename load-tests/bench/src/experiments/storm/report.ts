@@ -1,4 +1,4 @@
-import { barChart } from '../../results/chart.ts';
+import { barChart } from '@chat-cluster/testkit/chart';
 import { latencyColumns, list, type Report, table, type Verdict } from '../../results/report.ts';
 import type { StormFigures } from './measure.ts';
 
