@@ -7,4 +7,5 @@ export * from './lean-client.ts';
 export * from './lean-websocket.ts';
 export * from './map-concurrently.ts';
 export * from './quantile.ts';
+export * from './reconnecting-client.ts';
 export * from './yielder.ts';

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { UserError, wholeNumber, wholeNumbers } from '@chat-cluster/runtime';
 import { residentBytes } from '@chat-cluster/testkit/processes';
 import { z } from 'zod';
@@ -6,6 +5,7 @@ import type { Arm } from '../../arms/arm.ts';
 import { startUnderLoad } from '../../arms/under-load.ts';
 import { type Log, someOf } from '../../experiment.ts';
 import type { Load, Outcome } from '../../traffic/run.ts';
+import { growthPerConnection, WARM } from '../idle/measure.ts';
 import { ARMS } from './arms.ts';
 
 export const COMPARE_OPTIONS = z.object({
@@ -55,10 +55,6 @@ const RELAY_IN_FLIGHT = [50, 100];
 const RAMP_SECONDS = 1;
 /** Low, because the relay may not survive many in flight; what matters for a warm-up is the number of messages. */
 const WARM_UP_IN_FLIGHT = 50;
-/** Pairs that connect before idle connections are measured, so that memory allocated once is not counted. */
-const PAIRS_BEFORE_IDLE = 10;
-/** Wait after the last idle connect, in ms: longer than a first badge takes. */
-const SETTLE_MS = 1_500;
 
 /**
  * Measures all arms in rounds, each round in another order:
@@ -126,16 +122,13 @@ export function loadsOf({ name }: Pick<Arm, 'name'>, { rates, inFlight }: Pick<O
 
 /** Bytes of resident memory that one of `count` idle connections adds to the gateways (or ejabberd) of a fresh arm. */
 async function measureIdleMemory(arm: Arm, count: number, log: Log): Promise<number> {
-  await using loaded = await startUnderLoad(arm.start, { pairs: PAIRS_BEFORE_IDLE, idle: count, log });
+  await using loaded = await startUnderLoad(arm.start, { pairs: 0, idle: WARM + count, log });
   const servers = loaded.arm.processes.filter(({ name }) => name === 'gateways' || name === 'ejabberd');
-  const memory = async () => {
+  const { bytes } = await growthPerConnection(loaded, async () => {
     const values = await Promise.all(servers.map(({ pid }) => residentBytes(pid)));
-    return values.reduce((sum, bytes) => sum + bytes, 0);
-  };
-  const before = await memory();
-  await loaded.hold(loaded.arm.idle);
-  await delay(SETTLE_MS);
-  return ((await memory()) - before) / count;
+    return { bytes: values.reduce((sum, one) => sum + one, 0) };
+  });
+  return bytes;
 }
 
 function describe(

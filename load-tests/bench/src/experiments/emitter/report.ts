@@ -1,5 +1,5 @@
 import { barChart } from '@chat-cluster/testkit/chart';
-import { type Report, table, type Verdict } from '../../results/report.ts';
+import { type Report, table, type Verdict, verdict } from '../../results/report.ts';
 import { mediansOf } from '../../results/samples.ts';
 import { ARMS, type Arm, type EmitterOptions, LOADS, type Sample } from './measure.ts';
 
@@ -25,9 +25,9 @@ export function reportEmitter(options: EmitterOptions, samples: Sample[]): Repor
       table('CPU, µs per message', medians, [
         ['publisher', ({ arm }) => arm],
         ['messages per batch', ({ entries }) => entries],
-        ['CPU of the publisher', ({ publisherCpu }) => publisherCpu.toFixed(1)],
-        ['CPU of Redis', ({ redisCpu }) => redisCpu.toFixed(1)],
-        ['received per message', ({ received }) => received.toFixed(2)],
+        ['CPU of the publisher', ({ publisherCpu }) => publisherCpu, 1],
+        ['CPU of Redis', ({ redisCpu }) => redisCpu, 1],
+        ['received per message', ({ received }) => received, 2],
       ]),
     ],
     charts: [barChart('cpu', 'CPU of the publishing process, by messages per batch', 'µs per message', bars)],
@@ -38,13 +38,10 @@ export function reportEmitter(options: EmitterOptions, samples: Sample[]): Repor
 function verdicts(medians: Sample[]): Verdict[] {
   const ratios = LOADS.map(({ entries }) => {
     const ratio = publishingOf('emitter', entries, medians) / publishingOf('server', entries, medians);
-    return {
-      text: `batches of ${entries}: the emitter uses ${(ratio * 100).toFixed(0)} % of the server's CPU`,
-      ok: true,
-    };
+    return verdict(true, `batches of ${entries}: the emitter uses ${(ratio * 100).toFixed(0)} % of the server's CPU`);
   });
   const allReceived = medians.every(({ arm, received }) => Math.abs(received - (arm === 'loop alone' ? 0 : 2)) < 0.001);
-  return [...ratios, { text: 'each message was received twice, from either publisher', ok: allReceived }];
+  return [...ratios, verdict(allReceived, 'each message was received twice, from either publisher')];
 }
 
 function publishingOf(arm: Arm, entries: number, medians: Sample[]): number {

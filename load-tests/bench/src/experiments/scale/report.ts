@@ -1,5 +1,13 @@
 import { barChart, type Chart, lineChart } from '@chat-cluster/testkit/chart';
-import { type Column, latencyColumns, type Report, type Table, table, type Verdict } from '../../results/report.ts';
+import {
+  type Column,
+  latencyColumns,
+  type Report,
+  type Table,
+  table,
+  type Verdict,
+  verdict,
+} from '../../results/report.ts';
 import { mediansOf, sumsOf } from '../../results/samples.ts';
 import { ADAPTERS, KINDS, type Sample, type ScaleOptions } from './measure.ts';
 
@@ -43,35 +51,29 @@ export function reportScale(options: ScaleOptions, samples: Sample[]): Report {
 }
 
 function tables(rows: Row[]): Table[] {
-  const configuration: Column<Row>[] = [
-    ['adapter', ({ adapter }) => adapter],
-    ['gateways', ({ gateways }) => gateways],
-  ];
-  const count = (value: number) => (Number.isNaN(value) ? '–' : value.toFixed(2));
+  const configuration = ['adapter', 'gateways'] as const;
   const fanout =
     'Fan-out per message: emits of workers, adapter messages that gateways received, those with a user on the gateway';
   return [
     table('CPU, µs per message; background in ms per second', rows, [
       ...configuration,
-      ...[...KINDS, 'sum' as const].map((kind): Column<Row> => [kind, ({ cpu }) => cpu[kind].toFixed(0)]),
-      ['net', ({ net }) => net.sum.toFixed(0)],
-      ['background', ({ background }) => background.sum.toFixed(0)],
-      ['generator', ({ generatorCpu }) => generatorCpu.toFixed(0)],
+      ...[...KINDS, 'sum' as const].map((kind): Column<Row> => [kind, ({ cpu }) => cpu[kind], 0]),
+      ['net', ({ net }) => net.sum, 0],
+      ['background', ({ background }) => background.sum, 0],
+      ['generator', ({ generatorCpu }) => generatorCpu, 0],
     ]),
     table(fanout, rows, [
       ...configuration,
-      ...(['published', 'received', 'useful'] as const).map(
-        (field): Column<Row> => [field, (row) => count(row[field])],
-      ),
-      ['received per useful', (row) => count(receivedPerUseful(row))],
-      ['entries per batch', ({ batchEntries }) => count(batchEntries)],
+      ...(['published', 'received', 'useful'] as const).map((field): Column<Row> => [field, (row) => row[field], 2]),
+      ['received per useful', receivedPerUseful, 2],
+      ['entries per batch', ({ batchEntries }) => batchEntries, 2],
     ]),
     table('Traffic: latencies in ms from the due time', rows, [
       ...configuration,
-      ['msg/s', ({ deliveredPerSecond }) => deliveredPerSecond.toFixed(0)],
+      ['msg/s', ({ deliveredPerSecond }) => deliveredPerSecond, 0],
       ...latencyColumns('ack', ['p50', 'p99'], ({ ack }: Row) => ack),
       ...latencyColumns('delivery', ['p50', 'p99'], ({ delivery }: Row) => delivery),
-      ...ERRORS.map((field): Column<Row> => [field, (row) => row[field]]),
+      ...ERRORS,
     ]),
   ];
 }
@@ -88,10 +90,9 @@ function charts(rows: Row[]): Chart[] {
     }));
     return lineChart(name, title, 'gateways', y, series);
   };
-  const parts = rows.map(({ adapter, gateways, cpu: { sum, ...cpu } }) => ({
-    name: `${adapter} ${gateways}`,
-    parts: cpu,
-  }));
+  const parts = rows.map(({ adapter, gateways, cpu: { sum, ...cpu } }) => {
+    return { name: `${adapter} ${gateways}`, parts: cpu };
+  });
   return [
     lines('cpu', 'CPU of the whole cluster per message', 'µs per message', ({ cpu }) => cpu.sum),
     barChart('parts', 'CPU of a message by process', 'µs per message', parts),
@@ -111,8 +112,8 @@ function verdicts(rows: Row[], samples: Sample[], { rate, gateways }: ScaleOptio
   const slowest = Math.min(...samples.map(({ deliveredPerSecond }) => deliveredPerSecond));
   return [
     ...growths,
-    { text: `${errors} messages lost, duplicated, out of order or refused in all rounds`, ok: errors === 0 },
-    { text: `slowest round: ${slowest.toFixed(0)} of ${rate} messages a second`, ok: slowest >= rate * CARRIED },
+    verdict(errors === 0, `${errors} messages lost, duplicated, out of order or refused in all rounds`),
+    verdict(slowest >= rate * CARRIED, `slowest round: ${slowest.toFixed(0)} of ${rate} messages a second`),
   ];
 }
 

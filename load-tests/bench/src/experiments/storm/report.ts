@@ -1,5 +1,5 @@
 import { barChart } from '@chat-cluster/testkit/chart';
-import { latencyColumns, list, type Report, table, type Verdict } from '../../results/report.ts';
+import { latencyColumns, list, type Report, table, type Verdict, verdict } from '../../results/report.ts';
 import type { StormFigures } from './measure.ts';
 
 /** Upper bounds in ms: until all clients are back in sync, and the 99th percentile of the bystanders meanwhile. */
@@ -8,10 +8,9 @@ const TARGETS = { inSync: 8_000, bystanders: 1_000 };
 export function reportStorm(figures: StormFigures): Report {
   const { clients, inSync, attempts, refused, sentToCrowd, lost, duplicates, wrongBadges, extraSyncs } = figures;
   const phases = Object.entries(figures.bystanders);
-  const bars = phases.map(([phase, { delivery }]) => ({
-    name: `${phase} the storm`,
-    parts: { 'delivery p99': delivery.p99 },
-  }));
+  const bars = phases.map(([phase, { delivery }]) => {
+    return { name: `${phase} the storm`, parts: { 'delivery p99': delivery.p99 } };
+  });
   return {
     title: 'A storm of reconnects',
     method:
@@ -54,20 +53,18 @@ function join(values: Record<string, number>, describe: (name: string, value: nu
 }
 
 function verdicts({ inSync, bystanders, lost, wrongBadges, duplicates, reordered }: StormFigures): Verdict[] {
+  const errors = lost + duplicates + wrongBadges;
   const slowest = Math.max(bystanders.during.ack.p99, bystanders.during.delivery.p99);
   return [
-    {
-      text: `all clients in sync ${(inSync.max / 1_000).toFixed(1)} s after the kill (target: ${TARGETS.inSync / 1_000} s)`,
-      ok: inSync.max <= TARGETS.inSync,
-    },
-    {
-      text: `p99 of the bystanders meanwhile: ${slowest.toFixed(0)} ms (target: ${TARGETS.bystanders} ms)`,
-      ok: slowest <= TARGETS.bystanders,
-    },
-    {
-      text: `${lost} messages lost, ${duplicates} received twice, ${wrongBadges} wrong badges`,
-      ok: lost + duplicates + wrongBadges === 0,
-    },
-    ...(reordered > 0 ? [{ text: `${reordered} messages to bystanders out of order`, ok: false }] : []),
+    verdict(
+      inSync.max <= TARGETS.inSync,
+      `all clients in sync ${(inSync.max / 1_000).toFixed(1)} s after the kill (target: ${TARGETS.inSync / 1_000} s)`,
+    ),
+    verdict(
+      slowest <= TARGETS.bystanders,
+      `p99 of the bystanders meanwhile: ${slowest.toFixed(0)} ms (target: ${TARGETS.bystanders} ms)`,
+    ),
+    verdict(errors === 0, `${lost} messages lost, ${duplicates} received twice, ${wrongBadges} wrong badges`),
+    ...(reordered > 0 ? [verdict(false, `${reordered} messages to bystanders out of order`)] : []),
   ];
 }
