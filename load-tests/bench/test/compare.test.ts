@@ -1,5 +1,5 @@
+import { queryPostgres } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-import pg from 'pg';
 import type { Arm } from '../src/arms/arm.ts';
 import { startUnderLoad } from '../src/arms/under-load.ts';
 import { ARMS } from '../src/experiments/compare/arms.ts';
@@ -44,13 +44,10 @@ async function tryOut(start: Arm['start']) {
 }
 
 /** Messages of the run: the older ones that some arms begin with are longer. */
-async function countStored(connectionString: string): Promise<number> {
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  const { rows } = await client
-    .query('select count(*)::integer as count from messages where length(content) = 20')
-    .finally(() => client.end());
-  return rows[0].count;
+async function countStored(url: string): Promise<number> {
+  const statement = 'select count(*)::integer as count from messages where length(content) = 20';
+  const [row] = await queryPostgres(url, statement);
+  return Number(row?.count);
 }
 
 describe('the options of compare', () => {

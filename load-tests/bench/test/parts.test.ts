@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '@chat-cluster/runtime';
 import { temporaryFolder } from '@chat-cluster/testkit';
-import { lineChart } from '@chat-cluster/testkit/chart';
+import { lineChart } from '@chat-cluster/testkit/report';
 import { expect } from 'chai';
 import { defineExperiment, someOf } from '../src/experiment.ts';
 import { PAIRS_OPTIONS } from '../src/experiments/pairs/measure.ts';

@@ -18,6 +18,7 @@ export * from './metrics.ts';
 export * from './otlp-receiver.ts';
 export * from './pool-watch.ts';
 export * from './quantile.ts';
+export * from './query-postgres.ts';
 export * from './random.ts';
 export * from './redis-cluster.ts';
 export * from './self-signed.ts';

@@ -8,4 +8,5 @@ export * from './lean-websocket.ts';
 export * from './map-concurrently.ts';
 export * from './quantile.ts';
 export * from './reconnecting-client.ts';
+export * from './seq-window.ts';
 export * from './yielder.ts';

@@ -1,4 +1,4 @@
-import type { Chart } from '@chat-cluster/testkit/chart';
+import type { Chart } from '@chat-cluster/testkit/report';
 import type { Outcome } from '../traffic/run.ts';
 
 /** The result of an experiment, to be printed and saved. */

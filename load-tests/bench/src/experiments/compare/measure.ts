@@ -131,19 +131,10 @@ async function measureIdleMemory(arm: Arm, count: number, log: Log): Promise<num
   return bytes;
 }
 
-function describe(
-  { rate, inFlight }: Pick<Sample, 'rate' | 'inFlight'>,
-  { died, deliveredPerSecond, delivery, ack, lost, cpu }: Outcome,
-): string {
+function describe({ rate, inFlight }: Pick<Sample, 'rate' | 'inFlight'>, outcome: Outcome): string {
+  const { died, deliveredPerSecond, delivery, lost } = outcome;
   const load = (rate > 0 ? `${rate} msg/s` : `${inFlight} in flight`).padEnd(15);
   if (died !== undefined) return `${load} died: ${died}`;
-  const milliseconds = ({ p50, p99 }: Outcome['delivery']) => `${p50.toFixed(1)} / ${p99.toFixed(1)} ms`;
-  const used = Object.entries(cpu).map(([kind, us]) => `${kind} ${us.toFixed(0)}`);
-  return [
-    `${load} ${deliveredPerSecond.toFixed(0).padStart(6)} msg/s`,
-    `delivery ${milliseconds(delivery)}`,
-    ...(ack ? [`ack ${milliseconds(ack)}`] : []),
-    `CPU µs: ${used.join(', ')}`,
-    ...(lost > 0 ? [`${lost} lost`] : []),
-  ].join('   ');
+  const latency = `delivery ${delivery.p50.toFixed(1)} / ${delivery.p99.toFixed(1)} ms`;
+  return `${load} ${deliveredPerSecond.toFixed(0).padStart(6)} msg/s   ${latency}   ${lost} lost`;
 }

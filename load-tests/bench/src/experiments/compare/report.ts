@@ -1,4 +1,4 @@
-import { barChart, type Chart, lineChart } from '@chat-cluster/testkit/chart';
+import { barChart, type Chart, lineChart } from '@chat-cluster/testkit/report';
 import { PROCESS_KINDS } from '../../arms/arm.ts';
 import { type Column, latencyColumns, type Report, type Table, table } from '../../results/report.ts';
 import type { Measured } from './measure.ts';

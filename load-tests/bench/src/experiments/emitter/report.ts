@@ -1,4 +1,4 @@
-import { barChart } from '@chat-cluster/testkit/chart';
+import { barChart } from '@chat-cluster/testkit/report';
 import { type Report, table, type Verdict, verdict } from '../../results/report.ts';
 import { mediansOf } from '../../results/samples.ts';
 import { ARMS, type Arm, type EmitterOptions, LOADS, type Sample } from './measure.ts';

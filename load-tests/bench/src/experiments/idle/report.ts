@@ -1,4 +1,4 @@
-import { barChart } from '@chat-cluster/testkit/chart';
+import { barChart } from '@chat-cluster/testkit/report';
 import { list, type Report, table, verdict } from '../../results/report.ts';
 import type { IdleFigures } from './measure.ts';
 

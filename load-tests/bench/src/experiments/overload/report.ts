@@ -1,5 +1,5 @@
 import { median } from '@chat-cluster/testkit';
-import { lineChart } from '@chat-cluster/testkit/chart';
+import { lineChart } from '@chat-cluster/testkit/report';
 import { list, noErrors, type Report, table, type Verdict, verdict } from '../../results/report.ts';
 import type { Second } from '../../traffic/run.ts';
 import type { OverloadFigures } from './measure.ts';

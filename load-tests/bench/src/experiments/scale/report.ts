@@ -1,4 +1,4 @@
-import { barChart, type Chart, lineChart } from '@chat-cluster/testkit/chart';
+import { barChart, type Chart, lineChart } from '@chat-cluster/testkit/report';
 import {
   type Column,
   latencyColumns,

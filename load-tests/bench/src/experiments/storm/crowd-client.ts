@@ -1,5 +1,5 @@
 import type { Message, SyncAck } from '@chat-cluster/contracts';
-import { type LeanClientOptions, ReconnectingClient } from '@chat-cluster/testkit/lean-client';
+import { EventOrder, type LeanClientOptions, ReconnectingClient, SeqWindow } from '@chat-cluster/testkit/lean-client';
 
 /** A client of the crowd. In its only conversation another user writes to it. */
 export interface CrowdUser {
@@ -33,17 +33,15 @@ const RETRY_MS = 1_000;
  */
 export class CrowdClient {
   badge = -1;
-  /** Every seq up to this one has arrived; `#beyond` holds higher ones. */
-  upTo = 0;
-  #beyond = new Set<number>();
+  readonly held = new SeqWindow();
   #conversationId: string;
   #client: ReconnectingClient;
   #counts: CrowdCounts;
   #onInSync: () => void;
   #hasConnected = false;
   #missing = new Set<Part>();
-  /** The seqs that arrived as events on this connection. */
-  #seqsHere = new Set<number>();
+  /** The events of this connection. */
+  #events = new EventOrder();
 
   /** `onInSync` is called once for each connection. */
   constructor(
@@ -75,7 +73,7 @@ export class CrowdClient {
   #attempt(target: LeanClientOptions): LeanClientOptions {
     if (this.#hasConnected) this.#counts.attempts++;
     this.#missing = new Set(['session', 'badge', 'sync']);
-    this.#seqsHere.clear();
+    this.#events = new EventOrder();
     return target;
   }
 
@@ -87,11 +85,10 @@ export class CrowdClient {
     }
     if (name === 'sync_required') this.#syncAgain();
     if (name !== 'new_message') return;
-    if (this.#seqsHere.has(payload.seq)) this.#counts.duplicates++;
-    this.#seqsHere.add(payload.seq);
-    this.#add(payload.seq);
+    if (this.#events.add(payload.seq) === 'repeated') this.#counts.duplicates++;
+    this.held.add(payload.seq);
     // While the first sync is under way, its answer will close the gap.
-    if (this.#beyond.size > 0 && !this.#missing.has('sync')) this.#syncAgain();
+    if (this.held.hasGap && !this.#missing.has('sync')) this.#syncAgain();
   }
 
   #syncAgain(): void {
@@ -100,7 +97,7 @@ export class CrowdClient {
   }
 
   #sync(): void {
-    const request = { conversations: [{ id: this.#conversationId, afterSeq: this.upTo }] };
+    const request = { conversations: [{ id: this.#conversationId, afterSeq: this.held.upTo }] };
     this.#client.connection?.call('sync', request, (reply: SyncReply) => this.#synced(reply));
   }
 
@@ -112,14 +109,9 @@ export class CrowdClient {
       setTimeout(again, reply.error.retryAfterMs ?? RETRY_MS);
       return;
     }
-    for (const { seq } of reply.conversations[0]?.messages ?? []) this.#add(seq);
+    for (const { seq } of reply.conversations[0]?.messages ?? []) this.held.add(seq);
     if (reply.hasMore) this.#sync();
     else this.#obtained('sync');
-  }
-
-  #add(seq: number): void {
-    if (seq > this.upTo) this.#beyond.add(seq);
-    while (this.#beyond.delete(this.upTo + 1)) this.upTo++;
   }
 
   #obtained(part: Part): void {

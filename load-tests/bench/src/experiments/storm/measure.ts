@@ -97,10 +97,9 @@ async function planConversations(clients: number, pairs: number, { url }: Servic
  * The messages of the bystanders that were due from `from` to `to`. One that was refused or lost has an infinite
  * latency.
  */
-function phase({ dueAt, ackMs, deliveryMs }: MeasuredMessages, from: number, to: number) {
-  const isIn = (_: number, row: number) => (dueAt[row] as number) >= from && (dueAt[row] as number) < to;
-  const acks = ackMs.filter(isIn);
-  return { messages: acks.length, ack: latencyOf(acks), delivery: latencyOf(deliveryMs.filter(isIn)) };
+function phase(measured: MeasuredMessages, from: number, to: number) {
+  const { ackMs, deliveryMs } = measured.between(from, to);
+  return { messages: ackMs.length, ack: latencyOf(ackMs), delivery: latencyOf(deliveryMs) };
 }
 
 /** Watches the CPU of all processes that remain, and the memory and the Postgres connections of the survivor. */

@@ -1,4 +1,4 @@
-import { barChart } from '@chat-cluster/testkit/chart';
+import { barChart } from '@chat-cluster/testkit/report';
 import { latencyColumns, list, type Report, table, type Verdict, verdict } from '../../results/report.ts';
 import type { StormFigures } from './measure.ts';
 
