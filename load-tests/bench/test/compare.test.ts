@@ -2,8 +2,7 @@ import { queryPostgres } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import type { Arm } from '../src/arms/arm.ts';
 import { startUnderLoad } from '../src/arms/under-load.ts';
-import { ARMS } from '../src/experiments/compare/arms.ts';
-import { COMPARE_OPTIONS, completeOptions, loadsOf, type Sample } from '../src/experiments/compare/measure.ts';
+import { ARMS, COMPARE_OPTIONS, completeOptions, loadsOf, type Sample } from '../src/experiments/compare/measure.ts';
 import { reportCompare } from '../src/experiments/compare/report.ts';
 import type { Outcome } from '../src/traffic/run.ts';
 
@@ -40,34 +39,25 @@ async function tryOut(start: Arm['start']) {
   const { databaseUrl, pairs } = loaded.arm;
   const outcome = await loaded.run({ inFlight: 8, warmUpSeconds: 0.2, seconds: 0.6, size: 20 });
   const gateways = new Set(pairs.flatMap(({ devices }) => devices.map(({ url }) => url))).size;
-  return { outcome, gateways, rows: databaseUrl && (await countStored(databaseUrl)) };
-}
-
-/** Messages of the run: the older ones that some arms begin with are longer. */
-async function countStored(url: string): Promise<number> {
-  const statement = 'select count(*)::integer as count from messages where length(content) = 20';
-  const [row] = await queryPostgres(url, statement);
-  return Number(row?.count);
+  // The older messages that some arms begin with are longer.
+  const stored = 'select from messages where length(content) = 20';
+  return { outcome, gateways, rows: databaseUrl && (await queryPostgres(databaseUrl, stored)).length };
 }
 
 describe('the options of compare', () => {
   const parse = (options: object) => completeOptions(COMPARE_OPTIONS.parse(options));
 
   it('select arms, loads and lengths', () => {
-    expect(parse({ arms: 'ours,relay', quick: true })).to.deep.include({
-      arms: ['relay', 'ours'],
-      rounds: 1,
-      seconds: 3,
-    });
+    const quick = parse({ arms: 'ours,relay', quick: true });
+    expect(quick).to.deep.include({ arms: ['relay', 'ours'], rounds: 1, seconds: 3 });
     expect(parse({ seconds: '7', quick: true })).to.include({ seconds: 7, warmUp: 3 });
     expect(parse({})).to.deep.include({ arms: ARMS.map(({ name }) => name), rounds: 3, warmUp: 20 });
     expect(COMPARE_OPTIONS.safeParse({ arms: 'theirs' }).success).to.equal(false);
   });
 
   it('give the relay more numbers in flight, and the ones it may not survive last', () => {
-    const loads = (name: string) => {
-      return loadsOf({ name }, { rates: [100], inFlight: [200] }).map(({ rate, inFlight }) => rate || inFlight);
-    };
+    const loads = (name: string) =>
+      loadsOf({ name }, { rates: [100], inFlight: [200] }).map(({ rate, inFlight }) => rate || inFlight);
     expect(loads('ours')).to.deep.equal([100, 200]);
     expect(loads('relay')).to.deep.equal([100, 50, 100, 200]);
   });

@@ -8,7 +8,6 @@ import { defineExperiment, someOf } from '../src/experiment.ts';
 import { PAIRS_OPTIONS } from '../src/experiments/pairs/measure.ts';
 import { EXPERIMENTS } from '../src/experiments.ts';
 import type { Report } from '../src/results/report.ts';
-import { mediansOf, sumsOf } from '../src/results/samples.ts';
 import { saveReport } from '../src/results/save.ts';
 
 const CHART = lineChart('cpu', 'CPU', 'gateways', 'µs', []);
@@ -55,15 +54,6 @@ describe('an experiment', () => {
       expect(help).to.include(`npm run bench -- ${name} [options]:`).and.include('--save').and.not.include('undefined');
     });
   }
-});
-
-describe('the figures of bench', () => {
-  it('are medians, field by field, and sums', () => {
-    const samples = [3, 1, 2].map((n) => ({ arm: 'a', cpu: { redis: n }, size: n * n }));
-    expect(mediansOf(samples)).to.deep.equal({ arm: 'a', cpu: { redis: 2 }, size: 4 });
-    const counts = [2, 3].map((lost) => ({ lost, sent: 5 }));
-    expect(sumsOf(counts, ['lost'])).to.deep.equal({ lost: 5 });
-  });
 });
 
 describe('a saved report', () => {

@@ -5,7 +5,7 @@ export interface ReconnectingClientEvents {
   /** The server accepted the token, on the first or a later connection. */
   connected(): void;
   event(name: string, payload: never): void;
-  /** A connection or an attempt ended. `refusal`: the code of the server, or `HTTP 503`; `error`: another cause. */
+  /** A connection or an attempt ended. The arguments are those of `closed` of a lean client. */
   lost(refusal: string | undefined, error: Error | undefined): void;
 }
 
@@ -35,15 +35,10 @@ export class ReconnectingClient {
   }
 
   connect(): void {
-    let refusal: string | undefined;
     const client = new LeanClient(this.#target(), {
       connected: () => this.#opened(),
-      refused: (code) => {
-        refusal = code;
-        client.close();
-      },
       event: (name, payload) => this.#events.event(name, payload),
-      closed: (status, error) => this.#lost(refusal ?? (status === undefined ? undefined : `HTTP ${status}`), error),
+      closed: (refusal, error) => this.#lost(refusal, error),
     });
     this.#client = client;
     this.#timer = setTimeout(() => client.close(), BACK_OFF.attemptMs);

@@ -10,6 +10,7 @@ import { connectXmpp, XMPP_DOMAIN } from '../traffic/xmpp-connection.ts';
 import type { ArmOptions, RunningArm } from './arm.ts';
 import { type EjabberdProgram, findEjabberd } from './ejabberd-program.ts';
 import { startDatabase } from './stock.ts';
+import { planPairs, planUsers } from './users.ts';
 
 const START_WITHIN_MS = 30_000;
 /** Connections to Postgres: as many as the two gateways of inline have together. */
@@ -32,12 +33,11 @@ export async function startEjabberd(options: ArmOptions, undo: AsyncDisposableSt
   writeHome(home, port, secret, new URL(postgres.url));
   const server = await launch(program, home);
   undo.defer(() => server.end([{ signal: 'SIGTERM', withinMs: 5_000 }]));
-  const device = (user: string): Device => ({
-    url: `ws://127.0.0.1:${port}/ws`,
-    user,
-    token: jwt.sign({ jid: `${user}@${XMPP_DOMAIN}` }, secret, { algorithm: 'HS256', expiresIn: '1h' }),
-  });
-  await untilReady(device('first'), server);
+  const gateways = [{ url: `ws://127.0.0.1:${port}/ws` }];
+  const tokenOf = (user: string) =>
+    jwt.sign({ jid: `${user}@${XMPP_DOMAIN}` }, secret, { algorithm: 'HS256', expiresIn: '1h' });
+  const [first] = planUsers('first', 1, gateways, tokenOf) as [Device];
+  await untilReady(first, server);
   let stopping = false;
   undo.defer(() => {
     stopping = true;
@@ -49,11 +49,8 @@ export async function startEjabberd(options: ArmOptions, undo: AsyncDisposableSt
     protocol: 'xmpp',
     devicesPerMessage: 1,
     acks: true,
-    pairs: Array.from({ length: count }, (_, i) => ({
-      conversationId: '',
-      devices: [device(`a${i}`), device(`b${i}`)],
-    })),
-    idle: Array.from({ length: idle }, (_, i) => device(`idle${i}`)),
+    pairs: planPairs(count, gateways, tokenOf),
+    idle: planUsers('idle', idle, gateways, tokenOf),
     databaseUrl: postgres.url,
     processes: [
       { name: 'postgres', pid: postgres.pid },

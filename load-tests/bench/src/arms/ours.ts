@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Cluster, startChatService, startCluster } from '@chat-cluster/local-cluster';
+import { type Cluster, signToken, startChatService, startCluster } from '@chat-cluster/local-cluster';
 import { mapConcurrently, temporaryFolder } from '@chat-cluster/testkit';
 import type { ArmOptions, ProcessKind, RunningArm } from './arm.ts';
 import { openConversations, planPairs, planUsers } from './users.ts';
@@ -60,7 +60,8 @@ export async function startOurs(options: OurOptions, undo: AsyncDisposableStack)
   const of = (name: RegExp) => processes.filter((process) => name.test(process.name)).map(describe);
   const gateways = [...of(/^gateway/).map((gateway) => ({ ...gateway, name: 'gateway-1' })), ...more];
   const kinds = { postgres: of(/^postgres/), redis: of(/^redis/), gateways, workers: of(/^worker/) };
-  const pairs = planPairs(options.pairs, gateways, jwtSecret);
+  const tokenOf = (user: string) => signToken(user, jwtSecret);
+  const pairs = planPairs(options.pairs, gateways, tokenOf);
   await openConversations(pairs, jwtSecret);
   return {
     protocol: 'socket.io',
@@ -68,7 +69,7 @@ export async function startOurs(options: OurOptions, undo: AsyncDisposableStack)
     acks: true,
     pairs,
     apart: onePort && count > 1,
-    idle: planUsers('idle', options.idle, gateways, jwtSecret),
+    idle: planUsers('idle', options.idle, gateways, tokenOf),
     databaseUrl,
     jwtSecret,
     ...kinds,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { startPostgres, startRedis, startService, toolsFolder } from '@chat-cluster/local-cluster';
+import { signToken, startPostgres, startRedis, startService, toolsFolder } from '@chat-cluster/local-cluster';
 import { mapConcurrently, queryPostgres, temporaryFolder } from '@chat-cluster/testkit';
 import type { PlannedPair } from '../traffic/connection.ts';
 import type { ArmOptions, ProcessKind, RunningArm } from './arm.ts';
@@ -65,7 +65,8 @@ async function startStock(
   if (programs.worker) await start('workers', programs.worker, 'worker');
   const names = Array.from({ length: gatewayCount }, (_, i) => `gateway-${i + 1}`);
   const gateways = await mapConcurrently(names, names.length, (name) => start('gateways', programs.gateway, name));
-  const pairs = planPairs(count, gateways, jwtSecret);
+  const tokenOf = (user: string) => signToken(user, jwtSecret);
+  const pairs = planPairs(count, gateways, tokenOf);
   if (database) await addConversations(database.url, pairs);
   else for (const pair of pairs) pair.conversationId = pair.devices.map(({ user }) => user).join('~');
   return {
@@ -73,7 +74,7 @@ async function startStock(
     devicesPerMessage: 2,
     acks: programs.acks,
     pairs,
-    idle: planUsers('idle', idle, gateways, jwtSecret),
+    idle: planUsers('idle', idle, gateways, tokenOf),
     databaseUrl: database?.url,
     processes,
     ...(database ? { reset: () => markAllRead(database.url) } : {}),

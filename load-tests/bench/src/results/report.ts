@@ -1,5 +1,5 @@
 import type { Chart } from '@chat-cluster/testkit/report';
-import type { Outcome } from '../traffic/run.ts';
+import type { Latency, Outcome } from '../traffic/run.ts';
 
 /** The result of an experiment, to be printed and saved. */
 export interface Report {
@@ -69,14 +69,11 @@ export function list(caption: string, rows: readonly (readonly [what: string, fi
 }
 
 /** Columns with percentiles in ms. */
-export function latencyColumns<Item, Percentile extends string>(
+export function latencyColumns<Item>(
   name: string,
-  percentiles: readonly Percentile[],
-  latency: (item: Item) => Record<Percentile, number> | undefined,
+  latencyOf: (item: Item) => Latency | undefined,
+  percentiles: readonly (keyof Latency)[] = ['p50', 'p99'],
 ): Column<Item>[] {
-  return percentiles.map((percentile, i) => [
-    i === 0 ? `${name} ${percentile}` : percentile,
-    (item) => latency(item)?.[percentile],
-    1,
-  ]);
+  const title = (percentile: string, i: number) => (i === 0 ? `${name} ${percentile}` : percentile);
+  return percentiles.map((percentile, i) => [title(percentile, i), (item) => latencyOf(item)?.[percentile], 1]);
 }

@@ -5,6 +5,12 @@ import type { ConnectedPair } from './connection.ts';
 import { latencyOf, MeasuredMessages } from './measured-messages.ts';
 import type { Outcome, Run } from './run.ts';
 
+/** What the server sends back: the number of devices that receive a message, and whether it is acknowledged. */
+interface Plan {
+  devicesPerMessage: number;
+  acks: boolean;
+}
+
 /** A message that is sent and not settled. */
 interface Flight {
   /** Its number in the measured messages. It decides the pair and the side of the sender. */
@@ -30,8 +36,7 @@ export class Traffic {
   readonly measured = new MeasuredMessages();
   #pairs: readonly ConnectedPair[];
   #run: Run;
-  #devicesPerMessage: number;
-  #acks: boolean;
+  #plan: Plan;
   #prefix: string;
   #content: string;
   #flights = new Map<string, Flight>();
@@ -49,16 +54,10 @@ export class Traffic {
   #counts = { sent: 0, lost: 0, refused: 0, duplicated: 0, reordered: 0 };
 
   /** `id` differs between the runs of the same connections. */
-  constructor(
-    pairs: readonly ConnectedPair[],
-    run: Run,
-    { devicesPerMessage, acks }: { devicesPerMessage: number; acks: boolean },
-    id: number,
-  ) {
+  constructor(pairs: readonly ConnectedPair[], run: Run, plan: Plan, id: number) {
     this.#pairs = pairs;
     this.#run = run;
-    this.#devicesPerMessage = devicesPerMessage;
-    this.#acks = acks;
+    this.#plan = plan;
     this.#prefix = `${id}.`;
     this.#content = 'x'.repeat(run.size);
     this.#newestNumber = new Int32Array(pairs.length * 4).fill(-1);
@@ -85,7 +84,7 @@ export class Traffic {
       ...(this.#died === undefined ? {} : { died: this.#died }),
       deliveredPerSecond: elapsed > 0 ? settled / elapsed : 0,
       delivery: latencyOf(deliveryMs.filter(Number.isFinite)),
-      ...(this.#acks ? { ack: latencyOf(ackMs.filter(Number.isFinite)) } : {}),
+      ...(this.#plan.acks ? { ack: latencyOf(ackMs.filter(Number.isFinite)) } : {}),
       cpu: Object.fromEntries(Object.entries(cpu).map(([name, s]) => [name, settled > 0 ? (s * 1e6) / settled : 0])),
       ...this.#counts,
       refusedBy: this.#refusedBy,
@@ -119,7 +118,7 @@ export class Traffic {
     if (this.#isLate(flight.number, pair * 4 + device * 2 + this.#sideOf(flight.number), seq, pair * 2 + device)) {
       this.#counts.reordered++;
     }
-    if (++flight.receivedCount < this.#devicesPerMessage) return;
+    if (++flight.receivedCount < this.#plan.devicesPerMessage) return;
     this.measured.deliveryMs[flight.number] = performance.now() - (this.measured.dueAt[flight.number] ?? 0);
     if (flight.acked) this.#settle(id);
   }
@@ -137,7 +136,7 @@ export class Traffic {
     const { conversationId, users, connections } = this.#pairs[number % this.#pairs.length] as ConnectedPair;
     const id = this.#prefix + number;
     const sentAt = performance.now();
-    this.#flights.set(id, { number, sentAt, received: 0, receivedCount: 0, acked: !this.#acks });
+    this.#flights.set(id, { number, sentAt, received: 0, receivedCount: 0, acked: !this.#plan.acks });
     this.#counts.sent++;
     const to = users[1 - side] as string;
     connections[side].send({ conversationId, to, id, content: this.#content }, (rejection) =>
@@ -162,7 +161,7 @@ export class Traffic {
     const pair = flight.number % this.#pairs.length;
     this.acked[pair] = (this.acked[pair] ?? 0) + 1;
     this.measured.ackMs[flight.number] = performance.now() - (this.measured.dueAt[flight.number] ?? 0);
-    if (flight.receivedCount >= this.#devicesPerMessage) this.#settle(id);
+    if (flight.receivedCount >= this.#plan.devicesPerMessage) this.#settle(id);
   }
 
   #settle(id: string): void {

@@ -69,8 +69,8 @@ function delivered({ survived, rounds, deliveredPerSecond }: Summary, note = '')
 }
 
 const LATENCIES: Column<Summary>[] = [
-  ...latencyColumns('delivery', ['p50', 'p99'], (one: Summary) => (one.survived > 0 ? one.delivery : undefined)),
-  ...latencyColumns('ack', ['p50', 'p99'], ({ ack }: Summary) => ack),
+  ...latencyColumns('delivery', (one: Summary) => (one.survived > 0 ? one.delivery : undefined)),
+  ...latencyColumns('ack', ({ ack }: Summary) => ack),
 ];
 
 function cpu(loop: string, all: Summary[]): Table {

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { wholeNumber } from '@chat-cluster/runtime';
 import { eventually, temporaryFolder } from '@chat-cluster/testkit';
+import { mediansOf } from '@chat-cluster/testkit/lean-client';
 import { measureCpu } from '@chat-cluster/testkit/processes';
 import { z } from 'zod';
 import type { RunningArm } from '../../arms/arm.ts';
@@ -11,7 +12,6 @@ import { type OurOptions, startOurs } from '../../arms/ours.ts';
 import { startIdleGateway } from '../../arms/stock.ts';
 import { type ArmUnderLoad, startUnderLoad } from '../../arms/under-load.ts';
 import type { Log } from '../../experiment.ts';
-import { mediansOf } from '../../results/samples.ts';
 import type { Memory } from './memory-probe.ts';
 
 export const IDLE_OPTIONS = z.object({

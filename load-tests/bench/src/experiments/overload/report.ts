@@ -1,4 +1,4 @@
-import { median } from '@chat-cluster/testkit';
+import { median, sumsOf } from '@chat-cluster/testkit/lean-client';
 import { lineChart } from '@chat-cluster/testkit/report';
 import { list, noErrors, type Report, table, type Verdict, verdict } from '../../results/report.ts';
 import type { Second } from '../../traffic/run.ts';
@@ -20,6 +20,9 @@ export function reportOverload(figures: OverloadFigures): Report {
   const { options, sustainable, outcome, memory } = figures;
   const { sent, refusedBy, lost, duplicated, reordered, timeline } = outcome;
   const points = (field: keyof Second) => timeline.map((second, i): [number, number] => [i, second[field]]);
+  const phases = Object.entries(phasesOf(figures)).map(([phase, seconds]) => {
+    return { phase, ...sumsOf(seconds, ['sent', 'acked']), p99s: p99s(seconds) };
+  });
   const acks = [
     { name: 'sent', points: points('sent') },
     { name: 'acknowledged', points: points('acked') },
@@ -32,12 +35,12 @@ export function reportOverload(figures: OverloadFigures): Report {
       `${options.after} s at 0.3 times. Latency counts from the due time.`,
     figures,
     tables: [
-      table('Acks by phase', Object.entries(phasesOf(figures)), [
-        ['phase', ([phase]) => phase],
-        ['sent', ([, seconds]) => sum(seconds, 'sent')],
-        ['acknowledged', ([, seconds]) => sum(seconds, 'acked')],
-        ['p99 of a second: median, ms', ([, seconds]) => median(p99s(seconds)) || 0, 0],
-        ['maximum, ms', ([, seconds]) => highest(p99s(seconds)), 0],
+      table('Acks by phase', phases, [
+        'phase',
+        'sent',
+        ['acknowledged', ({ acked }) => acked],
+        ['p99 of a second: median, ms', ({ p99s: values }) => median(values) || 0, 0],
+        ['maximum, ms', ({ p99s: values }) => highest(values), 0],
       ]),
       list('All phases', [
         ['sent', sent],
@@ -78,7 +81,7 @@ function verdicts(figures: OverloadFigures): Verdict[] {
       `${overloaded} messages refused with OVERLOADED, ${refused - overloaded} with another code, ${lost} without an ack`,
     ),
     verdict(
-      sum(overload, 'acked') > 0 && worst < ACK_P99_MS,
+      sumsOf(overload, ['acked']).acked > 0 && worst < ACK_P99_MS,
       `acks during the overload: p99 ${worst.toFixed(0)} ms in the slowest second (target: below ${ACK_P99_MS} ms)`,
     ),
     verdict((recovery ?? Infinity) <= RECOVERY_S, recovery === undefined ? stillSlow : fastAgain),
@@ -108,10 +111,6 @@ function normalP99(calm: readonly Second[]): number {
 
 function p99s(seconds: readonly Second[]): number[] {
   return seconds.map(({ ackP99 }) => ackP99);
-}
-
-function sum(seconds: readonly Second[], field: 'sent' | 'acked'): number {
-  return seconds.reduce((total, second) => total + second[field], 0);
 }
 
 function highest(values: readonly number[]): number {

@@ -56,10 +56,8 @@ export async function measureScale(options: ScaleOptions, log: Log) {
 /** Up and down again, with the adapters changing places, so that a disturbance of the machine affects all alike. */
 function planOf({ adapters, gateways, rounds }: ScaleOptions) {
   return Array.from({ length: rounds }, (_, round) => {
-    const inOrder = <T>(items: T[]) => (round % 2 === 0 ? items : items.toReversed());
-    return inOrder(gateways).flatMap((count) =>
-      inOrder(adapters).map((adapter) => ({ adapter, gateways: count, round })),
-    );
+    const up = gateways.flatMap((count) => adapters.map((adapter) => ({ adapter, gateways: count, round })));
+    return round % 2 === 0 ? up : up.toReversed();
   }).flat();
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { signToken } from '@chat-cluster/local-cluster';
 import { wholeNumber, withDeadline } from '@chat-cluster/runtime';
 import { watchPools } from '@chat-cluster/testkit';
 import { measureCpu, residentBytes, startChild } from '@chat-cluster/testkit/processes';
@@ -84,8 +85,9 @@ export async function measureStorm(options: z.output<typeof STORM_OPTIONS>, log:
 
 /** Pairs of bystanders, and the clients of the crowd, each with the bystander that writes to it. */
 async function planConversations(clients: number, pairs: number, { url }: Service, jwtSecret: string) {
-  const bystanders = planPairs(pairs, [{ url }], jwtSecret);
-  const crowd = planUsers('crowd', clients, [{ url }], jwtSecret).map((device, i): PlannedPair => {
+  const tokenOf = (user: string) => signToken(user, jwtSecret);
+  const bystanders = planPairs(pairs, [{ url }], tokenOf);
+  const crowd = planUsers('crowd', clients, [{ url }], tokenOf).map((device, i): PlannedPair => {
     const [sender] = (bystanders[i % pairs] as PlannedPair).devices;
     return { conversationId: '', devices: [device, sender] };
   });

@@ -33,8 +33,8 @@ export function reportStorm(figures: StormFigures): Report {
       table('Latency of the bystanders, ms', phases, [
         ['phase', ([phase]) => phase],
         ['messages', ([, { messages }]) => messages],
-        ...latencyColumns('ack', ['p50', 'p99', 'max'], ([, { ack }]: (typeof phases)[number]) => ack),
-        ...latencyColumns('delivery', ['p50', 'p99', 'max'], ([, { delivery }]: (typeof phases)[number]) => delivery),
+        ...latencyColumns('ack', ([, { ack }]: (typeof phases)[number]) => ack, ['p50', 'p99', 'max']),
+        ...latencyColumns('delivery', ([, { delivery }]: (typeof phases)[number]) => delivery, ['p50', 'p99', 'max']),
       ]),
     ],
     charts: [barChart('bystanders', 'Delivery to bystanders, 99th percentile', 'ms', bars)],
