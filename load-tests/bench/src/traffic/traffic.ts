@@ -5,11 +5,8 @@ import type { ConnectedPair } from './connection.ts';
 import { latencyOf, MeasuredMessages } from './measured-messages.ts';
 import type { Outcome, Run } from './run.ts';
 
-/** What the server sends back: the number of devices that receive a message, and whether it is acknowledged. */
-interface Plan {
-  devicesPerMessage: number;
-  acks: boolean;
-}
+/** What the server sends back: to how many devices, and whether it acknowledges. */
+type Plan = { devicesPerMessage: number; acks: boolean };
 
 /** A message that is sent and not settled. */
 interface Flight {

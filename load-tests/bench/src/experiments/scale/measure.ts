@@ -62,17 +62,11 @@ function planOf({ adapters, gateways, rounds }: ScaleOptions) {
 }
 
 async function measureCluster(adapter: (typeof ADAPTERS)[number], gateways: number, options: ScaleOptions) {
-  const { workers, lanes, users, size, warmUp: messages } = options;
-  const configuration = {
-    pairs: Math.ceil(users / 2),
-    idle: 0,
-    gateways,
-    workers,
-    lanes,
-    env: { REDIS_ADAPTER: adapter },
-  };
-  await using cluster = await startUnderLoad(startOurs, { ...configuration, log: () => {} });
-  await cluster.run({ inFlight: users, messages, seconds: WARM_WITHIN_S, size });
+  const { workers, lanes, users, warmUp: messages } = options;
+  const size = { pairs: Math.ceil(users / 2), idle: 0, gateways, workers, lanes };
+  const env = { REDIS_ADAPTER: adapter };
+  await using cluster = await startUnderLoad(startOurs, { ...size, env, log: () => {} });
+  await cluster.run({ inFlight: users, messages, seconds: WARM_WITHIN_S, size: options.size });
   await delay(SETTLE_MS);
   const background = await measureBackground(cluster.arm, options.background);
   const traffic = await measureTraffic(cluster, options);

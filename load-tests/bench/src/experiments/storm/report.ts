@@ -7,6 +7,7 @@ const TARGETS = { inSync: 8_000, bystanders: 1_000 };
 
 export function reportStorm(figures: StormFigures): Report {
   const { clients, inSync, attempts, refused, sentToCrowd, lost, duplicates, wrongBadges, extraSyncs } = figures;
+  const synced = [inSync.p50, inSync.p99, inSync.max].map((value) => `${value.toFixed(0)} ms`);
   const phases = Object.entries(figures.bystanders);
   const bars = phases.map(([phase, { delivery }]) => {
     return { name: `${phase} the storm`, parts: { 'delivery p99': delivery.p99 } };
@@ -20,7 +21,7 @@ export function reportStorm(figures: StormFigures): Report {
     figures,
     tables: [
       list('From the kill on', [
-        ['clients in sync, p50 / p99 / all', [inSync.p50, inSync.p99, inSync.max].map(milliseconds).join(' / ')],
+        ['clients in sync, p50 / p99 / all', synced.join(' / ')],
         ['connection attempts / refused', `${attempts} / ${refused}`],
         ['messages to them / lost / received twice', `${sentToCrowd} / ${lost} / ${duplicates}`],
         ['wrong badges', wrongBadges],
@@ -40,10 +41,6 @@ export function reportStorm(figures: StormFigures): Report {
     charts: [barChart('bystanders', 'Delivery to bystanders, 99th percentile', 'ms', bars)],
     verdicts: verdicts(figures),
   };
-}
-
-function milliseconds(value: number): string {
-  return `${value.toFixed(0)} ms`;
 }
 
 function join(values: Record<string, number>, describe: (name: string, value: number) => string): string {
