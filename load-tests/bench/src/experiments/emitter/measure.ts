@@ -59,7 +59,7 @@ export async function measureEmitter(options: EmitterOptions, log: Log): Promise
   const countReceived = await subscribe(redis.url, users, options.gateways, undo);
   const publishers = ARMS.map((arm) => {
     const file = join(import.meta.dirname, 'publisher.ts');
-    return { arm, child: undo.use(startChild<PublisherMethods>(file, [arm], { REDIS_URL: redis.url })) };
+    return { arm, child: undo.use(startChild<PublisherMethods>(file, { args: [arm], env: { REDIS_URL: redis.url } })) };
   });
   const samples: Sample[] = [];
   for (let round = 0; round <= options.rounds; round++) {
