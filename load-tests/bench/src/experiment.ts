@@ -27,18 +27,17 @@ const SAVE = z.boolean().default(false).describe('writes the report to load-test
 
 /** An experiment with typed options. `--help` and `--save` are added, and the list of all options to `help`. */
 export function defineExperiment<T extends z.ZodObject>({ options, help, run, ...texts }: Definition<T>): Experiment {
-  const fields = { ...options.shape, save: SAVE } as Record<string, z.ZodType>;
-  const schema = z.object(Object.fromEntries(Object.entries(fields).map(([name, field]) => [kebabCase(name), field])));
-  const list = Object.entries(fields).map(describeOption).join('\n');
+  const fields = Object.entries({ ...options.shape, save: SAVE } as Record<string, z.ZodType>);
+  const schema = z.object(Object.fromEntries(fields.map(([name, field]) => [kebabCase(name), field])));
+  const list = fields.map(describeOption).join('\n');
   return {
     ...texts,
     help: `npm run bench -- ${texts.name} [options]: ${texts.about}\n\n${help}\n\n${list}\n`,
     async run(args, log) {
       const parsed = parseOptions(args, schema);
       if (!parsed) return undefined;
-      const values = Object.keys(fields).map((name) => [name, parsed.values[kebabCase(name)]]);
-      const { save, ...given } = Object.fromEntries(values);
-      return { report: await run(given as z.output<T>, log), save };
+      const { save, ...given } = Object.fromEntries(fields.map(([name]) => [name, parsed.values[kebabCase(name)]]));
+      return { report: await run(given as z.output<T>, log), save: save === true };
     },
   };
 }

@@ -1,6 +1,5 @@
 import { defineExperiment, type Experiment } from './experiment.ts';
-import { ARMS } from './experiments/compare/arms.ts';
-import { COMPARE_OPTIONS, measureArms } from './experiments/compare/measure.ts';
+import { ARMS, COMPARE_OPTIONS, measureArms } from './experiments/compare/measure.ts';
 import { reportCompare } from './experiments/compare/report.ts';
 import { EMITTER_OPTIONS, measureEmitter } from './experiments/emitter/measure.ts';
 import { reportEmitter } from './experiments/emitter/report.ts';

@@ -1,44 +1,22 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '@chat-cluster/runtime';
+import { temporaryFolder } from '@chat-cluster/testkit';
+import { lineChart } from '@chat-cluster/testkit/report';
 import { expect } from 'chai';
 import { defineExperiment, someOf } from '../src/experiment.ts';
 import { PAIRS_OPTIONS } from '../src/experiments/pairs/measure.ts';
 import { EXPERIMENTS } from '../src/experiments.ts';
-import { cpuSeconds } from '../src/processes/usage.ts';
-import { barChart, chartSvg, lineChart } from '../src/results/chart.ts';
 import type { Report } from '../src/results/report.ts';
-import { mediansOf, sumsOf } from '../src/results/samples.ts';
 import { saveReport } from '../src/results/save.ts';
-import { elementsOf } from './well-formed.ts';
 
-const LINES = lineChart('cpu', 'a < b & "c"', 'gateways', 'µs', [
-  {
-    name: 'one',
-    points: [
-      [1, 120],
-      [8, 340],
-    ],
-  },
-  {
-    name: 'two',
-    points: [
-      [1, 90],
-      [2, Number.POSITIVE_INFINITY],
-    ],
-  },
-]);
-const BARS = barChart('parts', 'parts', 'µs', [
-  { name: 'sharded 1', parts: { redis: 3, workers: 4 } },
-  { name: 'nothing', parts: { redis: 0 } },
-]);
+const CHART = lineChart('cpu', 'CPU', 'gateways', 'µs', []);
 const REPORT: Report = {
   title: 'What it costs',
   method: 'Measured.',
   figures: { cpu: 1 / 3 },
   tables: [{ caption: 'CPU', columns: ['adapter', 'µs'], rows: [['sharded', 12]] }],
-  charts: [LINES],
+  charts: [CHART],
   verdicts: [{ text: 'too much', ok: false }],
 };
 
@@ -78,44 +56,10 @@ describe('an experiment', () => {
   }
 });
 
-describe('the figures of bench', () => {
-  it('are medians, field by field, and sums', () => {
-    const samples = [3, 1, 2].map((n) => ({ arm: 'a', cpu: { redis: n }, size: n * n }));
-    expect(mediansOf(samples)).to.deep.equal({ arm: 'a', cpu: { redis: 2 }, size: 4 });
-    const counts = [2, 3].map((lost) => ({ lost, sent: 5 }));
-    expect(sumsOf(counts, ['lost'])).to.deep.equal({ lost: 5 });
-  });
-
-  it('count the CPU of a process, and add up the processes of one name', async () => {
-    const until = process.cpuUsage().user + 100_000;
-    while (process.cpuUsage().user < until);
-    const { user, system } = process.cpuUsage();
-    const self = { name: 'self', pid: process.pid };
-    const { self: one = 0 } = await cpuSeconds([self]);
-    const { self: two = 0 } = await cpuSeconds([self, self]);
-    expect(one).to.be.at.least((user + system) / 1e6 - 0.05);
-    expect(two).to.be.within(one * 1.9, one * 2.2);
-  });
-});
-
-describe('a chart', () => {
-  for (const chart of [LINES, BARS]) {
-    it(`of ${chart.kind} is well-formed, with its title, its axes and all of its marks`, () => {
-      const svg = chartSvg(chart);
-      const count = (name: string) => elementsOf(svg).filter((element) => element === name).length;
-      expect(svg).to.include(chart.name === 'cpu' ? 'a &lt; b &amp; &quot;c&quot;' : chart.title);
-      expect(svg).to.include('>µs</text>').and.include('prefers-color-scheme: dark');
-      // Three points; or three parts, and a mark in the legend for each of two names.
-      if (chart.kind === 'lines') expect([count('circle'), svg.includes('>gateways</text>')]).to.deep.equal([3, true]);
-      else expect(count('rect')).to.equal(5);
-      expect(svg).to.not.match(/NaN|Infinity|undefined/);
-    });
-  }
-});
-
 describe('a saved report', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'chat-results-'));
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  const temporary = temporaryFolder();
+  const folder = temporary.path;
+  after(() => temporary[Symbol.asyncDispose]());
 
   it('has figures, a page with its command, charts, and a line in the index', async () => {
     await saveReport('scale', ['--rate', '5', '--save'], REPORT, folder);
@@ -129,7 +73,7 @@ describe('a saved report', () => {
   });
 
   it('replaces the charts of an earlier one', async () => {
-    await saveReport('scale', [], { ...REPORT, charts: [BARS] }, folder);
+    await saveReport('scale', [], { ...REPORT, charts: [{ ...CHART, name: 'parts' }] }, folder);
     expect(readdirSync(folder).filter((file) => file.endsWith('.svg'))).to.deep.equal(['scale-parts.svg']);
   });
 });

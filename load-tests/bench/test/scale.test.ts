@@ -4,16 +4,8 @@ import { reportScale } from '../src/experiments/scale/report.ts';
 
 describe('scale', () => {
   it('measures what messages cost on a cluster of two gateways', async () => {
-    const short = {
-      adapters: 'sharded',
-      users: '8',
-      rate: '50',
-      rounds: '1',
-      seconds: '1',
-      warmUp: '100',
-      background: '1',
-    };
-    const options = SCALE_OPTIONS.parse({ ...short, gateways: '2' });
+    const defaults = SCALE_OPTIONS.parse({ adapters: 'sharded', gateways: '2' });
+    const options = { ...defaults, users: 8, rate: 50, rounds: 1, seconds: 1, warmUp: 100, background: 1 };
     const samples = await measureScale(options, () => {});
     expect(samples.map(({ adapter, gateways }) => `${adapter} ${gateways}`)).to.deep.equal(['sharded 2']);
     for (const sample of samples) {

@@ -5,35 +5,31 @@ import { Traffic } from '../src/traffic/traffic.ts';
 import { attribute, nameOf } from '../src/traffic/xmpp-connection.ts';
 
 /** The traffic of one pair on a server that delivers and acknowledges as `deliver` does, for each message in turn. */
-function trafficOn(
-  run: Partial<Run>,
-  deliver: (traffic: Traffic, id: string, acknowledge: () => void) => void,
-): Traffic {
+function trafficOn(run: Partial<Run>, deliver: typeof settle): Traffic {
   const send: Connection['send'] = ({ id }, onAck) => void setImmediate(deliver, traffic, id, () => onAck(undefined));
   const connection = { send, close() {} };
   const pair: ConnectedPair = { conversationId: 'c', users: ['a', 'b'], connections: [connection, connection] };
   const defaults = { inFlight: 2, warmUpSeconds: 0.01, seconds: 0.01, size: 20, processes: [] };
-  const traffic: Traffic = new Traffic([pair], { ...defaults, ...run }, { devicesPerMessage: 2, acks: true }, 0);
+  const traffic = new Traffic([pair], { ...defaults, ...run }, { devicesPerMessage: 2, acks: true }, 0);
   return traffic;
+}
+
+function settle(traffic: Traffic, id: string, acknowledge: () => void): void {
+  for (const device of [0, 1] as const) traffic.received(0, device, id, undefined);
+  acknowledge();
 }
 
 describe('the traffic', () => {
   it('continues a closed loop until it has measured something', async () => {
     const outcome = await trafficOn({}, (traffic, id, acknowledge) => {
-      setTimeout(() => {
-        for (const device of [0, 1] as const) traffic.received(0, device, id, undefined);
-        acknowledge();
-      }, 50);
+      setTimeout(settle, 50, traffic, id, acknowledge);
     }).run();
     expect(outcome.deliveredPerSecond).to.be.greaterThan(0);
     expect(outcome.delivery.p50).to.be.at.least(49);
   });
 
   it('ends a closed loop after a number of messages', async () => {
-    const outcome = await trafficOn({ messages: 10, seconds: 60 }, (traffic, id, acknowledge) => {
-      for (const device of [0, 1] as const) traffic.received(0, device, id, undefined);
-      acknowledge();
-    }).run();
+    const outcome = await trafficOn({ messages: 10, seconds: 60 }, settle).run();
     expect(outcome).to.include({ sent: 10, lost: 0, duplicated: 0, reordered: 0 });
   });
 
@@ -46,14 +42,7 @@ describe('the traffic', () => {
       const [first, second, third, fourth] = ids as [string, string, string, string];
       // Device 0: a later message of the same sender first. Device 1: a higher seq of the other sender first.
       for (const one of [third, first, second, fourth]) traffic.received(0, 0, one, undefined);
-      for (const [one, seq] of [
-        [first, 2],
-        [second, 1],
-        [third, 3],
-        [fourth, 4],
-      ] as const) {
-        traffic.received(0, 1, one, seq);
-      }
+      for (const [i, one] of ids.entries()) traffic.received(0, 1, one, [2, 1, 3, 4][i]);
       traffic.received(0, 1, fourth, 4);
       for (const ack of acks) ack();
       traffic.received(0, 0, first, undefined);

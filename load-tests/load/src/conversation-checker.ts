@@ -1,3 +1,4 @@
+import { EventOrder } from '@chat-cluster/testkit/lean-client';
 import {
   newParticipant,
   type Participant,
@@ -7,7 +8,6 @@ import {
 } from './conversation-state.ts';
 import type { Counts } from './counts.ts';
 import type { Meter } from './meter.ts';
-import { EventOrder } from './seq-window.ts';
 
 /** `heldBy` of a message that both devices hold. */
 const BOTH = 0b11;

@@ -1,4 +1,4 @@
-import { EventOrder, SeqWindow } from './seq-window.ts';
+import { EventOrder, SeqWindow } from '@chat-cluster/testkit/lean-client';
 
 /** Index of one of the two participants of a conversation. */
 export type Side = 0 | 1;

@@ -1,3 +1,5 @@
+import { sumsOf } from '@chat-cluster/testkit/lean-client';
+
 /** The failures that a run can find, with their meaning. Each of them makes the exit code 1. */
 export const FAILURES = {
   lost: 'an acknowledged message that a device does not hold after its final sync',
@@ -49,11 +51,8 @@ export function noCounts(): Counts {
 
 /** The sums over several processes. */
 export function addUp(all: readonly Counts[]): Counts {
-  const sum = noCounts();
-  for (const counts of all) {
-    for (const name of NAMES) sum[name] += counts[name];
-    for (const [code, count] of Object.entries(counts.refused)) countRefusal(sum, code, count);
-  }
+  const sum: Counts = { ...sumsOf(all, NAMES), refused: {} };
+  for (const [code, count] of all.flatMap(({ refused }) => Object.entries(refused))) countRefusal(sum, code, count);
   return sum;
 }
 

@@ -1,5 +1,5 @@
 import type { FailureAck, Message, ReadAck } from '@chat-cluster/contracts';
-import { LeanClient, type LeanTls } from '@chat-cluster/testkit/lean-client';
+import { type LeanClient, type LeanTls, ReconnectingClient } from '@chat-cluster/testkit/lean-client';
 import { type ConversationSide, ConversationSync } from './conversation-sync.ts';
 import { countRefusal } from './counts.ts';
 import { Outbox, type SendContext } from './outbox.ts';
@@ -9,9 +9,6 @@ export interface DeviceContext extends SendContext {
   url: string;
   tls: LeanTls | undefined;
 }
-
-/** The back-off of a stock client: 1 s, doubled up to 5 s, each 50 % shorter to longer. An attempt may take 20 s. */
-const BACK_OFF = { firstMs: 1_000, longestMs: 5_000, jitter: 0.5, attemptMs: 20_000 };
 
 /**
  * One device of a user: a lean client that does a client's part of packages/contracts/README.md. It reconnects with the
@@ -32,15 +29,11 @@ export class Device {
   current = false;
   /** Number of connections so far. */
   connection = 0;
-  #localAddress: string | undefined;
   #sync: ConversationSync;
-  #client: LeanClient | undefined;
-  #open = false;
+  #client: ReconnectingClient;
+  #connected = false;
   #closed = false;
-  #failures = 0;
   #lostAt = 0;
-  /** The time-out of the attempt to connect, or the pause before the next attempt. */
-  #timer: NodeJS.Timeout | undefined;
   #onReady: (() => void)[] = [];
   #onFailure: ((reason: string) => void) | undefined;
 
@@ -48,14 +41,21 @@ export class Device {
     this.userId = user.userId;
     this.token = user.token;
     this.context = context;
-    this.#localAddress = localAddress;
     this.outbox = new Outbox(this);
     this.#sync = new ConversationSync(this, () => this.#ready());
+    const { url, tls } = context;
+    const address = localAddress === undefined ? {} : { localAddress };
+    const target = { url, token: user.token, ...address, ...(tls === undefined ? {} : { tls }) };
+    this.#client = new ReconnectingClient(() => target, {
+      connected: () => this.#opened(),
+      event: (name, payload) => this.#event(name, payload),
+      lost: (refusal, error) => this.#lost(refusal, error),
+    });
   }
 
   /** The connection, once the server has accepted it. */
   get client(): LeanClient | undefined {
-    return this.#open ? this.#client : undefined;
+    return this.#client.connection;
   }
 
   /** Unread count of the last answer to sync. */
@@ -66,7 +66,7 @@ export class Device {
   /** Resolves when the device is connected, has its badge and is in sync. `onFailure`: called per failed attempt. */
   connect(onFailure?: (reason: string) => void): Promise<void> {
     this.#onFailure = onFailure;
-    this.#attempt();
+    this.#client.connect();
     return this.whenReady();
   }
 
@@ -77,15 +77,14 @@ export class Device {
 
   /** Loses the connection, as in a network failure, and reconnects as a stock client does. */
   drop(): void {
-    this.#client?.close();
+    this.#client.drop();
   }
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
     this.#sync.interrupt();
     this.outbox.close();
-    this.#client?.close();
+    this.#client.close();
   }
 
   /** Marks the messages that it holds as read. A failed request is not repeated: the next one covers it. */
@@ -117,32 +116,8 @@ export class Device {
     this.#sync.expire(now);
   }
 
-  #attempt(): void {
-    const { url, tls } = this.context;
-    const target = {
-      url,
-      token: this.token,
-      ...(this.#localAddress === undefined ? {} : { localAddress: this.#localAddress }),
-      ...(tls === undefined ? {} : { tls }),
-    };
-    let refusal: string | undefined;
-    const client = new LeanClient(target, {
-      connected: () => this.#connected(),
-      refused: (code) => {
-        refusal = code;
-        client.close();
-      },
-      event: (name, payload) => this.#event(name, payload),
-      closed: (status, error) => this.#lost(refusal ?? (status === undefined ? undefined : `HTTP ${status}`), error),
-    });
-    this.#client = client;
-    this.#timer = setTimeout(() => client.close(), BACK_OFF.attemptMs);
-  }
-
-  #connected(): void {
-    clearTimeout(this.#timer);
-    this.#open = true;
-    this.#failures = 0;
+  #opened(): void {
+    this.#connected = true;
     this.connection++;
     const { meter } = this.context;
     meter.connected++;
@@ -154,23 +129,18 @@ export class Device {
   }
 
   #lost(refusal: string | undefined, error: Error | undefined): void {
-    clearTimeout(this.#timer);
     const { meter } = this.context;
-    if (this.#open) {
+    if (this.#connected) {
       meter.connected--;
       meter.counts.lostConnections++;
       this.#lostAt = performance.now();
     }
     if (refusal !== undefined) countRefusal(meter.counts, refusal);
-    this.#open = false;
+    this.#connected = false;
     this.current = false;
     this.#sync.interrupt();
     this.outbox.interrupt();
-    if (this.#closed) return;
-    this.#onFailure?.(refusal ?? error?.message ?? 'the connection was closed');
-    const jitter = 1 - BACK_OFF.jitter + 2 * BACK_OFF.jitter * Math.random();
-    const pause = Math.min(BACK_OFF.longestMs, BACK_OFF.firstMs * 2 ** Math.min(this.#failures++, 10) * jitter);
-    this.#timer = setTimeout(() => this.#attempt(), pause);
+    if (!this.#closed) this.#onFailure?.(refusal ?? error?.message ?? 'the connection was closed');
   }
 
   #event(name: string, payload: Message & { count: number }): void {

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { withDeadline } from '@chat-cluster/runtime';
+import { mapConcurrently } from '@chat-cluster/testkit/lean-client';
 import type { Device } from './device.ts';
 import type { Meter } from './meter.ts';
-import { inParallel, type Population } from './population.ts';
+import type { Population } from './population.ts';
 
 /** Time without a change after which waiting ends: an event that was lost would never come. In ms. */
 const QUIET_MS = 2_000;
@@ -30,7 +31,7 @@ export async function finalCheck(population: Population, meter: Meter, settleSec
 
   const bySync = counts.bySync;
   const synced = new Set<Device>();
-  await inParallel(AT_ONCE, active, async (device) => {
+  await mapConcurrently(active, AT_ONCE, async (device) => {
     device.sync();
     const ms = Math.max(until, performance.now() + CHECK_MS) - performance.now();
     await withDeadline(device.whenReady(), ms, 'sync').then(
@@ -48,7 +49,7 @@ export async function finalCheck(population: Population, meter: Meter, settleSec
     }
   }
 
-  await inParallel(AT_ONCE, [...synced], async (device) => {
+  await mapConcurrently([...synced], AT_ONCE, async (device) => {
     const problem = await badgeProblem(device, api);
     if (problem === undefined) return;
     counts.wrongBadges++;

@@ -1,11 +1,12 @@
-/* A generator process. protocol.ts describes the messages that it exchanges with the coordinator. */
-import { describeError, UserError } from '@chat-cluster/runtime';
+/* A generator process: the coordinator (generators.ts) calls its methods and receives its events. */
+import { UserError } from '@chat-cluster/runtime';
+import { serveParent } from '@chat-cluster/testkit/processes';
 import type { Device } from './device.ts';
 import { expectedBadge, finalCheck } from './final-check.ts';
 import { Meter } from './meter.ts';
 import { OpenLoop } from './open-loop.ts';
 import { connectAll, createPopulation, type Population } from './population.ts';
-import type { FromGenerator, Plan, ToGenerator } from './protocol.ts';
+import type { Connecting, Done, Plan, Sample } from './protocol.ts';
 
 const SECOND_MS = 1_000;
 /** Age from which an acknowledged message counts as missing, and a badge of a user at rest as wrong; in ms. */
@@ -14,55 +15,66 @@ const BADGE_MS = 3_000;
 
 const meter = new Meter();
 let prepared: { plan: Plan; population: Population } | undefined;
-let loop: OpenLoop | undefined;
+let running: { loop: OpenLoop; sampler: { stop(): void }; cpuMicroseconds: number; rss: number } | undefined;
 let stopped = false;
 
-// The coordinator handles Ctrl-C and sends `stop`.
+// The coordinator handles Ctrl-C and calls `stop`.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
-process.on('disconnect', () => process.exit());
-process.on('message', (message: ToGenerator) => {
-  if (message.type === 'prepare') void prepare(message.plan).catch(fail);
-  if (message.type === 'start') void run().catch(fail);
-  if (message.type === 'stop') {
+
+const methods = {
+  /** Opens the conversations and connects all users. */
+  async prepare(plan: Plan): Promise<void> {
+    let opened = 0;
+    const timer = setInterval(() => emit({ opened, connected: meter.connected } satisfies Connecting), SECOND_MS / 2);
+    try {
+      const population = await createPopulation(plan, meter, () => opened++);
+      prepared = { plan, population };
+      await connectAll([...population.active, ...population.idle], plan.connectRate).catch((error: Error) => {
+        const all = plan.users.length + plan.idle.length;
+        throw new UserError(
+          `Only ${meter.connected} of ${all} connections of a generator are open (${error.message}).`,
+        );
+      });
+    } finally {
+      clearInterval(timer);
+    }
+  },
+
+  /** Sends messages until the end of the plan or `stop`. */
+  async send(): Promise<void> {
+    if (!prepared) throw new Error('send before prepare');
+    const { plan, population } = prepared;
+    const loop = new OpenLoop(plan, population, meter);
+    if (stopped) loop.stop();
+    const cpuAtStart = process.cpuUsage();
+    running = { loop, sampler: startSampler(population, loop.measureFrom), cpuMicroseconds: 0, rss: 0 };
+    await loop.run();
+    const { user, system } = process.cpuUsage(cpuAtStart);
+    running.cpuMicroseconds = user + system;
+    running.rss = process.memoryUsage.rss();
+  },
+
+  stop(): void {
     stopped = true;
-    loop?.stop();
-  }
-});
+    running?.loop.stop();
+  },
 
-async function prepare(plan: Plan): Promise<void> {
-  let opened = 0;
-  const timer = setInterval(() => send({ type: 'progress', opened, connected: meter.connected }), SECOND_MS / 2);
-  try {
-    const population = await createPopulation(plan, meter, () => opened++);
-    prepared = { plan, population };
-    await connectAll([...population.active, ...population.idle], plan.connectRate).catch((error: Error) => {
-      const all = plan.users.length + plan.idle.length;
-      throw new UserError(`Only ${meter.connected} of ${all} connections of a generator are open (${error.message}).`);
-    });
-    send({ type: 'ready' });
-  } finally {
-    clearInterval(timer);
-  }
-}
+  /** The final check, after all processes have sent. */
+  async check(): Promise<Done> {
+    if (!prepared || !running) throw new Error('check before send');
+    const { plan, population } = prepared;
+    const details = await finalCheck(population, meter, plan.settle);
+    running.sampler.stop();
+    for (const device of [...population.active, ...population.idle]) device.close();
+    population.api.close();
+    const { cpuMicroseconds, rss } = running;
+    return { counts: meter.counts, latencies: meter.take(), details, cpuMicroseconds, rss };
+  },
+};
 
-async function run(): Promise<void> {
-  if (!prepared) throw new Error('start before ready');
-  const { plan, population } = prepared;
-  loop = new OpenLoop(plan, population, meter);
-  if (stopped) loop.stop();
-  const cpuAtStart = process.cpuUsage();
-  const sampler = startSampler(population, loop.measureFrom);
-  await loop.run();
-  const { user, system } = process.cpuUsage(cpuAtStart);
-  const rss = process.memoryUsage.rss();
-  send({ type: 'sent' });
-  const details = await finalCheck(population, meter, plan.settle);
-  sampler.stop();
-  for (const device of [...population.active, ...population.idle]) device.close();
-  population.api.close();
-  const { counts } = meter;
-  send({ type: 'done', counts, latencies: meter.take(), details, cpuMicroseconds: user + system, rss });
-}
+export type GeneratorMethods = typeof methods;
+
+const emit = serveParent(methods);
 
 /** Sends a sample every second, and a last one when it is stopped. */
 function startSampler(population: Population, measureFrom: number): { stop(): void } {
@@ -73,8 +85,7 @@ function startSampler(population: Population, measureFrom: number): { stop(): vo
     const share = (user + system) / 1_000 / (now - at);
     [cpu, at] = [process.cpuUsage(), now];
     for (const device of population.active) device.expire(now);
-    send({
-      type: 'sample',
+    emit({
       at: (now - measureFrom) / 1_000,
       counts: meter.counts,
       latencies: meter.take(),
@@ -83,7 +94,7 @@ function startSampler(population: Population, measureFrom: number): { stop(): vo
       missing: population.conversations.reduce((sum, { checker }) => sum + checker.missing(MISSING_MS), 0),
       badgesOff: population.active.filter((device) => hasWrongBadge(device, now)).length,
       cpu: share,
-    });
+    } satisfies Sample);
   };
   const timer = setInterval(sample, SECOND_MS);
   return {
@@ -99,12 +110,4 @@ function hasWrongBadge(device: Device, now: number): boolean {
   if (!device.current || device.outbox.size > 0 || now - device.changedAt < BADGE_MS) return false;
   const expected = expectedBadge(device);
   return expected !== undefined && device.badge !== expected;
-}
-
-function fail(error: unknown): void {
-  send({ type: 'failed', message: describeError(error) });
-}
-
-function send(message: FromGenerator): void {
-  if (process.connected) process.send?.(message);
 }

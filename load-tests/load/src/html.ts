@@ -1,4 +1,4 @@
-import { chartSvg, type LineChart } from '@chat-cluster/bench/chart';
+import { chartSvg, type LineChart } from '@chat-cluster/testkit/report';
 import { count, percent, processCount } from './format.ts';
 import type { Moment, Percentiles } from './merged-results.ts';
 import { countTable, latencyTable, type Report, type Table } from './report.ts';

@@ -41,7 +41,7 @@ export async function load(
     progress: (opened, connected) =>
       progress.step(`${count(opened)} conversations opened, ${count(connected)} of ${all} connected`),
   });
-  await orAborted(generators.ready(), signal);
+  await orAborted(generators.prepare(), signal);
   progress.line(`${all} connected`);
   const moments = await drive(generators, results, progress, signal);
   const complete = !signal.aborted;
@@ -68,10 +68,9 @@ async function drive(
   const stop = () => generators.stop();
   signal.addEventListener('abort', stop);
   try {
-    generators.start();
-    await generators.sent();
+    await generators.send();
     phase = 'checking';
-    await generators.done();
+    await generators.check();
     collect();
   } finally {
     clearInterval(timer);

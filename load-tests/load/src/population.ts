@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeadlineError, withDeadline } from '@chat-cluster/runtime';
+import { mapConcurrently } from '@chat-cluster/testkit/lean-client';
 import { Api } from './api.ts';
 import { ConversationChecker } from './conversation-checker.ts';
 import type { Side } from './conversation-state.ts';
@@ -43,7 +44,7 @@ export async function createPopulation(plan: Plan, meter: Meter, onOpened: () =>
   const idle = plan.idle.map((user, i) => device(user, plan.users.length + i));
   const api = new Api(url, tls);
   const conversations: Conversation[] = [];
-  await inParallel(OPEN_AT_ONCE, pairs(plan, active), async ([first, second]) => {
+  await mapConcurrently(pairs(plan, active), OPEN_AT_ONCE, async ([first, second]) => {
     // The second user sends the request: in a fan-in the first one would exceed the rate limit of a user.
     const id = await api.openConversation(second.token, first.userId, OPEN_MS);
     const checker = new ConversationChecker(id, [first.userId, second.userId], plan.run, meter);
@@ -89,17 +90,4 @@ export async function connectAll(devices: readonly Device[], perSecond: number):
   await withDeadline(Promise.all(all), longest, 'connect').catch((error: Error) => {
     throw error instanceof DeadlineError ? new Error(failure) : error;
   });
-}
-
-/** Calls `act` for each item, in their order, at most `atOnce` at a time. */
-export async function inParallel<T>(
-  atOnce: number,
-  items: readonly T[],
-  act: (item: T) => Promise<void>,
-): Promise<void> {
-  let next = 0;
-  const loops = Array.from({ length: atOnce }, async () => {
-    while (next < items.length) await act(items[next++] as T);
-  });
-  await Promise.all(loops);
 }

@@ -1,11 +1,4 @@
-/*
- * The IPC messages between the coordinator and its generator processes:
- *
- *   ◀ prepare {plan}          ▶ progress {…} until ▶ ready
- *   ◀ start                   ▶ sample {…} every second
- *   ◀ stop (send no more)     ▶ sent, once nothing more is sent; ▶ done {…} after the final check
- *                             ▶ failed {message} at any time
- */
+/* The data that the coordinator and its generator processes exchange. */
 import type { LeanTls } from '@chat-cluster/testkit/lean-client';
 import type { Counts } from './counts.ts';
 import type { Latencies } from './meter.ts';
@@ -50,15 +43,11 @@ export interface User {
   token: string;
 }
 
-export type ToGenerator = { type: 'prepare'; plan: Plan } | { type: 'start' } | { type: 'stop' };
-
-export type FromGenerator =
-  | { type: 'progress'; opened: number; connected: number }
-  | { type: 'ready' }
-  | ({ type: 'sample' } & Sample)
-  | { type: 'sent' }
-  | ({ type: 'done' } & Done)
-  | { type: 'failed'; message: string };
+/** The state of a generator process while it connects, twice a second. */
+export interface Connecting {
+  opened: number;
+  connected: number;
+}
 
 /** The state of a generator process, once a second. */
 export interface Sample {

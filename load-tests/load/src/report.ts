@@ -1,4 +1,5 @@
 import { cpus } from 'node:os';
+import { alignRows } from '@chat-cluster/testkit/report';
 import { type Counts, FAILURES, type Failure, failures } from './counts.ts';
 import { count, ms, percent } from './format.ts';
 import type { MergedResults, Moment, Percentiles } from './merged-results.ts';
@@ -191,10 +192,9 @@ export function countTable({ counts, perSecond }: Report): Table {
   return { columns: ['', 'count', 'per second'], rows: [...rows, ...refusals] };
 }
 
-/** A table as text: the first column aligned left, the others right. */
+/** A table as indented text. */
 export function align({ columns, rows }: Table): string {
-  const lines = [columns, ...rows];
-  const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)));
-  const pad = (cell: string, i: number) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0));
-  return lines.map((line) => `  ${line.map(pad).join('  ')}`.trimEnd()).join('\n');
+  return alignRows([columns, ...rows])
+    .map((line) => `  ${line.trimEnd()}`)
+    .join('\n');
 }

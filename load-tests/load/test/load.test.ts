@@ -8,7 +8,7 @@ import { createServer, type Server } from 'node:tls';
 import { repository } from '@chat-cluster/local-cluster';
 import { eventually, type FaultCluster, seededRandom, selfSigned, startFaultCluster } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-import { elementsOf } from '../../bench/test/well-formed.ts';
+import { elementsOf } from '../../../packages/testkit/test/well-formed.ts';
 import { failures } from '../src/counts.ts';
 import type { Report } from '../src/report.ts';
 

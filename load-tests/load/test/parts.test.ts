@@ -1,7 +1,7 @@
-import { chartSvg } from '@chat-cluster/bench/chart';
 import { seededRandom } from '@chat-cluster/testkit';
+import { chartSvg } from '@chat-cluster/testkit/report';
 import { expect } from 'chai';
-import { elementsOf } from '../../bench/test/well-formed.ts';
+import { elementsOf } from '../../../packages/testkit/test/well-formed.ts';
 import { arrivals } from '../src/arrivals.ts';
 import { addUp, noCounts } from '../src/counts.ts';
 import { chartsOf } from '../src/html.ts';
@@ -12,7 +12,6 @@ import { planAll } from '../src/plans.ts';
 import { sourceAddress } from '../src/population.ts';
 import { rateOf } from '../src/profiles.ts';
 import type { Sample } from '../src/protocol.ts';
-import { EventOrder, SeqWindow } from '../src/seq-window.ts';
 
 describe('load: arrivals', () => {
   const steady = { rate: () => 50, phase: 0, random: seededRandom('arrivals') };
@@ -42,22 +41,6 @@ describe('load: arrivals', () => {
     expect(count('spike', 4, 6)).to.be.within(999, 1_001);
     expect(count('ramp', 0, 10)).to.be.within(498, 503);
     expect(count('ramp', 9, 10)).to.be.within(94, 96);
-  });
-});
-
-describe('load: the seq window of a device', () => {
-  it('grows without gaps, and keeps the seqs beyond a gap', () => {
-    const held = new SeqWindow();
-    expect([1, 3, 3].map((seq) => held.add(seq))).to.deep.equal([true, true, false]);
-    expect([held.upTo, held.newest, held.hasGap]).to.deep.equal([1, 3, true]);
-    expect([2, 2].map((seq) => held.add(seq))).to.deep.equal([true, false]);
-    expect([held.upTo, held.newest, held.hasGap]).to.deep.equal([3, 3, false]);
-  });
-
-  it('distinguishes events of a connection that are in order, late or repeated', () => {
-    const events = new EventOrder();
-    const orders = [5, 6, 8, 7, 8, 7, 4, 9].map((seq) => events.add(seq));
-    expect(orders).to.deep.equal(['next', 'next', 'next', 'late', 'repeated', 'repeated', 'late', 'next']);
   });
 });
 

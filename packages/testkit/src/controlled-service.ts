@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { freePort, type ServiceProcess, signalQuietly, startChatService } from '@chat-cluster/local-cluster';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+import { readMetrics } from './metrics.ts';
 import type { Random } from './random.ts';
 
 /** A gateway or worker as a process that a fault can end or pause. It is restarted when it ends, as by a supervisor. */
@@ -41,6 +42,9 @@ export interface ServiceOptions {
   random: Random;
   onExit(exit: { process: string; how: string; ordered: boolean }): void;
 }
+
+/** Longest wait for a probe or the metrics, in ms. */
+const REPLY_WITHIN_MS = 2_000;
 
 /** Starts a gateway or worker behind its own proxies to Redis and Postgres, and restarts it whenever it ends. */
 export async function controlService(options: ServiceOptions): Promise<ControlledService> {
@@ -124,15 +128,18 @@ class Controlled implements ControlledService {
   }
 
   isReady(): Promise<boolean> {
-    return this.#get('/readyz', this.port).then(
-      ({ ok }) => ok,
+    return fetch(`http://127.0.0.1:${this.port}/readyz`, { signal: AbortSignal.timeout(REPLY_WITHIN_MS) }).then(
+      async ({ ok, body }) => {
+        await body?.cancel();
+        return ok;
+      },
       () => false,
     );
   }
 
   metric(name: string): Promise<number | undefined> {
-    return this.#get('/metrics', this.adminPort).then(
-      ({ text }) => sumOf(text, name),
+    return readMetrics([`http://127.0.0.1:${this.adminPort}`], REPLY_WITHIN_MS).then(
+      (metrics) => metrics.get(name) ?? 0,
       () => undefined,
     );
   }
@@ -155,16 +162,6 @@ class Controlled implements ControlledService {
     // Between its end and its restart there is no process.
     signalQuietly(this.pid(), signal);
   }
-
-  async #get(path: string, port: number): Promise<{ ok: boolean; text: string }> {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(2_000) });
-    return { ok: response.ok, text: await response.text() };
-  }
-}
-
-function sumOf(text: string, metric: string): number {
-  const values = [...text.matchAll(/^(\w+)(?:\{[^}]*\})? (\S+)$/gm)].filter(([, name]) => name === metric);
-  return values.reduce((sum, [, , value]) => sum + Number(value), 0);
 }
 
 function isSentinel(url: string): boolean {

@@ -12,12 +12,13 @@ export interface LeanClientOptions {
 export interface LeanClientEvents {
   /** The server accepted the token. */
   connected?(): void;
-  /** The server rejected the token (`connect_error`), with its code if there is one. `closed` follows. */
-  refused?(code: string): void;
   /** One event of the server; the payload is parsed JSON. */
   event(name: string, payload: never): void;
-  /** Called once, at the end. `status`: of an HTTP response that is not an upgrade; `error`: the cause of a failure. */
-  closed?(status: number | undefined, error: Error | undefined): void;
+  /**
+   * Called once, at the end. `refusal`: the code or message of the server that rejected the token (`connect_error`), or
+   * `HTTP 503` after a response that is not an upgrade. `error`: another cause.
+   */
+  closed?(refusal: string | undefined, error: Error | undefined): void;
 }
 
 /**
@@ -31,6 +32,7 @@ export class LeanClient {
   #token: string;
   #acks = new Map<number, (answer: never) => void>();
   #nextAck = 0;
+  #refusal: string | undefined;
   /** Fires when the next ping of the server is overdue. */
   #overdue: NodeJS.Timeout | undefined;
 
@@ -46,7 +48,7 @@ export class LeanClient {
         text: (packet) => this.#receive(packet),
         closed: (status, error) => {
           clearTimeout(this.#overdue);
-          events.closed?.(status, error);
+          events.closed?.(this.#refusal ?? (status === undefined ? undefined : `HTTP ${status}`), error);
         },
       },
     );
@@ -81,7 +83,8 @@ export class LeanClient {
     else if (packet.startsWith('40')) this.#events.connected?.();
     else if (packet.startsWith('44')) {
       const { message, data } = JSON.parse(packet.slice(2)) as { message: string; data?: { code?: string } };
-      this.#events.refused?.(data?.code ?? message);
+      this.#refusal = data?.code ?? message;
+      this.close();
     }
   }
 

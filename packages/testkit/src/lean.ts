@@ -1,8 +1,13 @@
 /*
- * Clients for load generators: one process holds thousands of them. A separate entry, because index.ts would load chai,
- * pg and the start-up code of the cluster into every generator process.
+ * For load generators: clients, of which one process holds thousands, and what such a process computes. A separate
+ * entry, because index.ts would load chai, pg and the start-up code of the cluster into every generator process.
  */
+export * from './call-by-clock.ts';
 export * from './lean-client.ts';
 export * from './lean-websocket.ts';
+export * from './map-concurrently.ts';
 export * from './quantile.ts';
+export * from './reconnecting-client.ts';
+export * from './samples.ts';
+export * from './seq-window.ts';
 export * from './yielder.ts';

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type LocalPostgres, type LocalRedis, startRedis, toolsFolder } from '@chat-cluster/local-cluster';
 import { type Database, migrate, openDatabase } from '@chat-cluster/postgres';
-import pg from 'pg';
 import { startTestPostgres } from './postgres-template.ts';
+import { queryPostgres } from './query-postgres.ts';
 
 interface Servers {
   folder: string;
@@ -45,10 +45,11 @@ export async function stopPrivateServers(): Promise<void> {
 export async function emptyDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
   const { postgres } = await privateServers();
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await administer(postgres.url, `create database ${name}`);
+  await queryPostgres(postgres.url, `create database ${name}`);
   const url = new URL(postgres.url);
   url.pathname = `/${name}`;
-  return { url: url.href, drop: () => administer(postgres.url, `drop database ${name} with (force)`) };
+  const drop = async () => void (await queryPostgres(postgres.url, `drop database ${name} with (force)`));
+  return { url: url.href, drop };
 }
 
 /** Creates a database with the schema and no rows, for one suite. Drop it in an `after` hook. */
@@ -64,11 +65,4 @@ export async function freshDatabase(): Promise<{ url: string; db: Database; drop
       await drop();
     },
   };
-}
-
-async function administer(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  await client.query(statement);
-  await client.end();
 }

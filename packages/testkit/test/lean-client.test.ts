@@ -12,10 +12,9 @@ import { selfSigned } from '../src/self-signed.ts';
 interface Received {
   client: LeanClient;
   connected: boolean;
-  refused: string[];
   events: [name: string, payload: unknown][];
   /** Undefined while it is open. */
-  closed: { status: number | undefined; error: Error | undefined } | undefined;
+  closed: { refusal: string | undefined; error: Error | undefined } | undefined;
 }
 
 const LARGE = 'ä𝄞'.repeat(60_000);
@@ -37,17 +36,16 @@ describe('the lean client, against a real Socket.IO server', () => {
   }
 
   function connect(port: number, options: Partial<LeanClientOptions> = {}): Received {
-    const received: Omit<Received, 'client'> = { connected: false, refused: [], events: [], closed: undefined };
+    const received: Omit<Received, 'client'> = { connected: false, events: [], closed: undefined };
     const client = new LeanClient(
       { url: `http://127.0.0.1:${port}`, token: 'a token', ...options },
       {
         connected: () => {
           received.connected = true;
         },
-        refused: (code) => received.refused.push(code),
         event: (name, payload) => received.events.push([name, payload]),
-        closed: (status, error) => {
-          received.closed = { status, error };
+        closed: (refusal, error) => {
+          received.closed = { refusal, error };
         },
       },
     );
@@ -112,11 +110,11 @@ describe('the lean client, against a real Socket.IO server', () => {
       else next(Object.assign(new Error('no'), { data: { code: 'TOKEN_INVALID' } }));
     });
     const rejected = connect(io.port, { token: 'another' });
-    await eventually(() => expect(rejected.refused).to.deep.equal(['TOKEN_INVALID']));
+    await eventually(() => expect(rejected.closed).to.deep.include({ refusal: 'TOKEN_INVALID' }));
     const welcome = connect(io.port);
     await eventually(() => expect(welcome.connected).to.equal(true));
     io.disconnectSockets();
-    await eventually(() => expect(welcome.closed).to.deep.include({ status: undefined }));
+    await eventually(() => expect(welcome.closed).to.deep.include({ refusal: undefined }));
   });
 
   it('reports the status of a response that is not an upgrade, and the reason of a failed connection', async () => {
@@ -125,7 +123,7 @@ describe('the lean client, against a real Socket.IO server', () => {
     await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
     const { port } = http.address() as AddressInfo;
     const wrong = connect(port);
-    await eventually(() => expect(wrong.closed).to.deep.include({ status: 404 }));
+    await eventually(() => expect(wrong.closed).to.deep.include({ refusal: 'HTTP 404' }));
     await new Promise((resolve) => http.close(resolve));
     const unreachable = connect(port);
     await eventually(() => expect(unreachable.closed?.error).to.include({ code: 'ECONNREFUSED' }));

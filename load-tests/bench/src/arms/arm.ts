@@ -10,7 +10,8 @@ export type ProcessKind = (typeof PROCESS_KINDS)[number];
 export interface Arm {
   name: string;
   about: string;
-  start(options: ArmOptions): Promise<RunningArm>;
+  /** `undo` receives everything that ends the arm and removes its data. */
+  start(options: ArmOptions, undo: AsyncDisposableStack): Promise<RunningArm>;
 }
 
 export interface ArmOptions {
@@ -22,8 +23,8 @@ export interface ArmOptions {
   onUnexpectedExit(line: string): void;
 }
 
-/** A running arm with its planned pairs. Disposing of it stops all of its processes and removes its data. */
-export interface RunningArm extends PairsPlan, AsyncDisposable {
+/** A running arm with its planned pairs. */
+export interface RunningArm extends PairsPlan {
   idle: Device[];
   /** The database with its messages, if it stores them. */
   databaseUrl: string | undefined;

@@ -3,13 +3,14 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, type ServerProcess, spawnServer, until } from '@chat-cluster/local-cluster';
 import { UserError } from '@chat-cluster/runtime';
+import { queryPostgres, temporaryFolder } from '@chat-cluster/testkit';
 import jwt from 'jsonwebtoken';
-import { dataFolder } from '../processes/data-folder.ts';
 import type { Device } from '../traffic/connection.ts';
 import { connectXmpp, XMPP_DOMAIN } from '../traffic/xmpp-connection.ts';
 import type { ArmOptions, RunningArm } from './arm.ts';
 import { type EjabberdProgram, findEjabberd } from './ejabberd-program.ts';
 import { startDatabase } from './stock.ts';
+import { planPairs, planUsers } from './users.ts';
 
 const START_WITHIN_MS = 30_000;
 /** Connections to Postgres: as many as the two gateways of inline have together. */
@@ -20,47 +21,41 @@ const POOL = 20;
  * Postgres, which stores each message for both sides. The receiver's device gets the message; the sender's gets an ack,
  * which does not prove storage.
  */
-export async function startEjabberd({ pairs: count, idle, log, onUnexpectedExit }: ArmOptions): Promise<RunningArm> {
+export async function startEjabberd(options: ArmOptions, undo: AsyncDisposableStack): Promise<RunningArm> {
+  const { pairs: count, idle, log, onUnexpectedExit } = options;
   const program = await findEjabberd(log);
-  await using undo = new AsyncDisposableStack();
-  const dataDir = await dataFolder(undo);
-  const { postgres, client } = await startDatabase(dataDir, onUnexpectedExit, undo);
-  await client.query(readFileSync(program.schema, 'utf8'));
+  const dataDir = undo.use(temporaryFolder()).path;
+  const postgres = await startDatabase(dataDir, onUnexpectedExit, undo);
+  await queryPostgres(postgres.url, readFileSync(program.schema, 'utf8'));
   const home = join(dataDir, 'ejabberd');
   const secret = randomBytes(32);
   const port = await freePort();
   writeHome(home, port, secret, new URL(postgres.url));
   const server = await launch(program, home);
   undo.defer(() => server.end([{ signal: 'SIGTERM', withinMs: 5_000 }]));
-  const device = (user: string): Device => ({
-    url: `ws://127.0.0.1:${port}/ws`,
-    user,
-    token: jwt.sign({ jid: `${user}@${XMPP_DOMAIN}` }, secret, { algorithm: 'HS256', expiresIn: '1h' }),
-  });
-  await untilReady(device('first'), server);
+  const gateways = [{ url: `ws://127.0.0.1:${port}/ws` }];
+  const tokenOf = (user: string) =>
+    jwt.sign({ jid: `${user}@${XMPP_DOMAIN}` }, secret, { algorithm: 'HS256', expiresIn: '1h' });
+  const [first] = planUsers('first', 1, gateways, tokenOf) as [Device];
+  await untilReady(first, server);
   let stopping = false;
-  undo.defer(async () => {
+  undo.defer(() => {
     stopping = true;
   });
   void server.exited.then((how) => {
     if (!stopping) onUnexpectedExit(`ejabberd ended unexpectedly (${how}).`);
   });
-  const running = undo.move();
   return {
     protocol: 'xmpp',
     devicesPerMessage: 1,
     acks: true,
-    pairs: Array.from({ length: count }, (_, i) => ({
-      conversationId: '',
-      devices: [device(`a${i}`), device(`b${i}`)],
-    })),
-    idle: Array.from({ length: idle }, (_, i) => device(`idle${i}`)),
+    pairs: planPairs(count, gateways, tokenOf),
+    idle: planUsers('idle', idle, gateways, tokenOf),
     databaseUrl: postgres.url,
     processes: [
       { name: 'postgres', pid: postgres.pid },
       { name: 'ejabberd', pid: server.pid },
     ],
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
 

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
-import { type Cluster, startChatService, startCluster } from '@chat-cluster/local-cluster';
-import { dataFolder } from '../processes/data-folder.ts';
-import { mapConcurrently } from '../processes/map-concurrently.ts';
+import { type Cluster, signToken, startChatService, startCluster } from '@chat-cluster/local-cluster';
+import { mapConcurrently, temporaryFolder } from '@chat-cluster/testkit';
 import type { ArmOptions, ProcessKind, RunningArm } from './arm.ts';
 import { openConversations, planPairs, planUsers } from './users.ts';
 
@@ -42,10 +41,9 @@ const UNLIMITED = { RATE_LIMIT_PER_SECOND: '1000000', RATE_LIMIT_BURST: '1000000
  * of its own, as in production: with a shared port, the CPU of its supervisor would be measured too, and the spread of
  * the clients would differ from run to run.
  */
-export async function startOurs(options: OurOptions): Promise<RunningOurs> {
+export async function startOurs(options: OurOptions, undo: AsyncDisposableStack): Promise<RunningOurs> {
   const { gateways: count = 2, workers = 1, lanes = 4, onePort = false, onUnexpectedExit: log } = options;
-  await using undo = new AsyncDisposableStack();
-  const dataDir = await dataFolder(undo);
+  const dataDir = undo.use(temporaryFolder()).path;
   const env = { ...UNLIMITED, ...options.env };
   const first = { port: 0, dataDir, gatewayProcesses: onePort ? count : 1, workers, lanes, log };
   const cluster = await startCluster({ ...first, env: { ...env, GATEWAY_NAME: 'gateway-1' } });
@@ -62,23 +60,22 @@ export async function startOurs(options: OurOptions): Promise<RunningOurs> {
   const of = (name: RegExp) => processes.filter((process) => name.test(process.name)).map(describe);
   const gateways = [...of(/^gateway/).map((gateway) => ({ ...gateway, name: 'gateway-1' })), ...more];
   const kinds = { postgres: of(/^postgres/), redis: of(/^redis/), gateways, workers: of(/^worker/) };
-  const pairs = planPairs(options.pairs, gateways, jwtSecret);
+  const tokenOf = (user: string) => signToken(user, jwtSecret);
+  const pairs = planPairs(options.pairs, gateways, tokenOf);
   await openConversations(pairs, jwtSecret);
-  const running = undo.move();
   return {
     protocol: 'socket.io',
     devicesPerMessage: 2,
     acks: true,
     pairs,
     apart: onePort && count > 1,
-    idle: planUsers('idle', options.idle, gateways, jwtSecret),
+    idle: planUsers('idle', options.idle, gateways, tokenOf),
     databaseUrl,
     jwtSecret,
     ...kinds,
     processes: Object.entries(kinds).flatMap(([kind, all]) =>
       all.map(({ pid }) => ({ name: kind as ProcessKind, pid })),
     ),
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
 

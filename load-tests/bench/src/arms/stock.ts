@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { type LocalPostgres, startPostgres, startRedis, startService, toolsFolder } from '@chat-cluster/local-cluster';
-import pg from 'pg';
-import { dataFolder } from '../processes/data-folder.ts';
-import { mapConcurrently } from '../processes/map-concurrently.ts';
+import { signToken, startPostgres, startRedis, startService, toolsFolder } from '@chat-cluster/local-cluster';
+import { mapConcurrently, queryPostgres, temporaryFolder } from '@chat-cluster/testkit';
 import type { PlannedPair } from '../traffic/connection.ts';
 import type { ArmOptions, ProcessKind, RunningArm } from './arm.ts';
 import { STOCK_SCHEMA } from './stock/store.ts';
@@ -26,31 +24,36 @@ export interface StockOptions extends ArmOptions {
 
 const STOP_WITHIN_MS = 2_000;
 
-export const startRelay = (options: StockOptions) =>
-  startStock({ gateway: 'relay.ts', stores: false, acks: false }, options);
-export const startInline = (options: StockOptions) =>
-  startStock({ gateway: 'inline.ts', stores: true, acks: true }, options);
-export const startJobs = (options: StockOptions) =>
-  startStock({ gateway: 'job-gateway.ts', worker: 'job-worker.ts', stores: true, acks: true }, options);
-export const startIdleGateway = (options: StockOptions) =>
-  startStock({ gateway: 'idle-gateway.ts', stores: false, acks: true }, options);
+export const startRelay = stockArm({ gateway: 'relay.ts', stores: false, acks: false });
+export const startInline = stockArm({ gateway: 'inline.ts', stores: true, acks: true });
+export const startJobs = stockArm({ gateway: 'job-gateway.ts', worker: 'job-worker.ts', stores: true, acks: true });
+export const startIdleGateway = stockArm({ gateway: 'idle-gateway.ts', stores: false, acks: true });
 
 /**
- * Starts an arm of plain Socket.IO servers: gateways on ports of their own, a worker if it has one, and a Redis and a
+ * An arm of plain Socket.IO servers: gateways on ports of their own, a worker if it has one, and a Redis and a
  * Postgres started as `npm start` starts them.
  */
-async function startStock(programs: StockPrograms, options: StockOptions): Promise<RunningArm> {
+function stockArm(programs: StockPrograms) {
+  return (options: StockOptions, undo: AsyncDisposableStack) => startStock(programs, options, undo);
+}
+
+async function startStock(
+  programs: StockPrograms,
+  options: StockOptions,
+  undo: AsyncDisposableStack,
+): Promise<RunningArm> {
   const { pairs: count, idle, gateways: gatewayCount = 2, onUnexpectedExit: log } = options;
-  await using undo = new AsyncDisposableStack();
-  const dataDir = await dataFolder(undo);
+  const dataDir = undo.use(temporaryFolder()).path;
   const jwtSecret = randomBytes(32).toString('hex');
   const redis = await startRedis({ dataDir: join(dataDir, 'redis'), toolsDir: toolsFolder, log });
   undo.defer(() => redis.stop());
   const processes: RunningArm['processes'] = [{ name: 'redis', pid: redis.pid }];
   const database = programs.stores ? await startDatabase(dataDir, log, undo) : undefined;
-  await database?.client.query(STOCK_SCHEMA);
-  if (database) processes.push({ name: 'postgres', pid: database.postgres.pid });
-  const urls = { REDIS_URL: redis.url, ...(database ? { DATABASE_URL: database.postgres.url } : {}) };
+  if (database) {
+    await queryPostgres(database.url, STOCK_SCHEMA);
+    processes.push({ name: 'postgres', pid: database.pid });
+  }
+  const urls = { REDIS_URL: redis.url, ...(database ? { DATABASE_URL: database.url } : {}) };
   const env = { ...process.env, JWT_SECRET: jwtSecret, ...urls, ...options.env };
   const start = async (kind: ProcessKind, program: string, name: string) => {
     const main = join(import.meta.dirname, 'stock', program);
@@ -62,52 +65,51 @@ async function startStock(programs: StockPrograms, options: StockOptions): Promi
   if (programs.worker) await start('workers', programs.worker, 'worker');
   const names = Array.from({ length: gatewayCount }, (_, i) => `gateway-${i + 1}`);
   const gateways = await mapConcurrently(names, names.length, (name) => start('gateways', programs.gateway, name));
-  const pairs = planPairs(count, gateways, jwtSecret);
-  if (database) await addConversations(database.client, pairs);
+  const tokenOf = (user: string) => signToken(user, jwtSecret);
+  const pairs = planPairs(count, gateways, tokenOf);
+  if (database) await addConversations(database.url, pairs);
   else for (const pair of pairs) pair.conversationId = pair.devices.map(({ user }) => user).join('~');
-  const running = undo.move();
   return {
     protocol: 'socket.io',
     devicesPerMessage: 2,
     acks: programs.acks,
     pairs,
-    idle: planUsers('idle', idle, gateways, jwtSecret),
-    databaseUrl: database?.postgres.url,
+    idle: planUsers('idle', idle, gateways, tokenOf),
+    databaseUrl: database?.url,
     processes,
-    ...(database ? { reset: () => markAllRead(database.client) } : {}),
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
+    ...(database ? { reset: () => markAllRead(database.url) } : {}),
   };
 }
 
-/** Starts an empty Postgres as `npm start` does, and connects to it. `undo` ends both. */
+/** Starts an empty Postgres as `npm start` does. `undo` ends it. */
 export async function startDatabase(dataDir: string, log: (line: string) => void, undo: AsyncDisposableStack) {
-  const postgres: LocalPostgres = await startPostgres({ dataDir: join(dataDir, 'postgres'), log });
+  const postgres = await startPostgres({ dataDir: join(dataDir, 'postgres'), log });
   undo.defer(() => postgres.stop());
-  const client = new pg.Client({ connectionString: postgres.url });
-  await client.connect();
-  undo.defer(() => client.end());
-  return { postgres, client };
+  return postgres;
 }
 
 /**
  * Adds the conversations, each with 200 read messages: on new tables Postgres would plan without the indexes, and keep
  * that plan.
  */
-async function addConversations(client: pg.Client, pairs: readonly PlannedPair[]): Promise<void> {
+async function addConversations(url: string, pairs: readonly PlannedPair[]): Promise<void> {
   const column = (value: (pair: PlannedPair) => string) => pairs.map(value);
-  await client.query('insert into conversations select * from unnest($1::uuid[], $2::text[], $3::text[])', [
+  await queryPostgres(url, 'insert into conversations select * from unnest($1::uuid[], $2::text[], $3::text[])', [
     column(({ conversationId }) => conversationId),
     column(({ devices }) => devices[0].user),
     column(({ devices }) => devices[1].user),
   ]);
-  await client.query(`
+  await queryPostgres(
+    url,
+    `
     insert into messages (conversation_id, sender_id, receiver_id, content, is_read)
-    select id, user_a, user_b, repeat('x', 100), true from conversations, generate_series(1, 200)`);
-  await client.query('vacuum analyze');
+    select id, user_a, user_b, repeat('x', 100), true from conversations, generate_series(1, 200)`,
+  );
+  await queryPostgres(url, 'vacuum analyze');
 }
 
 /** So that the unread count covers the messages of one run, not of all. */
-async function markAllRead(client: pg.Client): Promise<void> {
-  await client.query('update messages set is_read = true where not is_read');
-  await client.query('vacuum analyze messages');
+async function markAllRead(url: string): Promise<void> {
+  await queryPostgres(url, 'update messages set is_read = true where not is_read');
+  await queryPostgres(url, 'vacuum analyze messages');
 }

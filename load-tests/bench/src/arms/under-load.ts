@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { startChild } from '../processes/child.ts';
+import { startChild } from '@chat-cluster/testkit/processes';
 import type { Device } from '../traffic/connection.ts';
 import type { GeneratorMethods } from '../traffic/generator.ts';
 import type { Load, Outcome } from '../traffic/run.ts';
@@ -17,13 +17,13 @@ export interface ArmUnderLoad<A extends RunningArm> extends AsyncDisposable {
  * Starts an arm and a generator, and connects the pairs. Once a process of the arm has ended by itself, runs count as died.
  */
 export async function startUnderLoad<A extends RunningArm, Options extends ArmOptions>(
-  start: (options: Options) => Promise<A>,
+  start: (options: Options, undo: AsyncDisposableStack) => Promise<A>,
   options: Omit<Options, 'onUnexpectedExit'>,
 ): Promise<ArmUnderLoad<A>> {
   const ended: string[] = [];
   await using undo = new AsyncDisposableStack();
   const onUnexpectedExit = (line: string) => ended.push(line);
-  const arm = undo.use(await start({ ...options, onUnexpectedExit } as unknown as Options));
+  const arm = await start({ ...options, onUnexpectedExit } as unknown as Options, undo);
   const generator = undo.use(startChild<GeneratorMethods>(join(import.meta.dirname, '../traffic/generator.ts')));
   const { protocol, devicesPerMessage, acks, pairs, apart = false } = arm;
   await generator.call('connect', { protocol, devicesPerMessage, acks, pairs, apart });

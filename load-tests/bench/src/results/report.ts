@@ -1,4 +1,5 @@
-import type { Chart } from './chart.ts';
+import type { Chart } from '@chat-cluster/testkit/report';
+import type { Latency, Outcome } from '../traffic/run.ts';
 
 /** The result of an experiment, to be printed and saved. */
 export interface Report {
@@ -18,7 +19,19 @@ export interface Verdict {
   ok: boolean;
 }
 
-/** Cells are printed as they are; the caller rounds numbers. The first column is aligned left, the others right. */
+export function verdict(ok: boolean, text: string): Verdict {
+  return { text, ok };
+}
+
+/** Messages were acknowledged, and none of them was lost, duplicated or out of order. */
+export function noErrors({ sent, refused, lost, duplicated, reordered }: Counts): Verdict {
+  const ok = sent - refused - lost > 0 && lost + duplicated + reordered === 0;
+  return { text: `of ${sent} messages ${lost} lost, ${duplicated} duplicated, ${reordered} out of order`, ok };
+}
+
+type Counts = Pick<Outcome, 'sent' | 'refused' | 'lost' | 'duplicated' | 'reordered'>;
+
+/** Cells are printed as they are. The first column is aligned left, the others right. */
 export interface Table {
   caption: string;
   columns: string[];
@@ -27,13 +40,27 @@ export interface Table {
 
 type Cell = string | number;
 
-/** A column: its name, and its cell for one item. */
-export type Column<Item> = readonly [name: string, cell: (item: Item) => Cell];
+/**
+ * A column: its name, its cell for one item, and the digits after the point of a number (default: as it is). A field
+ * name alone is a column with that name and that field.
+ */
+export type Column<Item> =
+  | (keyof Item & string)
+  | readonly [name: string, cell: (item: Item) => Cell | undefined, digits?: number];
 
-/** A table with one row for each item. */
+/** A table with one row for each item. It has a dash where an item has no value, or NaN. */
 export function table<Item>(caption: string, items: readonly Item[], columns: readonly Column<Item>[]): Table {
-  const rows = items.map((item) => columns.map(([, cell]) => cell(item)));
-  return { caption, columns: columns.map(([name]) => name), rows };
+  const complete = columns.map((column) => {
+    if (typeof column !== 'string') return column;
+    return [column, (item: Item) => item[column] as Cell] as const;
+  });
+  const rows = items.map((item) => complete.map(([, cell, digits]) => written(cell(item), digits)));
+  return { caption, columns: complete.map(([name]) => name), rows };
+}
+
+function written(cell: Cell | undefined, digits: number | undefined): Cell {
+  if (cell === undefined || Number.isNaN(cell)) return '–';
+  return typeof cell === 'number' && digits !== undefined ? cell.toFixed(digits) : cell;
 }
 
 /** A table of single figures. */
@@ -41,14 +68,12 @@ export function list(caption: string, rows: readonly (readonly [what: string, fi
   return { caption, columns: ['what', 'figure'], rows: rows.map((row) => [...row]) };
 }
 
-/** Columns with percentiles in ms; a dash where there is no latency. */
-export function latencyColumns<Item, Percentile extends string>(
+/** Columns with percentiles in ms. */
+export function latencyColumns<Item>(
   name: string,
-  percentiles: readonly Percentile[],
-  latency: (item: Item) => Record<Percentile, number> | undefined,
+  latencyOf: (item: Item) => Latency | undefined,
+  percentiles: readonly (keyof Latency)[] = ['p50', 'p99'],
 ): Column<Item>[] {
-  return percentiles.map((percentile, i) => [
-    i === 0 ? `${name} ${percentile}` : percentile,
-    (item) => latency(item)?.[percentile].toFixed(1) ?? '–',
-  ]);
+  const title = (percentile: string, i: number) => (i === 0 ? `${name} ${percentile}` : percentile);
+  return percentiles.map((percentile, i) => [title(percentile, i), (item) => latencyOf(item)?.[percentile], 1]);
 }

@@ -1,34 +1,32 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repository } from '@chat-cluster/local-cluster';
-import { chartSvg } from './chart.ts';
+import { chartSvg } from '@chat-cluster/testkit/report';
 import { machineFacts } from './machine.ts';
 import type { Report, Table } from './report.ts';
 
 const FOLDER = join(repository, 'load-tests/results');
 
 /** The content of `<name>.json`. */
-export interface Saved extends Omit<Report, 'charts'> {
+interface Saved extends Omit<Report, 'charts'> {
   command: string;
   date: string;
   machine: Awaited<ReturnType<typeof machineFacts>>;
 }
 
-/** Writes the files of a report with its command, today's date and this machine; and the index of all reports. */
+/**
+ * Writes `<name>.json`, `<name>.md` and `<name>-<chart>.svg`, with the command, today's date and this machine; and
+ * README.md, the index of all reports. Charts of an earlier report are removed.
+ */
 export async function saveReport(
   name: string,
   args: readonly string[],
-  report: Report,
+  { charts, ...report }: Report,
   folder = FOLDER,
 ): Promise<void> {
-  const { charts, ...rest } = report;
   const command = ['npm run bench --', name, ...args.filter((arg) => arg !== '--save')].join(' ');
   const date = new Date().toISOString().slice(0, 10);
-  writeReport(name, { command, date, machine: await machineFacts(), ...rest }, charts, folder);
-}
-
-/** Writes `<name>.json`, `<name>.md`, `<name>-<chart>.svg` and README.md. Charts of an earlier report are removed. */
-export function writeReport(name: string, saved: Saved, charts: Report['charts'], folder: string): void {
+  const saved: Saved = { command, date, machine: await machineFacts(), ...report };
   mkdirSync(folder, { recursive: true });
   for (const file of readdirSync(folder)) {
     if (file.startsWith(`${name}-`) && file.endsWith('.svg')) rmSync(join(folder, file));

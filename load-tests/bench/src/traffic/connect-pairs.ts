@@ -1,4 +1,4 @@
-import { mapConcurrently } from '../processes/map-concurrently.ts';
+import { mapConcurrently } from '@chat-cluster/testkit/lean-client';
 import type { ConnectedPair, Connection, ConnectionEvents, Device, PlannedPair, Protocol } from './connection.ts';
 import { connectSocketIo } from './socketio-connection.ts';
 import type { Traffic } from './traffic.ts';

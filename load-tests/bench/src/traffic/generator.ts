@@ -2,8 +2,8 @@
  * The load generator: a process with all devices of one arm, the same for every arm. arms/under-load.ts forks it.
  */
 
-import { serveParent } from '../processes/child.ts';
-import { mapConcurrently } from '../processes/map-concurrently.ts';
+import { mapConcurrently } from '@chat-cluster/testkit/lean-client';
+import { serveParent } from '@chat-cluster/testkit/processes';
 import { CONNECTS_AT_ONCE, connectDevice, connectPairs, type PairsPlan } from './connect-pairs.ts';
 import type { ConnectedPair, Device } from './connection.ts';
 import type { Outcome, Run } from './run.ts';

@@ -1,4 +1,4 @@
-import type { NamedProcess } from '../processes/usage.ts';
+import type { NamedProcess } from '@chat-cluster/testkit/processes';
 
 /** The load of one run: an open loop if it has a rate, otherwise a closed one. */
 export interface Load {

@@ -13,7 +13,6 @@ export function connectSocketIo({ url, token }: Device, acks: boolean, events: C
   const opened = Promise.withResolvers<Connection>();
   const gatewayId = Promise.withResolvers<string>();
   let state: 'connecting' | 'connected' | 'closing' = 'connecting';
-  let refusal = 'the connection was closed';
   const connection: Connection = {
     send({ conversationId, id, content }, onAck) {
       const payload = { conversationId, content, clientMessageId: id };
@@ -35,15 +34,11 @@ export function connectSocketIo({ url, token }: Device, acks: boolean, events: C
         state = 'connected';
         opened.resolve(connection);
       },
-      refused(code) {
-        refusal = code;
-      },
       event(name, payload: Payload) {
         if (name === 'new_message') events.message(payload.clientMessageId, payload.seq);
         if (name === 'session') gatewayId.resolve(payload.gatewayId);
       },
-      closed(status) {
-        const reason = status === undefined ? refusal : `HTTP ${status}`;
+      closed(reason = 'the connection was closed') {
         if (state === 'connected') events.closed(reason);
         opened.reject(new Error(`${url}: ${reason}`));
       },

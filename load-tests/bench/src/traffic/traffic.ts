@@ -1,24 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { measureCpu } from '../processes/usage.ts';
-import { callByClock } from './call-by-clock.ts';
+import { callByClock } from '@chat-cluster/testkit/lean-client';
+import { measureCpu } from '@chat-cluster/testkit/processes';
 import type { ConnectedPair } from './connection.ts';
 import { latencyOf, MeasuredMessages } from './measured-messages.ts';
 import type { Outcome, Run } from './run.ts';
 
+/** What the server sends back: to how many devices, and whether it acknowledges. */
+type Plan = { devicesPerMessage: number; acks: boolean };
+
 /** A message that is sent and not settled. */
 interface Flight {
+  /** Its number in the measured messages. It decides the pair and the side of the sender. */
   number: number;
-  pair: number;
-  side: 0 | 1;
-  /** When it was due, and when it was sent. */
-  due: number;
   sentAt: number;
   /** One bit for each device that received it, and their number. */
   received: number;
   receivedCount: number;
   acked: boolean;
-  /** Its row in the measured messages; undefined when it is not measured. */
-  row: number | undefined;
 }
 
 const LOST_AFTER_MS = 10_000;
@@ -35,14 +33,12 @@ export class Traffic {
   readonly measured = new MeasuredMessages();
   #pairs: readonly ConnectedPair[];
   #run: Run;
-  #devicesPerMessage: number;
-  #acks: boolean;
+  #plan: Plan;
   #prefix: string;
   #content: string;
   #flights = new Map<string, Flight>();
   /** Messages that were refused or lost: a later delivery is no duplicate. */
   #dropped = new Set<string>();
-  #next = 0;
   #sending = true;
   #from = 0;
   #to = 0;
@@ -55,16 +51,10 @@ export class Traffic {
   #counts = { sent: 0, lost: 0, refused: 0, duplicated: 0, reordered: 0 };
 
   /** `id` differs between the runs of the same connections. */
-  constructor(
-    pairs: readonly ConnectedPair[],
-    run: Run,
-    { devicesPerMessage, acks }: { devicesPerMessage: number; acks: boolean },
-    id: number,
-  ) {
+  constructor(pairs: readonly ConnectedPair[], run: Run, plan: Plan, id: number) {
     this.#pairs = pairs;
     this.#run = run;
-    this.#devicesPerMessage = devicesPerMessage;
-    this.#acks = acks;
+    this.#plan = plan;
     this.#prefix = `${id}.`;
     this.#content = 'x'.repeat(run.size);
     this.#newestNumber = new Int32Array(pairs.length * 4).fill(-1);
@@ -86,15 +76,16 @@ export class Traffic {
     this.#sending = false;
     while (this.#flights.size > 0 && this.#died === undefined) await delay(5);
     clearInterval(check);
+    const { ackMs, deliveryMs } = this.measured.between(this.#from, this.#to);
     return {
       ...(this.#died === undefined ? {} : { died: this.#died }),
       deliveredPerSecond: elapsed > 0 ? settled / elapsed : 0,
-      delivery: latencyOf(this.measured.deliveryMs.filter(Number.isFinite)),
-      ...(this.#acks ? { ack: latencyOf(this.measured.ackMs.filter(Number.isFinite)) } : {}),
+      delivery: latencyOf(deliveryMs.filter(Number.isFinite)),
+      ...(this.#plan.acks ? { ack: latencyOf(ackMs.filter(Number.isFinite)) } : {}),
       cpu: Object.fromEntries(Object.entries(cpu).map(([name, s]) => [name, settled > 0 ? (s * 1e6) / settled : 0])),
       ...this.#counts,
       refusedBy: this.#refusedBy,
-      timeline: this.measured.timeline(this.#from),
+      timeline: this.measured.timeline(this.#from, this.#to),
     };
   }
 
@@ -121,11 +112,11 @@ export class Traffic {
       return;
     }
     flight.received |= 1 << device;
-    if (this.#isLate(flight.number, pair * 4 + device * 2 + flight.side, seq, pair * 2 + device)) {
+    if (this.#isLate(flight.number, pair * 4 + device * 2 + this.#sideOf(flight.number), seq, pair * 2 + device)) {
       this.#counts.reordered++;
     }
-    if (++flight.receivedCount < this.#devicesPerMessage) return;
-    if (flight.row !== undefined) this.measured.deliveryMs[flight.row] = performance.now() - flight.due;
+    if (++flight.receivedCount < this.#plan.devicesPerMessage) return;
+    this.measured.deliveryMs[flight.number] = performance.now() - (this.measured.dueAt[flight.number] ?? 0);
     if (flight.acked) this.#settle(id);
   }
 
@@ -137,28 +128,21 @@ export class Traffic {
   }
 
   #send(due: number): void {
-    const number = this.#next++;
-    const pair = number % this.#pairs.length;
-    const side = (Math.floor(number / this.#pairs.length) % 2) as 0 | 1;
-    const { conversationId, users, connections } = this.#pairs[pair] as ConnectedPair;
+    const number = this.measured.add(due);
+    const side = this.#sideOf(number);
+    const { conversationId, users, connections } = this.#pairs[number % this.#pairs.length] as ConnectedPair;
     const id = this.#prefix + number;
-    const flight: Flight = {
-      number,
-      pair,
-      side,
-      due,
-      sentAt: performance.now(),
-      received: 0,
-      receivedCount: 0,
-      acked: !this.#acks,
-      row: due >= this.#from && due < this.#to ? this.measured.add(due) : undefined,
-    };
-    this.#flights.set(id, flight);
+    const sentAt = performance.now();
+    this.#flights.set(id, { number, sentAt, received: 0, receivedCount: 0, acked: !this.#plan.acks });
     this.#counts.sent++;
     const to = users[1 - side] as string;
     connections[side].send({ conversationId, to, id, content: this.#content }, (rejection) =>
       this.#acknowledged(id, rejection),
     );
+  }
+
+  #sideOf(number: number): 0 | 1 {
+    return (Math.floor(number / this.#pairs.length) % 2) as 0 | 1;
   }
 
   #acknowledged(id: string, rejection: string | undefined): void {
@@ -171,9 +155,10 @@ export class Traffic {
       return;
     }
     flight.acked = true;
-    this.acked[flight.pair] = (this.acked[flight.pair] ?? 0) + 1;
-    if (flight.row !== undefined) this.measured.ackMs[flight.row] = performance.now() - flight.due;
-    if (flight.receivedCount >= this.#devicesPerMessage) this.#settle(id);
+    const pair = flight.number % this.#pairs.length;
+    this.acked[pair] = (this.acked[pair] ?? 0) + 1;
+    this.measured.ackMs[flight.number] = performance.now() - (this.measured.dueAt[flight.number] ?? 0);
+    if (flight.receivedCount >= this.#plan.devicesPerMessage) this.#settle(id);
   }
 
   #settle(id: string): void {
@@ -231,7 +216,8 @@ export class Traffic {
 
   /** Extends a closed loop that has settled no measured message in its time: it would have no figures. */
   async #untilMeasured(settledBefore: number): Promise<void> {
-    const hasNothing = () => this.#settled === settledBefore || !this.measured.deliveryMs.some(Number.isFinite);
+    const hasNothing = () =>
+      this.#settled === settledBefore || !this.measured.between(this.#from, this.#to).deliveryMs.some(Number.isFinite);
     while (!this.#run.rate && hasNothing() && this.#counts.lost === 0 && !this.#isOver()) {
       this.#to = performance.now() + CHECK_EVERY_MS;
       await this.#until(() => this.#to);

@@ -1,7 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
-
-/** Shortest time between two looks at the clock, in ms. */
-const TICK_MS = 10;
+import { callByClock } from '@chat-cluster/testkit/lean-client';
 
 export interface OpenLoop {
   /** Calls made so far. */
@@ -10,21 +7,12 @@ export interface OpenLoop {
   stop(): Promise<void>;
 }
 
-/**
- * Calls `act` with 0, 1, 2 … `perSecond` times a second, by the clock: it does not wait for earlier calls, and makes up
- * for calls that are late.
- */
+/** Calls `act` with 0, 1, 2 … `perSecond` times a second, by the clock: it does not wait for earlier calls. */
 export function openLoop(perSecond: number, act: (index: number) => void): OpenLoop {
-  const started = performance.now();
   let count = 0;
   let stopped = false;
-  const loop = (async () => {
-    while (!stopped) {
-      const due = ((performance.now() - started) / 1_000) * perSecond;
-      while (count < due) act(count++);
-      await delay(Math.min(TICK_MS, 1_000 / perSecond));
-    }
-  })();
+  const isOver = () => stopped;
+  const loop = callByClock(performance.now(), 1_000 / perSecond, isOver, () => act(count++));
   return {
     get count() {
       return count;

@@ -1,8 +1,8 @@
-import { oneOf } from '@chat-cluster/testkit';
+import { oneOf, queryPostgres } from '@chat-cluster/testkit';
 import type { SendOutcome } from '../clients/device.ts';
 import { resultOf } from '../expectations.ts';
 import type { Fault, FaultContext } from '../fault.ts';
-import { countDeadLetters, query } from '../processes/postgres-query.ts';
+import { countDeadLetters } from '../processes/dead-letters.ts';
 
 const POISON = 'a text that the database never accepts';
 const CONVERSATIONS = 5;
@@ -18,7 +18,7 @@ export const poisonMessages: Fault = {
   title: 'messages that Postgres never accepts',
   async inject(context) {
     const { url } = context.cluster.postgres;
-    await query(url, ADD_CONSTRAINT);
+    await queryPostgres(url, ADD_CONSTRAINT);
     const deadLettersBefore = await countDeadLetters(url);
     const sends = (await Promise.all(Array.from({ length: CONVERSATIONS }, () => sendContents(context)))).flat();
     const invalid = [await sendOnce(context, 'x'.repeat(1_000_000)), await sendOnce(context, 'a\u0000b')];
@@ -34,7 +34,7 @@ export const poisonMessages: Fault = {
         const poisoned = sends.filter(({ content }) => content === POISON).length;
         const kept = (await countDeadLetters(url)) - deadLettersBefore;
         if (kept < poisoned) breaches.push(`${poisoned} messages were rejected, ${kept} are kept as dead letters`);
-        await query(url, DROP_CONSTRAINT);
+        await queryPostgres(url, DROP_CONSTRAINT);
       },
       expect: () => breaches,
     };

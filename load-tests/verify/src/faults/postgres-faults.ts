@@ -1,8 +1,8 @@
-import { between, eventually, type NetworkFault, oneOf, type SendAttempt } from '@chat-cluster/testkit';
+import { between, eventually, type NetworkFault, oneOf, queryPostgres, type SendAttempt } from '@chat-cluster/testkit';
 import pg from 'pg';
 import { clientsUnaffected } from '../expectations.ts';
 import type { Fault, FaultContext, RoundOutcome } from '../fault.ts';
-import { countDeadLetters, query } from '../processes/postgres-query.ts';
+import { countDeadLetters } from '../processes/dead-letters.ts';
 
 /** An immediate stop, a kill, or a reset of every connection, as in a crash or a failover. */
 export const postgresRestarted: Fault = {
@@ -62,7 +62,7 @@ export const postgresDiskFull: Fault = {
     postgres.expectExit();
     disk?.fill();
     // Ends the current segment of the log, so that the next record needs a new one.
-    if (round % 2 === 0) await query(postgres.url, 'select pg_switch_wal()').catch(() => {});
+    if (round % 2 === 0) await queryPostgres(postgres.url, 'select pg_switch_wal()').catch(() => {});
     let letters = 0;
     return {
       lastsMs: between(random, 3_000, 10_000),

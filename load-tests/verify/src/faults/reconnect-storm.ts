@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { between, type FaultCluster, oneOf, type Random } from '@chat-cluster/testkit';
+import { between, type FaultCluster, oneOf, type PoolWatch, type Random, watchPools } from '@chat-cluster/testkit';
 import { gatewaysKeepRunning, worksAsBefore } from '../expectations.ts';
 import type { Fault, RoundOutcome } from '../fault.ts';
-import { type PoolWatch, watchPools } from '../processes/pool-watch.ts';
 import { waitUntil } from '../wait-until.ts';
 
 const POOL_SIZE = 5;
@@ -30,7 +29,7 @@ export const reconnectStorm: Fault = {
   secondDeviceEvery: 3,
   cluster: { env: { PG_POOL_SIZE: String(POOL_SIZE) } },
   async inject({ cluster, population, random, round }) {
-    const pools = await watchPools(cluster);
+    const pools = await watchPools(cluster.postgres.url, [...cluster.gateways, ...cluster.workers]);
     for (let failures = Math.floor(random() * 3); failures > 0; failures--) await failBriefly(cluster, random);
     cluster.entry.set({ kind: round % 2 === 0 ? 'half-open' : 'reset' });
     const limitMs = Math.max(RECONNECT_LIMIT_MS, population.devices.length * LIMIT_PER_DEVICE_MS);

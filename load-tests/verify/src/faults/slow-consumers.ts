@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
 import { between, eventually, oneOf, type Random, tokenFor } from '@chat-cluster/testkit';
+import { watchMemory } from '@chat-cluster/testkit/processes';
 import { openRawWebSocket } from '../clients/raw-socket.ts';
 import type { Draft, Traffic } from '../clients/traffic.ts';
 import { gatewaysKeepRunning } from '../expectations.ts';
 import type { Fault } from '../fault.ts';
-import { watchMemory } from '../processes/memory-watch.ts';
+import { growthMb, MEMORY_INTERVAL_MS } from '../processes/memory-growth.ts';
 
 /** Connections that stop reading. */
 const SLOW_CONSUMERS = 20;
@@ -30,7 +31,7 @@ export const slowConsumers: Fault = {
     const sockets = await Promise.all(
       Array.from({ length: SLOW_CONSUMERS }, () => openPausedSocket(gateway.port, tokenFor(cluster, receiver.id))),
     );
-    const memory = watchMemory(gateway.pid());
+    const memory = watchMemory([gateway.pid()], MEMORY_INTERVAL_MS);
     await sendLargeMessages({ sender, conversation }, traffic, random);
     const countDisconnected = () => gateway.metric('chat_slow_consumer_disconnects_total');
     let disconnected: number | undefined;
@@ -46,8 +47,8 @@ export const slowConsumers: Fault = {
         for (const socket of sockets) socket.destroy();
       },
       expect: () => [
-        ...(memory.grewMb > GROWTH_LIMIT_MB
-          ? [`the gateway grew by ${memory.grewMb} MB, more than ${GROWTH_LIMIT_MB}`]
+        ...(growthMb(memory.samples[0]) > GROWTH_LIMIT_MB
+          ? [`the gateway grew by ${growthMb(memory.samples[0])} MB, more than ${GROWTH_LIMIT_MB}`]
           : []),
         ...((disconnected ?? 0) < SLOW_CONSUMERS
           ? [`the gateway disconnected ${disconnected} of ${SLOW_CONSUMERS} connections that stopped reading`]

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { signToken } from '@chat-cluster/local-cluster';
 import { between, type ControlledService, newUser, oneOf, quantile } from '@chat-cluster/testkit';
+import { watchMemory } from '@chat-cluster/testkit/processes';
 import { connectNewUsers } from '../clients/new-users.ts';
 import { openUnauthenticated, UNAUTHENTICATED_KINDS, type UnauthenticatedClient } from '../clients/unauthenticated.ts';
 import { noVisibleEffect } from '../expectations.ts';
 import type { Fault, FaultContext, RoundOutcome } from '../fault.ts';
-import { type MemoryWatch, watchMemory } from '../processes/memory-watch.ts';
+import { growthMb, MEMORY_INTERVAL_MS } from '../processes/memory-growth.ts';
 import { waitUntil } from '../wait-until.ts';
 
 const BURSTS = 4;
@@ -27,7 +28,10 @@ export const unauthenticatedFlood: Fault = {
   title: 'a flood of connections that never authenticate',
   async inject(context) {
     const { cluster, random } = context;
-    const memory = cluster.gateways.map((gateway) => [gateway, watchMemory(gateway.pid())] as const);
+    const memory = watchMemory(
+      cluster.gateways.map((gateway) => gateway.pid()),
+      MEMORY_INTERVAL_MS,
+    );
     const newUsers = connectNewUsers(cluster, NEW_USERS_PER_SECOND);
     const flood: UnauthenticatedClient[] = [];
     for (let burst = 0; burst < BURSTS; burst++) {
@@ -39,17 +43,17 @@ export const unauthenticatedFlood: Fault = {
       lastsMs: 0,
       async heal() {
         await waitUntil(() => flood.every(({ ended }) => ended), WATCH_MS);
-        for (const [, watch] of memory) await watch.stop();
+        await memory.stop();
         for (const client of flood) client.close();
       },
       figures: () =>
         `${connectsMs.length} new users connected, p99 ${Math.round(quantile(connectsMs, 0.99))} ms; ` +
-        `gateways grew by ${memory.map(([, { grewMb }]) => grewMb).join(', ')} MB; ` +
+        `gateways grew by ${memory.samples.map((samples) => growthMb(samples)).join(', ')} MB; ` +
         `the flood was kept for up to ${Math.round(Math.max(...flood.map(({ keptMs }) => keptMs)))} ms`,
       expect: (outcome) => [
         ...newUsersConnectSoon(connectsMs, outcome),
         ...floodIsClosed(flood, outcome),
-        ...memoryIsBounded(memory),
+        ...memoryIsBounded(cluster.gateways, memory.samples),
       ],
     };
   },
@@ -79,8 +83,9 @@ function floodIsClosed(flood: readonly UnauthenticatedClient[], { deadlineFactor
   });
 }
 
-function memoryIsBounded(watches: readonly (readonly [ControlledService, MemoryWatch])[]): string[] {
-  return watches.flatMap(([{ name }, { grewMb }]) =>
-    grewMb > GROWTH_LIMIT_MB ? [`${name} grew by ${grewMb} MB, more than ${GROWTH_LIMIT_MB}`] : [],
-  );
+function memoryIsBounded(gateways: readonly ControlledService[], samples: readonly number[][]): string[] {
+  return gateways.flatMap(({ name }, i) => {
+    const growth = growthMb(samples[i]);
+    return growth > GROWTH_LIMIT_MB ? [`${name} grew by ${growth} MB, more than ${GROWTH_LIMIT_MB}`] : [];
+  });
 }

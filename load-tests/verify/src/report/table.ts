@@ -1,4 +1,5 @@
 import { quantile } from '@chat-cluster/testkit';
+import { alignRows } from '@chat-cluster/testkit/report';
 import { countFindings, type Tally } from './tally.ts';
 
 type Column = [title: string, value: (tally: Tally) => string | number];
@@ -29,25 +30,20 @@ counters that differ from the recount · exits: no fault caused them · unsettle
 the fault's own expectations · stale (not an error): devices that lacked something until their last sync
 heal: until every lane acknowledges and delivers again`;
 
-/** One line per fault. Numbers are right-aligned under their titles. */
+/** One line per fault. */
 export function table(tallies: readonly Tally[]): string {
-  const names = ['fault', ...tallies.map(({ fault, title }) => `${fault.padEnd(4)} ${title}`)];
-  const nameWidth = Math.max(...names.map(({ length }) => length));
-  const cells = tallies.map((tally) => COLUMNS.map(([, value]) => String(value(tally))));
-  return aligned([COLUMNS.map(([title]) => title), ...cells])
-    .map((line, i) => `${(names[i] ?? '').padEnd(nameWidth)}  ${line}`)
-    .join('\n');
+  const titles = ['fault', ...COLUMNS.map(([title]) => title)];
+  const rows = tallies.map((tally) => [
+    `${tally.fault.padEnd(4)} ${tally.title}`,
+    ...COLUMNS.map(([, value]) => value(tally)),
+  ]);
+  return alignRows([titles, ...rows]).join('\n');
 }
 
 /** One line per row. The keys of the first row are the titles. */
 export function rowsTable(rows: readonly Record<string, string | number>[]): string {
   const titles = Object.keys(rows[0] ?? {});
-  return aligned([titles, ...rows.map((row) => titles.map((title) => String(row[title])))]).join('\n');
-}
-
-function aligned(lines: readonly (readonly string[])[]): string[] {
-  const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? [];
-  return lines.map((line) => line.map((cell, i) => cell.padStart(widths[i] ?? 0)).join('  '));
+  return alignRows([titles, ...rows.map((row) => titles.map((title) => row[title] ?? ''))]).join('\n');
 }
 
 /** `-` without rounds. */

@@ -6,8 +6,7 @@ import { stockServer } from './server.ts';
 
 const { io, listen } = await stockServer(createShardedAdapter);
 io.on('connection', (socket) => {
-  socket.on('send_message', (_payload, ack) => ack?.({ ok: true }));
-  socket.on('read_messages', (_payload, ack) => ack?.({ ok: true }));
-  socket.on('sync', (_payload, ack) => ack?.({ ok: true }));
+  for (const event of ['send_message', 'read_messages', 'sync'])
+    socket.on(event, (_payload, ack) => ack?.({ ok: true }));
 });
 listen();

@@ -5,7 +5,8 @@
 import { Emitter } from '@socket.io/redis-emitter';
 import { Worker } from 'bullmq';
 import { createClient } from 'redis';
-import { JOB_QUEUE, type Sent, stockStore } from './store.ts';
+import type { Sent } from './server.ts';
+import { JOB_QUEUE, stockStore } from './store.ts';
 
 const url = process.env.REDIS_URL ?? '';
 const [connection, publisher] = [createClient({ url }), createClient({ url })];

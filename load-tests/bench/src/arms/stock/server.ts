@@ -11,6 +11,8 @@ export interface Draft {
   clientMessageId: string;
 }
 
+export type Sent = Draft & { senderId: string };
+
 /**
  * The gateway of all arms that are not this repository: Socket.IO with a Redis adapter (default: the classic one), a
  * token checked once in a middleware, one room per user, no compression, websockets only. Reads REDIS_URL and
@@ -36,6 +38,17 @@ export async function stockServer(makeAdapter: typeof createAdapter | typeof cre
   process.on('SIGTERM', () => process.exit());
   return {
     io,
+    /** Acknowledges a `send_message` once `handle` has resolved, with its result. */
+    onMessage(handle: (sent: Sent) => Promise<unknown>) {
+      io.on('connection', (socket) => {
+        socket.on('send_message', (draft: Draft, ack?: (answer: unknown) => void) =>
+          handle({ ...draft, senderId: userOf(socket) }).then(
+            (message) => ack?.({ ok: true, message }),
+            () => ack?.({ ok: false }),
+          ),
+        );
+      });
+    },
     /** Starts listening and sends the port to the parent process. Call it last. */
     listen() {
       http.listen(0, '127.0.0.1', () => {

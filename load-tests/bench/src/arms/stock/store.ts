@@ -1,10 +1,8 @@
 import pg from 'pg';
-import type { Draft } from './server.ts';
+import type { Sent } from './server.ts';
 
 /** BullMQ queue between the gateways and the worker of the arm `jobs`. */
 export const JOB_QUEUE = 'messages';
-
-export type Sent = Draft & { senderId: string };
 
 /** The tables of the arms that store messages one by one; the index `messages_unread` makes the count cheap. */
 export const STOCK_SCHEMA = `

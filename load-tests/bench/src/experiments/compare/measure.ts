@@ -1,12 +1,23 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { UserError, wholeNumber, wholeNumbers } from '@chat-cluster/runtime';
+import { residentBytes } from '@chat-cluster/testkit/processes';
 import { z } from 'zod';
 import type { Arm } from '../../arms/arm.ts';
+import { startEjabberd } from '../../arms/ejabberd.ts';
+import { startOurs } from '../../arms/ours.ts';
+import { startInline, startJobs, startRelay } from '../../arms/stock.ts';
 import { startUnderLoad } from '../../arms/under-load.ts';
 import { type Log, someOf } from '../../experiment.ts';
-import { residentBytes } from '../../processes/usage.ts';
 import type { Load, Outcome } from '../../traffic/run.ts';
-import { ARMS } from './arms.ts';
+import { growthPerConnection, WARM } from '../idle/measure.ts';
+
+/** The arms of `compare`, in the order of the tables: the one that stores nothing comes first. */
+export const ARMS: readonly Arm[] = [
+  { name: 'relay', about: 'Socket.IO and its Redis adapter, nothing stored', start: startRelay },
+  { name: 'inline', about: 'insert and count per message in the gateway', start: startInline },
+  { name: 'jobs', about: 'one BullMQ job per message', start: startJobs },
+  { name: 'ours', about: 'lanes and natural batches', start: startOurs },
+  { name: 'ejabberd', about: 'ejabberd with its archive in Postgres, XMPP over WebSocket', start: startEjabberd },
+];
 
 export const COMPARE_OPTIONS = z.object({
   arms: someOf(ARMS.map(({ name }) => name)).describe('arms'),
@@ -55,10 +66,6 @@ const RELAY_IN_FLIGHT = [50, 100];
 const RAMP_SECONDS = 1;
 /** Low, because the relay may not survive many in flight; what matters for a warm-up is the number of messages. */
 const WARM_UP_IN_FLIGHT = 50;
-/** Pairs that connect before idle connections are measured, so that memory allocated once is not counted. */
-const PAIRS_BEFORE_IDLE = 10;
-/** Wait after the last idle connect, in ms: longer than a first badge takes. */
-const SETTLE_MS = 1_500;
 
 /**
  * Measures all arms in rounds, each round in another order:
@@ -126,31 +133,19 @@ export function loadsOf({ name }: Pick<Arm, 'name'>, { rates, inFlight }: Pick<O
 
 /** Bytes of resident memory that one of `count` idle connections adds to the gateways (or ejabberd) of a fresh arm. */
 async function measureIdleMemory(arm: Arm, count: number, log: Log): Promise<number> {
-  await using loaded = await startUnderLoad(arm.start, { pairs: PAIRS_BEFORE_IDLE, idle: count, log });
+  await using loaded = await startUnderLoad(arm.start, { pairs: 0, idle: WARM + count, log });
   const servers = loaded.arm.processes.filter(({ name }) => name === 'gateways' || name === 'ejabberd');
-  const memory = async () => {
+  const { bytes } = await growthPerConnection(loaded, async () => {
     const values = await Promise.all(servers.map(({ pid }) => residentBytes(pid)));
-    return values.reduce((sum, bytes) => sum + bytes, 0);
-  };
-  const before = await memory();
-  await loaded.hold(loaded.arm.idle);
-  await delay(SETTLE_MS);
-  return ((await memory()) - before) / count;
+    return { bytes: values.reduce((sum, one) => sum + one, 0) };
+  });
+  return bytes;
 }
 
-function describe(
-  { rate, inFlight }: Pick<Sample, 'rate' | 'inFlight'>,
-  { died, deliveredPerSecond, delivery, ack, lost, cpu }: Outcome,
-): string {
+function describe({ rate, inFlight }: Pick<Sample, 'rate' | 'inFlight'>, outcome: Outcome): string {
+  const { died, deliveredPerSecond, delivery, lost } = outcome;
   const load = (rate > 0 ? `${rate} msg/s` : `${inFlight} in flight`).padEnd(15);
   if (died !== undefined) return `${load} died: ${died}`;
-  const milliseconds = ({ p50, p99 }: Outcome['delivery']) => `${p50.toFixed(1)} / ${p99.toFixed(1)} ms`;
-  const used = Object.entries(cpu).map(([kind, us]) => `${kind} ${us.toFixed(0)}`);
-  return [
-    `${load} ${deliveredPerSecond.toFixed(0).padStart(6)} msg/s`,
-    `delivery ${milliseconds(delivery)}`,
-    ...(ack ? [`ack ${milliseconds(ack)}`] : []),
-    `CPU µs: ${used.join(', ')}`,
-    ...(lost > 0 ? [`${lost} lost`] : []),
-  ].join('   ');
+  const latency = `delivery ${delivery.p50.toFixed(1)} / ${delivery.p99.toFixed(1)} ms`;
+  return `${load} ${deliveredPerSecond.toFixed(0).padStart(6)} msg/s   ${latency}   ${lost} lost`;
 }

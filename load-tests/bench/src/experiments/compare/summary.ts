@@ -1,4 +1,4 @@
-import { mediansOf, sumsOf } from '../../results/samples.ts';
+import { mediansOf, sumsOf } from '@chat-cluster/testkit/lean-client';
 import type { Outcome } from '../../traffic/run.ts';
 import type { Sample } from './measure.ts';
 

@@ -1,4 +1,4 @@
-import type { Verdict } from '../../results/report.ts';
+import { type Verdict, verdict } from '../../results/report.ts';
 import type { Sample } from './measure.ts';
 import { countErrors, type Summary, summarise } from './summary.ts';
 
@@ -33,26 +33,26 @@ export function verdicts(samples: readonly Sample[]): Verdict[] {
 function faster(ours: Summary | undefined, other: Summary | undefined, name: string, least: number): Verdict[] {
   if (!ours || !other) return [];
   const at = `${ours.inFlight} in flight: ${ours.deliveredPerSecond.toFixed(0)} msg/s`;
-  if (other.survived === 0) return [{ text: `${at}; ${name} did not survive`, ok: ours.survived > 0 }];
+  if (other.survived === 0) return [verdict(ours.survived > 0, `${at}; ${name} did not survive`)];
   const ratio = ours.deliveredPerSecond / other.deliveredPerSecond;
   const where = other.inFlight === ours.inFlight ? '' : ` at ${other.inFlight} in flight`;
   const compared = `${ratio.toFixed(2)} × ${name}${where}, ${other.deliveredPerSecond.toFixed(0)} msg/s`;
-  return [{ text: `${at}, ${compared} (target: at least ${least} ×)`, ok: ratio >= least }];
+  return [verdict(ratio >= least, `${at}, ${compared} (target: at least ${least} ×)`)];
 }
 
 function median(ours: number, relay: number): Verdict {
   const ratio = `${(ours / relay).toFixed(1)} × the relay's ${relay.toFixed(1)} ms (target: at most ${P50_OF_RELAY} ×)`;
-  return { text: `${LATENCY_AT} msg/s: p50 ${ours.toFixed(1)} ms, ${ratio}`, ok: ours <= P50_OF_RELAY * relay };
+  return verdict(ours <= P50_OF_RELAY * relay, `${LATENCY_AT} msg/s: p50 ${ours.toFixed(1)} ms, ${ratio}`);
 }
 
 function tail(ours: number, inline: number): Verdict {
   const target = `(target: at most inline's ${inline.toFixed(1)} ms)`;
-  return { text: `${LATENCY_AT} msg/s: p99 ${ours.toFixed(1)} ms ${target}`, ok: ours <= inline };
+  return verdict(ours <= inline, `${LATENCY_AT} msg/s: p99 ${ours.toFixed(1)} ms ${target}`);
 }
 
 function errors(samples: readonly Sample[]): Verdict[] {
   if (samples.length === 0) return [];
   const { sent, lost, refused, duplicated, reordered, died } = countErrors(samples);
   const text = `${lost} lost, ${refused} refused, ${duplicated} duplicated, ${reordered} out of order; died ${died} times`;
-  return [{ text: `ours: of ${sent} messages ${text}`, ok: lost + refused + duplicated + reordered + died === 0 }];
+  return [verdict(lost + refused + duplicated + reordered + died === 0, `ours: of ${sent} messages ${text}`)];
 }

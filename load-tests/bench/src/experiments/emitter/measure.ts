@@ -3,13 +3,12 @@ import { userId } from '@chat-cluster/contracts';
 import { startRedis, toolsFolder } from '@chat-cluster/local-cluster';
 import { EVERY_GATEWAY, roomChannel } from '@chat-cluster/redis';
 import { wholeNumber } from '@chat-cluster/runtime';
+import { temporaryFolder } from '@chat-cluster/testkit';
+import { measureCpu, startChild } from '@chat-cluster/testkit/processes';
 import { createClient } from 'redis';
 import { z } from 'zod';
 import type { Log } from '../../experiment.ts';
-import { type Child, startChild } from '../../processes/child.ts';
-import { dataFolder } from '../../processes/data-folder.ts';
-import { measureCpu } from '../../processes/usage.ts';
-import type { PublisherMethods, Slice } from './publisher.ts';
+import type { PublisherMethods } from './publisher.ts';
 
 /** `emitter`: packages/redis. `server`: a Socket.IO server without clients. `loop alone`: publishes nothing. */
 export const ARMS = ['emitter', 'server', 'loop alone'] as const;
@@ -54,23 +53,26 @@ export interface Sample {
  */
 export async function measureEmitter(options: EmitterOptions, log: Log): Promise<Sample[]> {
   await using undo = new AsyncDisposableStack();
-  const redis = await startRedis({ dataDir: await dataFolder(undo), toolsDir: toolsFolder, log });
+  const redis = await startRedis({ dataDir: undo.use(temporaryFolder()).path, toolsDir: toolsFolder, log });
   undo.defer(() => redis.stop());
   const users = Array.from({ length: options.users }, (_, i) => userId.parse(`user-${i}`));
   const countReceived = await subscribe(redis.url, users, options.gateways, undo);
-  const publishers = ARMS.map((arm) => ({
-    arm,
-    child: undo.use(
-      startChild<PublisherMethods>(join(import.meta.dirname, 'publisher.ts'), [arm], { REDIS_URL: redis.url }),
-    ),
-  }));
+  const publishers = ARMS.map((arm) => {
+    const file = join(import.meta.dirname, 'publisher.ts');
+    return { arm, child: undo.use(startChild<PublisherMethods>(file, { args: [arm], env: { REDIS_URL: redis.url } })) };
+  });
   const samples: Sample[] = [];
   for (let round = 0; round <= options.rounds; round++) {
-    for (const load of LOADS) {
-      const slice = { ...load, batches: Math.ceil((options.seconds * 1_000) / load.everyMs), users };
+    for (const { entries, everyMs } of LOADS) {
+      const batches = Math.ceil((options.seconds * 1_000) / everyMs);
+      const messages = batches * entries;
       for (const { arm, child } of round % 2 === 0 ? publishers : publishers.toReversed()) {
-        const costs = await measureSlice(child, slice, redis.pid, countReceived);
-        samples.push({ arm, entries: load.entries, round, ...costs });
+        const before = countReceived();
+        const cpuUsed = await measureCpu([{ name: 'redis', pid: redis.pid }]);
+        const publisherCpu = (await child.call('publish', { entries, everyMs, batches, users })) / messages;
+        const redisCpu = (((await cpuUsed()).redis ?? 0) * 1e6) / messages;
+        const received = (countReceived() - before) / messages;
+        samples.push({ arm, entries, round, publisherCpu, redisCpu, received });
       }
     }
     log(`round ${round} of ${options.rounds}${round === 0 ? ' (warm-up, not counted)' : ''}`);
@@ -89,22 +91,4 @@ async function subscribe(url: string, users: readonly string[], gateways: number
     await client.sSubscribe(channels, () => received++, true);
   }
   return () => received;
-}
-
-async function measureSlice(
-  publisher: Child<PublisherMethods>,
-  slice: Slice,
-  redisPid: number,
-  countReceived: () => number,
-): Promise<Pick<Sample, 'publisherCpu' | 'redisCpu' | 'received'>> {
-  const before = countReceived();
-  const cpuUsed = await measureCpu([{ name: 'redis', pid: redisPid }]);
-  const cpuMicroseconds = await publisher.call('publish', slice);
-  const messages = slice.batches * slice.entries;
-  const { redis = 0 } = await cpuUsed();
-  return {
-    publisherCpu: cpuMicroseconds / messages,
-    redisCpu: (redis * 1e6) / messages,
-    received: (countReceived() - before) / messages,
-  };
 }

@@ -6,11 +6,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Message, message, type UserId } from '@chat-cluster/contracts';
 import { connectPubSub, createFanout } from '@chat-cluster/redis';
 import { createLogger } from '@chat-cluster/runtime';
+import { callByClock } from '@chat-cluster/testkit/lean-client';
+import { serveParent } from '@chat-cluster/testkit/processes';
 import { createShardedAdapter } from '@socket.io/redis-adapter';
 import { createClient } from 'redis';
 import { Server } from 'socket.io';
-import { serveParent } from '../../processes/child.ts';
-import { callByClock } from '../../traffic/call-by-clock.ts';
 
 /** `batches` batches of `entries` messages between `users`, one batch every `everyMs`. */
 export interface Slice {

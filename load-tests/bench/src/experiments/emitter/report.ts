@@ -1,6 +1,6 @@
-import { barChart } from '../../results/chart.ts';
-import { type Report, table, type Verdict } from '../../results/report.ts';
-import { mediansOf } from '../../results/samples.ts';
+import { mediansOf } from '@chat-cluster/testkit/lean-client';
+import { barChart } from '@chat-cluster/testkit/report';
+import { type Report, table, type Verdict, verdict } from '../../results/report.ts';
 import { ARMS, type Arm, type EmitterOptions, LOADS, type Sample } from './measure.ts';
 
 export function reportEmitter(options: EmitterOptions, samples: Sample[]): Report {
@@ -10,7 +10,7 @@ export function reportEmitter(options: EmitterOptions, samples: Sample[]): Repor
   const bars = LOADS.flatMap(({ entries }) =>
     (['emitter', 'server'] as const).map((arm) => ({
       name: `${arm} ${entries}`,
-      parts: { 'loop alone': cpuOf('loop alone', entries, medians), publishing: publishingOf(arm, entries, medians) },
+      parts: { 'loop alone': cpuOf('loop alone', entries, medians), publishing: cpuOf(arm, entries, medians) },
     })),
   );
   return {
@@ -25,9 +25,9 @@ export function reportEmitter(options: EmitterOptions, samples: Sample[]): Repor
       table('CPU, µs per message', medians, [
         ['publisher', ({ arm }) => arm],
         ['messages per batch', ({ entries }) => entries],
-        ['CPU of the publisher', ({ publisherCpu }) => publisherCpu.toFixed(1)],
-        ['CPU of Redis', ({ redisCpu }) => redisCpu.toFixed(1)],
-        ['received per message', ({ received }) => received.toFixed(2)],
+        ['CPU of the publisher', ({ publisherCpu }) => publisherCpu, 1],
+        ['CPU of Redis', ({ redisCpu }) => redisCpu, 1],
+        ['received per message', ({ received }) => received, 2],
       ]),
     ],
     charts: [barChart('cpu', 'CPU of the publishing process, by messages per batch', 'µs per message', bars)],
@@ -37,20 +37,15 @@ export function reportEmitter(options: EmitterOptions, samples: Sample[]): Repor
 
 function verdicts(medians: Sample[]): Verdict[] {
   const ratios = LOADS.map(({ entries }) => {
-    const ratio = publishingOf('emitter', entries, medians) / publishingOf('server', entries, medians);
-    return {
-      text: `batches of ${entries}: the emitter uses ${(ratio * 100).toFixed(0)} % of the server's CPU`,
-      ok: true,
-    };
+    const ratio = cpuOf('emitter', entries, medians) / cpuOf('server', entries, medians);
+    return verdict(true, `batches of ${entries}: the emitter uses ${(ratio * 100).toFixed(0)} % of the server's CPU`);
   });
   const allReceived = medians.every(({ arm, received }) => Math.abs(received - (arm === 'loop alone' ? 0 : 2)) < 0.001);
-  return [...ratios, { text: 'each message was received twice, from either publisher', ok: allReceived }];
+  return [...ratios, verdict(allReceived, 'each message was received twice, from either publisher')];
 }
 
-function publishingOf(arm: Arm, entries: number, medians: Sample[]): number {
-  return cpuOf(arm, entries, medians) - cpuOf('loop alone', entries, medians);
-}
-
+/** CPU of the publisher, µs per message; of an arm that publishes, without what the process costs anyway. */
 function cpuOf(arm: Arm, entries: number, medians: Sample[]): number {
-  return medians.find((one) => one.arm === arm && one.entries === entries)?.publisherCpu ?? 0;
+  const of = (name: Arm) => medians.find((one) => one.arm === name && one.entries === entries)?.publisherCpu ?? 0;
+  return arm === 'loop alone' ? of(arm) : of(arm) - of('loop alone');
 }

@@ -3,16 +3,15 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { wholeNumber } from '@chat-cluster/runtime';
-import { eventually } from '@chat-cluster/testkit';
+import { eventually, temporaryFolder } from '@chat-cluster/testkit';
+import { mediansOf } from '@chat-cluster/testkit/lean-client';
+import { measureCpu } from '@chat-cluster/testkit/processes';
 import { z } from 'zod';
 import type { RunningArm } from '../../arms/arm.ts';
 import { type OurOptions, startOurs } from '../../arms/ours.ts';
 import { startIdleGateway } from '../../arms/stock.ts';
-import { startUnderLoad } from '../../arms/under-load.ts';
+import { type ArmUnderLoad, startUnderLoad } from '../../arms/under-load.ts';
 import type { Log } from '../../experiment.ts';
-import { dataFolder } from '../../processes/data-folder.ts';
-import { measureCpu } from '../../processes/usage.ts';
-import { mediansOf } from '../../results/samples.ts';
 import type { Memory } from './memory-probe.ts';
 
 export const IDLE_OPTIONS = z.object({
@@ -28,7 +27,7 @@ export type IdleFigures = Awaited<ReturnType<typeof measureIdle>>;
 const SERVERS = { ours: startOurs, stock: startIdleGateway };
 type Kind = keyof typeof SERVERS;
 /** Connections that are opened first, so that memory allocated once is not counted. */
-const WARM = 20;
+export const WARM = 20;
 /** Wait after the last connect, in ms: longer than a first badge takes, shorter than a heartbeat (25 s). */
 const SETTLE_MS = 3_000;
 const PROBE_WITHIN_MS = 30_000;
@@ -59,7 +58,7 @@ export async function measureIdle({ connections, rounds, rest }: z.output<typeof
 /** Bytes per connection of one fresh server, and all of its CPU at rest in µs per connection and second. */
 async function measureServer(kind: Kind, connections: number, restSeconds: number, log: Log) {
   await using undo = new AsyncDisposableStack();
-  const probeFile = join(await dataFolder(undo), 'memory.json');
+  const probeFile = join(undo.use(temporaryFolder()).path, 'memory.json');
   const env = {
     NODE_OPTIONS: `--expose-gc --import=${pathToFileURL(join(import.meta.dirname, 'memory-probe.ts')).href}`,
     PROBE_FILE: probeFile,
@@ -67,18 +66,13 @@ async function measureServer(kind: Kind, connections: number, restSeconds: numbe
   };
   const size = { pairs: 0, idle: WARM + connections, gateways: 1, workers: 0 };
   await using server = await startUnderLoad<RunningArm, OurOptions>(SERVERS[kind], { ...size, env, log });
-  const { processes, idle } = server.arm;
-  const gateway = processes.filter(({ name }) => name === 'gateways');
+  const gateway = server.arm.processes.filter(({ name }) => name === 'gateways');
   const readMemory = async (): Promise<Memory> => {
     await rm(probeFile, { force: true });
     process.kill(gateway[0]?.pid ?? 0, 'SIGUSR2');
     return eventually(async () => JSON.parse(await readFile(probeFile, 'utf8')), PROBE_WITHIN_MS);
   };
-  await server.hold(idle.slice(0, WARM));
-  const before = await readMemory();
-  await server.hold(idle.slice(WARM));
-  await delay(SETTLE_MS);
-  const memory = combine(await readMemory(), before, (a, b) => (a - b) / connections);
+  const memory = await growthPerConnection(server, readMemory);
   if (restSeconds === 0) return { memory, cpu: 0 };
   const cpuUsed = await measureCpu(gateway);
   await delay(restSeconds * 1_000);
@@ -86,7 +80,23 @@ async function measureServer(kind: Kind, connections: number, restSeconds: numbe
   return { memory, cpu: (seconds * 1e6) / restSeconds / connections };
 }
 
-function combine(a: Memory, b: Memory, operation: (a: number, b: number) => number): Memory {
-  const fields = Object.keys(a) as (keyof Memory)[];
-  return Object.fromEntries(fields.map((field) => [field, operation(a[field], b[field])])) as unknown as Memory;
+/** The growth of each figure of `read` per idle connection of an arm. The first WARM connections do not count. */
+export async function growthPerConnection<Field extends string>(
+  { arm: { idle }, hold }: ArmUnderLoad<RunningArm>,
+  read: () => Promise<Record<Field, number>>,
+): Promise<Record<Field, number>> {
+  await hold(idle.slice(0, WARM));
+  const before = await read();
+  await hold(idle.slice(WARM));
+  await delay(SETTLE_MS);
+  return combine(await read(), before, (a, b) => (a - b) / (idle.length - WARM));
+}
+
+function combine<Field extends string>(
+  a: Record<Field, number>,
+  b: Record<Field, number>,
+  operation: (a: number, b: number) => number,
+): Record<Field, number> {
+  const fields = Object.keys(a) as Field[];
+  return Object.fromEntries(fields.map((field) => [field, operation(a[field], b[field])])) as Record<Field, number>;
 }

@@ -1,5 +1,5 @@
-import { barChart } from '../../results/chart.ts';
-import { type Report, table } from '../../results/report.ts';
+import { barChart } from '@chat-cluster/testkit/report';
+import { list, type Report, table, verdict } from '../../results/report.ts';
 import type { IdleFigures } from './measure.ts';
 
 /** Upper bound of the memory of our connection, as a share of a stock server's. */
@@ -27,25 +27,20 @@ export function reportIdle(figures: IdleFigures): Report {
     tables: [
       table('Bytes per connection', FIELDS, [
         ['memory', ([, name]) => name],
-        ['ours', ([field]) => ours[field].toFixed(0)],
-        ['stock', ([field]) => stock[field].toFixed(0)],
-        ['ours / stock', ([field]) => (stock[field] === 0 ? '–' : ratio[field].toFixed(2))],
+        ['ours', ([field]) => ours[field], 0],
+        ['stock', ([field]) => stock[field], 0],
+        ['ours / stock', ([field]) => (stock[field] === 0 ? undefined : ratio[field]), 2],
       ]),
-      table(
-        'CPU at rest, heartbeats and everything else in the process, µs per second and connection',
-        [cpu],
-        [
-          ['', () => 'CPU'],
-          ['ours', () => cpu.ours.toFixed(1)],
-          ['stock', () => cpu.stock.toFixed(1)],
-          ['ours / stock', () => (cpu.ours / cpu.stock).toFixed(2)],
-        ],
-      ),
+      list('CPU at rest, heartbeats and everything else in the process, µs per second and connection', [
+        ['ours', cpu.ours.toFixed(1)],
+        ['stock', cpu.stock.toFixed(1)],
+        ['ours / stock', (cpu.ours / cpu.stock).toFixed(2)],
+      ]),
     ],
     charts: [barChart('memory', 'Memory of an idle connection', 'bytes', bars)],
-    verdicts: FIELDS.slice(0, 2).map(([field, name]) => ({
-      text: `${name}: ${ratio[field].toFixed(2)} of a stock server (target: at most ${TARGET})`,
-      ok: ratio[field] <= TARGET,
-    })),
+    verdicts: FIELDS.slice(0, 2).map(([field, name]) => {
+      const share = `${name}: ${ratio[field].toFixed(2)} of a stock server (target: at most ${TARGET})`;
+      return verdict(ratio[field] <= TARGET, share);
+    }),
   };
 }

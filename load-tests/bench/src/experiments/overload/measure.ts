@@ -1,9 +1,9 @@
-import { every, number, wholeNumber } from '@chat-cluster/runtime';
+import { number, wholeNumber } from '@chat-cluster/runtime';
+import { watchMemory } from '@chat-cluster/testkit/processes';
 import { z } from 'zod';
 import { startOurs } from '../../arms/ours.ts';
 import { startUnderLoad } from '../../arms/under-load.ts';
 import type { Log } from '../../experiment.ts';
-import { type NamedProcess, residentBytes } from '../../processes/usage.ts';
 
 export const OVERLOAD_OPTIONS = z.object({
   pairs: wholeNumber(1).default(100).describe('pairs of users'),
@@ -39,26 +39,21 @@ export async function measureOverload(options: z.output<typeof OVERLOAD_OPTIONS>
   const { deliveredPerSecond: sustainable } = await cluster.run(closed);
   const times = (share: number) => Math.max(1, Math.round(sustainable * share));
   log(`sustainable: ${sustainable.toFixed(0)} msg/s; now ${times(OVERLOAD)} msg/s for ${seconds} s`);
-  const stopWatching = watchMemory(cluster.arm.processes);
+  const { processes } = cluster.arm;
+  const watch = watchMemory(
+    processes.map(({ pid }) => pid),
+    SAMPLE_EVERY_MS,
+  );
   const further = [
     { rate: times(OVERLOAD), seconds },
     { rate: times(CALM), seconds: after },
   ];
   const outcome = await cluster.run({ rate: times(CALM), warmUpSeconds: 1, seconds: calm, after: further, size: SIZE });
-  // `sustainable`: messages per second.
-  return { options, sustainable, outcome, memory: await stopWatching() };
-}
-
-/** Resident memory of every process once a second, in MB; of Postgres its first process only. */
-function watchMemory(processes: readonly NamedProcess[]) {
-  const memory = processes.map(({ name }) => ({ name, megabytes: [] as number[] }));
-  const sampling = every(SAMPLE_EVERY_MS, async () => {
-    const values = await Promise.all(processes.map(({ pid }) => residentBytes(pid)));
-    for (const [i, bytes] of values.entries()) memory[i]?.megabytes.push(bytes / 1_024 ** 2);
+  await watch.stop();
+  // Resident memory of every process once a second; of Postgres its first process only.
+  const memory = processes.map(({ name }, i) => {
+    return { name, megabytes: (watch.samples[i] ?? []).map((bytes) => bytes / 1_024 ** 2) };
   });
-  sampling.now();
-  return async () => {
-    await sampling.stop();
-    return memory;
-  };
+  // `sustainable`: messages per second.
+  return { options, sustainable, outcome, memory };
 }

@@ -1,6 +1,6 @@
-import { median } from '@chat-cluster/testkit';
-import { lineChart } from '../../results/chart.ts';
-import { list, type Report, table, type Verdict } from '../../results/report.ts';
+import { median, sumsOf } from '@chat-cluster/testkit/lean-client';
+import { lineChart } from '@chat-cluster/testkit/report';
+import { list, noErrors, type Report, table, type Verdict, verdict } from '../../results/report.ts';
 import type { Second } from '../../traffic/run.ts';
 import type { OverloadFigures } from './measure.ts';
 
@@ -20,6 +20,9 @@ export function reportOverload(figures: OverloadFigures): Report {
   const { options, sustainable, outcome, memory } = figures;
   const { sent, refusedBy, lost, duplicated, reordered, timeline } = outcome;
   const points = (field: keyof Second) => timeline.map((second, i): [number, number] => [i, second[field]]);
+  const phases = Object.entries(phasesOf(figures)).map(([phase, seconds]) => {
+    return { phase, ...sumsOf(seconds, ['sent', 'acked']), p99s: p99s(seconds) };
+  });
   const acks = [
     { name: 'sent', points: points('sent') },
     { name: 'acknowledged', points: points('acked') },
@@ -32,12 +35,12 @@ export function reportOverload(figures: OverloadFigures): Report {
       `${options.after} s at 0.3 times. Latency counts from the due time.`,
     figures,
     tables: [
-      table('Acks by phase', Object.entries(phasesOf(figures)), [
-        ['phase', ([phase]) => phase],
-        ['sent', ([, seconds]) => sum(seconds, 'sent')],
-        ['acknowledged', ([, seconds]) => sum(seconds, 'acked')],
-        ['p99 of a second: median, ms', ([, seconds]) => (median(p99s(seconds)) || 0).toFixed(0)],
-        ['maximum, ms', ([, seconds]) => highest(p99s(seconds)).toFixed(0)],
+      table('Acks by phase', phases, [
+        'phase',
+        'sent',
+        ['acknowledged', ({ acked }) => acked],
+        ['p99 of a second: median, ms', ({ p99s: values }) => median(values) || 0, 0],
+        ['maximum, ms', ({ p99s: values }) => highest(values), 0],
       ]),
       list('All phases', [
         ['sent', sent],
@@ -46,9 +49,9 @@ export function reportOverload(figures: OverloadFigures): Report {
       ]),
       table('Resident memory, MB', memory, [
         ['process', ({ name }) => name],
-        ['before', ({ megabytes }) => (megabytes[0] ?? 0).toFixed(0)],
-        ['maximum', ({ megabytes }) => highest(megabytes).toFixed(0)],
-        ['after', ({ megabytes }) => (megabytes.at(-1) ?? 0).toFixed(0)],
+        ['before', ({ megabytes }) => megabytes[0], 0],
+        ['maximum', ({ megabytes }) => highest(megabytes), 0],
+        ['after', ({ megabytes }) => megabytes.at(-1), 0],
       ]),
     ],
     charts: [
@@ -62,7 +65,7 @@ export function reportOverload(figures: OverloadFigures): Report {
 function verdicts(figures: OverloadFigures): Verdict[] {
   const { outcome, memory, options } = figures;
   const { calm, overload } = phasesOf(figures);
-  const { sent, lost, duplicated, reordered, died, refused, refusedBy } = outcome;
+  const { lost, died, refused, refusedBy } = outcome;
   const gone = memory.filter(({ megabytes }) => megabytes.includes(0)).length;
   const most = highest(memory.flatMap(({ megabytes }) => megabytes));
   const worst = highest(p99s(overload));
@@ -71,24 +74,18 @@ function verdicts(figures: OverloadFigures): Verdict[] {
   const stillSlow = `acks still above ${normalP99(calm).toFixed(0)} ms ${options.after} s after the load fell`;
   const fastAgain = `acks as fast as before ${recovery} s after the load fell (target: ${RECOVERY_S} s)`;
   return [
-    {
-      text: `${gone} processes ended${died === undefined ? '' : `; the run died: ${died}`}`,
-      ok: gone === 0 && died === undefined,
-    },
-    { text: `maximum memory of a process: ${most.toFixed(0)} MB (target: ${MEMORY_MB} MB)`, ok: most <= MEMORY_MB },
-    {
-      text: `${overloaded} messages refused with OVERLOADED, ${refused - overloaded} with another code, ${lost} without an ack`,
-      ok: overloaded > 0 && refused === overloaded,
-    },
-    {
-      text: `acks during the overload: p99 ${worst.toFixed(0)} ms in the slowest second (target: below ${ACK_P99_MS} ms)`,
-      ok: sum(overload, 'acked') > 0 && worst < ACK_P99_MS,
-    },
-    { text: recovery === undefined ? stillSlow : fastAgain, ok: recovery !== undefined && recovery <= RECOVERY_S },
-    {
-      text: `of ${sent} messages ${lost} lost, ${duplicated} duplicated, ${reordered} out of order`,
-      ok: lost + duplicated + reordered === 0,
-    },
+    verdict(gone === 0 && died === undefined, `${gone} processes ended${died ? `; the run died: ${died}` : ''}`),
+    verdict(most <= MEMORY_MB, `maximum memory of a process: ${most.toFixed(0)} MB (target: ${MEMORY_MB} MB)`),
+    verdict(
+      overloaded > 0 && refused === overloaded,
+      `${overloaded} messages refused with OVERLOADED, ${refused - overloaded} with another code, ${lost} without an ack`,
+    ),
+    verdict(
+      sumsOf(overload, ['acked']).acked > 0 && worst < ACK_P99_MS,
+      `acks during the overload: p99 ${worst.toFixed(0)} ms in the slowest second (target: below ${ACK_P99_MS} ms)`,
+    ),
+    verdict((recovery ?? Infinity) <= RECOVERY_S, recovery === undefined ? stillSlow : fastAgain),
+    noErrors(outcome),
   ];
 }
 
@@ -114,10 +111,6 @@ function normalP99(calm: readonly Second[]): number {
 
 function p99s(seconds: readonly Second[]): number[] {
   return seconds.map(({ ackP99 }) => ackP99);
-}
-
-function sum(seconds: readonly Second[], field: 'sent' | 'acked'): number {
-  return seconds.reduce((total, second) => total + second[field], 0);
 }
 
 function highest(values: readonly number[]): number {

@@ -1,13 +1,11 @@
-import { list, type Report } from '../../results/report.ts';
+import { list, noErrors, type Report, verdict } from '../../results/report.ts';
 import type { Latency, Outcome } from '../../traffic/run.ts';
 import type { PairsOptions } from './measure.ts';
 
 export function reportPairs(options: PairsOptions, outcome: Outcome): Report {
   const { pairs, gateways, workers, lanes, rate, inFlight, seconds, size } = options;
-  const { sent, refused, refusedBy, lost, duplicated, reordered, died, delivery, ack = delivery, cpu } = outcome;
-  const acked = sent - refused - lost;
+  const { sent, refused, refusedBy, lost, died, delivery, ack = delivery, cpu } = outcome;
   const refusals = Object.entries(refusedBy).map(([code, count]) => `${count} ${code}`);
-  const errors = `${lost} lost, ${duplicated} duplicated, ${reordered} out of order`;
   return {
     title: 'Pairs of users',
     method:
@@ -19,16 +17,13 @@ export function reportPairs(options: PairsOptions, outcome: Outcome): Report {
         ['delivered to both sides', `${outcome.deliveredPerSecond.toFixed(0)} msg/s`],
         ['ack', describe(ack)],
         ['delivery', describe(delivery)],
-        ['sent / acknowledged', `${sent} / ${acked}`],
+        ['sent / acknowledged', `${sent} / ${sent - refused - lost}`],
         ['refused', refusals.join(', ') || 0],
         ...Object.entries(cpu).map(([name, us]) => [`CPU of ${name}`, `${us.toFixed(0)} µs a message`] as const),
       ]),
     ],
     charts: [],
-    verdicts: [
-      { text: `of ${sent} messages ${errors}`, ok: acked > 0 && lost + duplicated + reordered === 0 },
-      ...(died === undefined ? [] : [{ text: `the run died: ${died}`, ok: false }]),
-    ],
+    verdicts: [noErrors(outcome), ...(died === undefined ? [] : [verdict(false, `the run died: ${died}`)])],
   };
 }
 

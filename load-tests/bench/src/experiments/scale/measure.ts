@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { wholeNumber, wholeNumbers } from '@chat-cluster/runtime';
+import { readMetrics } from '@chat-cluster/testkit';
+import { measureCpu } from '@chat-cluster/testkit/processes';
 import { z } from 'zod';
 import { type RunningOurs, startOurs } from '../../arms/ours.ts';
 import { type ArmUnderLoad, startUnderLoad } from '../../arms/under-load.ts';
 import { type Log, someOf } from '../../experiment.ts';
-import { readMetrics } from '../../processes/metrics.ts';
-import { measureCpu } from '../../processes/usage.ts';
 
 export const ADAPTERS = ['sharded', 'classic'] as const;
 /** The processes whose CPU a message costs. */
@@ -56,25 +56,17 @@ export async function measureScale(options: ScaleOptions, log: Log) {
 /** Up and down again, with the adapters changing places, so that a disturbance of the machine affects all alike. */
 function planOf({ adapters, gateways, rounds }: ScaleOptions) {
   return Array.from({ length: rounds }, (_, round) => {
-    const inOrder = <T>(items: T[]) => (round % 2 === 0 ? items : items.toReversed());
-    return inOrder(gateways).flatMap((count) =>
-      inOrder(adapters).map((adapter) => ({ adapter, gateways: count, round })),
-    );
+    const up = gateways.flatMap((count) => adapters.map((adapter) => ({ adapter, gateways: count, round })));
+    return round % 2 === 0 ? up : up.toReversed();
   }).flat();
 }
 
 async function measureCluster(adapter: (typeof ADAPTERS)[number], gateways: number, options: ScaleOptions) {
-  const { workers, lanes, users, size, warmUp: messages } = options;
-  const configuration = {
-    pairs: Math.ceil(users / 2),
-    idle: 0,
-    gateways,
-    workers,
-    lanes,
-    env: { REDIS_ADAPTER: adapter },
-  };
-  await using cluster = await startUnderLoad(startOurs, { ...configuration, log: () => {} });
-  await cluster.run({ inFlight: users, messages, seconds: WARM_WITHIN_S, size });
+  const { workers, lanes, users, warmUp: messages } = options;
+  const size = { pairs: Math.ceil(users / 2), idle: 0, gateways, workers, lanes };
+  const env = { REDIS_ADAPTER: adapter };
+  await using cluster = await startUnderLoad(startOurs, { ...size, env, log: () => {} });
+  await cluster.run({ inFlight: users, messages, seconds: WARM_WITHIN_S, size: options.size });
   await delay(SETTLE_MS);
   const background = await measureBackground(cluster.arm, options.background);
   const traffic = await measureTraffic(cluster, options);

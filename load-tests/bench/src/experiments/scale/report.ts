@@ -1,6 +1,6 @@
-import { barChart, type Chart, lineChart } from '../../results/chart.ts';
-import { type Column, latencyColumns, type Report, type Table, table, type Verdict } from '../../results/report.ts';
-import { mediansOf, sumsOf } from '../../results/samples.ts';
+import { mediansOf, sumsOf } from '@chat-cluster/testkit/lean-client';
+import { barChart, lineChart } from '@chat-cluster/testkit/report';
+import { type Column, latencyColumns, type Report, table, type Verdict, verdict } from '../../results/report.ts';
 import { ADAPTERS, KINDS, type Sample, type ScaleOptions } from './measure.ts';
 
 /** Upper bound of the CPU of a message with 8 gateways, as a multiple of that with 2. */
@@ -18,13 +18,10 @@ const ERRORS = ['refused', 'lost', 'duplicated', 'reordered'] as const;
 type Row = Sample & { samples: number };
 
 export function reportScale(options: ScaleOptions, samples: Sample[]): Report {
-  const rows = ADAPTERS.flatMap((adapter) => {
-    const own = samples.filter((sample) => sample.adapter === adapter);
-    const groups = options.gateways.map((gateways) => own.filter((sample) => sample.gateways === gateways));
-    return groups
-      .filter((group) => group.length > 0)
-      .map((group): Row => ({ ...mediansOf(group), ...sumsOf(group, ERRORS), samples: group.length }));
-  });
+  const groups = Map.groupBy(samples, ({ adapter, gateways }) => `${adapter} ${gateways}`);
+  const rows = [...groups.values()]
+    .map((group): Row => ({ ...mediansOf(group), ...sumsOf(group, ERRORS), samples: group.length }))
+    .sort((a, b) => ADAPTERS.indexOf(a.adapter) - ADAPTERS.indexOf(b.adapter));
   const { users, rate, rounds, seconds, workers, lanes, size, warmUp } = options;
   return {
     title: 'What a message costs, by the number of gateways',
@@ -42,36 +39,30 @@ export function reportScale(options: ScaleOptions, samples: Sample[]): Report {
   };
 }
 
-function tables(rows: Row[]): Table[] {
-  const configuration: Column<Row>[] = [
-    ['adapter', ({ adapter }) => adapter],
-    ['gateways', ({ gateways }) => gateways],
-  ];
-  const count = (value: number) => (Number.isNaN(value) ? '–' : value.toFixed(2));
+function tables(rows: Row[]) {
+  const configuration = ['adapter', 'gateways'] as const;
   const fanout =
     'Fan-out per message: emits of workers, adapter messages that gateways received, those with a user on the gateway';
   return [
     table('CPU, µs per message; background in ms per second', rows, [
       ...configuration,
-      ...[...KINDS, 'sum' as const].map((kind): Column<Row> => [kind, ({ cpu }) => cpu[kind].toFixed(0)]),
-      ['net', ({ net }) => net.sum.toFixed(0)],
-      ['background', ({ background }) => background.sum.toFixed(0)],
-      ['generator', ({ generatorCpu }) => generatorCpu.toFixed(0)],
+      ...[...KINDS, 'sum' as const].map((kind): Column<Row> => [kind, ({ cpu }) => cpu[kind], 0]),
+      ['net', ({ net }) => net.sum, 0],
+      ['background', ({ background }) => background.sum, 0],
+      ['generator', ({ generatorCpu }) => generatorCpu, 0],
     ]),
     table(fanout, rows, [
       ...configuration,
-      ...(['published', 'received', 'useful'] as const).map(
-        (field): Column<Row> => [field, (row) => count(row[field])],
-      ),
-      ['received per useful', (row) => count(receivedPerUseful(row))],
-      ['entries per batch', ({ batchEntries }) => count(batchEntries)],
+      ...(['published', 'received', 'useful'] as const).map((field): Column<Row> => [field, (row) => row[field], 2]),
+      ['received per useful', receivedPerUseful, 2],
+      ['entries per batch', ({ batchEntries }) => batchEntries, 2],
     ]),
     table('Traffic: latencies in ms from the due time', rows, [
       ...configuration,
-      ['msg/s', ({ deliveredPerSecond }) => deliveredPerSecond.toFixed(0)],
-      ...latencyColumns('ack', ['p50', 'p99'], ({ ack }: Row) => ack),
-      ...latencyColumns('delivery', ['p50', 'p99'], ({ delivery }: Row) => delivery),
-      ...ERRORS.map((field): Column<Row> => [field, (row) => row[field]]),
+      ['msg/s', ({ deliveredPerSecond }) => deliveredPerSecond, 0],
+      ...latencyColumns('ack', ({ ack }: Row) => ack),
+      ...latencyColumns('delivery', ({ delivery }: Row) => delivery),
+      ...ERRORS,
     ]),
   ];
 }
@@ -80,7 +71,7 @@ function receivedPerUseful({ received, useful }: Row): number {
   return received / useful;
 }
 
-function charts(rows: Row[]): Chart[] {
+function charts(rows: Row[]) {
   const lines = (name: string, title: string, y: string, value: (row: Row) => number) => {
     const series = [...Map.groupBy(rows, ({ adapter }) => adapter)].map(([adapter, own]) => ({
       name: `${adapter} adapter`,
@@ -88,10 +79,9 @@ function charts(rows: Row[]): Chart[] {
     }));
     return lineChart(name, title, 'gateways', y, series);
   };
-  const parts = rows.map(({ adapter, gateways, cpu: { sum, ...cpu } }) => ({
-    name: `${adapter} ${gateways}`,
-    parts: cpu,
-  }));
+  const parts = rows.map(({ adapter, gateways, cpu: { sum, ...cpu } }) => {
+    return { name: `${adapter} ${gateways}`, parts: cpu };
+  });
   return [
     lines('cpu', 'CPU of the whole cluster per message', 'µs per message', ({ cpu }) => cpu.sum),
     barChart('parts', 'CPU of a message by process', 'µs per message', parts),
@@ -111,8 +101,8 @@ function verdicts(rows: Row[], samples: Sample[], { rate, gateways }: ScaleOptio
   const slowest = Math.min(...samples.map(({ deliveredPerSecond }) => deliveredPerSecond));
   return [
     ...growths,
-    { text: `${errors} messages lost, duplicated, out of order or refused in all rounds`, ok: errors === 0 },
-    { text: `slowest round: ${slowest.toFixed(0)} of ${rate} messages a second`, ok: slowest >= rate * CARRIED },
+    verdict(errors === 0, `${errors} messages lost, duplicated, out of order or refused in all rounds`),
+    verdict(slowest >= rate * CARRIED, `slowest round: ${slowest.toFixed(0)} of ${rate} messages a second`),
   ];
 }
 
@@ -123,11 +113,8 @@ function growth(few: Row, many: Row): Verdict {
   const isComparable = Math.abs(after / before - 1) <= BATCH_TOLERANCE;
   const hasTarget = few.adapter === 'sharded';
   const problem = `; void: batches of ${before.toFixed(2)} and ${after.toFixed(2)} entries, so messages queued`;
-  return {
-    text:
-      `${few.adapter}: a message costs ${ratio.toFixed(2)} times as much CPU with ${many.gateways} gateways as with ` +
-      `${few.gateways}${hasTarget ? ` (target: at most ${TARGET})` : ''}; without the background ${net.toFixed(2)}` +
-      (isComparable ? '' : problem),
-    ok: isComparable && (!hasTarget || ratio <= TARGET),
-  };
+  const text =
+    `${few.adapter}: a message costs ${ratio.toFixed(2)} times as much CPU with ${many.gateways} gateways as with ` +
+    `${few.gateways}${hasTarget ? ` (target: at most ${TARGET})` : ''}; without the background ${net.toFixed(2)}`;
+  return verdict(isComparable && (!hasTarget || ratio <= TARGET), isComparable ? text : text + problem);
 }

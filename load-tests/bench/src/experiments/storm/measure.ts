@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { every, wholeNumber, withDeadline } from '@chat-cluster/runtime';
-import pg from 'pg';
+import { signToken } from '@chat-cluster/local-cluster';
+import { wholeNumber, withDeadline } from '@chat-cluster/runtime';
+import { watchPools } from '@chat-cluster/testkit';
+import { measureCpu, residentBytes, startChild } from '@chat-cluster/testkit/processes';
 import { z } from 'zod';
 import { type RunningOurs, type Service, startOurs } from '../../arms/ours.ts';
 import { openConversations, planPairs, planUsers } from '../../arms/users.ts';
 import type { Log } from '../../experiment.ts';
-import { startChild } from '../../processes/child.ts';
-import { measureCpu, residentBytes } from '../../processes/usage.ts';
 import type { PlannedPair } from '../../traffic/connection.ts';
 import { latencyOf, type MeasuredMessages } from '../../traffic/measured-messages.ts';
 import { startBystanders } from './bystanders.ts';
@@ -27,7 +27,6 @@ export type StormFigures = Awaited<ReturnType<typeof measureStorm>>;
 /** Time until all clients are in sync, in ms; beyond it something is broken, and no figure is of use. */
 const IN_SYNC_WITHIN_MS = 60_000;
 const CONNECTED_WITHIN_MS = 120_000;
-const SAMPLE_EVERY_MS = 100;
 
 /**
  * A storm of reconnects: one of two gateways is killed with SIGKILL, and its clients connect to the other one.
@@ -41,7 +40,8 @@ const SAMPLE_EVERY_MS = 100;
  */
 export async function measureStorm(options: z.output<typeof STORM_OPTIONS>, log: Log) {
   const { clients, pairs, rate, calm } = options;
-  await using cluster = await startOurs({ pairs: 0, idle: 0, log, onUnexpectedExit: log });
+  await using undo = new AsyncDisposableStack();
+  const cluster = await startOurs({ pairs: 0, idle: 0, log, onUnexpectedExit: log }, undo);
   const [survivor, doomed] = cluster.gateways as [Service, Service];
   log(`connecting ${clients} clients`);
   const [bystanderPairs, crowdPairs] = await planConversations(clients, pairs, survivor, cluster.jwtSecret);
@@ -85,8 +85,9 @@ export async function measureStorm(options: z.output<typeof STORM_OPTIONS>, log:
 
 /** Pairs of bystanders, and the clients of the crowd, each with the bystander that writes to it. */
 async function planConversations(clients: number, pairs: number, { url }: Service, jwtSecret: string) {
-  const bystanders = planPairs(pairs, [{ url }], jwtSecret);
-  const crowd = planUsers('crowd', clients, [{ url }], jwtSecret).map((device, i): PlannedPair => {
+  const tokenOf = (user: string) => signToken(user, jwtSecret);
+  const bystanders = planPairs(pairs, [{ url }], tokenOf);
+  const crowd = planUsers('crowd', clients, [{ url }], tokenOf).map((device, i): PlannedPair => {
     const [sender] = (bystanders[i % pairs] as PlannedPair).devices;
     return { conversationId: '', devices: [device, sender] };
   });
@@ -98,31 +99,20 @@ async function planConversations(clients: number, pairs: number, { url }: Servic
  * The messages of the bystanders that were due from `from` to `to`. One that was refused or lost has an infinite
  * latency.
  */
-function phase({ dueAt, ackMs, deliveryMs }: MeasuredMessages, from: number, to: number) {
-  const isIn = (_: number, row: number) => (dueAt[row] as number) >= from && (dueAt[row] as number) < to;
-  const acks = ackMs.filter(isIn);
-  return { messages: acks.length, ack: latencyOf(acks), delivery: latencyOf(deliveryMs.filter(isIn)) };
+function phase(measured: MeasuredMessages, from: number, to: number) {
+  const { ackMs, deliveryMs } = measured.between(from, to);
+  return { messages: ackMs.length, ack: latencyOf(ackMs), delivery: latencyOf(deliveryMs) };
 }
 
 /** Watches the CPU of all processes that remain, and the memory and the Postgres connections of the survivor. */
 async function watchSurvivor(survivor: Service, doomed: Service, cluster: RunningOurs, crowdPid: number) {
-  const client = new pg.Client({ connectionString: cluster.databaseUrl });
-  // A failed run may stop its Postgres first.
-  client.on('error', () => {});
-  await client.connect();
-  let postgresConnections = 0;
-  const sampling = every(SAMPLE_EVERY_MS, async () => {
-    const { rows } = await client.query(CONNECTIONS, [survivor.name]);
-    postgresConnections = Math.max(postgresConnections, rows[0].count);
-  });
+  const pools = await watchPools(cluster.databaseUrl, [survivor]);
   const remaining = cluster.processes.filter(({ pid }) => pid !== doomed.pid);
   const cpuUsed = await measureCpu([...remaining, { name: 'crowd', pid: crowdPid }]);
   return async () => {
     const cpuSeconds = await cpuUsed();
-    await sampling.stop();
-    await client.end();
-    return { cpuSeconds, rssPeakMb: (await residentBytes(survivor.pid, 'VmHWM')) / 1_024 ** 2, postgresConnections };
+    await pools.stop();
+    const rssPeakMb = (await residentBytes(survivor.pid, 'VmHWM')) / 1_024 ** 2;
+    return { cpuSeconds, rssPeakMb, postgresConnections: pools.peaks.get(survivor.name) ?? 0 };
   };
 }
-
-const CONNECTIONS = 'select count(*)::integer as count from pg_stat_activity where application_name = $1';

@@ -1,5 +1,5 @@
-import { barChart } from '../../results/chart.ts';
-import { latencyColumns, list, type Report, table, type Verdict } from '../../results/report.ts';
+import { barChart } from '@chat-cluster/testkit/report';
+import { latencyColumns, list, type Report, table, type Verdict, verdict } from '../../results/report.ts';
 import type { StormFigures } from './measure.ts';
 
 /** Upper bounds in ms: until all clients are back in sync, and the 99th percentile of the bystanders meanwhile. */
@@ -7,11 +7,11 @@ const TARGETS = { inSync: 8_000, bystanders: 1_000 };
 
 export function reportStorm(figures: StormFigures): Report {
   const { clients, inSync, attempts, refused, sentToCrowd, lost, duplicates, wrongBadges, extraSyncs } = figures;
+  const synced = [inSync.p50, inSync.p99, inSync.max].map((value) => `${value.toFixed(0)} ms`);
   const phases = Object.entries(figures.bystanders);
-  const bars = phases.map(([phase, { delivery }]) => ({
-    name: `${phase} the storm`,
-    parts: { 'delivery p99': delivery.p99 },
-  }));
+  const bars = phases.map(([phase, { delivery }]) => {
+    return { name: `${phase} the storm`, parts: { 'delivery p99': delivery.p99 } };
+  });
   return {
     title: 'A storm of reconnects',
     method:
@@ -21,7 +21,7 @@ export function reportStorm(figures: StormFigures): Report {
     figures,
     tables: [
       list('From the kill on', [
-        ['clients in sync, p50 / p99 / all', [inSync.p50, inSync.p99, inSync.max].map(milliseconds).join(' / ')],
+        ['clients in sync, p50 / p99 / all', synced.join(' / ')],
         ['connection attempts / refused', `${attempts} / ${refused}`],
         ['messages to them / lost / received twice', `${sentToCrowd} / ${lost} / ${duplicates}`],
         ['wrong badges', wrongBadges],
@@ -34,17 +34,13 @@ export function reportStorm(figures: StormFigures): Report {
       table('Latency of the bystanders, ms', phases, [
         ['phase', ([phase]) => phase],
         ['messages', ([, { messages }]) => messages],
-        ...latencyColumns('ack', ['p50', 'p99', 'max'], ([, { ack }]: (typeof phases)[number]) => ack),
-        ...latencyColumns('delivery', ['p50', 'p99', 'max'], ([, { delivery }]: (typeof phases)[number]) => delivery),
+        ...latencyColumns('ack', ([, { ack }]: (typeof phases)[number]) => ack, ['p50', 'p99', 'max']),
+        ...latencyColumns('delivery', ([, { delivery }]: (typeof phases)[number]) => delivery, ['p50', 'p99', 'max']),
       ]),
     ],
     charts: [barChart('bystanders', 'Delivery to bystanders, 99th percentile', 'ms', bars)],
     verdicts: verdicts(figures),
   };
-}
-
-function milliseconds(value: number): string {
-  return `${value.toFixed(0)} ms`;
 }
 
 function join(values: Record<string, number>, describe: (name: string, value: number) => string): string {
@@ -54,20 +50,18 @@ function join(values: Record<string, number>, describe: (name: string, value: nu
 }
 
 function verdicts({ inSync, bystanders, lost, wrongBadges, duplicates, reordered }: StormFigures): Verdict[] {
+  const errors = lost + duplicates + wrongBadges;
   const slowest = Math.max(bystanders.during.ack.p99, bystanders.during.delivery.p99);
   return [
-    {
-      text: `all clients in sync ${(inSync.max / 1_000).toFixed(1)} s after the kill (target: ${TARGETS.inSync / 1_000} s)`,
-      ok: inSync.max <= TARGETS.inSync,
-    },
-    {
-      text: `p99 of the bystanders meanwhile: ${slowest.toFixed(0)} ms (target: ${TARGETS.bystanders} ms)`,
-      ok: slowest <= TARGETS.bystanders,
-    },
-    {
-      text: `${lost} messages lost, ${duplicates} received twice, ${wrongBadges} wrong badges`,
-      ok: lost + duplicates + wrongBadges === 0,
-    },
-    ...(reordered > 0 ? [{ text: `${reordered} messages to bystanders out of order`, ok: false }] : []),
+    verdict(
+      inSync.max <= TARGETS.inSync,
+      `all clients in sync ${(inSync.max / 1_000).toFixed(1)} s after the kill (target: ${TARGETS.inSync / 1_000} s)`,
+    ),
+    verdict(
+      slowest <= TARGETS.bystanders,
+      `p99 of the bystanders meanwhile: ${slowest.toFixed(0)} ms (target: ${TARGETS.bystanders} ms)`,
+    ),
+    verdict(errors === 0, `${lost} messages lost, ${duplicates} received twice, ${wrongBadges} wrong badges`),
+    ...(reordered > 0 ? [verdict(false, `${reordered} messages to bystanders out of order`)] : []),
   ];
 }

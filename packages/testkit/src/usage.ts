@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { every } from '@chat-cluster/runtime';
 
 export interface NamedProcess {
   name: string;
@@ -42,4 +43,15 @@ async function cpuOfTree(pid: number): Promise<number> {
 export async function residentBytes(pid: number, field: 'VmRSS' | 'VmHWM' = 'VmRSS'): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) * 1_024;
+}
+
+/** Resident memory of each process in bytes, sampled from now until `stop`. */
+export function watchMemory(pids: readonly number[], everyMs: number) {
+  const samples = pids.map((): number[] => []);
+  const sampling = every(everyMs, async () => {
+    const values = await Promise.all(pids.map((pid) => residentBytes(pid)));
+    for (const [i, bytes] of values.entries()) samples[i]?.push(bytes);
+  });
+  sampling.now();
+  return { samples, stop: () => sampling.stop() };
 }

@@ -1,5 +1,4 @@
 import { every } from '@chat-cluster/runtime';
-import type { FaultCluster } from '@chat-cluster/testkit';
 import pg from 'pg';
 
 const SAMPLE_INTERVAL_MS = 50;
@@ -11,11 +10,11 @@ export interface PoolWatch {
   stop(): Promise<void>;
 }
 
-/** Samples over its own connection, which uses no proxy. */
-export async function watchPools({ postgres, gateways, workers }: FaultCluster): Promise<PoolWatch> {
-  const peaks = new Map([...gateways, ...workers].map(({ name }) => [name, 0]));
-  const client = new pg.Client({ connectionString: postgres.url });
-  // A round that fails may stop its database first.
+/** Samples the connections of the services with these names over a connection of its own. */
+export async function watchPools(connectionString: string, services: readonly { name: string }[]): Promise<PoolWatch> {
+  const peaks = new Map(services.map(({ name }) => [name, 0]));
+  const client = new pg.Client({ connectionString });
+  // A run that fails may stop its database first.
   client.on('error', () => {});
   await client.connect();
   const sampling = every(SAMPLE_INTERVAL_MS, async () => {

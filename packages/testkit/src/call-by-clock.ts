@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Yielder } from '@chat-cluster/testkit/lean-client';
+import { Yielder } from './yielder.ts';
 
 /** Timers have a resolution of 1 ms and fire up to 1 ms late: a call that is less late than this counts as on time. */
 const TIMER_GRAIN_MS = 2;

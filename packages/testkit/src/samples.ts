@@ -1,4 +1,4 @@
-import { median } from '@chat-cluster/testkit';
+import { median } from './quantile.ts';
 
 /**
  * One sample out of many of the same shape: the median of each number, also in nested objects. Other fields have the

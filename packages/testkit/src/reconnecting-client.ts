@@ -1,0 +1,74 @@
+import { LeanClient, type LeanClientOptions } from './lean-client.ts';
+
+/** Callbacks of a reconnecting client. */
+export interface ReconnectingClientEvents {
+  /** The server accepted the token, on the first or a later connection. */
+  connected(): void;
+  event(name: string, payload: never): void;
+  /** A connection or an attempt ended. The arguments are those of `closed` of a lean client. */
+  lost(refusal: string | undefined, error: Error | undefined): void;
+}
+
+/** Back-off of a stock client: 1 s, doubled up to 5 s, each 50 % shorter to longer. An attempt may take 20 s. */
+const BACK_OFF = { firstMs: 1_000, longestMs: 5_000, jitter: 0.5, attemptMs: 20_000 };
+
+/** Lean clients one after another: connects with the back-off of a stock client whenever the connection is lost. */
+export class ReconnectingClient {
+  #target: () => LeanClientOptions;
+  #events: ReconnectingClientEvents;
+  #client: LeanClient | undefined;
+  #connected = false;
+  #closed = false;
+  #failures = 0;
+  /** The time-out of an attempt, or the pause before the next one. */
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `target` is called for each attempt. */
+  constructor(target: () => LeanClientOptions, events: ReconnectingClientEvents) {
+    this.#target = target;
+    this.#events = events;
+  }
+
+  /** The connection, once the server has accepted it. */
+  get connection(): LeanClient | undefined {
+    return this.#connected ? this.#client : undefined;
+  }
+
+  connect(): void {
+    const client = new LeanClient(this.#target(), {
+      connected: () => this.#opened(),
+      event: (name, payload) => this.#events.event(name, payload),
+      closed: (refusal, error) => this.#lost(refusal, error),
+    });
+    this.#client = client;
+    this.#timer = setTimeout(() => client.close(), BACK_OFF.attemptMs);
+  }
+
+  /** Loses the connection, as in a network failure. */
+  drop(): void {
+    this.#client?.close();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#client?.close();
+  }
+
+  #opened(): void {
+    clearTimeout(this.#timer);
+    this.#connected = true;
+    this.#failures = 0;
+    this.#events.connected();
+  }
+
+  #lost(refusal: string | undefined, error: Error | undefined): void {
+    clearTimeout(this.#timer);
+    this.#connected = false;
+    this.#events.lost(refusal, error);
+    if (this.#closed) return;
+    const jitter = 1 - BACK_OFF.jitter + 2 * BACK_OFF.jitter * Math.random();
+    const pause = BACK_OFF.firstMs * 2 ** Math.min(this.#failures++, 10) * jitter;
+    this.#timer = setTimeout(() => this.connect(), Math.min(BACK_OFF.longestMs, pause));
+  }
+}
