@@ -36,7 +36,7 @@ export function findSuites(): { alone: Suite[]; waiting: Suite[]; working: Suite
   const working = files.filter((file) => !waiting.includes(file) && !alone.includes(file));
   return {
     alone: suitesOf(alone),
-    waiting: suitesOf(waiting),
+    waiting: suitesOf(waiting).map(({ name, files }) => ({ name: `${name}, waiting`, files })),
     working: suitesOf(working),
   };
 }

@@ -14,7 +14,9 @@ describe('a migration that expands', () => {
   before(async () => {
     const database = await emptyDatabase();
     drop = database.drop;
-    const dialect = new PostgresDialect({ pool: new pg.Pool({ connectionString: database.url, max: 1 }) });
+    // Dropping the database may end a connection that is still closing: without a listener that error ends the process.
+    const pool = new pg.Pool({ connectionString: database.url, max: 1 }).on('error', () => {});
+    const dialect = new PostgresDialect({ pool });
     db = new Kysely({ dialect, log: ({ query }) => void statements.push(query.sql) });
   });
   after(async () => {
