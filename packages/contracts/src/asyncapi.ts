@@ -20,8 +20,8 @@ interface Entry {
 
 /**
  * The AsyncAPI 3.0 document of the Socket.IO API, from the point of view of a client: it `send`s the client events (and
- * gets the ack as reply) and `receive`s the server events. It is generated from the event tables of `socket-events.ts`:
- * a new row appears here automatically, with its examples from `examples.ts`.
+ * gets the ack as reply) and `receive`s the server events. It is generated from `clientEvents`, `clientAcks` and
+ * `serverEvents` (socket-events.ts), which the compiler keeps complete, and from the examples of each row (examples.ts).
  */
 export function asyncApiDocument({ version }: { version: string }): object {
   const sends = rows(clientEvents, 'input', clientEventExamples, (event) => `${event} (client → server)`);
@@ -39,7 +39,6 @@ export function asyncApiDocument({ version }: { version: string }): object {
   const entries = [handshake, ...sends, ...acks, ...receives];
   const schemas: Json = {};
   const messages = entries.map((entry) => [entry.key, messageOf(entry, schemas)] as const);
-  const replies = new Set(acks.map((ack) => ack.key));
   return {
     asyncapi: '3.0.0',
     info: { title: 'Chat cluster: Socket.IO', version, description: INTRODUCTION, license: { name: 'MIT' } },
@@ -47,7 +46,8 @@ export function asyncApiDocument({ version }: { version: string }): object {
     servers: { gateway: server },
     channels: { default: channel(entries) },
     operations: Object.fromEntries([
-      ...[handshake, ...sends].map((entry) => [entry.key, sendOperation(entry, replies)]),
+      [handshake.key, { action: 'send', ...operationOf(handshake) }],
+      ...sends.map((entry) => [entry.key, sendOperation(entry)]),
       ...receives.map((entry) => [entry.key, receiveOperation(entry)]),
     ]),
     components: { messages: Object.fromEntries(messages), schemas, securitySchemes },
@@ -143,7 +143,7 @@ const connectError: Entry = {
 function rows<Event extends string>(
   table: Record<Event, z.ZodType>,
   io: Entry['io'],
-  examples: Partial<Record<string, readonly Example[]>>,
+  examples: Record<Event, readonly Example[]>,
   title: (event: Event) => string,
 ): Entry[] {
   return (Object.keys(table) as Event[]).map((event) => ({
@@ -152,7 +152,7 @@ function rows<Event extends string>(
     title: title(event),
     schema: table[event],
     io,
-    examples: examples[event] ?? [],
+    examples: examples[event],
   }));
 }
 
@@ -165,10 +165,9 @@ function channel(entries: readonly Entry[]): Json {
   };
 }
 
-function sendOperation(entry: Entry, replies: ReadonlySet<string>): Json {
-  const ack = ackKey(entry.key);
-  const reply = { channel: { $ref: '#/channels/default' }, messages: [messageRef(ack)] };
-  return { action: 'send', ...operationOf(entry), ...(replies.has(ack) ? { reply } : {}) };
+function sendOperation(entry: Entry): Json {
+  const reply = { channel: { $ref: '#/channels/default' }, messages: [messageRef(ackKey(entry.key))] };
+  return { action: 'send', ...operationOf(entry), reply };
 }
 
 function receiveOperation(entry: Entry): Json {
@@ -197,9 +196,7 @@ function messageOf({ name, title, schema, io, examples }: Entry, schemas: Json):
     name,
     title,
     payload: payloadOf(schema, io, schemas),
-    ...(examples.length === 0
-      ? {}
-      : { examples: examples.map(({ name, summary, value }) => ({ name, summary, payload: value })) }),
+    examples: examples.map(({ name, summary, value }) => ({ name, summary, payload: value })),
   };
 }
 

@@ -7,7 +7,7 @@ import type { clientAcks, clientEvents, serverEvents } from './socket-events.ts'
 /*
  * The examples of both documents. They are one short story, hence one long file of data: alice opens a conversation
  * with bob and invites him to lunch; bob reads it and replies with the menu. The compiler requires an example here for
- * each row of an event table.
+ * each event and each ack.
  */
 
 /** One example of an event, ack or route. */
@@ -18,7 +18,9 @@ export interface Example<T = unknown> {
   value: T;
 }
 
-type ExamplesOf<Table extends Record<string, z.ZodType>> = { [Row in keyof Table]: Example<z.input<Table[Row]>>[] };
+type ExamplesOf<Table extends Record<string, z.ZodType>> = {
+  [Row in keyof Table]: [Example<z.input<Table[Row]>>, ...Example<z.input<Table[Row]>>[]];
+};
 
 const conversationId = '01926b3a-7c11-7d3e-9f52-0a4c1f6f2b10';
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type ErrorPayload, errorPayload } from './errors.ts';
 import { conversationId, userId } from './ids.ts';
 import { LIMITS } from './limits.ts';
-import { type Draft, draft, type Message, message } from './message.ts';
+import { draft, message } from './message.ts';
 
 const watchedIds = z
   .array(userId)
@@ -140,7 +140,7 @@ export const clientAcks = {
   watch_presence: z.union([watched, failure]),
   unwatch_presence: z.union([done, failure]),
   typing: z.union([done, failure]),
-} as const;
+} as const satisfies Record<ClientEvent, z.ZodType>;
 
 export type SendAck = z.infer<typeof sent>;
 export type ReadAck = z.infer<typeof read>;
@@ -216,32 +216,16 @@ export type Typing = z.infer<(typeof serverEvents)['typing']>;
 export type Exception = z.infer<(typeof serverEvents)['exception']>;
 
 /** Event maps of Socket.IO's types, for servers and clients. */
-export interface ClientToServerEvents {
-  send_message: (payload: Draft, ack?: (result: SendAck | FailureAck) => void) => void;
-  read_messages: (payload: ReadMessages, ack?: (result: ReadAck | FailureAck) => void) => void;
-  sync: (payload: z.input<(typeof clientEvents)['sync']>, ack?: (result: SyncAck | FailureAck) => void) => void;
-  watch_presence: (
-    payload: z.input<(typeof clientEvents)['watch_presence']>,
-    ack?: (result: WatchPresenceAck | FailureAck) => void,
+export type ClientToServerEvents = {
+  [E in ClientEvent]: (
+    payload: z.input<(typeof clientEvents)[E]>,
+    ack?: (result: z.infer<(typeof clientAcks)[E]>) => void,
   ) => void;
-  unwatch_presence: (
-    payload: z.input<(typeof clientEvents)['unwatch_presence']>,
-    ack?: (result: DoneAck | FailureAck) => void,
-  ) => void;
-  typing: (payload: z.input<(typeof clientEvents)['typing']>, ack?: (result: DoneAck | FailureAck) => void) => void;
-}
+};
 
-export interface ServerToClientEvents {
-  session: (payload: Session) => void;
-  new_message: (payload: Message) => void;
-  unread_count: (payload: UnreadCount) => void;
-  messages_read: (payload: MessagesRead) => void;
-  sync_required: (payload: SyncRequired) => void;
-  server_draining: (payload: ServerDraining) => void;
-  presence: (payload: Presence) => void;
-  typing: (payload: Typing) => void;
-  exception: (payload: Exception) => void;
-}
+export type ServerToClientEvents = {
+  [E in ServerEvent]: (payload: z.infer<(typeof serverEvents)[E]>) => void;
+};
 
 /** `connect_error.data` of a rejected handshake. */
 export type ConnectErrorData = ErrorPayload;

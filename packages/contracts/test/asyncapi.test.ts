@@ -25,9 +25,7 @@ describe('The AsyncAPI document', () => {
       const operation = document.operations[event];
       expect(operation.action, event).to.equal('send');
       expect(operation.messages).to.deep.equal([{ $ref: `#/channels/default/messages/${event}` }]);
-      if (event in clientAcks) {
-        expect(operation.reply.messages).to.deep.equal([{ $ref: `#/channels/default/messages/${event}_ack` }]);
-      }
+      expect(operation.reply.messages).to.deep.equal([{ $ref: `#/channels/default/messages/${event}_ack` }]);
     }
   });
 
