@@ -21,7 +21,8 @@ interface Entry {
 /**
  * The AsyncAPI 3.0 document of the Socket.IO API, from the point of view of a client: it `send`s the client events (and
  * gets the ack as reply) and `receive`s the server events. It is generated from `clientEvents`, `clientAcks` and
- * `serverEvents` (socket-events.ts), which the compiler keeps complete, and from the examples of each row (examples.ts).
+ * `serverEvents` (socket-events.ts), which the compiler keeps complete, and from the examples of each row
+ * (examples.ts).
  */
 export function asyncApiDocument({ version }: { version: string }): object {
   const sends = rows(clientEvents, 'input', clientEventExamples, (event) => `${event} (client → server)`);

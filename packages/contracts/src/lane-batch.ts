@@ -3,8 +3,7 @@ import type { ClientMessageId, ConversationId, MessageId, UserId } from './ids.t
 import type { Attachment, Message } from './message.ts';
 
 /**
- * What a gateway appends to the Redis stream of a lane, as one item: messages and read marks on their way to the
- * worker.
+ * One item of a lane's Redis stream: messages and read marks that a gateway sends to the worker of the lane.
  *
  * Gateways and workers are deployed at different times, so a shape never changes in place: a new shape gets the next
  * `v`, and workers read both for one release.
@@ -14,14 +13,14 @@ export interface LaneBatch {
   batchId: string;
   /** Channel on which the gateway receives the reply. */
   replyTo: string;
-  /** Time at which the oldest entry was accepted, in ms since the epoch; the lag metric is measured from it. */
+  /** Time at which the gateway sent the batch, in ms since the epoch; the lag metric is measured from it. */
   acceptedAt: number;
   entries: Entry[];
 }
 
 export type Entry = SendEntry | ReadEntry;
 
-/** A message to store. `id` identifies this entry: a second run of its batch finds the message stored under that id. */
+/** A message to store. By its `id`, a repeated run of the batch recognises a message that the first run has stored. */
 export interface SendEntry extends Traced {
   kind: 'send';
   id: MessageId;
@@ -44,7 +43,7 @@ export interface ReadEntry extends Traced {
 
 /** Fields that every entry may have. A worker of an older version ignores them. */
 interface Traced {
-  /** W3C traceparent of the event or request that caused the entry; present only if that one is sampled. */
+  /** W3C traceparent of the event or request that caused the entry; only if its trace is sampled. */
   trace?: string;
 }
 

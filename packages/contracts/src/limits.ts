@@ -10,12 +10,12 @@ export const LIMITS = {
   attachmentUrlLength: 2_048,
   userIdLength: 64,
   clientMessageIdLength: 64,
-  /** Most items on a page of `GET /api/messages/...`; the default is `pageSize`. */
+  /** Maximum number of items on a page of `GET /api/messages/...`; the default is `pageSize`. */
   maxPageSize: 100,
   pageSize: 50,
   /** Conversations in one `sync` request; a client with more sends several requests. */
   syncConversations: 100,
-  /** Most messages in one ack of `sync`, over all its conversations; the default is `syncSize`. */
+  /** Maximum number of messages in one ack of `sync`, over all its conversations; the default is `syncSize`. */
   maxSyncSize: 500,
   syncSize: 200,
   /** Conversations with unread messages listed in one ack of `sync`, newest conversation first. */

@@ -5,16 +5,16 @@ export interface Drift extends Counter {
   truth: number;
 }
 
-/** Most messages that one statement counts: 10 to 40 ms of Postgres, 1 to 2 s if none of them is in memory. */
+/** Maximum number of messages in one count. It takes 10 to 40 ms, or 1 to 2 s if none of them is in memory. */
 const MESSAGES_PER_COUNT = 20_000;
 const RANGES_PER_COUNT = 200;
-/** Attempts to heal a counter that changes meanwhile; each takes milliseconds. */
+/** Attempts to heal a counter that changes meanwhile; each takes a few milliseconds. */
 const HEAL_ATTEMPTS = 10;
 
 /**
- * Returns the counters that drifted. Each counter is a consistent snapshot of one moment, so a difference is real
- * whatever happens meanwhile. Unread messages are counted in pieces, so that millions of them become many short
- * statements.
+ * Returns the counters that drifted. Each counter is a snapshot of one moment, and messages never change, so a
+ * difference is real even if new messages arrive during the count. Messages are counted in pieces, so that a million
+ * unread messages need many short statements instead of a long one.
  */
 export async function findDrift(audit: UnreadAudit, counters: readonly Counter[]): Promise<Drift[]> {
   const truths = counters.map(() => 0);
@@ -52,8 +52,9 @@ function piecesOf({ conversationId, userId, lastReadSeq, lastSeq }: Counter, ind
 }
 
 /**
- * Heals drifted counters. A counter that changed meanwhile is read, counted and tried again. Returns the counters that
- * were `healed` and those that kept changing (`left`); one that a read mark corrected in between is in neither.
+ * Heals drifted counters. A counter that has changed since it was read is read and counted again. Returns the counters
+ * that were `healed`, and those that changed in each attempt (`left`). A counter that a read mark has corrected
+ * meanwhile is in neither.
  */
 export async function healDrift(
   audit: UnreadAudit,
@@ -74,10 +75,10 @@ function keyOf({ conversationId, userId }: CounterKey): string {
   return conversationId + userId;
 }
 
-/** Most messages that a slice counts, unless its first counter alone has more. */
+/** Maximum number of messages to count in a slice, unless its first counter alone has more. */
 const MESSAGES_PER_SLICE = 200_000;
 
-/** The first counters, at least one, that make up a bounded amount of work. */
+/** Returns the first counters, at least one, that have at most MESSAGES_PER_SLICE messages to count. */
 export function boundedSlice(counters: readonly Counter[]): Counter[] {
   let messages = 0;
   const end = counters.findIndex((counter, i) => {

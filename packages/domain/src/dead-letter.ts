@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 
 /** An accepted entry that could not be stored, kept for an operator to inspect and to replay. */
 export interface DeadLetter {
-  /** Id of the send, otherwise a hash of the content: the same entry is the same letter, however often it fails. */
+  /** Id of the send, or a hash of any other content: an entry that fails again updates its letter. */
   id: string;
-  /** When it was first kept. */
+  /** Time at which it was first kept. */
   at: Date;
   /** `store`: Postgres rejected it. `lane`: the lane gave up its batch. */
   source: 'store' | 'lane';
@@ -15,15 +15,13 @@ export interface DeadLetter {
   entry: string;
 }
 
-/**
- * Longest JSON that a letter keeps, in characters. The largest valid send, with every character escaped, has 150,000.
- */
+/** Maximum JSON of an entry, in characters. The largest valid send, with every character escaped, has about 102,000. */
 const MAX_ENTRY_LENGTH = 400_000;
-/** Characters kept, as text to look at, of anything larger. No gateway sends that. */
+/** Characters kept of a larger entry, as text to inspect. No gateway sends one. */
 const KEPT_LENGTH = 50_000;
 const MAX_REASON_LENGTH = 500;
 
-/** The letter for an entry, or for any other content in its place. `reason` must not quote content of the entry. */
+/** Returns the letter for an entry, or for other content in its place. `reason` must not quote that content. */
 export function deadLetterOf(
   content: unknown,
   { source, reason, attempts = 1 }: Pick<DeadLetter, 'source' | 'reason'> & { attempts?: number },

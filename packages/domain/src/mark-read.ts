@@ -5,8 +5,8 @@ import { otherParticipant } from './submit-message.ts';
 
 /**
  * Moves the read mark of `userId` forward to `upToSeq` (default: the last message) and resolves after commit with the
- * current mark and the total unread count. The mark uses the lane of its conversation, so it keeps its place between
- * the messages. Monotonic and idempotent. Rejections: those of submitMessage.
+ * current mark and the total unread count. The mark passes through the lane of its conversation, so it is stored in
+ * order with the messages. Monotonic and idempotent. Rejections: those of submitMessage.
  */
 export async function markRead(
   { conversations, inbox }: { conversations: Conversations; inbox: Inbox },

@@ -19,11 +19,14 @@ import type { DeadLetter } from './dead-letter.ts';
 
 /**
  * What the domain requires of its adapters, as contracts in prose: ordering, atomicity, delivery and idempotency. An
- * adapter that breaks one of these sentences is wrong, even if its types are right. Any method may throw a fault, which
- * is logged and reaches the client as UNAVAILABLE. The rejections that a method may throw are listed at the method.
+ * adapter that breaks one of these sentences is wrong, even if it compiles. Any method may throw a fault, which is
+ * logged and reaches the client as UNAVAILABLE. The rejections that a method may throw are listed at the method.
+ *
+ * Implementations: MessageStore, UnreadCounts, DeadLetters, UnreadAudit in packages/postgres; Fanout, RecentMessages,
+ * presence in packages/redis; Inbox, RecountRequests in packages/queue; Conversations, History in services/gateway.
  */
 
-/** Accepted entries that are not stored yet. */
+/** Accepted entries that are not stored yet. Implemented by `createInbox` in packages/queue/src/inbox.ts. */
 export interface Inbox {
   /**
    * Queues the entry behind all earlier entries of the same conversation from this process. Resolves with its outcome
@@ -54,7 +57,7 @@ export interface History {
 /** A conversation without its messages: its last `seq`, and how far each participant has read. */
 export type ConversationHead = Pick<SyncedConversation, 'id' | 'lastSeq' | 'readMarks'>;
 
-/** Unread messages of a user: the total, and the newest conversations that have any. */
+/** Unread messages of a user: the total, and the newest conversations with unread messages. */
 export type UnreadSummary = SyncAck['unread'];
 
 /** Participants of a direct conversation. They never change, so they may be cached. */
@@ -63,8 +66,9 @@ export interface Participants {
   userIds: readonly [UserId] | readonly [UserId, UserId];
 }
 
+/** Implemented by `GatewayConversations` in services/gateway/src/conversations.ts. */
 export interface Conversations {
-  /** Participants of a conversation. Undefined when it does not exist, which must not be cached for long. */
+  /** Participants of a conversation. Undefined when it does not exist; do not cache this, it may be created. */
   participantsOf(id: ConversationId): Promise<Participants | undefined>;
   /**
    * The direct conversation of two users, created with the id `newId` if there is none. Idempotent under any
@@ -73,11 +77,9 @@ export interface Conversations {
   open(newId: ConversationId, a: UserId, b: UserId): Promise<{ conversation: Conversation; created: boolean }>;
 }
 
-/** Conversations known in this process or in the cache, for uses that are not worth a query. */
+/** Participants for requests that do not justify a query. Implemented by `GatewayConversations` too. */
 export interface KnownConversations {
-  /**
-   * As {@link Conversations.participantsOf}, without a query. Undefined also when the conversation is not known here.
-   */
+  /** Participants, if this process or the cache of recent messages has them. */
   known(id: ConversationId): Promise<Participants | undefined>;
 }
 
@@ -101,7 +103,7 @@ export interface MarkedRead {
   /** The current mark: the greatest ever submitted, but never beyond the last message. */
   upToSeq: number;
   readAt: Date;
-  /** False: the mark was already there or further, and nothing was written. */
+  /** False: the mark was already at this position or beyond it, and nothing was written. */
   advanced: boolean;
   /** Unread messages of the user over all conversations, after all marks of this call. */
   unreadCount: number;
@@ -109,9 +111,9 @@ export interface MarkedRead {
 
 /**
  * The database of messages and read marks. The caller guarantees two things: calls for one conversation never overlap
- * (lanes see to that), and no call contains a key (conversation, sender, client message id) or a (conversation, user)
- * twice. If two calls overlap after all (a paused worker resumes), one of them fails with a transient fault, and a
- * repeat of it finds the rows of the other.
+ * (lanes ensure this), and no call contains a key (conversation, sender, client message id) or a (conversation, user)
+ * twice. If two calls nevertheless overlap (a paused worker resumes), one of them fails with a transient fault; its
+ * repetition finds the rows of the other.
  */
 export interface MessageStore {
   /**
@@ -122,7 +124,7 @@ export interface MessageStore {
   storeSends(sends: readonly SendEntry[]): Promise<(StoredMessage | undefined)[]>;
   /** Moves read marks forward in one transaction. `result[i]` is undefined when the user is not a participant. */
   markRead(marks: readonly ReadMark[]): Promise<(MarkedRead | undefined)[]>;
-  /** Runs `work` so that all its calls commit together or not at all. May run it again after a complete rollback. */
+  /** Runs `work` in one transaction: its calls commit together or not at all. May run it again after a rollback. */
   atomically<T>(work: (store: MessageStore) => Promise<T>): Promise<T>;
 }
 
@@ -139,20 +141,21 @@ export interface UnreadCounts {
 
 /**
  * Sends events to every device of a user, on any gateway. Delivery is at most once per device: an emit may be lost when
- * Redis is down; the user then receives `sync_required` as soon as possible. Emits of one process arrive in the order
- * in which they were made. Each promise resolves when the emits are published to all gateways concerned, or are lost.
- * Only `unreadCounts` rejects when they are lost, since a recount can be repeated.
+ * Redis is down; the user then receives `sync_required` as soon as possible. Emits of one process arrive in order. Each
+ * promise resolves once Redis has accepted the emits, or they are lost. Only `unreadCounts` rejects if they are lost,
+ * since a recount can be repeated.
  */
 export interface Fanout {
-  /** `traces`: trace context for some of the messages. It travels with the emit and is not sent to devices. */
+  /** `traces`: trace contexts of some of the messages. An emit carries them to the gateways, not to devices. */
   newMessages(messages: readonly Message[], traces?: ReadonlyMap<MessageId, string>): Promise<void>;
   messagesRead(receipts: readonly { to: readonly UserId[]; receipt: MessagesRead }[]): Promise<void>;
   unreadCounts(counts: readonly { userId: UserId; unread: UnreadCount }[]): Promise<void>;
 }
 
 /**
- * Announces to the cluster which users are connected to this process. Calls are counted and never wait; they take
- * effect within moments, or as soon as Redis is back. The cluster detects a process that dies silently.
+ * Announces to the cluster which users are connected to this process. Calls return at once; each `hold` needs one
+ * `release`. They take effect within moments, or once Redis is back. The cluster detects a process that died without
+ * calling `release`.
  */
 export interface PresenceAnnouncer {
   hold(userId: UserId): void;
@@ -171,21 +174,18 @@ export interface PresenceWatch {
   onChange(listener: (presence: Presence) => void): void;
 }
 
-/** A user whose badge may have changed, and the conversation that changed it. */
+/** A user whose badge may have changed, and the conversation that caused the change. */
 export interface DirtyBadge {
   userId: UserId;
   conversationId: ConversationId;
 }
 
 export interface RecountRequests {
-  /**
-   * Guarantees, once resolved, a recount and an `unread_count` for each user, with a count that starts after this call.
-   * Requests for the same user coalesce.
-   */
+  /** When it resolves, each user will get an `unread_count`, counted after this call. Requests of one user coalesce. */
   request(badges: readonly DirtyBadge[]): Promise<void>;
 }
 
-/** Cache of the latest messages of busy conversations. May lose anything at any time, but never returns wrong data. */
+/** Cache of the latest messages of busy conversations. It may lose any of them, but never returns wrong data. */
 export interface RecentMessages {
   append(messages: readonly Message[]): Promise<void>;
   /**
@@ -195,7 +195,7 @@ export interface RecentMessages {
   range(id: ConversationId, fromSeq: number, toSeq: number): Promise<Message[] | undefined>;
 }
 
-/** Another view of the same cache. */
+/** The newest message of each conversation, from the same cache. */
 export interface NewestMessages {
   /** The cached message with the highest `seq`; undefined when there is none. */
   newest(id: ConversationId): Promise<Message | undefined>;
@@ -204,8 +204,8 @@ export interface NewestMessages {
 /** Letters for accepted entries that could not be stored. */
 export interface DeadLetters {
   /**
-   * Keeps letters, in the given order. A letter that exists gets the new reason. Its attempts grow by those of a
-   * `store` letter; those of a `lane` letter are a total that may be reported twice.
+   * Keeps letters, in the given order. A letter that exists gets the new source and reason. A `store` letter adds its
+   * attempts. A `lane` letter reports a total, so the larger value is kept.
    */
   keep(letters: readonly Omit<DeadLetter, 'at'>[]): Promise<void>;
   /** Newest first; with `before`, those older than that letter. */
@@ -231,7 +231,7 @@ export interface Counter extends CounterKey {
   lastSeq: number;
 }
 
-/** Unread counters and the messages they count. Messages never change, so a count of a range stays true. */
+/** Unread counters and the messages they count. Messages never change, so a count of a range stays correct. */
 export interface UnreadAudit {
   /** Counters after the key `after`, in the order of their keys; undefined: from the first one. */
   after(after: CounterKey | undefined, limit: number): Promise<Counter[]>;
@@ -242,8 +242,8 @@ export interface UnreadAudit {
   /** `result[i]`: messages with `fromSeq < seq <= toSeq` that other users sent. */
   count(ranges: readonly (CounterKey & { fromSeq: number; toSeq: number })[]): Promise<number[]>;
   /**
-   * Sets each counter to `truth`, unless the counter or its read mark has changed since it was read. Returns those set.
-   * While the mark stays, a counter only grows, so an unchanged one means that no message arrived: `truth` still holds.
+   * Sets counters to `truth`, except those that have changed, or whose read mark has changed, since they were read.
+   * Returns the keys of those it set. Only a new mark lowers a counter, so `truth` is correct if both are unchanged.
    */
   heal(drifts: readonly (Counter & { truth: number })[]): Promise<CounterKey[]>;
 }

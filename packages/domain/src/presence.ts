@@ -1,13 +1,13 @@
 /**
  * Returns the next presence state of a user after an observation; `before` is undefined for the first one. One rule,
  * applied by each watcher, covers a flapping connection, a deploy and a killed gateway: a user is reported as offline
- * only after GRACE without any gateway that holds one of their connections.
+ * only after no gateway has held one of their connections for PRESENCE_GRACE_MS (below: the grace period).
  *
- *   unknown ──first: held, or left within GRACE──▶ online ◀──────held──────┐
- *      │                                             ▲ │                   │
- *      └──first: neither──▶ offline ────held─────────┘ └────not held────▶ absent
- *                              ▲                                           │
- *                              └────────────still not held after GRACE─────┘
+ *   unknown ──held, or left within the grace period──▶ online ◀──────held──────┐
+ *      │                                                 ▲ │                   │
+ *      └──neither──▶ offline ───────────held─────────────┘ └────not held────▶ absent
+ *                       ▲                                                      │
+ *                       └──────────not held after the grace period─────────────┘
  *
  * `absent` is still reported as online. Only observations change the state: without them no user goes offline.
  */
@@ -25,11 +25,11 @@ export function nextPresence(
 
 export interface PresenceState {
   online: boolean;
-  /** In the state `absent`: since when no gateway holds the user, on the clock of `now`. */
+  /** In the state `absent`: time from which no gateway has held the user, on the clock of `now`. */
   absentSince: number | undefined;
 }
 
-/** Result of one look at a user. */
+/** Result of one read of a user's state. */
 export interface PresenceObservation {
   /** A live gateway holds a connection of the user. */
   held: boolean;
@@ -38,9 +38,9 @@ export interface PresenceObservation {
 }
 
 /**
- * Time without a connection until a user is offline, in ms. Longer than a stock client needs to reconnect (1 to 1.5 s
- * for the first attempt, 2 to 4 s for the second), and than a gateway needs to register again after Redis was wiped
- * (one heartbeat of the others, 3 s). A killed gateway is detected after 15 s (its lease) and a heartbeat of 3 s, so
- * its users are reported as offline within 24 s.
+ * Time without a connection after which a user is offline, in ms. It covers two reconnect attempts of a stock client
+ * (within 1.5 s, and within another 3 s) and the time until all gateways are registered again after Redis was wiped
+ * (one heartbeat, 3 s). A killed gateway is detected after its lease (15 s) and one heartbeat (3 s), so its users are
+ * reported as offline within 24 s.
  */
 export const PRESENCE_GRACE_MS = 6_000;

@@ -2,9 +2,9 @@ import type { ConversationId, Message } from '@chat-cluster/contracts';
 import type { History, RecentMessages } from './ports.ts';
 
 /**
- * Reads the messages with `fromSeq <= seq <= toSeq` in order; none when `fromSeq > toSeq`. `isRead` derives from the
- * read mark that `upToSeqOf` returns for the receiver. They come from the recent-message cache if it has all of them,
- * which the dense `seq` proves, and otherwise, or when the cache fails, from Postgres.
+ * Reads the messages with `fromSeq <= seq <= toSeq` in order; none when `fromSeq > toSeq`. Reads from the cache of
+ * recent messages, or from Postgres if the cache fails or lacks one of them (`seq` is dense, so a missing one is
+ * detected). `isRead` derives from the read mark that `upToSeqOf` returns for the receiver.
  */
 export async function readRange(
   { recent, history }: { recent: RecentMessages; history: History },

@@ -1,8 +1,8 @@
 import type { DirtyBadge, Fanout, UnreadCounts } from './ports.ts';
 
 /**
- * Recounts the users of `badges` from committed state and sends the result to all their devices. Two runs for one user
- * must not overlap, which recount lanes guarantee: the last emit then has the last count, so no badge stays wrong.
+ * Recounts the users of `badges` from committed state and sends the result to all their devices. Runs for one user must
+ * not overlap (recount lanes ensure this): then the last emit has the newest count, and no badge stays wrong.
  */
 export async function recountUnread(
   { unread, fanout }: { unread: UnreadCounts; fanout: Fanout },

@@ -14,11 +14,11 @@ import type { DirtyBadge, MarkedRead, MessageStore, ReadMark, StoredMessage } fr
 /**
  * Stores the entries of one lane batch in one transaction: a single statement if all are sends or all are reads.
  *
- * Sends are stored first, then reads. A read that precedes sends of its conversation in the same batch ends just before
- * the first of them, so the result is the same as if the entries had been stored one by one. The result of a read has
- * the mark and the count after the whole batch.
+ * Sends are stored first, then reads. A read that precedes sends of its conversation in the batch moves its mark at
+ * most to the message before the first of them, so the effect is the same as if the entries were stored one by one.
+ * The result of a read has the mark and the count after the whole batch.
  *
- * Safe to run again, whole or in part, after a crash at any point: a send finds itself stored (same `id`) and gives the
+ * Safe to run again, whole or in part, after a crash at any point: a send that is already stored (same `id`) gets the
  * same result; read marks never move back.
  */
 export async function storeBatch(store: MessageStore, entries: readonly Entry[]): Promise<BatchOutcome> {
@@ -39,7 +39,7 @@ export async function storeBatch(store: MessageStore, entries: readonly Entry[])
 export interface BatchOutcome {
   /** `results[i]` belongs to `entries[i]`. */
   results: EntryResult[];
-  /** In commit order. A second run of the batch lists them again, since the first may have died before it sent them. */
+  /** In commit order. A repeated run lists them again: the process of the first run may have died before the emits. */
   messages: Message[];
   receipts: { to: UserId[]; receipt: MessagesRead }[];
   badges: DirtyBadge[];
@@ -96,7 +96,7 @@ function markKeyOf(entry: ReadEntry): string {
   return JSON.stringify([entry.conversationId, entry.userId]);
 }
 
-/** The `seq` before the first later send of the conversation that this batch stored; null when there is none. */
+/** The `seq` before the first send of the same conversation that follows the read in this batch; null if none does. */
 function endBeforeLaterSend(entries: readonly Entry[], from: number, read: ReadEntry, stored: Stored): number | null {
   for (let i = from + 1; i < entries.length; i++) {
     const entry = entries[i];
@@ -148,7 +148,7 @@ function addRead(outcome: BatchOutcome, entry: ReadEntry, mark: MarkedRead | und
   outcome.results.push({ kind: 'read', upToSeq: mark.upToSeq, unreadCount: mark.unreadCount });
   if (handled.has(markKeyOf(entry))) return;
   handled.add(markKeyOf(entry));
-  // Clients of the base protocol wait for a badge after each read, even after one that changed nothing.
+  // Clients of the base protocol expect a badge after each read, even if nothing has changed.
   outcome.badges.push({ userId, conversationId });
   if (!mark.advanced) return;
   outcome.receipts.push({

@@ -4,7 +4,7 @@ import { errorOf, toMessage } from './message.ts';
 import type { Conversations, Inbox } from './ports.ts';
 
 /**
- * Submits a draft of `senderId` and resolves after its commit with the message as all participants get it. A resend
+ * Submits a draft of `senderId` and resolves after its commit with the message as all devices receive it. A resend
  * (same conversation, sender and `clientMessageId`) resolves with the first result and `duplicate: true`. Rejections:
  * REJECTED, those of {@link Inbox.submit}, and CONVERSATION_NOT_FOUND (also for a conversation of other users).
  */

@@ -9,13 +9,13 @@ export interface SyncPorts {
   unreadOf(userId: UserId): Promise<UnreadSummary>;
 }
 
-/** Most text in one ack, in UTF-16 code units. (500 messages of the longest text would be 5 MB.) */
+/** Maximum text in one ack, in UTF-16 code units. (500 messages of the longest text would be 5 MB.) */
 const MAX_CHARACTERS = 512 * 1024;
 
 /**
  * Returns what a device missed: for each conversation the messages after the last one it has, in order and without a
- * gap, and the read marks; and the unread total. This is committed state, read after the device's room was subscribed,
- * so the device misses nothing: everything later arrives as an event.
+ * gap, and the read marks; and the unread total. All of it is committed state. The caller must first wait until the
+ * device's room is subscribed. Then every later change arrives as an event, and the device misses nothing.
  *
  * The ack is bounded by `limit` messages and MAX_CHARACTERS of text over all conversations, and filled in the order of
  * the request. A conversation that did not fit has `hasMore`. Each ack with `hasMore` has at least one message, so

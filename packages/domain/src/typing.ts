@@ -2,9 +2,9 @@ import { type ConversationId, Rejection, type UserId } from '@chat-cluster/contr
 import type { KnownConversations } from './ports.ts';
 
 /**
- * The user to notify that `userId` is typing: the other participant. Undefined in a conversation with oneself, and when
- * the conversation is not known here, since typing is not worth a query. Rejects with CONVERSATION_NOT_FOUND for a
- * conversation of other users.
+ * Returns the user to notify that `userId` is typing: the other participant. Undefined in a conversation with oneself,
+ * and when the participants are not known here, since typing does not justify a query. Rejects with
+ * CONVERSATION_NOT_FOUND if the participants are known and `userId` is not one of them.
  */
 export async function typingRecipient(
   conversations: KnownConversations,

@@ -43,9 +43,9 @@ export interface Stage {
   entriesOf(batch: readonly Step[]): Entry[];
   /** `value` with the names of this stage instead of its ids; times, which differ between stages, become `then`. */
   plain<T>(value: T): T;
-  /** The stored state, plain. */
+  /** The stored state as plain data. */
   state(): Promise<{ history: unknown; marks: unknown; totals: number[] }>;
-  /** The current result of a read of `entry`, plain. */
+  /** The current result of a read of `entry` as plain data. */
   readNow(entry: Entry): Promise<{ kind: 'read'; upToSeq: number; unreadCount: number } | undefined>;
 }
 

@@ -34,7 +34,7 @@ describe('submitting a message', () => {
     });
   });
 
-  it('acknowledges the stored message as all participants get it', async () => {
+  it('acknowledges the stored message as all participants receive it', async () => {
     const { inbox, submitted } = inboxAnswering(() => stored);
     const ack = await submitMessage({ conversations, inbox }, alice, draft);
     const [entry] = submitted as { id: string }[];

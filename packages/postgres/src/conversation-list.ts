@@ -24,7 +24,7 @@ export async function listConversations(
   return { conversations: page, nextCursor: last ? toCursor(last) : null };
 }
 
-/** The columns of the message are null while the conversation has none, those of the other participant in notes. */
+/** The columns of the message are null without a message; those of the other participant, in notes to oneself. */
 interface SummaryRow
   extends Nullable<Pick<MessageRow, 'sender_id' | 'client_message_id' | 'content' | 'attachments' | 'created_at'>> {
   id: ConversationId;
@@ -40,8 +40,8 @@ interface SummaryRow
 type Nullable<T> = { [Key in keyof T]: T[Key] | null };
 
 /**
- * `after` is (updated_at, id) of the last row of the previous page; the first page starts at infinity. A limit in a
- * lateral join makes it an index lookup per row in every plan; see `storeCheckingResendsQuery`.
+ * `after` is (updated_at, id) of the last row of the previous page; the first page starts at infinity. The limit in
+ * each lateral join makes every plan use one index lookup per row; see `storeCheckingResendsQuery`.
  */
 export function conversationsQuery(userId: UserId, limit: number, after: Cursor) {
   return sql<SummaryRow>`

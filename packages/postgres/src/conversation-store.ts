@@ -21,8 +21,7 @@ export function createConversationStore(db: Database): ConversationStore {
       });
     },
     async open(newId, a, b) {
-      // The insert waits for a concurrent insert of the same pair, but only a second statement sees the rows of that
-      // one.
+      // The insert waits for a concurrent insert of the same pair, but only a later statement sees its rows.
       for (let attempt = 0; attempt < 2; attempt++) {
         const { rows } = await openConversationQuery(newId, a, b).execute(db);
         const [row] = rows;

@@ -9,7 +9,7 @@ export async function createIndexConcurrently(db: Kysely<unknown>, name: string,
   const { rows } = await sql<{ valid: boolean }>`
     select indisvalid as valid from pg_index where indexrelid = to_regclass(${name})`.execute(db);
   if (rows[0]?.valid) return;
-  // The build waits for all older transactions without a limit; no other session waits for it meanwhile.
+  // No time limit: the build waits for all older transactions, but reads and writes do not wait for the build.
   await sql`set lock_timeout = 0`.execute(db);
   try {
     if (rows[0]) await sql`drop index concurrently ${sql.id(name)}`.execute(db);

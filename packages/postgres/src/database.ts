@@ -9,7 +9,7 @@ export type Database = Kysely<Schema>;
 
 export interface DatabaseOptions {
   url: string;
-  /** Most connections of this process. The sum over all processes must stay below max_connections. */
+  /** Maximum number of connections of this process. The sum over all processes must stay below max_connections. */
   poolSize: number;
   /** Shown in pg_stat_activity. */
   applicationName: string;
@@ -28,10 +28,10 @@ const CHECK_EVERY_MS = 500;
 export const QUERY_TIMED_OUT = 'Query read timeout';
 
 /**
- * Every statement of the product finds its rows by an index, and its text never changes, so one plan is always right.
- * Without these settings, a plan that was made while a table was empty scans all of it later, as long as the connection
- * lives. (A PgBouncer in between needs `ignore_startup_parameters = options`, and the role the same settings by ALTER
- * ROLE.)
+ * Every statement on the tables of the chat finds its rows by an index, and its text never changes, so one plan suits
+ * every size of a table. With Postgres's defaults, a connection that makes a plan while a table is empty scans the
+ * whole table with this plan as long as it is open. (PgBouncer needs `ignore_startup_parameters = options`; the role
+ * then needs these settings by ALTER ROLE.)
  */
 const PLANNER = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off';
 
@@ -59,16 +59,16 @@ export function openDatabase(options: DatabaseOptions): Database {
 }
 
 /**
- * Turns the `query(text, values)` of Kysely into a query by statement name.
+ * Executes the `query(text, values)` of Kysely as a prepared statement with a name.
  *
- * The 'error' listener: the pool listens only while a connection is idle, so a connection that breaks between two
- * statements of a transaction would end the process. With the listener, the next statement on the connection fails
- * instead.
+ * It has an 'error' listener, because the pool listens only while a connection is idle: a connection that breaks
+ * between two statements of a transaction would end the process. With the listener, the next statement on the
+ * connection fails instead.
  *
- * Promise and time limit are implemented here, because those of pg kept every statement, with its text and its rows,
- * alive beyond the next young-generation garbage collection. At 500 messages per second each collection of a worker
- * copied 2.7 MB and paused it for 15 to 23 ms per second; now 2 ms. (pg 8.22, Node 24; `--trace-gc-nvp`,
- * new_space_survived.)
+ * Promise and time limit are implemented here, because those of pg keep every statement, with its text and its rows, in
+ * memory beyond the next collection of young objects. With pg's, a worker at 500 messages per second copied 2.7 MB in
+ * each collection, and collections paused it for 15 to 23 ms per second; with these, 22 kB and 2 ms. (pg 8.23, Node 24;
+ * `--trace-gc-nvp`, new_space_survived.)
  */
 class PreparingClient extends pg.Client {
   #sentAt: number | undefined;

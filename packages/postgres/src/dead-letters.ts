@@ -2,11 +2,11 @@ import type { DeadLetter, DeadLetters } from '@chat-cluster/domain';
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
 
-/** Dead letters in Postgres. They are rare, so no query here is on a hot path; still none reads the whole table. */
+/** Dead letters in Postgres. They are rare, so speed does not matter here, but no query reads the whole table. */
 export function createDeadLetters(db: Database): DeadLetters {
   return {
     async keep(letters) {
-      // A statement cannot change a row twice; the last version of a letter counts.
+      // A statement cannot update a row twice, so it gets only the last version of each letter.
       const distinct = [...new Map(letters.map((letter) => [letter.id, letter])).values()];
       if (distinct.length > 0) await keepDeadLettersQuery(distinct).execute(db);
     },
@@ -49,7 +49,7 @@ set
 
 const COLUMNS = ['id', 'at', 'source', 'reason', 'attempts', 'entry'] as const;
 
-/** Before the newest letter. */
+/** Position before the newest letter. */
 const START = { at: 'infinity', id: 'ffffffff-ffff-ffff-ffff-ffffffffffff' };
 
 export function newestDeadLettersQuery(db: Database, limit: number, before: { at: Date | string; id: string }) {

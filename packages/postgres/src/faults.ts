@@ -3,7 +3,7 @@ import { QUERY_TIMED_OUT } from './database.ts';
 
 /** SQLSTATE classes of invalid data: wrong format (22), violated constraint (23), too large (54). */
 const DATA_FAULT = /^(22|23|54)/;
-/** Caused by two overlapping runs of one batch (see MessageStore): a repeat finds the rows of the other. */
+/** Caused by two overlapping runs of one batch (see MessageStore): a repetition finds the rows of the other run. */
 const UNIQUE_VIOLATION = '23505';
 
 /**

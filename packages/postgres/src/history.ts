@@ -7,7 +7,7 @@ import type { Database } from './database.ts';
 import { type MessageRow, toMessage } from './message-row.ts';
 
 /**
- * Committed history for many requests at once; the gateway joins the single requests of its users into such batches.
+ * Committed history for many requests at once; the gateway combines the requests of its users into such batches.
  */
 export interface HistoryStore extends Pick<History, 'directConversation' | 'conversations'> {
   /** `result[i]` belongs to `requests[i]`; undefined when that user is not in such a conversation. */
@@ -60,7 +60,7 @@ export function createHistory(db: Database): HistoryStore {
 type DirectRow = Pick<HeadRow, 'last_seq' | 'user_id' | 'last_read_seq'> & { id: ConversationId };
 
 /**
- * One row per participant. A limit in a lateral join makes it an index lookup per row in every plan; see
+ * One row per participant. The limit in each lateral join makes every plan use one index lookup per row; see
  * `storeCheckingResendsQuery`.
  */
 export function directConversationQuery(userId: UserId, otherUserId: UserId) {

@@ -25,12 +25,12 @@ interface MarkedRow {
 }
 
 /**
- * `target`: the new position of each mark, never beyond the last message. `marked`: the rows that advance; their unread
- * messages are counted from the messages themselves, so a counter that was wrong becomes right. The total of a user is
- * that of the `untouched` conversations plus that of the marked ones, because a statement does not see its own updates.
+ * `target`: the new position of each mark, never beyond the last message. `marked`: the rows that advance. Their unread
+ * messages are counted anew, which also corrects a wrong counter. A statement does not see its own updates, so the
+ * total of a user is the sum over the `untouched` rows and the `marked` rows.
  *
- * `untouched` uses `= any` and is materialized: to a plan made on an empty table the primary key, whose second column
- * is the user, looks as good as the index by user, and would be scanned once per mark.
+ * `untouched` uses `= any` and is materialized. Otherwise a plan made on an empty table may scan the whole primary key,
+ * whose second column is the user, once per mark, instead of using the index by user.
  */
 export function markReadQuery(marks: readonly ReadMark[]) {
   const columns = [

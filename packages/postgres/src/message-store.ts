@@ -13,13 +13,13 @@ const CHECK_RESENDS_MS = 5_000;
  * own transaction, so a batch of one kind costs one round trip. The text of each statement is the same for any batch
  * size, so it is planned once per connection.
  *
- * Sends are first stored by `storeFresh`, which assumes that none is a resend. If one is, the unique key of `messages`
- * fails the statement, and the same sends are stored by `storeCheckingResends`, as are all sends of the next
+ * `storeFresh` runs first; it assumes that no send is a resend. If one is, the statement violates the unique key of
+ * `messages` and stores nothing. Then `storeCheckingResends` stores the same sends, and all sends of the next
  * CHECK_RESENDS_MS.
  *
- * Two workers never store for the same conversation at once (lanes). If it happens after all, because a paused worker
- * resumes, the row lock on `conversations` makes one of them wait, and the unique key then fails its insert. Its whole
- * statement is rolled back, and a repeat finds the rows of the other.
+ * Lanes ensure that two workers never store for one conversation at once. If they nevertheless do, because a paused
+ * worker resumes, the row lock on `conversations` makes one statement wait, and its insert then violates the unique
+ * key. The whole statement is rolled back, and its repetition finds the rows of the other.
  */
 export function createMessageStore(db: Database): MessageStore {
   let checkResendsUntil = 0;

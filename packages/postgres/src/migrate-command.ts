@@ -7,11 +7,12 @@ import { readSchemaState, type SchemaState } from './schema-state.ts';
 
 const HELP = `DATABASE_URL=postgres://… node packages/postgres/src/migrate.ts [options]
 
-Migrates the schema to this version while the previous version serves. Run it once per deploy, before the processes start;
-several runs at once are safe. It needs a direct connection to Postgres, with a role that may change the schema.
+Migrates the database schema to this version. Processes of the previous version continue to work meanwhile. Run it once
+per deploy, before the new processes start; concurrent runs are safe. It needs a direct connection to Postgres, with a
+role that may change the schema.
 
   --status       show the migrations that are done and those that are pending; changes nothing
-  --contract     also run migrations that remove what earlier versions need: once every process runs this version
+  --contract     also run the migrations that break earlier versions; use it when every process runs this version
   --wait S       seconds to wait for another run to end (300)
   --attempts N   attempts for a migration that does not get the lock of a table within 1.5 s (10)
 
@@ -83,7 +84,7 @@ function explain(error: unknown): number {
   return complain(`Postgres does not respond: ${reason}. Start it, or correct DATABASE_URL.`, EXIT.later);
 }
 
-/** Classes 53 (no resources, e.g. connections) and 57 (it stops or starts). */
+/** SQLSTATE 53… (no resources, for example connections) or 57P… (Postgres stops or starts). */
 function isStarting({ code = '' }: pg.DatabaseError): boolean {
   return /^(53|57P)/.test(code);
 }

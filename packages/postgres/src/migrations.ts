@@ -6,8 +6,8 @@ import * as deadLetters from './migrations/002-dead-letters.ts';
 export interface Migration {
   up(db: Kysely<unknown>): Promise<void>;
   /**
-   * Default: an expand, which runs while the previous version serves. A contract removes what earlier versions need; it
-   * runs when the operator passes `--contract`, once none of them is left.
+   * Default: an expand, which runs while the previous version serves. A contract removes what earlier versions need. It
+   * runs when the operator passes `--contract`, after the last process of an earlier version has ended.
    */
   phase?: 'contract';
   /**

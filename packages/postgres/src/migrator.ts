@@ -5,25 +5,25 @@ import { MIGRATIONS, type Migration, type Migrations } from './migrations.ts';
 import { readSchemaState } from './schema-state.ts';
 
 /**
- * Migrates the database of `url` under traffic. Only one run works at a time, guarded by an advisory lock; it executes
- * one migration after the other:
+ * Migrates the database of `url` under traffic. One run at a time holds an advisory lock and executes the migrations
+ * one after the other:
  *
  *   pending ──a short transaction, or statement by statement──▶ done
  *      ▲                     │
  *      └──pause──no table lock in time (at most `attempts` times)
  *
  * `url` must be a direct connection, not a transaction pooler, since the lock belongs to the session. Several runs at
- * once are safe. Resolves with the names of the migrations that it ran. Throws MigrationBlocked, MigrationFailed, or the
- * error of the connection.
+ * once are safe. Resolves with the names of the migrations that it ran. Throws MigrationBlocked, MigrationFailed, or
+ * the error of the connection.
  *
- * This is not Kysely's migrator, whose table and lock it keeps: that one waits up to an hour for the lock of a table,
- * with all sessions behind it, runs all migrations in one transaction or none, and fails on a schema of a later
- * version.
+ * Replaces Kysely's migrator and uses the same table and advisory lock. Kysely's waits up to an hour for the lock of a
+ * table, while all other sessions wait behind it; it runs all migrations in one transaction or in none; and it fails on
+ * a schema of a later version.
  */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<string[]> {
   const db = openForMigrations(url);
   try {
-    // One session for everything: another one would not have the lock.
+    // All statements use this session, because the lock belongs to it.
     return await db.connection().execute(async (session) => {
       await takeLock(session, options);
       try {
@@ -40,7 +40,7 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
 export interface MigrateOptions {
   /** Default: the migrations of this version. */
   migrations?: Migrations;
-  /** True: also run contracts. On an empty database, where no process can need the old shape, they always run. */
+  /** True: also run contracts. On an empty database, where no process needs the old shape, they always run. */
   contract?: boolean;
   /** Longest wait for another run to end, in ms; default 5 minutes. */
   waitMs?: number;
@@ -69,12 +69,12 @@ const FIRST_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 /**
- * Longest wait for the lock of a table, in ms. While a session waits for it, all other sessions that need the table
- * wait behind it; after the time-out they run. Above Postgres's deadlock_timeout (1 s), after which an autovacuum gives
- * way.
+ * Maximum wait for the lock of a table, in ms. While a migration waits, all other sessions that need the table wait
+ * behind it; after the time-out they continue. Longer than Postgres's deadlock_timeout (1 s), after which an autovacuum
+ * that blocks the migration is cancelled.
  */
 const LOCK_TIMEOUT_MS = 1_500;
-/** Longest statement in a transaction, in ms: it keeps its locks, so longer work must not be in a transaction. */
+/** Time limit of a statement in a transaction, in ms. Locks last until the commit, so longer work uses none. */
 const STATEMENT_TIMEOUT_MS = 5_000;
 
 /** Opens a connection without the time limits of services: building an index may take long. */
@@ -92,7 +92,7 @@ export function openForMigrations(url: string): Kysely<unknown> {
   return new Kysely({ dialect: new PostgresDialect({ pool }) });
 }
 
-/** Polls: `create index concurrently` of the other run would wait for a session that waits for the lock in Postgres. */
+/** Polls, because `create index concurrently` of the other run waits for sessions that wait for a lock in Postgres. */
 async function takeLock(db: Kysely<unknown>, { waitMs = WAIT_MS, report }: MigrateOptions): Promise<void> {
   const deadline = performance.now() + waitMs;
   const seconds = Math.ceil(waitMs / 1_000);
@@ -184,7 +184,7 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The transactions that most likely hold the lock. Their statements are not shown: they may contain anything. */
+/** The transactions that most likely hold the lock, without their statements, which may contain texts of messages. */
 async function oldestTransactions(db: Kysely<unknown>): Promise<string> {
   const { rows } = await sql<{ pid: number; name: string; seconds: number }>`
     select pid, coalesce(nullif(application_name, ''), backend_type) as name,

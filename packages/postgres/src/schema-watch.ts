@@ -6,10 +6,10 @@ import { pendingMigrations } from './schema-state.ts';
 const CHECK_EVERY_MS = 2_000;
 
 /**
- * Waits until the schema is not too old for this version, which is usually the case at once. During the wait the
- * process is alive (`/healthz`) but not ready, logs the reason, and does nothing else: a worker that took lanes would
- * keep them from workers of the previous version, which could serve them. Does not wait while Postgres is unreachable,
- * since the schema is unknown then; it is checked again in the background.
+ * Waits until the schema has all migrations of this version; usually it has them at once. During the wait the process
+ * is alive (`/healthz`) but not ready, logs the reason, and does nothing else: if a worker took lanes, workers of the
+ * previous version could not serve them. Does not wait while Postgres is unreachable, since the schema is unknown then;
+ * it is checked again in the background.
  *
  * `admin`: address of the admin listener that answers probes during the wait; absent in a fork, whose supervisor has
  * the listener.
@@ -33,9 +33,9 @@ export async function awaitSchema(
   return schema;
 }
 
-/** Whether the schema has the migrations of this version. A schema of a later version is fine too. */
+/** Checks whether the schema has the migrations of this version. A schema of a later version has them. */
 class SchemaCheck {
-  /** True when migrations of this version are missing; false also while that is unknown. */
+  /** True when migrations of this version are missing. False while this is unknown. */
   tooOld = false;
   #upToDate = Promise.withResolvers<void>();
   #state = 'not known yet';

@@ -4,10 +4,10 @@ import { sql } from 'kysely';
 import type { Database } from './database.ts';
 
 /**
- * Stores sends of which none is a resend: the statement of almost every batch. It does not look up earlier sends, most
- * numbers are counted here instead of in SQL, and the result has one row per conversation. That takes 21 µs of Postgres
- * per send in batches of 50; `storeCheckingResends` takes 30. If a send is a resend after all, the unique key of
- * `messages` fails the whole statement and nothing is stored; `createMessageStore` then falls back.
+ * Stores sends that are not resends, with the statement of almost every batch. It does not look up earlier sends;
+ * numbers are counted here instead of in SQL where possible; the result has one row per conversation. It takes 21 µs of
+ * Postgres per send in batches of 50; `storeCheckingResends` takes 30 µs. If a send is a resend, the statement violates
+ * the unique key of `messages` and stores nothing; `createMessageStore` then uses `storeCheckingResends`.
  */
 export async function storeFresh(db: Database, sends: readonly SendEntry[]): Promise<(StoredMessage | undefined)[]> {
   const { nth, statement } = storeFreshQuery(sends);
@@ -27,9 +27,9 @@ interface BaseRow {
 }
 
 /**
- * `nth[i]`: position of send i among those of its conversation. `bumped` reserves their numbers in the conversation; a
- * conversation that does not exist gives none, so its sends get no row. `counted`: unread counters of the receivers.
- * `= any` repeats for the planner that a join concerns few rows; see `storeCheckingResendsQuery`.
+ * `nth[i]`: position of send i among those of its conversation. `bumped` reserves their numbers; it has no row for a
+ * conversation that does not exist, so its sends are not stored. `counted`: unread counters of the receivers. `= any`
+ * repeats a join condition as a list of keys; see `storeCheckingResendsQuery`.
  */
 export function storeFreshQuery(sends: readonly SendEntry[]) {
   const lengths = new Map<string, number>();

@@ -6,10 +6,7 @@ import { isTooSlow } from './faults.ts';
 
 type Range = CounterKey & { fromSeq: number; toSeq: number };
 
-/**
- * A slow range is halved down to this many messages. A shorter one is slow because of Postgres, not because of its
- * size.
- */
+/** Number of messages up to which a slow range is not halved: Postgres causes its delay, not its size. */
 const SHORTEST_RANGE = 500;
 
 /** The audit on Postgres. No statement holds a lock while it counts. */
@@ -57,7 +54,7 @@ const COLUMNS = sql`
   p.last_read_seq as "lastReadSeq",
   c.last_seq as "lastSeq"`;
 
-/** One row per participant, by index in every plan; see `storeCheckingResendsQuery`. */
+/** One row per participant, by an index in every plan; see `storeCheckingResendsQuery`. */
 const END_OF_CONVERSATION = sql`
 cross join lateral (select last_seq from conversations where id = p.conversation_id limit 1) c`;
 
@@ -110,9 +107,9 @@ order by r.ord`;
 
 /**
  * Compare and set, without a lock beforehand: the update waits for a transaction that is writing the row, and then
- * checks the new row again. While the read mark stays, a counter only grows (`storeSends`); `markRead`, which may lower
- * it, moves the mark. So a row with the same mark and the same counter has received no message since it was read, and
- * the count still holds. A lock on the conversation while a million messages are counted would stop its lane.
+ * checks the new row. While the read mark is unchanged, a counter only grows (`storeSends`); `markRead`, which may
+ * lower it, moves the mark. So if mark and counter are unchanged, no message has arrived since the row was read, and
+ * the count is still correct. A lock on the conversation while a million messages are counted would block its lane.
  */
 export function healCountersQuery(drifts: readonly (Counter & { truth: number })[]) {
   const columns = [

@@ -21,8 +21,8 @@ export function createUnreadCounts(db: Database): UnreadCounts {
  * Total of each user in the given order, with the newest conversations that have unread messages (ids are UUIDv7, so
  * the greatest id is the newest conversation).
  *
- * One pass over the rows of each user. With `order by … limit` instead, Postgres would scan the primary key from the
- * newest conversation until it has found enough of the user: the whole table for a user without unread messages.
+ * Reads all rows of each user. With `order by … limit`, Postgres would instead scan the primary key from the newest
+ * conversation until it finds enough rows of the user, and the whole table for a user without unread messages.
  */
 export function summariesQuery(userIds: readonly UserId[]) {
   return sql<UnreadSummary>`

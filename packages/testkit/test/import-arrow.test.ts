@@ -6,7 +6,7 @@ import { expect } from 'chai';
 /**
  * The packages that each package may depend on:
  *
- *   contracts ← domain ← postgres | redis | queue ← gateway | worker        contracts ← client, prober
+ *   contracts ← domain ← postgres | redis | queue ← gateway | worker        contracts ← prober
  *
  * `runtime` is for adapters, services and tools. Tests may use more: they are resolved from the root package.json.
  */

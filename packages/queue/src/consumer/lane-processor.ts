@@ -1,7 +1,7 @@
 import type { DirtyBadge } from '@chat-cluster/domain';
 import type { LaneHold } from './lane-lease.ts';
 
-/** What a lane does with its batches. */
+/** What a lane does with its batches: `createInboxProcessor` and `createRecountProcessor` in services/worker. */
 export interface LaneProcessor<Batch> {
   /**
    * Processes `batch` and the batches `behind` it, in order, as one run. May see a batch twice. A rejection is a

@@ -7,10 +7,11 @@ import { traceBatch } from './batch-trace.ts';
 import { storeInPlace } from './store-in-place.ts';
 
 export interface InboxPorts extends KeepPorts {
+  /** `joinStores(createMessageStore(db))`, see start-lanes.ts. */
   store: MessageStore;
   fanout: Fanout;
   recent: RecentMessages;
-  /** Resolves after the first attempt to send the reply. If the reply is lost, the gateway times out. */
+  /** `sendReply` in packages/queue: resolves after the first attempt. If the reply is lost, the gateway times out. */
   reply(replyTo: string, reply: BatchReply): Promise<void>;
 }
 

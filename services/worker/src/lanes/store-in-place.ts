@@ -7,6 +7,7 @@ import { Counter } from 'prom-client';
 import { type KeepPorts, keepDeadLetters } from '../dead-letters/keep-dead-letters.ts';
 
 export interface StoreInPlacePorts extends KeepPorts {
+  /** `joinStores(createMessageStore(db))`, see start-lanes.ts. */
   store: MessageStore;
   hold: LaneHold;
 }

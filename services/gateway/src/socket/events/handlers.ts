@@ -5,9 +5,9 @@ import { type SyncDeps, syncHandler } from './sync-event.ts';
 import { type TypingDeps, typingHandler } from './typing-event.ts';
 
 export interface HandlerDeps extends SyncDeps, TypingDeps {
-  /** conversations.ts */
+  /** `GatewayConversations` in services/gateway/src/conversations.ts. */
   conversations: Conversations & TypingDeps['conversations'];
-  /** `createInbox` in packages/queue. */
+  /** `createInbox` in packages/queue/src/inbox.ts. */
   inbox: Inbox;
   presence: PresenceEvents;
 }
