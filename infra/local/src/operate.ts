@@ -1,7 +1,7 @@
 /*
- * The commands of operators: `npm run dead-letters`, `npm run unread` and `npm run doctor`. They take DATABASE_URL,
- * REDIS_URL and LANES (doctor also its URL and JWT_SECRET) from the environment. Variables that are not set come from
- * the cluster that runs on DATA_DIR.
+ * The commands of operators: `npm run dead-letters`, `npm run unread` and `npm run doctor`. They take DATABASE_URL, the
+ * REDIS_… variables, LANES and RECOUNT_LANES (doctor also its URL and JWT_SECRET) from the environment. Variables that
+ * are not set come from the cluster that runs on DATA_DIR.
  */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -52,11 +52,10 @@ function addMissingVariables(dataDir: string): void {
   const values = {
     DATABASE_URL: servers.databaseUrl,
     REDIS_URL: servers.redisUrl,
-    LANES: servers.lanes,
     JWT_SECRET: readSecret(join(dataDir, 'jwt-secret')),
-    ...servers.redis,
+    ...servers.variables,
   };
   for (const [name, value] of Object.entries(values)) {
-    if (!process.env[name] && value !== undefined) process.env[name] = String(value);
+    if (!process.env[name] && value !== undefined) process.env[name] = value;
   }
 }

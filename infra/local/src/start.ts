@@ -111,7 +111,7 @@ function showSummary(cluster: Cluster, settings: Settings, ms: number): void {
   row('Gateways', cluster.gateways.join(', '));
   row('Workers', services.flatMap(({ name }) => (name.startsWith('worker') ? [name] : [])).join(', '));
   for (const { name, adminPort } of services)
-    row('Metrics', `${styleText('cyan', `http://127.0.0.1:${adminPort}/metrics`)} of the ${name}`);
+    row('Metrics', `${styleText('cyan', `http://127.0.0.1:${adminPort}/metrics`)} of ${name}`);
   const [worker] = services.filter(({ name }) => name.startsWith('worker'));
   row('Lanes', styleText('cyan', `http://127.0.0.1:${worker?.adminPort}/lanes`));
   row(

@@ -13,10 +13,7 @@ In a script: TOKEN=$(npm run --silent token -- --user alice)
 `;
 
 const OPTIONS = z.object({
-  user: z
-    .string('names the user, for example --user alice')
-    .min(1, 'has 1 to 64 characters')
-    .max(64, 'has 1 to 64 characters'),
+  user: z.string().min(1, 'must have 1 to 64 characters').max(64, 'must have 1 to 64 characters'),
   ttl: seconds(1).default(86_400),
   secret: z.string().optional(),
 });

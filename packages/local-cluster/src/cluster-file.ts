@@ -41,9 +41,8 @@ export function removeClusterFile(dataDir: string): void {
 export interface ServersFile {
   databaseUrl: string;
   redisUrl: string;
-  lanes: number;
-  /** The REDIS_… variables of the services besides REDIS_URL. */
-  redis: Record<string, string>;
+  /** The variables of the services that these commands read too: LANES, RECOUNT_LANES, REDIS_… */
+  variables: Record<string, string>;
 }
 
 export function writeServersFile(dataDir: string, content: ServersFile): void {

@@ -40,7 +40,12 @@ export async function startServices(
   };
   const workerNames = Array.from({ length: options.workers }, (_, index) => `worker-${index + 1}`);
   const outcomes = await Promise.allSettled([
-    start(`Gateway (${options.gatewayProcesses} processes)`, 'gateway', 'gateway', stopTime(GATEWAY_STOP_MS)),
+    start(
+      `Gateway (${options.gatewayProcesses === 1 ? '1 process' : `${options.gatewayProcesses} processes`})`,
+      'gateway',
+      'gateway',
+      stopTime(GATEWAY_STOP_MS),
+    ),
     ...workerNames.map((name) => start(`Worker ${name}`, 'worker', name, stopTime(WORKER_STOP_MS))),
   ]);
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');

@@ -58,7 +58,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const env = commonEnvironment(options, backing, jwtSecret);
     if (!options.migrated) await report('Migrations', () => migrate(env));
     const services = await startServices(options, env, report);
-    return assemble(options, { backing, ...services }, { jwtSecret, redis: redisVariables(env) }, claim.release);
+    return assemble(options, { backing, ...services }, { jwtSecret, variables: sharedVariables(env) }, claim.release);
   } catch (error) {
     for (const step of undo.reverse()) await step();
     throw error;
@@ -98,16 +98,16 @@ function commonEnvironment(options: ClusterOptions, backing: BackingServers, jwt
   };
 }
 
-/** The variables that give parts of the cluster a Redis of their own. */
-function redisVariables(env: NodeJS.ProcessEnv): Record<string, string> {
-  const names = ['REDIS_PUBSUB_URL', 'REDIS_QUEUE_URLS', 'REDIS_CACHE_URL', 'REDIS_ADAPTER'];
+/** The variables of `env` that the commands of operators read too, besides the URLs of the servers. */
+function sharedVariables(env: NodeJS.ProcessEnv): Record<string, string> {
+  const names = ['LANES', 'RECOUNT_LANES', 'REDIS_PUBSUB_URL', 'REDIS_QUEUE_URLS', 'REDIS_CACHE_URL', 'REDIS_ADAPTER'];
   return Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
 }
 
 function assemble(
   options: ClusterOptions,
   parts: Parts,
-  { jwtSecret, redis }: { jwtSecret: string; redis: Record<string, string> },
+  { jwtSecret, variables }: { jwtSecret: string; variables: Record<string, string> },
   release: () => Promise<void>,
 ): Cluster {
   const { dataDir } = options;
@@ -146,7 +146,7 @@ function assemble(
     },
   };
   const { gateways, processes, databaseUrl, redisUrl } = cluster;
-  writeServersFile(dataDir, { databaseUrl, redisUrl, lanes: options.lanes, redis });
+  writeServersFile(dataDir, { databaseUrl, redisUrl, variables });
   writeClusterFile(dataDir, { url, pid: process.pid, gateways, processes, startedAt: new Date().toISOString() });
   return cluster;
 }

@@ -13,7 +13,7 @@ export { type LocalRedis, type RedisOptions, startRedis } from './redis.ts';
 export { findRedis, type RedisProgram } from './redis-program.ts';
 export { defaultDataFolder, repository, toolsFolder } from './repository.ts';
 export { readSecret, secretFile } from './secret-file.ts';
-export * from './server-process.ts';
+export { type EndStep, type ServerOptions, type ServerProcess, signalQuietly, spawnServer } from './server-process.ts';
 export { type ServiceProcess, startService } from './service-process.ts';
 export { signToken } from './sign-token.ts';
 export { until } from './until.ts';

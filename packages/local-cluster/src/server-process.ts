@@ -64,7 +64,7 @@ export async function spawnServer(options: ServerOptions): Promise<ServerProcess
 }
 
 function spawnDetached(options: ServerOptions, log: number): ChildProcess {
-  const [program = '', ...args] = withDeathSignal(options);
+  const [program = '', ...args] = withDeathSignal(options.command, options.deathSignal);
   return spawn(program, args, {
     cwd: options.cwd,
     env: options.env,
@@ -77,14 +77,15 @@ function spawnDetached(options: ServerOptions, log: number): ChildProcess {
 
 let setprivWorks: boolean | undefined;
 
-function withDeathSignal({ command, deathSignal }: ServerOptions): readonly string[] {
+/** The command line of a process that gets `signal` from Linux when this process dies; the same one without setpriv. */
+export function withDeathSignal(command: readonly string[], signal: 'INT' | 'TERM' | 'CONT'): readonly string[] {
   setprivWorks ??=
     process.platform === 'linux' &&
     spawnSync('setpriv', ['--pdeathsig', 'TERM', 'true'], { stdio: 'ignore' }).status === 0;
   if (!setprivWorks) return command;
   // After `unshare … --`, not before it: a change of credentials clears the setting.
   const inside = command.indexOf('--') + 1;
-  return [...command.slice(0, inside), 'setpriv', '--pdeathsig', deathSignal, '--', ...command.slice(inside)];
+  return [...command.slice(0, inside), 'setpriv', '--pdeathsig', signal, '--', ...command.slice(inside)];
 }
 
 async function endProcess(pid: number, ended: () => boolean, steps: readonly EndStep[]): Promise<void> {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
-import { UserError } from '@chat-cluster/runtime';
-import { signalQuietly } from './server-process.ts';
+import { type ReadyMessage, UserError } from '@chat-cluster/runtime';
+import { signalQuietly, withDeathSignal } from './server-process.ts';
 import { until } from './until.ts';
 
 export interface ServiceOptions {
@@ -15,16 +15,6 @@ export interface ServiceOptions {
   log: (line: string) => void;
   /** Longest pause before a restart. Default: 10 s. */
   longestPauseMs?: number;
-}
-
-/** Message of a service over IPC when it is ready. */
-export interface ReadyMessage {
-  type: 'ready';
-  /** The HTTP port that it bound. */
-  port: number;
-  /** Port of probes, metrics and POST /drain. */
-  adminPort?: number;
-  gateways?: string[];
 }
 
 export interface ServiceProcess {
@@ -51,7 +41,7 @@ const HEALTHY_AFTER_MS = 30_000;
  * Starts a service as a child process, waits until it is ready and keeps it alive. Throws UserError with the output of
  * the service when it does not become ready. The process gets its own session: a Ctrl-C in the terminal reaches the
  * orchestrator only, which stops everything in order. If the orchestrator is killed, the closed IPC channel makes the
- * service stop.
+ * service stop; a service that a test has paused (SIGSTOP) is continued for that by its death signal.
  *
  *   starting ──"ready" message──▶ running ──dies──▶ waiting (250 ms, doubling to 10 s) ──▶ starting …
  *      └─ dies before its first "ready": start() throws, no restart        stop() ends all of it
@@ -122,7 +112,8 @@ class Service {
       ...(port > 0 && 'PORT' in env ? { PORT: String(port) } : {}),
       ...(adminPort && 'ADMIN_PORT' in env ? { ADMIN_PORT: String(adminPort) } : {}),
     };
-    const child = spawn(process.execPath, [main], {
+    const [program = '', ...args] = withDeathSignal([process.execPath, main], 'CONT');
+    const child = spawn(program, args, {
       detached: true,
       env: { ...UNPACED, ...env, ...ports },
       stdio: ['ignore', output, output, 'ipc'],

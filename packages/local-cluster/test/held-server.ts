@@ -10,7 +10,7 @@ export interface HeldServer {
 }
 
 /** Starts a server that is owned by another process, see hold-server.ts. */
-export async function holdServer(kind: 'postgres' | 'redis', dataDir: string): Promise<HeldServer> {
+export async function holdServer(kind: 'postgres' | 'redis' | 'service', dataDir: string): Promise<HeldServer> {
   const owner = spawn(process.execPath, [join(import.meta.dirname, 'hold-server.ts'), kind, dataDir], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -2,14 +2,16 @@ import { styleText } from 'node:util';
 
 /**
  * Runs the main function of a process. A failed start ends the process with code 1. A problem that the operator can
- * solve (a wrong variable, a port in use) is written to stderr as one sentence, any other error with its stack.
+ * solve (UserError, or a code of SOLVABLE) is written to stderr as one sentence, any other error with its stack.
  */
 export async function runMain(main: () => Promise<void>): Promise<void> {
   try {
     await main();
   } catch (error) {
-    const hasCode = error instanceof Error && 'code' in error;
-    process.stderr.write(`${hasCode ? explain(error) : describeError(error)}\n`);
+    const { code, message, port } = Object(error) as Partial<Error & { code: string; port: number }>;
+    const isPortInUse = code === 'EADDRINUSE';
+    const sentence = isPortInUse ? `Port ${port} is in use: stop its listener, or set PORT or ADMIN_PORT.` : message;
+    process.stderr.write(`${SOLVABLE.test(code ?? '') ? sentence || code : describeError(error)}\n`);
     process.exit(1);
   }
 }
@@ -35,9 +37,5 @@ export function describeError(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-function explain(error: Error & { code?: unknown; port?: unknown }): string {
-  if (error.code === 'EADDRINUSE') {
-    return `Port ${error.port} is in use. Stop what listens there, or choose another with PORT or ADMIN_PORT.`;
-  }
-  return error.message || String(error.code);
-}
+/** Codes of errors that the operator can solve: of the network, of a port, and SQLSTATEs of a rejected login. */
+const SOLVABLE = /^(EADDR\w+|EACCES|ECONN\w+|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|28\w{3}|3D000)$/;

@@ -15,6 +15,9 @@ await runMain(async () => {
     }
     case 'fault':
       throw new TypeError('a fault');
+    case 'fault with code':
+      new URL('no URL');
+      break;
     default:
       announceReady({ type: 'ready', port: 7 });
       process.stdout.write('serving\n');

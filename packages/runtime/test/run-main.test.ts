@@ -15,13 +15,15 @@ describe('runMain', () => {
     );
     const port = run('port in use');
     expect(port.status).to.equal(1);
-    expect(port.stderr).to.match(/^Port \d+ is in use\. .*PORT\.\n$/);
+    expect(port.stderr).to.match(/^Port \d+ is in use: .*PORT\.\n$/);
   });
 
   it('exits with 1 and the stack of any other error', () => {
     const { status, stderr } = run('fault');
     expect(status).to.equal(1);
     expect(stderr).to.match(/^TypeError: a fault\n {4}at .*run-main-process\.ts/);
+    // Errors of Node that are not errors of the system have a code too.
+    expect(run('fault with code').stderr).to.match(/^TypeError: Invalid URL\n.*at .*run-main-process\.ts/s);
   });
 
   it('notifies the parent process, if there is one, that it serves', async () => {
