@@ -59,12 +59,12 @@ const MAX_WAIT_MS = 300;
 
 function openLane(laneNumber: number, { client }: LaneServer, replies: ReplyReceiver, maxInFlight: number) {
   const lane = inboxLane(laneNumber);
-  /** Each ends the wait for the reply to one batch in flight. */
+  /** Functions that end the wait for the reply to a batch in flight, one for each batch. */
   const cancelWaits = new Set<() => void>();
   const batches: NaturalBatch<Entry, EntryResult> = new NaturalBatch({
     run: (entries) =>
       sendBatch(entries, { lane, client, replies, cancelWaits }).catch((error: unknown) => {
-        // The waiting entries fail too, in order: stored before the failed ones are resent, they would overtake them.
+        // The waiting entries fail too: if they were stored before the failed ones are resent, the order would change.
         batches.rejectWaiting(unavailable);
         throw error;
       }),

@@ -26,14 +26,14 @@ export function givenUpOf(lane: string): string {
   return `${QUEUE_PREFIX}:lane:${lane}:given-up`;
 }
 
-/** Key of the string `<id> <n>`: n workers in a row found the batch `id` at the beginning when they took the lane. */
+/** Key of the string `<id> <n>`: for n workers in a row, the batch `id` was the first when they took the lane. */
 function lossesOf(lane: string): string {
   return `${QUEUE_PREFIX}:lane:${lane}:losses`;
 }
 
 /** The only field of a stream entry. */
 const FIELD = 'd';
-/** Batches read at a time: about the number of gateways that send to a busy lane in one round. */
+/** Batches read at a time. Each gateway has one batch in a lane, so this serves 50 gateways. */
 const MAX_BATCHES = 50;
 
 export async function appendToLane(client: RedisClient, lane: string, text: string): Promise<void> {
@@ -62,7 +62,7 @@ export interface LaneLock {
   readonly token: string;
 }
 
-/** Milliseconds from a renewal of a lane's lock to its end. If much shorter, a brief stall would lose the lane. */
+/** Duration of a lane's lock after a renewal, in ms. With a much shorter one, a brief stall would lose the lane. */
 export const LOCK_MS = 3_000;
 
 /** Members to add to the dirty set of a recount lane. Its stream gets an entry if the set was empty (recounts/). */
@@ -76,8 +76,8 @@ export interface RecountNote {
  * KEYS: lock, stream, then set and stream of each note. ARGV: token, lock ms, maximum number of batches to return,
  * number of ids, ids to delete, then number of members and members of each note.
  * Returns false, and does nothing, when the lock does not contain the token. Otherwise renews the lock, adds the
- * notes, deletes, and returns the first batches that are left. A Redis that rejects the notes (it is full) deletes
- * nothing.
+ * notes, deletes, and returns the first batches that are left. If Redis rejects the notes because it is full, nothing
+ * is deleted.
  */
 const COMPLETE = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
@@ -141,8 +141,8 @@ export async function giveUpBatch(
 }
 
 /**
- * KEYS: stream, losses. Returns how many workers in a row before this one took the lane with the same batch at its
- * beginning, and counts this one.
+ * KEYS: stream, losses. Returns how many workers in a row before this one took the lane with the same first batch, and
+ * counts this one.
  */
 const COUNT_LOSS = `
 local head = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
@@ -155,12 +155,12 @@ n = id == head[1] and tonumber(n) or 0
 redis.call('SET', KEYS[2], head[1] .. ' ' .. (n + 1), 'EX', 86400)
 return n`;
 
-/** Workers that the first batch of the lane has lost. Call it once after taking the lane: it counts this worker too. */
+/** Call it once after taking the lane. Returns the workers that ended during its first batch, and counts this one. */
 export async function countLoss(client: RedisClient, lane: string): Promise<number> {
   return Number(await client.eval(COUNT_LOSS, { keys: [streamOf(lane), lossesOf(lane)], arguments: [] }));
 }
 
-/** Call it when leaving the lane in good order: that is not a loss. */
+/** Call it when a batch is left because this process stops: that is not a loss. */
 export async function resetLosses(client: RedisClient, lane: string): Promise<void> {
   await client.del(lossesOf(lane));
 }

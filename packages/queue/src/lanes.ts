@@ -30,7 +30,7 @@ export function recountLane(laneNumber: number): string {
 /** Prefix of all Redis keys of lanes, those of BullMQ included. */
 export const QUEUE_PREFIX = 'chat';
 
-/** A Redis server that has lanes. */
+/** A Redis server that holds streams of lanes. */
 export interface LaneServer {
   client: RedisClient;
 }
@@ -42,7 +42,7 @@ export function serverOf<Server extends LaneServer>(laneNumber: number, servers:
   return server;
 }
 
-/** How lanes are spread over servers. Each server stores its view of it. */
+/** How lanes are spread over servers. Each server stores the layout and its own position. */
 export interface LaneLayout {
   lanes: number;
   /** Position of this server among all `servers`, from 0. */

@@ -3,8 +3,8 @@ import type { Publisher, Pulse, Subscriber } from '@chat-cluster/redis';
 import { type Logger, retry, withDeadline } from '@chat-cluster/runtime';
 
 /**
- * Receives the replies to the batches of one gateway, over a pub/sub channel that only this gateway subscribes to. A
- * lost reply is a time-out at the gateway: its client resends, and the store recognises the resend.
+ * Receives the replies to the batches of one gateway, over a pub/sub channel that only this gateway subscribes to. If a
+ * reply is lost, the wait at the gateway times out; the client resends, and the store recognises the resend.
  */
 export class ReplyReceiver {
   readonly channel: string;
@@ -43,7 +43,7 @@ export class ReplyReceiver {
     return { reply, cancelWait: () => settle(undefined) };
   }
 
-  /** After the channel's connection was lost: replies published meanwhile are lost, except those published again. */
+  /** Called when the channel's connection is back: replies that were published meanwhile arrive only if repeated. */
   #shortenWaits(): void {
     for (const wait of this.#waits.values()) {
       if (wait.until - performance.now() <= WAIT_AFTER_GAP_MS) continue;

@@ -89,7 +89,7 @@ describe('the consumer of a lane', () => {
     expect(done).to.deep.equal(['fine']);
     expect(given.map(({ reason }) => reason)).to.deep.equal([
       'no batch of a version known here',
-      'the data of the batch is no JSON',
+      'the data of the batch is not JSON',
       'for good',
     ]);
     expect(given.map(({ data }) => data).slice(0, 2)).to.deep.equal([batch, '{"entries": "\u0000']);

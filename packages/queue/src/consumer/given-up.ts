@@ -1,12 +1,12 @@
 import type { RedisClient } from '@chat-cluster/redis';
 import { givenUpOf, parseBatch } from '../lane-stream.ts';
 
-/** A batch that was given up: processing it failed, or it lost too many workers. */
+/** A batch that was given up: processing it failed, or too many workers ended while they processed it. */
 export interface GivenUpBatch {
   reason: string;
-  /** Workers that tried to process it. */
+  /** Number of workers that tried to process it. */
   attempts: number;
-  /** The parsed batch; its text when that is not JSON. */
+  /** The parsed batch; its text if the text is not JSON. */
   data: unknown;
 }
 
@@ -14,9 +14,9 @@ export interface GivenUpBatch {
 const PAGE = 50;
 
 /**
- * Hands the given-up batches of a lane to `keep`, oldest first, and deletes each one afterwards. If the process dies
- * between the two, the batch is handed over again, and two workers may hand over the same batch: `keep` must be
- * idempotent. Rejects when `keep` or Redis does; the remaining batches stay for the next sweep.
+ * Passes the given-up batches of a lane to `keep`, oldest first, and deletes each one afterwards. `keep` must be
+ * idempotent: if the process dies between the two steps, the batch is passed again, and two workers may pass the same
+ * batch. Rejects when `keep` or Redis does; the remaining batches stay for the next sweep.
  */
 export async function sweepGivenUp(
   client: RedisClient,

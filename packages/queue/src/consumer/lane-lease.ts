@@ -3,7 +3,7 @@ import { retry, withDeadline } from '@chat-cluster/runtime';
 import { type LaneLock, LOCK_MS } from '../lane-stream.ts';
 import { QUEUE_PREFIX } from '../lanes.ts';
 
-/** The hold of this worker on a lane, as the processing of a batch sees it. */
+/** The hold of this worker on a lane, for code that processes a batch. */
 export interface LaneHold {
   /**
    * False when the lane no longer belongs to this worker: the process was paused, or Redis was away, for longer than
@@ -14,8 +14,8 @@ export interface LaneHold {
 }
 
 /**
- * Thrown while a batch is processed when another worker must process it: the lane was lost, or this process stops. The
- * batch counts as neither done nor failed. If this worker still holds the lane, another one takes it at once.
+ * Thrown during the processing of a batch that another worker must process: the lane was lost, or this process stops.
+ * The batch counts as neither done nor failed. If this worker still holds the lane, another one takes it at once.
  */
 export class LaneLeft extends Error {
   /** Milliseconds for which this worker does not request the lane again. */

@@ -1,12 +1,12 @@
 import type { DirtyBadge } from '@chat-cluster/domain';
 import type { LaneHold } from './lane-lease.ts';
 
-/** What a lane does with its batches: `createInboxProcessor` and `createRecountProcessor` in services/worker. */
+/** Processes the batches of a lane: `createInboxProcessor` and `createRecountProcessor` in services/worker. */
 export interface LaneProcessor<Batch> {
   /**
-   * Processes `batch` and the batches `behind` it, in order, as one run. May see a batch twice. A rejection is a
-   * fault: the batch is given up and the lane continues; a `LaneLeft` leaves the batch to another worker. Repeats in
-   * place what a later attempt may achieve: the lane waits, and the lock is renewed meanwhile.
+   * Processes `batch` and the batches `behind` it, in order, as one run. A batch may come twice. If it rejects, the
+   * batch is given up and the lane continues; a `LaneLeft` leaves the batch to another worker. Work that may succeed
+   * later must be repeated inside: the lane waits, and the lock is renewed meanwhile.
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: a run that leaves nothing to be done returns nothing.
   process(batch: Batch, hold: LaneHold, behind: Batch[]): Promise<Outcome | void>;

@@ -32,14 +32,14 @@ export interface LaneServiceOptions<Batch> {
   onGivenUp(): void;
 }
 
-/** Workers that a batch may lose before it counts as poison: deploys and crashes are no fault of the batch. */
+/** Workers that may end during a batch before it is given up: deploys and crashes are no fault of the batch. */
 const MAX_LOSSES = 10;
 /** Losses from which a batch is processed alone: a batch behind it may be the one that kills workers. */
 const LOSSES_TO_ISOLATE = 2;
 /** Pause in ms before a lane that was left to a worker with fewer lanes is requested again. */
 const REST_MS = 200;
 /**
- * Longest blocking read of a lane, in ms. After one without a batch, the service checks that it still holds the lane.
+ * Longest blocking read of a lane, in ms. If it returns no batch, the service checks that it still holds the lane.
  */
 const READ_WAIT_MS = 2_000;
 const RESET_DEADLINE_MS = 2_000;
@@ -49,9 +49,9 @@ const RESET_DEADLINE_MS = 2_000;
  * reads on in one step. While the lane is empty, a blocking read waits for the next batch and returns as soon as it
  * is in Redis.
  *
- * A gateway has one batch at a time in a lane, so the more gateways there are, the more and smaller batches wait. A
- * run therefore takes along the batches that were read behind its first one (`join`): the gateways share its cost,
- * and no batch waits for a separate run of each of them. A run that fails is repeated with its first batch alone.
+ * A gateway has one batch at a time in a lane, so with more gateways more and smaller batches wait. So a run also
+ * processes the batches that were read behind its first one (`join`): the gateways share its cost, and no batch waits
+ * for a separate run of each of them. A run that fails is repeated with its first batch alone.
  */
 export class LaneService<Batch> {
   #options: LaneServiceOptions<Batch>;
@@ -131,7 +131,7 @@ export class LaneService<Batch> {
     if (!first) return { batches: [] };
     if (losses >= MAX_LOSSES) return this.#giveUp(lease, first, `lost ${losses} workers`, losses);
     const [batch, ...behind] = joinBatches(ahead, losses < LOSSES_TO_ISOLATE ? processor.join : undefined);
-    if (batch === undefined) return this.#giveUp(lease, first, 'the data of the batch is no JSON', 1);
+    if (batch === undefined) return this.#giveUp(lease, first, 'the data of the batch is not JSON', 1);
     try {
       const outcome = await processor.process(batch, lease, behind);
       return { batches: ahead.slice(0, 1 + behind.length), outcome: outcome ?? undefined };
@@ -170,7 +170,7 @@ export class LaneService<Batch> {
     return read ? left : undefined;
   }
 
-  /** Repeats a command until Redis accepts it: what was processed would be processed again otherwise. */
+  /** Repeats a command until Redis accepts it. Otherwise the processed batches would be processed again. */
   #untilAccepted<T>(command: () => Promise<T>): Promise<T> {
     const { lane, logger } = this.#options;
     const onFailure = (error: unknown, attempt: number) => {
@@ -192,7 +192,7 @@ function lockLost(): LaneLeft {
   return new LaneLeft('the lock of its lane was lost');
 }
 
-/** Parses the first batches: as many as may be in one run, one without a rule, none if the first cannot be parsed. */
+/** Parses the batches of the next run: one if there is no rule, none if the first one cannot be parsed. */
 function joinBatches<Batch>(ahead: readonly QueuedBatch[], join: JoinRule<Batch> | undefined): Batch[] {
   const run: Batch[] = [];
   let weight = 0;

@@ -5,9 +5,9 @@ import { QUEUE_PREFIX } from '../lanes.ts';
 
 /** The share of one worker in the lanes of one kind. */
 export interface LaneShare {
-  /** True when this worker has more than its share and is to leave a lane now. True for one lane at a time. */
+  /** True when this worker has more than its share and must leave a lane now. True for one lane at a time. */
   shouldLeaveLane(): boolean;
-  /** To be called when this worker has taken, and when it has left, a lane. */
+  /** Call them when this worker has taken a lane, and when it has left one. */
   laneTaken(): void;
   laneLeft(): void;
 }
@@ -16,13 +16,13 @@ export interface LaneShare {
 const HEARTBEAT_MS = 1_000;
 /** Age of the last heartbeat, in ms, from which a worker no longer counts. */
 const DEAD_AFTER_MS = 4_000;
-/** Pause between two lanes that a worker leaves, in ms: by then another worker has the first and counts it. */
+/** Pause between two lanes that a worker leaves, in ms: by then another worker has taken the first one. */
 const PAUSE_MS = 500;
 
 /**
- * Spreads lanes evenly over the workers of the cluster. A worker holds a lane for as long as it can, so the first
- * worker to start has them all. Each worker counts the others, and one with more than its even share leaves lanes,
- * one after the other. While Redis is away, no lane moves.
+ * Spreads lanes evenly over the workers of the cluster. A worker keeps its lanes, so the first worker to start has them
+ * all. Each worker counts the others, and a worker with more than its even share leaves lanes, one after the other.
+ * While Redis is away, no lane moves.
  */
 export class LaneShares {
   #client: RedisClient;

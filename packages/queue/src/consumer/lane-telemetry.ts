@@ -4,8 +4,8 @@ import type { Span, Telemetry } from 'bullmq';
 /**
  * Traces of BullMQ, by bullmq-otel; undefined, and not loaded, when tracing is off. The only jobs here are the leases
  * of lanes, which are never completed, so two things differ. `process <lane>` is a span without duration: this worker
- * took the lane. And a lease carries no trace, nor is it the parent of what its holder does for hours: batches have
- * their own traces.
+ * took the lane. A lease carries no trace and is not the parent of other spans, because its holder keeps it for hours:
+ * batches have their own traces.
  */
 export async function laneTelemetry(): Promise<Telemetry | undefined> {
   if (!isTracing()) return undefined;

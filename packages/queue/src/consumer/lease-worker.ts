@@ -28,10 +28,10 @@ export interface LeaseWorkerOptions {
  * A candidate for the lease of a lane: BullMQ's worker on the lane's queue.
  *
  * The lease is the only BullMQ job of the lane, and one worker of the whole cluster has it at a time. It is never
- * completed. It is active while its holder lives and keeps it. It goes back to the waiting jobs when the holder
- * leaves. BullMQ's stall check takes it away from a holder that died, within LOCK_MS + 2 × STALL_CHECK_MS = 5 s: one
- * check that marks the lease, the end of its lock, and another check; two workers may miss each other by one. With
- * BullMQ's defaults, 30 s each, a lane would stand still for a minute after each crash.
+ * completed. It is active while its holder lives and keeps it. It returns to the waiting jobs when the holder leaves
+ * the lane. After the holder died, BullMQ's stall check returns it within LOCK_MS + 2 × STALL_CHECK_MS = 5 s: one check
+ * marks the lease, its lock ends, and a later check returns it. With BullMQ's defaults, 30 s each, a lane would stand
+ * still for a minute after each crash.
  *
  * BullMQ only elects the worker; batches do not pass through it. One job for each batch, the common use of BullMQ,
  * costs three scripts in Redis, four entries in an event stream and two wake-ups a batch, and at 500 messages a
@@ -54,7 +54,7 @@ export class LeaseWorker extends Worker<unknown> {
       concurrency: 1,
       lockDuration: LOCK_MS,
       stalledInterval: STALL_CHECK_MS,
-      // The lease may lose any number of workers. The losses of a batch are counted separately (MAX_LOSSES).
+      // Any number of workers may end with the lease. Those that end during a batch are counted by countLoss.
       maxStalledCount: Number.MAX_SAFE_INTEGER,
       drainDelay: DRAIN_DELAY_S,
       runRetryDelay: RETRY_MS,

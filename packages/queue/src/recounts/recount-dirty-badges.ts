@@ -8,14 +8,14 @@ import { addDirty, dirtySet, fromMember, takenSet } from './recount-requests.ts'
 type Recount = (badges: DirtyBadge[]) => Promise<void>;
 
 /**
- * Hands the dirty badges of a recount lane to `recount` and deletes them afterwards. The set is renamed first: badges
- * added meanwhile belong to the next run, and the badges of a run that died are found by the next one. Must not run
- * twice at a time for one lane (the lane guarantees it).
+ * Passes the dirty badges of a recount lane to `recount` and deletes them afterwards. The set is renamed first: badges
+ * added meanwhile belong to the next run, and the badges of a run that died are found by the next one. One lane must
+ * not have two runs at a time; the lane guarantees that.
  *
- * A `recount` that rejects, because Postgres or Redis is away, is repeated in place with jittered back-off from 50 ms
- * to 2 s: no badge may stay wrong. When `signal` aborts, the badges are left to the next run of any worker. The
- * counts of a process that was paused may be stale when it sends them: if it finds that its lane is lost, they are
- * counted again. Without `hold`, the caller ensures that no other process has the lane.
+ * If `recount` rejects, because Postgres or Redis is away, it is repeated in place with jittered back-off from 50 ms to
+ * 2 s: no badge may stay wrong. When `signal` aborts, the badges are left to the next run of any worker. A process that
+ * was paused may send stale counts: if its lane is lost, the badges are counted again. Without `hold`, the caller
+ * ensures that no other process has the lane.
  */
 export async function recountDirtyBadges(
   client: RedisClient,
@@ -38,12 +38,12 @@ export async function recountDirtyBadges(
   }
 }
 
-/** Failed attempts from one warning to the next: about a minute. */
+/** Number of failed attempts per warning: one warning in about a minute. */
 const LOG_EVERY = 30;
 
 const ALWAYS_HELD: LaneHold = { held: async () => true };
 
-/** Resolves with true when there may be more: after the badges of a run that died come those of this wake-up. */
+/** Resolves with true when there may be more: a set left by a run that died is recounted before the dirty set. */
 async function recountOnce(
   client: RedisClient,
   laneNumber: number,
@@ -79,8 +79,8 @@ table.insert(members, 1, tostring(left))
 return members`;
 
 /**
- * Pause of a lane after a recount, in ms, so that a burst shares the next one: four times the duration of the
- * recount, so recounts take at most a fifth of a lane's time. The first badge after a pause is never delayed.
+ * Pause of a lane after a recount, in ms, so that a burst shares the next one: four times the duration of the recount,
+ * so recounts of up to 62 ms take at most a fifth of a lane's time. The first badge after a pause is never delayed.
  */
 const REST = { times: 4, minMs: 50, maxMs: 250 };
 

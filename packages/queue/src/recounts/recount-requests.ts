@@ -13,12 +13,12 @@ export interface LaneRecountRequests extends RecountRequests {
   close(): void;
 }
 
-/** Interval in ms at which lanes are woken whose wake-up was lost. */
+/** Interval of the search for badges without a wake-up, in ms. */
 const SWEEP_MS = 1_000;
 
 /**
- * Requests recounts, in one recount lane for each user. The badges to recount are in a Redis set for each lane (the
- * dirty set), so requests coalesce; an entry in the lane's stream is only a wake-up, and a run takes the whole set.
+ * Requests recounts; each user belongs to one recount lane. Each lane has a Redis set of badges to recount (the dirty
+ * set), so requests coalesce. An entry in the lane's stream is only a wake-up, and a run takes the whole set.
  *
  * Only the request that finds the set empty wakes the lane, in the same step: while the set is not empty, a wake-up
  * is on its way. Badges that a run left when it died have no wake-up; the sweep of any worker finds them within
