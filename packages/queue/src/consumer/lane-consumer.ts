@@ -35,7 +35,7 @@ const CLOSE_WITHOUT_REDIS_MS = 300;
  * A batch is in one of four states. *Waiting*: in the lane's stream, in the order in which batches were appended. *In
  * progress*: still there, while the worker that holds the lane processes it. *Given up*: moved out of the stream,
  * because processing failed or MAX_LOSSES workers ended while they processed it, and passed to `keepGivenUp`, every 2 s
- * until that succeeds. *Gone*: done and deleted. A worker that dies changes nothing: the next worker that takes the lane
+ * until that succeeds. *Gone*: done and deleted. A worker that dies changes nothing: the next worker of the lane
  * starts again at the beginning of the stream (the store is idempotent), so order holds. The processor repeats in place
  * work that may succeed later, while the lane waits and the lock is renewed.
  *

@@ -5,8 +5,8 @@ import { findPrimary, followPrimary, isPrimary, type Primary } from './sentinel.
 import { parseSentinelUrl } from './server-url.ts';
 
 /**
- * Connects to the server of a `redis://`, `rediss://` or `redis+sentinel://` URL. Waits for a Redis that is not there
- * yet, with a jittered back-off from 100 ms to 2 s, and reconnects for ever. An outage is logged once.
+ * Connects to the server of a `redis://`, `rediss://` or `redis+sentinel://` URL. Waits until Redis is reachable, with
+ * a jittered back-off from 100 ms to 2 s, and reconnects without a limit. An outage is logged once.
  */
 export async function connectRedis(url: string, role: RedisRole, logger: Logger): Promise<RedisClient> {
   const group = parseSentinelUrl(url);
@@ -41,7 +41,7 @@ export async function disconnectRedis(client: RedisClient): Promise<void> {
  * - `subscribe`: they wait. Its offline queue must stay on; without it, a start while Redis is down ends the process.
  * - `produce`: they fail at once, so a client that waits for an acknowledgement receives UNAVAILABLE within
  *   milliseconds.
- * - `consume`: they wait for ever, because a worker has nothing else to do.
+ * - `consume`: they wait without a limit, because a worker has nothing else to do.
  * - `cache`: they fail at once, and Postgres is read instead.
  */
 export type RedisRole = 'publish' | 'subscribe' | 'produce' | 'consume' | 'cache';
@@ -60,7 +60,7 @@ export type RedisClient = PlainClient & {
 const MAX_QUEUED_COMMANDS = 50_000;
 /** Silence after which a connection is replaced, in ms. Each connection carries a probe every 500 ms. */
 const SILENT_MS = 7_500;
-/** Interval of PING, in ms, on connections that BullMQ duplicates per lane and leaves silent while it has the lane. */
+/** Interval of PING, in ms: BullMQ makes a connection per lane and sends nothing on it while it has the lane. */
 const DUPLICATE_PING_MS = 2_500;
 
 function open(place: Place, role: RedisRole, logger: Logger, primary?: Primary) {

@@ -8,7 +8,7 @@ const probes = new Histogram({
 
 /** Interval of the probes, in ms. */
 const TICK_MS = 500;
-/** Ticks without a good answer after which the server counts as away. */
+/** Ticks without a successful probe after which the server counts as away. */
 const AWAY_TICKS = 2;
 /** Ticks without any answer after which the connection is replaced. */
 const RECONNECT_TICKS = 15;
@@ -18,8 +18,8 @@ const RECONNECT_TICKS = 15;
  *
  * node-redis has no time limit for a reply: when Redis hangs or the network drops packets, its promises wait for as
  * long as the connection exists, and a client that keeps writing also keeps the idle time-out of the socket from
- * firing. So a probe is sent every TICK_MS, and ticks without an answer are counted. Ticks, not time: a process that
- * was paused must not mistake its own pause for an outage of Redis.
+ * firing. So a probe is sent every TICK_MS, and ticks without an answer are counted. Ticks are counted instead of time,
+ * so that a pause of the process does not count as an outage.
  *
  *   answers ──AWAY_TICKS without a good answer──▶ away ──RECONNECT_TICKS without any answer──▶ reconnect
  *      ▲                                           │

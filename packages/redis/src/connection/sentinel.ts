@@ -5,7 +5,7 @@ import { type Address, formatAddress, type SentinelGroup } from './server-url.ts
 /** Time limit for an answer, in ms. */
 const ANSWER_MS = 1_000;
 
-/** The primary of a Sentinel group, on whichever server it is. */
+/** The primary of a Sentinel group; the server that has this role may change. */
 export type Primary = ReturnType<typeof followPrimary>;
 
 /**
@@ -65,8 +65,9 @@ export function isPrimary(role: unknown): boolean {
 }
 
 /**
- * The sentinels name a primary that hangs until they have replaced it, and a replaced one may not have noticed yet. A
- * connection to either would waste time: a handshake without an answer blocks a client for seconds.
+ * Finds the primary and checks its role. Until a failover is complete, the sentinels may name a primary that hangs, or
+ * one that is being replaced. A connection to either would waste time: a handshake that hangs blocks a client for
+ * seconds.
  */
 async function findLivePrimary(group: SentinelGroup): Promise<Address> {
   const primary = await findPrimary(group);

@@ -11,16 +11,16 @@ import { visitInRounds } from './visit-in-rounds.ts';
 const present = new Gauge({ name: 'chat_presence_users', help: 'Users with a connection in this process' });
 const announced = new Counter({
   name: 'chat_presence_announced_total',
-  help: 'Announcements to the watchers of a user that a gateway started or stopped to hold the user',
+  help: 'Notifications to the watchers of a user after a gateway got its first or lost its last connection of the user',
 });
 
 /** Time in which every entry is written again, in ms: it restores lost entries and renews the others. */
 const REFRESH_MS = 60_000;
 /** Time limit for a publish, in ms. */
 const PUBLISH_DEADLINE_MS = 2_000;
-/** Longest wait of a clean stop for the release of the last users, in ms. The end of the lease does the same later. */
+/** Longest wait of a stop for the release of the last users, in ms. The end of the lease releases the others. */
 const STOP_DEADLINE_MS = 1_000;
-/** Most users who left while Redis was away and are still to be released. The entries of others end by their TTL. */
+/** Largest number of users to release after an outage of Redis. The entries of further users end by their TTL. */
 const MAX_LEFT_BEHIND = 100_000;
 
 /**
@@ -29,8 +29,8 @@ const MAX_LEFT_BEHIND = 100_000;
  * watchers are notified to read. A user who disconnects and returns between two writes costs nothing, and a storm of
  * connects costs one command per 500 users.
  *
- * The lease of the gateway is the heartbeat of all its users. Entries that Redis may have lost (the connection is back,
- * the lease was lost) are written again at once, all others in slow rounds.
+ * Users need no heartbeat: the lease of the gateway covers all of them. When Redis may have lost entries (the
+ * connection is back, the lease was lost), all are written again at once, otherwise in slow rounds.
  */
 export class RedisPresenceAnnouncer implements PresenceAnnouncer {
   #deps: AnnouncerDeps;
@@ -47,7 +47,7 @@ export class RedisPresenceAnnouncer implements PresenceAnnouncer {
     this.#refresh = visitInRounds(this.#held, REFRESH_MS, (userId) => this.#changed.add(userId));
     deps.store.onReconnect(() => this.#addAll());
     deps.gateways.onLeaseLost(() => {
-      // Other gateways took this one for dead: the watchers must read, whether entries are missing or not.
+      // Other gateways regarded this one as dead: the watchers must read, whether entries are missing or not.
       for (const userId of this.#held.keys()) this.#toNotify.add(userId);
       this.#addAll();
     });
@@ -71,7 +71,7 @@ export class RedisPresenceAnnouncer implements PresenceAnnouncer {
     }
   }
 
-  /** To be called after the connections are closed. */
+  /** Call it after the connections are closed. */
   async stop(): Promise<void> {
     void this.#refresh.stop();
     await withDeadline(this.#changed.idle(), STOP_DEADLINE_MS, 'presence').catch(() => {});

@@ -34,9 +34,9 @@ return ids`;
  * The gateway processes that are alive. Each one has a lease in Redis that it renews: one command per HEARTBEAT_MS,
  * whatever the number of users.
  *
- * While Redis is away no gateway can renew its lease, so all leases may have ended when it returns. Gateways that are
- * missing for that reason are back with their next heartbeat. So no gateway is reported as gone before this process has
- * reached Redis for the duration of a whole lease.
+ * While Redis is away no gateway can renew its lease, so all leases may have ended when it returns, and live gateways
+ * are missing until their next heartbeat. So a gateway is reported as gone only when this process has reached Redis for
+ * the duration of a whole lease.
  */
 export class GatewayRegistry {
   /** Id of this process; each start has a new one. */
@@ -75,7 +75,7 @@ export class GatewayRegistry {
     this.#goneListeners.push(listener);
   }
 
-  /** Calls `listener` after Redis lost the own lease: it was wiped or away for long, and may have lost more data. */
+  /** Calls `listener` after Redis lost the lease of this gateway (a wipe, a long outage) and maybe more data. */
   onLeaseLost(listener: () => void): void {
     this.#leaseLostListeners.push(listener);
   }
@@ -110,7 +110,7 @@ export class GatewayRegistry {
     this.#lastHeartbeat = now;
     const isSteady = now - this.#steadySince >= LEASE_MS;
     const gone = [...this.#live].filter((id) => !leased.has(id));
-    // After an outage, missing gateways stay live until a lease that they may have renewed by now would have ended.
+    // After an outage, missing gateways count as live for the duration of one lease.
     this.#live = isSteady ? leased : new Set([...this.#live, ...leased]);
     alive.set(this.#live.size);
     return isSteady ? gone : [];

@@ -11,7 +11,7 @@ import { RedisPresenceWatch, type WatchDeps } from './watch.ts';
  *                                     └─notify─▶ watch ──┘ read ─▶ nextPresence (with grace) ─▶ watchers, on a change
  *                                      (one channel per user; only gateways with a watcher of the user subscribe to it)
  *
- * The heartbeat of all users of a gateway is its one lease in the registry.
+ * Users have no heartbeat: the lease of their gateway in the registry covers all of them.
  */
 export function createPresence(deps: PresenceDeps) {
   const store = createPresenceStore(deps.cache, deps.gateways.id);

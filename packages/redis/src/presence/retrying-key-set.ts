@@ -5,9 +5,9 @@ import { type Logger, retry } from '@chat-cluster/runtime';
 const MAX_BATCH = 500;
 
 /**
- * A set of keys that each need some work: soon, and again until it succeeds. Adding a key twice is adding it once, so
- * there are never more entries than keys. One batch is in progress at a time; keys added meanwhile form the next one.
- * The keys of a failed batch are added again, and retried after a back-off of 100 ms to 2 s.
+ * A set of keys that each need some work, which is repeated until it succeeds. A key that is added twice is in the set
+ * once. One batch is in progress at a time; keys added meanwhile form the next one. The keys of a failed batch are
+ * added again, and retried after a back-off of 100 ms to 2 s.
  *
  * A key that is added while its own batch is in progress gets another run, because that batch may have missed the
  * change.

@@ -2,9 +2,9 @@ import type { UserId } from '@chat-cluster/contracts';
 import { withDeadline } from '@chat-cluster/runtime';
 import type { RedisClient } from '../connection/connection.ts';
 
-/** Lifetime of an entry, in ms. The announcer renews it every REFRESH_MS; after three missed renewals it is void. */
+/** Lifetime of an entry, in ms. The announcer renews it every 60 s; after three missed renewals it is void. */
 const ENTRY_TTL_MS = 180_000;
-/** Time for which it is known when a user was last online, in ms: about 100 bytes per user. */
+/** Time for which Redis keeps when a user was last online, in ms. It takes about 100 bytes per user. */
 const LAST_SEEN_MS = 3_600_000;
 /** Time limit for an answer of Redis, in ms. */
 const DEADLINE_MS = 1_000;
@@ -46,8 +46,8 @@ for i, key in ipairs(KEYS) do found[i] = redis.call('HGETALL', key) end
 return { time[1] * 1000 + math.floor(time[2] / 1000), found }`;
 
 /**
- * Which gateways hold connections of a user: a hash `chat:presence:<user>` with the time of each entry by gateway id,
- * and under `left` the time at which the last gateway released the user. All times are ms of the clock of Redis. It
+ * The gateways that hold connections of a user: a hash `chat:presence:<user>` with the time of each entry by gateway
+ * id, and under `left` the time at which the last gateway released the user. All times are ms of the clock of Redis. It
  * must be a single server, because a script touches the keys of many users. It may lose all data at any time.
  *
  * The entry of a dead gateway stays. Readers recognise it by the ended lease of the gateway. The next write of the user

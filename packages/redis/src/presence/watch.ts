@@ -19,19 +19,19 @@ const changes = new Counter({
 });
 
 /**
- * Age up to which an entry counts although the lease of its gateway is not known here yet, in ms: other gateways learn
- * of a new one with their next heartbeat, at most 3 s later. Must be shorter than the time by which the lease of a
- * killed gateway outlives its newest entry.
+ * Age up to which an entry counts before this process has read the lease of its gateway, in ms. A new gateway is found
+ * with the next heartbeat, at most 3 s later. Must be shorter than the time from the newest entry of a killed gateway
+ * to the end of its lease.
  */
 const FRESH_MS = 8_000;
-/** Time in which every watched user is read once, in ms, in case all other triggers were lost. */
+/** Time in which every watched user is read once, in ms. Repairs a loss of all other triggers. */
 const REREAD_MS = 60_000;
 
 /**
- * The watched users of a gateway. No trigger is trusted for its content: a message on the channel of a user, a dead
- * gateway, a gap in pub/sub, a restored connection of the store and the end of a grace each only add users to `toRead`.
- * These are read from the store, hundreds in one command. So messages need no order, and a lost one only needs another
- * read. A failed read is retried; until it succeeds, every presence stays as it was.
+ * The watched users of a gateway. Every trigger only adds users to `toRead`: a message on the channel of a user, a dead
+ * gateway, a gap in pub/sub, a restored connection of the store, the end of a grace. These users are read from the
+ * store, hundreds in one command. So messages need no order, and another read repairs a lost one. A failed read is
+ * retried; until it succeeds, every presence stays as it was.
  *
  * The rule is `nextPresence` in domain/presence.ts: a user who is held by no gateway is read again when the grace is
  * over, and only then reported as offline.

@@ -3,13 +3,13 @@
  * Gateways run these adapters, and workers publish to their channels. A test with real gateways checks both sides.
  */
 
-/** The channel that every gateway receives. Emits to no room, or to several rooms, use it; this project has none. */
+/** The channel that every gateway receives, for emits to no room or to several rooms. This project has no such emit. */
 export const EVERY_GATEWAY = 'socket.io#/#';
 
 /**
- * The channel of a room. With `sharded` only gateways that hold a socket of the room subscribe to it. That includes a
- * room name of 20 characters: the adapter takes such a name for a socket id only when it publishes, and this project
- * does not publish through the adapter.
+ * The channel of a room. With `sharded` only gateways that hold a socket of the room subscribe to it. The adapter
+ * treats a room name of 20 characters as a socket id when it publishes; this project does not publish through the
+ * adapter, so such rooms work too.
  */
 export function roomChannel(room: string): string {
   return `${EVERY_GATEWAY}${room}#`;
@@ -20,5 +20,5 @@ export function roomOf(channel: string): string {
   return channel.slice(EVERY_GATEWAY.length, -1);
 }
 
-/** The channel on which workers notify every gateway that emits to unknown users may be lost. */
+/** The channel on which workers notify every gateway that emits may be lost and that the users are not known. */
 export const GAP_CHANNEL = 'chat:gap';

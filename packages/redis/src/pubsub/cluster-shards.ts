@@ -28,10 +28,10 @@ const CONNECT_MS = 5_000;
 /**
  * The primaries of a Redis Cluster, each with plain connections, and the map from slots to primaries.
  *
- * Not the cluster client of node-redis: it does not report that the subscriptions at a server were gone for a while (a
- * gap after which sockets must sync), drops a failed resubscription as an unhandled rejection, waits for as long as a
- * hanging server keeps its connection, and needs several awaits to route a command. Here every server has a probed
- * connection (`pulse.ts`) like any other Redis.
+ * The cluster client of node-redis is not used. It does not report that subscriptions were interrupted (a gap after
+ * which sockets must sync), drops a failed resubscription as an unhandled rejection, waits for as long as a hanging
+ * server keeps its connection, and needs several awaits to route a command. Here every server has a probed connection
+ * (`pulse.ts`) like any other Redis.
  *
  * The map is read every 5 s, every second while a server does not respond, and at once after MOVED. The connections to
  * a server that is no longer a primary are closed; commands that wait on them fail, and are retried at the new primary.

@@ -24,10 +24,9 @@ const PENDING_RETRY_MS = 500;
 const PUBLISH_DEADLINE_MS = 2_000;
 
 /**
- * Emits to rooms without a Socket.IO server: it publishes the messages that a gateway's adapter would, so a worker
- * receives no echo and parses nothing. A payload is encoded once, whatever the number of its rooms. Each emit goes to
- * one room, so it causes no work on gateways that hold none of its users. The commands of one call are sent in one
- * write.
+ * Emits to rooms without a Socket.IO server: publishes messages in the format of a gateway's adapter. So a worker
+ * receives no echo and parses nothing. A payload is encoded once for all its rooms. Each emit goes to one room, so it
+ * causes no work on gateways that hold none of its users. The commands of one call are sent in one write.
  *
  * An emit that Redis does not accept is lost, because lanes do not wait for it. Its user receives `sync_required` as
  * soon as Redis accepts commands again. (If it is lost between Redis and a gateway, that gateway sends the
@@ -36,7 +35,7 @@ const PUBLISH_DEADLINE_MS = 2_000;
 export function createFanout(pub: Publisher, logger: Logger): Fanout & { gap(): void } {
   const wire = wireOf(pub.kind);
   const pendingSyncs = new PendingSyncs(pub, wire);
-  // The newest emits may have gone to the former primary, to which no gateway is subscribed any more.
+  // The newest emits may have reached the former primary, to which no gateway is subscribed now.
   pub.onMoved(() => pendingSyncs.addAll());
   /** Resolves with the users who missed an emit. */
   const publish = async (event: ServerEvent, emits: Emit[]): Promise<UserId[]> => {

@@ -28,8 +28,8 @@ type AdapterFactory = Extract<NonNullable<ServerOptions['adapter']>, (nsp: Names
  * The Socket.IO adapter of a gateway, on the pub/sub of the cluster.
  *
  * The adapter of the library neither waits for its subscriptions nor restores them, and the `classic` one ends the
- * process when it cannot publish. So instead of clients it receives the publisher and the subscriber of this package,
- * with the method names that it calls.
+ * process when it cannot publish. So it receives, instead of clients, objects with the methods that it calls, built on
+ * the publisher and the subscriber of this package.
  *
  * After `join()` the adapter subscribes without waiting, so emits right after a join can be missed (5 of 200 in a
  * measurement). `subscribed(room)` resolves when Redis has confirmed the channel of the room: everything committed
@@ -89,7 +89,7 @@ function countingFailures(publisher: Publisher) {
     });
 }
 
-/** Counts messages from Redis and shortens their way to sockets. A function, since Socket.IO calls it with `new`. */
+/** Counts messages from Redis, writes encoded packets to sockets. A function, since Socket.IO calls it with `new`. */
 function countingAdapter(factory: (nsp: Namespace) => unknown) {
   return function adapterOf(nsp: Namespace) {
     const adapter = factory(nsp) as ReceivingAdapter;

@@ -30,7 +30,7 @@ export interface Publisher {
 /** A channel has one listener. Subscribing to it again without `unsubscribe` is a mistake of the caller. */
 export interface Subscriber {
   readonly kind: PubSubKind;
-  /** Resolves when the subscription is active. Retries until then, unless `unsubscribe` is called or all is closed. */
+  /** Resolves when the subscription is active. Retries until then, or until `unsubscribe` or `close` is called. */
   subscribe(channel: string, listener: Listener): Promise<void>;
   /** As `subscribe`, with the raw bytes. Of kind `classic` also for all channels that match a pattern. */
   subscribeRaw(channel: string, listener: RawListener, as?: 'pattern'): Promise<void>;

@@ -8,7 +8,7 @@ export interface Shards {
   /** Undefined while no server is known to have the channel. */
   of(channel: string): Shard | undefined;
   all(): Shard[];
-  /** Reads again which server has which channels; to be called after a redirection. Never rejects. */
+  /** Reads again which server has which channels. Call it after a redirection. Never rejects. */
   refresh(): Promise<void>;
   close(): Promise<void>;
 }

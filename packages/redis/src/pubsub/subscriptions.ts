@@ -119,7 +119,7 @@ export class Subscriptions implements Subscriber {
     return done;
   }
 
-  /** Never rejects. Gives up when the channel is unsubscribed or all is closed. */
+  /** Never rejects. Stops when the channel is unsubscribed or the servers are closed. */
   #begin(channel: string, subscription: Subscription): Promise<void> {
     const attempt = async () => {
       if (this.#wanted.get(channel) !== subscription || !this.#shards.isOpen) return;

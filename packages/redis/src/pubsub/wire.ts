@@ -35,7 +35,7 @@ export type DeliveryTrace = string;
 
 /** Message type BROADCAST of the sharded adapter. */
 const BROADCAST = 3;
-/** Id of the sender. It is no gateway's id, so no gateway mistakes the message for its own echo. */
+/** Id of the sender. No gateway has this id, so no gateway drops the message as its own echo. */
 const UID = 'emitter';
 
 /** JSON. */
@@ -48,8 +48,8 @@ const sharded: Wire = {
 };
 
 /**
- * Start of a message that is not one of the adapter but several packets for the room of its channel: all packets of a
- * busy batch for one user are one message. A JSON text contains no line break.
+ * Start of a message in a format of this project: several packets for the room of its channel. So all packets of a busy
+ * batch for one user are one message. A JSON text contains no line break.
  */
 const SEVERAL = '*';
 const SEPARATOR = '\n';
