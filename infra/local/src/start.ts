@@ -29,7 +29,7 @@ Ctrl-C stops everything. Other commands: npm run demo, npm run token -- --user a
 
 /** Signals within this time, in ms, are one key press: npm repeats a Ctrl-C that the terminal has already sent. */
 const SAME_PRESS_MS = 700;
-/** How long an interrupted start may take to finish, in ms. */
+/** Time of an interrupted start to finish, in ms. */
 const ABANDON_AFTER_MS = 3_000;
 
 await runCommand(async () => {

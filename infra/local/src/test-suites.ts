@@ -11,12 +11,12 @@ export interface Suite {
 const PARENTS = ['load-tests', 'services', 'infra', 'packages'];
 const FILES_PER_SUITE = 9;
 
-/** Its alerts fire when processes get too little CPU, and it checks that none fires without a fault. */
+/** Runs alone: its alerts fire when processes get too little CPU, and it checks that none fires without a fault. */
 const ALONE = 'infra/prometheus/';
 
 /**
- * Test files that mostly wait, for real time limits, and use less than a quarter of a core. In this order: the first
- * ones start while the suite of ALONE runs, and start no services.
+ * Test files that mostly wait for real time limits and use less than a quarter of a core. The order matters: the first
+ * ones run beside the suite of ALONE, so they must not start services.
  */
 const WAITING = [
   'packages/redis/',

@@ -11,9 +11,8 @@ export interface ChatServiceOptions extends Omit<ServiceOptions, 'main'> {
 }
 
 /**
- * Starts a gateway, a worker or a prober on loopback and waits until it is ready, see startService. By default it is
- * one process on free ports that carries its name and logs warnings as JSON. The caller adds the URLs of the servers
- * and the secret.
+ * Starts a gateway, a worker or a prober on loopback and waits until it is ready, see startService. Defaults: one
+ * process, free ports, its name from `name`, warnings as JSON. The caller adds the URLs of the servers and the secret.
  */
 export function startChatService(options: ChatServiceOptions): Promise<ServiceProcess> {
   const { kind, version = () => repository, ...service } = options;

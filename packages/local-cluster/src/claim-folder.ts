@@ -13,8 +13,8 @@ export interface FolderClaim {
  * Makes `folder` if needed and claims it for `purpose`, until the claim is released or the process ends. Throws
  * UserError when another process has claimed it: two servers must not write the same files.
  *
- * The kernel keeps the claim. On Linux it is an abstract local socket, a name that cannot outlive its process, so kill
- * -9 leaves nothing stale behind. On other systems it is a socket file in the temporary folder, and a file without a
+ * The kernel keeps the claim. On Linux it is an abstract local socket, whose name ends with its process, so kill -9
+ * leaves nothing stale behind. On other systems it is a socket file in the temporary folder, and a file without a
  * listener is taken over.
  */
 export async function claimFolder(folder: string, purpose: string): Promise<FolderClaim> {
@@ -47,7 +47,7 @@ function makeFolder(folder: string): void {
 }
 
 /**
- * Not mkdirSync with `recursive`: it never returns where the system reports a wrong state of a parent, as /proc does.
+ * mkdirSync with `recursive` is not used: below /proc, which reports a wrong state of a parent, it never returns.
  */
 function makeWithParents(folder: string): void {
   if (existsSync(folder)) return;

@@ -15,7 +15,7 @@ export interface ClusterServices {
   prober: ServiceProcess | undefined;
 }
 
-/** How long each kind of service may take to stop, in ms, before it is killed. */
+/** Time of each kind of service to stop, in ms; after it the service is killed. */
 export const GATEWAY_STOP_MS = 5_000;
 export const WORKER_STOP_MS = 3_000;
 

@@ -32,7 +32,7 @@ export interface Cluster {
 
 type Parts = ClusterServices & { backing: BackingServers };
 
-/** How long Postgres and Redis may take to stop, in ms. With the stop times of the services this stays below 10 s. */
+/** Time of Postgres and Redis to stop, in ms. With the stop times of the services the sum is below 10 s. */
 const BACKING_STOP_MS = 1_700;
 
 /**

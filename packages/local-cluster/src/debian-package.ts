@@ -70,8 +70,8 @@ function privateApt(work: string): string {
 }
 
 /**
- * Only libraries and the program's own packages: helpers of package scripts are not needed, and libc must stay the one
- * of this machine.
+ * The packages to unpack: the program's own ones and libraries. Package scripts do not run, so their helpers are left
+ * out; libc must be that of this machine.
  */
 async function missingPackages(
   work: string,

@@ -26,8 +26,8 @@ export interface WantedProgram {
 
 /**
  * Finds a program, in this order: on the PATH; in the tree that an earlier run unpacked into `toolsDir`; in Debian's
- * package, which is unpacked (see debian-package.ts). Nothing is installed and no service is started. Throws UserError,
- * with the reason only, when none of them works.
+ * package, which is unpacked (see debian-package.ts). Installs nothing and starts no service; findRedis installs as its
+ * last resort. Throws UserError, with the reason only, when none of them works.
  */
 export async function findProgram(
   wanted: WantedProgram,

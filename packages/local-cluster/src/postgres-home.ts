@@ -53,10 +53,10 @@ interface Account {
  *              Postgres looks it up with getpwuid().
  *  account     Root where user namespaces are forbidden (Docker's default seccomp profile): Postgres runs as an
  *              unprivileged account. If that account may enter the data folder, the folder is used in place; otherwise
- *              the data is kept in a folder below `sharedDir`. The same holds for the binaries, which are copied there.
+ *              the data is kept in a folder below `sharedDir`. Binaries that it cannot run are copied there too.
  *
- * Existing data always takes precedence: a folder that contains data is used, and its owner becomes the user who runs
- * Postgres now.
+ * Existing data always takes precedence: a folder that contains data is used, and its owner is changed to the user that
+ * runs Postgres now.
  */
 export function preparePostgresHome(request: HomeRequest): PostgresHome {
   const { dataDir, native } = request;

@@ -25,8 +25,8 @@ export interface PostgresOptions {
   /** False: as if user namespaces were forbidden. Has an effect only for root. */
   namespaces?: boolean | undefined;
   /**
-   * When root starts Postgres: folder of the data and programs that the account running Postgres cannot reach
-   * elsewhere. Default: /var/lib/chat-cluster.
+   * Only for root: folder for data and programs if the account that runs Postgres cannot reach them in their place.
+   * Default: /var/lib/chat-cluster.
    */
   sharedDir?: string | undefined;
 }

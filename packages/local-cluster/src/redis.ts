@@ -81,8 +81,8 @@ function endSteps(withinMs: number): EndStep[] {
 }
 
 /**
- * `noeviction`: BullMQ keeps queues in this Redis. No process title: the command line then contains the path of this
- * file, by which endLeftover recognises the process.
+ * `noeviction`, because lanes hold accepted messages. Without a process title the command line contains the path of
+ * this file, by which endLeftover recognises the process.
  */
 function configuration(dataDir: string, port: number, password: string): string {
   return `${[

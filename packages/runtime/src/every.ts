@@ -1,6 +1,6 @@
 /**
- * Runs `work` every `ms` milliseconds, first after `ms`, and never twice at once: a run that takes longer than `ms`
- * skips the rounds it covers. A rejection goes to `onError`, which must not throw (default: ignored), and does not end
+ * Runs `work` every `ms` milliseconds, first after `ms`, and never twice at once: rounds that fall due during a run are
+ * left out. A rejection goes to `onError`, which must not throw (default: ignored), and does not end
  * the repetition. The timer does not keep the process alive.
  */
 export function every(ms: number, work: () => unknown, onError: (error: unknown) => void = () => {}): Repetition {

@@ -6,11 +6,11 @@ import type { Logger } from './logger.ts';
  *   running ──SIGTERM, POST /drain──▶ draining ──done, hurried or out of time──▶ stopping ──▶ exit
  *      └──SIGINT, parent gone, exception: hurried from the start ───────────────────┘
  *
- * This is the only place that listens for SIGTERM, SIGINT and the end of the parent (a supervised process whose IPC
- * channel closes has lost its parent and stops). The first SIGTERM drains, if the process has a drain; a second signal
- * hurries, a third exits at once. SIGINT comes from a person at a terminal, with no load balancer to wait for, so it
- * hurries from the start. Each stop is guarded: a stop that fails does not prevent the others. All stops share one
- * deadline, which starts at the end of the drain or at the hurry. After it the process exits with code 1.
+ * In gateways, workers and the prober, only this class listens for SIGTERM, SIGINT and the end of the parent (a closed
+ * IPC channel). The first SIGTERM starts the drain, if the process has one; a second signal ends the drain early
+ * ("hurry"), a third exits at once. SIGINT comes from a person at a terminal, where no load balancer must notice the
+ * drain, so it hurries from the start. A stop that fails does not prevent the others. All stops share one deadline,
+ * which starts at the end of the drain. After it the process exits with code 1.
  */
 export class Lifecycle {
   #owned: { name: string; stop: () => unknown }[] = [];
@@ -39,7 +39,7 @@ export class Lifecycle {
     });
   }
 
-  /** True from the first stop request on, so also while draining. */
+  /** True from the first request to stop, so also during the drain. */
   get stopping(): boolean {
     return this.#stopping;
   }

@@ -3,8 +3,8 @@ const HANG_MS = 1_000;
 const HANG_FACTOR = 3;
 
 /**
- * Natural batching: items wait while earlier batches are in flight; when one completes, all of them start together.
- * There is no timer: an idle process runs batches of one item at once, a busy process runs large ones, so the batch
+ * Natural batching: items wait while earlier batches are in flight; when a batch completes, the waiting items form the
+ * next one. There is no timer: an idle process runs each item at once, a busy process runs large batches, so the batch
  * size follows the rate. After an idle moment the first batch starts at the end of the current event-loop turn, so that
  * items which arrived in one read of many sockets share it. Batches start in the order of submission; with
  * `maxInFlight` 1 they also complete in it.
@@ -12,7 +12,7 @@ const HANG_FACTOR = 3;
  * Past `maxWaiting`, `submit` rejects at once with `overflow()`. `maxWaitMs` sheds by time instead of by number:
  * `submit` also rejects while all of these hold:
  * - the oldest waiting item has waited longer than `maxWaitMs`;
- * - more items wait than fit into one batch, and more than full batches recently completed within `maxWaitMs`;
+ * - more items wait than fit into one batch, and more than recent full batches would complete within `maxWaitMs`;
  * - the batch in flight does not hang: otherwise every item waits for that batch.
  * So a burst is accepted, a steady rate above the throughput is shed, and an accepted item waits for about `maxWaitMs`.
  */

@@ -72,7 +72,7 @@ export async function openTelemetry(config: TracingConfig, { service, instance, 
 
 export type Tracer = Awaited<ReturnType<typeof openTelemetry>>;
 
-/** The process, as traces name it, and its logger. */
+/** Names of the process in traces, and its logger. */
 export interface ProcessIdentity {
   service: string;
   instance: string;
@@ -113,7 +113,7 @@ function sampled(span: OtelSpan) {
 
 /**
  * The sampler of the SDK, by its standard name, and the share of new traces that reaches it. The default is
- * `parentbased_traceidratio`, not the standard's, which samples everything. Its ratio is applied before the SDK is
+ * `parentbased_traceidratio`; the default of the standard samples everything. Its ratio is applied before the SDK is
  * called, because the SDK spends 2 µs on the ids of a span that is then dropped. So a span that does not begin with
  * `startSpan` (BullMQ takes a lane) is always sampled by default.
  */

@@ -19,7 +19,7 @@ export interface Readiness {
   ready: boolean;
   /** Why it is not ready, when the process itself is the reason. */
   reason?: 'draining' | 'schema';
-  /** One line per part: 'ok', or what is wrong. */
+  /** One line per part: 'ok', or the problem. */
   checks: Record<string, string>;
 }
 
@@ -27,9 +27,9 @@ export interface Readiness {
 export interface Dependencies {
   /** Whether the Redis of each role responds. */
   redis(): Record<'pubsub' | 'queue' | 'cache', boolean>;
-  /** 'ok', or what is wrong. */
+  /** 'ok', or the problem. */
   postgres(): string;
-  /** The migrations: `check` is 'ok' or what is wrong; `tooOld` while some of this version are missing. */
+  /** The migrations. `check` returns 'ok' or the problem; `tooOld`: migrations of this version are missing. */
   schema: { readonly tooOld: boolean; check(): string };
   lifecycle: Pick<Lifecycle, 'stopping'>;
   /** Whether the process stays ready while Redis or Postgres is away. The outage then only shows in `checks`. */

@@ -3,7 +3,7 @@ import type { TracingConfig } from './config.ts';
 import { withDeadline } from './deadline.ts';
 import type { ProcessIdentity, SpanOptions, Tracer } from './open-telemetry.ts';
 
-/** Time that the last spans have to be sent in when the process stops, in ms. A missing collector costs no more. */
+/** Longest wait for the last spans to be sent when the process stops, in ms. */
 const FLUSH_MS = 1_000;
 
 let tracer: Tracer | undefined;
