@@ -112,10 +112,7 @@ async function openConversation(url: string, token: string, participantId: strin
   }).catch((error: Error) => {
     throw new UserError(`${url} does not respond (${(error.cause as Error | undefined)?.message ?? error.message}).`);
   });
-  const body = (await response.json().catch(() => ({}))) as {
-    id?: string;
-    error?: { message: string };
-  };
+  const body = (await response.json().catch(() => ({}))) as { id?: string; error?: { message: string } };
   if (response.ok && body.id) return body.id;
   throw new UserError(
     `${url} refused to open a conversation (${response.status} ${body.error?.message ?? response.statusText}).`,

@@ -19,16 +19,16 @@ export const EXPERIMENTS: readonly Experiment[] = [
   defineExperiment({
     name: 'pairs',
     about: 'pairs of users send messages as fast as they can, or at a rate (the default)',
-    help: `Starts a cluster in a temporary folder, as npm start does, lets pairs of users on different gateways send messages, and
-prints what arrived. Every message is delivered to both sides, and acknowledged after the commit.`,
+    help: `Starts a cluster in a temporary folder, as npm start does. Pairs of users on different gateways send messages. Prints
+throughput, latencies and losses. Every message is delivered to both sides, and acknowledged after the commit.`,
     options: PAIRS_OPTIONS,
     run: async (options, log) => reportPairs(options, await measurePairs(options, log)),
   }),
   defineExperiment({
     name: 'compare',
     about: 'this cluster beside a relay, the plain designs and ejabberd',
-    help: `The alternatives that you could build or install, with the same load, Redis, Postgres and number of processes; one arm at
-a time, in several rounds with a rotating order.
+    help: `Each arm is one system: this cluster, or an alternative that you could build or install. All get the same load, Redis,
+Postgres and number of processes, one arm at a time, in several rounds with a rotating order.
 
 ${ARMS.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join('\n')}`,
     options: COMPARE_OPTIONS,
@@ -59,7 +59,7 @@ classic Socket.IO adapter in turn; every gateway is a process with an address of
   defineExperiment({
     name: 'overload',
     about: 'twice the rate that the cluster can sustain',
-    help: 'The cluster is to refuse the excess at once, bound its memory and its ack latency, and recover when the load falls.',
+    help: 'The cluster must refuse the excess at once, limit its memory and its ack latency, and recover when the load falls.',
     options: OVERLOAD_OPTIONS,
     run: async (options, log) => reportOverload(await measureOverload(options, log)),
   }),

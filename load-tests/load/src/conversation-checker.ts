@@ -99,7 +99,7 @@ export class ConversationChecker {
     this.#forgetWhenComplete(message);
   }
 
-  /** The device of one side is connected anew. Order is promised for the events of one connection only. */
+  /** The device of one side is connected anew. Order is guaranteed for the events of one connection only. */
   newConnection(side: Side): void {
     this.participants[side].events = new EventOrder();
   }

@@ -36,7 +36,8 @@ Run
   --processes N       generator processes (half of the cores)
   --out DIR           folder for report.html and report.json (.local/load/<time>)
   --max-p99 MS        fail when the p99 of acks or deliveries exceeds MS
-  --strict            fail also on what only a fault allows: repeated events, messages found only by the final sync
+  --strict            fail also on effects that are allowed only after a fault: repeated events, and messages
+                      that a device found only by the final sync
 
 Latencies count from the time at which a message was due. The exit code is 1 when a message was lost, duplicated or
 out of order, a badge was wrong, a user could not be checked, or a limit was exceeded. Ctrl-C ends the run early, with

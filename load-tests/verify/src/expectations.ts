@@ -4,7 +4,7 @@ import { checkHistory, quantile, type SendAttempt } from '@chat-cluster/testkit'
 import type { RoundOutcome } from './fault.ts';
 
 /*
- * What faults expect beyond the general promises. Each function returns one sentence per breach.
+ * What faults expect beyond the general guarantees. Each function returns one sentence per breach.
  */
 
 /** Selects the sends that an expectation applies to. */

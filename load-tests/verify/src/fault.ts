@@ -23,7 +23,7 @@ export interface Fault {
    * once, for example a kill.
    */
   inject(context: FaultContext): Promise<ActiveFault | undefined>;
-  /** Checks what the product must do under this fault, beyond its general promises. Returns one sentence per breach. */
+  /** Checks what the product must do under this fault, beyond the guarantees. Returns one sentence per breach. */
   expect?(outcome: RoundOutcome, context: FaultContext): string[];
 }
 

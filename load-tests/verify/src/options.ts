@@ -19,8 +19,8 @@ export interface VerifyOptions {
 
 export const HELP = `npm run verify -- [faults] [options]
 
-Starts a cluster of real processes, sends messages as many users, injects faults, and checks that the product keeps its
-promises. Without a fault, all faults run.
+Starts a cluster of real processes, lets many users send messages, injects faults, and checks that the product keeps its
+guarantees. Without a fault, all faults run.
 
   --rounds N     rounds of each fault (10)
   --seed S       seed of all random choices (default: a new one for each run)

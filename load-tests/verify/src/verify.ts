@@ -23,8 +23,8 @@ export async function verify(options: VerifyOptions, print: Print): Promise<numb
     `${sum(({ acked }) => acked)} messages acknowledged`;
   print(
     broken.length === 0
-      ? `Every promise was kept: ${what}, 0 lost, 0 stored twice, 0 findings.`
-      : `Promises were broken under ${broken.join(', ')}: ${what}, ${sum(countFindings)} findings.`,
+      ? `Every guarantee was kept: ${what}, 0 lost, 0 stored twice, 0 findings.`
+      : `Guarantees were broken under ${broken.join(', ')}: ${what}, ${sum(countFindings)} findings.`,
   );
   return broken.length === 0 ? 0 : 1;
 }

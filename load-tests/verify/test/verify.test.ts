@@ -13,7 +13,7 @@ import { rollingRestart } from '../src/faults/deploys.ts';
 import { FAULTS } from '../src/faults.ts';
 import { type RoundReport, type RoundTiming, runRound } from '../src/round.ts';
 
-/** Short phases. Deadlines of expectations are longer, because other tests may use the machine; promises have none. */
+/** Short phases. Deadlines of expectations are longer, because other tests use the machine too; guarantees have none. */
 const TIMING: RoundTiming = { warmUpMs: 300, phaseMs: 500, afterMs: 500, deadlineFactor: 4 };
 /** Delay of a gateway on a busy machine, in ms. A connection that a gateway never closes is kept for 30 s or more. */
 const MARGIN_MS = 5_000;
@@ -35,7 +35,7 @@ describe('a cluster under faults', () => {
   for (const id of ['F2', 'F4', 'F8', 'F13', 'F15', 'F25']) {
     const fault = FAULTS.find((one) => one.id === id);
 
-    it(`keeps its promises (${id}: ${fault?.title})`, async () => {
+    it(`keeps its guarantees (${id}: ${fault?.title})`, async () => {
       if (!fault) throw new Error(`there is no fault ${id}`);
       const report = await runRound(fault, cluster, { seed: SEED, round: 1, pairs: 6, rate: 50, timing: TIMING });
       expect(report.verdict.violations).to.deep.equal([]);

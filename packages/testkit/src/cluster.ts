@@ -38,12 +38,7 @@ export async function startTestCluster(options: Partial<ClusterOptions> = {}): P
     await cluster.stop();
     await removeData();
   };
-  return Object.defineProperties(
-    {},
-    {
-      ...Object.getOwnPropertyDescriptors(cluster),
-      stop: { value: stop },
-      [Symbol.asyncDispose]: { value: stop },
-    },
-  ) as TestCluster;
+  // The getters of the cluster stay getters.
+  const methods = { stop: { value: stop }, [Symbol.asyncDispose]: { value: stop } };
+  return Object.defineProperties({}, { ...Object.getOwnPropertyDescriptors(cluster), ...methods }) as TestCluster;
 }

@@ -8,9 +8,8 @@ const EXIT_WITHIN_MS = 40_000;
 
 process.once('SIGTERM', () => {
   // A child that a test has paused would stay for ever: it processes its death signal only when it continues.
-  if (process.platform === 'linux')
-    for (const pid of readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' '))
-      if (pid) signalQuietly(Number(pid), 'SIGCONT');
+  const children = process.platform === 'linux' ? readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8') : '';
+  for (const pid of children.match(/\d+/g) ?? []) signalQuietly(Number(pid), 'SIGCONT');
   process.exit(143);
 });
 

@@ -102,7 +102,7 @@ async function connectionsFinding(server: Server, deployment: Deployment): Promi
   const needed = gateways * gateway + workers * worker;
   const available = server.maxConnections - server.reservedConnections - SPARE_CONNECTIONS;
   const found =
-    `${gateways} gateways × ${gateway} and ${workers} workers × ${worker} open up to ${needed} connections; ` +
+    `gateways (${gateways} × ${gateway}) and workers (${workers} × ${worker}) open up to ${needed} connections; ` +
     `${available} of max_connections = ${server.maxConnections} are available to them`;
   if (needed <= available) return report.ok(found);
   return report.failed(found, 'lower PG_POOL_SIZE, raise max_connections, or add PgBouncer 1.21 or newer');

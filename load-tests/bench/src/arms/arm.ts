@@ -6,7 +6,7 @@ import type { Device } from '../traffic/connection.ts';
 export const PROCESS_KINDS = ['postgres', 'redis', 'gateways', 'workers', 'ejabberd', 'generator'] as const;
 export type ProcessKind = (typeof PROCESS_KINDS)[number];
 
-/** A system that can be put under load. */
+/** One of the systems that an experiment puts under load. */
 export interface Arm {
   name: string;
   about: string;
@@ -29,6 +29,6 @@ export interface RunningArm extends PairsPlan {
   /** The database with its messages, if it stores them. */
   databaseUrl: string | undefined;
   processes: { name: ProcessKind; pid: number }[];
-  /** Removes what one run would leave to the next; called before each run. */
+  /** Removes the data of the last run. Called before each run. */
   reset?(): Promise<void>;
 }

@@ -28,10 +28,10 @@ import { workerSettings } from '../config.ts';
 const HELP = `unread audit [--fix] [--user <id>]… [--json]: compares unread counters with their messages.
 
 Prints each wrong counter: user, conversation, counter, truth.
-  --fix     heals wrong counters and notifies the devices of their users (a worker must be running)
+  --fix     fixes wrong counters and notifies the devices of their users (a worker must be running)
   --user    only the counters of this user; may be repeated
 
-Exit code 1: a counter was wrong and is not healed. Safe at any time: it takes no lock while it counts.
+Exit code 1: a counter was wrong and is not fixed. Safe at any time: it takes no lock while it counts.
 Environment: DATABASE_URL, and with --fix REDIS_URL and RECOUNT_LANES (2); npm run unread takes them from the
 environment, otherwise from the cluster that runs on DATA_DIR.
 `;

@@ -62,9 +62,9 @@ export interface Measured {
 
 /** Further numbers in flight for the relay, to find its maximum. */
 const RELAY_IN_FLIGHT = [50, 100];
-/** Time at the start of each run that is not measured. */
+/** Unmeasured time at the start of each run, in seconds. */
 const RAMP_SECONDS = 1;
-/** Low, because the relay may not survive many in flight; what matters for a warm-up is the number of messages. */
+/** Low, because the relay may not survive many in flight; a warm-up only needs a number of messages. */
 const WARM_UP_IN_FLIGHT = 50;
 
 /**

@@ -86,8 +86,8 @@ const TEMPLATE = message.parse({
 });
 
 /**
- * A message between two users who occur in no other message of the batch: the emitter joins what a user gets of a
- * batch.
+ * A message between two users that no other message of the batch has: the emitter joins the emits of a batch for one
+ * user.
  */
 function messageOf(seq: number, users: readonly UserId[]): Message {
   const at = (i: number) => users[i % users.length] ?? TEMPLATE.senderId;

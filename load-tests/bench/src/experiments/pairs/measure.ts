@@ -10,7 +10,7 @@ export const PAIRS_OPTIONS = z.object({
   rate: wholeNumber(0).default(0).describe('open loop instead: messages a second by the clock; 0: closed loop'),
   pairs: wholeNumber(1).default(100).describe('pairs of users'),
   seconds: wholeNumber(1).default(10).describe('measured time'),
-  warmUp: wholeNumber(0).default(3).describe('seconds of traffic before it'),
+  warmUp: wholeNumber(0).default(3).describe('seconds of traffic before the measurement'),
   gateways: wholeNumber(1).default(2).describe('gateway processes'),
   workers: wholeNumber(1).default(1).describe('worker processes'),
   lanes: wholeNumber(1).default(4).describe('lanes'),

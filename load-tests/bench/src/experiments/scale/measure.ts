@@ -21,8 +21,10 @@ export const SCALE_OPTIONS = z.object({
   users: wholeNumber(1).default(200).describe('users, in pairs on different gateways'),
   rounds: wholeNumber(1).default(3).describe('rounds, up and down again: 1,2,4,8,8,4,2,1 ...'),
   seconds: wholeNumber(1).default(10).describe('measured time'),
-  warmUp: wholeNumber(1).default(24_000).describe('messages at full speed before: every gateway compiles its code'),
-  background: wholeNumber(1).default(4).describe('seconds at rest before'),
+  warmUp: wholeNumber(1)
+    .default(24_000)
+    .describe('messages at full speed before the measurement: every gateway compiles its code'),
+  background: wholeNumber(1).default(4).describe('seconds at rest before the measurement'),
   workers: wholeNumber(1).default(1).describe('worker processes'),
   lanes: wholeNumber(1).default(4).describe('lanes'),
   size: wholeNumber(1).default(100).describe('characters of a message'),

@@ -95,10 +95,7 @@ async function planConversations(clients: number, pairs: number, { url }: Servic
   return [bystanders, crowd] as const;
 }
 
-/**
- * The messages of the bystanders that were due from `from` to `to`. One that was refused or lost has an infinite
- * latency.
- */
+/** Messages of the bystanders due from `from` to `to`. A refused or lost message has an infinite latency. */
 function phase(measured: MeasuredMessages, from: number, to: number) {
   const { ackMs, deliveryMs } = measured.between(from, to);
   return { messages: ackMs.length, ack: latencyOf(ackMs), delivery: latencyOf(deliveryMs) };
