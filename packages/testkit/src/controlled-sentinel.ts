@@ -134,10 +134,7 @@ class SentinelGroup implements ControlledServer {
     return process;
   }
 
-  /**
-   * The primary in the view of the sentinels. A server that returned with old data also regards itself as one for a
-   * while.
-   */
+  /** The primary in the view of the sentinels. A server that returned with old data also has this role for a while. */
   async #primary(): Promise<Member> {
     const info = String(await this.#askSentinel(HOSTS[0], 'INFO', 'sentinel'));
     const member = this.#members.find(({ host }) => info.includes(`address=${host}:`));

@@ -34,9 +34,7 @@ export function admin({ folder }: Balancer, command: string): Promise<string> {
   });
 }
 
-/**
- * Reloads as an operator does: a new process takes over the port, the old one keeps its websockets until they close.
- */
+/** Reloads as an operator does: a new process takes the port, the old one keeps its websockets until they close. */
 export function reloadHaproxy(balancer: Balancer): Promise<void> {
   return balancer.start(['-sf', String(balancer.pid)]);
 }
