@@ -24,7 +24,7 @@ export function attachToConnections(io: ChatServer, parts: ConnectionParts): voi
   const boundWriteBuffer = boundWriteBuffers(io, parts);
   const holdUntilTurnEnds = flushByTurn();
   io.engine.on('connection', (connection: Connection) => {
-    // First boundWriteBuffer, which checks whether the transport is writable: holdUntilTurnEnds makes it unwritable.
+    // This one comes first: it checks whether the transport is writable, and holdUntilTurnEnds makes it unwritable.
     connection.on('packetCreate', boundWriteBuffer);
     connection.on('packetCreate', holdUntilTurnEnds);
   });

@@ -36,7 +36,7 @@ const SHORTEST_RETRY_MS = 1_000;
  * - There is a round every ROUND_MS. While sessions wait and rounds are on time, each round is larger than the last by
  *   GROWTH: from 320 per second to 1,000 within half a second, and on up to `perSecond`.
  * - A round that is late by more than LATE_MS shows that the event loop does not keep up, with connects or with other
- *   work: the next round is smaller by a third. So events of connected clients are delayed by little more, too.
+ *   work: the next round is smaller by a third. So events of connected clients are delayed by little more than that.
  * - A session that arrives while none waits is admitted at once, up to FIRST_ROUND per round. The others wait for the
  *   end of the round and are admitted together. Between rounds the event loop accepts connections, one per turn.
  *

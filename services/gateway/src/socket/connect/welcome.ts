@@ -80,7 +80,7 @@ export class Welcome {
   /**
    * Emits the first badge, from a count that starts after Redis has confirmed the subscription of the user's room. The
    * badge cannot be stale: earlier changes are in the count, and later ones are emitted to the room. While Redis is
-   * down the badge waits for SUBSCRIBED_DEADLINE_MS; it follows again, after `sync_required`, on the subscription.
+   * down the badge is emitted after SUBSCRIBED_DEADLINE_MS; once subscribed, `sync_required` and another badge follow.
    */
   async #emitFirstBadge(socket: ChatSocket): Promise<void> {
     const subscription = this.#deps.subscribed(socket.data.userId);
