@@ -9,7 +9,7 @@ import { checkWebsocket } from './checks/websocket.ts';
 import { type Finding, reporter } from './finding.ts';
 import type { Deployment } from './options.ts';
 
-/** Runs all checks at once. Changes nothing, apart from a few sessions of a user named "doctor". Never rejects. */
+/** Runs all checks. Changes nothing, apart from a few sessions of a user named "doctor". Never rejects. */
 export async function examine(deployment: Deployment): Promise<Finding[]> {
   const findings = await Promise.all([
     examineEntry(deployment),

@@ -40,7 +40,8 @@ export function isTooSlow(error: unknown): boolean {
 }
 
 function isConnectionFault(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  // A TypeError or RangeError is a bug, even if Node gives it a code (ERR_INVALID_ARG_TYPE).
+  if (!(error instanceof Error) || error instanceof TypeError || error instanceof RangeError) return false;
   if ('code' in error && typeof error.code === 'string') return true;
   return /connection|timeout|terminated|not queryable/i.test(error.message);
 }

@@ -12,7 +12,7 @@ export const gatewaySettings = commonConfig.extend({
   PORT: integer(0, 65_535, 3_000),
   /** Port of /healthz, /readyz, /metrics and POST /drain; 0 chooses a free port. */
   ADMIN_PORT: integer(0, 65_535, 9_090),
-  /** Time from unready to the first closed socket of a drain, in ms: as long as the load balancer sends clients. */
+  /** From `/readyz` 503 to the first closed socket of a drain, in ms: longer than the load balancer sends clients. */
   DRAIN_DELAY_MS: integer(0, 600_000, 5_000),
   /** Maximum time over which sockets are closed during a drain, in ms; 0: all at once. */
   DRAIN_WINDOW_MS: integer(0, 3_600_000, 30_000),
@@ -48,14 +48,15 @@ export const gatewaySettings = commonConfig.extend({
   /** Sockets of one process; beyond it 503. 0: no limit. */
   MAX_CONNECTIONS: integer(0, 10_000_000, 50_000),
   /**
-   * Connections of one process that have not authenticated yet, queued or open. Large enough for all clients of another
-   * gateway at once, and a bound for strangers.
+   * Connections of one process that have not authenticated yet, queued or open. The default admits all clients of
+   * another gateway at once, and still limits connections that never authenticate.
    */
   MAX_UNAUTHENTICATED: integer(1, 10_000_000, 10_000),
   /**
-   * Unread data of one client, in bytes and in packets; beyond it the connection is closed. A slow reader must not lose
-   * its connection because of its own requests. So it is above the largest answer, that of `sync` (about 1.5 MB), and
-   * above two packets (ack and message) for each of RATE_LIMIT_BURST events.
+   * Data that one client has not read, in bytes and in packets; beyond either bound the connection is closed. A slow
+   * reader must not lose its connection because of its own requests. So the byte bound is above the largest answer
+   * (`sync`, 1.5 MB), and the packet bound above two packets (ack and message) for each of RATE_LIMIT_BURST events.
+   * While text waits in engine.io, a UTF-16 code unit counts as one byte (`sizeOf` in socket/engine-io.ts).
    */
   WRITE_BUFFER_MAX_BYTES: integer(65_536, 1_073_741_824, 4_194_304),
   WRITE_BUFFER_MAX_PACKETS: integer(16, 1_000_000, 10_000),

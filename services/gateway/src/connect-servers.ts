@@ -7,7 +7,7 @@ import { connectPubSub, connectRedis, disconnectRedis, joinGatewayRegistry, type
 import { type Lifecycle, type Logger, logFirstFailure, redisServers, retry } from '@chat-cluster/runtime';
 import type { GatewayConfig } from './config.ts';
 
-/** What every part of the process uses. */
+/** Dependencies of every part of the process. */
 export interface Context {
   config: GatewayConfig;
   logger: Logger;
@@ -44,7 +44,7 @@ export async function connectRedisServers({ config, logger, lifecycle }: Context
   );
   const cache = await connect(servers.cache, 'cache');
   const queues = await Promise.all(servers.queues.map(async (url) => ({ client: await connect(url, 'produce') })));
-  // A new id for each start, so that nothing that was meant for the process before it reaches this one.
+  // Each start has a new id, so that replies for the previous process do not reach this one.
   const id = `${config.GATEWAY_NAME}:${randomUUID()}`;
   const registry = lifecycle.own('registry', await joinGatewayRegistry(cache, id, logger), (one) => one.stop());
   return { publisher, subscriber, cache, queues, registry };

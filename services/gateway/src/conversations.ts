@@ -10,9 +10,9 @@ const KNOWN_CONVERSATIONS = 100_000;
 
 /**
  * A cache of participants in front of the store, so that a message of a known conversation needs no query. Participants
- * of a direct conversation never change. Unknown ids are not remembered. Concurrent lookups are one query. Lookups of
- * one id share one result, so that the messages that wait for it continue in the order of their arrival. For the same
- * reason a lookup under way takes precedence over participants that became known meanwhile.
+ * of a direct conversation never change. Unknown ids are not cached. Concurrent lookups are one query. Lookups of one
+ * id share one result, so that the messages that wait for it continue in the order of their arrival. For the same
+ * reason `participantsOf` returns a lookup that is already running, even if the participants became known meanwhile.
  */
 export class GatewayConversations implements Conversations, KnownConversations {
   readonly #store: ConversationStore;
@@ -37,7 +37,7 @@ export class GatewayConversations implements Conversations, KnownConversations {
     return opened;
   }
 
-  /** Never queries the store: returns participants that passed through here, or those of the newest cached message. */
+  /** Never queries the store: returns participants in memory, or those of the newest message in the Redis cache. */
   async known(id: ConversationId): Promise<Participants | undefined> {
     const hit = this.#known.get(id);
     if (hit) return hit;

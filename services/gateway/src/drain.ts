@@ -8,11 +8,11 @@ import type { ChatServer, ChatSocket } from './socket/chat-socket.ts';
 import type { Admission } from './socket/connect/admission.ts';
 import { abortConnection, connectionsOf, isReadingPost, pauseReading, resumeReading } from './socket/engine-io.ts';
 
-/** Slowest pace, in sockets per second. Stock clients back off for 0.5 to 1.5 s, so other gateways hardly notice. */
+/** Slowest pace, in sockets per second. Stock clients back off for 0.5 to 1.5 s: little load for other gateways. */
 export const SLOWEST_PER_SECOND = 20;
-/** Sockets whose moments lie within this time are closed together, in ms. */
+/** Sockets whose close times lie within this time are closed together, in ms. */
 const BATCH_MS = 50;
-/** Sockets that are notified of their moment per turn of the event loop. */
+/** Sockets that are notified of their close time per turn of the event loop. */
 const NOTIFIED_PER_TURN = 250;
 /** How long a closing socket waits for the acks of its events, and the HTTP server for its answers, in ms. */
 const FINISH_MS = 3_000;
@@ -20,7 +20,7 @@ const FINISH_MS = 3_000;
 const CLOSE_MS = 500;
 /**
  * How long the port stays open after the last socket is closed, in ms. A polling client may have sent a request before
- * it learned that its session has ended. It gets a 400; the load balancer would turn a TCP reset into a 502.
+ * it received the end of its session. It gets a 400; the load balancer would turn a TCP reset into a 502.
  */
 const LINGER_MS = 300;
 
@@ -48,15 +48,15 @@ export interface DrainDeps {
  * Unready. /readyz responds 503. Everything else goes on, also for new clients: the load balancer sends them until its
  * next probes have failed, and refusing them meanwhile would return needless 503s. HTTP answers close their connection.
  *
- * Closing. New clients are refused (503 with Retry-After, so that they try another gateway). Each socket has a moment
- * of its own, announced to it by `server_draining`. The moments are spread evenly, with jitter, over DRAIN_WINDOW_MS
- * (less for few sockets: SLOWEST_PER_SECOND), so that the clients reach the other gateways in a trickle. At its moment
- * a socket is not read any more, the events that were read get their acks, and its transport is closed. A stock client
- * takes that for a lost connection and reconnects by itself; after `disconnect(true)` it would stay away.
+ * Closing. New clients are refused (503 with Retry-After, so that they try another gateway). Each socket has a close
+ * time of its own, which it receives in `server_draining`. The times are spread evenly, with jitter, over
+ * DRAIN_WINDOW_MS (less for few sockets: SLOWEST_PER_SECOND), so that clients reach the other gateways one by one. Then
+ * the gateway stops reading from the socket, acknowledges the events that were read, and closes the transport. A stock
+ * client treats that as a lost connection and reconnects by itself; after `disconnect(true)` it would not reconnect.
  *
  * Hurry (a second signal, or the time is up) skips the rest of the delay and the pacing, but not the acks.
  *
- * It ends within DRAIN_DELAY_MS + DRAIN_WINDOW_MS, or FINISH_MS later if acks are late.
+ * The drain ends within DRAIN_DELAY_MS + DRAIN_WINDOW_MS, plus FINISH_MS if acks are late.
  */
 export class GatewayDrain implements Drain {
   readonly withinMs: number;
@@ -90,36 +90,33 @@ export class GatewayDrain implements Drain {
     this.#deps.logger.info({ sockets: sockets.length, overMs: Math.round(overMs) }, 'drain: closing sockets');
     const started = performance.now();
     const elapsed = () => performance.now() - started;
-    const moments: Moment[] = sockets.map((socket, i) => ({
-      socket,
-      at: (overMs * (i + Math.random())) / sockets.length,
-    }));
-    const announce = ({ socket, at }: Moment) =>
+    const closes = sockets.map((socket, i): Close => ({ socket, at: (overMs * (i + Math.random())) / sockets.length }));
+    const announce = ({ socket, at }: Close) =>
       socket.emit('server_draining', { reconnectInMs: Math.max(0, Math.round(at - elapsed())) });
     this.#closeLast = (socket) => {
-      moments.push({ socket, at: overMs });
+      closes.push({ socket, at: overMs });
       announce({ socket, at: overMs });
     };
 
-    const announcing = announceAll(moments.slice(), announce);
+    const announcing = announceAll(closes.slice(), announce);
     const closing: Promise<void>[] = [];
-    for (let next = 0; next < moments.length; ) {
+    for (let next = 0; next < closes.length; ) {
       const now = hurry.aborted ? Number.POSITIVE_INFINITY : elapsed();
-      for (let due = moments[next]; due && due.at <= now; due = moments[++next]) closing.push(closeSocket(due.socket));
-      if (next < moments.length) await pause(BATCH_MS, hurry);
+      for (let due = closes[next]; due && due.at <= now; due = closes[++next]) closing.push(closeSocket(due.socket));
+      if (next < closes.length) await pause(BATCH_MS, hurry);
     }
     await Promise.all([announcing, ...closing]);
   }
 }
 
-/** `at`: when the socket is closed, in ms from the begin of closing. */
-type Moment = { socket: ChatSocket; at: number };
+/** `at`: when the socket is closed, in ms from the beginning of closing. */
+type Close = { socket: ChatSocket; at: number };
 
-/** Notifies the sockets in the order of their moments, so that the first to be closed are notified first. */
-async function announceAll(moments: readonly Moment[], announce: (moment: Moment) => void): Promise<void> {
-  for (let at = 0; at < moments.length; at += NOTIFIED_PER_TURN) {
+/** Notifies the sockets in the order of their close times, so that the first to be closed are notified first. */
+async function announceAll(closes: readonly Close[], announce: (close: Close) => void): Promise<void> {
+  for (let at = 0; at < closes.length; at += NOTIFIED_PER_TURN) {
     if (at > 0) await nextTurn();
-    for (const moment of moments.slice(at, at + NOTIFIED_PER_TURN)) if (moment.socket.connected) announce(moment);
+    for (const close of closes.slice(at, at + NOTIFIED_PER_TURN)) if (close.socket.connected) announce(close);
   }
 }
 

@@ -31,7 +31,7 @@ export function batched<In, Out>(
 ): NaturalBatch<In, Out> {
   return new NaturalBatch<In, Out>({
     run,
-    // The three kinds in `createReads` use less than twice the pool, so none starves the others for long.
+    // The three kinds in `createReads` use less than twice the pool, so each kind gets connections soon.
     maxInFlight: 2,
     maxItems: 500,
     // The reads of 500 devices that sync 100 conversations each.

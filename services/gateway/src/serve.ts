@@ -103,7 +103,7 @@ function serveSockets(context: Context, http: Server, { redis, ports, authentica
   const requests = watchRequests(http);
 
   const welcome = new Welcome({ io, gatewayId: config.GATEWAY_NAME, unreadOf: ports.unreadOf, subscribed, logger });
-  onGap(() => void welcome.healAll());
+  onGap(() => void welcome.requireSyncs());
   const clusterPresence = createPresence({ cache, publisher, subscriber, gateways: registry, logger });
   const presence = new PresenceEvents(lifecycle.own('presence', clusterPresence, (one) => one.stop()));
   const handlers = createHandlers({ ...ports, subscribed, presence, ephemeral: createEphemeralEmitter(publisher) });

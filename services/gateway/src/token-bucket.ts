@@ -1,4 +1,4 @@
-/** A rate limit: `burst` at once, `perSecond` sustained. Four numbers, no timer, synchronous, unlike those on npm. */
+/** A rate limit: `burst` at once, `perSecond` sustained. Small and without a timer, since every socket has one. */
 export class TokenBucket {
   #perMs: number;
   #burst: number;

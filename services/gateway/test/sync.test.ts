@@ -104,7 +104,7 @@ describe('sync over a socket', () => {
     });
   });
 
-  it('returns notFound to a stranger', async () => {
+  it('returns notFound to a user who is not a participant', async () => {
     const [a, b] = [newUser('a'), newUser('b')];
     const id = await openConversation(cluster, a, b);
     const alice = await device(a);

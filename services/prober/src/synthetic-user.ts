@@ -8,7 +8,7 @@ import type {
 } from '@chat-cluster/contracts';
 import { io, type Socket } from 'socket.io-client';
 
-/** Delay before a reconnect after a refusal in Socket.IO, in ms. A stock client stays away after such a refusal. */
+/** Delay before a reconnect after a refusal in Socket.IO, in ms. A stock client does not retry after such a refusal. */
 const RETURN_MS = 5_000;
 /** Time limit of one `sync`, in ms. */
 const SYNC_TIMEOUT_MS = 5_000;

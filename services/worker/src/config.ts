@@ -8,7 +8,7 @@ export const workerSettings = commonConfig.extend({
   ADMIN_PORT: integer(0, 65_535, 9_091),
   /** Lanes of the unread recount, partitioned by user. All workers must have the same number. */
   RECOUNT_LANES: integer(1, 64, 2),
-  /** Connections to Postgres: more than the lanes that store at the same time in one process are useless. */
+  /** Connections to Postgres. A process uses at most one per lane that it holds, and a few for its background work. */
   PG_POOL_SIZE: integer(1, 100, 8),
   /** Milliseconds between two slices of the unread audit, of all workers together; 0 turns it off. */
   AUDIT_INTERVAL_MS: integer(0, 3_600_000, 1_000),

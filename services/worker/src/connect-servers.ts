@@ -4,7 +4,7 @@ import { connectPublisher, connectRedis, disconnectRedis, type RedisClient, type
 import { type Lifecycle, type Logger, redisServers } from '@chat-cluster/runtime';
 import type { WorkerConfig } from './config.ts';
 
-/** What every part of the process uses. */
+/** Dependencies of every part of the process. */
 export interface Context {
   config: WorkerConfig;
   logger: Logger;
@@ -15,9 +15,9 @@ export type RedisConnections = Awaited<ReturnType<typeof connectRedisServers>>;
 export type PostgresConnection = Awaited<ReturnType<typeof connectPostgres>>;
 
 /**
- * Connects to all Redis servers, and waits for those that are away. Each server has one connection for all its uses,
- * so all that a batch leaves behind (deletion, recounts, emits, replies) is one write. Only BullMQ has a second one,
- * since its commands wait while Redis is away.
+ * Connects to all Redis servers, and waits for those that are away. Each server has one connection for all its uses, so
+ * the deletion, recounts, emits and replies of a batch leave in one write. Only BullMQ has a second one, since its
+ * commands wait while Redis is away.
  */
 export async function connectRedisServers({ config, logger, lifecycle }: Context) {
   const urls = redisServers(config);

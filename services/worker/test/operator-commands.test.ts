@@ -97,7 +97,7 @@ describe('the commands of operators', () => {
     expect(await letters.count(9)).to.equal(0);
   });
 
-  it('are not needed for a wrong badge: the counter is healed and the device notified', async () => {
+  it('are not needed for a wrong badge: the counter is corrected and the device notified', async () => {
     const { a, b, id } = await pair();
     const [alice, bob] = [await connect(cluster, a), await connect(cluster, b)];
     try {
@@ -115,7 +115,7 @@ describe('the commands of operators', () => {
     }
   });
 
-  it('audit the counters of all users or of some, and heal them', async () => {
+  it('audit the counters of all users or of some, and correct them', async () => {
     const { a, b, id } = await pair();
     const bob = await connect(cluster, b);
     try {

@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import type { Lifecycle } from '@chat-cluster/runtime';
 
 /*
- * A supervisor that ends makes its forks drain, each for itself, and exits after the last one. It sends messages, not
- * signals: systemd and `tini -g` send SIGTERM to the forks as well, and a second signal would hurry them.
+ * A supervisor that is stopped makes each fork drain, and exits after the last fork. It sends messages, not signals:
+ * systemd and `tini -g` send SIGTERM to the forks as well, and a second signal would hurry them.
  */
 
 type Order = 'chat:drain' | 'chat:hurry';
 
-/** In a fork: drains on the supervisor's order. Add no listener before: Node delivers earlier messages to the first. */
+/** In a fork: drains on order. It must be the first listener: Node delivers earlier messages only to the first one. */
 export function drainOnOrder(lifecycle: Lifecycle): void {
   process.on('message', (message: { type?: string }) => {
     if (message?.type !== 'chat:drain' && message?.type !== 'chat:hurry') return;

@@ -73,7 +73,7 @@ export function bindSessions(newSessionId: () => string) {
   });
   return {
     /**
-     * Resolves when the supervisor knows the session that the request is about to open; at once for a request that
+     * Resolves when the supervisor has stored the session that the request is about to open; at once for a request that
      * opens none, and for a websocket, which is one connection.
      */
     async bind(request: IncomingMessage): Promise<void> {

@@ -15,9 +15,9 @@ import { handOverConnections, isOffered, offerFork, withholdFork } from './stick
  * requires. A fork that dies is replaced; its clients reconnect to any fork. The admin listener is here too and covers
  * all forks.
  *
- * Forks are chosen at random, since sticky's other two methods fail: round-robin over two forks keeps step with clients
- * that open connections in pairs (a request, then a socket), so all sockets are on one fork; least-connection counts
- * only sockets, and late, so all requests and every burst go to one fork.
+ * Forks are chosen at random, since sticky's other two methods fail. Clients open connections in pairs (a request,
+ * then a socket), so round-robin over two forks puts all sockets on one fork. Least-connection counts only sockets, and
+ * late, so all requests and every burst go to one fork.
  */
 export async function supervise(config: GatewayConfig): Promise<void> {
   const logger = createLogger({ name: config.GATEWAY_NAME, level: config.LOG_LEVEL, format: config.LOG_FORMAT });

@@ -16,7 +16,7 @@ export interface HttpDeps extends Omit<ApiDeps, 'limitRate'> {
   deadlineMs?: number;
 }
 
-/** Above every deadline of the ports behind it, below the 15 to 60 s after which common proxies give up. */
+/** Longer than every deadline of the ports that a request uses, shorter than the time-outs of proxies (15 to 60 s). */
 const DEADLINE_MS = 10_000;
 
 /** The HTTP side of a gateway: REST, documentation, probes. Every error has the shape that the contracts define. */

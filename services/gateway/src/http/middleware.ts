@@ -29,7 +29,7 @@ export const observeRequests: RequestHandler = (req, res, next) => {
 /** Answers are data: nothing in them may run, load or be framed. The documentation page has a policy of its own. */
 export const secureHeaders: RequestHandler = helmet({
   contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
-  // This process serves plain HTTP. The proxy in front of it that terminates TLS knows the domain and sets this.
+  // This process serves plain HTTP. The proxy that terminates TLS in front of it has to set this for its domain.
   strictTransportSecurity: false,
   xFrameOptions: { action: 'deny' },
 });
@@ -45,8 +45,8 @@ export function crossOrigin(allowedOrigins: '*' | string[]): RequestHandler {
 }
 
 /**
- * A span for each sampled request, in the trace that its `traceparent` names, and sampled as this header and
- * OTEL_TRACES_SAMPLER decide. The spans of the lane join the trace.
+ * Starts a span for each sampled request. The span joins the trace in `traceparent`, if there is one; that header and
+ * OTEL_TRACES_SAMPLER decide whether it is sampled. The spans of the lane join the same trace.
  */
 export const traceRequests: RequestHandler = (req, res, next) => {
   const { method } = req;
@@ -75,7 +75,7 @@ const LIMITED_USERS = 20_000;
 
 /**
  * The rate limit of the REST API: a bucket per user and process, over all its connections. Returns the check, which
- * throws RATE_LIMITED. A user whose bucket was dropped for those of LIMITED_USERS others starts again with a full one.
+ * throws RATE_LIMITED. Beyond LIMITED_USERS the least recent user's bucket is dropped; its next one starts full.
  */
 export function createRateLimit(perSecond: number, burst: number): (userId: UserId) => void {
   const buckets = new LRUCache<UserId, TokenBucket>({ max: LIMITED_USERS });
@@ -87,7 +87,7 @@ export function createRateLimit(perSecond: number, burst: number): (userId: User
   };
 }
 
-/** Prepares a server for its end. Call it after engine.io is attached, since engine.io wraps all earlier listeners. */
+/** Counts REST requests; closes connections for a drain. Call it after engine.io, which wraps all earlier listeners. */
 export function watchRequests(http: Server) {
   let underWay = 0;
   let closing = false;

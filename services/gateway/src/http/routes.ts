@@ -56,7 +56,7 @@ export function apiRoutes(deps: ApiDeps): Route[] {
 }
 
 /**
- * A route for users: first the token and the rate limit, so that the body of a stranger is never read, then `handle`.
+ * A route for users: first the token and the rate limit, so that no body is read without a valid token, then `handle`.
  * `handle` does not use the response, so its result can be dropped after the deadline.
  */
 function userRoute(

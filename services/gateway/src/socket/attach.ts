@@ -24,7 +24,7 @@ export function attachToConnections(io: ChatServer, parts: ConnectionParts): voi
   const boundWriteBuffer = boundWriteBuffers(io, parts);
   const holdUntilTurnEnds = flushByTurn();
   io.engine.on('connection', (connection: Connection) => {
-    // First: it reads whether the transport is writable, and the next step makes it unwritable until the turn ends.
+    // This one comes first: it checks whether the transport is writable, and holdUntilTurnEnds makes it unwritable.
     connection.on('packetCreate', boundWriteBuffer);
     connection.on('packetCreate', holdUntilTurnEnds);
   });
@@ -33,7 +33,7 @@ export function attachToConnections(io: ChatServer, parts: ConnectionParts): voi
     setImmediate(releaseHandshakeState, socket);
     // `session` is the first event of every connection, so this is the first step that emits.
     parts.welcome.attach(socket);
-    // After the join of the user's room: watchers learn that the user is online when events can reach it.
+    // After the join of the user's room: watchers are notified that the user is online when events can reach it.
     parts.presence.attach(socket);
     // The client's first event arrives in a later tick, so none is missed.
     parts.dispatcher.attach(socket);

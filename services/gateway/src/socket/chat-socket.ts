@@ -9,7 +9,7 @@ export type ChatServer = Server<ClientToServerEvents, ServerToClientEvents, Defa
 /** One authenticated connection. */
 export type ChatSocket = Socket<ClientToServerEvents, ServerToClientEvents, DefaultEventsMap, SocketData>;
 
-/** What the gateway stores with each socket. */
+/** State that the gateway stores with each socket. */
 export interface SocketData extends Identity {
   /** Number of received events whose ack is not sent yet. */
   underWay: number;

@@ -18,11 +18,11 @@ const handshakes = new Counter({
 
 /** Time for a connection to authenticate, in ms. With Socket.IO's 45 s, unauthenticated connections could pile up. */
 const CONNECT_TIMEOUT_MS = 8_000;
-/** Time for a client to answer a close frame, in ms. With the 30 s of ws, unauthenticated ones would stay for 38 s. */
+/** Time for a client to answer a close frame, in ms. With the 30 s of ws, a refused client could stay for 38 s. */
 const CLOSE_TIMEOUT_MS = 1_000;
 /**
  * Idle time after which an HTTP connection is closed, in ms: otherwise an answer that a client does not read (a poll, a
- * page of history) is kept for ever. Longer than the 25 s of a poll without news. Websockets have their heartbeat.
+ * page of history) is kept forever. Longer than the 25 s of a poll without news. Websockets have their heartbeat.
  */
 const IDLE_TIMEOUT_MS = 60_000;
 

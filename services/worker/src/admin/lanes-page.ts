@@ -9,8 +9,8 @@ const DEADLINE_MS = 1_500;
 
 /**
  * `GET /lanes` of the admin listener: all lanes of the cluster, as they are in Redis now; the contents of batches are
- * not read. A table of text, or JSON (`{at, lanes: [...]}`) for clients that accept it. The row of a lane whose Redis
- * is away shows that.
+ * not read. A table of text, or JSON (`{at, lanes: [...]}`) for clients that accept it. If the Redis of a lane is away,
+ * the row of the lane shows the fault.
  */
 export function lanesPage(lanes: readonly PlacedLane[]): OpsPage {
   return async ({ headers }, response) => {

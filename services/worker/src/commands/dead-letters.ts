@@ -8,7 +8,7 @@ const HELP = `dead-letters: entries that were accepted and could not be stored.
 
   list [--limit 50] [--json]     newest first: time, id, kind, conversation, sender, attempts, reason; no message text
   show <id>… [--json]            everything, including the text
-  replay <id>… | --all [--json]  submits the entry to its lane again; deletes the letter if the entry is stored then
+  replay <id>… | --all [--json]  submits the entry to its lane again; deletes the letter when the entry is stored
   drop <id>… | --all             deletes the letter
 
 Exit code 1: a letter was not found, or not replayed. Environment: DATABASE_URL, and for replay REDIS_URL and LANES;

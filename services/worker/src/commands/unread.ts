@@ -76,7 +76,7 @@ async function openRecounts(open: AsyncDisposableStack): Promise<RecountRequests
   return open.adopt(requests, (made) => made.close());
 }
 
-/** Resolves with true when no counter is wrong, or all wrong ones are healed. */
+/** Resolves with true when no counter is wrong, or all wrong ones are corrected. */
 async function auditAll(
   audit: UnreadAudit,
   recounts: RecountRequests | undefined,
@@ -87,10 +87,10 @@ async function auditAll(
   let progressAt = performance.now();
   for await (const counters of slicesOf(audit, user as UserId[])) {
     const found = await findDrift(audit, counters);
-    const healed = recounts && found.length > 0 ? await heal(audit, recounts, found) : new Set<string>();
+    const corrected = recounts && found.length > 0 ? await correct(audit, recounts, found) : new Set<string>();
     for (const drift of found) {
       const { userId, conversationId, unreadCount: counter, truth } = drift;
-      const fixed = healed.has(keyOf(drift));
+      const fixed = corrected.has(keyOf(drift));
       drifts.push({ userId, conversationId, counter, truth, fixed });
       if (!json) print(`${fixed ? '✔' : '✖'} ${userId}  ${conversationId}  counter ${counter}, truth ${truth}`);
     }
@@ -106,8 +106,8 @@ async function auditAll(
   return left === 0;
 }
 
-/** Heals counters and requests their recounts. Resolves with the keys of those that are right now. */
-async function heal(audit: UnreadAudit, recounts: RecountRequests, drifts: Drift[]): Promise<Set<string>> {
+/** Corrects counters and requests their recounts. Resolves with the keys of those that are right afterwards. */
+async function correct(audit: UnreadAudit, recounts: RecountRequests, drifts: Drift[]): Promise<Set<string>> {
   const badges = drifts.map(({ userId, conversationId }) => ({ userId, conversationId }));
   const { left } = await healDrift(audit, drifts);
   await recounts.request(badges);

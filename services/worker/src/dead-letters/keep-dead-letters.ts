@@ -14,9 +14,9 @@ export interface KeepPorts {
 type Letter = Omit<DeadLetter, 'at'>;
 
 /**
- * Keeps dead letters in Postgres, which outlives a wiped Redis. A transient fault is repeated, while the lane waits, as
- * in storing. Any other fault is logged with the ids and the letter is lost: a letter that cannot be kept must not stop
- * the lane. Rejects only when `signal` aborts.
+ * Keeps dead letters in Postgres, so they remain when Redis loses its data. After a transient fault the write is
+ * repeated while the lane waits, as in storing. Any other fault is logged with the ids and the letter is lost: a letter
+ * that cannot be kept must not stop the lane. Rejects only when `signal` aborts.
  */
 export async function keepDeadLetters(ports: KeepPorts, letters: readonly Letter[]): Promise<void> {
   const { deadLetters, logger, signal } = ports;
@@ -44,7 +44,7 @@ export async function keepGivenUp(ports: KeepPorts, batches: readonly GivenUpBat
   for (const { data, reason, attempts } of batches) {
     const contents = hasEntries(data) ? data.entries : [data];
     const letters = contents.map((content) => deadLetterOf(content, { source: 'lane', reason, attempts }));
-    ports.logger.error({ reason, letters: letters.length }, 'lane: a batch was given up and kept as dead letters');
+    ports.logger.error({ reason, letters: letters.length }, 'lane: a batch was given up, keeping it as dead letters');
     await keepDeadLetters(ports, letters);
   }
 }

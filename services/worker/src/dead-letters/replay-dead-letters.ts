@@ -72,7 +72,7 @@ function outcomeOf(result: EntryResult): { done: boolean; outcome: string } {
   }
 }
 
-/** The shape of an entry, not its limits: it may violate those, and the store rejects it again. */
+/** Checks the shape of an entry, not its limits: the store rejects an entry that violates a limit again. */
 const entrySchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('send'),

@@ -3,7 +3,7 @@ import { every } from '@chat-cluster/runtime';
 import { Gauge } from 'prom-client';
 
 const EVERY_MS = 10_000;
-/** Largest number that is counted: more is not more alarming. */
+/** Largest number that is counted, which bounds the cost; an operator must act in any case. */
 const MAX_COUNTED = 10_000;
 
 /** Counts the dead letters regularly, so that no scrape waits for Postgres. */

@@ -3,8 +3,9 @@ import { logFirstFailure, retry } from '@chat-cluster/runtime';
 import type { Context } from '../connect-servers.ts';
 
 /**
- * Announces the layout of the lanes on each of their servers, now and after a server was wiped. A wipe is healed like a
- * gap for all users: the requested recounts are lost too, so each gateway reads the badges of its sockets again.
+ * Announces the layout of the lanes on each of their servers, now and after a server lost its data (a wipe). After a
+ * wipe all users get `sync_required`, as after lost emits. Requested recounts are lost too, so each gateway reads the
+ * badges of its sockets again.
  */
 export async function announceLayout(
   { config, logger, lifecycle }: Context,

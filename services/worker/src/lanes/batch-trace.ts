@@ -12,8 +12,8 @@ const UNTRACED: BatchTrace = { store: (work) => work(), publish: (work) => work(
 
 /**
  * Starts one span for a run, for any number of messages, with one child for the store and one for emits and replies.
- * The span is part of the trace of the first sampled entry, which decides that the run is sampled too, and is linked
- * to the traces of the other entries. Their traces continue at the delivery, which is linked to the run.
+ * The span belongs to the trace of the first sampled entry, so it is sampled as well; it links to the traces of the
+ * other entries. Their traces continue at the delivery, which links to the run.
  */
 export function traceBatch(entries: readonly Entry[], about: { batches: number; acceptedAt: number }): BatchTrace {
   // An entry may be anything; the store finds those that cannot be stored.

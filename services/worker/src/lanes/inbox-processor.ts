@@ -16,12 +16,12 @@ export interface InboxPorts extends KeepPorts {
 }
 
 /**
- * What an inbox lane does with a run of batches: stores it, then sends emits and replies. The batches are deleted
- * only after the emits are published and the recounts are requested in Redis, so if the worker dies before, the next
- * one does it all again; and the next run of the lane, maybe on another worker, starts after the emits of this one.
+ * Processes a run of batches of an inbox lane: stores it, then sends emits and replies. The batches are deleted only
+ * after the emits are published and the recounts are requested in Redis, so if the worker dies before that, the next
+ * worker repeats the whole run. The next run of the lane starts only after the emits of this run, on any worker.
  *
- * After the commit nothing may fail the run, since a stored message is no dead letter. A reply that Redis rejects is
- * repeated; the user of a lost emit receives `sync_required` when Redis is back.
+ * After the commit no error may reject the run: its messages are stored and must not become dead letters. A reply that
+ * Redis rejects is sent again; the user of a lost emit receives `sync_required` when Redis is back.
  */
 export function createInboxProcessor(ports: InboxPorts) {
   const { logger, signal } = ports;

@@ -12,13 +12,12 @@ type Rows = (StoredMessage | undefined)[];
 /**
  * Joins the sends of the lanes of this process that store at the same time into one statement. An idle store executes
  * the sends of a lane at once. Sends that arrive while MAX_STATEMENTS are in progress wait for one of them and leave
- * together. So the number of lanes decides how many conversations wait for each other, but not how large statements
- * are.
+ * together. So more lanes make fewer conversations wait for each other, without making statements smaller.
  *
- * Lanes have no conversation in common, so a joint statement locks no row that another one holds. If it fails, each
- * lane stores alone and waits for no other: a fault of one lane (poison, a row that another session keeps locked)
- * does not affect the others. Sends that failed alone are never joined again. The price: a locked row can delay the
- * other lanes of one statement by its time limit, once.
+ * Lanes have no conversation in common, so a joint statement locks no row that another one holds. If the joint
+ * statement fails, each lane sends a statement of its own and does not wait for the others: a fault of one lane
+ * (poison, a row that another session keeps locked) does not affect them. Sends that failed alone are never joined
+ * again. The price: a locked row can delay the other lanes of one statement by its time limit, once.
  */
 export function joinStores(store: MessageStore): MessageStore {
   /** The first send of each run that failed alone. A repeat of the run has the same first send. */

@@ -42,7 +42,7 @@ export async function startLanes(parts: LaneParts): Promise<PlacedLane[]> {
   ]);
   lifecycle.own('lanes', consumers, (all) => Promise.all(all.map((consumer) => consumer.close())));
   lifecycle.own('lane gauges', watchLanes(lanes), (watch) => watch.stop());
-  // The last one, so that it stops before the lanes: a lane cannot close while its processor repeats in place.
+  // Owned last, so that this stops before the lanes: a lane cannot close while its processor repeats a store.
   lifecycle.own('retries in place', stop, (controller) => controller.abort());
   return lanes;
 }

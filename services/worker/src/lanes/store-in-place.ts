@@ -13,14 +13,14 @@ export interface StoreInPlacePorts extends KeepPorts {
 }
 
 /**
- * Stores the entries of a run, however long it takes. A transient fault (restart, failover, lock, full disk) is
- * repeated here, with jittered back-off from 50 ms to 2 s, while the lane waits: order holds and no batch is given
- * up. Any other fault means that an entry is poison. The entries are then halved until the poison entry is alone: it
- * is kept as a dead letter and rejected, and its neighbours are stored.
+ * Stores the entries of a run, however long it takes. After a transient fault (restart, failover, lock, full disk) the
+ * store is repeated here, with jittered back-off from 50 ms to 2 s, while the lane waits: order holds and no batch is
+ * given up. Any other fault means that an entry is poison. The entries are then halved until the poison entry is alone:
+ * it is kept as a dead letter and rejected, and its neighbours are stored.
  *
  * Rejects only when `signal` aborts or the lane is lost. A process that was paused for long must not store a batch
- * that another worker has stored: the message would be recognised, but a read mark of "everything so far" means more
- * by now.
+ * that another worker has stored: the store would recognise its messages, but a read mark without `upToSeq` would now
+ * also cover messages that arrived later.
  */
 export async function storeInPlace(ports: StoreInPlacePorts, entries: readonly Entry[]): Promise<BatchOutcome> {
   const { hold, store, logger, signal } = ports;
@@ -39,7 +39,7 @@ export async function storeInPlace(ports: StoreInPlacePorts, entries: readonly E
   });
 }
 
-/** True for a fault that a repeat cannot solve: data that Postgres never accepts, or a bug. */
+/** True for a fault that a repeat of the store cannot solve: data that Postgres never accepts, or a bug. */
 function isPoison(error: unknown): boolean {
   return !(error instanceof LaneLeft) && !isTransientFault(error);
 }
@@ -67,7 +67,7 @@ async function rejectPoison(ports: StoreInPlacePorts, entry: Entry | undefined, 
   const letter = deadLetterOf(entry, { source: 'store', reason: describeFault(error) });
   ports.logger.error(
     { err: error, kind: entry?.kind, conversation: entry?.conversationId, letter: letter.id },
-    'lane: rejected a poison entry and kept it as a dead letter',
+    'lane: rejecting a poison entry',
   );
   await keepDeadLetters(ports, [letter]);
   return {

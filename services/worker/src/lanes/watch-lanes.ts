@@ -8,7 +8,7 @@ const DEADLINE_MS = 1_500;
 
 /**
  * Reads the depths of all lanes regularly, so that no scrape waits for Redis. A lane that cannot be read is removed
- * from the metrics: an old age would look like a healthy lane.
+ * from the metrics: a stale value would look like a healthy lane.
  */
 export function watchLanes(lanes: readonly PlacedLane[]): { stop(): void } {
   const readings = every(EVERY_MS, () => Promise.all(lanes.map(showDepth)));

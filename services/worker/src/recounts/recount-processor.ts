@@ -14,13 +14,13 @@ export interface RecountPorts {
   signal: AbortSignal;
 }
 
-/** What a recount lane does: recounts its dirty badges and sends the counts to all devices of their users. */
+/** Processes a recount lane: recounts its dirty badges and sends the counts to all devices of their users. */
 export function createRecountProcessor(ports: RecountPorts): LaneProcessor<unknown> {
   const { client, laneNumber, logger, signal } = ports;
   return {
     process: (_wakeUp, hold) =>
       recountDirtyBadges(client, laneNumber, (badges) => recountUnread(ports, badges), { hold, logger, signal }),
-    // The batches are wake-ups: one run serves all that wait.
+    // A batch only signals that recounts were requested, so one run handles all waiting batches.
     join: { weigh: () => 0, maxWeight: 0 },
   };
 }

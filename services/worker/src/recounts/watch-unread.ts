@@ -30,10 +30,10 @@ export interface WatchUnreadOptions {
 const STOP_MS = 500;
 
 /**
- * Compares all unread counters with their messages, endlessly and slice by slice. One worker of the cluster has the
- * turn and passes it on after `everyMs`. A counter that drifted is healed, and the devices of its user are notified.
- * The store updates counters in the transaction of each message, so a drift is a bug of this product or a manual
- * change; both are worth a warning.
+ * Compares all unread counters with their messages, endlessly and slice by slice. One worker at a time holds a lock in
+ * Redis (the turn) and releases it `everyMs` after its slice. A counter that drifted is corrected, and the devices of
+ * its user are notified. The store updates counters in the transaction of each message, so a drift is a bug of this
+ * product or a manual change; both are worth a warning.
  *
  * Each worker waits for a random time between two attempts, so that all of them get turns.
  */
@@ -58,10 +58,10 @@ export function watchUnread(options: WatchUnreadOptions): { stop(): Promise<void
 
 /** Key of the turn: a random token of the worker that has it. */
 const TURN = `${QUEUE_PREFIX}:audit:turn`;
-/** Longest turn, in ms: longer than a slice takes. If one takes longer, two run at once, which only costs work. */
+/** Longest turn, in ms: longer than a slice takes. If a slice takes longer, two may run at once, which is harmless. */
 const TURN_MS = 60_000;
 
-/** KEYS: turn. ARGV: own token, ms. Ends the turn in that time, if it is still the own one. */
+/** KEYS: turn. ARGV: own token, ms. Lets the turn expire after that time, if it is still this worker's. */
 const PASS_ON = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end`;
 
 async function takeTurn(options: WatchUnreadOptions): Promise<void> {
@@ -85,7 +85,7 @@ interface State {
   after?: CounterKey | undefined;
   /** Rows of the next slice, if the last one was too slow. */
   rows?: number | undefined;
-  /** Badges of healed counters that may not be recounted yet: the worker may have died in between. */
+  /** Badges of corrected counters that may not be recounted yet: the worker may have died in between. */
   toRecount?: DirtyBadge[] | undefined;
 }
 
@@ -109,7 +109,7 @@ async function auditSlice({ audit, recounts, redis, logger }: WatchUnreadOptions
   const next: State = { after: { conversationId: last.conversationId, userId: last.userId } };
   let toRecount: DirtyBadge[] | undefined;
   try {
-    const badges = await heal({ audit, logger }, counters, (badges) => {
+    const badges = await fixDrift({ audit, logger }, counters, (badges) => {
       toRecount = badges;
       return save({ ...state, toRecount });
     });
@@ -123,18 +123,18 @@ async function auditSlice({ audit, recounts, redis, logger }: WatchUnreadOptions
   }
 }
 
-/** Heals the counters that drifted; resolves with their badges. `beforeHealing` gets the badges before any change. */
-async function heal(
+/** Corrects counters that drifted; resolves with their badges. `beforeFix` receives the badges before any change. */
+async function fixDrift(
   { audit, logger }: { audit: UnreadAudit; logger: Logger },
   counters: readonly Counter[],
-  beforeHealing: (badges: DirtyBadge[]) => Promise<unknown>,
+  beforeFix: (badges: DirtyBadge[]) => Promise<unknown>,
 ): Promise<DirtyBadge[]> {
   const checked = counters.filter((counter) => unreadSpan(counter) <= MAX_UNREAD || skip(logger, counter));
   const drifts = await findDrift(audit, checked);
   audited.inc(checked.length);
   if (drifts.length === 0) return [];
   const badges = drifts.map(({ userId, conversationId }) => ({ userId, conversationId }));
-  await beforeHealing(badges);
+  await beforeFix(badges);
   const { healed, left } = await healDrift(audit, drifts);
   drifted.inc(healed.length);
   const changes = healed.map(({ userId, conversationId, unreadCount: was, truth: is }) => {
@@ -158,7 +158,7 @@ function skip(logger: Logger, counter: Counter): false {
 const audited = new Metric({ name: 'chat_unread_audited_total', help: 'Unread counters compared with their messages' });
 const drifted = new Metric({
   name: 'chat_unread_drift_total',
-  help: 'Unread counters that were wrong and were healed',
+  help: 'Unread counters that were wrong and were corrected',
 });
 const skipped = new Metric({ name: 'chat_unread_audit_skipped_total', help: 'Unread counters too costly to check' });
 const passes = new Metric({ name: 'chat_unread_audit_passes_total', help: 'Passes of the audit over all counters' });

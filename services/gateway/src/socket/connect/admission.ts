@@ -11,7 +11,7 @@ const waits = new Histogram({
 
 /** Time between two rounds, in ms. Sessions of a round share subscriptions and queries, so rounds are not shorter. */
 const ROUND_MS = 50;
-/** Sessions of the first round (320 per second), and the least of any round; both are lower if `perSecond` is. */
+/** Sessions of the first round (320 per second), and the lower limit of later rounds; `perSecond` limits both. */
 const FIRST_ROUND = 16;
 const SMALLEST_ROUND = 4;
 /** Sessions added to each further round while the event loop keeps up. */
@@ -36,9 +36,9 @@ const SHORTEST_RETRY_MS = 1_000;
  * - There is a round every ROUND_MS. While sessions wait and rounds are on time, each round is larger than the last by
  *   GROWTH: from 320 per second to 1,000 within half a second, and on up to `perSecond`.
  * - A round that is late by more than LATE_MS shows that the event loop does not keep up, with connects or with other
- *   work: the next round is smaller by a third. So events of connected clients are not delayed by much more either.
+ *   work: the next round is smaller by a third. So events of connected clients are delayed by little more than that.
  * - A session that arrives while none waits is admitted at once, up to FIRST_ROUND per round. The others wait for the
- *   end of the round and are admitted together. In between, the event loop is free to accept connections, one per turn.
+ *   end of the round and are admitted together. Between rounds the event loop accepts connections, one per turn.
  *
  * A session that would wait too long is refused before any work is done for it, with the time at which the current
  * queue will be empty.

@@ -34,7 +34,7 @@ const WARNING =
 /**
  * Detects a load balancer without affinity. Long-polling needs all requests of a session at the gateway that holds it;
  * without affinity, clients just fail to connect. Every session id begins with a tag of its gateway, so a gateway can
- * find out whose an unknown session is. It counts and logs the requests for sessions of other live gateways.
+ * see which gateway created an unknown session. It counts and logs the requests for sessions of other live gateways.
  */
 export function watchAffinity(
   io: ChatServer,

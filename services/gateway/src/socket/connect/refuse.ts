@@ -3,9 +3,9 @@ import { HTTP_STATUS, type Problem, Rejection } from '@chat-cluster/contracts';
 import { responseOf } from '../engine-io.ts';
 
 /**
- * Refuses a handshake with OVERLOADED, over both transports, in HTTP: a stock client takes this for a network fault and
- * retries with its own back-off, while it would stay away after a refusal in Socket.IO (`connect_error`,
- * `disconnect(true)`). The TCP connection is closed, so that the next attempt can reach another gateway.
+ * Refuses a handshake with OVERLOADED, over both transports, in HTTP: a stock client treats this as a network fault and
+ * retries with its own back-off; after a refusal in Socket.IO (`connect_error`, `disconnect(true)`) it would not retry.
+ * The TCP connection is closed, so that the next attempt can reach another gateway.
  */
 export function refuse(request: IncomingMessage, retryAfterMs: number, gatewayId: string): void {
   const { payload: error } = new Rejection('OVERLOADED', { retryAfterMs });

@@ -19,9 +19,9 @@ const syncsRequired = new Counter({
 
 /** How long the first badge waits for the subscription of its room, in ms. */
 const SUBSCRIBED_DEADLINE_MS = 2_000;
-/** Sockets healed at once, and the pause after them in ms: 1,000 per second, so that their syncs are no storm. */
-const HEAL_SLICE = 100;
-const HEAL_PAUSE_MS = 100;
+/** Sockets that get `sync_required` at once, and the pause after them in ms: 1,000 per second, to spread the syncs. */
+const SYNC_SLICE = 100;
+const SYNC_PAUSE_MS = 100;
 
 export interface WelcomeDeps {
   io: ChatServer;
@@ -32,10 +32,10 @@ export interface WelcomeDeps {
   logger: Logger;
 }
 
-/** Gives sockets the state that they start with: the user's room, `session` and the badge. Renews it after a gap. */
+/** Puts new sockets into their room and sends `session` and the badge; after a gap `sync_required` and the badge. */
 export class Welcome {
   readonly #deps: WelcomeDeps;
-  /** Number of the current pass of `healAll`. */
+  /** Number of the current pass of `requireSyncs`. */
   #pass = 0;
 
   constructor(deps: WelcomeDeps) {
@@ -57,20 +57,20 @@ export class Welcome {
   }
 
   /**
-   * Heals all sockets of this gateway after emits may have been lost on their way to it. Sockets that connect later
-   * read their state after the gap anyway. A newer gap ends the current pass.
+   * Sends `sync_required` and the badge to all sockets of this gateway. Call it when emits to it may have been lost.
+   * Sockets that connect later read their state after the gap anyway. A newer gap ends the current pass.
    */
-  async healAll(): Promise<void> {
+  async requireSyncs(): Promise<void> {
     const pass = ++this.#pass;
     const sockets = [...this.#deps.io.of('/').sockets.values()];
-    for (let at = 0; at < sockets.length && pass === this.#pass; at += HEAL_SLICE) {
-      if (at > 0) await delay(HEAL_PAUSE_MS);
-      for (const socket of sockets.slice(at, at + HEAL_SLICE)) this.#own(this.#heal(socket));
+    for (let at = 0; at < sockets.length && pass === this.#pass; at += SYNC_SLICE) {
+      if (at > 0) await delay(SYNC_PAUSE_MS);
+      for (const socket of sockets.slice(at, at + SYNC_SLICE)) this.#own(this.#requireSync(socket));
     }
   }
 
-  /** Makes a client that supports `sync` send one; a client that does not gets at least its badge. */
-  async #heal(socket: ChatSocket): Promise<void> {
+  /** Emits `sync_required`, for clients that support `sync`, and the badge, for those that do not. */
+  async #requireSync(socket: ChatSocket): Promise<void> {
     if (!socket.connected) return;
     syncsRequired.inc();
     socket.emit('sync_required', { reason: 'fanout_gap' });
@@ -80,7 +80,7 @@ export class Welcome {
   /**
    * Emits the first badge, from a count that starts after Redis has confirmed the subscription of the user's room. The
    * badge cannot be stale: earlier changes are in the count, and later ones are emitted to the room. While Redis is
-   * down the badge does not wait for it, and the socket is healed once the room is subscribed.
+   * down the badge is emitted after SUBSCRIBED_DEADLINE_MS; once subscribed, `sync_required` and another badge follow.
    */
   async #emitFirstBadge(socket: ChatSocket): Promise<void> {
     const subscription = this.#deps.subscribed(socket.data.userId);
@@ -91,16 +91,16 @@ export class Welcome {
     await this.#emitBadge(socket);
     if (inTime) return;
     await subscription;
-    await this.#heal(socket);
+    await this.#requireSync(socket);
   }
 
-  /** Emits the current badge, unless a newer one passes during the read. Retries as long as the socket is connected. */
+  /** Emits the current badge, unless a newer one is emitted during the read. Retries while the socket is connected. */
   async #emitBadge(socket: ChatSocket): Promise<void> {
     using badges = watchBadges(socket);
     const readAndEmit = async () => {
-      if (!socket.connected || badges.passed()) return;
+      if (!socket.connected || badges.emitted()) return;
       const { count } = await this.#deps.unreadOf(socket.data.userId);
-      if (!badges.passed()) socket.emit('unread_count', { count });
+      if (!badges.emitted()) socket.emit('unread_count', { count });
     };
     await retry(readAndEmit, { minMs: 200, maxMs: 5_000 });
   }

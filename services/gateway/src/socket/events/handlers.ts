@@ -12,7 +12,7 @@ export interface HandlerDeps extends SyncDeps, TypingDeps {
   presence: PresenceEvents;
 }
 
-/** What the gateway does for each event of a client. `send_message` and `read_messages` resolve after the commit. */
+/** The handler of each event of a client. `send_message` and `read_messages` resolve after the commit. */
 export function createHandlers(deps: HandlerDeps): Handlers {
   return {
     send_message: (userId, draft) => submitMessage(deps, userId, draft),

@@ -10,7 +10,7 @@ const MAX_WATCHED_USERS = 100_000;
 /** Users that one socket may start to watch, each of which may cost a subscription: two full lists at once. */
 const BURST = 2 * LIMITS.watchedUsers;
 const PER_SECOND = 50;
-/** Time limit of a first answer, in ms. It passes while Redis is down; the client gets UNAVAILABLE and retries. */
+/** Time limit of a first answer, in ms. While Redis is down it is reached; the client gets UNAVAILABLE and retries. */
 const DEADLINE_MS = 2_000;
 
 export interface PresenceDeps {
@@ -48,7 +48,7 @@ export class PresenceEvents {
     socket.on('disconnect', this.#onDisconnect);
   }
 
-  /** Resolves with the presence of the users, in order, once each further change is going to be emitted. */
+  /** Resolves with the presence of the users, in order. From then on every change is emitted. */
   async watch(socket: ChatSocket, userIds: UserId[]): Promise<{ ok: true; presence: Presence[] }> {
     socket.data.watching ??= { users: new Set(), limit: new TokenBucket(PER_SECOND, BURST) };
     const { users, limit } = socket.data.watching;
@@ -71,7 +71,7 @@ export class PresenceEvents {
     }
     const answer = this.#deps.watch.watch(userIds);
     const presence = await withDeadline(answer, DEADLINE_MS, 'presence').catch(() => undefined);
-    // A user is unwatched by now if an earlier call with the same user has failed, or after an `unwatch_presence`.
+    // Meanwhile an `unwatch_presence`, or the failure of an earlier call with the same user, may have ended the watch.
     if (presence && userIds.every((userId) => users.has(userId))) return { ok: true, presence };
     this.#remove(socket, fresh);
     throw new Rejection('UNAVAILABLE', { retryAfterMs: 1_000 });

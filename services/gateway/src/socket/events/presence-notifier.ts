@@ -10,10 +10,10 @@ const MAX_PER_TURN = 500;
 
 /**
  * Notifies sockets of presence changes without adding to the backlog of a slow client. While packets wait for a socket,
- * its changes wait here, only the newest of each user: at most as many as the socket watches.
+ * the notifier keeps the newest change of each watched user and drops older ones.
  *
- * `volatile` would not do: Socket.IO drops every volatile emit of a turn but the first, since the transport is busy.
- * Of several users of a gateway that died, a client would be notified of one, and nothing would correct it.
+ * `volatile` is not sufficient: Socket.IO drops every volatile emit of a turn except the first, since the transport is
+ * busy. Of several users of a gateway that died, a client would be notified of one, and nothing would correct it.
  */
 export class PresenceNotifier {
   #pending = new Map<ChatSocket, Map<UserId, Presence>>();

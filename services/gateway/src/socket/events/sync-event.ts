@@ -11,18 +11,18 @@ export interface SyncDeps extends SyncPorts {
 }
 
 /**
- * How long an answer waits for the subscription of the room, in ms. While Redis is down it is sent without, and the
- * socket gets `sync_required` once its room is subscribed (welcome.ts).
+ * How long an answer waits for the subscription of the room, in ms. While Redis is down the answer is sent without the
+ * subscription, and the socket gets `sync_required` once its room is subscribed (welcome.ts).
  */
 const SUBSCRIBED_DEADLINE_MS = 1_000;
 
-/** Syncs of one socket that may wait; further ones are RATE_LIMITED. */
-const MAX_WAITING = 10;
+/** Syncs of one socket: one under way and nine that wait. Further ones are RATE_LIMITED. */
+const MAX_SYNCS = 10;
 
 /**
  * Handler of `sync`: reads committed state after Redis has confirmed the subscription of the room, so there is no gap
  * between the answer and the events. One at a time per socket, since an answer is the most expensive request of a
- * client. If a badge is emitted to the socket during the read, the answer has that one (badge-watch.ts).
+ * client. If a badge is emitted to the socket during the read, the answer contains it instead (badge-watch.ts).
  */
 export function syncHandler(deps: SyncDeps): Handler<'sync'> {
   const queues = new WeakMap<ChatSocket, Queue>();
@@ -33,8 +33,8 @@ export function syncHandler(deps: SyncDeps): Handler<'sync'> {
       await withDeadline(deps.subscribed(userId), SUBSCRIBED_DEADLINE_MS, 'subscription').catch(() => {});
       using badges = watchBadges(socket);
       const answer = await sync(deps, userId, question);
-      const passed = badges.passed();
-      return passed ? { ...answer, unread: withBadge(answer.unread, passed) } : answer;
+      const emitted = badges.emitted();
+      return emitted ? { ...answer, unread: withBadge(answer.unread, emitted) } : answer;
     });
   };
 }
@@ -45,7 +45,7 @@ interface Queue {
 }
 
 async function enqueue<T>(queue: Queue, work: () => Promise<T>): Promise<T> {
-  if (queue.length >= MAX_WAITING) throw new Rejection('RATE_LIMITED', { retryAfterMs: 1_000 });
+  if (queue.length >= MAX_SYNCS) throw new Rejection('RATE_LIMITED', { retryAfterMs: 1_000 });
   queue.length++;
   const result = queue.last.then(work).finally(() => queue.length--);
   queue.last = result.catch(() => {});

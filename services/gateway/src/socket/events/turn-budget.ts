@@ -7,11 +7,11 @@ const CALM_MS = 5_000;
 
 /**
  * Sheds the events that this process cannot handle in a sustained overload. Where lanes are the bottleneck, lanes shed
- * (natural-batch.ts). Where the gateway is, lanes never fill: events wait in the buffers of their sockets for a turn of
- * the event loop, and each turn finds more of them than the last. So once turns have been late for OVERLOADED_MS, each
- * turn has a budget, and events beyond it are refused, at a fraction of their cost. `npm run bench -- overload` shows
- * the effect. OVERLOADED_MS is long enough not to refuse the first thousand events that arrive at once at a process
- * that has just started or got no CPU for a moment (recovery.test.ts).
+ * (natural-batch.ts). Where the gateway is the bottleneck, lanes never fill: events wait in the buffers of their
+ * sockets for a turn of the event loop, and each turn finds more than the last. So once turns have been late for
+ * OVERLOADED_MS, each turn has a budget, and events beyond it are refused, at a fraction of their cost.
+ * `npm run bench -- overload` shows the effect. OVERLOADED_MS is so long that a process which has just started, or got
+ * no CPU for a moment, still accepts a burst of a thousand events (recovery.test.ts).
  */
 export class TurnBudget {
   /** Start of the current turn, and end of the last one. */

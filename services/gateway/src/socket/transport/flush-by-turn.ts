@@ -7,8 +7,8 @@ import { type Connection, holdPackets, type PacketListener, type Transport, writ
  * conversation.
  *
  * A packet waits for the end of its turn (`setImmediate`), which on an idle gateway is at once. Meanwhile its transport
- * is not writable, so Socket.IO drops a volatile packet behind another one of the same turn, as it does behind a packet
- * that engine.io has just written. Long-polling is left alone: a poll takes all waiting packets anyway.
+ * is not writable, so Socket.IO drops a volatile packet that follows another one in the same turn, as it does while
+ * engine.io is writing. Long-polling transports are not held: a poll takes all waiting packets anyway.
  *
  * Returns the `packetCreate` listener, which all connections share.
  */

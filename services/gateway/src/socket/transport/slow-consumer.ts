@@ -26,13 +26,13 @@ export interface WriteBufferDeps {
 /**
  * Bounds the data that the gateway keeps for a client that stops reading or polling. engine.io keeps everything until
  * its ping times out, up to 45 s later. Beyond a bound the connection is aborted with the reason `slow_consumer`,
- * without a close frame, which a client that does not read would not answer. A stock client takes that for a lost
+ * without a close frame, which a client that does not read would not answer. A stock client treats that as a lost
  * connection: it reconnects by itself and catches up by history or sync.
  *
  * Returns the `packetCreate` listener, which all connections share. Emits are the hot path, so it returns at once while
- * the transport takes packets, and sums up the waiting bytes only now and then (SUM_EVERY). A connection beyond a bound
- * is checked again in the next turn, when a transport that only waited for the end of this turn (flush-by-turn.ts) has
- * taken its packets: a burst of any size does not disconnect a client that reads.
+ * the transport takes packets, and sums the waiting bytes only for every 8th packet (SUM_EVERY) and for large ones
+ * (LARGE). A connection beyond a bound is checked again in the next turn. By then a transport that flush-by-turn.ts had
+ * held has taken its packets, so a burst of any size does not disconnect a client that reads.
  */
 export function boundWriteBuffers(io: ChatServer, { config, logger }: WriteBufferDeps): PacketListener {
   const { WRITE_BUFFER_MAX_BYTES: maxBytes, WRITE_BUFFER_MAX_PACKETS: maxPackets } = config;
