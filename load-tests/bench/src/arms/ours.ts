@@ -42,7 +42,8 @@ const UNLIMITED = { RATE_LIMIT_PER_SECOND: '1000000', RATE_LIMIT_BURST: '1000000
  * the clients would differ from run to run.
  */
 export async function startOurs(options: OurOptions, undo: AsyncDisposableStack): Promise<RunningOurs> {
-  const { gateways: count = 2, workers = 1, lanes = 4, onePort = false, onUnexpectedExit: log } = options;
+  const { gateways: count = 2, workers = 1, lanes = 4, onePort = false } = options;
+  const log = (line: string) => (/ended unexpectedly/.test(line) ? options.onUnexpectedExit(line) : options.log(line));
   const dataDir = undo.use(temporaryFolder()).path;
   const env = { ...UNLIMITED, ...options.env };
   const first = { port: 0, dataDir, gatewayProcesses: onePort ? count : 1, workers, lanes, log };
