@@ -107,7 +107,7 @@ function serveSockets(context: Context, http: Server, { redis, ports, authentica
   const clusterPresence = createPresence({ cache, publisher, subscriber, gateways: registry, logger });
   const presence = new PresenceEvents(lifecycle.own('presence', clusterPresence, (one) => one.stop()));
   const handlers = createHandlers({ ...ports, subscribed, presence, ephemeral: createEphemeralEmitter(publisher) });
-  const dispatcher = new EventDispatcher({ handlers, config, logger });
+  const dispatcher = new EventDispatcher({ handlers, logger });
   const drain = new GatewayDrain({ io, admission, requests, config, logger });
   attachToConnections(io, { config, logger, welcome, presence, dispatcher, drain });
   lifecycle.own('sockets', io, (server) => closeServers(server, http, requests));

@@ -8,8 +8,10 @@ import {
   openConversation,
   startTestCluster,
   type TestCluster,
+  tokenFor,
 } from '@chat-cluster/testkit';
 import { expect } from 'chai';
+import { rawPolling } from './raw-session.ts';
 
 describe('a gateway of two processes under pressure', () => {
   let cluster: TestCluster;
@@ -57,6 +59,16 @@ describe('a gateway of two processes under pressure', () => {
     await eventually(async () => expect(await waiting()).to.equal(0), 5_000);
     expect((await admitted()) - before).to.be.lessThan(crowd.length);
     for (const socket of crowd) socket.destroy();
+  });
+
+  it('opens one socket per connection, however many CONNECT packets arrive at once', async () => {
+    const packets = Array<string>(50).fill(`40${JSON.stringify({ token: tokenFor(cluster, newUser('many')) })}`);
+    const session = await rawPolling(cluster);
+    await session.send(...packets).catch(() => {});
+    await eventually(async () =>
+      expect(await metric(/^chat_connections_cut_total\{reason="second_connect"\} (\d+)$/gm)).to.equal(1),
+    );
+    expect(await metric(/^chat_connections (\d+)$/gm)).to.equal(0);
   });
 
   it('disconnects only the device that stopped reading; it reconnects and misses no message', async () => {

@@ -16,6 +16,7 @@ import {
   type EventPacket,
   holdPackets,
   isReadingPost,
+  onControlFrame,
   pauseReading,
   receiveEvents,
   releaseHandshakeState,
@@ -172,6 +173,14 @@ describe('the private parts of Socket.IO that the gateway uses', () => {
     expect(received).to.deep.equal([]);
     resumeReading(transport);
     await eventually(() => expect(received).to.deep.equal(['waits']));
+  });
+
+  it('onControlFrame: called for each ping and pong of a websocket', async () => {
+    const { tcp, connection } = await rawWebsocket();
+    let count = 0;
+    onControlFrame(connection.transport, () => count++);
+    tcp.write(Buffer.from([0x89, 0x80, 0, 0, 0, 0, 0x8a, 0x80, 0, 0, 0, 0]));
+    await eventually(() => expect(count).to.equal(2));
   });
 
   it('isReadingPost: while the body of a POST arrives', async () => {

@@ -16,6 +16,12 @@ export interface Packet {
   data?: string | Uint8Array;
 }
 
+/** An engine.io packet of the client, as the event `packet` has it, which is emitted before the packet is processed. */
+export interface ReceivedPacket {
+  type: string;
+  data?: unknown;
+}
+
 /** Listener of `packetCreate`, which is emitted before the packet is put into the write buffer. */
 export type PacketListener = (this: Connection, packet: Packet) => void;
 
@@ -99,6 +105,11 @@ export function pauseReading(transport: Transport): void {
 
 export function resumeReading(transport: Transport): void {
   websocketOf(transport)?.resume();
+}
+
+/** Calls `listener` for each ping and pong of the WebSocket protocol. ws answers pings without an event of engine.io. */
+export function onControlFrame(transport: Transport, listener: () => void): void {
+  websocketOf(transport)?.on('ping', listener).on('pong', listener);
 }
 
 /** Whether the transport is reading the body of a long-polling POST (`dataReq`). */
@@ -200,6 +211,7 @@ interface WebSocket {
   readonly bufferedAmount: number;
   /** The TCP socket. */
   readonly _socket?: TcpSocket | null;
+  on(event: 'ping' | 'pong', listener: () => void): this;
   pause(): void;
   resume(): void;
 }

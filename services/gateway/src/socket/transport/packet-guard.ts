@@ -1,0 +1,81 @@
+import { Counter } from 'prom-client';
+import type { GatewayConfig } from '../../config.ts';
+import { RateLimit } from '../../token-bucket.ts';
+import type { ChatSocket } from '../chat-socket.ts';
+import { abortConnection, type Connection, onControlFrame, type ReceivedPacket } from '../engine-io.ts';
+
+const cuts = new Counter({
+  name: 'chat_connections_cut_total',
+  help: 'Connections cut because of what their client did: second_connect, too_many_packets (before authentication), rate_limit',
+  labelNames: ['reason'],
+});
+
+export type CutReason = 'second_connect' | 'too_many_packets' | 'rate_limit';
+
+/** Ends a connection whose client does what no stock client does. */
+export function cut(connection: Connection, reason: CutReason): void {
+  if (connection.readyState === 'closed') return;
+  cuts.inc({ reason });
+  abortConnection(connection, reason);
+}
+
+/** Packets of a connection before it has authenticated. A stock client sends one, or two with a pong. */
+const PACKETS_BEFORE_AUTHENTICATION = 8;
+/** Upgrade probes of a connection; a stock client sends one. */
+const PROBES = 4;
+
+/** First character of a packet of Socket.IO, by type. */
+const [CONNECT, EVENT, BINARY_EVENT] = ['0', '2', '5'].map((type) => type.charCodeAt(0));
+
+/**
+ * Counts what a connection receives before engine.io and Socket.IO process it: packets of all types, upgrade probes, and
+ * pings and pongs of the WebSocket protocol. Socket.IO counts nothing, and registers a socket only after the next tick,
+ * so that it would open a socket for every CONNECT packet that arrives until then.
+ */
+export class PacketGuard {
+  /** The dispatcher uses it too, since it answers the events beyond the limit. */
+  readonly #limit: RateLimit;
+  readonly #connection: Connection;
+  #isAuthenticated = false;
+  #received = 0;
+  #connects = 0;
+  #probes = 0;
+
+  constructor(connection: Connection, config: Pick<GatewayConfig, 'RATE_LIMIT_PER_SECOND' | 'RATE_LIMIT_BURST'>) {
+    this.#connection = connection;
+    this.#limit = new RateLimit(config.RATE_LIMIT_PER_SECOND, config.RATE_LIMIT_BURST);
+    connection.on('packet', (packet: ReceivedPacket) => this.#onPacket(packet));
+    connection.on('upgrading', () => {
+      if (++this.#probes > PROBES) cut(connection, 'too_many_packets');
+    });
+    const count = () => this.#count();
+    onControlFrame(connection.transport, count);
+    connection.on('upgrade', (transport) => onControlFrame(transport, count));
+  }
+
+  /** From now on the client is a user, and the dispatcher counts its events. */
+  authenticate(socket: ChatSocket): void {
+    this.#isAuthenticated = true;
+    socket.data.packets = this.#limit;
+  }
+
+  #onPacket({ type, data }: ReceivedPacket): void {
+    if (type === 'message' && typeof data === 'string') {
+      const first = data.charCodeAt(0);
+      if (first === CONNECT && ++this.#connects > 1) {
+        cut(this.#connection, 'second_connect');
+        return;
+      }
+      if (this.#isAuthenticated && (first === EVENT || first === BINARY_EVENT)) return;
+    }
+    this.#count();
+  }
+
+  #count(): void {
+    if (!this.#isAuthenticated) {
+      if (++this.#received > PACKETS_BEFORE_AUTHENTICATION) cut(this.#connection, 'too_many_packets');
+      return;
+    }
+    if (this.#limit.take() > 0 && this.#limit.isAbused) cut(this.#connection, 'rate_limit');
+  }
+}
