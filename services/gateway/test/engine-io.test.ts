@@ -12,6 +12,7 @@ import type { ChatServer, ChatSocket } from '../src/socket/chat-socket.ts';
 import {
   abortConnection,
   type Connection,
+  closeConnection,
   connectionsOf,
   type EventPacket,
   holdPackets,
@@ -97,6 +98,25 @@ describe('the private parts of Socket.IO that the gateway uses', () => {
     const { tcp, connection } = await rawWebsocket();
     connection.close();
     await once(tcp, 'close');
+  });
+
+  it('closeConnection: a client that does not take its packets loses the connection in time', async () => {
+    await fetch(`http://127.0.0.1:${port}${POLLING}`);
+    const [connection] = connectionsOf(io);
+    if (!connection) throw new Error('no connection');
+    connection.send('waits');
+    closeConnection(connection);
+    expect(connection.readyState).to.equal('closing');
+    await eventually(() => expect(connectionsOf(io)).to.deep.equal([]), 8_000);
+  });
+
+  it('closeConnection: an orderly close for a client that does', async () => {
+    const { client, socket } = await connected('polling');
+    const ended = once(socket as never, 'disconnect');
+    const lost = once(client as never, 'disconnect');
+    closeConnection(socket.conn);
+    expect((await lost)[0]).to.equal('transport close');
+    await ended;
   });
 
   it('responseOf: the response of a polling request, none for an upgrade', async () => {

@@ -98,6 +98,20 @@ export function abortConnection(connection: Connection, reason: string): void {
   if (tcp) resetConnection(tcp);
 }
 
+/** How long a closing connection waits until its client has taken the waiting packets and the close packet, in ms. */
+const CLOSE_WITHIN_MS = 5_000;
+
+/**
+ * Closes the connection in an orderly way, but in time. engine.io waits for the next poll of a client: for the waiting
+ * packets without an end, and for the close packet for 30 s. Meanwhile the connection occupies a place.
+ */
+export function closeConnection(connection: Connection): void {
+  connection.close();
+  if (connection.readyState !== 'closing') return;
+  const timer = setTimeout(abortConnection, CLOSE_WITHIN_MS, connection, 'forced close');
+  connection.once('close', () => clearTimeout(timer));
+}
+
 /** Stops reading from a websocket. Does nothing for long-polling. */
 export function pauseReading(transport: Transport): void {
   websocketOf(transport)?.pause();

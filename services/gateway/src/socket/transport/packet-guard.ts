@@ -6,11 +6,16 @@ import { abortConnection, type Connection, onControlFrame, type ReceivedPacket }
 
 const cuts = new Counter({
   name: 'chat_connections_cut_total',
-  help: 'Connections cut because of what their client did: second_connect, too_many_packets (before authentication), rate_limit',
+  help: 'Connections cut because of what their client did or did not do, by reason; infra/OPERATE.md lists the limits',
   labelNames: ['reason'],
 });
 
-export type CutReason = 'second_connect' | 'too_many_packets' | 'rate_limit';
+export type CutReason =
+  | 'second_connect'
+  | 'too_many_packets'
+  | 'rate_limit'
+  | 'authentication_timeout'
+  | 'address_share';
 
 /** Ends a connection whose client does what no stock client does. */
 export function cut(connection: Connection, reason: CutReason): void {
