@@ -72,10 +72,10 @@ export const gatewaySettings = commonConfig.extend({
   WRITE_BUFFER_MAX_BYTES: integer(65_536, 1_073_741_824, 4_194_304),
   WRITE_BUFFER_MAX_PACKETS: integer(16, 1_000_000, 10_000),
   /**
-   * Largest packet or request of a client, in bytes. Above the largest valid message, so that a text of 1 MB gets a
-   * coded error instead of a closed connection.
+   * Largest packet or request of a user, in bytes. Above the largest valid message: at most 123 kB, if all of its text
+   * needs escapes. Before authentication 16 kB.
    */
-  MAX_PACKET_BYTES: integer(16_384, 16_777_216, 1_200_000),
+  MAX_PACKET_BYTES: integer(16_384, 16_777_216, 131_072),
 });
 
 export type GatewayConfig = Omit<z.output<typeof gatewaySettings>, 'ALLOWED_ORIGINS'> & {

@@ -15,6 +15,7 @@ import {
   closeConnection,
   connectionsOf,
   type EventPacket,
+  emitOnTooLargePacket,
   holdPackets,
   isReadingPost,
   onControlFrame,
@@ -25,6 +26,7 @@ import {
   resumeReading,
   sendAck,
   setCloseTimeout,
+  setMaxPacketBytes,
   waitingBytes,
   waitingPackets,
   writeHeldPackets,
@@ -201,6 +203,25 @@ describe('the private parts of Socket.IO that the gateway uses', () => {
     onControlFrame(connection.transport, () => count++);
     tcp.write(Buffer.from([0x89, 0x80, 0, 0, 0, 0, 0x8a, 0x80, 0, 0, 0, 0]));
     await eventually(() => expect(count).to.equal(2));
+  });
+
+  it('setMaxPacketBytes, emitOnTooLargePacket: a larger packet closes a websocket, after the event', async () => {
+    const { client, socket } = await connected('websocket');
+    setMaxPacketBytes(socket.conn.transport, 1_000);
+    emitOnTooLargePacket(socket.conn.transport, 'exception', () => ({ reason: 'large' }));
+    const received = once(client as never, 'exception');
+    const ended = once(socket as never, 'disconnect');
+    client.emit('large', 'x'.repeat(1_000));
+    expect((await received)[0]).to.deep.equal({ reason: 'large' });
+    expect((await ended)[0]).to.equal('transport error');
+  });
+
+  it('setMaxPacketBytes: a larger packet gets 413 over long-polling', async () => {
+    const { sid } = JSON.parse((await (await fetch(`http://127.0.0.1:${port}${POLLING}`)).text()).slice(1));
+    const [connection] = connectionsOf(io);
+    if (connection) setMaxPacketBytes(connection.transport, 1_000);
+    const post = (body: string) => fetch(`http://127.0.0.1:${port}${POLLING}&sid=${sid}`, { method: 'POST', body });
+    expect((await post('x'.repeat(1_001))).status).to.equal(413);
   });
 
   it('isReadingPost: while the body of a POST arrives', async () => {
