@@ -6,7 +6,14 @@ import type { GatewayConfig } from './config.ts';
 import type { RequestsUnderWay } from './http/middleware.ts';
 import type { ChatServer, ChatSocket } from './socket/chat-socket.ts';
 import type { Admission } from './socket/connect/admission.ts';
-import { abortConnection, connectionsOf, isReadingPost, pauseReading, resumeReading } from './socket/engine-io.ts';
+import {
+  abortConnection,
+  closeConnection,
+  connectionsOf,
+  isReadingPost,
+  pauseReading,
+  resumeReading,
+} from './socket/engine-io.ts';
 
 /** Slowest pace, in sockets per second. Stock clients back off for 0.5 to 1.5 s: little load for other gateways. */
 export const SLOWEST_PER_SECOND = 20;
@@ -130,7 +137,7 @@ async function closeSocket(socket: ChatSocket): Promise<void> {
   await waitUntil(() => !socket.connected || (socket.data.underWay === 0 && !isReadingPost(transport)), FINISH_MS);
   resumeReading(transport);
   if (!socket.connected) return;
-  socket.conn.close();
+  closeConnection(socket.conn);
   drained.inc();
 }
 

@@ -34,7 +34,12 @@ export interface Service {
 
 const STOP_WITHIN_MS = 5_000;
 /** A few users carry all the load; the limit of a connection is not measured. */
-const UNLIMITED = { RATE_LIMIT_PER_SECOND: '1000000', RATE_LIMIT_BURST: '1000000' };
+const UNLIMITED = {
+  RATE_LIMIT_PER_SECOND: '1000000',
+  RATE_LIMIT_BURST: '1000000',
+  CONNECTS_PER_SECOND_PER_ADDRESS: '0',
+  MAX_UNAUTHENTICATED_PER_ADDRESS: '0',
+};
 
 /**
  * This repository. A message is acknowledged once it is stored. By default every gateway is a process with an address
