@@ -29,7 +29,7 @@ export interface ReadyMessage {
   type: 'ready';
   /** Port of HTTP and sockets; in a process without them, the port of the admin listener. */
   port: number;
-  /** Port of the admin listener; absent in a fork of a gateway, which has none. */
+  /** Port of the admin listener, if the process has one. */
   adminPort?: number;
   /** Names of the gateways; absent in other processes. */
   gateways?: string[];

@@ -13,7 +13,7 @@ import { AggregatorRegistry } from 'prom-client';
 import { createAuthenticator } from './authenticate.ts';
 import { drainOnOrder } from './cluster/fork-drain.ts';
 import { HTTP_DEADLINES, listen, listenForAdmin } from './cluster/listen.ts';
-import { bindSessions } from './cluster/sticky.ts';
+import { takeConnections } from './cluster/take-connections.ts';
 import { type GatewayConfig, longestEndMs } from './config.ts';
 import { type Context, connectPostgres, connectRedisServers, openInbox } from './connect-servers.ts';
 import { GatewayConversations } from './conversations.ts';
@@ -23,7 +23,8 @@ import { watchRequests } from './http/middleware.ts';
 import { createReads } from './reads.ts';
 import { rejectWhenUnavailable } from './reject-when-unavailable.ts';
 import { attachToConnections } from './socket/attach.ts';
-import { sessionIdsOf, watchAffinity } from './socket/connect/affinity.ts';
+import { watchAffinity } from './socket/connect/affinity.ts';
+import { sessionIdsOf, tagOf } from './socket/connect/session-id.ts';
 import { Strangers } from './socket/connect/strangers.ts';
 import { Welcome } from './socket/connect/welcome.ts';
 import { EventDispatcher } from './socket/events/dispatch.ts';
@@ -61,16 +62,13 @@ export async function serve(config: GatewayConfig): Promise<void> {
   const authenticate = createAuthenticator(config);
   const app = createHttpApp({ ...ports, config, logger, authenticate, isReady: readiness });
   const http = createServer(HTTP_DEADLINES, app);
-  // Node checks for late requests from this event on, and a fork does not listen.
-  if (cluster.isWorker) http.emit('listening');
   serveSockets(context, http, { redis, ports, authenticate });
 
-  const gateways = [config.GATEWAY_NAME];
-  if (cluster.isWorker) return announceReady({ type: 'ready', port: 0, gateways });
+  if (cluster.isWorker) return takeConnections(http, tagOf(redis.registry.id));
   const adminPort = await listenForAdmin(config, lifecycle, { readiness });
   const port = await listen(http, config);
   logger.info({ port, adminPort, endsWithinMs: longestEndMs(config) }, 'gateway: ready');
-  announceReady({ type: 'ready', port, adminPort, gateways });
+  announceReady({ type: 'ready', port, adminPort, gateways: [config.GATEWAY_NAME] });
 }
 
 type Redis = Awaited<ReturnType<typeof connectRedisServers>>;
@@ -92,17 +90,15 @@ interface SocketParts {
   authenticate: ReturnType<typeof createAuthenticator>;
 }
 
-/** The socket server with the events of clients, presence, and the drain. A fork takes connections from here on. */
+/** The socket server with the events of clients, presence, and the drain. */
 function serveSockets(context: Context, http: Server, { redis, ports, authenticate }: SocketParts): void {
   const { config, logger, lifecycle } = context;
   const { registry, publisher, subscriber, cache } = redis;
   const { adapter, subscribed, onGap } = createGatewayAdapter(redis);
-  const newSessionId = sessionIdsOf(registry.id);
-  const sessions = cluster.isWorker ? bindSessions(newSessionId) : undefined;
+  const newSessionId = sessionIdsOf(tagOf(registry.id));
   const strangers = new Strangers({ config, logger });
-  const bind = sessions?.bind;
-  const { io, admission } = createSocketServer({ http, adapter, authenticate, strangers, config, logger, bind });
-  watchAffinity(io, { registry, newSessionId, logger });
+  const { io, admission } = createSocketServer({ http, adapter, authenticate, strangers, config, logger, newSessionId });
+  watchAffinity(io, { registry, logger });
   const requests = watchRequests(http);
 
   const welcome = new Welcome({ io, gatewayId: config.GATEWAY_NAME, unreadOf: ports.unreadOf, subscribed, logger });
@@ -116,5 +112,4 @@ function serveSockets(context: Context, http: Server, { redis, ports, authentica
   lifecycle.own('sockets', io, (server) => closeServers(server, http, requests));
   lifecycle.own('admission', admission, (gate) => gate.close());
   lifecycle.drainWith(drain);
-  sessions?.attach(io);
 }

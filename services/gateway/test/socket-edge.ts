@@ -11,6 +11,7 @@ import { loadConfig } from '../src/config.ts';
 import { attachToConnections } from '../src/socket/attach.ts';
 import type { ChatServer, ChatSocket } from '../src/socket/chat-socket.ts';
 import type { Admission } from '../src/socket/connect/admission.ts';
+import { sessionIdsOf } from '../src/socket/connect/session-id.ts';
 import { Strangers } from '../src/socket/connect/strangers.ts';
 import { createSocketServer } from '../src/socket/server.ts';
 
@@ -55,6 +56,7 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
     authenticate: createAuthenticator(config),
     config,
     logger,
+    newSessionId: sessionIdsOf('gateway7'),
   });
   const none = { attach() {} };
   const welcome = { attach: (socket: ChatSocket) => void socket.join(socket.data.userId) };

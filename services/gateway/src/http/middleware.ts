@@ -1,4 +1,4 @@
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { Rejection, type UserId } from '@chat-cluster/contracts';
 import { startSpan } from '@chat-cluster/runtime';
 import cors from 'cors';
@@ -93,6 +93,9 @@ export function watchRequests(http: Server) {
   let closing = false;
   http.prependListener('request', (request, response) => {
     if (closing) response.setHeader('Connection', 'close');
+    response.once('finish', () => {
+      if (!request.complete) setTimeout(closeUnread, REST_OF_BODY_MS, request).unref();
+    });
     // A poll without news takes 25 s, and ends when its socket is drained.
     if (request.url?.startsWith('/socket.io/')) return;
     underWay++;
@@ -106,6 +109,16 @@ export function watchRequests(http: Server) {
       closing = true;
     },
   };
+}
+
+/**
+ * Time from a response to the end of its request's body, in ms. Node reads and drops the rest of a body for up to 30 s,
+ * as fast as the client sends it.
+ */
+const REST_OF_BODY_MS = 500;
+
+function closeUnread(request: IncomingMessage): void {
+  if (!request.complete) request.socket.destroy();
 }
 
 export type RequestsUnderWay = ReturnType<typeof watchRequests>;

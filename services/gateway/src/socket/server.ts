@@ -32,8 +32,7 @@ export interface SocketServerDeps {
   config: GatewayConfig;
   logger: Logger;
   strangers: Strangers;
-  /** Awaited before a request that opens a session is answered; see `bindSessions` in cluster/sticky.ts. */
-  bind?: ((request: IncomingMessage) => Promise<void>) | undefined;
+  newSessionId(): string;
 }
 
 /**
@@ -55,6 +54,7 @@ export function createSocketServer(deps: SocketServerDeps): { io: ChatServer; ad
     cors: { origin: config.ALLOWED_ORIGINS, credentials: config.ALLOWED_ORIGINS !== '*' },
     allowRequest: (request, decide) => admitRequest(request, decide, admission, deps),
   });
+  io.engine.generateId = deps.newSessionId;
   io.engine.on('headers', (headers: Record<string, string>) => {
     headers['X-Gateway-Id'] = config.GATEWAY_NAME;
   });
@@ -63,12 +63,12 @@ export function createSocketServer(deps: SocketServerDeps): { io: ChatServer; ad
   return { io, admission };
 }
 
-/** Admits a request that opens a session: origin, share of its address, admission gate, sticky binding. Later requests do not wait. */
+/** Admits a request that opens a session: origin, share of its address, admission gate. Later requests do not wait. */
 function admitRequest(
   request: IncomingMessage,
   decide: (refusal: string | null | undefined, success: boolean) => void,
   admission: Admission,
-  { config, bind, strangers }: SocketServerDeps,
+  { config, strangers }: SocketServerDeps,
 ): void {
   const refuseFor = (code: 'OVERLOADED' | 'RATE_LIMITED', retryAfterMs: number) => {
     handshakes.inc({ result: code });
@@ -84,10 +84,9 @@ function admitRequest(
     refuseFor('RATE_LIMITED', waitMs);
     return;
   }
-  const open = () => decide(null, true);
   admission.admit(
     request,
-    () => (bind ? void bind(request).then(open) : open()),
+    () => decide(null, true),
     (retryAfterMs) => refuseFor('OVERLOADED', retryAfterMs),
   );
 }

@@ -1,19 +1,13 @@
-import { createHash, randomBytes } from 'node:crypto';
 import type { GatewayRegistry } from '@chat-cluster/redis';
 import type { Logger } from '@chat-cluster/runtime';
 import { Counter } from 'prom-client';
 import type { ChatServer } from '../chat-socket.ts';
+import { tagOf, tagOfSession } from './session-id.ts';
 
 const misrouted = new Counter({
   name: 'chat_misrouted_polls_total',
   help: 'Long-polling requests for a session of another live gateway: the load balancer has no affinity',
 });
-
-/** Returns the generator of session ids: the gateway's tag and 16 random characters, so 20, as sticky expects. */
-export function sessionIdsOf(processId: string): () => string {
-  const tag = tagOf(processId);
-  return () => tag + randomBytes(12).toString('base64url');
-}
 
 /**
  * Age at which the requests of a bucket are classified, in ms. Clients of a dead gateway send requests with their old
@@ -38,9 +32,8 @@ const WARNING =
  */
 export function watchAffinity(
   io: ChatServer,
-  { registry, newSessionId, logger }: { registry: GatewayRegistry; newSessionId: () => string; logger: Logger },
+  { registry, logger }: { registry: GatewayRegistry; logger: Logger },
 ): void {
-  io.engine.generateId = newSessionId;
   /** Number of requests by the tag of their session. */
   let bucket: Map<string, number> | undefined;
   let unreported = 0;
@@ -48,7 +41,7 @@ export function watchAffinity(
 
   io.engine.on('connection_error', ({ code, context }: { code: number; context?: { sid?: unknown } }) => {
     if (code !== UNKNOWN_SID) return;
-    const tag = String(context?.sid).slice(0, TAG_LENGTH);
+    const tag = tagOfSession(String(context?.sid));
     bucket ??= openBucket();
     if (bucket.size < MAX_TAGS) bucket.set(tag, (bucket.get(tag) ?? 0) + 1);
   });
@@ -78,10 +71,3 @@ export function watchAffinity(
 
 /** engine.io's code of "Session ID unknown". */
 const UNKNOWN_SID = 1;
-
-const TAG_LENGTH = 4;
-
-/** 24 bits: in 1 of 3,000 clusters two of 100 gateways share a tag, and some misrouted requests are not counted. */
-function tagOf(processId: string): string {
-  return createHash('sha256').update(processId).digest('base64url').slice(0, TAG_LENGTH);
-}

@@ -1,5 +1,6 @@
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { HTTP_STATUS, type Problem, Rejection } from '@chat-cluster/contracts';
+import { closingHeaders, rawResponse } from '../../http/raw-response.ts';
 import { responseOf } from '../engine-io.ts';
 
 /**
@@ -17,10 +18,7 @@ export function refuse(
   const body = JSON.stringify({ error } satisfies Problem);
   const status = HTTP_STATUS[code];
   const headers = {
-    'Content-Type': 'application/json; charset=utf-8',
-    'Content-Length': Buffer.byteLength(body),
-    'Cache-Control': 'no-store',
-    Connection: 'close',
+    ...closingHeaders(body),
     'X-Gateway-Id': gatewayId,
     'Retry-After': Math.ceil(retryAfterMs / 1_000),
   };
@@ -29,8 +27,7 @@ export function refuse(
     response.writeHead(status, headers).end(body);
     return;
   }
-  const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   request.socket.on('error', () => {});
-  request.socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('')}\r\n${body}`);
+  request.socket.end(rawResponse(status, headers, body));
   request.socket.destroySoon();
 }

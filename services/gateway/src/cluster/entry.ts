@@ -1,0 +1,102 @@
+import type { Worker } from 'node:cluster';
+import { createServer, type Server, type Socket } from 'node:net';
+import { HTTP_STATUS, type Problem, Rejection } from '@chat-cluster/contracts';
+import { closingHeaders, rawResponse } from '../http/raw-response.ts';
+import { tagOfSession } from '../socket/connect/session-id.ts';
+import { HTTP_DEADLINES } from './listen.ts';
+import { closeUnconfirmed, stopReading } from './node-internals.ts';
+import { hasRequestLine, sessionIn } from './request-line.ts';
+import type { Handover } from './take-connections.ts';
+
+/**
+ * Connections whose request line is incomplete, at most; the kernel accepts more and they are closed at once. As many as
+ * wait in the backlog, so that clients that reconnect together are not refused.
+ */
+const MAX_UNDECIDED = 16_384;
+
+/** Time after which a client should retry while no fork serves, in ms. */
+const RETRY_AFTER_MS = 1_000;
+
+/** The server of the public port of several processes. */
+export interface Entry {
+  server: Server;
+  /** From now on the fork gets connections. Its session ids begin with the tag. */
+  offer(fork: Worker, tag: string): void;
+  /** Whether the fork gets connections: from `offer` until it dies. */
+  isOffered(fork: Worker | undefined): boolean;
+}
+
+/**
+ * Hands each connection to a fork, as it is, with the bytes that were read: the request line decides. A request with a
+ * session id goes to the fork that made the id, any other to a random fork. The entry copies nothing and keeps nothing
+ * of a connection, so that everything after the request line has the bounds and deadlines of the fork's HTTP server.
+ * The request line has its own: HTTP_DEADLINES.headersTimeout, its length, and MAX_UNDECIDED.
+ *
+ * It is not an HTTP server, because a parser would take the bytes that belong to the fork.
+ */
+export function createEntry(): Entry {
+  const serving = new Map<string, Worker>();
+  const server = createServer({ allowHalfOpen: true, noDelay: true });
+  server.maxConnections = MAX_UNDECIDED;
+  server.on('connection', (socket) => {
+    readRequestLine(socket, (head) => {
+      const fork = serving.get(tagOfSession(sessionIn(head) ?? '')) ?? anyOf(serving);
+      if (fork) handOver(socket, head, fork);
+      else refuse(socket);
+    });
+  });
+  return {
+    server,
+    offer(fork, tag) {
+      serving.set(tag, fork);
+      const withhold = () => serving.delete(tag);
+      // Node omits `disconnect` for a process that is killed while connections are on their way to it.
+      fork.once('disconnect', withhold).once('exit', withhold);
+      fork.once('exit', () => closeUnconfirmed(fork));
+    },
+    isOffered: (fork) => fork !== undefined && [...serving.values()].includes(fork),
+  };
+}
+
+/**
+ * Reads the first line of a connection, and then stops: later bytes stay in the kernel for the fork. A connection that
+ * does not send a complete line in time is closed.
+ */
+function readRequestLine(socket: Socket, done: (head: Buffer) => void): void {
+  let head: Buffer | undefined;
+  const timer = setTimeout(() => socket.destroy(), HTTP_DEADLINES.headersTimeout);
+  const leave = () => socket.destroy();
+  const read = (chunk: Buffer) => {
+    head = head ? Buffer.concat([head, chunk]) : chunk;
+    if (!hasRequestLine(head)) return;
+    stopReading(socket);
+    clearTimeout(timer);
+    socket.off('data', read).off('end', leave);
+    done(head);
+  };
+  socket.on('error', leave).on('end', leave).on('data', read);
+  socket.once('close', () => clearTimeout(timer));
+}
+
+/**
+ * A random fork, since the alternatives fail. Clients open connections in pairs (a request, then a socket), so
+ * round-robin over two forks puts all sockets on one fork. The number of connections of a fork is known late, so every
+ * burst would go to one fork.
+ */
+function anyOf(serving: ReadonlyMap<string, Worker>): Worker | undefined {
+  return [...serving.values()][Math.floor(Math.random() * serving.size)];
+}
+
+function handOver(socket: Socket, head: Buffer, fork: Worker): void {
+  fork.send({ type: 'chat:connection', head } satisfies Handover, socket, (error: Error | null) => {
+    if (error) socket.destroy();
+  });
+}
+
+function refuse(socket: Socket): void {
+  const { payload: error } = new Rejection('UNAVAILABLE', { retryAfterMs: RETRY_AFTER_MS });
+  const body = JSON.stringify({ error } satisfies Problem);
+  const headers = { ...closingHeaders(body), 'Retry-After': RETRY_AFTER_MS / 1_000 };
+  socket.end(rawResponse(HTTP_STATUS.UNAVAILABLE, headers, body));
+  socket.destroySoon();
+}

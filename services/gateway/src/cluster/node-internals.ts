@@ -1,0 +1,28 @@
+/*
+ * The only file that relies on private parts of Node's cluster module. Each comment states the behaviour that the
+ * gateway relies on; test/node-internals.test.ts pins the installed version and checks it.
+ */
+import type { Worker } from 'node:cluster';
+import type { Socket } from 'node:net';
+
+/**
+ * Stops reads from a connection that is about to be sent to a fork. Node goes on reading until the fork has confirmed
+ * it, and drops the bytes that a fast client sends meanwhile.
+ */
+export function stopReading(socket: Socket): void {
+  (socket as { _handle?: { readStop?(): void } })._handle?.readStop?.();
+}
+
+/**
+ * Closes the connections that were sent to a fork and that it has not confirmed; they would stay open without an answer
+ * when it dies. Node 24 keeps the one that is being sent in `_pendingMessage` of the child process, and the later ones
+ * in `_handleQueue`.
+ */
+export function closeUnconfirmed(fork: Worker): void {
+  const { _pendingMessage, _handleQueue } = fork.process as {
+    _pendingMessage?: { handle?: { close(): void } } | null;
+    _handleQueue?: readonly { handle?: Socket }[] | null;
+  };
+  _pendingMessage?.handle?.close();
+  for (const { handle } of _handleQueue ?? []) handle?.destroy();
+}

@@ -1,0 +1,157 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { connect, newUser, startTestCluster, type TestCluster, tokenFor } from '@chat-cluster/testkit';
+import { openPolling, POLLING } from '@chat-cluster/testkit/balancers';
+import { expect } from 'chai';
+
+const KEY = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n';
+const WEBSOCKET = `Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${KEY}`;
+
+for (const [name, gatewayProcesses] of [
+  ['one process', 1],
+  ['two processes behind one port', 2],
+] as const) {
+  describe(`requests of strangers to a gateway of ${name}`, () => {
+    let cluster: TestCluster;
+    const sockets: Socket[] = [];
+
+    before(async () => {
+      cluster = await startTestCluster({ gatewayProcesses, env: { LOG_LEVEL: 'info' } });
+    });
+    after(() => cluster.stop());
+    afterEach(() => {
+      for (const socket of sockets.splice(0)) socket.destroy();
+    });
+
+    /** A connection on which `head` was sent. Its client goes on sending when the server has ended its side. */
+    function send(head: string): Socket {
+      const socket = connectTcp({ port: cluster.port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
+      socket.on('error', () => {});
+      sockets.push(socket);
+      socket.write(head);
+      return socket;
+    }
+
+    /**
+     * Resolves when the server has closed the connection, in both directions: it takes no bytes any more. The server's
+     * end alone is not enough.
+     */
+    function closed(socket: Socket): Promise<void> {
+      const probe = setInterval(() => socket.readableEnded && socket.write('x'), 50);
+      return new Promise((resolve) =>
+        socket.once('close', () => {
+          clearInterval(probe);
+          resolve();
+        }),
+      );
+    }
+
+    const supervisor = () => cluster.processes.find((one) => one.name === 'gateway')?.pid ?? 0;
+
+    /** The gateway's process and its forks. */
+    function pids(): string[] {
+      const file = `/proc/${supervisor()}/task/${supervisor()}/children`;
+      return [String(supervisor()), ...execFileSync('cat', [file], { encoding: 'utf8' }).split(' ').filter(Boolean)];
+    }
+
+    /** Memory of all processes of the gateway, in MB. */
+    async function memory(): Promise<number> {
+      const files = await Promise.all(pids().map((pid) => readFile(`/proc/${pid}/status`, 'utf8')));
+      return files.reduce((sum, file) => sum + Number(/VmRSS:\s+(\d+) kB/.exec(file)?.[1]) / 1_024, 0);
+    }
+
+    it('cuts only the connection of an upgrade with a length whose client does not read', async () => {
+      const before = pids();
+      const socket = send(
+        `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nContent-Length: 0\r\n${WEBSOCKET}\r\n`,
+      );
+      expect(String((await once(socket, 'data'))[0])).to.match(/^HTTP\/1.1 101 /);
+      socket.pause();
+      // A masked text frame: the packet CONNECT of an unknown namespace, which gets an error as its answer.
+      const frame = Buffer.concat([Buffer.from([0x81, 0x85, 0, 0, 0, 0]), Buffer.from('40/x,')]);
+      const frames = Buffer.alloc(frame.length * 6_000, frame);
+      const end = closed(socket);
+      const write = () => {
+        if (socket.writable) socket.write(frames, write);
+      };
+      write();
+      await end;
+      for (let i = 0; i < 10; i++) expect((await fetch(`${cluster.url}/healthz`)).status).to.equal(200);
+      expect(pids()).to.deep.equal(before);
+    });
+
+    it('closes within 10 s: answered requests with a length, requests that do not end', async () => {
+      const started = performance.now();
+      const heads = [
+        `GET /socket.io/?EIO=4&transport=nothing HTTP/1.1\r\n${WEBSOCKET}\r\n`,
+        'POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}',
+        'GET /heal',
+        'GET /healthz HTTP/1.1\r\nHost: x\r\n',
+        '\r\n\r\n',
+      ];
+      await Promise.all(heads.map((head) => closed(send(head).resume())));
+      expect(performance.now() - started).to.be.lessThan(10_000);
+    });
+
+    it('answers a request line that is longer than a request may be', async () => {
+      expect(await text(send(`GET /${'a'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`))).to.match(/^HTTP\/1.1 431 /);
+    });
+
+    it('connects long-polling clients with a parameter whose name ends in sid', async () => {
+      for (let i = 0; i < 12; i++) {
+        const query = { sessid: 'abcdefghijklmnopqrstuvwxyz', xsid: 'abcdefghij0123456789' };
+        (await connect(cluster, newUser('u'), { transports: ['polling'], query })).close();
+      }
+    });
+
+    it('finds the session of a request whose first line arrives in parts', async () => {
+      for (let i = 0; i < 8; i++) {
+        const { sid } = await openPolling(cluster.url);
+        const socket = send(`POST ${POLLING}&sid=${sid.slice(0, 12)}`);
+        // When the gateway answers this, it has read the first part.
+        for (let round = 0; round < 3; round++) await fetch(`${cluster.url}/healthz`);
+        const body = `40${JSON.stringify({ token: tokenFor(cluster, newUser('u')) })}`;
+        const head = `Host: x\r\nConnection: close\r\nContent-Length: ${body.length}`;
+        socket.write(`${sid.slice(12)} HTTP/1.1\r\n${head}\r\n\r\n${body}`);
+        expect(await text(socket)).to.match(/^HTTP\/1.1 200 [\s\S]*ok$/);
+      }
+    });
+
+    it('reads no body that it has no use for, and serves others meanwhile', async () => {
+      const memoryBefore = await memory();
+      const senders = ['/api/conversations', '/nothing', POLLING, '/api/conversations'].map((path) => {
+        const socket = send(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000000\r\n\r\n`).resume();
+        const chunk = Buffer.alloc(1_048_576, 'x');
+        const write = () => {
+          if (socket.writable) socket.write(chunk, write);
+        };
+        write();
+        return closed(socket);
+      });
+      let slowestMs = 0;
+      let ended = false;
+      void Promise.all(senders).then(() => {
+        ended = true;
+      });
+      do {
+        const started = performance.now();
+        await fetch(`${cluster.url}/healthz`);
+        slowestMs = Math.max(slowestMs, performance.now() - started);
+      } while (!ended);
+      expect(slowestMs).to.be.lessThan(2_000);
+      expect((await memory()) - memoryBefore).to.be.lessThan(300);
+    });
+
+    it('keeps a session on its process when an agent keeps connections alive', async () => {
+      const sids = await Promise.all(Array.from({ length: 8 }, async () => (await openPolling(cluster.url)).sid));
+      for (const sid of [...sids, ...sids]) {
+        await fetch(`${cluster.url}/healthz`);
+        const post = await fetch(`${cluster.url}${POLLING}&sid=${sid}`, { method: 'POST', body: '6' });
+        expect([post.status, await post.text()]).to.deep.equal([200, 'ok']);
+      }
+    });
+  });
+}

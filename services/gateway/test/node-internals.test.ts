@@ -1,0 +1,57 @@
+import { type ChildProcess, fork as forkProcess } from 'node:child_process';
+import type { Worker } from 'node:cluster';
+import { type EventEmitter, once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { expect } from 'chai';
+import { closeUnconfirmed, stopReading } from '../src/cluster/node-internals.ts';
+
+describe("the private parts of Node's cluster that the gateway uses", () => {
+  /** Both ends of every connection. */
+  const sockets: Socket[] = [];
+
+  afterEach(() => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+  });
+
+  it('are those of the installed version: check this file and node-internals.ts when it changes', () => {
+    expect(process.version).to.match(/^v24\./);
+  });
+
+  /** Both ends of a new connection. */
+  async function connection(): Promise<{ client: Socket; socket: Socket }> {
+    const server = createServer();
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1').on('error', () => {});
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    server.close();
+    sockets.push(client, socket);
+    return { client, socket };
+  }
+
+  it('stopReading: bytes of the client stay in the kernel', async () => {
+    const { client, socket } = await connection();
+    socket.on('data', () => {});
+    stopReading(socket);
+    client.write('hello');
+    client.end();
+    await once(client, 'finish');
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(socket.bytesRead).to.equal(0);
+  });
+
+  it('closeUnconfirmed: connections sent to a fork that has not confirmed them are closed', async () => {
+    const child: ChildProcess = forkProcess('/dev/null', { stdio: 'ignore', serialization: 'advanced' });
+    child.kill('SIGSTOP');
+    const closed: Promise<unknown>[] = [];
+    for (let i = 0; i < 3; i++) {
+      const { client, socket } = await connection();
+      closed.push(once(client.resume(), 'close'));
+      child.send('yours', socket);
+    }
+    const exited = once(child as EventEmitter, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+    closeUnconfirmed({ process: child } as unknown as Worker);
+    await Promise.all(closed);
+  });
+});
