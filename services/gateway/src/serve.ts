@@ -26,6 +26,7 @@ import { attachToConnections } from './socket/attach.ts';
 import { watchAffinity } from './socket/connect/affinity.ts';
 import { sessionIdsOf, tagOf } from './socket/connect/session-id.ts';
 import { Strangers } from './socket/connect/strangers.ts';
+import { takesUpgrade } from './socket/connect/takes-upgrade.ts';
 import { Welcome } from './socket/connect/welcome.ts';
 import { EventDispatcher } from './socket/events/dispatch.ts';
 import { createHandlers } from './socket/events/handlers.ts';
@@ -61,7 +62,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
   const ports = createPorts(postgres.db, redis, inbox);
   const authenticate = createAuthenticator(config);
   const app = createHttpApp({ ...ports, config, logger, authenticate, isReady: readiness });
-  const http = createServer(HTTP_DEADLINES, app);
+  const http = createServer({ ...HTTP_DEADLINES, shouldUpgradeCallback: takesUpgrade }, app);
   serveSockets(context, http, { redis, ports, authenticate });
 
   if (cluster.isWorker) return takeConnections(http, tagOf(redis.registry.id));

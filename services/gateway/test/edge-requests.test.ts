@@ -83,9 +83,21 @@ for (const [name, gatewayProcesses] of [
       expect(pids()).to.deep.equal(before);
     });
 
-    it('closes within 10 s: answered requests with a length, requests that do not end', async () => {
+    it('serves requests whose upgrade offer it does not take', async () => {
+      const h2c = 'Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n';
+      expect(await text(send(`GET /healthz HTTP/1.1\r\nHost: x\r\n${h2c}\r\n`))).to.match(/^HTTP\/1.1 200 /);
+      const offer = 'Connection: Upgrade, close\r\nUpgrade: x\r\nContent-Length: 2\r\n';
+      expect(await text(send(`POST / HTTP/1.1\r\nHost: x\r\n${offer}\r\n{}`))).to.match(/^HTTP\/1.1 405 /);
+      const poll = `GET ${POLLING} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n`;
+      expect(await text(send(poll))).to.match(/^HTTP\/1.1 200 [\s\S]*"upgrades":\["websocket"\]/);
+    });
+
+    it('closes within 10 s: upgrades that it does not take, answered requests with a length, requests that do not end', async () => {
       const started = performance.now();
       const heads = [
+        `GET /nothing HTTP/1.1\r\n${WEBSOCKET}\r\n`,
+        `GET /healthz HTTP/1.1\r\n${WEBSOCKET}\r\n`,
+        `GET /nothing HTTP/1.1\r\n${WEBSOCKET}Content-Length: 0\r\n\r\n`,
         `GET /socket.io/?EIO=4&transport=nothing HTTP/1.1\r\n${WEBSOCKET}\r\n`,
         'POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}',
         'GET /heal',
