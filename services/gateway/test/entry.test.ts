@@ -16,7 +16,7 @@ describe('the entry of several processes', () => {
 
   beforeEach(async () => {
     handovers = [];
-    entry = createEntry();
+    entry = createEntry(3);
     entry.server.on('connection', (socket) => sockets.push(socket));
     await once(entry.server.listen(0, '127.0.0.1'), 'listening');
   });
@@ -34,7 +34,10 @@ describe('the entry of several processes', () => {
 
   /** A fork that only records what it is sent. */
   function offer(name: string): Worker & EventEmitter {
-    const send = ({ head }: Handover) => handovers.push({ fork: name, head: String(head) });
+    const send = ({ head }: Handover, _socket: Socket, done: (error: null) => void) => {
+      handovers.push({ fork: name, head: String(head) });
+      done(null);
+    };
     const fork = Object.assign(new EventEmitter(), { send, process: {} }) as unknown as Worker & EventEmitter;
     entry.offer(fork, tagOf(name));
     return fork;
@@ -92,6 +95,23 @@ describe('the entry of several processes', () => {
     const socket = client();
     socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     expect(await text(socket)).to.match(/^HTTP\/1.1 503 [\s\S]*Retry-After: 1[\s\S]*"code":"UNAVAILABLE"/);
+  });
+
+  it('closes the oldest of too many connections that wait, and hands over the others', async () => {
+    offer('a');
+    const [oldest, second] = [client(), client()];
+    for (const socket of [oldest, second]) {
+      const accepted = once(entry.server, 'connection');
+      socket.write('GET /');
+      await accepted;
+    }
+    for (let i = 0; i < 5; i++) await forkOf('GET / HTTP/1.1\r\n');
+    const closed = once(oldest.resume(), 'close');
+    client();
+    client();
+    await closed;
+    second.write('second HTTP/1.1\r\n');
+    await eventually(() => expect(handovers.at(-1)?.head).to.equal('GET /second HTTP/1.1\r\n'));
   });
 
   it('closes a connection whose client leaves before its line is complete', async () => {

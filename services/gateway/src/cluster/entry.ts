@@ -9,10 +9,10 @@ import { hasRequestLine, sessionIn } from './request-line.ts';
 import type { Handover } from './take-connections.ts';
 
 /**
- * Connections whose request line is incomplete, at most; the kernel accepts more and they are closed at once. As many as
- * wait in the backlog, so that clients that reconnect together are not refused.
+ * Connections that wait in the entry, at most: for the rest of their request line, or for a fork to take them. As many
+ * as wait in the backlog. Beyond it the oldest is closed: a client that sends its request at once is not the oldest.
  */
-const MAX_UNDECIDED = 16_384;
+const MAX_WAITING = 16_384;
 
 /** Time after which a client should retry while no fork serves, in ms. */
 const RETRY_AFTER_MS = 1_000;
@@ -30,18 +30,23 @@ export interface Entry {
  * Hands each connection to a fork, as it is, with the bytes that were read: the request line decides. A request with a
  * session id goes to the fork that made the id, any other to a random fork. The entry copies nothing and keeps nothing
  * of a connection, so that everything after the request line has the bounds and deadlines of the fork's HTTP server.
- * The request line has its own: HTTP_DEADLINES.headersTimeout, its length, and MAX_UNDECIDED.
+ * The request line has its own: HTTP_DEADLINES.headersTimeout, its length, and MAX_WAITING.
  *
  * It is not an HTTP server, because a parser would take the bytes that belong to the fork.
  */
-export function createEntry(): Entry {
+export function createEntry(maxWaiting = MAX_WAITING): Entry {
+  /** The forks that get connections, by the tag of their sessions. */
   const serving = new Map<string, Worker>();
+  /** In the order of arrival. */
+  const waiting = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, noDelay: true });
-  server.maxConnections = MAX_UNDECIDED;
   server.on('connection', (socket) => {
+    waiting.add(socket);
+    socket.once('close', () => waiting.delete(socket));
+    if (waiting.size > maxWaiting) waiting.values().next().value?.destroy();
     readRequestLine(socket, (head) => {
       const fork = serving.get(tagOfSession(sessionIn(head) ?? '')) ?? anyOf(serving);
-      if (fork) handOver(socket, head, fork);
+      if (fork) handOver(socket, head, { fork, taken: () => waiting.delete(socket) });
       else refuse(socket);
     });
   });
@@ -87,8 +92,10 @@ function anyOf(serving: ReadonlyMap<string, Worker>): Worker | undefined {
   return [...serving.values()][Math.floor(Math.random() * serving.size)];
 }
 
-function handOver(socket: Socket, head: Buffer, fork: Worker): void {
+/** `taken` is called when the connection has left this process, or is closed. */
+function handOver(socket: Socket, head: Buffer, { fork, taken }: { fork: Worker; taken(): void }): void {
   fork.send({ type: 'chat:connection', head } satisfies Handover, socket, (error: Error | null) => {
+    taken();
     if (error) socket.destroy();
   });
 }
