@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import { createServer, get, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { startFaultCluster } from '@chat-cluster/testkit';
 import { closing, describeBalancer, expectDrain, openPolling, POLLING } from '@chat-cluster/testkit/balancers';
 import { expect } from 'chai';
@@ -6,6 +10,21 @@ import { reloadWith, startNginx } from './nginx.ts';
 describe('nginx in front of three gateways', () => {
   // Stock clients, which start with polling and upgrade to a websocket, cover what the other kinds of clients need.
   const balanced = describeBalancer(startNginx, ['upgrade']);
+
+  it('forwards only the offer to upgrade to a websocket', async () => {
+    await using stack = new AsyncDisposableStack();
+    const server = createServer(({ headers }, res) => res.end(`${headers.upgrade} ${headers.connection}`));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    stack.defer(() => void server.close());
+    const balancer = stack.use(await startNginx(Array(3).fill((server.address() as AddressInfo).port)));
+    const forwarded = async (upgrade: string) => {
+      const request = get(balancer.url, { headers: { connection: 'Upgrade', upgrade } });
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      return text(response);
+    };
+    expect(await forwarded('h2c')).to.equal('undefined close');
+    expect(await forwarded('WebSocket')).to.equal('websocket upgrade');
+  });
 
   describe('with a changed configuration', () => {
     it('keeps the sessions of a gateway that is marked as down, and opens new ones elsewhere', async () => {
