@@ -1,28 +1,27 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
-import { Rejection, type UserId, userId } from '@chat-cluster/contracts';
+import { LIMITS, Rejection, type UserId, userId } from '@chat-cluster/contracts';
 import jwt from 'jsonwebtoken';
 import type { GatewayConfig } from './config.ts';
 
 /** The verified claims of a token. */
 export interface Identity {
   userId: UserId;
-  /** Seconds since the epoch. */
+  /** When the token is no longer accepted, including the clock tolerance, in ms since the epoch. */
   expiresAt: number;
 }
 
-/** Longest token that is verified, in characters; a signed token with a few claims has 200 to 1,000. */
-const MAX_TOKEN_LENGTH = 8_192;
-/** Tolerated difference between the clocks of issuer and gateway, in seconds. */
-const CLOCK_TOLERANCE = 30;
+/** Verifies a token. Throws TOKEN_MISSING, TOKEN_EXPIRED or TOKEN_INVALID. */
+export type Authenticate = (token: unknown) => Identity | Promise<Identity>;
 
 /**
  * Returns the verifier of tokens. It accepts only HS256, whatever the token's header names, and requires `exp`, the
- * user claim, and issuer and audience if they are configured. Throws TOKEN_MISSING, TOKEN_EXPIRED or TOKEN_INVALID.
+ * user claim, and issuer and audience if they are configured.
  */
-export function createAuthenticator(config: GatewayConfig): (token: unknown) => Identity {
+export function createAuthenticator(config: GatewayConfig): Authenticate {
+  const toleranceMs = config.JWT_CLOCK_TOLERANCE_MS;
   const options: jwt.VerifyOptions & { complete: false } = {
     algorithms: ['HS256'],
-    clockTolerance: CLOCK_TOLERANCE,
+    clockTolerance: toleranceMs / 1_000,
     complete: false,
     ...(config.JWT_ISSUER ? { issuer: config.JWT_ISSUER } : {}),
     ...(config.JWT_AUDIENCE ? { audience: config.JWT_AUDIENCE } : {}),
@@ -31,13 +30,13 @@ export function createAuthenticator(config: GatewayConfig): (token: unknown) => 
   const key = createSecretKey(Buffer.from(config.JWT_SECRET));
   return (token) => {
     if (token === undefined || token === null || token === '') throw new Rejection('TOKEN_MISSING');
-    if (typeof token !== 'string' || token.length > MAX_TOKEN_LENGTH) throw new Rejection('TOKEN_INVALID');
+    if (typeof token !== 'string' || token.length > LIMITS.tokenLength) throw new Rejection('TOKEN_INVALID');
     const claims = verify(token, key, options);
     const user = userId.safeParse(claims[config.JWT_USER_CLAIM]);
     if (!user.success || typeof claims.exp !== 'number') {
       throw new Rejection('TOKEN_INVALID', { message: `The token needs the claims exp and ${config.JWT_USER_CLAIM}.` });
     }
-    return { userId: user.data, expiresAt: claims.exp };
+    return { userId: user.data, expiresAt: claims.exp * 1_000 + toleranceMs };
   };
 }
 

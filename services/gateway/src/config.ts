@@ -23,6 +23,10 @@ export const gatewaySettings = commonConfig.extend({
   JWT_AUDIENCE: z.string().optional(),
   /** Claim with the user id. */
   JWT_USER_CLAIM: z.string().default('sub'),
+  /** Tolerated difference between the clocks of the issuer and this process, in ms. */
+  JWT_CLOCK_TOLERANCE_MS: integer(0, 600_000, 30_000),
+  /** Time before the expiry of its token at which a socket receives `token_expiring`, in ms. */
+  TOKEN_EXPIRING_MS: integer(0, 86_400_000, 60_000),
   /** Whether a socket may send its token in the query instead of `auth`. */
   ALLOW_QUERY_TOKEN: flag(true),
   /** Comma-separated exact origins, or `*`. Default: outside production any, in production only its own. */

@@ -29,6 +29,7 @@ import { EventDispatcher } from './socket/events/dispatch.ts';
 import { createHandlers } from './socket/events/handlers.ts';
 import { PresenceEvents } from './socket/events/presence-events.ts';
 import { createSocketServer } from './socket/server.ts';
+import { SessionLifetime } from './socket/session-lifetime.ts';
 
 /** One gateway process: everything that it owns, in the order in which it starts. It stops in reverse order. */
 export async function serve(config: GatewayConfig): Promise<void> {
@@ -97,8 +98,8 @@ function serveSockets(context: Context, http: Server, { redis, ports, authentica
   const { registry, publisher, subscriber, cache } = redis;
   const { adapter, subscribed, onGap } = createGatewayAdapter(redis);
   const newSessionId = sessionIdsOf(registry.id);
-  const sessions = cluster.isWorker ? bindSessions(newSessionId) : undefined;
-  const { io, admission } = createSocketServer({ http, adapter, authenticate, config, logger, bind: sessions?.bind });
+  const binding = cluster.isWorker ? bindSessions(newSessionId) : undefined;
+  const { io, admission } = createSocketServer({ http, adapter, authenticate, config, logger, bind: binding?.bind });
   watchAffinity(io, { registry, newSessionId, logger });
   const requests = watchRequests(http);
 
@@ -106,12 +107,14 @@ function serveSockets(context: Context, http: Server, { redis, ports, authentica
   onGap(() => void welcome.requireSyncs());
   const clusterPresence = createPresence({ cache, publisher, subscriber, gateways: registry, logger });
   const presence = new PresenceEvents(lifecycle.own('presence', clusterPresence, (one) => one.stop()));
-  const handlers = createHandlers({ ...ports, subscribed, presence, ephemeral: createEphemeralEmitter(publisher) });
+  const sessions = new SessionLifetime({ io, authenticate, announceMs: config.TOKEN_EXPIRING_MS, lifecycle });
+  const ephemeral = createEphemeralEmitter(publisher);
+  const handlers = createHandlers({ ...ports, subscribed, presence, sessions, ephemeral });
   const dispatcher = new EventDispatcher({ handlers, config, logger });
   const drain = new GatewayDrain({ io, admission, requests, config, logger });
   attachToConnections(io, { config, logger, welcome, presence, dispatcher, drain });
   lifecycle.own('sockets', io, (server) => closeServers(server, http, requests));
   lifecycle.own('admission', admission, (gate) => gate.close());
   lifecycle.drainWith(drain);
-  sessions?.attach(io);
+  binding?.attach(io);
 }

@@ -14,6 +14,7 @@ import type { output } from 'zod';
 import type { GatewayConfig } from '../../config.ts';
 import { TokenBucket } from '../../token-bucket.ts';
 import type { ChatSocket } from '../chat-socket.ts';
+import { rejectIfExpired } from '../end-session.ts';
 import { type EventPacket, receiveEvents, sendAck } from '../engine-io.ts';
 import { TurnBudget } from './turn-budget.ts';
 
@@ -123,6 +124,7 @@ export class EventDispatcher {
     if (payloads.length > 1) {
       throw new Rejection('VALIDATION_FAILED', { message: 'Send one payload, then an optional ack callback.' });
     }
+    rejectIfExpired(socket);
     const { handlers, config } = this.#deps;
     socket.data.eventLimit ??= new TokenBucket(config.RATE_LIMIT_PER_SECOND, config.RATE_LIMIT_BURST);
     const waitMs = socket.data.eventLimit.take();
