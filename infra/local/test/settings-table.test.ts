@@ -14,6 +14,7 @@ type User = keyof typeof USERS;
 
 /** Settings whose default is described in words: it depends on the machine, on another setting, or on NODE_ENV. */
 const IN_WORDS = new Set([
+  'HOST',
   'GATEWAY_NAME',
   'WORKER_NAME',
   'PROBER_NAME',

@@ -20,6 +20,7 @@ import { GatewayConversations } from './conversations.ts';
 import { closeServers, GatewayDrain } from './drain.ts';
 import { createHttpApp } from './http/app.ts';
 import { watchRequests } from './http/middleware.ts';
+import { openPublicKeys } from './public-keys.ts';
 import { createReads } from './reads.ts';
 import { rejectWhenUnavailable } from './reject-when-unavailable.ts';
 import { attachToConnections } from './socket/attach.ts';
@@ -58,7 +59,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
   });
 
   const ports = createPorts(postgres.db, redis, inbox);
-  const authenticate = createAuthenticator(config);
+  const authenticate = createAuthenticator(config, await openPublicKeys(config, context));
   const app = createHttpApp({ ...ports, config, logger, authenticate, isReady: readiness });
   const http = createServer(HTTP_DEADLINES, app);
   // Node checks for late requests from this event on, and a fork does not listen.

@@ -29,7 +29,7 @@ const ENV = {
   GATEWAY_NAME: 'gateway-7',
   DATABASE_URL: 'postgres://none',
   REDIS_URL: 'redis://none',
-  JWT_SECRET: 'x'.repeat(32),
+  JWT_SECRET: 'a secret of the tests of HTTP, long enough',
 } as const;
 
 /**

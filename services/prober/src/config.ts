@@ -1,12 +1,19 @@
 import { hostname } from 'node:os';
-import { commonConfig, integer, parseConfig } from '@chat-cluster/runtime';
+import { checkAdmin, commonConfig, integer, parseConfig } from '@chat-cluster/runtime';
 import { z } from 'zod';
 
 const URL_FORM = 'must be one http:// or https:// URL, or two, separated by a comma';
 
 /** The settings of a prober. */
 export const proberSettings = commonConfig
-  .pick({ NODE_ENV: true, HOST: true, LOG_LEVEL: true, LOG_FORMAT: true, SHUTDOWN_TIMEOUT_MS: true })
+  .pick({
+    NODE_ENV: true,
+    ADMIN_HOST: true,
+    ADMIN_TOKEN: true,
+    LOG_LEVEL: true,
+    LOG_FORMAT: true,
+    SHUTDOWN_TIMEOUT_MS: true,
+  })
   .extend({
     PROBER_NAME: z.string().default(hostname()),
     /** Port of /healthz, /readyz, /metrics and POST /drain; 0 chooses a free port. */
@@ -35,5 +42,5 @@ export const proberSettings = commonConfig
 export type ProberConfig = z.output<typeof proberSettings>;
 
 export function loadConfig(env: NodeJS.ProcessEnv): Readonly<ProberConfig> {
-  return parseConfig(proberSettings, env);
+  return parseConfig(proberSettings.superRefine(checkAdmin), env);
 }

@@ -1,4 +1,4 @@
-import { announceReady, runMain, serveOps, startProcess } from '@chat-cluster/runtime';
+import { adminAddress, announceReady, runMain, serveOps, startProcess } from '@chat-cluster/runtime';
 import jwt from 'jsonwebtoken';
 import { loadConfig, type ProberConfig } from './config.ts';
 import { startProbe } from './probe.ts';
@@ -20,8 +20,7 @@ await runMain(async () => {
   const { port } = lifecycle.own(
     'admin listener',
     await serveOps({
-      host: config.HOST,
-      port: config.ADMIN_PORT,
+      ...adminAddress(config),
       // Ready also during an outage of the chat, since its purpose is to show outages.
       readiness: () => ({
         ready: !lifecycle.stopping,
