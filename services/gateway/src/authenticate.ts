@@ -16,7 +16,7 @@ export interface Identity {
   tokenId?: string;
 }
 
-/** Verifies a token. Throws TOKEN_MISSING, TOKEN_EXPIRED or TOKEN_INVALID. */
+/** Verifies a token. Throws TOKEN_MISSING, TOKEN_EXPIRED, TOKEN_REVOKED or TOKEN_INVALID. */
 export type Authenticate = (token: unknown) => Identity | Promise<Identity>;
 
 type Claims = Record<string, unknown>;
@@ -29,7 +29,11 @@ const TYPES = /^(application\/)?(at\+)?jwt$/i;
  * also knows EdDSA. The algorithm of the header selects the kind of key only: neither kind accepts an algorithm of the
  * other. Requires `exp`, the user claim, and issuer and audience if they are configured.
  */
-export function createAuthenticator(config: GatewayConfig, verifyPublic?: VerifyPublic): Authenticate {
+export function createAuthenticator(
+  config: GatewayConfig,
+  verifyPublic?: VerifyPublic,
+  isRevoked: (identity: Identity) => boolean = () => false,
+): Authenticate {
   const options = {
     clockTolerance: config.JWT_CLOCK_TOLERANCE_MS / 1_000,
     ...(config.JWT_ISSUER ? { issuer: config.JWT_ISSUER } : {}),
@@ -39,7 +43,11 @@ export function createAuthenticator(config: GatewayConfig, verifyPublic?: Verify
   const secrets = [config.JWT_SECRET, config.JWT_PREVIOUS_SECRET].flatMap((secret) =>
     secret === undefined ? [] : [createSecretKey(Buffer.from(secret))],
   );
-  const identify = (claims: Claims) => identityOf(claims, config);
+  const identify = (claims: Claims) => {
+    const identity = identityOf(claims, config);
+    if (isRevoked(identity)) throw new Rejection('TOKEN_REVOKED');
+    return identity;
+  };
   return (token) => {
     if (token === undefined || token === null || token === '') throw new Rejection('TOKEN_MISSING');
     if (typeof token !== 'string' || token.length > LIMITS.tokenLength) throw new Rejection('TOKEN_INVALID');

@@ -1,7 +1,13 @@
 import cluster from 'node:cluster';
 import { createServer, type Server } from 'node:http';
 import type { Inbox } from '@chat-cluster/domain';
-import { createConversationStore, createHistory, createUnreadCounts, type Database } from '@chat-cluster/postgres';
+import {
+  createConversationStore,
+  createHistory,
+  createTokenRevocations,
+  createUnreadCounts,
+  type Database,
+} from '@chat-cluster/postgres';
 import {
   createEphemeralEmitter,
   createGatewayAdapter,
@@ -12,6 +18,7 @@ import { announceReady, startProcess, watchReadiness } from '@chat-cluster/runti
 import { AggregatorRegistry } from 'prom-client';
 import { createAuthenticator } from './authenticate.ts';
 import { drainOnOrder } from './cluster/fork-drain.ts';
+import { revokeOnRequest } from './cluster/fork-revocations.ts';
 import { HTTP_DEADLINES, listen, listenForAdmin } from './cluster/listen.ts';
 import { bindSessions } from './cluster/sticky.ts';
 import { type GatewayConfig, longestEndMs } from './config.ts';
@@ -23,6 +30,7 @@ import { watchRequests } from './http/middleware.ts';
 import { openPublicKeys } from './public-keys.ts';
 import { createReads } from './reads.ts';
 import { rejectWhenUnavailable } from './reject-when-unavailable.ts';
+import { Revocations } from './revocations.ts';
 import { attachToConnections } from './socket/attach.ts';
 import { sessionIdsOf, watchAffinity } from './socket/connect/affinity.ts';
 import { Welcome } from './socket/connect/welcome.ts';
@@ -59,16 +67,27 @@ export async function serve(config: GatewayConfig): Promise<void> {
   });
 
   const ports = createPorts(postgres.db, redis, inbox);
-  const authenticate = createAuthenticator(config, await openPublicKeys(config, context));
+  const store = createTokenRevocations(postgres.db);
+  const revocations = new Revocations({ store, ...redis, logger, lifecycle });
+  const isRevoked = revocations.isRevoked.bind(revocations);
+  const authenticate = createAuthenticator(config, await openPublicKeys(config, context), isRevoked);
   const app = createHttpApp({ ...ports, config, logger, authenticate, isReady: readiness });
   const http = createServer(HTTP_DEADLINES, app);
   // Node checks for late requests from this event on, and a fork does not listen.
   if (cluster.isWorker) http.emit('listening');
-  serveSockets(context, http, { redis, ports, authenticate });
+  serveSockets(context, http, { redis, ports, authenticate, revocations });
 
   const gateways = [config.GATEWAY_NAME];
-  if (cluster.isWorker) return announceReady({ type: 'ready', port: 0, gateways });
-  const adminPort = await listenForAdmin(config, lifecycle, { readiness });
+  if (cluster.isWorker) {
+    await revocations.start();
+    revokeOnRequest(revocations.revoke);
+    return announceReady({ type: 'ready', port: 0, gateways });
+  }
+  const adminPort = await listenForAdmin(config, lifecycle, {
+    readiness: () => (revocations.areKnown ? readiness() : { ...readiness(), ready: false }),
+    actions: { '/revocations': revocations.revoke },
+  });
+  await revocations.start();
   const port = await listen(http, config);
   logger.info({ port, adminPort, endsWithinMs: longestEndMs(config) }, 'gateway: ready');
   announceReady({ type: 'ready', port, adminPort, gateways });
@@ -91,10 +110,11 @@ interface SocketParts {
   redis: Redis;
   ports: ReturnType<typeof createPorts>;
   authenticate: ReturnType<typeof createAuthenticator>;
+  revocations: Revocations;
 }
 
 /** The socket server with the events of clients, presence, and the drain. A fork takes connections from here on. */
-function serveSockets(context: Context, http: Server, { redis, ports, authenticate }: SocketParts): void {
+function serveSockets(context: Context, http: Server, { redis, ports, authenticate, revocations }: SocketParts): void {
   const { config, logger, lifecycle } = context;
   const { registry, publisher, subscriber, cache } = redis;
   const { adapter, subscribed, onGap } = createGatewayAdapter(redis);
@@ -108,7 +128,13 @@ function serveSockets(context: Context, http: Server, { redis, ports, authentica
   onGap(() => void welcome.requireSyncs());
   const clusterPresence = createPresence({ cache, publisher, subscriber, gateways: registry, logger });
   const presence = new PresenceEvents(lifecycle.own('presence', clusterPresence, (one) => one.stop()));
-  const sessions = new SessionLifetime({ io, authenticate, announceMs: config.TOKEN_EXPIRING_MS, lifecycle });
+  const sessions = new SessionLifetime({
+    io,
+    authenticate,
+    revocations,
+    announceMs: config.TOKEN_EXPIRING_MS,
+    lifecycle,
+  });
   const ephemeral = createEphemeralEmitter(publisher);
   const handlers = createHandlers({ ...ports, subscribed, presence, sessions, ephemeral });
   const dispatcher = new EventDispatcher({ handlers, config, logger });

@@ -5,6 +5,7 @@ import { AggregatorRegistry } from 'prom-client';
 import { type GatewayConfig, longestEndMs } from '../config.ts';
 import type { Context } from '../connect-servers.ts';
 import { endForks } from './fork-drain.ts';
+import { revokeInFork } from './fork-revocations.ts';
 import { HTTP_DEADLINES, listen, listenForAdmin } from './listen.ts';
 import { confirmSessions, guardHandovers } from './sticky.ts';
 import { handOverConnections, isOffered, offerFork, withholdFork } from './sticky-internals.ts';
@@ -34,6 +35,7 @@ export async function supervise(config: GatewayConfig): Promise<void> {
   const registry = new AggregatorRegistry();
   const adminPort = await listenForAdmin(config, lifecycle, {
     readiness: () => readinessOf(names, forks, lifecycle),
+    actions: { '/revocations': revokeInFork(forks, isOffered) },
     // Rejects if a fork does not answer within 5 s.
     metrics: async () => ({ contentType: registry.contentType, body: await registry.clusterMetrics() }),
   });

@@ -17,11 +17,12 @@ const LEAVE_MS = 5_000;
  * Emits `session_ended` and closes the socket, once. After TOKEN_EXPIRED the acks of its events are sent first, and the
  * transport closes, so that a stock client reconnects. After TOKEN_REVOKED Socket.IO disconnects, so that it stays away.
  */
-export function endSession(socket: ChatSocket, code: 'TOKEN_EXPIRED'): void {
+export function endSession(socket: ChatSocket, code: 'TOKEN_EXPIRED' | 'TOKEN_REVOKED'): void {
   if (socket.data.ended || !socket.connected) return;
   socket.data.ended = true;
   ended.inc({ reason: code });
   socket.emit('session_ended', { error: new Rejection(code).payload });
+  if (code === 'TOKEN_REVOKED') socket.disconnect(true);
   void closeSocket(socket).then(() => leaveInTime(socket));
 }
 

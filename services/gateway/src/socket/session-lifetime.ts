@@ -1,6 +1,7 @@
 import { type RefreshTokenAck, Rejection } from '@chat-cluster/contracts';
 import { every, type Lifecycle } from '@chat-cluster/runtime';
 import type { Authenticate } from '../authenticate.ts';
+import type { Revocations } from '../revocations.ts';
 import type { ChatServer } from './chat-socket.ts';
 import { endSession } from './end-session.ts';
 import type { Handler } from './events/dispatch.ts';
@@ -10,6 +11,7 @@ const CHECK_EVERY_MS = 1_000;
 export interface SessionLifetimeDeps {
   io: ChatServer;
   authenticate: Authenticate;
+  revocations: Pick<Revocations, 'isRevoked' | 'onChange'>;
   /** Time before the expiry at which `token_expiring` is emitted, in ms. */
   announceMs: number;
   lifecycle: Pick<Lifecycle, 'own'>;
@@ -25,6 +27,7 @@ export interface SessionLifetimeDeps {
  * One timer checks all sockets, since a timer for each would be memory per idle connection; the dispatcher checks the
  * expiry at each event too. After the expiry the socket receives `session_ended`, the acks of its events, and its
  * transport closes, so that a stock client reconnects. It is refused until its `auth` function returns a valid token.
+ * A revoked token ends its socket at once; a stock client then stays disconnected.
  */
 export class SessionLifetime {
   readonly #deps: SessionLifetimeDeps;
@@ -32,6 +35,7 @@ export class SessionLifetime {
   constructor(deps: SessionLifetimeDeps) {
     this.#deps = deps;
     const checks = every(CHECK_EVERY_MS, () => this.#check(Date.now()));
+    deps.revocations.onChange(() => this.#check(Date.now()));
     deps.lifecycle.own('session lifetime', checks, (repetition) => repetition.stop());
   }
 
@@ -50,7 +54,8 @@ export class SessionLifetime {
   #check(now: number): void {
     for (const socket of this.#deps.io.of('/').sockets.values()) {
       const expiresInMs = socket.data.expiresAt - now;
-      if (expiresInMs <= 0) endSession(socket, 'TOKEN_EXPIRED');
+      if (this.#deps.revocations.isRevoked(socket.data)) endSession(socket, 'TOKEN_REVOKED');
+      else if (expiresInMs <= 0) endSession(socket, 'TOKEN_EXPIRED');
       else if (expiresInMs <= this.#deps.announceMs && !socket.data.expiryAnnounced) {
         socket.data.expiryAnnounced = true;
         socket.emit('token_expiring', { expiresInMs });
