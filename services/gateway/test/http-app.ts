@@ -73,6 +73,14 @@ export async function refusal(answer: Response, code: ErrorCode, status = HTTP_S
   return error;
 }
 
+/** The routes of the app, by method and pattern. */
+export function mountedRoutes(app: Express): string[] {
+  const routes = app.router.stack.flatMap(({ route }) =>
+    route ? route.stack.flatMap(({ method }) => (method ? [`${method} ${route.path}`] : [])) : [],
+  );
+  return [...new Set(routes)];
+}
+
 export function json(body: unknown): RequestInit {
   return {
     method: 'POST',
