@@ -3,7 +3,6 @@ import {
   CREATE_SECRET,
   checkAdmin,
   commonConfig,
-  flag,
   integer,
   isLoopback,
   parseConfig,
@@ -47,8 +46,11 @@ export const gatewaySettings = commonConfig.extend({
   JWT_MAX_AGE_MS: integer(0, 31_536_000_000, 0),
   /** Time before the expiry of its token at which a socket receives `token_expiring`, in ms. */
   TOKEN_EXPIRING_MS: integer(0, 86_400_000, 60_000),
-  /** Whether a socket may send its token in the query instead of `auth`. */
-  ALLOW_QUERY_TOKEN: flag(true),
+  /** Whether a socket may send its token in the query instead of `auth`. Default: not in production. */
+  ALLOW_QUERY_TOKEN: z
+    .enum(['true', 'false'])
+    .transform((value) => value === 'true')
+    .optional(),
   /** Comma-separated exact origins, or `*`. Default: outside production any, in production only its own. */
   ALLOWED_ORIGINS: z
     .string()
@@ -91,8 +93,9 @@ export const gatewaySettings = commonConfig.extend({
   MAX_PACKET_BYTES: integer(16_384, 16_777_216, 1_200_000),
 });
 
-export type GatewayConfig = Omit<Settings, 'ALLOWED_ORIGINS' | 'HOST'> & {
+export type GatewayConfig = Omit<Settings, 'ALLOWED_ORIGINS' | 'ALLOW_QUERY_TOKEN' | 'HOST'> & {
   HOST: string;
+  ALLOW_QUERY_TOKEN: boolean;
   ALLOWED_ORIGINS: '*' | string[];
 };
 
@@ -101,6 +104,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Readonly<GatewayConfig> {
   return Object.freeze({
     ...config,
     HOST: hostOf(config),
+    ALLOW_QUERY_TOKEN: config.ALLOW_QUERY_TOKEN ?? config.NODE_ENV !== 'production',
     ALLOWED_ORIGINS: config.ALLOWED_ORIGINS ?? (config.NODE_ENV === 'production' ? [] : ('*' as const)),
   });
 }

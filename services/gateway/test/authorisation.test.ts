@@ -90,7 +90,7 @@ const ROUTES: Record<string, { path?(stage: Stage): string; body?(stage: Stage):
   'get /api/docs/:asset': { path: () => '/api/docs/start.js', row: EVERY_ROLE },
 };
 
-/** Of the admin listeners of gateway and worker. The drain ends its process, so it is last. */
+/** Routes of the admin listeners of gateway and worker. The drain ends its process, so it is last. */
 const ADMIN_ROUTES: Record<string, { service: string; body?: object; row: Row }> = {
   'get /healthz': { service: 'gateway', row: EVERY_ROLE },
   'get /readyz': { service: 'gateway', row: EVERY_ROLE },

@@ -26,6 +26,8 @@ describe('production settings', () => {
   it('are accepted with a strong secret, and then serve users on all addresses and administrators on loopback', () => {
     expect(loadConfig(env)).to.include({ HOST: '0.0.0.0', ADMIN_HOST: '127.0.0.1' });
     expect(loadConfig(env).ALLOWED_ORIGINS).to.deep.equal([]);
+    expect(loadConfig(env).ALLOW_QUERY_TOKEN).to.equal(false);
+    expect(loadConfig({ ...env, ALLOW_QUERY_TOKEN: 'true' }).ALLOW_QUERY_TOKEN).to.equal(true);
   });
 
   const WEAK: [string, NodeJS.ProcessEnv, RegExp][] = [
@@ -61,7 +63,7 @@ describe('development settings', () => {
   const development = { ...env, NODE_ENV: '', JWT_SECRET: 'x' };
 
   it('listen on loopback unless configured otherwise, and then need a strong secret too', () => {
-    expect(loadConfig(development).HOST).to.equal('127.0.0.1');
+    expect(loadConfig(development)).to.include({ HOST: '127.0.0.1', ALLOW_QUERY_TOKEN: true });
     expect(problemsOf({ ...development, HOST: '0.0.0.0' })[0]).to.match(/JWT_SECRET: must have at least 32 characters/);
     expect(loadConfig({ ...development, HOST: '0.0.0.0', JWT_SECRET: STRONG }).HOST).to.equal('0.0.0.0');
   });
