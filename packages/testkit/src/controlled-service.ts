@@ -91,6 +91,9 @@ class Controlled implements ControlledService {
       name,
       version: () => this.#version,
       env: {
+        // All clients come from one address.
+        CONNECTS_PER_SECOND_PER_ADDRESS: '0',
+        MAX_UNAUTHENTICATED_PER_ADDRESS: '0',
         [kind === 'gateway' ? 'PORT' : 'ADMIN_PORT']: String(port),
         ...env,
         REDIS_URL: isSentinel(redisUrl) ? redisUrl : withPort(redisUrl, this.redis.port),

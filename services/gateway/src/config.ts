@@ -78,6 +78,17 @@ export const gatewaySettings = commonConfig.extend({
    * another gateway at once, and still limits connections that never authenticate.
    */
   MAX_UNAUTHENTICATED: integer(1, 10_000_000, 10_000),
+  /** Time of a connection to authenticate, in ms; then it is cut. */
+  AUTHENTICATE_WITHIN_MS: integer(100, 60_000, 8_000),
+  /**
+   * Proxies in front of the gateway, each of which adds the address of its peer to `X-Forwarded-For`: exactly this many.
+   * Limits per address count by the address that the outermost one has added. 0: by the address of the connection.
+   */
+  TRUSTED_HOPS: integer(0, 10, 0),
+  /** New sockets of one address per second and process, and five times as many at once; then 429. 0: no limit. */
+  CONNECTS_PER_SECOND_PER_ADDRESS: integer(0, 1_000_000, 200),
+  /** Unauthenticated connections of one address in one process; beyond it the oldest is cut. 0: no limit. */
+  MAX_UNAUTHENTICATED_PER_ADDRESS: integer(0, 10_000_000, 1_000),
   /**
    * Data that one client has not read, in bytes and in packets; beyond either bound the connection is closed. A slow
    * reader must not lose its connection because of its own requests. So the byte bound is above the largest answer
@@ -87,10 +98,10 @@ export const gatewaySettings = commonConfig.extend({
   WRITE_BUFFER_MAX_BYTES: integer(65_536, 1_073_741_824, 4_194_304),
   WRITE_BUFFER_MAX_PACKETS: integer(16, 1_000_000, 10_000),
   /**
-   * Largest packet or request of a client, in bytes. Above the largest valid message, so that a text of 1 MB gets a
-   * coded error instead of a closed connection.
+   * Largest packet or request of a user, in bytes. Above the largest valid message: at most 123 kB, if all of its text
+   * needs escapes. Before authentication 16 kB.
    */
-  MAX_PACKET_BYTES: integer(16_384, 16_777_216, 1_200_000),
+  MAX_PACKET_BYTES: integer(16_384, 16_777_216, 131_072),
 });
 
 export type GatewayConfig = Omit<Settings, 'ALLOWED_ORIGINS' | 'ALLOW_QUERY_TOKEN' | 'HOST'> & {

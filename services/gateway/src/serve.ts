@@ -33,6 +33,7 @@ import { rejectWhenUnavailable } from './reject-when-unavailable.ts';
 import { Revocations } from './revocations.ts';
 import { attachToConnections } from './socket/attach.ts';
 import { sessionIdsOf, watchAffinity } from './socket/connect/affinity.ts';
+import { Strangers } from './socket/connect/strangers.ts';
 import { Welcome } from './socket/connect/welcome.ts';
 import { EventDispatcher } from './socket/events/dispatch.ts';
 import { createHandlers } from './socket/events/handlers.ts';
@@ -120,7 +121,9 @@ function serveSockets(context: Context, http: Server, { redis, ports, authentica
   const { adapter, subscribed, onGap } = createGatewayAdapter(redis);
   const newSessionId = sessionIdsOf(registry.id);
   const binding = cluster.isWorker ? bindSessions(newSessionId) : undefined;
-  const { io, admission } = createSocketServer({ http, adapter, authenticate, config, logger, bind: binding?.bind });
+  const strangers = new Strangers({ config, logger });
+  const bind = binding?.bind;
+  const { io, admission } = createSocketServer({ http, adapter, authenticate, strangers, config, logger, bind });
   watchAffinity(io, { registry, newSessionId, logger });
   const requests = watchRequests(http);
 
@@ -137,9 +140,9 @@ function serveSockets(context: Context, http: Server, { redis, ports, authentica
   });
   const ephemeral = createEphemeralEmitter(publisher);
   const handlers = createHandlers({ ...ports, subscribed, presence, sessions, ephemeral });
-  const dispatcher = new EventDispatcher({ handlers, config, logger });
+  const dispatcher = new EventDispatcher({ handlers, logger });
   const drain = new GatewayDrain({ io, admission, requests, config, logger });
-  attachToConnections(io, { config, logger, welcome, presence, dispatcher, drain });
+  attachToConnections(io, { config, logger, strangers, welcome, presence, dispatcher, drain });
   lifecycle.own('sockets', io, (server) => closeServers(server, http, requests));
   lifecycle.own('admission', admission, (gate) => gate.close());
   lifecycle.drainWith(drain);

@@ -22,3 +22,37 @@ export class TokenBucket {
     return 0;
   }
 }
+
+/**
+ * A rate limit with an end: a client that goes on for too long beyond it is to be disconnected. It may exceed the limit
+ * as often as the limit's burst at once, and a tenth of the limit's rate sustained.
+ */
+export class RateLimit {
+  readonly #perSecond: number;
+  readonly #burst: number;
+  readonly #allowed: TokenBucket;
+  /** Absent before the first excess, since most clients have none. */
+  #excess: TokenBucket | undefined;
+  #isAbused = false;
+
+  constructor(perSecond: number, burst: number) {
+    this.#perSecond = perSecond;
+    this.#burst = burst;
+    this.#allowed = new TokenBucket(perSecond, burst);
+  }
+
+  /** Counts a packet. Returns 0 within the limit, otherwise the time in ms until another packet is within it. */
+  take(): number {
+    const waitMs = this.#allowed.take();
+    if (waitMs > 0) {
+      this.#excess ??= new TokenBucket(this.#perSecond / 10, this.#burst);
+      this.#isAbused = this.#excess.take() > 0;
+    }
+    return waitMs;
+  }
+
+  /** Whether the last packet was one too many beyond the limit. */
+  get isAbused(): boolean {
+    return this.#isAbused;
+  }
+}

@@ -8,14 +8,23 @@ import {
   openConversation,
   startTestCluster,
   type TestCluster,
+  tokenFor,
 } from '@chat-cluster/testkit';
 import { expect } from 'chai';
+import { type RawSession, rawPolling } from './raw-session.ts';
 
 describe('a gateway of two processes under pressure', () => {
   let cluster: TestCluster;
 
   before(async () => {
-    cluster = await startTestCluster({ env: { CONNECTS_PER_SECOND: '15', WRITE_BUFFER_MAX_BYTES: '1048576' } });
+    cluster = await startTestCluster({
+      env: {
+        CONNECTS_PER_SECOND: '15',
+        AUTHENTICATE_WITHIN_MS: '3000',
+        MAX_UNAUTHENTICATED_PER_ADDRESS: '3',
+        WRITE_BUFFER_MAX_BYTES: '1048576',
+      },
+    });
   });
   after(() => cluster.stop());
 
@@ -57,6 +66,25 @@ describe('a gateway of two processes under pressure', () => {
     await eventually(async () => expect(await waiting()).to.equal(0), 5_000);
     expect((await admitted()) - before).to.be.lessThan(crowd.length);
     for (const socket of crowd) socket.destroy();
+  });
+
+  it('ends the sessions of strangers, and bounds those of an address', async () => {
+    const strangers = await Promise.all(Array.from({ length: 8 }, () => rawPolling(cluster)));
+    // A session that ended is unknown.
+    const isOpen = async (session: RawSession) => (await session.send('3')) === 200;
+    const open = (await Promise.all(strangers.map(isOpen))).filter(Boolean);
+    expect(open.length).to.be.within(3, 6);
+    await eventually(async () => expect(await Promise.all(strangers.map(isOpen))).not.to.include(true), 8_000);
+  });
+
+  it('opens one socket per connection, however many CONNECT packets arrive at once', async () => {
+    const packets = Array<string>(50).fill(`40${JSON.stringify({ token: tokenFor(cluster, newUser('many')) })}`);
+    const session = await rawPolling(cluster);
+    await session.send(...packets).catch(() => {});
+    await eventually(async () =>
+      expect(await metric(/^chat_connections_cut_total\{reason="second_connect"\} (\d+)$/gm)).to.equal(1),
+    );
+    expect(await metric(/^chat_connections (\d+)$/gm)).to.equal(0);
   });
 
   it('disconnects only the device that stopped reading; it reconnects and misses no message', async () => {

@@ -12,10 +12,13 @@ import type { ChatServer, ChatSocket } from '../src/socket/chat-socket.ts';
 import {
   abortConnection,
   type Connection,
+  closeConnection,
   connectionsOf,
   type EventPacket,
+  emitOnTooLargePacket,
   holdPackets,
   isReadingPost,
+  onControlFrame,
   pauseReading,
   receiveEvents,
   releaseHandshakeState,
@@ -23,6 +26,7 @@ import {
   resumeReading,
   sendAck,
   setCloseTimeout,
+  setMaxPacketBytes,
   waitingBytes,
   waitingPackets,
   writeHeldPackets,
@@ -96,6 +100,25 @@ describe('the private parts of Socket.IO that the gateway uses', () => {
     const { tcp, connection } = await rawWebsocket();
     connection.close();
     await once(tcp, 'close');
+  });
+
+  it('closeConnection: a client that does not take its packets loses the connection in time', async () => {
+    await fetch(`http://127.0.0.1:${port}${POLLING}`);
+    const [connection] = connectionsOf(io);
+    if (!connection) throw new Error('no connection');
+    connection.send('waits');
+    closeConnection(connection);
+    expect(connection.readyState).to.equal('closing');
+    await eventually(() => expect(connectionsOf(io)).to.deep.equal([]), 8_000);
+  });
+
+  it('closeConnection: an orderly close for a client that does', async () => {
+    const { client, socket } = await connected('polling');
+    const ended = once(socket as never, 'disconnect');
+    const lost = once(client as never, 'disconnect');
+    closeConnection(socket.conn);
+    expect((await lost)[0]).to.equal('transport close');
+    await ended;
   });
 
   it('responseOf: the response of a polling request, none for an upgrade', async () => {
@@ -172,6 +195,33 @@ describe('the private parts of Socket.IO that the gateway uses', () => {
     expect(received).to.deep.equal([]);
     resumeReading(transport);
     await eventually(() => expect(received).to.deep.equal(['waits']));
+  });
+
+  it('onControlFrame: called for each ping and pong of a websocket', async () => {
+    const { tcp, connection } = await rawWebsocket();
+    let count = 0;
+    onControlFrame(connection.transport, () => count++);
+    tcp.write(Buffer.from([0x89, 0x80, 0, 0, 0, 0, 0x8a, 0x80, 0, 0, 0, 0]));
+    await eventually(() => expect(count).to.equal(2));
+  });
+
+  it('setMaxPacketBytes, emitOnTooLargePacket: a larger packet closes a websocket, after the event', async () => {
+    const { client, socket } = await connected('websocket');
+    setMaxPacketBytes(socket.conn.transport, 1_000);
+    emitOnTooLargePacket(socket.conn.transport, 'exception', () => ({ reason: 'large' }));
+    const received = once(client as never, 'exception');
+    const ended = once(socket as never, 'disconnect');
+    client.emit('large', 'x'.repeat(1_000));
+    expect((await received)[0]).to.deep.equal({ reason: 'large' });
+    expect((await ended)[0]).to.equal('transport error');
+  });
+
+  it('setMaxPacketBytes: a larger packet gets 413 over long-polling', async () => {
+    const { sid } = JSON.parse((await (await fetch(`http://127.0.0.1:${port}${POLLING}`)).text()).slice(1));
+    const [connection] = connectionsOf(io);
+    if (connection) setMaxPacketBytes(connection.transport, 1_000);
+    const post = (body: string) => fetch(`http://127.0.0.1:${port}${POLLING}&sid=${sid}`, { method: 'POST', body });
+    expect((await post('x'.repeat(1_001))).status).to.equal(413);
   });
 
   it('isReadingPost: while the body of a POST arrives', async () => {

@@ -36,7 +36,6 @@ describe('presence on the sockets of a gateway', () => {
     const presence = new PresenceEvents({ announcer, watch, maxWatchedUsers: 10 });
     const dispatcher = new EventDispatcher({
       handlers: createHandlers({ presence } as HandlerDeps),
-      config: { RATE_LIMIT_PER_SECOND: 1_000, RATE_LIMIT_BURST: 1_000 },
       logger: createLogger({ name: 'test', level: 'fatal', format: 'json' }),
     });
     edge.io.on('connection', (socket) => {

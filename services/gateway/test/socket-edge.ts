@@ -11,6 +11,7 @@ import { loadConfig } from '../src/config.ts';
 import { attachToConnections } from '../src/socket/attach.ts';
 import type { ChatServer, ChatSocket } from '../src/socket/chat-socket.ts';
 import type { Admission } from '../src/socket/connect/admission.ts';
+import { Strangers } from '../src/socket/connect/strangers.ts';
 import { createSocketServer } from '../src/socket/server.ts';
 
 const SECRET = 'a secret of the tests of sockets';
@@ -34,7 +35,8 @@ export interface SocketEdge extends AsyncDisposable {
 export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketEdge> {
   const { redis } = await privateServers();
   const lines: SocketEdge['lines'] = [];
-  const log = (fields: Record<string, unknown>, text: string) => lines.push({ fields, text });
+  const log = (...line: [Record<string, unknown>, string] | [string]) =>
+    lines.push(line.length === 1 ? { fields: {}, text: line[0] } : { fields: line[0], text: line[1] });
   const logger = { debug: () => {}, info: log, warn: log, error: log } as unknown as Logger;
   const pubsub = await connectPubSub(redis.url, 'sharded', logger);
   const config = loadConfig({
@@ -45,8 +47,10 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
     ...env,
   });
   const http = createServer();
+  const strangers = new Strangers({ config, logger });
   const { io, admission } = createSocketServer({
     http,
+    strangers,
     adapter: createGatewayAdapter(pubsub).adapter,
     authenticate: createAuthenticator(config),
     config,
@@ -54,7 +58,7 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
   });
   const none = { attach() {} };
   const welcome = { attach: (socket: ChatSocket) => void socket.join(socket.data.userId) };
-  attachToConnections(io, { config, logger, welcome, presence: none, dispatcher: none, drain: none });
+  attachToConnections(io, { config, logger, strangers, welcome, presence: none, dispatcher: none, drain: none });
   await once(http.listen(0, '127.0.0.1'), 'listening');
   const { port } = http.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;

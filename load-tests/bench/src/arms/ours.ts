@@ -34,7 +34,12 @@ export interface Service {
 
 const STOP_WITHIN_MS = 5_000;
 /** A few users carry all the load; the limit of a connection is not measured. */
-const UNLIMITED = { RATE_LIMIT_PER_SECOND: '1000000', RATE_LIMIT_BURST: '1000000' };
+const UNLIMITED = {
+  RATE_LIMIT_PER_SECOND: '1000000',
+  RATE_LIMIT_BURST: '1000000',
+  CONNECTS_PER_SECOND_PER_ADDRESS: '0',
+  MAX_UNAUTHENTICATED_PER_ADDRESS: '0',
+};
 
 /**
  * This repository. A message is acknowledged once it is stored. By default every gateway is a process with an address
@@ -42,7 +47,8 @@ const UNLIMITED = { RATE_LIMIT_PER_SECOND: '1000000', RATE_LIMIT_BURST: '1000000
  * the clients would differ from run to run.
  */
 export async function startOurs(options: OurOptions, undo: AsyncDisposableStack): Promise<RunningOurs> {
-  const { gateways: count = 2, workers = 1, lanes = 4, onePort = false, onUnexpectedExit: log } = options;
+  const { gateways: count = 2, workers = 1, lanes = 4, onePort = false } = options;
+  const log = (line: string) => (/ended unexpectedly/.test(line) ? options.onUnexpectedExit(line) : options.log(line));
   const dataDir = undo.use(temporaryFolder()).path;
   const env = { ...UNLIMITED, ...options.env };
   const first = { port: 0, dataDir, gatewayProcesses: onePort ? count : 1, workers, lanes, log };

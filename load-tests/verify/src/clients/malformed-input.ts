@@ -9,7 +9,7 @@ import { frame, OPCODE, upgrade } from './raw-socket.ts';
 export type MalformedInputs = readonly (readonly [name: string, ...bytes: (string | Buffer)[]])[];
 
 const FIN = 0x80;
-/** Size above that of the largest accepted packet (1.2 MB), in bytes. */
+/** Size above that of the largest accepted packet (128 kB), in bytes. */
 const TOO_LARGE = 1_300_000;
 /** Levels of nesting. */
 const DEPTH = 10_000;

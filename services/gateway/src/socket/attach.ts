@@ -1,13 +1,18 @@
+import type { GatewayConfig } from '../config.ts';
 import type { GatewayDrain } from '../drain.ts';
 import type { ChatServer } from './chat-socket.ts';
+import type { Strangers } from './connect/strangers.ts';
 import type { Welcome } from './connect/welcome.ts';
 import { type Connection, releaseHandshakeState } from './engine-io.ts';
 import type { EventDispatcher } from './events/dispatch.ts';
 import type { PresenceEvents } from './events/presence-events.ts';
 import { flushByTurn } from './transport/flush-by-turn.ts';
+import { PacketGuard } from './transport/packet-guard.ts';
 import { boundWriteBuffers, type WriteBufferDeps } from './transport/slow-consumer.ts';
 
 export interface ConnectionParts extends WriteBufferDeps {
+  config: GatewayConfig;
+  strangers: Strangers;
   welcome: Pick<Welcome, 'attach'>;
   presence: Pick<PresenceEvents, 'attach'>;
   dispatcher: Pick<EventDispatcher, 'attach'>;
@@ -23,12 +28,17 @@ export interface ConnectionParts extends WriteBufferDeps {
 export function attachToConnections(io: ChatServer, parts: ConnectionParts): void {
   const boundWriteBuffer = boundWriteBuffers(io, parts);
   const holdUntilTurnEnds = flushByTurn();
+  const guards = new WeakMap<Connection, PacketGuard>();
   io.engine.on('connection', (connection: Connection) => {
     // This one comes first: it checks whether the transport is writable, and holdUntilTurnEnds makes it unwritable.
     connection.on('packetCreate', boundWriteBuffer);
     connection.on('packetCreate', holdUntilTurnEnds);
+    guards.set(connection, new PacketGuard(connection, parts.config));
+    parts.strangers.attach(connection);
   });
   io.on('connection', (socket) => {
+    guards.get(socket.conn)?.authenticate(socket);
+    parts.strangers.release(socket.conn);
     // In the next turn, so the steps below may still read the handshake.
     setImmediate(releaseHandshakeState, socket);
     // `session` is the first event of every connection, so this is the first step that emits.

@@ -1,7 +1,7 @@
 import type { ClientToServerEvents, ServerToClientEvents, UserId } from '@chat-cluster/contracts';
 import type { DefaultEventsMap, Server, Socket } from 'socket.io';
 import type { Identity } from '../authenticate.ts';
-import type { TokenBucket } from '../token-bucket.ts';
+import type { RateLimit, TokenBucket } from '../token-bucket.ts';
 
 /** The Socket.IO server of a gateway, typed with the events of the contracts. */
 export type ChatServer = Server<ClientToServerEvents, ServerToClientEvents, DefaultEventsMap, SocketData>;
@@ -17,8 +17,8 @@ export interface SocketData extends Identity {
   ended?: boolean;
   /** Number of received events whose ack is not sent yet. */
   underWay: number;
-  /** Rate limit of received events. Absent before the first one. */
-  eventLimit?: TokenBucket;
+  /** Rate limit of received packets (transport/packet-guard.ts). */
+  packets: RateLimit;
   /** The users that `watch_presence` watches, and the rate limit of further ones. Absent before the first one. */
   watching?: { users: Set<UserId>; limit: TokenBucket };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ChatSocket } from './chat-socket.ts';
-import { isReadingPost, pauseReading, resumeReading } from './engine-io.ts';
+import { closeConnection, isReadingPost, pauseReading, resumeReading } from './engine-io.ts';
 
 /** How long a closing socket waits for the acks of its events, in ms. */
 export const FINISH_MS = 3_000;
@@ -17,7 +17,7 @@ export async function closeSocket(socket: ChatSocket): Promise<boolean> {
   await waitUntil(() => !socket.connected || (socket.data.underWay === 0 && !isReadingPost(transport)), FINISH_MS);
   resumeReading(transport);
   if (!socket.connected) return false;
-  socket.conn.close();
+  closeConnection(socket.conn);
   return true;
 }
 

@@ -2,6 +2,7 @@
  * The only file of the gateway that uses private parts of Socket.IO 4.8, engine.io 6.6 and ws 8. Each comment states
  * the behaviour that the gateway relies on; test/engine-io.test.ts pins the installed versions and checks it.
  */
+import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket as TcpSocket } from 'node:net';
 import { resetConnection } from '@chat-cluster/runtime';
@@ -14,6 +15,12 @@ export type Transport = Connection['transport'];
 /** An engine.io packet for the client. */
 export interface Packet {
   data?: string | Uint8Array;
+}
+
+/** An engine.io packet of the client, as the event `packet` has it, which is emitted before the packet is processed. */
+export interface ReceivedPacket {
+  type: string;
+  data?: unknown;
 }
 
 /** Listener of `packetCreate`, which is emitted before the packet is put into the write buffer. */
@@ -92,6 +99,20 @@ export function abortConnection(connection: Connection, reason: string): void {
   if (tcp) resetConnection(tcp);
 }
 
+/** How long a closing connection waits until its client has taken the waiting packets and the close packet, in ms. */
+const CLOSE_WITHIN_MS = 5_000;
+
+/**
+ * Closes the connection in an orderly way, but in time. engine.io waits for the next poll of a client: for the waiting
+ * packets without an end, and for the close packet for 30 s. Meanwhile the connection occupies a place.
+ */
+export function closeConnection(connection: Connection): void {
+  connection.close();
+  if (connection.readyState !== 'closing') return;
+  const timer = setTimeout(abortConnection, CLOSE_WITHIN_MS, connection, 'forced close');
+  connection.once('close', () => clearTimeout(timer));
+}
+
 /** Stops reading from a websocket. Does nothing for long-polling. */
 export function pauseReading(transport: Transport): void {
   websocketOf(transport)?.pause();
@@ -99,6 +120,33 @@ export function pauseReading(transport: Transport): void {
 
 export function resumeReading(transport: Transport): void {
   websocketOf(transport)?.resume();
+}
+
+/**
+ * Sets the largest packet that the transport accepts, in bytes. A larger one closes a websocket (ws: `_maxPayload` of
+ * its receiver), as soon as its header has declared its size; over long-polling it gets 413.
+ */
+export function setMaxPacketBytes(transport: Transport, bytes: number): void {
+  const receiver = websocketOf(transport)?._receiver;
+  if (receiver) receiver._maxPayload = bytes;
+  else Object.assign(transport, { maxHttpBufferSize: bytes });
+}
+
+/**
+ * Sends an event when ws refuses a packet of a websocket for its size, before the close frame: ws adds its own listener
+ * for errors of the receiver, which closes, at the start. Does nothing for long-polling.
+ */
+export function emitOnTooLargePacket(transport: Transport, event: string, payload: () => object): void {
+  const websocket = websocketOf(transport);
+  websocket?._receiver?.prependListener('error', ({ code }: { code?: string }) => {
+    if (code !== 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') return;
+    websocket.send(`${MESSAGE}${EVENT}${JSON.stringify([event, payload()])}`);
+  });
+}
+
+/** Calls `listener` for each ping and pong of the WebSocket protocol. ws answers pings without an event of engine.io. */
+export function onControlFrame(transport: Transport, listener: () => void): void {
+  websocketOf(transport)?.on('ping', listener).on('pong', listener);
 }
 
 /** Whether the transport is reading the body of a long-polling POST (`dataReq`). */
@@ -160,8 +208,8 @@ export function receiveEvents(socket: ChatSocket, handler: (this: ChatSocket, pa
   Object.assign(socket, { onevent: handler });
 }
 
-/** Socket.IO's packet type of an ack. */
-const ACK = '3';
+/** engine.io's packet type of a message, and Socket.IO's ones of an event and an ack. */
+const [MESSAGE, EVENT, ACK] = ['4', '2', '3'];
 
 /**
  * Sends an ack whose result is plain JSON, past Socket.IO's encoder, which searches the result for binary data twice.
@@ -200,6 +248,9 @@ interface WebSocket {
   readonly bufferedAmount: number;
   /** The TCP socket. */
   readonly _socket?: TcpSocket | null;
+  readonly _receiver?: EventEmitter & { _maxPayload: number };
+  send(data: string): void;
+  on(event: 'ping' | 'pong', listener: () => void): this;
   pause(): void;
   resume(): void;
 }

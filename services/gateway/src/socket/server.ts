@@ -8,7 +8,8 @@ import type { GatewayConfig } from '../config.ts';
 import type { ChatServer, ChatSocket } from './chat-socket.ts';
 import { Admission } from './connect/admission.ts';
 import { refuse } from './connect/refuse.ts';
-import { setCloseTimeout } from './engine-io.ts';
+import type { Strangers } from './connect/strangers.ts';
+import { closeConnection, setCloseTimeout } from './engine-io.ts';
 
 const handshakes = new Counter({
   name: 'chat_handshakes_total',
@@ -16,9 +17,7 @@ const handshakes = new Counter({
   labelNames: ['result'],
 });
 
-/** Time for a connection to authenticate, in ms. With Socket.IO's 45 s, unauthenticated connections could pile up. */
-const CONNECT_TIMEOUT_MS = 8_000;
-/** Time for a client to answer a close frame, in ms. With the 30 s of ws, a refused client could stay for 38 s. */
+/** Time for a client to answer a close frame, in ms. With the 30 s of ws, its TCP connection would stay for long. */
 const CLOSE_TIMEOUT_MS = 1_000;
 /**
  * Idle time after which an HTTP connection is closed, in ms: otherwise an answer that a client does not read (a poll, a
@@ -32,6 +31,7 @@ export interface SocketServerDeps {
   authenticate: Authenticate;
   config: GatewayConfig;
   logger: Logger;
+  strangers: Strangers;
   /** Awaited before a request that opens a session is answered; see `bindSessions` in cluster/sticky.ts. */
   bind?: ((request: IncomingMessage) => Promise<void>) | undefined;
 }
@@ -48,7 +48,7 @@ export function createSocketServer(deps: SocketServerDeps): { io: ChatServer; ad
   const io: ChatServer = new Server(deps.http, {
     adapter: deps.adapter,
     serveClient: false,
-    connectTimeout: CONNECT_TIMEOUT_MS,
+    connectTimeout: config.AUTHENTICATE_WITHIN_MS,
     maxHttpBufferSize: config.MAX_PACKET_BYTES,
     perMessageDeflate: false,
     httpCompression: false,
@@ -63,26 +63,32 @@ export function createSocketServer(deps: SocketServerDeps): { io: ChatServer; ad
   return { io, admission };
 }
 
-/** Admits a request that opens a session: origin, admission gate, sticky binding. Later requests do not wait. */
+/** Admits a request that opens a session: origin, share of its address, admission gate, sticky binding. Later requests do not wait. */
 function admitRequest(
   request: IncomingMessage,
   decide: (refusal: string | null | undefined, success: boolean) => void,
   admission: Admission,
-  { config, bind }: SocketServerDeps,
+  { config, bind, strangers }: SocketServerDeps,
 ): void {
+  const refuseFor = (code: 'OVERLOADED' | 'RATE_LIMITED', retryAfterMs: number) => {
+    handshakes.inc({ result: code });
+    refuse(request, code, retryAfterMs, config.GATEWAY_NAME);
+  };
   if (!isOriginAllowed(request, config.ALLOWED_ORIGINS)) {
     handshakes.inc({ result: 'ORIGIN_NOT_ALLOWED' });
     decide('ORIGIN_NOT_ALLOWED', false);
+    return;
+  }
+  const waitMs = strangers.admit(request);
+  if (waitMs > 0) {
+    refuseFor('RATE_LIMITED', waitMs);
     return;
   }
   const open = () => decide(null, true);
   admission.admit(
     request,
     () => (bind ? void bind(request).then(open) : open()),
-    (retryAfterMs) => {
-      handshakes.inc({ result: 'OVERLOADED' });
-      refuse(request, retryAfterMs, config.GATEWAY_NAME);
-    },
+    (retryAfterMs) => refuseFor('OVERLOADED', retryAfterMs),
   );
 }
 
@@ -112,7 +118,7 @@ async function authenticateSocket(
     if (!(error instanceof Rejection)) logger.error({ err: error }, 'handshake: a fault');
     next(Object.assign(new Error(payload.message), { data: payload }));
     // After the refusal has been written (it is queued for the next tick): close() flushes the write buffer.
-    setImmediate(() => socket.conn.close());
+    setImmediate(() => closeConnection(socket.conn));
   }
 }
 

@@ -4,6 +4,7 @@ import type { UnreadSummary } from '@chat-cluster/domain';
 import { type Logger, retry, withDeadline } from '@chat-cluster/runtime';
 import { Counter, Gauge } from 'prom-client';
 import type { ChatServer, ChatSocket } from '../chat-socket.ts';
+import { closeConnection } from '../engine-io.ts';
 import { watchBadges } from './badge-watch.ts';
 
 const connections = new Gauge({ name: 'chat_connections', help: 'Authenticated sockets' });
@@ -115,5 +116,5 @@ function onDisconnect(this: ChatSocket, reason: string): void {
   connections.dec();
   disconnects.inc({ reason });
   // Socket.IO would keep the connection open for another namespace, but there is only one.
-  if (reason === 'client namespace disconnect') this.conn.close();
+  if (reason === 'client namespace disconnect') closeConnection(this.conn);
 }

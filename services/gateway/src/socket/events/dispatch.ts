@@ -11,11 +11,10 @@ import {
 import { type Logger, startSpan } from '@chat-cluster/runtime';
 import { Counter, Histogram } from 'prom-client';
 import type { output } from 'zod';
-import type { GatewayConfig } from '../../config.ts';
-import { TokenBucket } from '../../token-bucket.ts';
 import type { ChatSocket } from '../chat-socket.ts';
 import { rejectIfExpired } from '../end-session.ts';
 import { type EventPacket, receiveEvents, sendAck } from '../engine-io.ts';
+import { cut } from '../transport/packet-guard.ts';
 import { TurnBudget } from './turn-budget.ts';
 
 const events = new Counter({
@@ -41,7 +40,6 @@ export type Handlers = { [E in ClientEvent]: Handler<E> };
 
 export interface DispatchDeps {
   handlers: Handlers;
-  config: Pick<GatewayConfig, 'RATE_LIMIT_PER_SECOND' | 'RATE_LIMIT_BURST'>;
   logger: Logger;
 }
 
@@ -53,7 +51,7 @@ type Ack = (result: object) => void;
 /**
  * Receives every event of every socket: parse, call the handler, acknowledge. Every event gets an answer: a result or a
  * coded error in its ack, or the error as `exception` if the client requested no ack. A bad event never ends the
- * connection. An event whose trace is sampled has a span until its ack. `socket.data.underWay` counts the events
+ * connection, only too many of them do. An event whose trace is sampled has a span until its ack. `socket.data.underWay` counts the events
  * without an answer, for the drain.
  *
  * Events bypass Socket.IO's listeners and its ack encoder (engine-io.ts): nothing is binary, and there are no
@@ -121,15 +119,18 @@ export class EventDispatcher {
   }
 
   async #handle(event: ClientEvent | undefined, payloads: readonly unknown[], socket: ChatSocket): Promise<object> {
+    const { packets } = socket.data;
+    const waitMs = packets.take();
+    if (waitMs > 0) {
+      if (packets.isAbused) cut(socket.conn, 'rate_limit');
+      throw new Rejection('RATE_LIMITED', { retryAfterMs: waitMs });
+    }
+    if (this.#turn.isSpent()) throw new Rejection('OVERLOADED', { retryAfterMs: OVERLOADED_RETRY_MS });
     if (payloads.length > 1) {
       throw new Rejection('VALIDATION_FAILED', { message: 'Send one payload, then an optional ack callback.' });
     }
     rejectIfExpired(socket);
-    const { handlers, config } = this.#deps;
-    socket.data.eventLimit ??= new TokenBucket(config.RATE_LIMIT_PER_SECOND, config.RATE_LIMIT_BURST);
-    const waitMs = socket.data.eventLimit.take();
-    if (waitMs > 0) throw new Rejection('RATE_LIMITED', { retryAfterMs: waitMs });
-    if (this.#turn.isSpent()) throw new Rejection('OVERLOADED', { retryAfterMs: OVERLOADED_RETRY_MS });
+    const { handlers } = this.#deps;
     if (event === undefined) throw new Rejection('UNKNOWN_EVENT');
     const payload = parseOrReject(clientEvents[event], payloads[0]);
     return (handlers[event] as Handler<ClientEvent>)(socket.data.userId, payload as never, socket);
