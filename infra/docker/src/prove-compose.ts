@@ -42,6 +42,7 @@ let stopping = false;
 const env = {
   ...process.env,
   JWT_SECRET: randomBytes(32).toString('hex'),
+  ADMIN_TOKEN: randomBytes(32).toString('hex'),
   PORT: String(await freePort()),
   PROMETHEUS_PORT: String(await freePort()),
 };

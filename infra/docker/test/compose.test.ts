@@ -33,7 +33,7 @@ function environmentOf(name: string): NodeJS.ProcessEnv {
   const filled = Object.entries(services[name]?.environment ?? {}).map(([key, value]) => [
     key,
     value.replace(/\$\{\w+:([-?])([^}]*)\}/g, (_, operator, fallback) =>
-      operator === '-' ? fallback : 'x'.repeat(32),
+      operator === '-' ? fallback : 'a secret of thirty-two characters',
     ),
   ]);
   // The image sets NODE_ENV.

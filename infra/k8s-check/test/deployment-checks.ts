@@ -19,6 +19,7 @@ const SECRETS: Record<string, string> = {
   REDIS_PUBSUB_URL: 'redis+cluster://:secret@pubsub-1.internal:6379,pubsub-2.internal:6379',
   REDIS_QUEUE_URLS: 'redis://:secret@queue-1.internal:6379,redis://:secret@queue-2.internal:6379',
   REDIS_CACHE_URL: 'redis://:secret@cache.internal:6379',
+  ADMIN_TOKEN: 'a token of the administrators of this cluster',
   JWT_SECRET: 'a secret of thirty-two characters or more',
 };
 

@@ -14,6 +14,7 @@ type User = keyof typeof USERS;
 
 /** Settings whose default is described in words: it depends on the machine, on another setting, or on NODE_ENV. */
 const IN_WORDS = new Set([
+  'HOST',
   'GATEWAY_NAME',
   'WORKER_NAME',
   'PROBER_NAME',
@@ -25,6 +26,7 @@ const IN_WORDS = new Set([
   'REDIS_CACHE_URL',
   'JWT_SECRET',
   'ALLOWED_ORIGINS',
+  'ALLOW_QUERY_TOKEN',
   'LOG_FORMAT',
   'OTEL_EXPORTER_OTLP_PROTOCOL',
   'OTEL_SDK_DISABLED',

@@ -9,6 +9,7 @@ export const ERRORS = {
   TOKEN_MISSING: { retryable: false, message: 'No token. Pass a JWT as auth.token (or Authorization: Bearer).' },
   TOKEN_INVALID: { retryable: false, message: 'The token is not valid for this server.' },
   TOKEN_EXPIRED: { retryable: false, message: 'The token has expired. Fetch a new one and connect again.' },
+  TOKEN_REVOKED: { retryable: false, message: 'The token was revoked. Log in again.' },
   ORIGIN_NOT_ALLOWED: { retryable: false, message: 'This origin may not connect. See ALLOWED_ORIGINS.' },
   VALIDATION_FAILED: { retryable: false, message: 'The payload is not valid.' },
   CONVERSATION_NOT_FOUND: { retryable: false, message: 'There is no such conversation, or you are not in it.' },

@@ -88,6 +88,13 @@ export const clientEventExamples: ExamplesOf<typeof clientEvents> = {
     { name: 'begins', summary: 'bob is typing; repeated every 3 s', value: { conversationId, typing: true } },
     { name: 'ends', summary: 'bob has stopped', value: { conversationId, typing: false } },
   ],
+  refresh_token: [
+    {
+      name: 'renewed',
+      summary: 'alice continues with a new JWT (shortened)',
+      value: { token: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2ln' },
+    },
+  ],
 };
 
 export const clientAckExamples: ExamplesOf<typeof clientAcks> = {
@@ -164,6 +171,14 @@ export const clientAckExamples: ExamplesOf<typeof clientAcks> = {
       value: { ok: false, error: new Rejection('CONVERSATION_NOT_FOUND').payload },
     },
   ],
+  refresh_token: [
+    { name: 'renewed', summary: 'The new token is valid for an hour', value: { ok: true, expiresInMs: 3_600_000 } },
+    {
+      name: 'expired',
+      summary: 'The token has expired too: the connection keeps the one that it has',
+      value: { ok: false, error: new Rejection('TOKEN_EXPIRED').payload },
+    },
+  ],
 };
 
 export const serverEventExamples: ExamplesOf<typeof serverEvents> = {
@@ -222,6 +237,14 @@ export const serverEventExamples: ExamplesOf<typeof serverEvents> = {
   ],
   typing: [
     { name: 'typing', summary: 'To every device of alice', value: { conversationId, userId: 'bob', typing: true } },
+  ],
+  token_expiring: [{ name: 'soon', summary: 'The token of alice expires in a minute', value: { expiresInMs: 60_000 } }],
+  session_ended: [
+    {
+      name: 'expired',
+      summary: 'alice sent no new token in time',
+      value: { error: new Rejection('TOKEN_EXPIRED').payload },
+    },
   ],
   exception: [
     {

@@ -9,6 +9,10 @@ export const LIMITS = {
   /** Longest URL that common browsers and proxies support. */
   attachmentUrlLength: 2_048,
   userIdLength: 64,
+  /** Longest token that is verified; a signed token with a few claims has 200 to 1,000. */
+  tokenLength: 8_192,
+  /** Longest `jti` of a token. */
+  tokenIdLength: 256,
   clientMessageIdLength: 64,
   /** Maximum number of items on a page of `GET /api/messages/...`; the default is `pageSize`. */
   maxPageSize: 100,

@@ -205,7 +205,15 @@ function json(description: string, schema: z.ZodType, examples?: Record<string, 
 
 /** Errors that any request with a token may get, and `more`. */
 function errors(...more: ErrorCode[]): Record<`${4 | 5}${number}`, ZodOpenApiResponseObject> {
-  return errorsOf(['TOKEN_MISSING', 'TOKEN_INVALID', 'TOKEN_EXPIRED', 'TIMEOUT', 'UNAVAILABLE', ...more]);
+  return errorsOf([
+    'TOKEN_MISSING',
+    'TOKEN_INVALID',
+    'TOKEN_EXPIRED',
+    'TOKEN_REVOKED',
+    'TIMEOUT',
+    'UNAVAILABLE',
+    ...more,
+  ]);
 }
 
 /** One response per HTTP status, with an example body of each code. */

@@ -67,6 +67,12 @@ export const clientEvents = {
     id: 'TypingSignal',
     description: 'The user is typing: repeat `true` every 3 s meanwhile, and send `false` at the end',
   }),
+  refresh_token: z
+    .object({ token: z.string().min(1).max(LIMITS.tokenLength).meta({ description: 'A new JWT of the same user' }) })
+    .meta({
+      id: 'RefreshToken',
+      description: 'Replaces the token of this connection, which lasts as long as its token',
+    }),
 } as const;
 
 export type ClientEvent = keyof typeof clientEvents;
@@ -132,6 +138,16 @@ const watched = z
 
 const done = z.object({ ok: z.literal(true) }).meta({ id: 'DoneAck', description: 'Done' });
 
+const refreshed = z
+  .object({
+    ok: z.literal(true),
+    expiresInMs: z
+      .int()
+      .nonnegative()
+      .meta({ description: 'Time until the new token expires, in ms', example: 3_600_000 }),
+  })
+  .meta({ id: 'RefreshTokenAck', description: 'The connection continues until the new token expires' });
+
 /** The ack of each event, for clients that pass a callback. */
 export const clientAcks = {
   send_message: z.union([sent, failure]),
@@ -140,6 +156,7 @@ export const clientAcks = {
   watch_presence: z.union([watched, failure]),
   unwatch_presence: z.union([done, failure]),
   typing: z.union([done, failure]),
+  refresh_token: z.union([refreshed, failure]),
 } as const satisfies Record<ClientEvent, z.ZodType>;
 
 export type SendAck = z.infer<typeof sent>;
@@ -147,6 +164,7 @@ export type ReadAck = z.infer<typeof read>;
 export type SyncAck = z.infer<typeof synced>;
 export type WatchPresenceAck = z.infer<typeof watched>;
 export type DoneAck = z.infer<typeof done>;
+export type RefreshTokenAck = z.infer<typeof refreshed>;
 export type SyncedConversation = SyncAck['conversations'][number];
 export type FailureAck = z.infer<typeof failure>;
 
@@ -199,6 +217,23 @@ export const serverEvents = {
   typing: z.object({ conversationId, userId, typing: isTyping }).meta({
     id: 'Typing',
     description: 'The other participant is typing, or has stopped (this event may be lost: show it for 5 s at most)',
+  }),
+  token_expiring: z
+    .object({
+      expiresInMs: z.int().nonnegative().meta({
+        description: 'Time until the token of this connection expires, in ms',
+        example: 60_000,
+      }),
+    })
+    .meta({
+      id: 'TokenExpiring',
+      description: 'The token expires soon: send a new one with `refresh_token`, or reconnect with a new one later',
+    }),
+  session_ended: z.object({ error: errorPayload }).meta({
+    id: 'SessionEnded',
+    description:
+      'The gateway closes this connection now. After `TOKEN_EXPIRED` a stock client reconnects by itself and needs a ' +
+      'new token (make `auth` a function); after `TOKEN_REVOKED` it stays disconnected. May be lost',
   }),
   exception: z
     .object({ event: z.string().meta({ example: 'send_message' }), error: errorPayload })

@@ -1,4 +1,4 @@
-import { every, type Lifecycle, type Logger, serveOps } from '@chat-cluster/runtime';
+import { every, type Lifecycle, type Logger, type OpsOptions, serveOps } from '@chat-cluster/runtime';
 import type { Database } from './database.ts';
 import { describeFault } from './faults.ts';
 import { pendingMigrations } from './schema-state.ts';
@@ -16,7 +16,11 @@ const CHECK_EVERY_MS = 2_000;
  */
 export async function awaitSchema(
   db: Database,
-  { logger, lifecycle, admin }: { logger: Logger; lifecycle: Lifecycle; admin?: { host: string; port: number } },
+  {
+    logger,
+    lifecycle,
+    admin,
+  }: { logger: Logger; lifecycle: Lifecycle; admin?: Pick<OpsOptions, 'host' | 'port' | 'token'> },
 ): Promise<Pick<SchemaCheck, 'tooOld' | 'check'>> {
   const schema = new SchemaCheck(db, logger);
   await schema.run();

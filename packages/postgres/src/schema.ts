@@ -44,4 +44,11 @@ export interface Schema {
     /** The entry as JSON text. */
     entry: string;
   };
+  /** Tokens of a user that were issued before a time, or one token by its `jti`. */
+  token_revocations: {
+    kind: 'user' | 'token';
+    subject: string;
+    issued_before: Date;
+    changed_at: Generated<Date>;
+  };
 }

@@ -19,6 +19,7 @@ import { directConversationQuery, headsQuery, rangesQuery } from '../src/history
 import { markReadQuery } from '../src/mark-read.ts';
 import { storeCheckingResendsQuery } from '../src/store-checking-resends.ts';
 import { storeFreshQuery } from '../src/store-fresh.ts';
+import { addRevocationQuery, changedRevocationsQuery } from '../src/token-revocations.ts';
 import {
   countersAfterQuery,
   countersOfQuery,
@@ -121,6 +122,15 @@ const queries: Record<string, { what: string; readsNothing?: true; of(db: Databa
   'count-dead-letters': {
     what: 'Number of dead letters, up to a bound.',
     of: (_db, n) => countDeadLettersQuery(n),
+  },
+  'add-revocation': {
+    what: 'Revokes tokens: of a user the later time is valid.',
+    readsNothing: true,
+    of: () => addRevocationQuery({ kind: 'user', subject: newUser(), issuedBefore: new Date() }),
+  },
+  'changed-revocations': {
+    what: 'Revocations that changed since a time.',
+    of: (db) => changedRevocationsQuery(db, new Date()),
   },
   'counters-after': {
     what: 'A slice of the unread counters, each with the last seq of its conversation.',
@@ -309,6 +319,7 @@ function rows(conversations: number): string[] {
       select id, 'user-' || (who + side) % 1000 from ${ids}, generate_series(0, 1) side`,
     `insert into messages (conversation_id, seq, id, sender_id, client_message_id, content)
       select id, seq, gen_random_uuid(), 'user-' || who, seq, 'hello' from ${ids}, generate_series(1, 10) seq`,
+    `insert into token_revocations select 'user', name, now() from ${ids} on conflict do nothing`,
     `insert into dead_letters (id, source, reason, entry) select id, 'store', 'why', '{}' from ${ids}`,
   ];
 }

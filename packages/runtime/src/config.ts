@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { adminConfig } from './admin-config.ts';
 import { UserError } from './run-main.ts';
 
 /** An invalid configuration. The message lists all problems, one line each, with the variable. */
@@ -81,8 +82,7 @@ export type TracingConfig = z.output<typeof tracingConfig>;
 
 /** The settings of every process of the cluster. */
 export const commonConfig = z.object({
-  NODE_ENV: z.enum(['production', 'development', 'test']).default('development'),
-  HOST: z.string().default('0.0.0.0'),
+  ...adminConfig.shape,
   DATABASE_URL: z.string('must be a postgres:// URL').regex(/^postgres(ql)?:\/\//, 'must be a postgres:// URL'),
   ...redisConfig.shape,
   ...tracingConfig.shape,

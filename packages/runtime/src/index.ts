@@ -1,3 +1,4 @@
+export * from './admin-config.ts';
 export * from './config.ts';
 export * from './deadline.ts';
 export * from './every.ts';

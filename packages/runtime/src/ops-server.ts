@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { register } from 'prom-client';
+import { refusalOf } from './ops-access.ts';
 import type { Readiness } from './readiness.ts';
 
 /**
@@ -10,16 +11,16 @@ import type { Readiness } from './readiness.ts';
  * - `/readyz`: the state of `readiness`, 200 or 503;
  * - `/metrics`: Prometheus text;
  * - `POST /drain`: starts the stop and responds at once;
- * - the `pages` of the process, which no page of another origin may read.
+ * - the `pages` and `actions` of the process, which no page of another origin may use.
+ *
+ * The first three are open, for probes and scrapers. The others are protected: see `refusalOf` in ops-access.ts.
  */
-export async function serveOps({ host, port, readiness, drain, metrics = ownMetrics, pages = {} }: OpsOptions) {
-  const paths = ['/healthz', '/readyz', '/metrics', ...Object.keys(pages)].join(', ');
+export async function serveOps(options: OpsOptions) {
+  const { host, port, readiness, metrics = ownMetrics } = options;
   const server = createServer(async (request, response) => {
-    const answer = (status: number, body: string, type = 'application/json') => {
+    const answer: Answer = (status, body, type = 'application/json') => {
       response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
     };
-    const refuse = (status: number, code: string, message: string) =>
-      answer(status, JSON.stringify({ error: { code, message } }));
     switch (request.url?.split('?')[0]) {
       case '/healthz':
         return answer(200, '{"status":"ok"}');
@@ -32,18 +33,8 @@ export async function serveOps({ host, port, readiness, drain, metrics = ownMetr
           ({ contentType, body }) => answer(200, body, contentType),
           (error: unknown) => answer(500, String(error), 'text/plain'),
         );
-      case '/drain':
-        // A browser sends the origin with every POST: a web page on this machine must not stop the process.
-        if (request.method !== 'POST' || request.headers.origin !== undefined)
-          return refuse(405, 'METHOD_NOT_ALLOWED', 'Use POST, and not from a web page');
-        drain();
-        return answer(202, '{"draining":true}');
-      default: {
-        const page = pages[/^\/[^/?]*/.exec(request.url ?? '')?.[0] ?? ''];
-        if (!page) return refuse(404, 'NOT_FOUND', `See ${paths}, and POST /drain`);
-        if (!mayRead(request)) return refuse(405, 'METHOD_NOT_ALLOWED', 'Use GET, and not from another origin');
-        return Promise.try(page, request, response).catch(() => response.destroy());
-      }
+      default:
+        return serveProtected(request, response, answer, options);
     }
   });
   await new Promise<void>((resolve, reject) => {
@@ -52,6 +43,8 @@ export async function serveOps({ host, port, readiness, drain, metrics = ownMetr
   });
   return { server, port: (server.address() as AddressInfo).port };
 }
+
+type Answer = (status: number, body: string, type?: string) => void;
 
 const ownMetrics = async () => ({ contentType: register.contentType, body: await register.metrics() });
 
@@ -64,10 +57,15 @@ export interface MetricsText {
 /** Responds to a GET at the admin listener. */
 export type OpsPage = (request: IncomingMessage, response: ServerResponse) => unknown;
 
+/** Responds to a POST with the parsed JSON body, or undefined if it is no JSON. Must not reject. */
+export type OpsAction = (body: unknown) => Promise<{ status: number; body: object }>;
+
 export interface OpsOptions {
   host: string;
   /** 0: any free port. */
   port: number;
+  /** Secret for the protected parts. Without it they are open to every client of the port, except `actions`. */
+  token?: string | undefined;
   readiness(): Readiness;
   /** Starts the stop of the process. Called again at each `POST /drain`. */
   drain(): void;
@@ -75,9 +73,62 @@ export interface OpsOptions {
   metrics?: () => Promise<MetricsText>;
   /** Further pages for operators, by the first segment of their path (`/lanes`). Only GET reaches them. */
   pages?: Readonly<Record<string, OpsPage>>;
+  /** Further actions of operators, by their path. They need a token. */
+  actions?: Readonly<Record<string, OpsAction>>;
+}
+
+async function serveProtected(request: IncomingMessage, response: ServerResponse, answer: Answer, options: OpsOptions) {
+  const { host, token, drain, pages = {}, actions = {} } = options;
+  const refuse = (status: number, code: string, message: string) =>
+    answer(status, JSON.stringify({ error: { code, message } }));
+  const path = request.url?.split('?')[0] ?? '';
+  const page = pages[/^\/[^/]*/.exec(path)?.[0] ?? ''];
+  const action = actions[path];
+  if (!page && !action && path !== '/drain') {
+    const known = ['/healthz', '/readyz', '/metrics', ...Object.keys(pages)].join(', ');
+    return refuse(404, 'NOT_FOUND', `See ${known}, and POST ${['/drain', ...Object.keys(actions)].join(', ')}`);
+  }
+  const refusal = refusalOf(request, token, host);
+  if (refusal) {
+    if (refusal.status === 401) response.setHeader('www-authenticate', 'Basic realm="admin", Bearer');
+    return refuse(refusal.status, refusal.code, refusal.message);
+  }
+  if (page) {
+    if (!mayRead(request)) return refuse(405, 'METHOD_NOT_ALLOWED', 'Use GET, and not from another origin');
+    return Promise.try(page, request, response).catch(() => response.destroy());
+  }
+  // A browser sends the origin with every POST: a web page on this machine must not change anything.
+  if (request.method !== 'POST' || request.headers.origin !== undefined) {
+    return refuse(405, 'METHOD_NOT_ALLOWED', 'Use POST, and not from a web page');
+  }
+  if (!action) {
+    drain();
+    return answer(202, '{"draining":true}');
+  }
+  if (token === undefined) return refuse(403, 'ADMIN_TOKEN_MISSING', 'This needs ADMIN_TOKEN in the settings');
+  const result = await action(await readJson(request));
+  answer(result.status, JSON.stringify(result.body));
 }
 
 /** False for a request of a web page of another origin: such a page must not read what is shown here. */
 function mayRead({ method, headers }: IncomingMessage): boolean {
   return method === 'GET' && (headers.origin === undefined || URL.parse(headers.origin)?.host === headers.host);
+}
+
+/** Longest body of an action, in bytes. */
+const MAX_BODY = 16_384;
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const part of request) {
+      size += part.length;
+      if (size > MAX_BODY) return undefined;
+      parts.push(part);
+    }
+    return JSON.parse(Buffer.concat(parts).toString());
+  } catch {
+    return undefined;
+  }
 }

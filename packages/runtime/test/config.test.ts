@@ -28,7 +28,7 @@ describe('configuration', () => {
     expect(parseConfig(commonConfig, valid)).to.deep.equal({
       ...valid,
       NODE_ENV: 'development',
-      HOST: '0.0.0.0',
+      ADMIN_HOST: '127.0.0.1',
       LANES: 4,
       LOG_LEVEL: 'info',
       REDIS_ADAPTER: 'sharded',

@@ -1,4 +1,5 @@
-import type { Server } from 'node:http';
+import { once } from 'node:events';
+import { type IncomingMessage, request, type Server } from 'node:http';
 import { type Readiness, serveOps } from '@chat-cluster/runtime';
 import { expect } from 'chai';
 import { Counter, register } from 'prom-client';
@@ -96,5 +97,94 @@ describe('the admin listener', () => {
     const options = { host: '127.0.0.1', port, readiness: () => readiness, drain: () => {} };
     const error = await serveOps(options).catch((thrown) => thrown);
     expect(error).to.have.property('code', 'EADDRINUSE');
+  });
+});
+
+describe('the protected parts of the admin listener', () => {
+  const TOKEN = 'token-of-the-administrators';
+  const servers: Server[] = [];
+  const calls = { drain: 0, bodies: [] as unknown[] };
+  afterEach(() => {
+    for (const server of servers.splice(0)) {
+      server.close();
+      server.closeAllConnections();
+    }
+    calls.drain = 0;
+    calls.bodies = [];
+  });
+
+  /** Starts a listener. Returns the status of a request with the given headers; node:http, since fetch sets the Host. */
+  async function listener(token?: string) {
+    const { server, port } = await serveOps({
+      host: '127.0.0.1',
+      port: 0,
+      token,
+      readiness: () => ({ ready: true, checks: {} }),
+      drain: () => void calls.drain++,
+      pages: { '/lanes': (_request, response) => response.end('lanes') },
+      actions: {
+        async '/revocations'(body) {
+          calls.bodies.push(body);
+          return { status: 201, body: { done: true } };
+        },
+      },
+    });
+    servers.push(server);
+    return async (method: string, path: string, headers: Record<string, string> = {}, body = ''): Promise<number> => {
+      const options = { port, host: '127.0.0.1', method, path, headers, agent: false };
+      const outgoing = request(options).end(body);
+      const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
+      incoming.resume();
+      return incoming.statusCode ?? 0;
+    };
+  }
+  const basic = (password: string) => ({
+    authorization: `Basic ${Buffer.from(`admin:${password}`).toString('base64')}`,
+  });
+  const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+  const OPEN = ['/healthz', '/readyz', '/metrics'];
+  const PROTECTED: [string, string][] = [
+    ['GET', '/lanes'],
+    ['GET', '/lanes/1?x=y'],
+    ['POST', '/drain'],
+    ['POST', '/revocations'],
+  ];
+
+  it('need the token, as bearer or as password; health and metrics do not', async () => {
+    const status = await listener(TOKEN);
+    for (const path of OPEN) expect(await status('GET', path, { host: 'pod.internal' }), path).to.equal(200);
+    for (const [method, path] of PROTECTED) {
+      for (const headers of [{}, bearer('wrong'), bearer(''), basic('wrong'), { authorization: TOKEN }]) {
+        expect(await status(method, path, headers), path).to.equal(401);
+      }
+    }
+    expect(calls).to.deep.equal({ drain: 0, bodies: [] });
+    expect(await status('GET', '/lanes', basic(TOKEN))).to.equal(200);
+    expect(await status('GET', '/lanes', { ...bearer(TOKEN), host: 'chat.internal' })).to.equal(200);
+    expect(await status('POST', '/drain', bearer(TOKEN))).to.equal(202);
+    expect(await status('POST', '/drain', { ...bearer(TOKEN), origin: 'http://127.0.0.1' })).to.equal(405);
+  });
+
+  it('accept only an address or localhost as Host while there is no token, against DNS rebinding', async () => {
+    const status = await listener();
+    for (const host of ['evil.example', 'evil.example:9090', '127.0.0.1.evil.example', 'x@evil.example']) {
+      expect(await status('GET', '/lanes', { host }), host).to.equal(403);
+      expect(await status('POST', '/drain', { host }), host).to.equal(403);
+    }
+    expect(calls.drain).to.equal(0);
+    for (const host of ['localhost:9090', '127.0.0.1', '[::1]:9090']) {
+      expect(await status('GET', '/lanes', { host }), host).to.equal(200);
+    }
+  });
+
+  it('run actions only with a token, with the JSON of a small body', async () => {
+    const open = await listener();
+    expect(await open('POST', '/revocations', {}, '{}')).to.equal(403);
+    const status = await listener(TOKEN);
+    expect(await status('POST', '/revocations', bearer(TOKEN), '{"userId":"alice"}')).to.equal(201);
+    expect(await status('POST', '/revocations', bearer(TOKEN), 'no JSON')).to.equal(201);
+    expect(await status('POST', '/revocations', bearer(TOKEN), JSON.stringify('x'.repeat(20_000)))).to.equal(201);
+    expect(await status('GET', '/revocations', bearer(TOKEN))).to.equal(405);
+    expect(calls.bodies).to.deep.equal([{ userId: 'alice' }, undefined, undefined]);
   });
 });

@@ -1,16 +1,23 @@
 import { hostname } from 'node:os';
-import { commonConfig, flag, integer, parseConfig } from '@chat-cluster/runtime';
+import {
+  CREATE_SECRET,
+  checkAdmin,
+  commonConfig,
+  integer,
+  isLoopback,
+  parseConfig,
+  secretWeakness,
+} from '@chat-cluster/runtime';
 import { z } from 'zod';
-
-/** HS256 needs a key of at least 256 bits (RFC 7518, 3.2). */
-const PRODUCTION_SECRET_LENGTH = 32;
 
 /** The settings of a gateway. */
 export const gatewaySettings = commonConfig.extend({
   GATEWAY_NAME: z.string().default(hostname()),
+  /** Address of REST and sockets. Default: in production all addresses, otherwise loopback. */
+  HOST: z.string().optional(),
   /** Port of REST and sockets; 0 chooses a free port. */
   PORT: integer(0, 65_535, 3_000),
-  /** Port of /healthz, /readyz, /metrics and POST /drain; 0 chooses a free port. */
+  /** Port of /healthz, /readyz, /metrics, POST /drain and POST /revocations; 0 chooses a free port. */
   ADMIN_PORT: integer(0, 65_535, 9_090),
   /** From `/readyz` 503 to the first closed socket of a drain, in ms: longer than the load balancer sends clients. */
   DRAIN_DELAY_MS: integer(0, 600_000, 5_000),
@@ -18,13 +25,32 @@ export const gatewaySettings = commonConfig.extend({
   DRAIN_WINDOW_MS: integer(0, 3_600_000, 30_000),
   /** If more than 1, this process supervises this many gateway processes behind one port. */
   GATEWAY_PROCESSES: integer(1, 128, 1),
-  JWT_SECRET: z.string().min(1),
+  /** Secret of HS256 tokens. This, JWT_KEYS_FILE or JWT_JWKS_URL is required. */
+  JWT_SECRET: z.string().min(1).optional(),
+  /** The secret before a change of JWT_SECRET. Its tokens stay valid. */
+  JWT_PREVIOUS_SECRET: z.string().min(1).optional(),
+  /** Public keys of RS256, ES256 and EdDSA tokens: a PEM file with one key, or a JSON Web Key Set. */
+  JWT_KEYS_FILE: z.string().optional(),
+  /** URL of a JSON Web Key Set; in production with https. */
+  JWT_JWKS_URL: z
+    .string()
+    .regex(/^https?:\/\/./, 'must be an https:// URL')
+    .optional(),
   JWT_ISSUER: z.string().optional(),
   JWT_AUDIENCE: z.string().optional(),
   /** Claim with the user id. */
   JWT_USER_CLAIM: z.string().default('sub'),
-  /** Whether a socket may send its token in the query instead of `auth`. */
-  ALLOW_QUERY_TOKEN: flag(true),
+  /** Tolerated difference between the clocks of the issuer and this process, in ms. */
+  JWT_CLOCK_TOLERANCE_MS: integer(0, 600_000, 30_000),
+  /** Longest time since `iat` for which a token is valid, in ms; 0: until `exp`. */
+  JWT_MAX_AGE_MS: integer(0, 31_536_000_000, 0),
+  /** Time before the expiry of its token at which a socket receives `token_expiring`, in ms. */
+  TOKEN_EXPIRING_MS: integer(0, 86_400_000, 60_000),
+  /** Whether a socket may send its token in the query instead of `auth`. Default: not in production. */
+  ALLOW_QUERY_TOKEN: z
+    .enum(['true', 'false'])
+    .transform((value) => value === 'true')
+    .optional(),
   /** Comma-separated exact origins, or `*`. Default: outside production any, in production only its own. */
   ALLOWED_ORIGINS: z
     .string()
@@ -78,14 +104,18 @@ export const gatewaySettings = commonConfig.extend({
   MAX_PACKET_BYTES: integer(16_384, 16_777_216, 131_072),
 });
 
-export type GatewayConfig = Omit<z.output<typeof gatewaySettings>, 'ALLOWED_ORIGINS'> & {
+export type GatewayConfig = Omit<Settings, 'ALLOWED_ORIGINS' | 'ALLOW_QUERY_TOKEN' | 'HOST'> & {
+  HOST: string;
+  ALLOW_QUERY_TOKEN: boolean;
   ALLOWED_ORIGINS: '*' | string[];
 };
 
 export function loadConfig(env: NodeJS.ProcessEnv): Readonly<GatewayConfig> {
-  const config = parseConfig(gatewaySettings.superRefine(checkProduction), env);
+  const config = parseConfig(gatewaySettings.superRefine(checkTogether), env);
   return Object.freeze({
     ...config,
+    HOST: hostOf(config),
+    ALLOW_QUERY_TOKEN: config.ALLOW_QUERY_TOKEN ?? config.NODE_ENV !== 'production',
     ALLOWED_ORIGINS: config.ALLOWED_ORIGINS ?? (config.NODE_ENV === 'production' ? [] : ('*' as const)),
   });
 }
@@ -95,11 +125,28 @@ export function longestEndMs(config: GatewayConfig): number {
   return config.DRAIN_DELAY_MS + config.DRAIN_WINDOW_MS + config.SHUTDOWN_TIMEOUT_MS;
 }
 
-function checkProduction(config: z.output<typeof gatewaySettings>, context: z.RefinementCtx): void {
-  if (config.NODE_ENV !== 'production' || config.JWT_SECRET.length >= PRODUCTION_SECRET_LENGTH) return;
-  context.addIssue({
-    code: 'custom',
-    path: ['JWT_SECRET'],
-    message: `must have at least ${PRODUCTION_SECRET_LENGTH} characters in production, e.g. from: openssl rand -hex 32`,
-  });
+type Settings = z.output<typeof gatewaySettings>;
+
+function checkTogether(config: Settings, context: z.RefinementCtx): void {
+  const problem = (path: keyof Settings, message: string) =>
+    context.addIssue({ code: 'custom', path: [path], message });
+  const isProduction = config.NODE_ENV === 'production';
+  const mustBeStrong = isProduction || !isLoopback(hostOf(config));
+  checkAdmin(config, context);
+  if (!config.JWT_SECRET && !config.JWT_KEYS_FILE && !config.JWT_JWKS_URL) {
+    problem('JWT_SECRET', 'is required, unless JWT_KEYS_FILE or JWT_JWKS_URL is set');
+  }
+  for (const name of ['JWT_SECRET', 'JWT_PREVIOUS_SECRET'] as const) {
+    const secret = config[name];
+    const weakness = secret !== undefined && mustBeStrong ? secretWeakness(secret) : undefined;
+    if (weakness) problem(name, `${weakness}; ${CREATE_SECRET}`);
+  }
+  if (!isProduction) return;
+  if (config.ALLOWED_ORIGINS === '*') problem('ALLOWED_ORIGINS', 'must list the origins in production, not *');
+  if (config.JWT_JWKS_URL?.startsWith('http:')) problem('JWT_JWKS_URL', 'must be an https:// URL in production');
+}
+
+/** The address to listen on: to be reachable from other machines, development needs a decision. */
+function hostOf({ HOST, NODE_ENV }: Settings): string {
+  return HOST ?? (NODE_ENV === 'production' ? '0.0.0.0' : '127.0.0.1');
 }

@@ -4,7 +4,7 @@ import { awaitSchema, openDatabase, watchDatabase } from '@chat-cluster/postgres
 // Not the package's index, which loads BullMQ: 240 files that a gateway does not need.
 import { announceLanes, createInbox, ReplyReceiver } from '@chat-cluster/queue/producer';
 import { connectPubSub, connectRedis, disconnectRedis, joinGatewayRegistry, type RedisRole } from '@chat-cluster/redis';
-import { type Lifecycle, type Logger, logFirstFailure, redisServers, retry } from '@chat-cluster/runtime';
+import { adminAddress, type Lifecycle, type Logger, logFirstFailure, redisServers, retry } from '@chat-cluster/runtime';
 import type { GatewayConfig } from './config.ts';
 
 /** Dependencies of every part of the process. */
@@ -26,7 +26,7 @@ export async function connectPostgres({ config, logger, lifecycle }: Context) {
     }),
     (database) => database.destroy(),
   );
-  const admin = cluster.isWorker ? {} : { admin: { host: config.HOST, port: config.ADMIN_PORT } };
+  const admin = cluster.isWorker ? {} : { admin: adminAddress(config) };
   const schema = await awaitSchema(db, { logger, lifecycle, ...admin });
   const watch = lifecycle.own('postgres watch', watchDatabase(db, logger), (watcher) => watcher.stop());
   return { db, schema, watch };

@@ -5,15 +5,9 @@ import { Counter, Gauge } from 'prom-client';
 import type { GatewayConfig } from './config.ts';
 import type { RequestsUnderWay } from './http/middleware.ts';
 import type { ChatServer, ChatSocket } from './socket/chat-socket.ts';
+import { closeSocket, FINISH_MS, waitUntil } from './socket/close-socket.ts';
 import type { Admission } from './socket/connect/admission.ts';
-import {
-  abortConnection,
-  closeConnection,
-  connectionsOf,
-  isReadingPost,
-  pauseReading,
-  resumeReading,
-} from './socket/engine-io.ts';
+import { abortConnection, connectionsOf } from './socket/engine-io.ts';
 
 /** Slowest pace, in sockets per second. Stock clients back off for 0.5 to 1.5 s: little load for other gateways. */
 export const SLOWEST_PER_SECOND = 20;
@@ -21,8 +15,6 @@ export const SLOWEST_PER_SECOND = 20;
 const BATCH_MS = 50;
 /** Sockets that are notified of their close time per turn of the event loop. */
 const NOTIFIED_PER_TURN = 250;
-/** How long a closing socket waits for the acks of its events, and the HTTP server for its answers, in ms. */
-const FINISH_MS = 3_000;
 /** How long clients may take to answer the close frame when the process stops, in ms. ws would wait for 30 s. */
 const CLOSE_MS = 500;
 /**
@@ -109,7 +101,7 @@ export class GatewayDrain implements Drain {
     const closing: Promise<void>[] = [];
     for (let next = 0; next < closes.length; ) {
       const now = hurry.aborted ? Number.POSITIVE_INFINITY : elapsed();
-      for (let due = closes[next]; due && due.at <= now; due = closes[++next]) closing.push(closeSocket(due.socket));
+      for (let due = closes[next]; due && due.at <= now; due = closes[++next]) closing.push(drainSocket(due.socket));
       if (next < closes.length) await pause(BATCH_MS, hurry);
     }
     await Promise.all([announcing, ...closing]);
@@ -127,18 +119,9 @@ async function announceAll(closes: readonly Close[], announce: (close: Close) =>
   }
 }
 
-/**
- * Stops reading from the socket, answers the events that were read, and closes its transport. The client resends events
- * without an ack. Closing during a long-polling POST would make the load balancer respond 502.
- */
-async function closeSocket(socket: ChatSocket): Promise<void> {
-  const { transport } = socket.conn;
-  pauseReading(transport);
-  await waitUntil(() => !socket.connected || (socket.data.underWay === 0 && !isReadingPost(transport)), FINISH_MS);
-  resumeReading(transport);
-  if (!socket.connected) return;
-  closeConnection(socket.conn);
-  drained.inc();
+/** Closes the socket and counts it. */
+async function drainSocket(socket: ChatSocket): Promise<void> {
+  if (await closeSocket(socket)) drained.inc();
 }
 
 /** Waits `ms`, or until the drain is hurried. */
@@ -156,10 +139,4 @@ export async function closeServers(io: ChatServer, http: Server, requests: Pick<
   await waitUntil(() => connectionsOf(io).length === 0, CLOSE_MS);
   for (const connection of connectionsOf(io)) abortConnection(connection, 'forced close');
   await io.close();
-}
-
-/** Resolves when the condition holds, checked every 10 ms, or after `ms`. */
-async function waitUntil(condition: () => boolean, ms: number): Promise<void> {
-  const deadline = performance.now() + ms;
-  while (!condition() && performance.now() < deadline) await delay(10);
 }

@@ -1,7 +1,13 @@
 import cluster from 'node:cluster';
 import { createServer, type Server } from 'node:http';
 import type { Inbox } from '@chat-cluster/domain';
-import { createConversationStore, createHistory, createUnreadCounts, type Database } from '@chat-cluster/postgres';
+import {
+  createConversationStore,
+  createHistory,
+  createTokenRevocations,
+  createUnreadCounts,
+  type Database,
+} from '@chat-cluster/postgres';
 import {
   createEphemeralEmitter,
   createGatewayAdapter,
@@ -12,6 +18,7 @@ import { announceReady, startProcess, watchReadiness } from '@chat-cluster/runti
 import { AggregatorRegistry } from 'prom-client';
 import { createAuthenticator } from './authenticate.ts';
 import { drainOnOrder } from './cluster/fork-drain.ts';
+import { revokeOnRequest } from './cluster/fork-revocations.ts';
 import { HTTP_DEADLINES, listen, listenForAdmin } from './cluster/listen.ts';
 import { takeConnections } from './cluster/take-connections.ts';
 import { type GatewayConfig, longestEndMs } from './config.ts';
@@ -20,8 +27,10 @@ import { GatewayConversations } from './conversations.ts';
 import { closeServers, GatewayDrain } from './drain.ts';
 import { createHttpApp } from './http/app.ts';
 import { watchRequests } from './http/middleware.ts';
+import { openPublicKeys } from './public-keys.ts';
 import { createReads } from './reads.ts';
 import { rejectWhenUnavailable } from './reject-when-unavailable.ts';
+import { Revocations } from './revocations.ts';
 import { attachToConnections } from './socket/attach.ts';
 import { watchAffinity } from './socket/connect/affinity.ts';
 import { sessionIdsOf, tagOf } from './socket/connect/session-id.ts';
@@ -32,6 +41,7 @@ import { EventDispatcher } from './socket/events/dispatch.ts';
 import { createHandlers } from './socket/events/handlers.ts';
 import { PresenceEvents } from './socket/events/presence-events.ts';
 import { createSocketServer } from './socket/server.ts';
+import { SessionLifetime } from './socket/session-lifetime.ts';
 
 /** One gateway process: everything that it owns, in the order in which it starts. It stops in reverse order. */
 export async function serve(config: GatewayConfig): Promise<void> {
@@ -60,13 +70,24 @@ export async function serve(config: GatewayConfig): Promise<void> {
   });
 
   const ports = createPorts(postgres.db, redis, inbox);
-  const authenticate = createAuthenticator(config);
+  const store = createTokenRevocations(postgres.db);
+  const revocations = new Revocations({ store, ...redis, logger, lifecycle });
+  const isRevoked = revocations.isRevoked.bind(revocations);
+  const authenticate = createAuthenticator(config, await openPublicKeys(config, context), isRevoked);
   const app = createHttpApp({ ...ports, config, logger, authenticate, isReady: readiness });
   const http = createServer({ ...HTTP_DEADLINES, shouldUpgradeCallback: takesUpgrade }, app);
-  serveSockets(context, http, { redis, ports, authenticate });
+  serveSockets(context, http, { redis, ports, authenticate, revocations });
 
-  if (cluster.isWorker) return takeConnections(http, tagOf(redis.registry.id));
-  const adminPort = await listenForAdmin(config, lifecycle, { readiness });
+  if (cluster.isWorker) {
+    await revocations.start();
+    revokeOnRequest(revocations.revoke);
+    return takeConnections(http, tagOf(redis.registry.id));
+  }
+  const adminPort = await listenForAdmin(config, lifecycle, {
+    readiness: () => (revocations.areKnown ? readiness() : { ...readiness(), ready: false }),
+    actions: { '/revocations': revocations.revoke },
+  });
+  await revocations.start();
   const port = await listen(http, config);
   logger.info({ port, adminPort, endsWithinMs: longestEndMs(config) }, 'gateway: ready');
   announceReady({ type: 'ready', port, adminPort, gateways: [config.GATEWAY_NAME] });
@@ -89,16 +110,25 @@ interface SocketParts {
   redis: Redis;
   ports: ReturnType<typeof createPorts>;
   authenticate: ReturnType<typeof createAuthenticator>;
+  revocations: Revocations;
 }
 
 /** The socket server with the events of clients, presence, and the drain. */
-function serveSockets(context: Context, http: Server, { redis, ports, authenticate }: SocketParts): void {
+function serveSockets(context: Context, http: Server, { redis, ports, authenticate, revocations }: SocketParts): void {
   const { config, logger, lifecycle } = context;
   const { registry, publisher, subscriber, cache } = redis;
   const { adapter, subscribed, onGap } = createGatewayAdapter(redis);
   const newSessionId = sessionIdsOf(tagOf(registry.id));
   const strangers = new Strangers({ config, logger });
-  const { io, admission } = createSocketServer({ http, adapter, authenticate, strangers, config, logger, newSessionId });
+  const { io, admission } = createSocketServer({
+    http,
+    adapter,
+    authenticate,
+    strangers,
+    config,
+    logger,
+    newSessionId,
+  });
   watchAffinity(io, { registry, logger });
   const requests = watchRequests(http);
 
@@ -106,7 +136,15 @@ function serveSockets(context: Context, http: Server, { redis, ports, authentica
   onGap(() => void welcome.requireSyncs());
   const clusterPresence = createPresence({ cache, publisher, subscriber, gateways: registry, logger });
   const presence = new PresenceEvents(lifecycle.own('presence', clusterPresence, (one) => one.stop()));
-  const handlers = createHandlers({ ...ports, subscribed, presence, ephemeral: createEphemeralEmitter(publisher) });
+  const sessions = new SessionLifetime({
+    io,
+    authenticate,
+    revocations,
+    announceMs: config.TOKEN_EXPIRING_MS,
+    lifecycle,
+  });
+  const ephemeral = createEphemeralEmitter(publisher);
+  const handlers = createHandlers({ ...ports, subscribed, presence, sessions, ephemeral });
   const dispatcher = new EventDispatcher({ handlers, logger });
   const drain = new GatewayDrain({ io, admission, requests, config, logger });
   attachToConnections(io, { config, logger, strangers, welcome, presence, dispatcher, drain });

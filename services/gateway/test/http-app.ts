@@ -29,7 +29,7 @@ const ENV = {
   GATEWAY_NAME: 'gateway-7',
   DATABASE_URL: 'postgres://none',
   REDIS_URL: 'redis://none',
-  JWT_SECRET: 'x'.repeat(32),
+  JWT_SECRET: 'a secret of the tests of HTTP, long enough',
 } as const;
 
 /**
@@ -71,6 +71,14 @@ export async function refusal(answer: Response, code: ErrorCode, status = HTTP_S
   const { error } = problem.strict().parse(body);
   expect(error).to.include({ code, retryable: ERRORS[code].retryable });
   return error;
+}
+
+/** The routes of the app, by method and pattern. */
+export function mountedRoutes(app: Express): string[] {
+  const routes = app.router.stack.flatMap(({ route }) =>
+    route ? route.stack.flatMap(({ method }) => (method ? [`${method} ${route.path}`] : [])) : [],
+  );
+  return [...new Set(routes)];
 }
 
 export function json(body: unknown): RequestInit {

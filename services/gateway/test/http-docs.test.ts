@@ -83,7 +83,7 @@ describe('Other origins', () => {
   });
 
   it('may send a token after a preflight', async () => {
-    await using edge = await startEdge({}, { ALLOWED_ORIGINS: '*' });
+    await using edge = await startEdge({}, { ALLOWED_ORIGINS: '*', NODE_ENV: 'development' });
     const preflight = await edge.get('/api/conversations', preflightFrom(ORIGIN));
     expect(preflight.status).to.equal(204);
     expect(preflight.headers.get('access-control-allow-origin')).to.equal('*');
@@ -93,7 +93,7 @@ describe('Other origins', () => {
   });
 
   it('can never read probes', async () => {
-    await using edge = await startEdge({}, { ALLOWED_ORIGINS: '*' });
+    await using edge = await startEdge({}, { ALLOWED_ORIGINS: '*', NODE_ENV: 'development' });
     for (const path of ['/healthz', '/readyz']) {
       const { headers } = await edge.get(path, { headers: { origin: ORIGIN } });
       expect(headers.get('access-control-allow-origin')).to.equal(null);

@@ -1,12 +1,19 @@
 import { hostname } from 'node:os';
-import { commonConfig, integer, parseConfig } from '@chat-cluster/runtime';
+import { checkAdmin, commonConfig, integer, parseConfig } from '@chat-cluster/runtime';
 import { z } from 'zod';
 
 const URL_FORM = 'must be one http:// or https:// URL, or two, separated by a comma';
 
 /** The settings of a prober. */
 export const proberSettings = commonConfig
-  .pick({ NODE_ENV: true, HOST: true, LOG_LEVEL: true, LOG_FORMAT: true, SHUTDOWN_TIMEOUT_MS: true })
+  .pick({
+    NODE_ENV: true,
+    ADMIN_HOST: true,
+    ADMIN_TOKEN: true,
+    LOG_LEVEL: true,
+    LOG_FORMAT: true,
+    SHUTDOWN_TIMEOUT_MS: true,
+  })
   .extend({
     PROBER_NAME: z.string().default(hostname()),
     /** Port of /healthz, /readyz, /metrics and POST /drain; 0 chooses a free port. */
@@ -25,8 +32,10 @@ export const proberSettings = commonConfig
     PROBE_INTERVAL_MS: integer(20, 3_600_000, 1_000),
     /** Time after which a message that has not arrived counts as lost, in ms. */
     PROBE_LOST_AFTER_MS: integer(100, 600_000, 10_000),
-    /** Same as in the gateways. */
-    JWT_SECRET: z.string().min(1),
+    /** PEM file with a private key (Ed25519, P-256 or RSA). The gateways have its public key in JWT_KEYS_FILE. */
+    PROBE_KEY_FILE: z.string().optional(),
+    /** Same as in the gateways. The secret is needed only without PROBE_KEY_FILE. */
+    JWT_SECRET: z.string().min(1).optional(),
     JWT_ISSUER: z.string().optional(),
     JWT_AUDIENCE: z.string().optional(),
     JWT_USER_CLAIM: z.string().default('sub'),
@@ -35,5 +44,12 @@ export const proberSettings = commonConfig
 export type ProberConfig = z.output<typeof proberSettings>;
 
 export function loadConfig(env: NodeJS.ProcessEnv): Readonly<ProberConfig> {
-  return parseConfig(proberSettings, env);
+  return parseConfig(proberSettings.superRefine(checkTogether), env);
+}
+
+function checkTogether(config: ProberConfig, context: z.RefinementCtx): void {
+  checkAdmin(config, context);
+  if (config.JWT_SECRET || config.PROBE_KEY_FILE) return;
+  const message = 'is required, unless PROBE_KEY_FILE is set';
+  context.addIssue({ code: 'custom', path: ['JWT_SECRET'], message });
 }

@@ -1,7 +1,7 @@
-import { announceReady, runMain, serveOps, startProcess } from '@chat-cluster/runtime';
-import jwt from 'jsonwebtoken';
-import { loadConfig, type ProberConfig } from './config.ts';
+import { adminAddress, announceReady, runMain, serveOps, startProcess } from '@chat-cluster/runtime';
+import { loadConfig } from './config.ts';
 import { startProbe } from './probe.ts';
+import { createSigner } from './sign-token.ts';
 
 await runMain(async () => {
   const config = loadConfig(process.env);
@@ -10,7 +10,7 @@ await runMain(async () => {
     'probe',
     startProbe({
       urls: config.PROBE_ENTRY,
-      tokenOf: (userId) => tokenOf(config, userId),
+      signToken: createSigner(config),
       intervalMs: config.PROBE_INTERVAL_MS,
       lostAfterMs: config.PROBE_LOST_AFTER_MS,
       logger,
@@ -20,8 +20,7 @@ await runMain(async () => {
   const { port } = lifecycle.own(
     'admin listener',
     await serveOps({
-      host: config.HOST,
-      port: config.ADMIN_PORT,
+      ...adminAddress(config),
       // Ready also during an outage of the chat, since its purpose is to show outages.
       readiness: () => ({
         ready: !lifecycle.stopping,
@@ -35,12 +34,3 @@ await runMain(async () => {
   logger.info({ port }, 'prober: ready');
   announceReady({ type: 'ready', port, adminPort: port });
 });
-
-function tokenOf({ JWT_SECRET, JWT_ISSUER, JWT_AUDIENCE, JWT_USER_CLAIM }: ProberConfig, userId: string): string {
-  return jwt.sign({ [JWT_USER_CLAIM]: userId }, JWT_SECRET, {
-    algorithm: 'HS256',
-    expiresIn: '1h',
-    ...(JWT_ISSUER ? { issuer: JWT_ISSUER } : {}),
-    ...(JWT_AUDIENCE ? { audience: JWT_AUDIENCE } : {}),
-  });
-}

@@ -4,6 +4,7 @@ import { every, type Logger, logFirstFailure, retry } from '@chat-cluster/runtim
 import { Gauge } from 'prom-client';
 import { Deliveries } from './deliveries.ts';
 import { openProbedConversation } from './probed-conversation.ts';
+import type { SignToken } from './sign-token.ts';
 import { SyntheticUser } from './synthetic-user.ts';
 
 const connectedUsers = new Gauge({
@@ -24,7 +25,7 @@ export interface ProbeOptions {
   /** URL of the first user, then that of the second if it has one of its own. */
   urls: readonly string[];
   /** Signs a token. */
-  tokenOf(userId: UserId): string;
+  signToken: SignToken;
   intervalMs: number;
   lostAfterMs: number;
   logger: Logger;
@@ -86,7 +87,7 @@ interface Pair {
   end: AbortController;
 }
 
-function openPair({ urls, tokenOf, logger }: ProbeOptions, deliveries: Deliveries): Pair {
+function openPair({ urls, signToken, logger }: ProbeOptions, deliveries: Deliveries): Pair {
   const day = today();
   const ids = ['a', 'b'].map((side) => `chat-probe-${day}-${side}` as UserId);
   const [first = '', second = first] = urls;
@@ -96,7 +97,7 @@ function openPair({ urls, tokenOf, logger }: ProbeOptions, deliveries: Deliverie
   const open = async () => {
     const [a, b] = ids as [UserId, UserId];
     const onFailure = logFirstFailure(logger, 'probe: opening the conversation');
-    const openConversation = () => openProbedConversation(first, tokenOf(a), b);
+    const openConversation = async () => openProbedConversation(first, await signToken(a), b);
     const conversation = await retry(openConversation, { minMs: 200, maxMs: 5_000, signal, onFailure });
     signal.throwIfAborted();
     const onChange = createSpread(pair, logger);
@@ -105,7 +106,7 @@ function openPair({ urls, tokenOf, logger }: ProbeOptions, deliveries: Deliverie
         new SyntheticUser({
           url: i === 0 ? first : second,
           userId,
-          token: () => tokenOf(userId),
+          signToken: () => signToken(userId),
           conversation,
           onMessage({ receiverId, clientMessageId }) {
             if (receiverId === userId) deliveries.arrived(clientMessageId);

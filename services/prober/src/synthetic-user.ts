@@ -22,8 +22,8 @@ export interface ProbedConversation {
 export interface SyntheticUserOptions {
   url: string;
   userId: UserId;
-  /** Signs a new token, for each connection. */
-  token(): string;
+  /** Signs a new token, for each connection, and before the token of a connection expires. */
+  signToken(): Promise<string>;
   conversation: ProbedConversation;
   /** A message of the conversation was received, by event or by sync. A message may be received twice. */
   onMessage(message: Message): void;
@@ -51,7 +51,7 @@ export class SyntheticUser {
     this.#socket = io(options.url, {
       forceNew: true,
       transports: ['websocket'],
-      auth: (authenticate) => authenticate({ token: options.token() }),
+      auth: (authenticate) => void options.signToken().then((token) => authenticate({ token })),
     });
     this.#socket.on('session', ({ gatewayId }) => {
       clearTimeout(this.#returnTimer);
@@ -60,6 +60,9 @@ export class SyntheticUser {
       void this.#sync();
     });
     this.#socket.on('new_message', (message) => this.#receive(message));
+    this.#socket.on('token_expiring', async () => {
+      this.#socket.emit('refresh_token', { token: await options.signToken() });
+    });
     this.#socket.on('sync_required', () => void this.#sync());
     this.#socket.on('connect_error', () => this.#onDisconnect());
     this.#socket.on('disconnect', () => this.#onDisconnect());

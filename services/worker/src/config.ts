@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { commonConfig, flag, integer, parseConfig } from '@chat-cluster/runtime';
+import { checkAdmin, commonConfig, flag, integer, parseConfig } from '@chat-cluster/runtime';
 import { z } from 'zod';
 
 export const workerSettings = commonConfig.extend({
@@ -19,5 +19,5 @@ export const workerSettings = commonConfig.extend({
 export type WorkerConfig = z.output<typeof workerSettings>;
 
 export function loadConfig(env: NodeJS.ProcessEnv): Readonly<WorkerConfig> {
-  return parseConfig(workerSettings, env);
+  return parseConfig(workerSettings.superRefine(checkAdmin), env);
 }

@@ -1,7 +1,7 @@
 import { awaitSchema, openDatabase, watchDatabase } from '@chat-cluster/postgres';
 import { laneTelemetry, type QueueServer, queueServer } from '@chat-cluster/queue';
 import { connectPublisher, connectRedis, disconnectRedis, type RedisClient, type RedisRole } from '@chat-cluster/redis';
-import { type Lifecycle, type Logger, redisServers } from '@chat-cluster/runtime';
+import { adminAddress, type Lifecycle, type Logger, redisServers } from '@chat-cluster/runtime';
 import type { WorkerConfig } from './config.ts';
 
 /** Dependencies of every part of the process. */
@@ -55,7 +55,7 @@ export async function connectPostgres({ config, logger, lifecycle }: Context) {
     onError: (error) => logger.warn({ reason: error.message }, 'postgres: an idle connection was lost'),
   });
   lifecycle.own('postgres', db, (database) => database.destroy());
-  const schema = await awaitSchema(db, { logger, lifecycle, admin: { host: config.HOST, port: config.ADMIN_PORT } });
+  const schema = await awaitSchema(db, { logger, lifecycle, admin: adminAddress(config) });
   const watch = lifecycle.own('postgres watch', watchDatabase(db, logger), (watcher) => watcher.stop());
   return { db, schema, watch };
 }

@@ -22,3 +22,6 @@ export function roomOf(channel: string): string {
 
 /** The channel on which workers notify every gateway that emits may be lost and that the users are not known. */
 export const GAP_CHANNEL = 'chat:gap';
+
+/** The channel on which a gateway notifies all others that tokens were revoked. */
+export const REVOKED_CHANNEL = 'chat:revoked';

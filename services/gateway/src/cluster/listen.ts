@@ -1,5 +1,5 @@
 import type { AddressInfo, Server } from 'node:net';
-import { type Lifecycle, type OpsOptions, serveOps } from '@chat-cluster/runtime';
+import { adminAddress, type Lifecycle, type OpsOptions, serveOps } from '@chat-cluster/runtime';
 import type { GatewayConfig } from '../config.ts';
 
 /**
@@ -20,11 +20,11 @@ export async function listen(server: Server, { PORT, HOST }: Pick<GatewayConfig,
 
 /** Opens the admin listener, which stops with the lifecycle. Resolves with its port. */
 export async function listenForAdmin(
-  { HOST: host, ADMIN_PORT: port }: Pick<GatewayConfig, 'HOST' | 'ADMIN_PORT'>,
+  config: GatewayConfig,
   lifecycle: Lifecycle,
-  pages: Pick<OpsOptions, 'readiness' | 'metrics'>,
+  pages: Pick<OpsOptions, 'readiness' | 'metrics' | 'actions'>,
 ): Promise<number> {
-  const ops = await serveOps({ host, port, drain: () => lifecycle.end('POST /drain'), ...pages });
+  const ops = await serveOps({ ...adminAddress(config), drain: () => lifecycle.end('POST /drain'), ...pages });
   lifecycle.own('admin listener', ops.server, (server) => server.close());
   return ops.port;
 }

@@ -62,6 +62,7 @@ const CHALLENGES: Partial<Record<ErrorCode, string>> = {
   TOKEN_MISSING: 'Bearer',
   TOKEN_INVALID: 'Bearer error="invalid_token"',
   TOKEN_EXPIRED: 'Bearer error="invalid_token", error_description="expired"',
+  TOKEN_REVOKED: 'Bearer error="invalid_token", error_description="revoked"',
 };
 
 /** Express throws this for a path like `/with/%zz`, before any handler runs. */

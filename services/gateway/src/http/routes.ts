@@ -27,7 +27,7 @@ export interface ApiDeps {
   recent: RecentMessages;
   inbox: Inbox;
   /** Verifies a bearer token. Throws TOKEN_MISSING, TOKEN_INVALID or TOKEN_EXPIRED. */
-  authenticate(token: string | undefined): { userId: UserId };
+  authenticate(token: string | undefined): { userId: UserId } | Promise<{ userId: UserId }>;
   /** Counts a request of the user. Throws RATE_LIMITED. */
   limitRate(userId: UserId): void;
 }
@@ -69,7 +69,7 @@ function userRoute(
     method,
     path,
     async handler(req, res) {
-      const { userId } = authenticate(bearerToken(req));
+      const { userId } = await authenticate(bearerToken(req));
       limitRate(userId);
       const { status = 200, body } = await handle(userId, req);
       if (!res.headersSent) res.status(status).json(body);

@@ -11,6 +11,10 @@ export type ChatSocket = Socket<ClientToServerEvents, ServerToClientEvents, Defa
 
 /** State that the gateway stores with each socket. */
 export interface SocketData extends Identity {
+  /** True once `token_expiring` was emitted for the current token. */
+  expiryAnnounced?: boolean;
+  /** True once `session_ended` was emitted. */
+  ended?: boolean;
   /** Number of received events whose ack is not sent yet. */
   underWay: number;
   /** Rate limit of received packets (transport/packet-guard.ts). */

@@ -3,7 +3,7 @@ import { Rejection, toErrorPayload } from '@chat-cluster/contracts';
 import type { Logger } from '@chat-cluster/runtime';
 import { Counter } from 'prom-client';
 import { Server, type ServerOptions } from 'socket.io';
-import type { Identity } from '../authenticate.ts';
+import type { Authenticate } from '../authenticate.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { ChatServer, ChatSocket } from './chat-socket.ts';
 import { Admission } from './connect/admission.ts';
@@ -28,7 +28,7 @@ const IDLE_TIMEOUT_MS = 60_000;
 export interface SocketServerDeps {
   http: HttpServer;
   adapter: NonNullable<ServerOptions['adapter']>;
-  authenticate(token: unknown): Identity;
+  authenticate: Authenticate;
   config: GatewayConfig;
   logger: Logger;
   strangers: Strangers;
@@ -58,7 +58,7 @@ export function createSocketServer(deps: SocketServerDeps): { io: ChatServer; ad
   io.engine.on('headers', (headers: Record<string, string>) => {
     headers['X-Gateway-Id'] = config.GATEWAY_NAME;
   });
-  io.use((socket, next) => authenticateSocket(socket, next, deps));
+  io.use((socket, next) => void authenticateSocket(socket, next, deps));
   setCloseTimeout(io, CLOSE_TIMEOUT_MS);
   return { io, admission };
 }
@@ -101,15 +101,13 @@ function isOriginAllowed({ headers: { origin, host } }: IncomingMessage, allowed
 }
 
 /** Checks the token. A refused client gets `connect_error` with `data.code`, and its connection is closed at once. */
-function authenticateSocket(
+async function authenticateSocket(
   socket: ChatSocket,
   next: (error?: Error) => void,
   { authenticate, config, logger }: SocketServerDeps,
-): void {
+): Promise<void> {
   try {
-    const { userId, expiresAt } = authenticate(tokenOf(socket, config.ALLOW_QUERY_TOKEN));
-    socket.data.userId = userId;
-    socket.data.expiresAt = expiresAt;
+    Object.assign(socket.data, await authenticate(tokenOf(socket, config.ALLOW_QUERY_TOKEN)));
     socket.data.underWay = 0;
     handshakes.inc({ result: 'ok' });
     next();

@@ -1,5 +1,5 @@
 import type { RedisClient } from '@chat-cluster/redis';
-import { type OpsPage, serveOps, watchReadiness } from '@chat-cluster/runtime';
+import { adminAddress, type OpsPage, serveOps, watchReadiness } from '@chat-cluster/runtime';
 import type { Context, PostgresConnection, RedisConnections } from '../connect-servers.ts';
 import type { PlacedLane } from '../lanes/place-lanes.ts';
 import { lanesPage } from './lanes-page.ts';
@@ -28,9 +28,8 @@ export async function startAdminListener(
     const board = lifecycle.own('queue board', await openQueueBoard(lanes), (one) => one.close());
     pages['/queues'] = board.page;
   }
-  const { HOST: host, ADMIN_PORT: adminPort } = config;
   const drain = () => lifecycle.end('POST /drain');
-  const { server, port } = await serveOps({ host, port: adminPort, readiness, drain, pages });
+  const { server, port } = await serveOps({ ...adminAddress(config), readiness, drain, pages });
   lifecycle.own('ops listener', server, (listener) => listener.close());
   return port;
 }

@@ -12,6 +12,7 @@ import { type Logger, startSpan } from '@chat-cluster/runtime';
 import { Counter, Histogram } from 'prom-client';
 import type { output } from 'zod';
 import type { ChatSocket } from '../chat-socket.ts';
+import { rejectIfExpired } from '../end-session.ts';
 import { type EventPacket, receiveEvents, sendAck } from '../engine-io.ts';
 import { cut } from '../transport/packet-guard.ts';
 import { TurnBudget } from './turn-budget.ts';
@@ -128,6 +129,7 @@ export class EventDispatcher {
     if (payloads.length > 1) {
       throw new Rejection('VALIDATION_FAILED', { message: 'Send one payload, then an optional ack callback.' });
     }
+    rejectIfExpired(socket);
     const { handlers } = this.#deps;
     if (event === undefined) throw new Rejection('UNKNOWN_EVENT');
     const payload = parseOrReject(clientEvents[event], payloads[0]);

@@ -1,4 +1,5 @@
 import { type Conversations, type Inbox, markRead, submitMessage } from '@chat-cluster/domain';
+import type { SessionLifetime } from '../session-lifetime.ts';
 import type { Handlers } from './dispatch.ts';
 import type { PresenceEvents } from './presence-events.ts';
 import { type SyncDeps, syncHandler } from './sync-event.ts';
@@ -10,6 +11,7 @@ export interface HandlerDeps extends SyncDeps, TypingDeps {
   /** `createInbox` in packages/queue/src/inbox.ts. */
   inbox: Inbox;
   presence: PresenceEvents;
+  sessions: Pick<SessionLifetime, 'refresh'>;
 }
 
 /** The handler of each event of a client. `send_message` and `read_messages` resolve after the commit. */
@@ -19,6 +21,7 @@ export function createHandlers(deps: HandlerDeps): Handlers {
     read_messages: (userId, mark) => markRead(deps, userId, mark),
     sync: syncHandler(deps),
     typing: typingHandler(deps),
+    refresh_token: (userId, payload, socket) => deps.sessions.refresh(userId, payload, socket),
     watch_presence: (_userId, { userIds }, socket) => deps.presence.watch(socket, userIds),
     unwatch_presence: (_userId, { userIds }, socket) => deps.presence.unwatch(socket, userIds),
   };

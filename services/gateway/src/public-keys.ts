@@ -1,0 +1,174 @@
+import { createPublicKey } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import {
+  describeError,
+  every,
+  type Lifecycle,
+  type Logger,
+  logFirstFailure,
+  retry,
+  UserError,
+} from '@chat-cluster/runtime';
+import {
+  type CryptoKey,
+  createLocalJWKSet,
+  errors,
+  type FlattenedJWSInput,
+  type JSONWebKeySet,
+  type JWTHeaderParameters,
+  type JWTPayload,
+  type JWTVerifyOptions,
+  jwtVerify,
+} from 'jose';
+import type { GatewayConfig } from './config.ts';
+
+/** Shortest time between two refreshes because of an unknown `kid`, in ms: strangers choose the `kid` of a token. */
+const COOL_DOWN_MS = 10_000;
+/** Time between two regular refreshes, in ms. A removed key is valid until the next one. */
+const REFRESH_EVERY_MS = 300_000;
+/** Time limit for the key set of a URL, in ms. */
+const FETCH_MS = 5_000;
+/** Never HS256, or a token could be signed with a public key as its secret. */
+const ALGORITHMS = ['RS256', 'ES256', 'EdDSA', 'Ed25519'];
+
+/** Verifies the signature and the standard claims of a token. Throws an error of jose. */
+export type VerifyPublic = (token: string, options: JWTVerifyOptions) => Promise<JWTPayload>;
+
+/**
+ * Opens the public keys of JWT_KEYS_FILE and JWT_JWKS_URL. Both are read again every few minutes, and when a token
+ * names an unknown `kid`, so keys rotate without a restart. While a source cannot be read, its last keys stay. Waits
+ * until the URL was read once; throws UserError when the file is invalid. Undefined without a source.
+ */
+export async function openPublicKeys(
+  config: Pick<GatewayConfig, 'JWT_KEYS_FILE' | 'JWT_JWKS_URL'>,
+  { logger, lifecycle }: { logger: Logger; lifecycle: Pick<Lifecycle, 'own'> },
+): Promise<VerifyPublic | undefined> {
+  const sources: KeySource[] = [];
+  if (config.JWT_KEYS_FILE !== undefined) {
+    const source = new KeySource(config.JWT_KEYS_FILE, (path) => readFile(path, 'utf8'));
+    await source.read().catch((error: unknown) => {
+      throw new UserError(`JWT_KEYS_FILE has no usable keys: ${describeError(error)}`);
+    });
+    sources.push(source);
+  }
+  if (config.JWT_JWKS_URL !== undefined) {
+    const source = new KeySource(config.JWT_JWKS_URL, fetchText);
+    await retry(() => source.read(), {
+      onFailure: logFirstFailure(logger, 'tokens: reading the keys of JWT_JWKS_URL'),
+    });
+    sources.push(source);
+  }
+  if (sources.length === 0) return undefined;
+  const keys = new PublicKeys(sources, logger);
+  const refreshes = every(REFRESH_EVERY_MS, () => keys.refresh());
+  lifecycle.own('public keys', refreshes, (repetition) => repetition.stop());
+  return (token, options) => keys.verify(token, options);
+}
+
+class PublicKeys {
+  readonly #sources: readonly KeySource[];
+  readonly #logger: Logger;
+  #refresh: Promise<void> | undefined;
+  #refreshedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(sources: readonly KeySource[], logger: Logger) {
+    this.#sources = sources;
+    this.#logger = logger;
+  }
+
+  async verify(token: string, options: JWTVerifyOptions): Promise<JWTPayload> {
+    try {
+      return await this.#verify(token, options);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      const isCool = performance.now() - this.#refreshedAt >= COOL_DOWN_MS;
+      if (!isCool && !this.#refresh) throw error;
+      await this.refresh();
+      return this.#verify(token, options);
+    }
+  }
+
+  /** Reads all sources again. Never rejects. A call during a refresh waits for it. */
+  refresh(): Promise<void> {
+    this.#refreshedAt = performance.now();
+    this.#refresh ??= Promise.all(this.#sources.map((source) => this.#read(source))).then(() => {
+      this.#refresh = undefined;
+    });
+    return this.#refresh;
+  }
+
+  async #read(source: KeySource): Promise<void> {
+    await source.read().catch((error: unknown) => {
+      this.#logger.warn(
+        { source: source.from, reason: describeError(error) },
+        'tokens: keys not read, the last ones stay',
+      );
+    });
+  }
+
+  /** Tries each source: the token of one issuer may name no `kid`, or one that another source has too. */
+  async #verify(token: string, options: JWTVerifyOptions): Promise<JWTPayload> {
+    let unknown: unknown;
+    for (const { key } of this.#sources) {
+      try {
+        return (await jwtVerify(token, key, { ...options, algorithms: ALGORITHMS })).payload;
+      } catch (error) {
+        if (!isOtherKey(error)) throw error;
+        if (!(unknown instanceof errors.JWKSNoMatchingKey)) unknown = error;
+      }
+    }
+    throw unknown;
+  }
+}
+
+type FindKey = (header: JWTHeaderParameters, token: FlattenedJWSInput) => Promise<CryptoKey>;
+
+/** A PEM file with one public key, or a JSON Web Key Set, in a file or at a URL. */
+class KeySource {
+  readonly from: string;
+  readonly #load: (from: string) => Promise<string>;
+  #text: string | undefined;
+  #find: FindKey | undefined;
+
+  constructor(from: string, load: (from: string) => Promise<string>) {
+    this.from = from;
+    this.#load = load;
+  }
+
+  readonly key: FindKey = (header, token) => {
+    if (!this.#find) throw new errors.JWKSNoMatchingKey();
+    return this.#find(header, token);
+  };
+
+  async read(): Promise<void> {
+    const text = await this.#load(this.from);
+    // The set caches its imported keys, so it is replaced only by a different one.
+    if (text === this.#text) return;
+    this.#find = text.trimStart().startsWith('-----BEGIN') ? pemKey(text) : keySet(text);
+    this.#text = text;
+  }
+}
+
+function keySet(text: string): FindKey {
+  return createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
+}
+
+/** The key has no `kid`, so it fits every one. */
+function pemKey(text: string): FindKey {
+  const find = createLocalJWKSet({ keys: [createPublicKey(text).export({ format: 'jwk' })] } as JSONWebKeySet);
+  return ({ kid: _, ...header }, token) => find(header, token);
+}
+
+async function fetchText(url: string): Promise<string> {
+  const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(FETCH_MS) });
+  if (!response.ok) throw new Error(`status ${response.status}`);
+  return response.text();
+}
+
+function isOtherKey(error: unknown): boolean {
+  return (
+    error instanceof errors.JWKSNoMatchingKey ||
+    error instanceof errors.JWKSMultipleMatchingKeys ||
+    error instanceof errors.JWSSignatureVerificationFailed
+  );
+}

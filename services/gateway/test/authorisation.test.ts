@@ -1,0 +1,233 @@
+import { once } from 'node:events';
+import { type ClientEvent, clientEvents } from '@chat-cluster/contracts';
+import {
+  connect,
+  eventually,
+  newUser,
+  openConversation,
+  startTestCluster,
+  type TestClient,
+  type TestCluster,
+  tokenFor,
+} from '@chat-cluster/testkit';
+import { expect } from 'chai';
+import { io, type Socket } from 'socket.io-client';
+import { mountedRoutes, startEdge } from './http-app.ts';
+
+/*
+ * The authorisation matrix: every event and every route × role. A new event or route needs a row here. The
+ * conversation under test is the one of alice and bob. Outcomes: `reads`, the answer contains a message of it; `ok`, a
+ * success that contains none; otherwise the code of the refusal.
+ */
+const ROLES = ['participant', 'stranger', 'anonymous', 'server'] as const;
+/** alice; eve, who is not in the conversation; no token; the holder of ADMIN_TOKEN. */
+type Role = (typeof ROLES)[number];
+type Row = Record<Role, string>;
+
+const ADMIN_TOKEN = 'token-of-the-administrators';
+const SECRET_TEXT = `only for alice and bob ${crypto.randomUUID()}`;
+
+/** Neither a client without a user nor an administrator has a socket. */
+const USERS_ONLY = { anonymous: 'TOKEN_MISSING', server: 'TOKEN_INVALID' };
+const EVERY_ROLE: Row = { participant: 'ok', stranger: 'ok', anonymous: 'ok', server: 'ok' };
+const ADMINISTRATORS: Row = {
+  participant: 'UNAUTHORIZED',
+  stranger: 'UNAUTHORIZED',
+  anonymous: 'UNAUTHORIZED',
+  server: 'ok',
+};
+
+const EVENTS: Record<ClientEvent, { payload(stage: Stage): unknown; row: Row }> = {
+  send_message: {
+    payload: ({ conversationId }) => ({ conversationId, content: SECRET_TEXT }),
+    row: { participant: 'reads', stranger: 'CONVERSATION_NOT_FOUND', ...USERS_ONLY },
+  },
+  read_messages: {
+    payload: ({ conversationId }) => ({ conversationId, upToSeq: 1 }),
+    row: { participant: 'ok', stranger: 'CONVERSATION_NOT_FOUND', ...USERS_ONLY },
+  },
+  sync: {
+    payload: ({ conversationId }) => ({ conversations: [{ id: conversationId, afterSeq: 0 }] }),
+    row: { participant: 'reads', stranger: 'ok', ...USERS_ONLY },
+  },
+  typing: {
+    payload: ({ conversationId }) => ({ conversationId, typing: true }),
+    row: { participant: 'ok', stranger: 'CONVERSATION_NOT_FOUND', ...USERS_ONLY },
+  },
+  watch_presence: {
+    payload: ({ bob }) => ({ userIds: [bob.userId] }),
+    row: { participant: 'ok', stranger: 'ok', ...USERS_ONLY },
+  },
+  unwatch_presence: {
+    payload: ({ bob }) => ({ userIds: [bob.userId] }),
+    row: { participant: 'ok', stranger: 'ok', ...USERS_ONLY },
+  },
+  // With a token of alice.
+  refresh_token: {
+    payload: ({ cluster, alice }) => ({ token: tokenFor(cluster, alice.userId) }),
+    row: { participant: 'ok', stranger: 'TOKEN_INVALID', ...USERS_ONLY },
+  },
+};
+
+/** By method and pattern; `path` where the pattern has a parameter. */
+const ROUTES: Record<string, { path?(stage: Stage): string; body?(stage: Stage): object; row: Row }> = {
+  'post /api/conversations': {
+    body: ({ bob }) => ({ participantId: bob.userId }),
+    row: { participant: 'ok', stranger: 'ok', ...USERS_ONLY },
+  },
+  'get /api/messages/conversations': { row: { participant: 'reads', stranger: 'ok', ...USERS_ONLY } },
+  'get /api/messages/with/:otherUserId': {
+    path: ({ bob }) => `/api/messages/with/${bob.userId}`,
+    row: { participant: 'reads', stranger: 'ok', ...USERS_ONLY },
+  },
+  'get /healthz': { row: EVERY_ROLE },
+  'get /readyz': { row: EVERY_ROLE },
+  'get /': { row: EVERY_ROLE },
+  'get /api/docs': { row: EVERY_ROLE },
+  'get /api/docs.json': { row: EVERY_ROLE },
+  'get /api/asyncapi.json': { row: EVERY_ROLE },
+  'get /api/docs/start.js': { row: EVERY_ROLE },
+  'get /api/docs/:asset': { path: () => '/api/docs/start.js', row: EVERY_ROLE },
+};
+
+/** Routes of the admin listeners of gateway and worker. The drain ends its process, so it is last. */
+const ADMIN_ROUTES: Record<string, { service: string; body?: object; row: Row }> = {
+  'get /healthz': { service: 'gateway', row: EVERY_ROLE },
+  'get /readyz': { service: 'gateway', row: EVERY_ROLE },
+  'get /metrics': { service: 'gateway', row: EVERY_ROLE },
+  'get /lanes': { service: 'worker-1', row: ADMINISTRATORS },
+  'get /queues': { service: 'worker-1', row: ADMINISTRATORS },
+  'post /revocations': { service: 'gateway', body: { jti: 'none' }, row: ADMINISTRATORS },
+  'post /drain': { service: 'worker-1', row: ADMINISTRATORS },
+};
+
+interface Stage {
+  cluster: TestCluster;
+  conversationId: string;
+  alice: TestClient;
+  bob: TestClient;
+  eve: TestClient;
+}
+
+describe('the authorisation matrix', () => {
+  let stage: Stage;
+
+  before(async () => {
+    const cluster = await startTestCluster({ gatewayProcesses: 1, env: { ADMIN_TOKEN, QUEUE_BOARD: 'true' } });
+    const [a, b, e] = [newUser('alice'), newUser('bob'), newUser('eve')];
+    const conversationId = await openConversation(cluster, a, b);
+    const [alice, bob, eve] = [await connect(cluster, a), await connect(cluster, b), await connect(cluster, e)];
+    await alice.send({ conversationId, content: SECRET_TEXT });
+    stage = { cluster, conversationId, alice, bob, eve };
+  });
+  after(async () => {
+    for (const client of [stage.alice, stage.bob, stage.eve]) client.close();
+    await stage.cluster.stop();
+  });
+
+  /** What the holder of the role sends as token. */
+  function tokenOf(role: Role): string | undefined {
+    const { cluster, alice, eve } = stage;
+    const tokens = { participant: tokenFor(cluster, alice.userId), stranger: tokenFor(cluster, eve.userId) };
+    return { ...tokens, anonymous: undefined, server: ADMIN_TOKEN }[role];
+  }
+
+  it('has a row for every event and every route', async () => {
+    expect(Object.keys(EVENTS).sort()).to.deep.equal(Object.keys(clientEvents).sort());
+    await using edge = await startEdge();
+    expect(Object.keys(ROUTES).sort()).to.deep.equal(mountedRoutes(edge.app).sort());
+    const adminRoutes = (await Promise.all(['gateway', 'worker-1'].map(adminRoutesOf))).flat();
+    expect(Object.keys(ADMIN_ROUTES).sort()).to.deep.equal([...new Set(adminRoutes)].sort());
+  });
+
+  for (const [event, { payload, row }] of Object.entries(EVENTS)) {
+    for (const role of ROLES) {
+      it(`event ${event}, ${role}: ${row[role]}`, async () => {
+        expect(await outcomeOfEvent(event, payload(stage), role)).to.equal(row[role]);
+      });
+    }
+    it(`event ${event}, before the handshake: the connection closes without an answer`, async () => {
+      const socket = new WebSocket(`${stage.cluster.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+      const packets: string[] = [];
+      socket.addEventListener('message', ({ data }) => {
+        packets.push(String(data));
+        if (String(data).startsWith('0')) socket.send(`421${JSON.stringify([event, payload(stage)])}`);
+      });
+      await once(socket, 'close');
+      expect(packets.filter((packet) => packet.startsWith('4'))).to.deep.equal([]);
+    });
+  }
+
+  for (const [route, { path, body, row }] of Object.entries(ROUTES)) {
+    for (const role of ROLES) {
+      it(`route ${route}, ${role}: ${row[role]}`, async () => {
+        const [method = '', pattern = ''] = route.split(' ');
+        const url = stage.cluster.url + (path?.(stage) ?? pattern);
+        expect(await outcomeOfRequest(method, url, tokenOf(role), body?.(stage))).to.equal(row[role]);
+      });
+    }
+  }
+
+  it('had the effects of the participants only', async () => {
+    const { bob, conversationId } = stage;
+    await eventually(() => {
+      expect(bob.messages.map(({ content }) => content)).to.deep.equal([SECRET_TEXT, SECRET_TEXT]);
+      expect(new Set(bob.typings.map(({ userId }) => userId))).to.deep.equal(new Set([stage.alice.userId]));
+    });
+    expect(bob.receipts.every(({ userId }) => userId === stage.alice.userId)).to.equal(true);
+    expect(bob.messages.every((message) => message.conversationId === conversationId)).to.equal(true);
+  });
+
+  for (const [route, { service, body, row }] of Object.entries(ADMIN_ROUTES)) {
+    for (const role of ROLES) {
+      it(`admin route ${route}, ${role}: ${row[role]}`, async () => {
+        const [method = '', path = ''] = route.split(' ');
+        expect(await outcomeOfRequest(method, adminUrl(service) + path, tokenOf(role), body)).to.equal(row[role]);
+      });
+    }
+  }
+
+  function adminUrl(service: string): string {
+    const port = stage.cluster.processes.find(({ name }) => name === service)?.adminPort;
+    return `http://127.0.0.1:${port}`;
+  }
+
+  /** The routes that an admin listener has; it lists them in its 404. */
+  async function adminRoutesOf(service: string): Promise<string[]> {
+    const { error } = (await (await fetch(`${adminUrl(service)}/nowhere`)).json()) as { error: { message: string } };
+    const [gets = '', posts = ''] = error.message.split(' and POST ');
+    const pathsIn = (list: string) => list.match(/\/[\w-]+/g) ?? [];
+    return [...pathsIn(gets).map((path) => `get ${path}`), ...pathsIn(posts).map((path) => `post ${path}`)];
+  }
+
+  async function outcomeOfEvent(event: string, payload: unknown, role: Role): Promise<string> {
+    const token = tokenOf(role);
+    const options = { forceNew: true, reconnection: false, auth: token === undefined ? {} : { token } };
+    const socket: Socket = io(stage.cluster.url, options);
+    try {
+      const refused = once(socket as never, 'connect_error').then(([error]) => String(error.data?.code));
+      const answered = once(socket as never, 'connect').then(async () => {
+        const ack = await socket.timeout(10_000).emitWithAck(event, payload);
+        return ack.ok ? success(JSON.stringify(ack)) : String(ack.error.code);
+      });
+      return await Promise.race([refused, answered]);
+    } finally {
+      socket.disconnect();
+    }
+  }
+});
+
+async function outcomeOfRequest(method: string, url: string, token?: string, body?: object): Promise<string> {
+  const headers = {
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+  };
+  const init = { method: method.toUpperCase(), headers, redirect: 'manual' as const };
+  const response = await fetch(url, body === undefined ? init : { ...init, body: JSON.stringify(body) });
+  const text = await response.text();
+  return response.status < 400 ? success(text) : String(JSON.parse(text).error.code);
+}
+
+function success(text: string): string {
+  return text.includes(SECRET_TEXT) ? 'reads' : 'ok';
+}
