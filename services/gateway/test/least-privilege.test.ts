@@ -16,6 +16,8 @@ const JWT_SECRET = 'a-secret-of-this-test-only-0123456789';
 /** Statements that only one service may run. Both may run all others, which only read. */
 const OWN_STATEMENTS: Record<string, Kind[]> = {
   'open-conversation.sql': ['gateway'],
+  'add-revocation.sql': ['gateway'],
+  'changed-revocations.sql': ['gateway'],
   'store-fresh.sql': ['worker'],
   'store-checking-resends.sql': ['worker'],
   'mark-read.sql': ['worker'],
@@ -156,6 +158,7 @@ describe('services with the documented rights only', () => {
         'delete from conversations',
         'delete from participants',
         'delete from direct_conversations',
+      'delete from token_revocations',
         `insert into kysely_migration values ('999', 'now')`,
         `update participants set user_id = 'other'`,
         'create role other',
