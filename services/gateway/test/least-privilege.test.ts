@@ -158,7 +158,7 @@ describe('services with the documented rights only', () => {
         'delete from conversations',
         'delete from participants',
         'delete from direct_conversations',
-      'delete from token_revocations',
+        'delete from token_revocations',
         `insert into kysely_migration values ('999', 'now')`,
         `update participants set user_id = 'other'`,
         'create role other',
