@@ -20,6 +20,7 @@ npm run unread -- audit         compares unread counters with their messages, an
 npm run doctor                  finds what is wrong with a deployment, here or elsewhere (npm run doctor -- --help)
 npm run load:artillery          loads a running cluster with Artillery (npm run load:artillery -- --help)
 npm run verify                  checks the guarantees of the cluster under faults (npm run verify -- --help)
+npm run --silent sbom           prints the dependencies of the services as CycloneDX JSON
 `;
 
 const TASKS = {
@@ -33,6 +34,7 @@ const TASKS = {
   'load:artillery': (args) => script('load-tests/artillery/src/main.ts', args),
   load: (args) => script('load-tests/load/src/main.ts', args),
   verify: (args) => script('load-tests/verify/src/main.ts', args),
+  sbom: (args) => run('npx', [...SBOM, ...args], { stdio: 'inherit' }),
   check: () => script('infra/local/src/check.ts', []),
   test: (args) => script('infra/local/src/test.ts', args, { ipc: true, onMessage: setTally }),
   // Called by tasks whose own dependencies are in a folder with a separate lockfile.
@@ -41,6 +43,9 @@ const TASKS = {
     return 0;
   },
 };
+
+/** `pnpm sbom` exists since pnpm 11, so the SBOM has a pnpm of its own. It reads the lockfile only. */
+const SBOM = '--yes pnpm@11.28.11 --pm-on-fail=ignore sbom --sbom-format cyclonedx --lockfile-only --prod'.split(' ');
 
 /** Result of `npm test`. It stays as it is when the install fails or the test runner crashes. */
 let tally = { passed: 0, failed: 1 };

@@ -1,0 +1,33 @@
+-- Rights of the services' roles. Run it as the role that migrates, after every migration; it may run again at any time:
+--   psql "$DATABASE_URL" -f packages/postgres/roles.sql
+-- Create the roles once, as a role that may:
+--   create role chat_gateway login password '…';
+--   create role chat_worker login password '…';
+-- Only the role that migrates owns tables and may change them. No service may delete or change a message.
+
+do $$
+begin
+  execute format('revoke all on database %I from public', current_database());
+  execute format('grant connect on database %I to chat_gateway, chat_worker', current_database());
+end
+$$;
+revoke create on schema public from public;
+grant usage on schema public to chat_gateway, chat_worker;
+
+-- Starts from nothing, so that only the rights listed below remain.
+revoke all on all tables in schema public from public, chat_gateway, chat_worker;
+
+grant select on kysely_migration, conversations, direct_conversations, participants, messages
+  to chat_gateway, chat_worker;
+
+-- Gateway: opens conversations and revokes tokens; everything else it only reads.
+grant insert on conversations, direct_conversations, participants to chat_gateway;
+grant select, insert on token_revocations to chat_gateway;
+grant update (issued_before, changed_at) on token_revocations to chat_gateway;
+
+-- Worker: stores messages and read marks, and keeps dead letters. Also for the commands dead-letters and unread.
+grant insert on messages to chat_worker;
+grant update (last_seq, updated_at) on conversations to chat_worker;
+grant update (last_read_seq, read_at, unread_count) on participants to chat_worker;
+grant select, insert, delete on dead_letters to chat_worker;
+grant update (source, reason, attempts) on dead_letters to chat_worker;

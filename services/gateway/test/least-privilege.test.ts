@@ -1,0 +1,208 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { repository, type ServiceProcess, startChatService } from '@chat-cluster/local-cluster';
+import { migrate } from '@chat-cluster/postgres';
+import { askRedis, emptyDatabase, privateServers, queryPostgres, type Target } from '@chat-cluster/testkit';
+import { CLIENT_KINDS, describeProtocol } from '@chat-cluster/testkit/protocol-suite';
+import { expect } from 'chai';
+
+type Kind = 'gateway' | 'worker';
+
+const KINDS: readonly Kind[] = ['gateway', 'worker'];
+const PASSWORD = 'a-password-of-this-test';
+const JWT_SECRET = 'a-secret-of-this-test-only-0123456789';
+/** Statements that only one service may run. Both may run all others, which only read. */
+const OWN_STATEMENTS: Record<string, Kind[]> = {
+  'open-conversation.sql': ['gateway'],
+  'add-revocation.sql': ['gateway'],
+  'changed-revocations.sql': ['gateway'],
+  'store-fresh.sql': ['worker'],
+  'store-checking-resends.sql': ['worker'],
+  'mark-read.sql': ['worker'],
+  'heal-counters.sql': ['worker'],
+  'keep-dead-letters.sql': ['worker'],
+  'count-dead-letters.sql': ['worker'],
+  'newest-dead-letters.sql': ['worker'],
+  'find-dead-letters.sql': ['worker'],
+  'drop-dead-letters.sql': ['worker'],
+};
+const NO_PERMISSION = /NOPERM|no permissions|can't access/i;
+const aclFile = readFileSync(join(repository, 'infra/redis.acl'), 'utf8');
+const rolesFile = readFileSync(join(repository, 'packages/postgres/roles.sql'), 'utf8');
+
+/** `url` with the user of a service. */
+function asUser(url: string, kind: Kind): string {
+  const changed = new URL(url);
+  changed.username = `chat_${kind}`;
+  changed.password = PASSWORD;
+  return changed.href;
+}
+
+/** Creates the users of the documented ACL file on the shared Redis. */
+async function createRedisUsers(url: string): Promise<void> {
+  for (const line of aclFile.split('\n').filter((one) => one.startsWith('user '))) {
+    const [, name = '', ...rules] = line.replace(/>\w+/, `>${PASSWORD}`).split(/\s+/);
+    expect(await askRedis(url, 'ACL', 'SETUSER', name, ...rules)).to.equal('OK');
+  }
+  await askRedis(url, 'ACL', 'LOG', 'RESET');
+}
+
+/** Denied commands of the services' users, from the log of Redis. */
+async function denied(url: string): Promise<string[]> {
+  const entries = (await askRedis(url, 'ACL', 'LOG')) as unknown[];
+  return entries.map((entry) => JSON.stringify(entry)).filter((entry) => /chat_(gateway|worker)/.test(entry));
+}
+
+/** `done`, or the message of the error. */
+function outcomeOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => 'done',
+    (error: Error) => error.message,
+  );
+}
+
+describe('services with the documented rights only', () => {
+  const stack = new AsyncDisposableStack();
+  const urls = { redis: '', postgres: '' };
+  let gateway: ServiceProcess;
+  let worker: ServiceProcess;
+  const target = (): Target => ({ url: `http://127.0.0.1:${gateway.ready().port}`, jwtSecret: JWT_SECRET });
+  const query = (kind: Kind, text: string) => queryPostgres(asUser(urls.postgres, kind), text);
+  const ask = (kind: Kind, ...command: string[]) => askRedis(asUser(urls.redis, kind), ...command);
+
+  before(async () => {
+    const { redis, postgres } = await privateServers();
+    const database = await emptyDatabase();
+    Object.assign(urls, { redis: redis.url, postgres: database.url });
+    for (const kind of KINDS) {
+      await queryPostgres(database.url, `create role chat_${kind} login password '${PASSWORD}'`);
+      stack.defer(async () => void (await queryPostgres(postgres.url, `drop role chat_${kind}`)));
+      stack.defer(async () => void (await askRedis(redis.url, 'ACL', 'DELUSER', `chat_${kind}`)));
+    }
+    stack.defer(database.drop);
+    await migrate(database.url);
+    // Twice, as after two migrations.
+    await queryPostgres(database.url, rolesFile);
+    await queryPostgres(database.url, rolesFile);
+    await createRedisUsers(redis.url);
+    const folder = await mkdtemp(join(tmpdir(), 'chat-rights-'));
+    stack.defer(() => rm(folder, { recursive: true, force: true }));
+    const start = async (kind: Kind, more: NodeJS.ProcessEnv) => {
+      const service = await startChatService({
+        kind,
+        name: kind,
+        log: () => {},
+        logFile: join(folder, `${kind}.log`),
+        env: { DATABASE_URL: asUser(database.url, kind), REDIS_URL: asUser(redis.url, kind), JWT_SECRET, ...more },
+      });
+      stack.defer(() => service.stop(5_000));
+      return service;
+    };
+    [gateway, worker] = await Promise.all([
+      start('gateway', { GATEWAY_PROCESSES: '2' }),
+      start('worker', { QUEUE_BOARD: 'true', AUDIT_INTERVAL_MS: '100' }),
+    ]);
+  });
+  after(() => stack.disposeAsync());
+
+  describeProtocol(target, { clients: CLIENT_KINDS.websocket });
+
+  // A nested suite, since mocha runs tests before nested suites.
+  describe('after that they', () => {
+    it('show the lanes and the queue board', async () => {
+      const { adminPort } = worker.ready();
+      for (const path of ['lanes', 'queues/api/queues']) {
+        const response = await fetch(`http://127.0.0.1:${adminPort}/${path}`);
+        expect(response.status, `${path}: ${await response.text()}`).to.equal(200);
+      }
+    });
+
+    it('were denied no command of Redis', async () => {
+      expect(await denied(urls.redis)).to.deep.equal([]);
+    });
+
+    it('may subscribe to the pattern of the classic adapter', async () => {
+      // Redis compares a pattern literally with the patterns of the user.
+      const command = ['PSUBSCRIBE', 'socket.io#/#*'];
+      expect(await askRedis(urls.redis, 'ACL', 'DRYRUN', 'chat_gateway', ...command)).to.equal('OK');
+    });
+
+    it('may run every statement of their service, and no statement that only the other one needs', async () => {
+      const folder = join(repository, 'packages/postgres/sql');
+      const own: Record<string, Kind[]> = {};
+      for (const file of readdirSync(folder)) {
+        const text = readFileSync(join(folder, file), 'utf8');
+        const allowed: Kind[] = [];
+        for (const kind of KINDS) {
+          const outcome = await outcomeOf(query(kind, `explain (generic_plan) ${text}`));
+          if (outcome === 'done') allowed.push(kind);
+          else expect(outcome, file).to.match(/^permission denied for table/);
+        }
+        if (allowed.length === 1) own[file] = allowed;
+        else expect(allowed, file).to.deep.equal(KINDS);
+      }
+      expect(own).to.deep.equal(OWN_STATEMENTS);
+    });
+
+    it('may not change the schema, a message or the rights in Postgres', async () => {
+      const statements = [
+        'create table public.other (id integer)',
+        'create temporary table other (id integer)',
+        'drop table messages',
+        'alter table messages add column other text',
+        'truncate messages',
+        'delete from messages',
+        `update messages set content = 'other'`,
+        'delete from conversations',
+        'delete from participants',
+        'delete from direct_conversations',
+        'delete from token_revocations',
+        `insert into kysely_migration values ('999', 'now')`,
+        `update participants set user_id = 'other'`,
+        'create role other',
+        `select pg_read_file('/etc/passwd')`,
+        `copy (select 1) to program 'true'`,
+        'select * from pg_authid',
+      ];
+      for (const kind of KINDS) {
+        for (const statement of statements) {
+          expect(await outcomeOf(query(kind, statement)), `${kind}: ${statement}`).to.match(
+            /permission denied|must be owner/,
+          );
+        }
+      }
+    });
+
+    it('may not use other keys, other channels or commands of administrators in Redis', async () => {
+      await askRedis(urls.redis, 'SET', 'foreign', 'value', 'EX', '60');
+      const commands = [
+        ['GET', 'foreign'],
+        ['SET', 'foreign', 'other'],
+        ['DEL', 'foreign'],
+        ['EVAL', `return redis.call('get', 'foreign')`, '0'],
+        ['PUBLISH', 'foreign', 'text'],
+        ['SUBSCRIBE', 'foreign'],
+        ['PSUBSCRIBE', '*'],
+        ...['FLUSHALL', 'FLUSHDB', 'MONITOR', 'SHUTDOWN', 'SAVE', 'ROLE'].map((command) => [command]),
+        ['KEYS', '*'],
+        ['CONFIG', 'GET', '*'],
+        ['CONFIG', 'SET', 'dir', '/tmp'],
+        ['ACL', 'LIST'],
+        ['CLIENT', 'LIST'],
+        ['CLIENT', 'KILL', 'TYPE', 'normal'],
+        ['MODULE', 'LIST'],
+        ['REPLICAOF', 'NO', 'ONE'],
+      ];
+      for (const kind of KINDS) {
+        for (const command of commands) {
+          expect(await outcomeOf(ask(kind, ...command)), `${kind}: ${command.join(' ')}`).to.match(NO_PERMISSION);
+        }
+      }
+      // BullMQ, which only the worker uses, reads the version of Redis with it.
+      expect(await outcomeOf(ask('gateway', 'INFO'))).to.match(NO_PERMISSION);
+      expect(await askRedis(urls.redis, 'GET', 'foreign')).to.equal('value');
+    });
+  });
+});
