@@ -20,6 +20,7 @@ npm run unread -- audit         compares unread counters with their messages, an
 npm run doctor                  finds what is wrong with a deployment, here or elsewhere (npm run doctor -- --help)
 npm run load:artillery          loads a running cluster with Artillery (npm run load:artillery -- --help)
 npm run verify                  checks the guarantees of the cluster under faults (npm run verify -- --help)
+npm run fuzz                    sends malformed traffic to a cluster of its own (npm run fuzz -- --help)
 `;
 
 const TASKS = {
@@ -33,6 +34,7 @@ const TASKS = {
   'load:artillery': (args) => script('load-tests/artillery/src/main.ts', args),
   load: (args) => script('load-tests/load/src/main.ts', args),
   verify: (args) => script('load-tests/verify/src/main.ts', args),
+  fuzz: (args) => script('load-tests/fuzz/src/main.ts', args),
   check: () => script('infra/local/src/check.ts', []),
   test: (args) => script('infra/local/src/test.ts', args, { ipc: true, onMessage: setTally }),
   // Called by tasks whose own dependencies are in a folder with a separate lockfile.
