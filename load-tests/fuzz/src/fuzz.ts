@@ -35,6 +35,7 @@ const PAUSE_MS = 20;
 const CHECK_EVERY_MS = 200;
 /** Inputs that are saved with a finding that has no single cause. */
 const RECENT_INPUTS = 200;
+const PRINTED_PROBLEMS = 5;
 /** How long the connections without a token are awaited at the end, in ms. */
 const SETTLE_MS = 12_500;
 
@@ -43,64 +44,108 @@ const SETTLE_MS = 12_500;
  * user who suffers, ends the run; a connection that is kept too long is a finding and the run continues.
  */
 export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzReport> {
-  const { seed, durationMs, timeFactor = 1, keepMs = 0, signal } = options;
-  const findings: Finding[] = [];
-  const recent: Input[] = [];
-  const report = (problem: string, inputs: Input[]) => findings.push({ mode: target.mode, seed, problem, inputs });
-  const processes = new Processes(target);
-  const connections = new Connections(timeFactor);
+  const { timeFactor = 1 } = options;
   await using honest = await HonestUsers.start(target, timeFactor);
-  const stop = new AbortController();
-  const isOver = () => stop.signal.aborted || signal?.aborted === true;
-  let sent = 0;
-  let refused = 0;
+  const processes = new Processes(target);
+  const run = new Run(target, options, { honest, processes, connections: new Connections(timeFactor) });
+  await run.execute();
+  const ms = (values: readonly number[]) => (values.length === 0 ? 'none' : `${Math.round(quantile(values, 0.99))} ms`);
+  const { findings, sent, refused } = run;
+  const latencies = `p99 of messages ${ms(honest.messagesMs)}, of connects ${ms(honest.connectsMs)}`;
+  const summary = `${sent} inputs, ${refused} refused; ${latencies}; gateways ${await processes.figures()}`;
+  return { findings, sent, refused, summary };
+}
 
-  const checkAll = () => {
-    for (const { input, problem } of connections.overdue()) {
-      if (!findings.some((known) => known.inputs.at(-1)?.generator === input.generator)) report(problem, [input]);
+interface Invariants {
+  honest: HonestUsers;
+  processes: Processes;
+  connections: Connections;
+}
+
+class Run {
+  readonly findings: Finding[] = [];
+  sent = 0;
+  refused = 0;
+  readonly #target: Target;
+  readonly #options: FuzzOptions;
+  readonly #invariants: Invariants;
+  readonly #inputs: Iterator<Input>;
+  /** The last inputs, the most recent one last. */
+  #recent: Input[] = [];
+  #failed = false;
+
+  constructor(target: Target, options: FuzzOptions, invariants: Invariants) {
+    this.#target = target;
+    this.#options = options;
+    this.#invariants = invariants;
+    this.#inputs = Iterator.from(options.inputs);
+  }
+
+  async execute(): Promise<void> {
+    const { honest, processes, connections } = this.#invariants;
+    const checking = setInterval(() => this.#check(), CHECK_EVERY_MS);
+    try {
+      const deadline = performance.now() + this.#options.durationMs;
+      await Promise.all(Array.from({ length: LANES }, () => this.#sendUntil(deadline)));
+      await this.#settle();
+      this.#check();
+      // The end of a process shows up a little later than the ends of its connections.
+      if (this.#failed) await delay(2 * CHECK_EVERY_MS);
+      const problems = [...this.#fatalProblems(), ...honest.slowness()];
+      if (problems.length > 0) this.#report(problems.slice(0, PRINTED_PROBLEMS).join('; '), this.#recent);
+    } finally {
+      clearInterval(checking);
+      connections.closeAll();
+      await processes.stop();
     }
-    const [fatal] = [...processes.problems(), ...honest.problems, ...processes.growth()];
-    if (fatal === undefined || stop.signal.aborted) return;
-    report(fatal, [...recent]);
-    stop.abort();
-  };
-  const checking = setInterval(checkAll, CHECK_EVERY_MS);
+  }
 
-  const deadline = performance.now() + durationMs;
-  const inputs = Iterator.from(options.inputs);
-  const lane = async (index: number) => {
-    while (performance.now() < deadline && !isOver()) {
-      const { value: input, done } = inputs.next();
+  async #sendUntil(deadline: number): Promise<void> {
+    const { ports } = this.#target;
+    while (performance.now() < deadline && !this.#isOver) {
+      const { value: input, done } = this.#inputs.next();
       if (done) return;
-      recent.push(input);
-      if (recent.length > RECENT_INPUTS) recent.shift();
-      sent++;
-      const port = target.ports[(sent + index) % target.ports.length] ?? 0;
-      await sendInput(input, port, target).then(
-        (raw) => connections.watch(input, raw),
-        () => refused++,
+      this.#recent.push(input);
+      if (this.#recent.length > RECENT_INPUTS) this.#recent.shift();
+      await sendInput(input, ports[this.sent++ % ports.length] ?? 0, this.#target).then(
+        (raw) => this.#invariants.connections.watch(input, raw),
+        () => this.refused++,
       );
       await delay(PAUSE_MS);
     }
-  };
-  try {
-    await Promise.all(Array.from({ length: LANES }, (_, index) => lane(index)));
-    const ended = performance.now();
-    const isSettled = () => {
-      const waitedMs = performance.now() - ended;
-      return waitedMs < keepMs ? connections.count === 0 : waitedMs > settleMs || connections.unauthenticated === 0;
-    };
-    const settleMs = SETTLE_MS * timeFactor;
-    while (!isSettled() && !isOver()) await delay(CHECK_EVERY_MS);
-    checkAll();
-    if (!stop.signal.aborted) for (const problem of honest.slowness()) report(problem, [...recent]);
-  } finally {
-    clearInterval(checking);
-    connections.closeAll();
-    await processes.stop();
   }
-  const ms = (values: readonly number[]) => `${Math.round(quantile(values, 0.99))} ms`;
-  const latencies = `p99 of messages ${ms(honest.messagesMs)}, of connects ${ms(honest.connectsMs)}`;
-  const memory = await processes.figures();
-  return { findings, sent, refused, summary: `${sent} inputs, ${refused} refused; ${latencies}; gateways ${memory}` };
+
+  /** Waits for the connections that must be closed soon, or for all of them during `keepMs`. */
+  async #settle(): Promise<void> {
+    const { connections } = this.#invariants;
+    const { keepMs = 0, timeFactor = 1 } = this.#options;
+    const started = performance.now();
+    const isSettled = () => {
+      const waitedMs = performance.now() - started;
+      if (waitedMs < keepMs) return connections.count === 0;
+      return waitedMs > SETTLE_MS * timeFactor || connections.unauthenticated === 0;
+    };
+    while (!isSettled() && !this.#isOver) await delay(CHECK_EVERY_MS);
+  }
+
+  #check(): void {
+    for (const { input, problem } of this.#invariants.connections.overdue()) {
+      const isKnown = this.findings.some(({ inputs }) => inputs.at(-1)?.generator === input.generator);
+      if (!isKnown) this.#report(problem, [input]);
+    }
+    if (this.#fatalProblems().length > 0) this.#failed = true;
+  }
+
+  #fatalProblems(): string[] {
+    const { honest, processes } = this.#invariants;
+    return [...processes.problems(), ...honest.problems, ...processes.growth()];
+  }
+
+  #report(problem: string, inputs: readonly Input[]): void {
+    this.findings.push({ mode: this.#target.mode, seed: this.#options.seed, problem, inputs: [...inputs] });
+  }
+
+  get #isOver(): boolean {
+    return this.#failed || this.#options.signal?.aborted === true;
+  }
 }

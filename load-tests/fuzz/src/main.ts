@@ -2,10 +2,9 @@ import { cpSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { repository } from '@chat-cluster/local-cluster';
 import { runCommand, UserError } from '@chat-cluster/runtime';
-import { keptInputs, loadFinding, saveFinding } from './findings.ts';
+import { allInputs } from './all-inputs.ts';
+import { loadFinding, saveFinding } from './findings.ts';
 import { type FuzzOptions, type FuzzReport, fuzz } from './fuzz.ts';
-import { inputsOf } from './generators.ts';
-import type { Input } from './input.ts';
 import { HELP, type Options, readOptions } from './options.ts';
 import { type Mode, startTarget } from './target.ts';
 
@@ -33,10 +32,8 @@ async function runModes({ modes, seed, minutes, generators }: Options): Promise<
   for (const mode of modes) {
     if (interrupted.signal.aborted) break;
     print(`${mode}, seed ${seed}, ${minutes} min`);
-    const kept = keptInputs(mode).filter(({ generator }) => generators.includes(generator));
-    reports.push(
-      await run(mode, { seed, inputs: chain(kept, inputsOf(seed, generators)), durationMs: minutes * 60e3 }),
-    );
+    const inputs = allInputs(mode, seed, generators);
+    reports.push(await run(mode, { seed, inputs, durationMs: minutes * 60_000 }));
   }
   return reports;
 }
@@ -63,10 +60,6 @@ async function run(mode: Mode, options: FuzzOptions): Promise<FuzzReport> {
     print(`    logs    ${relative(process.env.INIT_CWD ?? process.cwd(), logs)}`);
   }
   return report;
-}
-
-function* chain(...parts: Iterable<Input>[]): Generator<Input> {
-  for (const part of parts) yield* part;
 }
 
 function print(line: string): void {

@@ -3,9 +3,9 @@ import type { Input } from '../input.ts';
 
 /** Time in which a gateway must answer or close a connection, in ms. */
 const LIMIT_MS = {
-  /** A request without its end, or a session without a token: the limits of a gateway are 7 and 8 s. */
+  /** A request with or without its end, or a session without a token: the limits of a gateway are 7 and 8 s. */
   unauthenticated: 12_000,
-  /** A complete head, whose body may be missing (the limit of a gateway is 30 s), or a poll (25 s). */
+  /** A request whose body may be missing (the limit of a gateway is 30 s), or a poll (25 s). */
   request: 40_000,
   /** An authenticated socket that does not answer pings: 25 s and 20 s. */
   socket: 60_000,
@@ -88,8 +88,10 @@ export class Connections {
 
 function kindOf({ received, input }: Watched): keyof typeof LIMIT_MS {
   if (received.includes('40{"sid"')) return 'socket';
-  if (received.includes(' 101 ')) return 'unauthenticated';
+  // An upgrade of a session that has authenticated over polling is complete after two frames.
+  if (received.includes(' 101 ')) return input.opens === 'authenticated-polling' ? 'socket' : 'unauthenticated';
   if (/^HTTP\/1\.1 [2-5]/.test(received)) return 'answered';
-  const hasHead = input.steps.some((step) => 'write' in step && /\n\r?\n/.test(step.write.toString('latin1')));
-  return hasHead ? 'request' : 'unauthenticated';
+  const sent = input.steps.map((step) => ('write' in step ? step.write.toString('latin1') : '')).join('');
+  const mayWait = /content-length|transfer-encoding|expect:/i.test(sent) || input.opens !== 'tcp';
+  return mayWait && /\n\r?\n/.test(sent) ? 'request' : 'unauthenticated';
 }

@@ -12,7 +12,7 @@ const MESSAGE_LIMIT_MS = 5_000;
 
 /**
  * Two users on two gateways exchange messages, and new users connect. Messages arrive within 1 s (p99), connects take
- * at most 2 s, no connection ends, and nobody receives a message of the fuzzer.
+ * at most 2 s, no connection ends, and no message of the fuzzer arrives.
  */
 export class HonestUsers implements AsyncDisposable {
   readonly messagesMs: number[] = [];
@@ -68,6 +68,7 @@ export class HonestUsers implements AsyncDisposable {
     const message = quantile(this.messagesMs, 0.99);
     const connected = quantile(this.connectsMs, 0.99);
     return [
+      // NaN without a value, which exceeds nothing.
       ...(message > MESSAGE_P99_MS * this.#timeFactor ? [`messages took ${Math.round(message)} ms (p99)`] : []),
       ...(connected > CONNECT_MS * this.#timeFactor ? [`connects took ${Math.round(connected)} ms (p99)`] : []),
     ];
