@@ -5,16 +5,10 @@
 export const KNOWN_FAILURES: Readonly<Record<string, number>> = {
   /** A process crashes in multi mode. */
   upgradeWithLength: 1,
-  /** One connection opens any number of sockets. */
-  manyConnects: 3,
-  /** Parsing blocks the event loop. */
-  deepJson: 6,
   /** Bodies are read without a bound, and connections stay open after the answer. */
   declaredLength: 7,
   /** Unread output is bounded per connection only. */
   unreadOutput: 9,
   /** Offers get no response. */
   upgradeOffer: 10,
-  /** Packets that no limit counts. */
-  packetFlood: 12,
 };
