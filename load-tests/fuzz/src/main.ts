@@ -32,7 +32,7 @@ async function runModes({ modes, seed, minutes, generators }: Options): Promise<
   for (const mode of modes) {
     if (interrupted.signal.aborted) break;
     print(`${mode}, seed ${seed}, ${minutes} min`);
-    const inputs = allInputs(mode, seed, generators);
+    const inputs = allInputs(seed, generators);
     reports.push(await run(mode, { seed, inputs, durationMs: minutes * 60_000 }));
   }
   return reports;

@@ -30,7 +30,7 @@ describe('malformed traffic', () => {
 
   async function run(mode: Mode): Promise<FuzzReport> {
     await using target = await startTarget(mode);
-    const inputs = allInputs(mode, SEED, generators);
+    const inputs = allInputs(SEED, generators);
     return await fuzz(target, { seed: SEED, inputs, durationMs: DURATION_MS, timeFactor: TIME_FACTOR });
   }
 });

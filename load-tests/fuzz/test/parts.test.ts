@@ -48,7 +48,7 @@ describe('a finding of the fuzzer', () => {
   });
 
   it('that is kept has a generator', () => {
-    for (const { generator } of MODES.flatMap(keptInputs)) expect(ALL).to.include(generator);
+    for (const { generator } of keptInputs()) expect(ALL).to.include(generator);
   });
 });
 
