@@ -14,20 +14,24 @@ const LIMIT_MS = {
 };
 /** Received bytes that are kept for the decision what a connection is. */
 const KEPT_BYTES = 4_096;
-/** Connections beyond this number are not watched any more, the oldest first. */
+/** Connections beyond this number are closed, the oldest first, except for one of KEPT_EVERY. */
 const MOST_CONNECTIONS = 1_500;
+const KEPT_EVERY = 10;
 
 interface Watched {
   input: Input;
   raw: RawSocket;
   since: number;
   received: string;
-  ended: boolean;
+  waits: boolean;
+  /** True: it stays open until it is closed by the gateway or exceeds its limit. */
+  isKept: boolean;
 }
 
 /** Every connection of the fuzzer is answered or closed in bounded time. */
 export class Connections {
   #watched = new Set<Watched>();
+  #seen = 0;
   readonly #timeFactor: number;
 
   constructor(timeFactor: number) {
@@ -37,16 +41,17 @@ export class Connections {
   watch(input: Input, raw: RawSocket): void {
     const isWebsocket = input.opens === 'websocket' || input.opens === 'authenticated';
     const received = input.opens === 'authenticated' ? '40{"sid"' : isWebsocket ? ' 101 ' : raw.received();
-    const one: Watched = { input, raw, since: performance.now(), received, ended: raw.socket.readableEnded };
+    const isKept = this.#seen++ % KEPT_EVERY === 0;
+    const one: Watched = { input, raw, since: performance.now(), received, waits: mayWait(input), isKept };
     raw.socket.on('data', (chunk: Buffer) => {
       if (one.received.length < KEPT_BYTES) one.received += chunk.toString('latin1');
     });
     raw.socket.once('end', () => this.#forget(one)).once('close', () => this.#forget(one));
-    if (raw.socket.destroyed || one.ended) return;
+    if (raw.socket.destroyed || raw.socket.readableEnded) return;
     this.#watched.add(one);
     for (const oldest of this.#watched) {
       if (this.#watched.size <= MOST_CONNECTIONS) break;
-      this.#forget(oldest);
+      if (!oldest.isKept) this.#forget(oldest);
     }
   }
 
@@ -86,12 +91,17 @@ export class Connections {
   }
 }
 
-function kindOf({ received, input }: Watched): keyof typeof LIMIT_MS {
+function kindOf({ received, input, waits }: Watched): keyof typeof LIMIT_MS {
   if (received.includes('40{"sid"')) return 'socket';
   // An upgrade of a session that has authenticated over polling is complete after two frames.
   if (received.includes(' 101 ')) return input.opens === 'authenticated-polling' ? 'socket' : 'unauthenticated';
   if (/^HTTP\/1\.1 [2-5]/.test(received)) return 'answered';
-  const sent = input.steps.map((step) => ('write' in step ? step.write.toString('latin1') : '')).join('');
-  const mayWait = /content-length|transfer-encoding|expect:/i.test(sent) || input.opens !== 'tcp';
-  return mayWait && /\n\r?\n/.test(sent) ? 'request' : 'unauthenticated';
+  return waits ? 'request' : 'unauthenticated';
+}
+
+/** Whether a gateway may wait before its response: for the rest of a body, or as a poll. */
+function mayWait({ opens, steps }: Input): boolean {
+  const parts = steps.slice(0, 10).map((step) => ('write' in step ? step.write.toString('latin1', 0, KEPT_BYTES) : ''));
+  const head = parts.join('');
+  return /\n\r?\n/.test(head) && (opens !== 'tcp' || /content-length|transfer-encoding|expect:/i.test(head));
 }
