@@ -3,12 +3,6 @@
  * The test and `--skip-known` leave them out. Remove an entry when its failure is fixed; the aim is an empty list.
  */
 export const KNOWN_FAILURES: Readonly<Record<string, number>> = {
-  /** A process crashes in multi mode. */
-  upgradeWithLength: 1,
-  /** Bodies are read without a bound, and connections stay open after the answer. */
-  declaredLength: 7,
   /** Unread output is bounded per connection only. */
   unreadOutput: 9,
-  /** Offers get no response. */
-  upgradeOffer: 10,
 };
