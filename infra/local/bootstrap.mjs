@@ -21,6 +21,7 @@ npm run doctor                  finds what is wrong with a deployment, here or e
 npm run load:artillery          loads a running cluster with Artillery (npm run load:artillery -- --help)
 npm run verify                  checks the guarantees of the cluster under faults (npm run verify -- --help)
 npm run --silent sbom           prints the dependencies of the services as CycloneDX JSON
+npm run fuzz                    sends malformed traffic to a cluster of its own (npm run fuzz -- --help)
 `;
 
 const TASKS = {
@@ -35,6 +36,7 @@ const TASKS = {
   load: (args) => script('load-tests/load/src/main.ts', args),
   verify: (args) => script('load-tests/verify/src/main.ts', args),
   sbom: (args) => run('npx', [...SBOM, ...args], { stdio: 'inherit' }),
+  fuzz: (args) => script('load-tests/fuzz/src/main.ts', args),
   check: () => script('infra/local/src/check.ts', []),
   test: (args) => script('infra/local/src/test.ts', args, { ipc: true, onMessage: setTally }),
   // Called by tasks whose own dependencies are in a folder with a separate lockfile.

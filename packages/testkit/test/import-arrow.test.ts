@@ -26,6 +26,7 @@ const ARROW: Record<string, string[]> = {
   'infra/local': ['local-cluster', 'runtime'],
   'infra/prose': [],
   'load-tests/bench': ['contracts', 'local-cluster', 'redis', 'runtime', 'testkit'],
+  'load-tests/fuzz': ['local-cluster', 'runtime', 'testkit'],
   'load-tests/load': ['contracts', 'local-cluster', 'runtime', 'testkit'],
   'load-tests/verify': ['contracts', 'local-cluster', 'postgres', 'queue', 'runtime', 'testkit'],
 };

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { frame, upgrade } from './raw-socket.ts';
+import { frame, upgrade } from '@chat-cluster/testkit/wire';
 
 /*
  * Kinds of clients that connect and never authenticate. None of them closes its connection or takes part in a closing

@@ -9,13 +9,19 @@ import {
   tokenFor,
 } from '@chat-cluster/testkit';
 import {
+  frame,
   type MalformedInputs,
+  mutate,
+  openRawSocket,
+  openRawWebSocket,
   PACKETS_BEFORE_HANDSHAKE,
   packetsAfterHandshake,
+  type RawSocket,
   REQUESTS,
   requestsToSession,
-} from '../clients/malformed-input.ts';
-import { frame, openRawSocket, openRawWebSocket, type RawSocket, upgrade } from '../clients/raw-socket.ts';
+  upgrade,
+  validPackets,
+} from '@chat-cluster/testkit/wire';
 import { noVisibleEffect } from '../expectations.ts';
 import type { Fault, FaultContext } from '../fault.ts';
 
@@ -91,25 +97,6 @@ async function openPollingSession(port: number): Promise<string> {
   return (JSON.parse((await response.text()).slice(1)) as { sid: string }).sid;
 }
 
-function validPackets(conversationId: string): string[] {
-  return [
-    `421["send_message",{"conversationId":"${conversationId}","content":"intruder","clientMessageId":"intruder"}]`,
-    `422["read_messages",{"conversationId":"${conversationId}"}]`,
-    `423["sync",{"conversations":[{"id":"${conversationId}","afterSeq":0}],"limit":10}]`,
-    '451-["send_message",{"_placeholder":true,"num":0}]',
-    '41',
-    '3',
-  ];
-}
-
-/** Changes, inserts or removes one to eight bytes of each. */
 function mutations(random: Random, valid: readonly Buffer[]): MalformedInputs {
-  return Array.from({ length: MUTATIONS }, (_, i) => {
-    const bytes = [...oneOf(random, valid)];
-    for (let changes = 1 + Math.floor(random() * 8); changes > 0; changes--) {
-      const inserted = random() < 0.7 ? [Math.floor(random() * 256)] : [];
-      bytes.splice(Math.floor(random() * bytes.length), random() < 0.7 ? 1 : 0, ...inserted);
-    }
-    return [`mutation ${i}`, Buffer.from(bytes)] as const;
-  });
+  return Array.from({ length: MUTATIONS }, (_, i) => [`mutation ${i}`, mutate(random, oneOf(random, valid))] as const);
 }

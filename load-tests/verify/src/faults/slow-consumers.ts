@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { between, eventually, oneOf, type Random, tokenFor } from '@chat-cluster/testkit';
 import { watchMemory } from '@chat-cluster/testkit/processes';
-import { openRawWebSocket } from '../clients/raw-socket.ts';
+import { openRawWebSocket } from '@chat-cluster/testkit/wire';
 import type { Draft, Traffic } from '../clients/traffic.ts';
 import { gatewaysKeepRunning } from '../expectations.ts';
 import type { Fault } from '../fault.ts';

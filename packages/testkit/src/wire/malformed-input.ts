@@ -214,3 +214,15 @@ function request(method: string, path: string, body: string | Buffer = '', type 
 function fragments(count: number): Buffer[] {
   return [frame('42["', OPCODE.text), ...Array.from({ length: count }, () => frame('a', OPCODE.continuation))];
 }
+
+/** Valid packets of an authenticated client, for mutations. */
+export function validPackets(conversationId: string): string[] {
+  return [
+    `421["send_message",{"conversationId":"${conversationId}","content":"intruder","clientMessageId":"intruder"}]`,
+    `422["read_messages",{"conversationId":"${conversationId}"}]`,
+    `423["sync",{"conversations":[{"id":"${conversationId}","afterSeq":0}],"limit":10}]`,
+    '451-["send_message",{"_placeholder":true,"num":0}]',
+    '41',
+    '3',
+  ];
+}

@@ -6,27 +6,36 @@ export interface RawSocket {
   write(bytes: string | Buffer): void;
   /** Sends a packet as Engine.IO expects it: in a text frame. */
   writePacket(packet: string): void;
+  /** Everything received so far, as latin1. At most the first 64 kB. */
+  received(): string;
   /** Resolves when `text` was received. Rejects when the connection ends before that, or after 5 s. */
   waitFor(text: string): Promise<void>;
 }
 
 const WAIT_TIMEOUT_MS = 5_000;
+const KEPT_BYTES = 65_536;
+
+export interface RawSocketOptions {
+  /** Source address. On Linux, any address of 127.0.0.0/8. */
+  localAddress?: string;
+}
 
 /** Connects to `port` of 127.0.0.1. Later errors of the connection are ignored. */
-export async function openRawSocket(port: number): Promise<RawSocket> {
-  const socket = connect({ host: '127.0.0.1', port });
+export async function openRawSocket(port: number, options: RawSocketOptions = {}): Promise<RawSocket> {
+  const socket = connect({ host: '127.0.0.1', port, ...options });
   await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
   let received = '';
   socket
     .on('error', () => {})
     .on('data', (chunk: Buffer) => {
-      received += chunk.toString('latin1');
+      if (received.length < KEPT_BYTES) received += chunk.toString('latin1');
     });
   const write = (bytes: string | Buffer) => {
     if (socket.writable) socket.write(bytes);
   };
   return {
     socket,
+    received: () => received,
     write,
     writePacket: (packet) => write(frame(packet)),
     waitFor: (text) =>
@@ -48,8 +57,12 @@ export async function openRawSocket(port: number): Promise<RawSocket> {
 }
 
 /** Opens a websocket session of Engine.IO and, with a token, connects to the Socket.IO namespace. */
-export async function openRawWebSocket(port: number, token?: string): Promise<RawSocket> {
-  const raw = await openRawSocket(port);
+export async function openRawWebSocket(
+  port: number,
+  token?: string,
+  options: RawSocketOptions = {},
+): Promise<RawSocket> {
+  const raw = await openRawSocket(port, options);
   raw.write(upgrade());
   await raw.waitFor('0{"sid"');
   if (token === undefined) return raw;
