@@ -13,6 +13,7 @@ import type { ChatServer, ChatSocket } from '../src/socket/chat-socket.ts';
 import type { Admission } from '../src/socket/connect/admission.ts';
 import { sessionIdsOf } from '../src/socket/connect/session-id.ts';
 import { Strangers } from '../src/socket/connect/strangers.ts';
+import { UserLimiter } from '../src/socket/connect/user-limits.ts';
 import { createSocketServer } from '../src/socket/server.ts';
 
 const SECRET = 'a secret of the tests of sockets';
@@ -49,8 +50,10 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
   });
   const http = createServer();
   const strangers = new Strangers({ config, logger });
+  const users = new UserLimiter(config);
   const { io, admission } = createSocketServer({
     http,
+    users,
     strangers,
     adapter: createGatewayAdapter(pubsub).adapter,
     authenticate: createAuthenticator(config),
@@ -60,7 +63,7 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
   });
   const none = { attach() {} };
   const welcome = { attach: (socket: ChatSocket) => void socket.join(socket.data.userId) };
-  attachToConnections(io, { config, logger, strangers, welcome, presence: none, dispatcher: none, drain: none });
+  attachToConnections(io, { config, logger, strangers, users, welcome, presence: none, dispatcher: none, drain: none });
   await once(http.listen(0, '127.0.0.1'), 'listening');
   const { port } = http.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
