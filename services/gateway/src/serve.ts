@@ -44,6 +44,7 @@ import { createHandlers } from './socket/events/handlers.ts';
 import { PresenceEvents } from './socket/events/presence-events.ts';
 import { createSocketServer } from './socket/server.ts';
 import { SessionLifetime } from './socket/session-lifetime.ts';
+import { boundUnread } from './socket/transport/unread-budget.ts';
 
 /** One gateway process: everything that it owns, in the order in which it starts. It stops in reverse order. */
 export async function serve(config: GatewayConfig): Promise<void> {
@@ -157,6 +158,7 @@ function serveSockets(context: Context, http: Server, { redis, ports, authentica
   const drain = new GatewayDrain({ io, admission, requests, config, logger });
   attachToConnections(io, { config, logger, strangers, users, welcome, presence, dispatcher, drain });
   lifecycle.own('sockets', io, (server) => closeServers(server, http, requests));
+  lifecycle.own('unread budget', boundUnread({ io, http, config, logger }), (budget) => budget.stop());
   lifecycle.own('admission', admission, (gate) => gate.close());
   lifecycle.drainWith(drain);
 }

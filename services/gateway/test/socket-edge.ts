@@ -15,6 +15,7 @@ import { sessionIdsOf } from '../src/socket/connect/session-id.ts';
 import { Strangers } from '../src/socket/connect/strangers.ts';
 import { UserLimiter } from '../src/socket/connect/user-limits.ts';
 import { createSocketServer } from '../src/socket/server.ts';
+import { boundUnread } from '../src/socket/transport/unread-budget.ts';
 
 const SECRET = 'a secret of the tests of sockets';
 
@@ -64,6 +65,7 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
   const none = { attach() {} };
   const welcome = { attach: (socket: ChatSocket) => void socket.join(socket.data.userId) };
   attachToConnections(io, { config, logger, strangers, users, welcome, presence: none, dispatcher: none, drain: none });
+  const unread = boundUnread({ io, http, config, logger });
   await once(http.listen(0, '127.0.0.1'), 'listening');
   const { port } = http.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
@@ -98,6 +100,7 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
       for (const socket of clients) socket.disconnect();
       for (const socket of raw) socket.destroy();
       admission.close();
+      await unread.stop();
       http.closeAllConnections();
       await io.close();
       await pubsub.close();
