@@ -63,6 +63,17 @@ export const gatewaySettings = commonConfig.extend({
   /** Events of one connection, sustained per second and at once; beyond it RATE_LIMITED. */
   RATE_LIMIT_PER_SECOND: integer(1, 1_000_000, 200),
   RATE_LIMIT_BURST: integer(1, 1_000_000, 3_000),
+  /** Events of one user in one process, over all connections; beyond it RATE_LIMITED. */
+  USER_RATE_LIMIT_PER_SECOND: integer(1, 1_000_000, 400),
+  USER_RATE_LIMIT_BURST: integer(1, 1_000_000, 6_000),
+  /** Connections of one user in one process; beyond it LIMIT_EXCEEDED. 0: no limit. */
+  MAX_CONNECTIONS_PER_USER: integer(0, 1_000_000, 100),
+  /** New connections of one user per second and process, and 60 times as many at once; beyond it RATE_LIMITED. */
+  CONNECTS_PER_SECOND_PER_USER: integer(1, 1_000_000, 5),
+  /** Presence watches of one user in one process, over all connections; beyond it LIMIT_EXCEEDED. */
+  MAX_WATCHES_PER_USER: integer(1, 1_000_000, 1_000),
+  /** Conversations that one user may open per minute, over all gateways; beyond it RATE_LIMITED. */
+  NEW_CONVERSATIONS_PER_MINUTE: integer(1, 1_000_000, 120),
   /** REST requests of one user in one process, sustained per second and at once; beyond it RATE_LIMITED. */
   HTTP_RATE_LIMIT_PER_SECOND: integer(1, 1_000_000, 100),
   HTTP_RATE_LIMIT_BURST: integer(1, 1_000_000, 500),
@@ -97,6 +108,8 @@ export const gatewaySettings = commonConfig.extend({
    */
   WRITE_BUFFER_MAX_BYTES: integer(65_536, 1_073_741_824, 4_194_304),
   WRITE_BUFFER_MAX_PACKETS: integer(16, 1_000_000, 10_000),
+  /** Unread output of all clients of a process, in bytes, HTTP responses included; beyond it the slowest are cut. */
+  UNREAD_MAX_BYTES: integer(1_048_576, 1_099_511_627_776, 134_217_728),
   /**
    * Largest packet or request of a user, in bytes. Above the largest valid message: at most 123 kB, if all of its text
    * needs escapes. Before authentication 16 kB.

@@ -31,17 +31,20 @@ import { openPublicKeys } from './public-keys.ts';
 import { createReads } from './reads.ts';
 import { rejectWhenUnavailable } from './reject-when-unavailable.ts';
 import { Revocations } from './revocations.ts';
+import { createSharedLimit } from './shared-limit.ts';
 import { attachToConnections } from './socket/attach.ts';
 import { watchAffinity } from './socket/connect/affinity.ts';
 import { sessionIdsOf, tagOf } from './socket/connect/session-id.ts';
 import { Strangers } from './socket/connect/strangers.ts';
 import { takesUpgrade } from './socket/connect/takes-upgrade.ts';
+import { UserLimiter } from './socket/connect/user-limits.ts';
 import { Welcome } from './socket/connect/welcome.ts';
 import { EventDispatcher } from './socket/events/dispatch.ts';
 import { createHandlers } from './socket/events/handlers.ts';
 import { PresenceEvents } from './socket/events/presence-events.ts';
 import { createSocketServer } from './socket/server.ts';
 import { SessionLifetime } from './socket/session-lifetime.ts';
+import { boundUnread } from './socket/transport/unread-budget.ts';
 
 /** One gateway process: everything that it owns, in the order in which it starts. It stops in reverse order. */
 export async function serve(config: GatewayConfig): Promise<void> {
@@ -74,7 +77,8 @@ export async function serve(config: GatewayConfig): Promise<void> {
   const revocations = new Revocations({ store, ...redis, logger, lifecycle });
   const isRevoked = revocations.isRevoked.bind(revocations);
   const authenticate = createAuthenticator(config, await openPublicKeys(config, context), isRevoked);
-  const app = createHttpApp({ ...ports, config, logger, authenticate, isReady: readiness });
+  const newConversations = createSharedLimit(redis.cache, 'new-conversations', config.NEW_CONVERSATIONS_PER_MINUTE);
+  const app = createHttpApp({ ...ports, config, logger, authenticate, newConversations, isReady: readiness });
   const http = createServer({ ...HTTP_DEADLINES, shouldUpgradeCallback: takesUpgrade }, app);
   serveSockets(context, http, { redis, ports, authenticate, revocations });
 
@@ -120,11 +124,13 @@ function serveSockets(context: Context, http: Server, { redis, ports, authentica
   const { adapter, subscribed, onGap } = createGatewayAdapter(redis);
   const newSessionId = sessionIdsOf(tagOf(registry.id));
   const strangers = new Strangers({ config, logger });
+  const users = new UserLimiter(config);
   const { io, admission } = createSocketServer({
     http,
     adapter,
     authenticate,
     strangers,
+    users,
     config,
     logger,
     newSessionId,
@@ -135,7 +141,10 @@ function serveSockets(context: Context, http: Server, { redis, ports, authentica
   const welcome = new Welcome({ io, gatewayId: config.GATEWAY_NAME, unreadOf: ports.unreadOf, subscribed, logger });
   onGap(() => void welcome.requireSyncs());
   const clusterPresence = createPresence({ cache, publisher, subscriber, gateways: registry, logger });
-  const presence = new PresenceEvents(lifecycle.own('presence', clusterPresence, (one) => one.stop()));
+  const presence = new PresenceEvents({
+    ...lifecycle.own('presence', clusterPresence, (one) => one.stop()),
+    maxWatchesPerUser: config.MAX_WATCHES_PER_USER,
+  });
   const sessions = new SessionLifetime({
     io,
     authenticate,
@@ -147,8 +156,9 @@ function serveSockets(context: Context, http: Server, { redis, ports, authentica
   const handlers = createHandlers({ ...ports, subscribed, presence, sessions, ephemeral });
   const dispatcher = new EventDispatcher({ handlers, logger });
   const drain = new GatewayDrain({ io, admission, requests, config, logger });
-  attachToConnections(io, { config, logger, strangers, welcome, presence, dispatcher, drain });
+  attachToConnections(io, { config, logger, strangers, users, welcome, presence, dispatcher, drain });
   lifecycle.own('sockets', io, (server) => closeServers(server, http, requests));
+  lifecycle.own('unread budget', boundUnread({ io, http, config, logger }), (budget) => budget.stop());
   lifecycle.own('admission', admission, (gate) => gate.close());
   lifecycle.drainWith(drain);
 }

@@ -44,6 +44,7 @@ export class RateLimit {
   /** Counts a packet. Returns 0 within the limit, otherwise the time in ms until another packet is within it. */
   take(): number {
     const waitMs = this.#allowed.take();
+    this.#isAbused = false;
     if (waitMs > 0) {
       this.#excess ??= new TokenBucket(this.#perSecond / 10, this.#burst);
       this.#isAbused = this.#excess.take() > 0;

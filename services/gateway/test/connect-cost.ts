@@ -13,7 +13,8 @@ const TICK = 10_000;
 
 const total = Number(process.argv[2] ?? 2_000);
 {
-  await using cluster = await startTestCluster({ gatewayProcesses: 1, env: { CONNECTS_PER_SECOND: '100000' } });
+  const env = { CONNECTS_PER_SECOND: '100000', CONNECTS_PER_SECOND_PER_ADDRESS: '0' };
+  await using cluster = await startTestCluster({ gatewayProcesses: 1, env });
   const pid = cluster.processes.find(({ name }) => name === 'gateway')?.pid;
   const connectAndClose = async (clients: number) => {
     for (let i = 0; i < clients; i += AT_A_TIME) {

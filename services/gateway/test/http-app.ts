@@ -105,7 +105,8 @@ function authenticate(token: string | undefined): { userId: UserId } {
   return { userId: ALICE };
 }
 
-export const emptyPorts: Pick<HttpDeps, 'conversations' | 'history' | 'recent' | 'inbox'> = {
+export const emptyPorts: Pick<HttpDeps, 'conversations' | 'history' | 'recent' | 'inbox' | 'newConversations'> = {
+  newConversations: { take: async () => {}, giveBack() {} },
   conversations: {
     participantsOf: async () => undefined,
     open: async (_newId, a, b) => ({

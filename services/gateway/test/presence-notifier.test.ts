@@ -33,7 +33,7 @@ describe('presence on the sockets of a gateway', () => {
       hold: (userId: UserId) => void held.push(`+${userId}`),
       release: (userId: UserId) => void held.push(`-${userId}`),
     };
-    const presence = new PresenceEvents({ announcer, watch, maxWatchedUsers: 10 });
+    const presence = new PresenceEvents({ announcer, watch, maxWatchedUsers: 10, maxWatchesPerUser: 20 });
     const dispatcher = new EventDispatcher({
       handlers: createHandlers({ presence } as HandlerDeps),
       logger: createLogger({ name: 'test', level: 'fatal', format: 'json' }),

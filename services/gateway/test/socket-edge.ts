@@ -13,7 +13,9 @@ import type { ChatServer, ChatSocket } from '../src/socket/chat-socket.ts';
 import type { Admission } from '../src/socket/connect/admission.ts';
 import { sessionIdsOf } from '../src/socket/connect/session-id.ts';
 import { Strangers } from '../src/socket/connect/strangers.ts';
+import { UserLimiter } from '../src/socket/connect/user-limits.ts';
 import { createSocketServer } from '../src/socket/server.ts';
+import { boundUnread } from '../src/socket/transport/unread-budget.ts';
 
 const SECRET = 'a secret of the tests of sockets';
 
@@ -49,8 +51,10 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
   });
   const http = createServer();
   const strangers = new Strangers({ config, logger });
+  const users = new UserLimiter(config);
   const { io, admission } = createSocketServer({
     http,
+    users,
     strangers,
     adapter: createGatewayAdapter(pubsub).adapter,
     authenticate: createAuthenticator(config),
@@ -60,7 +64,8 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
   });
   const none = { attach() {} };
   const welcome = { attach: (socket: ChatSocket) => void socket.join(socket.data.userId) };
-  attachToConnections(io, { config, logger, strangers, welcome, presence: none, dispatcher: none, drain: none });
+  attachToConnections(io, { config, logger, strangers, users, welcome, presence: none, dispatcher: none, drain: none });
+  const unread = boundUnread({ io, http, config, logger });
   await once(http.listen(0, '127.0.0.1'), 'listening');
   const { port } = http.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
@@ -95,6 +100,7 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
       for (const socket of clients) socket.disconnect();
       for (const socket of raw) socket.destroy();
       admission.close();
+      await unread.stop();
       http.closeAllConnections();
       await io.close();
       await pubsub.close();

@@ -21,7 +21,7 @@ export const MISUSE: Scenario = {
     workers: 1,
     env: { REDIS_ADAPTER: 'classic' },
     envOf: {
-      'gateway-2': { MAX_CONNECTIONS: '20', WRITE_BUFFER_MAX_PACKETS: '16' },
+      'gateway-2': { MAX_CONNECTIONS: '20', CONNECTS_PER_SECOND_PER_USER: '1000', WRITE_BUFFER_MAX_PACKETS: '16' },
       'gateway-3': { MAX_PACKET_BYTES: '16777216', DRAIN_DELAY_MS: '60000' },
     },
   },

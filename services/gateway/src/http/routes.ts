@@ -18,6 +18,7 @@ import {
 import type { Request } from 'express';
 import { z } from 'zod';
 import manifest from '../../package.json' with { type: 'json' };
+import type { SharedLimit } from '../shared-limit.ts';
 import { readJson } from './json-body.ts';
 import { publicRoute, type Route } from './router.ts';
 
@@ -30,17 +31,20 @@ export interface ApiDeps {
   authenticate(token: string | undefined): { userId: UserId } | Promise<{ userId: UserId }>;
   /** Counts a request of the user. Throws RATE_LIMITED. */
   limitRate(userId: UserId): void;
+  newConversations: SharedLimit;
 }
 
 const messagesPath = z.object({ otherUserId: userIdSchema });
 
 /** The REST API: opening a conversation, the list of a user's conversations, the history of one. */
 export function apiRoutes(deps: ApiDeps): Route[] {
-  const { conversations, history } = deps;
+  const { conversations, history, newConversations } = deps;
   return [
     userRoute(deps, 'post', '/api/conversations', async (userId, req) => {
       const { participantId } = parseOrReject(openConversationBody, await readJson(req));
+      await newConversations.take(userId);
       const { conversation, created } = await openConversation(conversations, userId, participantId);
+      if (!created) newConversations.giveBack(userId);
       return { status: created ? 201 : 200, body: conversation };
     }),
     userRoute(deps, 'get', '/api/messages/conversations', async (userId, req) => {

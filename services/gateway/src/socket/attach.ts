@@ -2,6 +2,7 @@ import type { GatewayConfig } from '../config.ts';
 import type { GatewayDrain } from '../drain.ts';
 import type { ChatServer } from './chat-socket.ts';
 import type { Strangers } from './connect/strangers.ts';
+import type { UserLimiter } from './connect/user-limits.ts';
 import type { Welcome } from './connect/welcome.ts';
 import { type Connection, releaseHandshakeState } from './engine-io.ts';
 import type { EventDispatcher } from './events/dispatch.ts';
@@ -13,6 +14,7 @@ import { boundWriteBuffers, type WriteBufferDeps } from './transport/slow-consum
 export interface ConnectionParts extends WriteBufferDeps {
   config: GatewayConfig;
   strangers: Strangers;
+  users: UserLimiter;
   welcome: Pick<Welcome, 'attach'>;
   presence: Pick<PresenceEvents, 'attach'>;
   dispatcher: Pick<EventDispatcher, 'attach'>;
@@ -39,6 +41,7 @@ export function attachToConnections(io: ChatServer, parts: ConnectionParts): voi
   io.on('connection', (socket) => {
     guards.get(socket.conn)?.authenticate(socket);
     parts.strangers.release(socket.conn);
+    parts.users.attach(socket);
     // In the next turn, so the steps below may still read the handshake.
     setImmediate(releaseHandshakeState, socket);
     // `session` is the first event of every connection, so this is the first step that emits.

@@ -19,6 +19,17 @@ export interface SocketData extends Identity {
   underWay: number;
   /** Rate limit of received packets (transport/packet-guard.ts). */
   packets: RateLimit;
+  /** Limits of the user, shared by all sockets of the user (connect/user-limits.ts). */
+  user: UserLimits;
   /** The users that `watch_presence` watches, and the rate limit of further ones. Absent before the first one. */
   watching?: { users: Set<UserId>; limit: TokenBucket };
+}
+
+/** What one user costs a process, over all sockets. */
+export interface UserLimits {
+  sockets: number;
+  connects: TokenBucket;
+  events: RateLimit;
+  /** Users that the sockets watch, counted once per socket. */
+  watches: number;
 }

@@ -1,6 +1,7 @@
 /*
  * The only file of the gateway that uses private parts of Socket.IO 4.8, engine.io 6.6 and ws 8. Each comment states
  * the behaviour that the gateway relies on; test/engine-io.test.ts pins the installed versions and checks it.
+ * Longer than other files so that there is only one such file.
  */
 import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';

@@ -9,6 +9,7 @@ import type { ChatServer, ChatSocket } from './chat-socket.ts';
 import { Admission } from './connect/admission.ts';
 import { refuse } from './connect/refuse.ts';
 import type { Strangers } from './connect/strangers.ts';
+import type { UserLimiter } from './connect/user-limits.ts';
 import { closeConnection, setCloseTimeout } from './engine-io.ts';
 
 const handshakes = new Counter({
@@ -33,6 +34,7 @@ export interface SocketServerDeps {
   logger: Logger;
   strangers: Strangers;
   newSessionId(): string;
+  users: UserLimiter;
 }
 
 /**
@@ -104,10 +106,12 @@ function isOriginAllowed({ headers: { origin, host } }: IncomingMessage, allowed
 async function authenticateSocket(
   socket: ChatSocket,
   next: (error?: Error) => void,
-  { authenticate, config, logger }: SocketServerDeps,
+  { authenticate, users, config, logger }: SocketServerDeps,
 ): Promise<void> {
   try {
-    Object.assign(socket.data, await authenticate(tokenOf(socket, config.ALLOW_QUERY_TOKEN)));
+    const identity = await authenticate(tokenOf(socket, config.ALLOW_QUERY_TOKEN));
+    users.admit(identity.userId);
+    Object.assign(socket.data, identity);
     socket.data.underWay = 0;
     handshakes.inc({ result: 'ok' });
     next();

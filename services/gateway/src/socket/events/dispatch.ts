@@ -119,10 +119,10 @@ export class EventDispatcher {
   }
 
   async #handle(event: ClientEvent | undefined, payloads: readonly unknown[], socket: ChatSocket): Promise<object> {
-    const { packets } = socket.data;
-    const waitMs = packets.take();
+    const { packets, user } = socket.data;
+    const waitMs = packets.take() || user.events.take();
     if (waitMs > 0) {
-      if (packets.isAbused) cut(socket.conn, 'rate_limit');
+      if (packets.isAbused || user.events.isAbused) cut(socket.conn, 'rate_limit');
       throw new Rejection('RATE_LIMITED', { retryAfterMs: waitMs });
     }
     if (this.#turn.isSpent()) throw new Rejection('OVERLOADED', { retryAfterMs: OVERLOADED_RETRY_MS });

@@ -17,6 +17,8 @@ export interface PresenceDeps {
   announcer: PresenceAnnouncer;
   watch: PresenceWatch;
   maxWatchedUsers?: number;
+  /** MAX_WATCHES_PER_USER */
+  maxWatchesPerUser: number;
 }
 
 /**
@@ -58,6 +60,10 @@ export class PresenceEvents {
       const message = `One connection watches at most ${LIMITS.watchedUsers} users, not ${total}.`;
       throw new Rejection('LIMIT_EXCEEDED', { message });
     }
+    if (socket.data.user.watches + fresh.size > this.#deps.maxWatchesPerUser) {
+      const message = `The connections of a user watch at most ${this.#deps.maxWatchesPerUser} users in total.`;
+      throw new Rejection('LIMIT_EXCEEDED', { message });
+    }
     if (this.#watchers.size + fresh.size > this.#deps.maxWatchedUsers) {
       throw new Rejection('OVERLOADED', { retryAfterMs: 5_000 });
     }
@@ -65,6 +71,7 @@ export class PresenceEvents {
     if (waitMs > 0) throw new Rejection('RATE_LIMITED', { retryAfterMs: waitMs });
     for (const userId of fresh) {
       users.add(userId);
+      socket.data.user.watches++;
       const watchers = this.#watchers.get(userId);
       if (watchers) watchers.add(socket);
       else this.#watchers.set(userId, new Set([socket]));
@@ -91,7 +98,7 @@ export class PresenceEvents {
 
   #remove(socket: ChatSocket, userIds: Iterable<UserId>): void {
     for (const userId of userIds) {
-      socket.data.watching?.users.delete(userId);
+      if (socket.data.watching?.users.delete(userId)) socket.data.user.watches--;
       const watchers = this.#watchers.get(userId);
       if (!watchers?.delete(socket) || watchers.size > 0) continue;
       this.#watchers.delete(userId);

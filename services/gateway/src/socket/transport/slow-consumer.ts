@@ -18,6 +18,11 @@ const disconnects = new Counter({
   help: 'Connections closed because their client stopped reading or polling',
 });
 
+/** Counts a client that was disconnected because it does not read. */
+export function countSlowConsumer(): void {
+  disconnects.inc();
+}
+
 export interface WriteBufferDeps {
   config: Pick<GatewayConfig, 'WRITE_BUFFER_MAX_BYTES' | 'WRITE_BUFFER_MAX_PACKETS'>;
   logger: Logger;
