@@ -109,7 +109,10 @@ class Run {
       if (this.#recent.length > RECENT_INPUTS) this.#recent.shift();
       await sendInput(input, ports[this.sent++ % ports.length] ?? 0, this.#target).then(
         (raw) => this.#invariants.connections.watch(input, raw),
-        () => this.refused++,
+        (error: Error) => {
+          if (error instanceof RangeError) throw error;
+          this.refused++;
+        },
       );
       await delay(PAUSE_MS);
     }

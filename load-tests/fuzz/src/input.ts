@@ -37,7 +37,7 @@ export interface Draft {
  * bodies and frames stay correct.
  */
 export const TOKEN = '@token@'.padEnd(200, '.');
-export const SID = '@sid@'.padEnd(20, '.');
+export const SID = '@sid@'.padEnd(24, '.');
 export const CONVERSATION_ID = '@conversation@'.padEnd(36, '.');
 
 export function write(bytes: string | Buffer, times = 1): Step {
@@ -48,7 +48,7 @@ export function write(bytes: string | Buffer, times = 1): Step {
 export function fillIn(bytes: Buffer, values: Readonly<Record<string, string>>): Buffer {
   const filled = Buffer.from(bytes);
   for (const [placeholder, value] of Object.entries(values)) {
-    if (value.length !== placeholder.length) throw new Error(`${placeholder} and its value differ in length`);
+    if (value.length !== placeholder.length) throw new RangeError(`${placeholder} and its value differ in length`);
     for (let at = filled.indexOf(placeholder); at >= 0; at = filled.indexOf(placeholder, at + placeholder.length)) {
       filled.write(value, at, 'latin1');
     }

@@ -25,9 +25,9 @@ describe('the inputs of the fuzzer', () => {
   });
 
   it('contain placeholders, which are replaced without a change of length', () => {
-    const values = { [TOKEN]: 't'.repeat(200), [SID]: 's'.repeat(20), [CONVERSATION_ID]: 'c'.repeat(36) };
+    const values = { [TOKEN]: 't'.repeat(200), [SID]: 's'.repeat(24), [CONVERSATION_ID]: 'c'.repeat(36) };
     const bytes = Buffer.from(`${TOKEN}|${SID}|é${TOKEN}`);
-    expect(fillIn(bytes, values).toString()).to.equal(`${'t'.repeat(200)}|${'s'.repeat(20)}|é${'t'.repeat(200)}`);
+    expect(fillIn(bytes, values).toString()).to.equal(`${'t'.repeat(200)}|${'s'.repeat(24)}|é${'t'.repeat(200)}`);
     expect(() => fillIn(bytes, { [SID]: 'short' })).to.throw('differ in length');
   });
 });
