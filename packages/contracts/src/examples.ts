@@ -164,12 +164,7 @@ export const clientAckExamples: ExamplesOf<typeof clientAcks> = {
   ],
   unwatch_presence: [{ name: 'done', summary: 'Also for users who were not watched', value: { ok: true } }],
   typing: [
-    { name: 'received', summary: 'Delivered or dropped: typing is not guaranteed', value: { ok: true } },
-    {
-      name: 'stranger',
-      summary: 'A conversation of other users',
-      value: { ok: false, error: new Rejection('CONVERSATION_NOT_FOUND').payload },
-    },
+    { name: 'received', summary: 'Delivered or dropped, also in a conversation of other users', value: { ok: true } },
   ],
   refresh_token: [
     { name: 'renewed', summary: 'The new token is valid for an hour', value: { ok: true, expiresInMs: 3_600_000 } },

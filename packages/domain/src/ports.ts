@@ -68,8 +68,11 @@ export interface Participants {
 
 /** Implemented by `GatewayConversations` in services/gateway/src/conversations.ts. */
 export interface Conversations {
-  /** Participants of a conversation. Undefined when it does not exist; do not cache this, it may be created. */
-  participantsOf(id: ConversationId): Promise<Participants | undefined>;
+  /**
+   * Participants of a conversation of the user. Undefined when it does not exist or the user is not a participant. Both
+   * cases cost the same queries, so that a user cannot distinguish them. Do not cache this: it may be created.
+   */
+  participantsOf(id: ConversationId, userId: UserId): Promise<Participants | undefined>;
   /**
    * The direct conversation of two users, created with the id `newId` if there is none. Idempotent under any
    * concurrency: all callers get the same conversation, and exactly one of them gets `created: true`.
@@ -79,8 +82,11 @@ export interface Conversations {
 
 /** Participants for requests that do not justify a query. Implemented by `GatewayConversations` too. */
 export interface KnownConversations {
-  /** Participants, if this process or the cache of recent messages has them. */
-  known(id: ConversationId): Promise<Participants | undefined>;
+  /**
+   * Participants, if the user is one of them, and this process or the cache of recent messages has them. Otherwise
+   * undefined, after the same requests in every case.
+   */
+  known(id: ConversationId, userId: UserId): Promise<Participants | undefined>;
 }
 
 /** A stored message. Its `id` differs from that of the entry when an earlier send had the same key. */

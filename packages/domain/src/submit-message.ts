@@ -43,7 +43,7 @@ export async function otherParticipant(
   conversationId: Draft['conversationId'],
   userId: UserId,
 ): Promise<UserId> {
-  const participants = await conversations.participantsOf(conversationId);
-  if (!participants?.userIds.some((id) => id === userId)) throw new Rejection('CONVERSATION_NOT_FOUND');
+  const participants = await conversations.participantsOf(conversationId, userId);
+  if (!participants) throw new Rejection('CONVERSATION_NOT_FOUND');
   return participants.userIds.find((id) => id !== userId) ?? userId;
 }

@@ -4,7 +4,8 @@ import { type Conversations, type Inbox, newConversationId, type Participants } 
 /** A Conversations port that has exactly these conversations. */
 export function conversationsAmong(...known: Participants[]): Conversations {
   return {
-    participantsOf: async (id) => known.find((participants) => participants.conversationId === id),
+    participantsOf: async (id, userId) =>
+      known.find(({ conversationId, userIds }) => conversationId === id && userIds.some((one) => one === userId)),
     open: () => Promise.reject(new Error('unexpected call')),
   };
 }

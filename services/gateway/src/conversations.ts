@@ -10,15 +10,19 @@ const KNOWN_CONVERSATIONS = 100_000;
 
 /**
  * A cache of participants in front of the store, so that a message of a known conversation needs no query. Participants
- * of a direct conversation never change. Unknown ids are not cached. Concurrent lookups are one query. Lookups of one
- * id share one result, so that the messages that wait for it continue in the order of their arrival. For the same
- * reason `participantsOf` returns a lookup that is already running, even if the participants became known meanwhile.
+ * of a direct conversation never change. Concurrent lookups are one query. Lookups of one user and id share one result,
+ * so that the messages that wait for it continue in the order of their arrival. For the same reason `participantsOf`
+ * returns a lookup that is already running, even if the participants became known meanwhile.
+ *
+ * The cache serves participants only. Other users cause the requests that a conversation that does not exist causes, and
+ * never share a lookup with a participant: otherwise the duration of an error would show which conversations exist.
  */
 export class GatewayConversations implements Conversations, KnownConversations {
   readonly #store: ConversationStore;
   readonly #recent: NewestMessages;
   readonly #known = new LRUCache<ConversationId, Participants>({ max: KNOWN_CONVERSATIONS });
-  readonly #underWay = new Map<ConversationId, Promise<Participants | undefined>>();
+  /** By user and conversation. */
+  readonly #underWay = new Map<string, Promise<Participants | undefined>>();
   readonly #lookups: NaturalBatch<ConversationId, Participants | undefined>;
 
   constructor(store: ConversationStore, recent: NewestMessages) {
@@ -27,8 +31,8 @@ export class GatewayConversations implements Conversations, KnownConversations {
     this.#lookups = batched((ids) => store.participantsOf(ids), { maxWaiting: 20_000 });
   }
 
-  async participantsOf(id: ConversationId): Promise<Participants | undefined> {
-    return this.#underWay.get(id) ?? this.#known.get(id) ?? this.#lookUp(id);
+  async participantsOf(id: ConversationId, userId: UserId): Promise<Participants | undefined> {
+    return this.#underWay.get(keyOf(id, userId)) ?? onlyFor(userId, this.#known.get(id)) ?? this.#lookUp(id, userId);
   }
 
   async open(newId: ConversationId, a: UserId, b: UserId): Promise<{ conversation: Conversation; created: boolean }> {
@@ -38,11 +42,11 @@ export class GatewayConversations implements Conversations, KnownConversations {
   }
 
   /** Never queries the store: returns participants in memory, or those of the newest message in the Redis cache. */
-  async known(id: ConversationId): Promise<Participants | undefined> {
-    const hit = this.#known.get(id);
+  async known(id: ConversationId, userId: UserId): Promise<Participants | undefined> {
+    const hit = onlyFor(userId, this.#known.get(id));
     if (hit) return hit;
     const newest = await this.#recent.newest(id).catch(() => undefined);
-    return newest && this.#learn(id, newest.senderId, newest.receiverId);
+    return newest && onlyFor(userId, this.#learn(id, newest.senderId, newest.receiverId));
   }
 
   /** Wraps a history: the participants in its answers become known. */
@@ -74,15 +78,24 @@ export class GatewayConversations implements Conversations, KnownConversations {
     return participants;
   }
 
-  #lookUp(id: ConversationId): Promise<Participants | undefined> {
+  #lookUp(id: ConversationId, userId: UserId): Promise<Participants | undefined> {
+    const key = keyOf(id, userId);
     const result = this.#lookups
       .submit(id)
       .then((participants) => {
         if (participants) this.#known.set(id, participants);
-        return participants;
+        return onlyFor(userId, participants);
       })
-      .finally(() => this.#underWay.delete(id));
-    this.#underWay.set(id, result);
+      .finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, result);
     return result;
   }
+}
+
+function keyOf(id: ConversationId, userId: UserId): string {
+  return `${id} ${userId}`;
+}
+
+function onlyFor(userId: UserId, participants: Participants | undefined): Participants | undefined {
+  return participants?.userIds.some((id) => id === userId) ? participants : undefined;
 }

@@ -38,11 +38,11 @@ describe('the participants of conversations', () => {
     const [id, none] = [newConversationId(), newConversationId()];
     const { store, queried } = storeOf(of(id, alice, bob));
     const conversations = new GatewayConversations(store, nothingRecent);
-    const twice = [conversations.participantsOf(id), conversations.participantsOf(id)];
+    const twice = [conversations.participantsOf(id, alice), conversations.participantsOf(id, alice)];
     expect(await Promise.all(twice)).to.deep.equal([of(id, alice, bob), of(id, alice, bob)]);
-    expect(await conversations.participantsOf(id)).to.deep.equal(of(id, alice, bob));
-    expect(await conversations.participantsOf(none)).to.equal(undefined);
-    expect(await conversations.participantsOf(none)).to.equal(undefined);
+    expect(await conversations.participantsOf(id, alice)).to.deep.equal(of(id, alice, bob));
+    expect(await conversations.participantsOf(none, alice)).to.equal(undefined);
+    expect(await conversations.participantsOf(none, alice)).to.equal(undefined);
     expect(queried).to.deep.equal([id, none, none]);
   });
 
@@ -57,13 +57,36 @@ describe('the participants of conversations', () => {
     };
     const conversations = new GatewayConversations(store, nothingRecent);
     const order: number[] = [];
-    const first = conversations.participantsOf(id).then(() => order.push(1));
+    const first = conversations.participantsOf(id, alice).then(() => order.push(1));
     await conversations.open(id, alice, bob);
-    expect(await conversations.known(id)).to.deep.equal(of(id, alice, bob));
-    const second = conversations.participantsOf(id).then(() => order.push(2));
+    expect(await conversations.known(id, alice)).to.deep.equal(of(id, alice, bob));
+    const second = conversations.participantsOf(id, alice).then(() => order.push(2));
     answer.resolve();
     await Promise.all([first, second]);
     expect(order).to.deep.equal([1, 2]);
+  });
+
+  it('of others are read from the store every time, without waiting for the query of a participant', async () => {
+    const id = newConversationId();
+    const eve = 'eve' as UserId;
+    const { store, queried } = storeOf(of(id, alice, bob));
+    const answers = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
+    const { participantsOf } = store;
+    store.participantsOf = async (ids) => {
+      const result = participantsOf(ids);
+      await answers[queried.length - 1]?.promise;
+      return result;
+    };
+    const conversations = new GatewayConversations(store, nothingRecent);
+    const ofEve = conversations.participantsOf(id, eve);
+    const ofAlice = conversations.participantsOf(id, alice);
+    answers[1].resolve();
+    expect(await ofAlice).to.deep.equal(of(id, alice, bob));
+    answers[0].resolve();
+    expect(await ofEve).to.equal(undefined);
+    expect(await conversations.participantsOf(id, eve)).to.equal(undefined);
+    expect(await conversations.participantsOf(id, alice)).to.deep.equal(of(id, alice, bob));
+    expect(queried).to.deep.equal([id, id, id]);
   });
 
   it('are known from earlier answers, without a query', async () => {
@@ -96,16 +119,16 @@ describe('the participants of conversations', () => {
         nextCursor: null,
       }),
     } satisfies History);
-    for (const id of ids) expect(await conversations.known(id)).to.equal(undefined);
+    for (const id of ids) expect(await conversations.known(id, alice)).to.equal(undefined);
     await conversations.open(newConversationId(), alice, bob);
     await history.directConversation(alice, bob);
     await history.head(alice, head);
     await history.conversations(alice, 50, undefined);
     for (const id of [opened, direct, head, listed]) {
-      expect(await conversations.known(id)).to.deep.equal(of(id, alice, bob));
+      expect(await conversations.known(id, alice)).to.deep.equal(of(id, alice, bob));
     }
-    expect(await conversations.known(notes)).to.deep.equal(of(notes, alice));
-    expect(await conversations.participantsOf(listed)).to.deep.equal(of(listed, alice, bob));
+    expect(await conversations.known(notes, alice)).to.deep.equal(of(notes, alice));
+    expect(await conversations.participantsOf(listed, alice)).to.deep.equal(of(listed, alice, bob));
     expect(queried).to.deep.equal([]);
   });
 
@@ -113,9 +136,9 @@ describe('the participants of conversations', () => {
     const id = newConversationId();
     const { store, queried } = storeOf();
     const newest = async () => ({ senderId: bob, receiverId: alice }) as Message;
-    expect(await new GatewayConversations(store, { newest }).known(id)).to.deep.equal(of(id, bob, alice));
+    expect(await new GatewayConversations(store, { newest }).known(id, alice)).to.deep.equal(of(id, bob, alice));
     const down = { newest: () => Promise.reject(new Error('down')) };
-    expect(await new GatewayConversations(store, down).known(id)).to.equal(undefined);
+    expect(await new GatewayConversations(store, down).known(id, alice)).to.equal(undefined);
     expect(queried).to.deep.equal([]);
   });
 });

@@ -1,6 +1,7 @@
-import type { ConversationId } from '@chat-cluster/contracts';
+import type { ConversationId, TypingSignal, UserId } from '@chat-cluster/contracts';
 import { type KnownConversations, typingRecipient } from '@chat-cluster/domain';
 import type { EphemeralEmitter } from '@chat-cluster/redis';
+import type { Logger } from '@chat-cluster/runtime';
 import { LRUCache } from 'lru-cache';
 import { Counter } from 'prom-client';
 import { TokenBucket } from '../../token-bucket.ts';
@@ -24,25 +25,30 @@ const REMEMBERED = 20;
 export interface TypingDeps {
   conversations: KnownConversations;
   ephemeral: EphemeralEmitter;
+  logger: Logger;
 }
 
 /**
  * Handler of `typing`: relays the signal to every device of the other participant. The relay is volatile, and looks for
- * the recipient in this process and in the cache only, not in Postgres. A signal that is dropped gets the same ack.
+ * the recipient in this process and in the cache only, not in Postgres. Every signal gets the same ack before the
+ * recipient is looked for, so neither the ack nor its duration shows whether there is such a conversation.
  */
-export function typingHandler({ conversations, ephemeral }: TypingDeps): Handler<'typing'> {
+export function typingHandler({ conversations, ephemeral, logger }: TypingDeps): Handler<'typing'> {
   const limits = new WeakMap<ChatSocket, RelayLimit>();
-  return async function relayTyping(userId, { conversationId, typing }, socket) {
+  const relay = async (userId: UserId, { conversationId, typing }: TypingSignal, socket: ChatSocket) => {
     const recipient = await typingRecipient(conversations, conversationId, userId);
     if (recipient === undefined) {
       signals.inc({ result: 'unheard' });
-      return { ok: true };
+      return;
     }
     const limit = limits.get(socket) ?? new RelayLimit();
     limits.set(socket, limit);
     const result = limit.admit(conversationId, typing);
     if (result === 'relayed') ephemeral.emit('typing', recipient, { conversationId, userId, typing });
     signals.inc({ result });
+  };
+  return async function acceptTyping(userId, signal, socket) {
+    relay(userId, signal, socket).catch((err: unknown) => logger.error({ err }, 'typing: a fault'));
     return { ok: true };
   };
 }
