@@ -1,13 +1,11 @@
 import { z } from 'zod';
+import { attachmentUrl } from './attachment-url.ts';
 import { clientMessageId, conversationId, messageId, userId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 
 export const attachment = z
   .object({
-    url: z
-      .string()
-      .max(LIMITS.attachmentUrlLength)
-      .refine(isSafeUrl, 'must be an absolute https URL without credentials or control characters'),
+    url: attachmentUrl,
     type: z.enum(['IMAGE', 'PDF']),
   })
   .meta({
@@ -18,6 +16,7 @@ export const attachment = z
 
 export type Attachment = z.infer<typeof attachment>;
 
+/** Any text, in any direction: bidirectional controls belong to right-to-left languages. Clients isolate it. */
 const content = z
   .string()
   .max(LIMITS.contentLength)
@@ -60,10 +59,3 @@ export const message = z
   .meta({ id: 'Message', description: 'A stored message' });
 
 export type Message = z.infer<typeof message>;
-
-function isSafeUrl(text: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern rejects control characters.
-  if (/[\u0000-\u0020\u007f]/.test(text) || !text.isWellFormed()) return false;
-  const url = URL.parse(text);
-  return url !== null && url.protocol === 'https:' && url.username === '' && url.password === '';
-}

@@ -119,12 +119,70 @@ describe('parseOrReject', () => {
     'https://a.example/\u0000',
     'https://a.example/\ud800',
     `https://a.example/${'x'.repeat(2_048)}`,
+    `https://a.example/${'€'.repeat(2_000)}`,
+    'https:\\\\evil.example\\x',
+    'https://a.example\\@evil.example/',
+    'https:a.example',
+    'https:/a.example/',
+    'https:///a.example/',
+    'https://@a.example/',
+    'https://:@a.example/',
+    'https://a.example@evil.example',
+    'https://a.example:99999/',
+    'https://a.example/a b',
+    'https://a.example/\u00a0',
+    'https://a.example/\u2028',
+    'https://a.example/\u0085',
+    'https://a.example/\t',
+    'https://a.example/\u202egpj.exe',
+    'https://a.example/\u2066x\u2069',
+    'https://a.example/\u061c',
+    'https://a\u200b.example/',
+    'https://a\u00ad.example/',
+    'https://a.example/\ufeff',
+    'https://a.example/\u{e0041}',
   ];
   for (const url of urls) {
     it(`rejects the attachment ${JSON.stringify(url.slice(0, 40))}`, () => {
       expect(rejectionOf(attachment, { url, type: 'IMAGE' }).code).to.equal('VALIDATION_FAILED');
     });
   }
+
+  it('serialises the URL of an attachment, so that equivalent ones are equal', () => {
+    for (const [typed, stored] of [
+      ['HTTPS://Files.Example.COM:443', 'https://files.example.com/'],
+      ['https://files.example.com/./a/../b.png?q=ü#ö', 'https://files.example.com/b.png?q=%C3%BC#%C3%B6'],
+      ['https://münchen.example/', 'https://xn--mnchen-3ya.example/'],
+      ['https://XN--MNCHEN-3YA.example/', 'https://xn--mnchen-3ya.example/'],
+      ['https://ａ.example/', 'https://a.example/'],
+      ['https://а.example/', 'https://xn--80a.example/'],
+      ['https://0x7f.1/', 'https://127.0.0.1/'],
+      ['https://a.example/@user?a@b', 'https://a.example/@user?a@b'],
+      ['https://a.example/%E2%80%AE', 'https://a.example/%E2%80%AE'],
+      [`https://a.example/${'x'.repeat(2_030)}`, `https://a.example/${'x'.repeat(2_030)}`],
+    ] as const) {
+      const { url } = parseOrReject(attachment, { url: typed, type: 'PDF' });
+      expect(url).to.equal(stored);
+      expect(parseOrReject(attachment, { url, type: 'PDF' }).url).to.equal(url);
+    }
+  });
+
+  it('names what is wrong with the URL of an attachment', () => {
+    for (const [url, message] of [
+      ['https:\\\\evil.example\\x', /^url: must not contain spaces, backslashes/],
+      ['https://user@a.example/', /^url: must not contain a user/],
+      ['http://a.example/', /^url: must be an absolute URL that begins with https/],
+      [`https://a.example/${'€'.repeat(2_000)}`, /^url: must have at most 2048 characters when percent-encoded/],
+      [`https://a.example/${'x'.repeat(2_048)}`, /^url: .*2048/],
+    ] as const) {
+      expect(rejectionOf(attachment, { url, type: 'PDF' }).message).to.match(message);
+    }
+  });
+
+  it('keeps the direction of text', () => {
+    const content = '\u2067שלום\u2069 \u200f(؟)';
+    expect(parseOrReject(draft, { conversationId, content }).content).to.equal(content);
+  });
 
   it('rejects user ids that the database cannot store', () => {
     for (const participantId of ['', 'a\u0000', '\ud800', 'x'.repeat(65), 7, null, ['bob'], { $ne: '' }]) {

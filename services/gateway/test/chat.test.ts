@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { Message } from '@chat-cluster/contracts';
+import type { HistoryPage, Message } from '@chat-cluster/contracts';
 import {
+  api,
   connect,
   connectElsewhere,
   eventually,
@@ -69,6 +70,36 @@ describe('chat on a cluster of two gateways', () => {
     });
     // A sender gets no badge. A connection that subscribed late has a second one, with `sync_required`.
     expect(alice.badges.map(({ count }) => count)).to.deep.equal(alice.badges.map(() => 0));
+  });
+
+  it('shows the URL of an attachment in one form everywhere, also after a resend of an equivalent one', async () => {
+    const { alice, bob, conversationId } = await pair();
+    const draft = (url: string) => ({ conversationId, attachments: [{ url, type: 'PDF' }], clientMessageId: 'file' });
+    const ack = await alice.send(draft('HTTPS://Files.Example.com:443/x/../Übersicht.pdf'));
+    if (!ack.ok) throw new Error(ack.error.message);
+    const attachments = [{ url: 'https://files.example.com/%C3%9Cbersicht.pdf', type: 'PDF' }];
+    expect(ack.message.attachments).to.deep.equal(attachments);
+    const again = await alice.send(draft('https://files.example.com/%C3%9Cbersicht.pdf'));
+    expect(again).to.deep.equal({ ok: true, duplicate: true, message: ack.message });
+    await eventually(() => expect(bob.messages).to.deep.equal([ack.message]));
+    const synced = await bob.socket
+      .timeout(10_000)
+      .emitWithAck('sync', { conversations: [{ id: conversationId, afterSeq: 0 }] });
+    expect(synced).to.have.nested.property('conversations[0].messages').that.deep.equals([ack.message]);
+    const { body } = await api<HistoryPage>(cluster, bob.userId, 'GET', `/api/messages/with/${alice.userId}`);
+    expect(body.messages).to.deep.equal([ack.message]);
+
+    for (const url of [
+      'https:\\\\evil.example\\x',
+      'https://files.example.com/\u202egpj.exe',
+      'https://a@b.example/',
+    ]) {
+      const refused = await alice.send({ ...draft(url), clientMessageId: 'unusual' });
+      expect(refused).to.have.nested.property('error.code', 'VALIDATION_FAILED');
+      expect(refused)
+        .to.have.nested.property('error.message')
+        .that.matches(/^attachments\.0\.url: must not contain /);
+    }
   });
 
   it('serves a client that requests no ack, as the base protocol has none', async () => {
