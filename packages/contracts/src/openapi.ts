@@ -77,13 +77,6 @@ export const liveness = z
 export const readiness = z
   .object({
     ready: z.boolean().meta({ example: true }),
-    reason: z.enum(['draining', 'schema']).optional().meta({
-      description: '`draining`: the gateway is shutting down. `schema`: the database lacks migrations for this version',
-      example: 'draining',
-    }),
-    checks: z
-      .record(z.string(), z.string())
-      .meta({ description: 'State of each dependency', example: { postgres: 'ok', redis: 'ok', schema: 'ok' } }),
   })
   .meta({ id: 'Readiness', description: 'Whether a load balancer should send traffic here' });
 
@@ -173,11 +166,12 @@ const readyz: ZodOpenApiOperationObject = {
   operationId: 'getReadiness',
   tags: ['Operations'],
   summary: 'Readiness: the gateway can serve traffic',
+  description: 'The reasons, and the state of Redis and Postgres, are in `/readyz` of the admin port.',
   security: [],
   responses: {
     '200': json('Ready', readiness),
     '503': json('Not ready: draining, or the database is not migrated', readiness, {
-      draining: { ready: false, reason: 'draining', checks: { postgres: 'ok', redis: 'ok', schema: 'ok' } },
+      draining: { ready: false },
     }),
   },
 };

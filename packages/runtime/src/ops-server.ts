@@ -25,7 +25,7 @@ export async function serveOps(options: OpsOptions) {
       case '/healthz':
         return answer(200, '{"status":"ok"}');
       case '/readyz': {
-        const state = readiness();
+        const state = await readiness();
         return answer(state.ready ? 200 : 503, JSON.stringify(state));
       }
       case '/metrics':
@@ -66,7 +66,8 @@ export interface OpsOptions {
   port: number;
   /** Secret for the protected parts. Without it they are open to every client of the port, except `actions`. */
   token?: string | undefined;
-  readiness(): Readiness;
+  /** Must not reject. */
+  readiness(): Readiness | Promise<Readiness>;
   /** Starts the stop of the process. Called again at each `POST /drain`. */
   drain(): void;
   /** Default: the metrics of this process. */

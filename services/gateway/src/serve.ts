@@ -1,5 +1,5 @@
 import cluster from 'node:cluster';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { Inbox } from '@chat-cluster/domain';
 import {
   createConversationStore,
@@ -18,14 +18,15 @@ import { announceReady, startProcess, watchReadiness } from '@chat-cluster/runti
 import { AggregatorRegistry } from 'prom-client';
 import { createAuthenticator } from './authenticate.ts';
 import { drainOnOrder } from './cluster/fork-drain.ts';
-import { revokeOnRequest } from './cluster/fork-revocations.ts';
-import { HTTP_DEADLINES, listen, listenForAdmin } from './cluster/listen.ts';
+import { respondToSupervisor } from './cluster/fork-requests.ts';
+import { listen, listenForAdmin } from './cluster/listen.ts';
 import { takeConnections } from './cluster/take-connections.ts';
 import { type GatewayConfig, longestEndMs } from './config.ts';
 import { type Context, connectPostgres, connectRedisServers, openInbox } from './connect-servers.ts';
 import { GatewayConversations } from './conversations.ts';
 import { closeServers, GatewayDrain } from './drain.ts';
 import { createHttpApp } from './http/app.ts';
+import { createHttpServer } from './http/http-server.ts';
 import { watchRequests } from './http/middleware.ts';
 import { openPublicKeys } from './public-keys.ts';
 import { createReads } from './reads.ts';
@@ -36,7 +37,6 @@ import { attachToConnections } from './socket/attach.ts';
 import { watchAffinity } from './socket/connect/affinity.ts';
 import { sessionIdsOf, tagOf } from './socket/connect/session-id.ts';
 import { Strangers } from './socket/connect/strangers.ts';
-import { takesUpgrade } from './socket/connect/takes-upgrade.ts';
 import { UserLimiter } from './socket/connect/user-limits.ts';
 import { Welcome } from './socket/connect/welcome.ts';
 import { EventDispatcher } from './socket/events/dispatch.ts';
@@ -59,9 +59,34 @@ export async function serve(config: GatewayConfig): Promise<void> {
   const postgres = await connectPostgres(context);
   const redis = await connectRedisServers(context);
   const { inbox, replies } = await openInbox(context, redis);
-  const readiness = watchReadiness({
+  const readiness = readinessOf(context, postgres, { ...redis, replies });
+
+  const ports = createPorts(postgres.db, redis, inbox);
+  const store = createTokenRevocations(postgres.db);
+  const revocations = new Revocations({ store, ...redis, logger, lifecycle });
+  const isRevoked = revocations.isRevoked.bind(revocations);
+  const authenticate = createAuthenticator(config, await openPublicKeys(config, context), isRevoked);
+  const newConversations = createSharedLimit(redis.cache, 'new-conversations', config.NEW_CONVERSATIONS_PER_MINUTE);
+  const isReady = () => readiness().ready;
+  const app = createHttpApp({ ...ports, config, logger, authenticate, newConversations, isReady });
+  const http = createHttpServer(config, app);
+  serveSockets(context, http, { redis, ports, authenticate, revocations });
+
+  if (!cluster.isWorker) return openPorts(context, http, { readiness, revocations });
+  await revocations.start();
+  respondToSupervisor('revoke', revocations.revoke);
+  respondToSupervisor('checks', () => readiness().checks);
+  takeConnections(http, tagOf(redis.registry.id));
+}
+
+type Redis = Awaited<ReturnType<typeof connectRedisServers>>;
+type Postgres = Awaited<ReturnType<typeof connectPostgres>>;
+type Replies = Awaited<ReturnType<typeof openInbox>>['replies'];
+
+function readinessOf({ lifecycle }: Context, postgres: Postgres, redis: Redis & { replies: Replies }) {
+  return watchReadiness({
     redis: () => ({
-      pubsub: replies.pulse.answers && redis.publisher.answers,
+      pubsub: redis.replies.pulse.answers && redis.publisher.answers,
       queue: redis.queues.every(({ client }) => client.pulse.answers),
       cache: redis.cache.pulse.answers,
     }),
@@ -71,22 +96,15 @@ export async function serve(config: GatewayConfig): Promise<void> {
     // A shared outage must not remove all gateways from the load balancer at once. It shows in `checks`.
     readyDuringOutage: true,
   });
+}
 
-  const ports = createPorts(postgres.db, redis, inbox);
-  const store = createTokenRevocations(postgres.db);
-  const revocations = new Revocations({ store, ...redis, logger, lifecycle });
-  const isRevoked = revocations.isRevoked.bind(revocations);
-  const authenticate = createAuthenticator(config, await openPublicKeys(config, context), isRevoked);
-  const newConversations = createSharedLimit(redis.cache, 'new-conversations', config.NEW_CONVERSATIONS_PER_MINUTE);
-  const app = createHttpApp({ ...ports, config, logger, authenticate, newConversations, isReady: readiness });
-  const http = createServer({ ...HTTP_DEADLINES, shouldUpgradeCallback: takesUpgrade }, app);
-  serveSockets(context, http, { redis, ports, authenticate, revocations });
+interface PortParts {
+  readiness: ReturnType<typeof watchReadiness>;
+  revocations: Revocations;
+}
 
-  if (cluster.isWorker) {
-    await revocations.start();
-    revokeOnRequest(revocations.revoke);
-    return takeConnections(http, tagOf(redis.registry.id));
-  }
+/** Opens the admin port, then the public port. Clients are served once all revocations are known. */
+async function openPorts({ config, logger, lifecycle }: Context, http: Server, { readiness, revocations }: PortParts) {
   const adminPort = await listenForAdmin(config, lifecycle, {
     readiness: () => (revocations.areKnown ? readiness() : { ...readiness(), ready: false }),
     actions: { '/revocations': revocations.revoke },
@@ -96,8 +114,6 @@ export async function serve(config: GatewayConfig): Promise<void> {
   logger.info({ port, adminPort, endsWithinMs: longestEndMs(config) }, 'gateway: ready');
   announceReady({ type: 'ready', port, adminPort, gateways: [config.GATEWAY_NAME] });
 }
-
-type Redis = Awaited<ReturnType<typeof connectRedisServers>>;
 
 /** The ports of the domain: the inbox, reads from Postgres, and recent messages from Redis. */
 function createPorts(db: Database, { cache }: Redis, inbox: Inbox) {
@@ -120,31 +136,19 @@ interface SocketParts {
 /** The socket server with the events of clients, presence, and the drain. */
 function serveSockets(context: Context, http: Server, { redis, ports, authenticate, revocations }: SocketParts): void {
   const { config, logger, lifecycle } = context;
-  const { registry, publisher, subscriber, cache } = redis;
+  const { registry } = redis;
   const { adapter, subscribed, onGap } = createGatewayAdapter(redis);
   const newSessionId = sessionIdsOf(tagOf(registry.id));
   const strangers = new Strangers({ config, logger });
   const users = new UserLimiter(config);
-  const { io, admission } = createSocketServer({
-    http,
-    adapter,
-    authenticate,
-    strangers,
-    users,
-    config,
-    logger,
-    newSessionId,
-  });
+  const socketServer = { http, adapter, authenticate, strangers, users, config, logger, newSessionId };
+  const { io, admission } = createSocketServer(socketServer);
   watchAffinity(io, { registry, logger });
   const requests = watchRequests(http);
 
   const welcome = new Welcome({ io, gatewayId: config.GATEWAY_NAME, unreadOf: ports.unreadOf, subscribed, logger });
   onGap(() => void welcome.requireSyncs());
-  const clusterPresence = createPresence({ cache, publisher, subscriber, gateways: registry, logger });
-  const presence = new PresenceEvents({
-    ...lifecycle.own('presence', clusterPresence, (one) => one.stop()),
-    maxWatchesPerUser: config.MAX_WATCHES_PER_USER,
-  });
+  const presence = startPresence(context, redis);
   const sessions = new SessionLifetime({
     io,
     authenticate,
@@ -152,8 +156,8 @@ function serveSockets(context: Context, http: Server, { redis, ports, authentica
     announceMs: config.TOKEN_EXPIRING_MS,
     lifecycle,
   });
-  const ephemeral = createEphemeralEmitter(publisher);
-  const handlers = createHandlers({ ...ports, subscribed, presence, sessions, ephemeral });
+  const ephemeral = createEphemeralEmitter(redis.publisher);
+  const handlers = createHandlers({ ...ports, subscribed, presence, sessions, ephemeral, logger });
   const dispatcher = new EventDispatcher({ handlers, logger });
   const drain = new GatewayDrain({ io, admission, requests, config, logger });
   attachToConnections(io, { config, logger, strangers, users, welcome, presence, dispatcher, drain });
@@ -161,4 +165,12 @@ function serveSockets(context: Context, http: Server, { redis, ports, authentica
   lifecycle.own('unread budget', boundUnread({ io, http, config, logger }), (budget) => budget.stop());
   lifecycle.own('admission', admission, (gate) => gate.close());
   lifecycle.drainWith(drain);
+}
+
+function startPresence({ config, logger, lifecycle }: Context, { registry, ...redis }: Redis): PresenceEvents {
+  const clusterPresence = createPresence({ ...redis, gateways: registry, logger });
+  return new PresenceEvents({
+    ...lifecycle.own('presence', clusterPresence, (one) => one.stop()),
+    maxWatchesPerUser: config.MAX_WATCHES_PER_USER,
+  });
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { ERRORS, type ErrorCode, problem } from '@chat-cluster/contracts';
 import { connect, newUser, startTestCluster, type TestCluster, tokenFor } from '@chat-cluster/testkit';
 import { openPolling, POLLING } from '@chat-cluster/testkit/balancers';
 import { expect } from 'chai';
@@ -94,22 +95,86 @@ for (const [name, gatewayProcesses] of [
 
     it('closes within 10 s: upgrades that it does not take, answered requests with a length, requests that do not end', async () => {
       const started = performance.now();
+      const late = [send('GET /heal'), send('GET /healthz HTTP/1.1\r\nHost: x\r\n'), send('\r\n\r\n')].map(text);
       const heads = [
         `GET /nothing HTTP/1.1\r\n${WEBSOCKET}\r\n`,
         `GET /healthz HTTP/1.1\r\n${WEBSOCKET}\r\n`,
         `GET /nothing HTTP/1.1\r\n${WEBSOCKET}Content-Length: 0\r\n\r\n`,
         `GET /socket.io/?EIO=4&transport=nothing HTTP/1.1\r\n${WEBSOCKET}\r\n`,
         'POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}',
-        'GET /heal',
-        'GET /healthz HTTP/1.1\r\nHost: x\r\n',
-        '\r\n\r\n',
       ];
       await Promise.all(heads.map((head) => closed(send(head).resume())));
+      for (const response of await Promise.all(late)) expectProblem(response, 408, 'TIMEOUT');
       expect(performance.now() - started).to.be.lessThan(10_000);
     });
 
-    it('answers a request line that is longer than a request may be', async () => {
-      expect(await text(send(`GET /${'a'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`))).to.match(/^HTTP\/1.1 431 /);
+    /** The response has the status, and a body with the code. */
+    function expectProblem(response: string, status: number, code: ErrorCode): void {
+      const [head = '', body = ''] = response.split('\r\n\r\n');
+      expect(head).to.match(new RegExp(`^HTTP/1.1 ${status} `));
+      expect(head.toLowerCase()).to.include('content-type: application/json; charset=utf-8');
+      expect(head.toLowerCase()).to.include(`content-length: ${Buffer.byteLength(body)}`);
+      const { error } = problem.strict().parse(JSON.parse(body));
+      expect(error).to.include({ code, retryable: ERRORS[code].retryable });
+    }
+
+    const REFUSED: [name: string, request: string, status: number, code: ErrorCode][] = [
+      ['bytes that are no HTTP', '\x16\x03\x01\x02\r\n\r\n', 400, 'VALIDATION_FAILED'],
+      ['a header without a colon', 'GET / HTTP/1.1\r\nHost: x\r\nbroken\r\n\r\n', 400, 'VALIDATION_FAILED'],
+      ['no Host', 'GET /healthz HTTP/1.1\r\n\r\n', 400, 'VALIDATION_FAILED'],
+      [
+        'two lengths',
+        'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
+        400,
+        'VALIDATION_FAILED',
+      ],
+      ['a path that does not exist', 'GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 404, 'NOT_FOUND'],
+      [
+        'an Expect that is unknown',
+        'GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: x\r\nConnection: close\r\n\r\n',
+        417,
+        'VALIDATION_FAILED',
+      ],
+      [
+        'a request line that is too long',
+        `GET /${'a'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+        431,
+        'VALIDATION_FAILED',
+      ],
+      [
+        'headers that are too long',
+        `GET / HTTP/1.1\r\nHost: x\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`,
+        431,
+        'VALIDATION_FAILED',
+      ],
+    ];
+    for (const [name, request, status, code] of REFUSED) {
+      it(`answers ${name} with ${status} ${code}`, async () => {
+        expectProblem(await text(send(request)), status, code);
+      });
+    }
+
+    it('answers a packet over long-polling that is too large with 413, and the session goes on', async () => {
+      const { sid } = await openPolling(cluster.url);
+      const post = (body: string) => {
+        const head = `Host: x\r\nConnection: close\r\nContent-Length: ${body.length}`;
+        return text(send(`POST ${POLLING}&sid=${sid} HTTP/1.1\r\n${head}\r\n\r\n${body}`));
+      };
+      const response = await post('4'.repeat(17_000));
+      expectProblem(response, 413, 'VALIDATION_FAILED');
+      expect(response).to.include('A packet may have at most 131072 bytes, and 16384 before authentication.');
+      const connect = `40${JSON.stringify({ token: tokenFor(cluster, newUser('u')) })}`;
+      expect(await post(connect)).to.match(/^HTTP\/1.1 200 [\s\S]*ok$/);
+    });
+
+    it("keeps the shape of engine.io's own errors", async () => {
+      for (const [query, code, message] of [
+        ['EIO=4&transport=polling&sid=unknown', 1, 'Session ID unknown'],
+        ['EIO=4&transport=nothing', 0, 'Transport unknown'],
+      ] as const) {
+        const response = await fetch(`${cluster.url}/socket.io/?${query}`);
+        expect([response.status, await response.json()]).to.deep.equal([400, { code, message }]);
+      }
     });
 
     it('connects long-polling clients with a parameter whose name ends in sid', async () => {

@@ -138,7 +138,9 @@ describe('bad payloads', () => {
       received.length = 0;
       socket.send(`427["send_message",${payload}]`);
       await eventually(() =>
-        expect(received.join('\n')).to.match(/^437\[\{"ok":false,"error":\{"code":"VALIDATION_FAILED"/m),
+        expect(received.join('\n')).to.match(
+          /^437\[\{"ok":false,"error":\{"code":"VALIDATION_FAILED","message":"A packet may be nested at most 32 levels deep\."/m,
+        ),
       );
     }
     socket.close();

@@ -203,15 +203,14 @@ describe('Probes', () => {
     });
     const ready = await edge.get('/readyz', anonymous);
     expect(ready.status).to.equal(200);
-    expect(readiness.parse(await ready.json())).to.deep.equal({ ready: true, checks: { redis: 'ok' } });
+    expect(readiness.strict().parse(await ready.json())).to.deep.equal({ ready: true });
   });
 
   it('respond 503 while the gateway is not ready, and it is still alive', async () => {
-    const draining = { ready: false, reason: 'draining' as const, checks: { redis: 'ok' } };
-    await using edge = await startEdge({ isReady: () => draining });
+    await using edge = await startEdge({ isReady: () => false });
     const ready = await edge.get('/readyz');
     expect(ready.status).to.equal(503);
-    expect(readiness.parse(await ready.json())).to.deep.equal(draining);
+    expect(readiness.strict().parse(await ready.json())).to.deep.equal({ ready: false });
     expect((await edge.get('/healthz')).status).to.equal(200);
   });
 });

@@ -1,11 +1,12 @@
 import { type ChildProcess, fork as forkProcess } from 'node:child_process';
 import type { Worker } from 'node:cluster';
 import { type EventEmitter, once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect } from 'chai';
-import { closeUnconfirmed, stopReading } from '../src/cluster/node-internals.ts';
+import { closeUnconfirmed, hasBegunResponse, stopReading } from '../src/cluster/node-internals.ts';
 
-describe("the private parts of Node's cluster that the gateway uses", () => {
+describe('the private parts of Node that the gateway uses', () => {
   /** Both ends of every connection. */
   const sockets: Socket[] = [];
 
@@ -53,5 +54,20 @@ describe("the private parts of Node's cluster that the gateway uses", () => {
     await exited;
     closeUnconfirmed({ process: child } as unknown as Worker);
     await Promise.all(closed);
+  });
+
+  it('hasBegunResponse: from the head of a response to its end', async () => {
+    const { promise: answered, resolve } = Promise.withResolvers<boolean[]>();
+    const http = createHttpServer((request, response) => {
+      const before = hasBegunResponse(request.socket);
+      response.write('a');
+      const begun = hasBegunResponse(request.socket);
+      response.end(() => setImmediate(() => resolve([before, begun, hasBegunResponse(request.socket)])));
+    });
+    await once(http.listen(0, '127.0.0.1'), 'listening');
+    await (await fetch(`http://127.0.0.1:${(http.address() as AddressInfo).port}/`)).text();
+    expect(await answered).to.deep.equal([false, true, false]);
+    http.close();
+    http.closeAllConnections();
   });
 });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server as HttpServer } from 'node:http';
+import type { Server as HttpServer } from 'node:http';
 import { type AddressInfo, connect as connectTcp, type Socket as TcpSocket } from 'node:net';
 import { connectPubSub, createGatewayAdapter } from '@chat-cluster/redis';
 import type { Logger } from '@chat-cluster/runtime';
@@ -8,6 +8,7 @@ import { register } from 'prom-client';
 import { io as connectTo, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import { createAuthenticator } from '../src/authenticate.ts';
 import { loadConfig } from '../src/config.ts';
+import { createHttpServer } from '../src/http/http-server.ts';
 import { attachToConnections } from '../src/socket/attach.ts';
 import type { ChatServer, ChatSocket } from '../src/socket/chat-socket.ts';
 import type { Admission } from '../src/socket/connect/admission.ts';
@@ -49,7 +50,7 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
     GATEWAY_NAME: 'gateway-7',
     ...env,
   });
-  const http = createServer();
+  const http = createHttpServer(config);
   const strangers = new Strangers({ config, logger });
   const users = new UserLimiter(config);
   const { io, admission } = createSocketServer({

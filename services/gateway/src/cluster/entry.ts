@@ -1,7 +1,7 @@
 import type { Worker } from 'node:cluster';
 import { createServer, type Server, type Socket } from 'node:net';
-import { HTTP_STATUS, type Problem, Rejection } from '@chat-cluster/contracts';
-import { closingHeaders, rawResponse } from '../http/raw-response.ts';
+import { Rejection } from '@chat-cluster/contracts';
+import { LATE_REQUEST, type ProblemResponse, problemResponse, rawResponse } from '../http/raw-response.ts';
 import { tagOfSession } from '../socket/connect/session-id.ts';
 import { HTTP_DEADLINES } from './listen.ts';
 import { closeUnconfirmed, stopReading } from './node-internals.ts';
@@ -47,7 +47,7 @@ export function createEntry(maxWaiting = MAX_WAITING): Entry {
     readRequestLine(socket, (head) => {
       const fork = serving.get(tagOfSession(sessionIn(head) ?? '')) ?? anyOf(serving);
       if (fork) handOver(socket, head, { fork, taken: () => waiting.delete(socket) });
-      else refuse(socket);
+      else refuse(socket, problemResponse(new Rejection('UNAVAILABLE', { retryAfterMs: RETRY_AFTER_MS })));
     });
   });
   return {
@@ -65,11 +65,14 @@ export function createEntry(maxWaiting = MAX_WAITING): Entry {
 
 /**
  * Reads the first line of a connection, and then stops: later bytes stay in the kernel for the fork. A connection that
- * does not send a complete line in time is closed.
+ * does not send a complete line in time gets 408, as it would from a fork.
  */
 function readRequestLine(socket: Socket, done: (head: Buffer) => void): void {
   let head: Buffer | undefined;
-  const timer = setTimeout(() => socket.destroy(), HTTP_DEADLINES.headersTimeout);
+  const timer = setTimeout(() => {
+    socket.off('data', read);
+    refuse(socket, LATE_REQUEST);
+  }, HTTP_DEADLINES.headersTimeout);
   const leave = () => socket.destroy();
   const read = (chunk: Buffer) => {
     head = head ? Buffer.concat([head, chunk]) : chunk;
@@ -100,10 +103,7 @@ function handOver(socket: Socket, head: Buffer, { fork, taken }: { fork: Worker;
   });
 }
 
-function refuse(socket: Socket): void {
-  const { payload: error } = new Rejection('UNAVAILABLE', { retryAfterMs: RETRY_AFTER_MS });
-  const body = JSON.stringify({ error } satisfies Problem);
-  const headers = { ...closingHeaders(body), 'Retry-After': RETRY_AFTER_MS / 1_000 };
-  socket.end(rawResponse(HTTP_STATUS.UNAVAILABLE, headers, body));
+function refuse(socket: Socket, problem: ProblemResponse): void {
+  socket.end(rawResponse(problem));
   socket.destroySoon();
 }

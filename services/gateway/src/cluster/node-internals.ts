@@ -1,5 +1,5 @@
 /*
- * The only file that relies on private parts of Node's cluster module. Each comment states the behaviour that the
+ * The only file that relies on private parts of Node's modules `cluster` and `http`. Each comment states the behaviour that the
  * gateway relies on; test/node-internals.test.ts pins the installed version and checks it.
  */
 import type { Worker } from 'node:cluster';
@@ -25,4 +25,9 @@ export function closeUnconfirmed(fork: Worker): void {
   };
   _pendingMessage?.handle?.close();
   for (const { handle } of _handleQueue ?? []) handle?.destroy();
+}
+
+/** Whether a response to a request of this connection has begun and is not finished: Node keeps it in `_httpMessage`. */
+export function hasBegunResponse(socket: Socket): boolean {
+  return (socket as { _httpMessage?: { _headerSent: boolean } | null })._httpMessage?._headerSent ?? false;
 }

@@ -1,10 +1,11 @@
 import cluster, { type Worker } from 'node:cluster';
-import { announceReady, backoff, createLogger, Lifecycle, type Readiness, UserError } from '@chat-cluster/runtime';
+import { announceReady, backoff, createLogger, Lifecycle, UserError } from '@chat-cluster/runtime';
 import { AggregatorRegistry } from 'prom-client';
 import { type GatewayConfig, longestEndMs } from '../config.ts';
 import type { Context } from '../connect-servers.ts';
 import { createEntry, type Entry } from './entry.ts';
 import { endForks } from './fork-drain.ts';
+import { readinessOfForks } from './fork-readiness.ts';
 import { revokeInFork } from './fork-revocations.ts';
 import { listen, listenForAdmin } from './listen.ts';
 import type { Serving } from './take-connections.ts';
@@ -29,7 +30,7 @@ export async function supervise(config: GatewayConfig): Promise<void> {
   const forks = new Map<string, Worker>();
   const registry = new AggregatorRegistry();
   const adminPort = await listenForAdmin(config, lifecycle, {
-    readiness: () => readinessOf(names, forks, { entry, lifecycle }),
+    readiness: () => readinessOfForks(names, forks, { entry, lifecycle }),
     actions: { '/revocations': revokeInFork(forks, entry.isOffered) },
     // Rejects if a fork does not answer within 5 s.
     metrics: async () => ({ contentType: registry.contentType, body: await registry.clusterMetrics() }),
@@ -43,17 +44,6 @@ export async function supervise(config: GatewayConfig): Promise<void> {
 
   logger.info({ port, adminPort, gateways: names, endsWithinMs: longestEndMs(config) }, 'gateway: ready');
   announceReady({ type: 'ready', port, adminPort, gateways: names });
-}
-
-/** Ready while at least one fork serves. The state of Redis and Postgres is in the /readyz of the public port. */
-function readinessOf(
-  names: readonly string[],
-  forks: Map<string, Worker>,
-  { entry, lifecycle: { stopping } }: Pick<ForkDeps, 'entry' | 'lifecycle'>,
-): Readiness {
-  const serves = (name: string) => entry.isOffered(forks.get(name));
-  const checks = Object.fromEntries(names.map((name) => [name, serves(name) ? 'ok' : 'starting']));
-  return stopping ? { ready: false, reason: 'draining', checks } : { ready: names.some(serves), checks };
 }
 
 interface ForkDeps extends Pick<Context, 'lifecycle' | 'logger'> {

@@ -1,4 +1,3 @@
-import type { Readiness } from '@chat-cluster/contracts/openapi';
 import type { Logger } from '@chat-cluster/runtime';
 import express, { type Express } from 'express';
 import type { GatewayConfig } from '../config.ts';
@@ -10,7 +9,7 @@ import { type ApiDeps, apiRoutes, probeRoutes } from './routes.ts';
 
 export interface HttpDeps extends Omit<ApiDeps, 'limitRate'> {
   config: GatewayConfig;
-  isReady(): Readiness;
+  isReady(): boolean;
   logger: Logger;
   /** Age at which a request without an answer is answered TIMEOUT, in ms. */
   deadlineMs?: number;

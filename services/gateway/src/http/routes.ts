@@ -87,17 +87,17 @@ function bearerToken(req: Request): string | undefined {
 }
 
 /**
- * For the probes of load balancers; metrics are on the admin listener. Liveness checks no server: a gateway must not be
- * restarted because Redis or Postgres is down.
+ * For the probes of load balancers. Metrics and the state of the dependencies are on the admin listener only. Liveness
+ * checks no server: a gateway must not be restarted because Redis or Postgres is down.
  */
-export function probeRoutes(gatewayId: string, isReady: () => Readiness): Route[] {
+export function probeRoutes(gatewayId: string, isReady: () => boolean): Route[] {
   return [
     publicRoute('/healthz', (_req, res) => {
       res.json({ status: 'ok', gatewayId, version: manifest.version } satisfies Liveness);
     }),
     publicRoute('/readyz', (_req, res) => {
-      const state = isReady();
-      res.status(state.ready ? 200 : 503).json(state);
+      const ready = isReady();
+      res.status(ready ? 200 : 503).json({ ready } satisfies Readiness);
     }),
   ];
 }

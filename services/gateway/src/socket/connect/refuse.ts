@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { HTTP_STATUS, type Problem, Rejection } from '@chat-cluster/contracts';
-import { closingHeaders, rawResponse } from '../../http/raw-response.ts';
+import { Rejection } from '@chat-cluster/contracts';
+import { problemResponse, rawResponse } from '../../http/raw-response.ts';
 import { responseOf } from '../engine-io.ts';
 
 /**
@@ -14,20 +14,14 @@ export function refuse(
   retryAfterMs: number,
   gatewayId: string,
 ): void {
-  const { payload: error } = new Rejection(code, { retryAfterMs });
-  const body = JSON.stringify({ error } satisfies Problem);
-  const status = HTTP_STATUS[code];
-  const headers = {
-    ...closingHeaders(body),
-    'X-Gateway-Id': gatewayId,
-    'Retry-After': Math.ceil(retryAfterMs / 1_000),
-  };
+  const problem = problemResponse(new Rejection(code, { retryAfterMs }));
+  problem.headers['X-Gateway-Id'] = gatewayId;
   const response = responseOf(request);
   if (response) {
-    response.writeHead(status, headers).end(body);
+    response.writeHead(problem.status, { ...problem.headers, Connection: 'close' }).end(problem.body);
     return;
   }
   request.socket.on('error', () => {});
-  request.socket.end(rawResponse(status, headers, body));
+  request.socket.end(rawResponse(problem));
   request.socket.destroySoon();
 }

@@ -14,7 +14,7 @@ import type { output } from 'zod';
 import type { ChatSocket } from '../chat-socket.ts';
 import { rejectIfExpired } from '../end-session.ts';
 import { type EventPacket, receiveEvents, sendAck } from '../engine-io.ts';
-import { cut } from '../transport/packet-guard.ts';
+import { cut, TOO_DEEP } from '../transport/packet-guard.ts';
 import { TurnBudget } from './turn-budget.ts';
 
 const events = new Counter({
@@ -132,6 +132,7 @@ export class EventDispatcher {
     rejectIfExpired(socket);
     const { handlers } = this.#deps;
     if (event === undefined) throw new Rejection('UNKNOWN_EVENT');
+    if (payloads[0] === TOO_DEEP) throw new Rejection('VALIDATION_FAILED', { message: TOO_DEEP });
     const payload = parseOrReject(clientEvents[event], payloads[0]);
     return (handlers[event] as Handler<ClientEvent>)(socket.data.userId, payload as never, socket);
   }

@@ -46,6 +46,15 @@ const BYTES_BEFORE_AUTHENTICATION = 16 * 1_024;
 /** Levels of arrays and objects in a packet; those of the contract have up to 4. */
 const MAX_NESTING = 32;
 
+/** Replaces the payload of an event that is nested too deep. The dispatcher rejects the event with this message. */
+export const TOO_DEEP = `A packet may be nested at most ${MAX_NESTING} levels deep.`;
+
+/** The message for a packet that is too large. */
+export function sizeLimit(maxBytes: number): string {
+  const first = Math.min(maxBytes, BYTES_BEFORE_AUTHENTICATION);
+  return `A packet may have at most ${maxBytes} bytes, and ${first} before authentication.`;
+}
+
 /** First character of a packet of Socket.IO, by type. */
 const [CONNECT, EVENT, BINARY_EVENT] = ['0', '2', '5'].map((type) => type.charCodeAt(0));
 
@@ -127,13 +136,12 @@ export class PacketGuard {
   }
 }
 
-/** An event packet with null as its payload, so that the client gets VALIDATION_FAILED; undefined for other packets. */
+/** An event packet with TOO_DEEP as its payload; undefined for other packets. */
 function withoutPayload(packet: string): string | undefined {
   const [, head] = /^(2(?:\/,)?\d*\["\w{1,64}",)/.exec(packet) ?? [];
-  return head && `${head}null]`;
+  return head && `${head}${JSON.stringify(TOO_DEEP)}]`;
 }
 
 function tooLarge(bytes: number): Exception {
-  const message = `A packet may have at most ${bytes} bytes.`;
-  return { event: 'unknown', error: new Rejection('VALIDATION_FAILED', { message }).payload };
+  return { event: 'unknown', error: new Rejection('VALIDATION_FAILED', { message: sizeLimit(bytes) }).payload };
 }
