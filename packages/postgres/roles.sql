@@ -1,6 +1,7 @@
--- Rights of the services' roles. Run it as the role that migrates, after every migration; it may run again at any time:
---   psql "$DATABASE_URL" -f packages/postgres/roles.sql
--- Create the roles once, as a role that may:
+-- Rights of the services' roles. `migrate.ts --roles` runs it after the migrations, as the role that migrates; it may run
+-- again at any time. By hand, in one transaction, so that no service lacks a right in between:
+--   psql --single-transaction "$DATABASE_URL" -f packages/postgres/roles.sql
+-- The command also creates the roles if it has their passwords and may create roles. By hand:
 --   create role chat_gateway login password '…';
 --   create role chat_worker login password '…';
 -- Only the role that migrates owns tables and may change them. No service may delete or change a message.

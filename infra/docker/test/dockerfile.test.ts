@@ -79,7 +79,9 @@ describe('the .dockerignore', () => {
     const gatewayFiles = globSync('services/gateway/src/**/*.ts', { cwd: repository });
     expect(kept).to.include.members([...MAINS, 'infra/docker/healthcheck.mjs', ...gatewayFiles]);
     expect(
-      kept.filter((file) => !/^(packages|services)\/[\w-]+\/(src|sql|package\.json)|^[\w-]+\.(json|yaml)$/.test(file)),
+      kept.filter(
+        (file) => !/^(packages|services)\/[\w-]+\/(src|sql|package\.json|roles\.sql)|^[\w-]+\.(json|yaml)$/.test(file),
+      ),
     ).to.deep.equal(['infra/docker/healthcheck.mjs']);
     for (const file of [
       '.env',

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import { MIGRATIONS, type Migrations } from './migrations.ts';
 import { MigrationBlocked, MigrationFailed, migrate, openForMigrations } from './migrator.ts';
+import { grantRoles, ROLE_PASSWORDS } from './roles.ts';
 import { readSchemaState, type SchemaState } from './schema-state.ts';
 
 const HELP = `DATABASE_URL=postgres://… node packages/postgres/src/migrate.ts [options]
@@ -13,6 +14,8 @@ role that may change the schema.
 
   --status       show the migrations that are done and those that are pending; changes nothing
   --contract     also run the migrations that break earlier versions; use it when every process runs this version
+  --roles        afterwards give chat_gateway and chat_worker their rights (roles.sql). CHAT_GATEWAY_PASSWORD and
+                 CHAT_WORKER_PASSWORD create these roles, or change their passwords; without them the roles must exist
   --wait S       seconds to wait for another run to end (300)
   --attempts N   attempts for a migration that does not get the lock of a table within 1.5 s (10)
 
@@ -25,8 +28,15 @@ const EXIT = { done: 0, failed: 1, usage: 2, pending: 3, later: 4 } as const;
 const OPTIONS = z.object({
   status: z.boolean().default(false),
   contract: z.boolean().default(false),
+  roles: z.boolean().default(false),
   wait: wholeNumber(0, 999_999).default(300),
   attempts: wholeNumber(0, 999_999).default(10),
+});
+
+const SETTINGS = z.object({
+  DATABASE_URL: z.string(),
+  [ROLE_PASSWORDS.chat_gateway]: z.string().optional(),
+  [ROLE_PASSWORDS.chat_worker]: z.string().optional(),
 });
 
 /** Runs the command with these arguments; resolves with its exit code. Throws ConfigError without a DATABASE_URL. */
@@ -38,10 +48,17 @@ export async function migrateCommand(args: string[], migrations: Migrations = MI
       process.stdout.write(HELP);
       return EXIT.done;
     }
-    const { status, contract, wait, attempts } = options.values;
-    const { DATABASE_URL: url } = parseConfig(z.object({ DATABASE_URL: z.string() }), process.env);
+    const { status, contract, roles, wait, attempts } = options.values;
+    const { DATABASE_URL: url, ...passwords } = parseConfig(SETTINGS, process.env);
     if (status) return await reportStatus(url, migrations, report);
     await migrate(url, { contract, waitMs: wait * 1_000, attempts, migrations, report });
+    if (roles) {
+      await grantRoles(url, {
+        chat_gateway: passwords.CHAT_GATEWAY_PASSWORD,
+        chat_worker: passwords.CHAT_WORKER_PASSWORD,
+      });
+      report('roles: chat_gateway and chat_worker have their rights');
+    }
     return EXIT.done;
   } catch (error) {
     return explain(error);

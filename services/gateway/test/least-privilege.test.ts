@@ -1,9 +1,10 @@
+import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { repository, type ServiceProcess, startChatService } from '@chat-cluster/local-cluster';
-import { migrate } from '@chat-cluster/postgres';
 import { askRedis, emptyDatabase, privateServers, queryPostgres, type Target } from '@chat-cluster/testkit';
 import { CLIENT_KINDS, describeProtocol } from '@chat-cluster/testkit/protocol-suite';
 import { expect } from 'chai';
@@ -30,7 +31,6 @@ const OWN_STATEMENTS: Record<string, Kind[]> = {
 };
 const NO_PERMISSION = /NOPERM|no permissions|can't access/i;
 const aclFile = readFileSync(join(repository, 'infra/redis.acl'), 'utf8');
-const rolesFile = readFileSync(join(repository, 'packages/postgres/roles.sql'), 'utf8');
 
 /** `url` with the user of a service. */
 function asUser(url: string, kind: Kind): string {
@@ -42,11 +42,20 @@ function asUser(url: string, kind: Kind): string {
 
 /** Creates the users of the documented ACL file on the shared Redis. */
 async function createRedisUsers(url: string): Promise<void> {
-  for (const line of aclFile.split('\n').filter((one) => one.startsWith('user '))) {
+  // Without the user of operators, `default`: other tests use it.
+  for (const line of aclFile.split('\n').filter((one) => one.startsWith('user chat_'))) {
     const [, name = '', ...rules] = line.replace(/>\w+/, `>${PASSWORD}`).split(/\s+/);
     expect(await askRedis(url, 'ACL', 'SETUSER', name, ...rules)).to.equal('OK');
   }
   await askRedis(url, 'ACL', 'LOG', 'RESET');
+}
+
+/** Migrates, creates the roles and grants their rights, as a deployment does. */
+async function migrateWithRoles(url: string): Promise<string> {
+  const command = [join(repository, 'packages/postgres/src/migrate.ts'), '--roles'];
+  const passwords = { CHAT_GATEWAY_PASSWORD: PASSWORD, CHAT_WORKER_PASSWORD: PASSWORD };
+  const env = { ...process.env, DATABASE_URL: url, ...passwords };
+  return (await promisify(execFile)(process.execPath, command, { env })).stdout;
 }
 
 /** Denied commands of the services' users, from the log of Redis. */
@@ -77,15 +86,13 @@ describe('services with the documented rights only', () => {
     const database = await emptyDatabase();
     Object.assign(urls, { redis: redis.url, postgres: database.url });
     for (const kind of KINDS) {
-      await queryPostgres(database.url, `create role chat_${kind} login password '${PASSWORD}'`);
       stack.defer(async () => void (await queryPostgres(postgres.url, `drop role chat_${kind}`)));
       stack.defer(async () => void (await askRedis(redis.url, 'ACL', 'DELUSER', `chat_${kind}`)));
     }
     stack.defer(database.drop);
-    await migrate(database.url);
-    // Twice, as after two migrations.
-    await queryPostgres(database.url, rolesFile);
-    await queryPostgres(database.url, rolesFile);
+    // Two at once, which wait for each other, and once more, as in the next deploy.
+    await Promise.all([migrateWithRoles(database.url), migrateWithRoles(database.url)]);
+    expect(await migrateWithRoles(database.url)).to.include('chat_gateway and chat_worker have their rights');
     await createRedisUsers(redis.url);
     const folder = await mkdtemp(join(tmpdir(), 'chat-rights-'));
     stack.defer(() => rm(folder, { recursive: true, force: true }));
