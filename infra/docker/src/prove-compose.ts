@@ -9,13 +9,12 @@
  * left out, because no check uses it. Leaves a running cluster alone. Exit code 0 when all checks pass.
  */
 import { execFile, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
+import { parseEnv, promisify } from 'node:util';
 import { freePort, repository } from '@chat-cluster/local-cluster';
 import { runCommand, UserError } from '@chat-cluster/runtime';
 import { eventually } from '@chat-cluster/testkit';
@@ -39,10 +38,8 @@ const MARKS = { ok: '✔', note: ' ', wrong: '✖' };
 const log = (line: string) => void process.stdout.write(`${line}\n`);
 
 let stopping = false;
-const env = {
+const env: NodeJS.ProcessEnv = {
   ...process.env,
-  JWT_SECRET: randomBytes(32).toString('hex'),
-  ADMIN_TOKEN: randomBytes(32).toString('hex'),
   PORT: String(await freePort()),
   PROMETHEUS_PORT: String(await freePort()),
 };
@@ -58,6 +55,8 @@ await runCommand(async () => {
     log('Stopping all containers …');
   });
   try {
+    await run('sh', [join(repository, 'infra/docker/create-secrets.sh'), folder]);
+    Object.assign(env, parseEnv(readFileSync(join(folder, '.env'), 'utf8')), { SECRETS: join(folder, 'secrets') });
     await proveCompose(folder);
     log('✔ all checks passed');
   } finally {
@@ -67,7 +66,7 @@ await runCommand(async () => {
   }
 });
 
-/** `folder`: for the report of the load test. */
+/** `folder`: for the report of the load test, and with the secrets. */
 async function proveCompose(folder: string): Promise<void> {
   log('Building the image and starting 3 gateways, 2 workers and a prober …');
   await compose('build', 'gateway');
