@@ -105,9 +105,7 @@ describe('compose.yaml', () => {
       expect(Object.keys(values).sort()).to.deep.equal([...new Set(required)].sort());
       for (const value of Object.values(values)) expect(secretWeakness(value ?? '')).to.equal(undefined);
       const [privateKey, publicKey] = ['prober-key', 'prober-public-key'].map((name) =>
-        createPublicKey(
-          readFileSync(join(folder, (secrets[name]?.file ?? '').replace(/\$\{SECRETS:-(\w+)\}/, '$1'))),
-        ),
+        createPublicKey(readFileSync(join(folder, (secrets[name]?.file ?? '').replace(/\$\{SECRETS:-(\w+)\}/, '$1')))),
       );
       expect(privateKey?.equals(publicKey as NonNullable<typeof publicKey>)).to.equal(true);
       const error = await create().catch((failure: unknown) => failure);

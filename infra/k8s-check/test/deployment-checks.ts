@@ -141,14 +141,61 @@ interface ScaledObject {
   fallback?: { replicas: number };
 }
 
+/** Kinds of objects through which clients reach the gateways; each is a proxy that adds to X-Forwarded-For. */
+const ENTRIES = ['Gateway', 'Ingress', 'IngressRoute'];
+
+/** Gateways trust as many addresses in X-Forwarded-For as there are proxies, and none of a client without a proxy. */
+export function hopProblems(manifests: readonly Manifest[]): string[] {
+  const { TRUSTED_HOPS } = loadGatewayConfig(environmentOf(workload(manifests, 'gateway')));
+  const proxies = manifests.some(({ kind }) => ENTRIES.includes(kind)) ? 1 : 0;
+  if (TRUSTED_HOPS === proxies) return [];
+  return [`TRUSTED_HOPS is ${TRUSTED_HOPS}, but there is ${proxies === 1 ? 'one proxy' : 'no proxy'}`];
+}
+
+/** Memory of a gateway without clients, and of an idle connection, in bytes (infra/README.md has the measurements). */
+const MEMORY = { process: 150e6, connection: 14e3 };
+/** Bytes of memory for a byte that UNREAD_MAX_BYTES counts: text waits in UTF-16. */
+const PER_UNREAD_BYTE = 2;
+/** Shares of the memory limit: the heap of Node, and what a gateway at all its limits may need. */
+const SHARES = { heap: 0.75, full: 0.85 };
+
+/** The heap fits the memory limit of its pod, and so does a gateway whose sockets and unread output are at their limits. */
+export function memoryProblems(manifests: readonly Manifest[]): string[] {
+  return services(manifests).flatMap((one) => {
+    const limit = bytesOf(one.container.resources?.limits?.memory);
+    const heap = Number(/--max-old-space-size=(\d+)/.exec(one.settings.NODE_OPTIONS ?? '')?.[1] ?? 0) * 2 ** 20;
+    const problems =
+      heap > SHARES.heap * limit ? [`${one.name}: the heap is more than three quarters of the memory`] : [];
+    if (one.name !== 'gateway') return problems;
+    const { MAX_CONNECTIONS, UNREAD_MAX_BYTES } = loadGatewayConfig(environmentOf(one));
+    const full = MEMORY.process + MAX_CONNECTIONS * MEMORY.connection + UNREAD_MAX_BYTES * PER_UNREAD_BYTE;
+    if (full <= SHARES.full * limit) return problems;
+    const [needed, has] = [full, limit].map((bytes) => `${Math.round(bytes / 1e6)} MB`);
+    return [...problems, `a full gateway needs ${needed} of ${has}: MAX_CONNECTIONS or UNREAD_MAX_BYTES is too large`];
+  });
+}
+
+function bytesOf(quantity: unknown): number {
+  const [, amount, unit] = /^(\d+)(Mi|Gi)$/.exec(String(quantity)) ?? [];
+  return Number(amount) * (unit === 'Gi' ? 2 ** 30 : 2 ** 20);
+}
+
 /** The README, which lists the secrets to create, mentions each secret that a pod reads. */
 export function secretProblems(manifests: readonly Manifest[]): string[] {
   const readme = readFileSync(join(k8s, 'README.md'), 'utf8');
-  return workloads(manifests).flatMap(({ name, secrets }) =>
-    Object.values(secrets)
+  return workloads(manifests).flatMap(({ name, secrets, pod }) =>
+    [...Object.values(secrets), ...mountedSecrets(pod)]
       .filter((secret) => !readme.includes(secret.name) || !readme.includes(secret.key))
       .map((secret) => `${name} reads ${secret.key} of the secret ${secret.name}, which the README does not mention`),
   );
+}
+
+function mountedSecrets({ volumes = [] }: Workload['pod']): { name: string; key: string }[] {
+  return volumes.flatMap(({ secret }) => {
+    if (!secret) return [];
+    const { secretName: name = '', items = [] } = secret;
+    return items.length === 0 ? [{ name, key: name }] : items.map(({ key }) => ({ name, key }));
+  });
 }
 
 /** Label of the objects that the README applies first, with the migration. */

@@ -1,7 +1,7 @@
 import type { IContainer } from 'kubernetes-models/v1/Container';
 import type { IPodTemplateSpec } from 'kubernetes-models/v1/PodTemplateSpec';
 import { type Manifest, nameOf, ofKind } from './manifests.ts';
-import { podsOf } from './workloads.ts';
+import { podsOf, workloads } from './workloads.ts';
 
 /*
  * Checks that limit what an attacker could do from inside a pod. Each returns its problems, one sentence per problem.
@@ -42,7 +42,8 @@ function missing(owner: string, expected: Record<string, boolean>): string[] {
     .map(([property]) => `${owner} must have ${property}`);
 }
 
-const SECRET_NAME = /SECRET|PASSWORD|URLS?$/;
+/** The URL of a key set is public. */
+const SECRET_NAME = /SECRET|PASSWORD|ADMIN_TOKEN|(?<!JWKS_)URLS?$/;
 const CREDENTIALS = /:\/\/[^/\s]*:[^/\s]*@/;
 
 /** Manifests refer to secrets that are created elsewhere; they contain none. */
@@ -59,6 +60,22 @@ export function inlineSecretProblems(manifests: readonly Manifest[]): string[] {
       .filter(([name, value]) => SECRET_NAME.test(name) || CREDENTIALS.test(value ?? ''))
       .map(([name]) => `the manifests contain the value of ${name}`),
   ];
+}
+
+/** Secret with public keys, which grants nothing. */
+const PUBLIC = 'chat-public-keys';
+
+/** A process reads the secret with its own name only: whoever gets into a pod does not get the rights of another. */
+export function foreignSecretProblems(manifests: readonly Manifest[]): string[] {
+  return workloads(manifests).flatMap(({ name, secrets, pod }) => {
+    const read = [
+      ...Object.values(secrets).map((secret) => secret.name),
+      ...(pod.volumes ?? []).flatMap(({ secret }) => secret?.secretName ?? []),
+    ];
+    return [...new Set(read)]
+      .filter((secret) => secret !== `chat-${name}` && secret !== PUBLIC)
+      .map((secret) => `${name} reads ${secret}, which is not its own secret`);
+  });
 }
 
 interface Policy {

@@ -27,6 +27,8 @@ const CHECKS = {
     title: 'has a lane for each worker, and keeps a pod of each kind while nodes are drained',
     problems: deployment.scalingProblems,
   },
+  hops: { title: 'trusts the addresses of exactly the proxies that it has', problems: deployment.hopProblems },
+  memory: { title: 'has the memory for its heap, its sockets and unread output', problems: deployment.memoryProblems },
   secrets: { title: 'reads only secrets that the README lists', problems: deployment.secretProblems },
   migration: { title: 'applies the migration together with what it needs', problems: deployment.migrationProblems },
   selectors: { title: 'selects pods and ports that exist', problems: wiring.selectorProblems },
@@ -39,6 +41,7 @@ const CHECKS = {
   metrics: { title: 'scales by metrics that exist', problems: wiring.metricProblems },
   image: { title: 'uses one image, with a tag or digest', problems: wiring.imageProblems },
   hardening: { title: 'runs without privileges', problems: hardening.hardeningProblems },
+  foreignSecrets: { title: 'gives each process only its own secret', problems: hardening.foreignSecretProblems },
   inlineSecrets: { title: 'contains no secrets', problems: hardening.inlineSecretProblems },
   network: { title: 'denies traffic that no policy allows', problems: hardening.networkProblems },
 } satisfies Record<string, Check>;
@@ -56,6 +59,12 @@ const BUILDS: Record<string, { folder: string; edits: Edit[] }> = {
   'production with a prober': {
     folder: 'overlays/production',
     edits: [{ file: PRODUCTION, from: '# - ../../components/probe', to: '- ../../components/probe' }],
+  },
+  'production with a key set': {
+    folder: 'overlays/production',
+    edits: [
+      { file: PRODUCTION, from: 'components/monitoring', to: 'components/monitoring\n  - ../../components/jwks' },
+    ],
   },
   'production with traces': {
     folder: 'overlays/production',
@@ -175,6 +184,49 @@ const MISTAKES: (Edit & { folder?: string; foundBy: keyof typeof CHECKS; problem
     to: 'key: JWT_KEY',
     foundBy: 'secrets',
     problem: /^gateway reads JWT_KEY/m,
+  },
+  {
+    file: 'base/gateway.yaml',
+    from: 'name: chat-gateway\n                  key: DATABASE_URL',
+    to: 'name: chat-migrate\n                  key: DATABASE_URL',
+    foundBy: 'foreignSecrets',
+    problem: /^gateway reads chat-migrate, which is not its own secret$/m,
+  },
+  {
+    folder: 'overlays/production',
+    file: 'components/entry-envoy/kustomization.yaml',
+    from: 'TRUSTED_HOPS=1',
+    to: 'TRUSTED_HOPS=0',
+    foundBy: 'hops',
+    problem: /^TRUSTED_HOPS is 0, but there is one proxy$/,
+  },
+  {
+    file: 'base/gateway.env',
+    from: 'PORT=3000',
+    to: 'PORT=3000\nTRUSTED_HOPS=1',
+    foundBy: 'hops',
+    problem: /^TRUSTED_HOPS is 1, but there is no proxy$/,
+  },
+  {
+    file: 'base/gateway.env',
+    from: 'UNREAD_MAX_BYTES=134217728',
+    to: 'UNREAD_MAX_BYTES=536870912',
+    foundBy: 'memory',
+    problem: /^a full gateway needs 1574 MB of 1074 MB/,
+  },
+  {
+    file: 'base/worker.yaml',
+    from: 'max-old-space-size=768',
+    to: 'max-old-space-size=1024',
+    foundBy: 'memory',
+    problem: /^worker: the heap is more than three quarters/,
+  },
+  {
+    file: 'base/gateway.env',
+    from: 'PORT=3000',
+    to: 'PORT=3000\nJWT_KEYS_FILE=/etc/chat/keys.json',
+    foundBy: 'containers',
+    problem: /^gateway: JWT_KEYS_FILE is .etc.chat.keys.json, which is not mounted$/m,
   },
   {
     file: 'base/service-accounts.yaml',

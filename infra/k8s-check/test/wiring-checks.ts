@@ -92,7 +92,7 @@ function selectors(manifests: readonly Manifest[]): { owner: string; selector: S
   ];
 }
 
-/** Probes use existing ports, mounts existing volumes, and the settings of ports match the ports of the container. */
+/** Probes use existing ports, mounts existing volumes, and the settings of ports and files match the container. */
 export function containerProblems(manifests: readonly Manifest[]): string[] {
   return workloads(manifests).flatMap(({ name, container, pod, settings }) => {
     const ports = new Map((container.ports ?? []).map((port) => [port.name, port.containerPort]));
@@ -104,6 +104,10 @@ export function containerProblems(manifests: readonly Manifest[]): string[] {
       ...Object.entries({ http: 'PORT', admin: 'ADMIN_PORT' })
         .filter(([port, setting]) => ports.has(port) && String(ports.get(port)) !== settings[setting])
         .map(([port, setting]) => `${name}: ${port} is ${ports.get(port)}, but ${setting} is ${settings[setting]}`),
+      ...Object.entries(settings)
+        .filter(([setting]) => setting.endsWith('_FILE'))
+        .filter(([, file]) => !container.volumeMounts?.some(({ mountPath }) => file.startsWith(`${mountPath}/`)))
+        .map(([setting, file]) => `${name}: ${setting} is ${file}, which is not mounted`),
       ...(container.volumeMounts ?? [])
         .filter((mount) => !volumes.includes(mount.name))
         .map((mount) => `${name}: there is no volume ${mount.name}`),
