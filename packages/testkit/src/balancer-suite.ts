@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
 import { expect } from 'chai';
 import type { Balancer } from './balancer.ts';
 import { connect, newUser, type Target, type TestClient, tokenFor } from './client.ts';
@@ -42,13 +44,24 @@ export function describeBalancer(
   for (const kind of kinds) {
     describe(`with ${kind} clients`, () => describeProtocol(() => balanced().target, { clients: CLIENT_KINDS[kind] }));
   }
-  describe('at its edge', () => edgeBehaviours(balanced));
+  describe('at its edge', () => edgeBehaviours(balanced, start));
   // Last: a balancer may send few sessions to a gateway that has just returned, and the protocol needs two gateways.
   describe('a gateway', () => faultBehaviours(balanced));
   return balanced;
 }
 
-function edgeBehaviours(balanced: () => BalancedCluster): void {
+function edgeBehaviours(balanced: () => BalancedCluster, start: (gatewayPorts: number[]) => Promise<Balancer>): void {
+  it('adds the address of the client, which TRUSTED_HOPS=1 counts: neither an invented one nor that of the proxy', async () => {
+    const env = { TRUSTED_HOPS: '1', CONNECTS_PER_SECOND_PER_ADDRESS: '1' };
+    await using cluster = await startFaultCluster({ gateways: 1, workers: 0, env });
+    await using balancer = await start(Array<number>(3).fill(cluster.gateways[0]?.port ?? 0));
+    const connect = (from: string, invented: string) => statusOf(balancer.url + POLLING, from, invented);
+    // Five of them at once are allowed.
+    const statuses = await Promise.all(Array.from({ length: 40 }, (_, i) => connect('127.0.0.2', `203.0.113.${i}`)));
+    expect(statuses).to.include(429);
+    expect(await connect('127.0.0.3', '127.0.0.2')).to.equal(200);
+  });
+
   it('spreads new sessions over all gateways, and keeps each session on its gateway by a cookie', async () => {
     const opened = await Promise.all(Array.from({ length: 30 }, () => openPolling(balanced().target.url)));
     expect(new Set(opened.map(({ gateway }) => gateway))).to.have.property('size', 3);
@@ -74,6 +87,14 @@ function edgeBehaviours(balanced: () => BalancedCluster): void {
     expect(balancer.log()).not.to.include('token=');
     expect(balancer.log()).not.to.include(token);
   });
+}
+
+/** Status of a request from a local address, with a header that pretends another one. */
+async function statusOf(url: string, localAddress: string, invented: string): Promise<number | undefined> {
+  const request = get(url, { localAddress, agent: false, headers: { 'x-forwarded-for': invented } });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  response.resume();
+  return response.statusCode;
 }
 
 function faultBehaviours(balanced: () => BalancedCluster): void {
