@@ -8,7 +8,7 @@ import { parseEnv, promisify } from 'node:util';
 import { loadConfig as loadGateway } from '@chat-cluster/gateway/config';
 import { findRedis, freePort, repository, spawnServer, toolsFolder } from '@chat-cluster/local-cluster';
 import { loadConfig as loadProber } from '@chat-cluster/prober/config';
-import { redisServers, secretWeakness } from '@chat-cluster/runtime';
+import { type RedisConfig, redisServers, secretWeakness } from '@chat-cluster/runtime';
 import { askRedis, eventually } from '@chat-cluster/testkit';
 import { loadConfig as loadWorker } from '@chat-cluster/worker/config';
 import { expect } from 'chai';
@@ -69,7 +69,7 @@ describe('compose.yaml', () => {
       const hosts = Object.values(redisServers(config)).flat().concat(config.DATABASE_URL);
       for (const url of hosts) expect(services, url).to.have.property(new URL(url).hostname);
     }
-    const serversOf = (config: typeof worker) =>
+    const serversOf = (config: RedisConfig) =>
       Object.values(redisServers(config)).map((urls) => [urls].flat().map((url) => new URL(url).host));
     expect(serversOf(gateway)).to.deep.equal(serversOf(worker));
     expect(gateway.LANES).to.equal(worker.LANES);

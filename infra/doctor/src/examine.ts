@@ -1,9 +1,11 @@
+import { checkAdminPort } from './checks/admin-port.ts';
 import { checkEntry } from './checks/entry.ts';
 import { checkIdleConnections } from './checks/idle-connections.ts';
 import { checkPostgres } from './checks/postgres.ts';
 import { checkRedis } from './checks/redis.ts';
-import { checkGracePeriod, checkSecret } from './checks/settings.ts';
+import { checkAdminToken, checkGracePeriod, checkPublicKeys, checkSecret } from './checks/settings.ts';
 import { checkStickiness } from './checks/stickiness.ts';
+import { checkOrigins, checkQueryToken } from './checks/strangers.ts';
 import { checkTokens } from './checks/tokens.ts';
 import { checkWebsocket } from './checks/websocket.ts';
 import { type Finding, reporter } from './finding.ts';
@@ -16,6 +18,9 @@ export async function examine(deployment: Deployment): Promise<Finding[]> {
     checkRedis(deployment),
     checkPostgres(deployment),
     checkSecret(deployment),
+    checkPublicKeys(deployment),
+    checkAdminToken(deployment),
+    checkAdminPort(deployment),
     checkGracePeriod(deployment),
   ]);
   return findings.flat();
@@ -35,6 +40,8 @@ async function examineEntry({ url, ...deployment }: Deployment): Promise<Finding
     checkStickiness(entry),
     checkWebsocket(entry),
     checkTokens(entry),
+    checkOrigins(entry),
+    checkQueryToken(entry),
     checkIdleConnections(entry),
   ]);
   return [...reached, ...rest.flat()];

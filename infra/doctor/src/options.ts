@@ -1,5 +1,6 @@
 import { gatewaySettings } from '@chat-cluster/gateway/config';
 import {
+  isLoopback,
   parseConfig,
   parseOptions,
   type RedisServers,
@@ -15,14 +16,16 @@ export const HELP = `npm run doctor -- --url https://chat.example.com
 Checks a deployment for common misconfigurations and prints each finding with its fix. Exit code 1: a check failed.
 
 From outside, through the entry that clients use (--url; default: the cluster that runs on DATA_DIR):
-  TLS, session affinity, websockets, idle time-outs, tokens, clock, paths that must not be public
+  TLS, session affinity, websockets, idle time-outs, tokens, origins, clock, paths that must not be public
 From inside, with the environment of the services (DATABASE_URL, REDIS_URL and the other REDIS_… settings, JWT_SECRET, LANES,
 PG_POOL_SIZE; default: the settings of the cluster that runs on DATA_DIR):
   Redis: version, adapter, eviction, persistence, cluster state, clock, lanes, workers
   Postgres: version, migrations, durability, connections, clock
-  JWT secret, grace period
+  JWT secret, public keys, admin token, grace period
+From inside, at the admin port of a gateway (--admin): its protection, TRUSTED_HOPS
 
   --url URL         address of the entry, as clients use it
+  --admin URL       admin port of a gateway, for example http://127.0.0.1:9090 (kubectl port-forward)
   --token TOKEN     token of a user; default: signed with JWT_SECRET for a user named "doctor"
   --idle SECONDS    how long idle connections are kept open (default 30; gateways send a ping every 25 s)
   --gateways N      largest number of gateway processes, to add up Postgres connections; default: those running now
@@ -37,6 +40,10 @@ export interface Deployment {
   url: string | undefined;
   /** Token of a user, given on the command line. */
   token: string | undefined;
+  /** Address of the admin port of a gateway, without a trailing slash. */
+  adminUrl: string | undefined;
+  /** Whether users depend on it: by NODE_ENV, or because its entry is not on this machine. */
+  isProduction: boolean;
   idleMs: number;
   /** Largest number of processes, where given. */
   gateways: number | undefined;
@@ -49,6 +56,10 @@ export interface Deployment {
   /** Postgres connections of one process. */
   poolSize: { gateway: number; worker: number };
   secret: string | undefined;
+  /** JWT_KEYS_FILE and JWT_JWKS_URL. */
+  keySources: string[];
+  adminHost: string;
+  adminToken: string | undefined;
   claims: { issuer: string | undefined; audience: string | undefined; user: string };
   /** Maximum time from SIGTERM to the exit of a gateway. */
   stopMs: number;
@@ -59,12 +70,16 @@ export type Entry = Deployment & { url: string };
 
 const ENTRY = 'must be the address of the entry, such as https://chat.example.com';
 
-const options = z.object({
-  url: z
+const address = (problem: string) =>
+  z
     .string()
-    .refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), ENTRY)
+    .refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), problem)
     .transform(withoutTrailingSlash)
-    .optional(),
+    .optional();
+
+const options = z.object({
+  url: address(ENTRY),
+  admin: address('must be the address of an admin port, such as http://127.0.0.1:9090'),
   token: z.string().optional(),
   idle: wholeNumber(1, 600).default(30),
   gateways: wholeNumber(1, 10_000).optional(),
@@ -79,7 +94,12 @@ const settings = gatewaySettings
     DATABASE_URL: true,
     LANES: true,
     PG_POOL_SIZE: true,
+    NODE_ENV: true,
+    ADMIN_HOST: true,
+    ADMIN_TOKEN: true,
     JWT_SECRET: true,
+    JWT_KEYS_FILE: true,
+    JWT_JWKS_URL: true,
     JWT_ISSUER: true,
     JWT_AUDIENCE: true,
     JWT_USER_CLAIM: true,
@@ -100,6 +120,8 @@ export function readDeployment(args: readonly string[], env: NodeJS.ProcessEnv):
   return {
     url: values.url,
     token: values.token,
+    adminUrl: values.admin,
+    isProduction: config.NODE_ENV === 'production' || (values.url !== undefined && !isLocal(values.url)),
     idleMs: values.idle * 1_000,
     gateways: values.gateways,
     workers: values.workers,
@@ -113,9 +135,17 @@ export function readDeployment(args: readonly string[], env: NodeJS.ProcessEnv):
       worker: parseConfig(workerSettings.pick({ PG_POOL_SIZE: true }), env).PG_POOL_SIZE,
     },
     secret: config.JWT_SECRET,
+    keySources: [config.JWT_KEYS_FILE, config.JWT_JWKS_URL].filter((source) => source !== undefined),
+    adminHost: config.ADMIN_HOST,
+    adminToken: config.ADMIN_TOKEN,
     claims: { issuer: config.JWT_ISSUER, audience: config.JWT_AUDIENCE, user: config.JWT_USER_CLAIM },
     stopMs: config.DRAIN_DELAY_MS + config.DRAIN_WINDOW_MS + config.SHUTDOWN_TIMEOUT_MS,
   };
+}
+
+/** Whether the address is of this machine. */
+export function isLocal(url: string): boolean {
+  return isLoopback(new URL(url).hostname.replace(/^\[|\]$/g, ''));
 }
 
 function withoutTrailingSlash(text: string): string {

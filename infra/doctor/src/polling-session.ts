@@ -13,7 +13,8 @@ export interface PollingSession {
   poll(timeoutMs: number): Promise<HttpResponse>;
 }
 
-const POLLING = '/socket.io/?EIO=4&transport=polling';
+/** Requests a new session. */
+export const POLLING = '/socket.io/?EIO=4&transport=polling';
 
 /** Opens a session. Rejects when the entry does not open one. */
 export async function openPollingSession({ url }: Entry): Promise<PollingSession> {

@@ -15,9 +15,11 @@ export interface WebsocketSession {
 const TIMEOUT_MS = 10_000;
 const PACKET = { open: '0', ping: '2', pong: '3', connected: '40', rejected: '44' } as const;
 
-/** Connects with `token`. Rejects when no session is established. */
-export function openWebsocketSession({ url }: Entry, token: string): Promise<WebsocketSession> {
-  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`);
+/** Connects with `token`, in the URL or in the first packet. Rejects when no session is established. */
+export function openWebsocketSession({ url }: Entry, token: string, { inUrl = false } = {}): Promise<WebsocketSession> {
+  const query = `EIO=4&transport=websocket${inUrl ? `&token=${encodeURIComponent(token)}` : ''}`;
+  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/socket.io/?${query}`);
+  const connect = PACKET.connected + (inUrl ? '' : JSON.stringify({ token }));
   const closed = new Promise<number>((resolve) => socket.addEventListener('close', () => resolve(performance.now())));
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
@@ -35,7 +37,7 @@ export function openWebsocketSession({ url }: Entry, token: string): Promise<Web
     socket.addEventListener('message', ({ data }) => {
       const packet = String(data);
       if (packet === PACKET.ping) socket.send(PACKET.pong);
-      else if (packet.startsWith(PACKET.open)) socket.send(`${PACKET.connected}${JSON.stringify({ token })}`);
+      else if (packet.startsWith(PACKET.open)) socket.send(connect);
       else if (packet.startsWith(PACKET.connected)) settle('ok');
       else if (packet.startsWith(PACKET.rejected)) settle(errorCodeOf(packet));
     });

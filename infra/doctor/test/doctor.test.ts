@@ -22,16 +22,20 @@ describe('doctor', () => {
   });
   after(() => cluster[Symbol.asyncDispose]());
 
+  const adminUrl = (n = 0) => `http://127.0.0.1:${cluster.gateways[n]?.adminPort}`;
   const gatewayPort = () => cluster.gateways[0]?.port ?? 0;
 
   async function runDoctor(args: string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Finding[]> {
-    const deployment = readDeployment(['--url', `http://127.0.0.1:${gatewayPort()}`, '--grace', '60', ...args], {
-      DATABASE_URL: cluster.postgres.url,
-      REDIS_URL: cluster.redis.url,
-      JWT_SECRET: cluster.jwtSecret,
-      LANES: String(cluster.lanes),
-      ...env,
-    });
+    const deployment = readDeployment(
+      ['--url', `http://127.0.0.1:${gatewayPort()}`, '--admin', adminUrl(), '--grace', '60', ...args],
+      {
+        DATABASE_URL: cluster.postgres.url,
+        REDIS_URL: cluster.redis.url,
+        JWT_SECRET: cluster.jwtSecret,
+        LANES: String(cluster.lanes),
+        ...env,
+      },
+    );
     if (!deployment) throw new Error('no deployment');
     return examine(args.includes('--idle') ? deployment : { ...deployment, idleMs: 100 });
   }
@@ -157,6 +161,32 @@ describe('doctor', () => {
 
   it('16. reports a grace period that is shorter than a drain', async () => {
     expectFailed(await runDoctor(['--grace', '20']), /^grace period$/);
+  });
+
+  it('17. reports, in production, that pages of every site may connect, and a token in the URL', async () => {
+    const findings = await runDoctor([], { NODE_ENV: 'production' });
+    expectFailed(findings, /^origins$/);
+    expect(findings.find(({ check }) => check === 'token in the URL')).to.include({ state: 'warning' });
+  });
+
+  it('18. reports an admin port beyond loopback without a token, or with one that can be guessed', async () => {
+    expectFailed(await runDoctor([], { ADMIN_HOST: '0.0.0.0' }), /^admin token$/);
+    expectFailed(await runDoctor([], { ADMIN_HOST: '0.0.0.0', ADMIN_TOKEN: 'a'.repeat(32) }), /^admin token$/);
+    expectFailed(await runDoctor([], { ADMIN_HOST: '0.0.0.0', ADMIN_TOKEN: 'one of sufficient length, not a word' }));
+  });
+
+  it('19. reports TRUSTED_HOPS that does not fit the proxies', async () => {
+    const headers = { 'x-forwarded-for': '203.0.113.1' };
+    const { port } = cluster.gateways[1] ?? {};
+    for (let i = 0; i < 10; i++) {
+      await fetch(`http://127.0.0.1:${port}/socket.io/?EIO=4&transport=polling`, { headers });
+    }
+    expectFailed(await runDoctor(['--admin', adminUrl(1)]), /^trusted hops$/);
+  });
+
+  it('20. reports public keys that cannot be read', async () => {
+    const findings = await runDoctor([], { JWT_JWKS_URL: 'http://127.0.0.1:1/jwks.json', JWT_KEYS_FILE: '/dev/null' });
+    expectFailed(findings, /^public keys$/, /^public keys$/);
   });
 
   it('prints text or JSON, and exits with 1 when a check failed', () => {

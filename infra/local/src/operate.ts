@@ -33,7 +33,11 @@ await runCommand(async () => {
   if (command !== 'doctor' || !args.some((arg) => arg.startsWith('--url'))) {
     addMissingVariables(dataDir);
     const cluster = readClusterFile(dataDir);
-    if (command === 'doctor' && cluster) args.push('--url', cluster.url);
+    if (command === 'doctor' && cluster) {
+      const gateway = cluster.processes.find(({ name }) => name.startsWith('gateway'));
+      const admin = gateway?.adminPort && !args.some((arg) => arg.startsWith('--admin'));
+      args.push('--url', cluster.url, ...(admin ? ['--admin', `http://127.0.0.1:${gateway.adminPort}`] : []));
+    }
     if (!process.env.DATABASE_URL && !help && (args.length > 0 || command === 'doctor')) {
       const elsewhere =
         command === 'doctor' ? 'pass --url' : 'set DATABASE_URL, REDIS_URL and LANES to those of another one';

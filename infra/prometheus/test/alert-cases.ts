@@ -14,6 +14,8 @@ const allAcks = 'chat_event_duration_seconds_count{event="send_message"}';
 const delivered = 'chat_delivery_seconds_bucket{le="1"}';
 const allDelivered = 'chat_delivery_seconds_count';
 const handshakes = (result: string) => `chat_handshakes_total{result="${result}"}`;
+const forwarded = (addresses: string) => `chat_handshakes_forwarded_total{addresses="${addresses}"}`;
+const cuts = (reason: string) => `chat_connections_cut_total{reason="${reason}"}`;
 const postgresUp = 'chat_dependency_up{dependency="postgres", instance="worker-1"}';
 
 /** Counters of 1,000 events per minute, of which `bad` fail. */
@@ -127,6 +129,22 @@ export const ALERT_CASES: Record<string, AlertCase> = {
     fires: { [handshakes('OVERLOADED')]: '0+600x10' },
     silent: { [handshakes('OVERLOADED')]: '0+6x10' },
     after: '8m',
+  },
+  ChatTrustedHopsWrong: {
+    fires: { [forwarded('exact')]: '0+40x25', [forwarded('more')]: '0+60x25' },
+    // Some clients add addresses of their own.
+    silent: { [forwarded('exact')]: '0+600x25', [forwarded('more')]: '0+60x25' },
+    after: '24m',
+  },
+  ChatConnectionsCut: {
+    fires: { [cuts('second_connect')]: '0+100x15' },
+    silent: { [cuts('authentication_timeout')]: '0+10x15' },
+    after: '14m',
+  },
+  ChatTokenKeysUnreadable: {
+    fires: { chat_token_keys_failures_total: '0 0 0 0 0 1 1 1 1 1 2 2 2 2 2 3 3 3 3 3' },
+    silent: { chat_token_keys_failures_total: '0 0 0 0 0 1x14' },
+    after: '18m',
   },
   ChatReconnectStorm: {
     fires: { [handshakes('ok')]: '0+3000x10', chat_connections: '5000x10' },

@@ -9,6 +9,7 @@ const FILE = join(repository, 'infra/METRICS.md');
 
 /** Allowed labels. Each has few values, whatever clients send. */
 const ALLOWED_LABELS = [
+  'addresses',
   'dependency',
   'event',
   'kind',

@@ -20,7 +20,13 @@ import {
   type JWTVerifyOptions,
   jwtVerify,
 } from 'jose';
+import { Counter } from 'prom-client';
 import type { GatewayConfig } from './config.ts';
+
+const failures = new Counter({
+  name: 'chat_token_keys_failures_total',
+  help: 'Failed reads of the public keys of tokens (JWT_KEYS_FILE, JWT_JWKS_URL); the last keys stay',
+});
 
 /** Shortest time between two refreshes because of an unknown `kid`, in ms: strangers choose the `kid` of a token. */
 const COOL_DOWN_MS = 10_000;
@@ -99,6 +105,7 @@ class PublicKeys {
 
   async #read(source: KeySource): Promise<void> {
     await source.read().catch((error: unknown) => {
+      failures.inc();
       this.#logger.warn(
         { source: source.from, reason: describeError(error) },
         'tokens: keys not read, the last ones stay',
@@ -121,6 +128,13 @@ class PublicKeys {
   }
 }
 
+/** Reads a source once, as a gateway does. Resolves with the number of its keys; rejects when it has no usable ones. */
+export async function countPublicKeys(from: string): Promise<number> {
+  const source = new KeySource(from, /^https?:/.test(from) ? fetchText : (path) => readFile(path, 'utf8'));
+  await source.read();
+  return source.count;
+}
+
 type FindKey = (header: JWTHeaderParameters, token: FlattenedJWSInput) => Promise<CryptoKey>;
 
 /** A PEM file with one public key, or a JSON Web Key Set, in a file or at a URL. */
@@ -135,6 +149,12 @@ class KeySource {
     this.#load = load;
   }
 
+  /** Number of keys that were read last. */
+  get count(): number {
+    const text = this.#text ?? '{"keys":[]}';
+    return isPem(text) ? 1 : (JSON.parse(text) as JSONWebKeySet).keys.length;
+  }
+
   readonly key: FindKey = (header, token) => {
     if (!this.#find) throw new errors.JWKSNoMatchingKey();
     return this.#find(header, token);
@@ -144,9 +164,13 @@ class KeySource {
     const text = await this.#load(this.from);
     // The set caches its imported keys, so it is replaced only by a different one.
     if (text === this.#text) return;
-    this.#find = text.trimStart().startsWith('-----BEGIN') ? pemKey(text) : keySet(text);
+    this.#find = isPem(text) ? pemKey(text) : keySet(text);
     this.#text = text;
   }
+}
+
+function isPem(text: string): boolean {
+  return text.trimStart().startsWith('-----BEGIN');
 }
 
 function keySet(text: string): FindKey {

@@ -1,25 +1,49 @@
-import { type Finding, reporter } from '../finding.ts';
+import { countPublicKeys } from '@chat-cluster/gateway/public-keys';
+import { CREATE_SECRET, isLoopback, secretWeakness } from '@chat-cluster/runtime';
+import { type Finding, reasonOf, reporter } from '../finding.ts';
 import type { Deployment } from '../options.ts';
 
-/** Shortest secret, in characters. HS256 needs a key of at least 256 bits (RFC 7518, 3.2). */
-const SECRET_LENGTH = 32;
-/** A secret with fewer different characters is considered guessable. */
-const DIFFERENT_CHARACTERS = 8;
-
-/** Checks that JWT_SECRET cannot be guessed from a token. */
-export async function checkSecret({ secret }: Deployment): Promise<Finding[]> {
+/** Checks that JWT_SECRET cannot be guessed from a token, by the rule of the gateways in production. */
+export async function checkSecret({ secret, keySources }: Deployment): Promise<Finding[]> {
   const report = reporter('secret');
-  const fix = 'create one with: openssl rand -hex 32, and set it in the gateways and in the service that signs tokens';
   if (secret === undefined) {
+    if (keySources.length > 0) return [report.ok('tokens are verified with public keys')];
     return [report.skipped('JWT_SECRET is unknown', 'set JWT_SECRET to the value that the gateways use')];
   }
-  if (secret.length < SECRET_LENGTH) {
-    return [report.failed(`it has ${secret.length} characters and can be guessed from a token`, fix)];
-  }
-  if (new Set(secret).size < DIFFERENT_CHARACTERS) {
-    return [report.failed(`it consists of fewer than ${DIFFERENT_CHARACTERS} different characters`, fix)];
-  }
-  return [report.ok(`it has ${secret.length} characters`)];
+  const weakness = secretWeakness(secret);
+  if (weakness === undefined) return [report.ok(`it has ${secret.length} characters`)];
+  const fix = `${CREATE_SECRET}, and set it in the gateways and in the service that signs tokens`;
+  return [report.failed(`it can be guessed from a token: it ${weakness}`, fix)];
+}
+
+/** Checks that the public keys of tokens can be read: JWT_KEYS_FILE and JWT_JWKS_URL. */
+export async function checkPublicKeys({ keySources, isProduction }: Deployment): Promise<Finding[]> {
+  const report = reporter('public keys');
+  return Promise.all(
+    keySources.map(async (from) => {
+      if (isProduction && from.startsWith('http:')) {
+        return report.failed(`${from} is not encrypted`, 'set JWT_JWKS_URL to an https:// URL');
+      }
+      try {
+        const count = await countPublicKeys(from);
+        if (count > 0) return report.ok(`${from} has ${count} ${count === 1 ? 'key' : 'keys'}`);
+        return report.failed(`${from} has no keys`, 'publish the public keys with which tokens are verified');
+      } catch (error) {
+        const fix = 'repair the source: gateways keep their last keys, but a new gateway does not start';
+        return report.failed(`${from} cannot be read: ${reasonOf(error)}`, fix);
+      }
+    }),
+  );
+}
+
+/** Checks that the admin port has a strong token, unless it is for this machine only. */
+export async function checkAdminToken({ adminHost, adminToken }: Deployment): Promise<Finding[]> {
+  const report = reporter('admin token');
+  if (isLoopback(adminHost)) return [report.ok(`the admin port listens on ${adminHost} only`)];
+  const weakness = adminToken === undefined ? 'is missing' : secretWeakness(adminToken);
+  if (weakness === undefined) return [report.ok(`ADMIN_HOST is ${adminHost}, and the admin port needs a token`)];
+  const found = `ADMIN_HOST is ${adminHost}, and ADMIN_TOKEN ${weakness}: others can drain gateways and revoke tokens`;
+  return [report.failed(found, `${CREATE_SECRET}, and set it as ADMIN_TOKEN, or set ADMIN_HOST=127.0.0.1`)];
 }
 
 /** Checks that the grace period of the pods is longer than a complete stop of a gateway. */

@@ -5,6 +5,8 @@ import { signUserToken, unsignedToken } from '../user-token.ts';
 import { openWebsocketSession } from '../websocket-session.ts';
 
 const HOUR_S = 3_600;
+/** Algorithms that gateways accept. */
+const ALGORITHMS = ['HS256', 'RS256', 'ES256', 'EdDSA'];
 /** Longest recommended lifetime of a token, in s. */
 const LONG_S = 7 * 24 * HOUR_S;
 
@@ -62,8 +64,8 @@ function givenTokenFinding(token: string): Finding {
     return report.failed('it is not a JWT', 'pass only the token, without "Bearer"');
   }
   const { header, payload } = decoded;
-  if (header.alg !== 'HS256') {
-    return report.failed(`it is signed with ${header.alg}`, 'sign tokens with HS256: gateways accept nothing else');
+  if (!ALGORITHMS.includes(header.alg)) {
+    return report.failed(`it is signed with ${header.alg}`, `sign tokens with ${ALGORITHMS.join(', ')}`);
   }
   if (payload.exp === undefined) {
     return report.failed('it has no exp claim', 'sign tokens with exp: gateways reject tokens that never expire');
@@ -72,6 +74,6 @@ function givenTokenFinding(token: string): Finding {
   if (lifetimeS <= LONG_S) return report.ok(`it is valid for ${Math.round(lifetimeS / 60)} minutes`);
   return report.warning(
     `it is valid for ${Math.round(lifetimeS / 86_400)} days`,
-    'sign tokens for hours, not days: a leaked token cannot be revoked',
+    'sign tokens for hours, not days: a leaked token is valid until somebody revokes it',
   );
 }

@@ -28,6 +28,8 @@ export interface Stage {
   cluster: FaultCluster;
   /** Absent where the scenario has none. */
   prober: ServiceProcess | undefined;
+  /** JWT_KEYS_FILE of the gateways: a set without keys. */
+  keysFile: string;
   /** Stopped when the alerts of the fault have fired, all at the same time. */
   repetitions: Repetition[];
   /** Then ends the fault: closes clients, resumes processes. */

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { inboxLane, streamOf } from '@chat-cluster/queue';
 import { askRedis, connect, LeanClient, newUser, tokenFor } from '@chat-cluster/testkit';
 import { openPolling, POLLING } from '@chat-cluster/testkit/balancers';
@@ -75,6 +76,36 @@ export const MISUSE: Scenario = {
           const body = `40${JSON.stringify({ token: tokenFor(stage.cluster, receiverId) })}`;
           await fetch(pollingUrl(url, sid), { method: 'POST', body });
           repeat(stage, 0, send);
+        },
+      },
+      {
+        title: 'a proxy in front of the gateways that TRUSTED_HOPS does not count',
+        alerts: ['ChatTrustedHopsWrong'],
+        async make(stage) {
+          repeat(stage, 20, () => openPolling(target(stage, 1).url, '', { 'x-forwarded-for': '203.0.113.1' }));
+        },
+      },
+      {
+        title: 'a client that sends a second CONNECT packet, again and again',
+        alerts: ['ChatConnectionsCut'],
+        async make(stage) {
+          const connect = `40${JSON.stringify({ token: tokenFor(stage.cluster, newUser('alice')) })}`;
+          const { url } = target(stage, 1);
+          repeat(stage, 200, async () => {
+            const { sid } = await openPolling(url);
+            await fetch(pollingUrl(url, sid), { method: 'POST', body: `${connect}\x1e${connect}` });
+          });
+        },
+      },
+      {
+        title: 'a key set that cannot be read',
+        alerts: ['ChatTokenKeysUnreadable'],
+        async make(stage) {
+          writeFileSync(stage.keysFile, 'no key set');
+          stage.undo.defer(() => writeFileSync(stage.keysFile, '{"keys":[]}'));
+          // Only a token with an unknown key makes a gateway read the set before its time.
+          const header = Buffer.from('{"alg":"ES256","kid":"new"}').toString('base64url');
+          repeat(stage, 1_000, () => handshake(stage, 1, `${header}.e30.AAAA`));
         },
       },
       {

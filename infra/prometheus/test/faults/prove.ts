@@ -1,6 +1,14 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ServiceProcess } from '@chat-cluster/local-cluster';
 import type { Repetition } from '@chat-cluster/runtime';
-import { type ControlledService, eventually, type FaultCluster, startFaultCluster } from '@chat-cluster/testkit';
+import {
+  type ControlledService,
+  eventually,
+  type FaultCluster,
+  startFaultCluster,
+  temporaryFolder,
+} from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { type Ports, type RunningPrometheus, startPrometheus } from '../running-prometheus.ts';
 import { type Fault, type Scenario, startProber } from './fault.ts';
@@ -10,6 +18,7 @@ export interface RunningScenario extends AsyncDisposable {
   scenario: Scenario;
   cluster: FaultCluster;
   prober: ServiceProcess | undefined;
+  keysFile: string;
   prometheus: RunningPrometheus;
 }
 
@@ -36,11 +45,14 @@ type Parts = Omit<RunningScenario, 'prometheus'>;
 
 async function startParts(scenario: Scenario): Promise<Parts> {
   await using undo = new AsyncDisposableStack();
-  const cluster = undo.use(await startFaultCluster(scenario.options));
+  const keysFile = join(undo.use(temporaryFolder()).path, 'keys.json');
+  writeFileSync(keysFile, '{"keys":[]}');
+  const env = { ...scenario.options.env, JWT_KEYS_FILE: keysFile };
+  const cluster = undo.use(await startFaultCluster({ ...scenario.options, env }));
   const prober = scenario.probe ? await startProber({ cluster }) : undefined;
   undo.defer(() => prober?.stop(2_000));
   const parts = undo.move();
-  return { scenario, cluster, prober, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+  return { scenario, cluster, prober, keysFile, [Symbol.asyncDispose]: () => parts.disposeAsync() };
 }
 
 /** Disposes of all of them at the same time. */
@@ -66,7 +78,7 @@ export function proveAll({ scenario, ...stage }: RunningScenario): Map<Fault, Pr
   return proofs;
 }
 
-async function prove({ alerts, make }: Fault, { cluster, prober, prometheus }: Omit<RunningScenario, 'scenario'>) {
+async function prove({ alerts, make }: Fault, { prometheus, ...parts }: Omit<RunningScenario, 'scenario'>) {
   await eventually(async () => {
     const firing = await prometheus.firing();
     const early = alerts.filter((alert) => firing.has(alert));
@@ -75,7 +87,7 @@ async function prove({ alerts, make }: Fault, { cluster, prober, prometheus }: O
   await using undo = new AsyncDisposableStack();
   const repetitions: Repetition[] = [];
   try {
-    await make({ cluster, prober, repetitions, undo });
+    await make({ ...parts, repetitions, undo });
     const fired = new Set<string>();
     await eventually(async () => {
       for (const alert of await prometheus.firing()) fired.add(alert);

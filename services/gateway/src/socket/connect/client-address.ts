@@ -7,13 +7,20 @@ import ipaddr from 'ipaddr.js';
  * `X-Forwarded-For`; what the client itself has sent is to the left of that, and has no effect. Of an IPv6 address it is
  * the /64, since a single client usually has a whole one.
  */
-export function clientAddress({ headers, socket }: IncomingMessage, trustedHops: number): string {
-  const remote = socket.remoteAddress ?? 'closed';
+export function clientAddress(request: IncomingMessage, trustedHops: number): string {
+  const remote = request.socket.remoteAddress ?? 'closed';
   if (trustedHops === 0) return networkOf(remote);
-  const forwarded = String(headers['x-forwarded-for'] ?? '').split(',');
-  const chain = [...forwarded.map((address) => address.trim()).filter(Boolean), remote];
+  const chain = [...forwardedAddresses(request), remote];
   const address = chain[Math.max(0, chain.length - 1 - trustedHops)] ?? remote;
   return networkOf(isIP(address) ? address : remote);
+}
+
+/** The addresses in `X-Forwarded-For`: each proxy adds one at the end, clients can add some at the start. */
+export function forwardedAddresses({ headers }: IncomingMessage): string[] {
+  return String(headers['x-forwarded-for'] ?? '')
+    .split(',')
+    .map((address) => address.trim())
+    .filter(Boolean);
 }
 
 function networkOf(address: string): string {

@@ -1,11 +1,19 @@
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from '@chat-cluster/runtime';
 import { LRUCache } from 'lru-cache';
+import { Counter } from 'prom-client';
 import type { GatewayConfig } from '../../config.ts';
 import { TokenBucket } from '../../token-bucket.ts';
 import type { Connection } from '../engine-io.ts';
 import { cut } from '../transport/packet-guard.ts';
-import { clientAddress } from './client-address.ts';
+import { clientAddress, forwardedAddresses } from './client-address.ts';
+
+const forwarded = new Counter({
+  name: 'chat_handshakes_forwarded_total',
+  help: 'Handshakes by the addresses in X-Forwarded-For: as many as TRUSTED_HOPS, fewer or more',
+  labelNames: ['addresses'],
+});
+const ADDRESSES = { '-1': 'fewer', '0': 'exact', '1': 'more' } as const;
 
 /** Addresses whose connects are counted; about 300 bytes each. */
 const COUNTED_ADDRESSES = 20_000;
@@ -40,6 +48,8 @@ export class Strangers {
   /** Counts a connect. Returns 0, or the time in ms until the address may connect again. */
   admit(request: IncomingMessage): number {
     const { CONNECTS_PER_SECOND_PER_ADDRESS: perSecond, TRUSTED_HOPS } = this.#deps.config;
+    const difference = Math.sign(forwardedAddresses(request).length - TRUSTED_HOPS);
+    forwarded.inc({ addresses: ADDRESSES[`${difference}` as keyof typeof ADDRESSES] });
     if (TRUSTED_HOPS === 0 && request.headers['x-forwarded-for'] !== undefined) this.#warn();
     if (perSecond === 0) return 0;
     const address = clientAddress(request, TRUSTED_HOPS);
