@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { checkAdmin, commonConfig, integer, parseConfig } from '@chat-cluster/runtime';
+import { CREATE_SECRET, checkAdmin, commonConfig, integer, parseConfig, secretWeakness } from '@chat-cluster/runtime';
 import { z } from 'zod';
 
 const URL_FORM = 'must be one http:// or https:// URL, or two, separated by a comma';
@@ -49,7 +49,12 @@ export function loadConfig(env: NodeJS.ProcessEnv): Readonly<ProberConfig> {
 
 function checkTogether(config: ProberConfig, context: z.RefinementCtx): void {
   checkAdmin(config, context);
-  if (config.JWT_SECRET || config.PROBE_KEY_FILE) return;
-  const message = 'is required, unless PROBE_KEY_FILE is set';
-  context.addIssue({ code: 'custom', path: ['JWT_SECRET'], message });
+  const problem = (message: string) => context.addIssue({ code: 'custom', path: ['JWT_SECRET'], message });
+  const { JWT_SECRET: secret, NODE_ENV } = config;
+  if (secret === undefined) {
+    if (config.PROBE_KEY_FILE === undefined) problem('is required, unless PROBE_KEY_FILE is set');
+    return;
+  }
+  const weakness = NODE_ENV === 'production' ? secretWeakness(secret) : undefined;
+  if (weakness) problem(`${weakness}; ${CREATE_SECRET}`);
 }
