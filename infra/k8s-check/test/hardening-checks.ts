@@ -65,7 +65,7 @@ export function inlineSecretProblems(manifests: readonly Manifest[]): string[] {
 /** Secret with public keys, which grants nothing. */
 const PUBLIC = 'chat-public-keys';
 
-/** A process reads the secret with its own name only: whoever gets into a pod does not get the rights of another. */
+/** A process reads the secret with its own name only: an attacker in one pod does not get the rights of another. */
 export function foreignSecretProblems(manifests: readonly Manifest[]): string[] {
   return workloads(manifests).flatMap(({ name, secrets, pod }) => {
     const read = [

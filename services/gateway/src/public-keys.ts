@@ -128,13 +128,6 @@ class PublicKeys {
   }
 }
 
-/** Reads a source once, as a gateway does. Resolves with the number of its keys; rejects when it has no usable ones. */
-export async function countPublicKeys(from: string): Promise<number> {
-  const source = new KeySource(from, /^https?:/.test(from) ? fetchText : (path) => readFile(path, 'utf8'));
-  await source.read();
-  return source.count;
-}
-
 type FindKey = (header: JWTHeaderParameters, token: FlattenedJWSInput) => Promise<CryptoKey>;
 
 /** A PEM file with one public key, or a JSON Web Key Set, in a file or at a URL. */
@@ -149,12 +142,6 @@ class KeySource {
     this.#load = load;
   }
 
-  /** Number of keys that were read last. */
-  get count(): number {
-    const text = this.#text ?? '{"keys":[]}';
-    return isPem(text) ? 1 : (JSON.parse(text) as JSONWebKeySet).keys.length;
-  }
-
   readonly key: FindKey = (header, token) => {
     if (!this.#find) throw new errors.JWKSNoMatchingKey();
     return this.#find(header, token);
@@ -164,13 +151,9 @@ class KeySource {
     const text = await this.#load(this.from);
     // The set caches its imported keys, so it is replaced only by a different one.
     if (text === this.#text) return;
-    this.#find = isPem(text) ? pemKey(text) : keySet(text);
+    this.#find = text.trimStart().startsWith('-----BEGIN') ? pemKey(text) : keySet(text);
     this.#text = text;
   }
-}
-
-function isPem(text: string): boolean {
-  return text.trimStart().startsWith('-----BEGIN');
 }
 
 function keySet(text: string): FindKey {

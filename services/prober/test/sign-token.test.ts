@@ -38,6 +38,7 @@ describe('a token of the prober', () => {
 
   it('needs one of both, and a file that has a private key', () => {
     expect(() => loadConfig(env)).to.throw('JWT_SECRET: is required, unless PROBE_KEY_FILE is set');
+    expect(() => loadConfig({ ...env, NODE_ENV: 'production', JWT_SECRET: 'a'.repeat(32) })).to.throw('different');
     const config = loadConfig({ ...env, PROBE_KEY_FILE: '/nowhere/key.pem' });
     expect(() => createSigner(config)).to.throw(/PROBE_KEY_FILE has no usable private key: .*ENOENT/);
   });

@@ -1,6 +1,8 @@
-import { countPublicKeys } from '@chat-cluster/gateway/public-keys';
+import { createPublicKey, type JsonWebKey } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { CREATE_SECRET, isLoopback, secretWeakness } from '@chat-cluster/runtime';
 import { type Finding, reasonOf, reporter } from '../finding.ts';
+import { sendRequest } from '../http-request.ts';
 import type { Deployment } from '../options.ts';
 
 /** Checks that JWT_SECRET cannot be guessed from a token, by the rule of the gateways in production. */
@@ -34,6 +36,24 @@ export async function checkPublicKeys({ keySources, isProduction }: Deployment):
       }
     }),
   );
+}
+
+/** Number of keys in a PEM file or a JSON Web Key Set. Rejects when one of them is no public key. */
+async function countPublicKeys(from: string): Promise<number> {
+  const text = await (/^https?:/.test(from) ? fetchText(from) : readFile(from, 'utf8'));
+  if (text.trimStart().startsWith('-----BEGIN')) {
+    createPublicKey(text);
+    return 1;
+  }
+  const { keys } = JSON.parse(text) as { keys: JsonWebKey[] };
+  for (const key of keys) createPublicKey({ key, format: 'jwk' });
+  return keys.length;
+}
+
+async function fetchText(url: string): Promise<string> {
+  const { status, text } = await sendRequest(url);
+  if (status !== 200) throw new Error(`status ${status}`);
+  return text;
 }
 
 /** Checks that the admin port has a strong token, unless it is for this machine only. */

@@ -74,6 +74,6 @@ function givenTokenFinding(token: string): Finding {
   if (lifetimeS <= LONG_S) return report.ok(`it is valid for ${Math.round(lifetimeS / 60)} minutes`);
   return report.warning(
     `it is valid for ${Math.round(lifetimeS / 86_400)} days`,
-    'sign tokens for hours, not days: a leaked token is valid until somebody revokes it',
+    'sign tokens for hours, not days: a leaked token is valid until an operator revokes it',
   );
 }
