@@ -3,8 +3,9 @@ import type { UserId } from '@chat-cluster/contracts';
 import { createFanout, parseClusterUrl, type RedisClient, roomChannel } from '@chat-cluster/redis';
 import { type ClusterMember, eventually, type RedisCluster, startRedisCluster } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-import slotOf from 'cluster-key-slot';
+import { slotOf } from '../src/pubsub/slot.ts';
 import { memoryLogger, newClients } from './clients.ts';
+import { PECULIAR_IDS } from './emitted.ts';
 import { type Device, type Gateway, startGateway } from './gateways.ts';
 
 const newUser = () => `user-${randomBytes(6).toString('hex')}` as UserId;
@@ -82,6 +83,18 @@ describe('pub/sub on a Redis Cluster', () => {
     const published = await Promise.all(cluster.primaries.map((primary) => commands(primary, 'spublish')));
     for (const count of published) expect(count).to.be.within(50, 150);
     expect(published.reduce((sum, count) => sum + count)).to.equal(300);
+  });
+
+  it('spreads rooms as its servers do, whatever the ids of users contain', async () => {
+    const device = await gateway.device();
+    await device.socket.join(PECULIAR_IDS);
+    for (const user of PECULIAR_IDS) {
+      const slot = await cluster.primaries[0]?.ask('CLUSTER', 'KEYSLOT', roomChannel(user));
+      expect(slotOf(roomChannel(user)), user).to.equal(Number(slot));
+    }
+    await Promise.all(PECULIAR_IDS.map((user) => gateway.subscribed(user)));
+    await emit(PECULIAR_IDS, 6);
+    await eventually(() => expect(receivedOf(device, 6)).to.have.length(PECULIAR_IDS.length));
   });
 
   it('unsubscribes from a room when its last socket leaves', async () => {

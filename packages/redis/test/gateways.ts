@@ -12,8 +12,8 @@ export interface Gateway {
   onGap(listener: () => void): void;
   /** Channels of the messages that Redis sent to this gateway, in order. */
   arrived: string[];
-  /** A device that is connected to this gateway by `websocket` or `polling`. */
-  device(transport?: string): Promise<Device>;
+  /** A device that is connected to this gateway by `websocket` or `polling`. `socketId` replaces its random id. */
+  device(transport?: string, socketId?: string): Promise<Device>;
   close(): Promise<void>;
 }
 
@@ -30,6 +30,11 @@ export async function startGateway({ publisher, subscriber }: PubSub): Promise<G
   const { adapter, subscribed, onGap } = createGatewayAdapter({ publisher, subscriber });
   const http = createServer();
   const io = new Server(http, { adapter, serveClient: false });
+  io.use((socket, next) => {
+    const { socketId } = socket.handshake.auth;
+    if (socketId) Object.assign(socket, { id: socketId });
+    next();
+  });
   await once(http.listen(0, '127.0.0.1'), 'listening');
   const { port } = http.address() as AddressInfo;
   const clients: { disconnect(): void }[] = [];
@@ -38,8 +43,9 @@ export async function startGateway({ publisher, subscriber }: PubSub): Promise<G
     subscribed,
     onGap,
     arrived,
-    async device(transport = 'websocket') {
-      const client = connectTo(`http://127.0.0.1:${port}`, { transports: [transport], forceNew: true });
+    async device(transport = 'websocket', socketId) {
+      const options = { transports: [transport], auth: { socketId }, forceNew: true };
+      const client = connectTo(`http://127.0.0.1:${port}`, options);
       clients.push(client);
       const events: Device['events'] = [];
       client.onAny((event, payload) => events.push([event, payload]));

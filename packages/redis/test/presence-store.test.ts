@@ -4,6 +4,7 @@ import { newUser } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { createPresenceStore, type PresenceStore } from '../src/presence/store.ts';
 import { newClients } from './clients.ts';
+import { PECULIAR_IDS } from './emitted.ts';
 
 describe('the presence store', () => {
   const clients = newClients();
@@ -32,6 +33,12 @@ describe('the presence store', () => {
     expect(await one.write([a], [b])).to.deep.equal([b]);
     expect(await one.write([], [b])).to.deep.equal([]);
     expect(await holders(b)).to.deep.equal(['gateway-2:b']);
+  });
+
+  it('separates users, whatever their ids contain', async () => {
+    expect(await one.write(PECULIAR_IDS, [])).to.deep.equal(PECULIAR_IDS);
+    expect(await two.write([], PECULIAR_IDS)).to.deep.equal([]);
+    for (const id of PECULIAR_IDS) expect(await one.write([], [id]), id).to.deep.equal([id]);
   });
 
   it('reads many users at once, in the requested order, also unknown ones', async () => {

@@ -1,15 +1,15 @@
 /*
- * The channels of the Socket.IO adapters (`@socket.io/redis-adapter` 8.3, `sharded` in mode `dynamic`, and `classic`).
- * Gateways run these adapters, and workers publish to their channels. A test with real gateways checks both sides.
+ * The channels of the Socket.IO adapters (`@socket.io/redis-adapter` 8.3, `classic`, and `sharded` in mode
+ * `dynamic-private`). Gateways run these adapters, and workers publish to their channels. A test with real gateways
+ * checks both sides.
  */
 
 /** The channel that every gateway receives, for emits to no room or to several rooms. This project has no such emit. */
 export const EVERY_GATEWAY = 'socket.io#/#';
 
 /**
- * The channel of a room. With `sharded` only gateways that hold a socket of the room subscribe to it. The adapter
- * treats a room name of 20 characters as a socket id when it publishes; this project does not publish through the
- * adapter, so such rooms work too.
+ * The channel of a room, which is the id of a user. With `sharded` only gateways that hold a socket of the room
+ * subscribe to it. No other channel has this form, so an id may have any characters.
  */
 export function roomChannel(room: string): string {
   return `${EVERY_GATEWAY}${room}#`;

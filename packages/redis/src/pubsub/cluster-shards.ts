@@ -1,6 +1,5 @@
 import { EventEmitter } from 'node:events';
 import { every, type Logger, logFirstFailure, type Repetition, retry, withDeadline } from '@chat-cluster/runtime';
-import slotOf from 'cluster-key-slot';
 import { askServer, firstAnswer } from '../connection/ask-server.ts';
 import { openRedis } from '../connection/connection.ts';
 import {
@@ -11,9 +10,8 @@ import {
   parseClusterUrl,
 } from '../connection/server-url.ts';
 import { closeShard, type Shard, type ShardEvents, type Shards } from './shard.ts';
+import { SLOTS, slotOf } from './slot.ts';
 
-/** Number of slots of a Redis Cluster. */
-const SLOTS = 16_384;
 /** Interval at which the slot map is read while a server does not respond, in ms. */
 const TICK_MS = 1_000;
 /** Ticks between two reads while every server responds. A moved slot is also announced by MOVED and by its server. */

@@ -5,7 +5,7 @@ import type { Namespace, ServerOptions } from 'socket.io';
 import { broadcastEncoded } from './broadcast-encoded.ts';
 import { EVERY_GATEWAY, GAP_CHANNEL, roomChannel, roomOf } from './channels.ts';
 import type { Publisher, PubSub, RawListener, Subscriber } from './pubsub-port.ts';
-import type { LocalAdapter, ReceivingAdapter } from './socket-io-internals.ts';
+import { joinNoRoomsOfSocketIds, type LocalAdapter, type ReceivingAdapter } from './socket-io-internals.ts';
 import { adapterMessages, type DeliveryTrace, packetsOf, tracedPacketOf } from './wire.ts';
 
 const gaps = new Counter({
@@ -42,7 +42,7 @@ export function createGatewayAdapter({ publisher, subscriber }: Omit<PubSub, 'cl
   const sharded = subscriber.kind === 'sharded';
   const factory = sharded ? shardedAdapter(publisher, subscriber) : classicAdapter(publisher, subscriber);
   return {
-    adapter: countingAdapter(factory) as AdapterFactory,
+    adapter: receivingAdapter(factory) as AdapterFactory,
     subscribed: (room: string): Promise<void> => subscriber.settled(sharded ? roomChannel(room) : `${EVERY_GATEWAY}*`),
     onGap(listener: () => void): void {
       const onGap = () => {
@@ -55,14 +55,24 @@ export function createGatewayAdapter({ publisher, subscriber }: Omit<PubSub, 'cl
   };
 }
 
-/** The methods that the adapter calls on a client of node-redis. */
+/**
+ * Made of the methods that the adapter calls on a client of node-redis. In its default mode, `dynamic`, a room that is
+ * named like a connected socket has no channel.
+ */
 function shardedAdapter(publisher: Publisher, subscriber: Subscriber) {
   const client = {
     sPublish: countingFailures(publisher),
     sSubscribe: (channel: string, listener: RawListener) => subscriber.subscribeRaw(channel, listener),
     sUnsubscribe: (channel: string) => subscriber.unsubscribe(channel),
   };
-  return redisAdapter.createShardedAdapter(client, client, { subscriptionMode: 'dynamic' });
+  const factory = redisAdapter.createShardedAdapter(client, client, { subscriptionMode: 'dynamic-private' });
+  return (nsp: Namespace) => {
+    const adapter = factory(nsp) as unknown as ReceivingAdapter;
+    // Its name is that of a room's channel, and gateways make no requests to each other.
+    void subscriber.unsubscribe(adapter.responseChannel ?? '');
+    adapter.responseChannel = '';
+    return adapter;
+  };
 }
 
 function classicAdapter(publisher: Publisher, subscriber: Subscriber) {
@@ -90,9 +100,10 @@ function countingFailures(publisher: Publisher) {
 }
 
 /** Counts messages from Redis, writes encoded packets to sockets. A function, since Socket.IO calls it with `new`. */
-function countingAdapter(factory: (nsp: Namespace) => unknown) {
+function receivingAdapter(factory: (nsp: Namespace) => unknown) {
   return function adapterOf(nsp: Namespace) {
     const adapter = factory(nsp) as ReceivingAdapter;
+    joinNoRoomsOfSocketIds(adapter);
     const count = (channel: Buffer): string => {
       received.inc();
       const room = roomOf(channel.toString());

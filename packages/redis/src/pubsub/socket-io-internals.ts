@@ -8,14 +8,20 @@
 export interface ReceivingAdapter extends LocalAdapter {
   /** Kind `sharded`, private: called with each message from Redis, by name, so a method of the instance replaces it. */
   onRawMessage?(message: Buffer, channel: Buffer): void;
+  /** Kind `sharded`, private: the channel of responses to this adapter. Messages from another channel are emits. */
+  responseChannel?: string;
   /** Kind `classic`, private: the same. */
   onmessage?(pattern: null, channel: Buffer, message: Buffer): void;
 }
 
-/** The rooms and sockets of this process (`Adapter` of socket.io-adapter). Both maps are public. */
+/** The rooms and sockets of this process (`Adapter` of socket.io-adapter). All maps are public. */
 export interface LocalAdapter {
   readonly rooms: ReadonlyMap<string, ReadonlySet<string>>;
+  /** The rooms of each connected socket, by its id. */
+  readonly sids: ReadonlyMap<string, ReadonlySet<string>>;
   readonly nsp: { readonly sockets: ReadonlyMap<string, LocalSocket> };
+  /** Public: adds the socket to `sids` and to the rooms. */
+  addAll(socketId: string, rooms: ReadonlySet<string>): void;
 }
 
 export interface LocalSocket {
@@ -44,6 +50,21 @@ interface EncodedOptions {
  */
 export function sendEncoded({ client }: LocalSocket, packet: string, frame: Buffer[]): void {
   client.writeToEngine([packet], { preEncoded: true, wsPreEncodedFrame: frame });
+}
+
+/**
+ * Keeps each socket out of the room that Socket.IO makes of its id. A room is then one of a user, whatever the user's
+ * id: a user named like a socket id shares no room with that socket. Private: `_onconnect` joins that room, and is the
+ * first to call `addAll` for a socket.
+ *
+ * So `io.to(socket.id)`, and the emits of `fetchSockets`, reach nothing, `socket.to` and `socket.broadcast` include the
+ * sender, and the recovery of connection states does not work. `socket.emit`, and what applies to all sockets, do.
+ */
+export function joinNoRoomsOfSocketIds(adapter: LocalAdapter): void {
+  const { addAll } = adapter;
+  adapter.addAll = function (socketId, rooms) {
+    addAll.call(this, socketId, this.sids.has(socketId) ? rooms : new Set());
+  };
 }
 
 /** Packet type EVENT of the Socket.IO protocol. */

@@ -73,13 +73,18 @@ export function messageBehaviours({ target, device, deviceElsewhere, pair }: Sta
       expect(bob.messages).to.deep.equal(alice.messages);
     });
 
-    it('reach users whose id has 20 characters, like a socket id', async () => {
-      const { alice, bob, conversationId } = await pair(newUser('alice').padEnd(20, 'x'), newUser('bob').padEnd(20));
-      expect([alice.userId.length, bob.userId.length]).to.deep.equal([20, 20]);
-      await bob.send({ conversationId, content: 'hi' });
+    it('to a user whose id is the connection id of another user reach only the former', async () => {
+      const eve = await device(newUser('eve'));
+      const { alice, bob, conversationId } = await pair(newUser('alice'), eve.session.connectionId);
+      const devices = [alice, bob, await device(bob.userId), await deviceElsewhere(bob.userId, bob)];
+      await alice.send({ conversationId, content: 'for bob' });
+      const notes = await openConversation(target(), eve.userId, eve.userId);
+      await eve.send({ conversationId: notes, content: 'for eve' });
       await eventually(() => {
-        for (const client of [alice, bob]) expect(contentsOf(client)).to.deep.equal(['hi']);
+        for (const client of devices) expect(contentsOf(client)).to.deep.equal(['for bob']);
+        expect(contentsOf(eve).at(-1)).to.equal('for eve');
       });
+      expect(contentsOf(eve)).to.deep.equal(['for eve']);
     });
 
     it('to oneself are received once, and are not unread', async () => {
