@@ -6,7 +6,10 @@ import { freshDatabase, privateServers } from '@chat-cluster/testkit';
 import type { Metric } from './report-metrics.ts';
 
 /** Starts a real process and returns the metrics that it has registered once it is ready. */
-export async function metricsOf(service: 'gateway' | 'worker' | 'prober'): Promise<Metric[]> {
+export async function metricsOf(
+  service: 'gateway' | 'worker' | 'prober',
+  settings: NodeJS.ProcessEnv = {},
+): Promise<Metric[]> {
   const { redis } = await privateServers();
   const database = await freshDatabase();
   const child = spawn(
@@ -24,6 +27,7 @@ export async function metricsOf(service: 'gateway' | 'worker' | 'prober'): Promi
         REDIS_URL: redis.url,
         // A port without a listener; the prober waits for it.
         PROBE_ENTRY: 'http://127.0.0.1:9',
+        ...settings,
       },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     },

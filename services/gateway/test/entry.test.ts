@@ -7,6 +7,7 @@ import { expect } from 'chai';
 import { createEntry, type Entry } from '../src/cluster/entry.ts';
 import type { Handover } from '../src/cluster/take-connections.ts';
 import { sessionIdsOf, tagOf } from '../src/socket/connect/session-id.ts';
+import { metric } from './socket-edge.ts';
 
 describe('the entry of several processes', () => {
   let entry: Entry;
@@ -97,8 +98,9 @@ describe('the entry of several processes', () => {
     expect(await text(socket)).to.match(/^HTTP\/1.1 503 [\s\S]*Retry-After: 1[\s\S]*"code":"UNAVAILABLE"/);
   });
 
-  it('closes the oldest of too many connections that wait, and hands over the others', async () => {
+  it('closes the oldest of too many connections that wait, counts it, and hands over the others', async () => {
     offer('a');
+    const evicted = await metric('chat_entry_evicted_total');
     const [oldest, second] = [client(), client()];
     for (const socket of [oldest, second]) {
       const accepted = once(entry.server, 'connection');
@@ -110,8 +112,19 @@ describe('the entry of several processes', () => {
     client();
     client();
     await closed;
+    expect(await metric('chat_entry_evicted_total')).to.equal(evicted + 1);
     second.write('second HTTP/1.1\r\n');
     await eventually(() => expect(handovers.at(-1)?.head).to.equal('GET /second HTTP/1.1\r\n'));
+  });
+
+  it('closes as many connections as arrived in one turn beyond the bound', async () => {
+    const evicted = await metric('chat_entry_evicted_total');
+    const sides: Socket[] = [];
+    entry.server.on('connection', (socket) => sides.push(socket));
+    for (let i = 0; i < 8; i++) client();
+    await eventually(() => expect(sides).to.have.length(8));
+    expect(await metric('chat_entry_evicted_total')).to.equal(evicted + 5);
+    expect(sides.map(({ destroyed }) => destroyed)).to.deep.equal([...Array(5).fill(true), ...Array(3).fill(false)]);
   });
 
   it('closes a connection whose client leaves before its line is complete', async () => {

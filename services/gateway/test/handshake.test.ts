@@ -195,6 +195,8 @@ describe('handshake', () => {
       const text = await (await fetch(`${admin('gateway')}/metrics`)).text();
       const gauge = /^chat_connections (\d+)$/m.exec(text)?.[1];
       expect(Number(gauge)).to.equal(12);
+      // Of the supervisor, which owns the port.
+      expect(text).to.match(/^chat_entry_evicted_total 0$/m);
     });
     expect(await (await fetch(`${admin('worker-1')}/metrics`)).text()).to.include('chat_store_results_total');
     expect((await fetch(`${cluster.url}/metrics`)).status).to.equal(404);

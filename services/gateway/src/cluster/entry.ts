@@ -1,12 +1,20 @@
 import type { Worker } from 'node:cluster';
 import { createServer, type Server, type Socket } from 'node:net';
 import { Rejection } from '@chat-cluster/contracts';
+import { Counter } from 'prom-client';
 import { LATE_REQUEST, type ProblemResponse, problemResponse, rawResponse } from '../http/raw-response.ts';
 import { tagOfSession } from '../socket/connect/session-id.ts';
 import { HTTP_DEADLINES } from './listen.ts';
 import { closeUnconfirmed, stopReading } from './node-internals.ts';
 import { hasRequestLine, sessionIn } from './request-line.ts';
 import type { Handover } from './take-connections.ts';
+
+/** The metric of the entry. It is counted in the supervisor, unlike those of its forks. */
+export const EVICTED = 'chat_entry_evicted_total';
+const evicted = new Counter({
+  name: EVICTED,
+  help: 'Connections that the entry of several processes closed because too many waited in it',
+});
 
 /**
  * Connections that wait in the entry, at most: for the rest of their request line, or for a fork to take them. As many
@@ -43,7 +51,7 @@ export function createEntry(maxWaiting = MAX_WAITING): Entry {
   server.on('connection', (socket) => {
     waiting.add(socket);
     socket.once('close', () => waiting.delete(socket));
-    if (waiting.size > maxWaiting) waiting.values().next().value?.destroy();
+    if (waiting.size > maxWaiting) evictOldest(waiting);
     readRequestLine(socket, (head) => {
       const fork = serving.get(tagOfSession(sessionIn(head) ?? '')) ?? anyOf(serving);
       if (fork) handOver(socket, head, { fork, taken: () => waiting.delete(socket) });
@@ -61,6 +69,15 @@ export function createEntry(maxWaiting = MAX_WAITING): Entry {
     },
     isOffered: (fork) => fork !== undefined && [...serving.values()].includes(fork),
   };
+}
+
+function evictOldest(waiting: Set<Socket>): void {
+  const [oldest] = waiting;
+  if (!oldest) return;
+  // At once: `close` follows in a later turn.
+  waiting.delete(oldest);
+  oldest.destroy();
+  evicted.inc();
 }
 
 /**

@@ -1,9 +1,9 @@
 import cluster, { type Worker } from 'node:cluster';
 import { announceReady, backoff, createLogger, Lifecycle, UserError } from '@chat-cluster/runtime';
-import { AggregatorRegistry } from 'prom-client';
+import { AggregatorRegistry, register } from 'prom-client';
 import { type GatewayConfig, longestEndMs } from '../config.ts';
 import type { Context } from '../connect-servers.ts';
-import { createEntry, type Entry } from './entry.ts';
+import { createEntry, type Entry, EVICTED } from './entry.ts';
 import { endForks } from './fork-drain.ts';
 import { readinessOfForks } from './fork-readiness.ts';
 import { revokeInFork } from './fork-revocations.ts';
@@ -33,7 +33,10 @@ export async function supervise(config: GatewayConfig): Promise<void> {
     readiness: () => readinessOfForks(names, forks, { entry, lifecycle }),
     actions: { '/revocations': revokeInFork(forks, entry.isOffered) },
     // Rejects if a fork does not answer within 5 s.
-    metrics: async () => ({ contentType: registry.contentType, body: await registry.clusterMetrics() }),
+    metrics: async () => {
+      const [ofForks, ofEntry] = [await registry.clusterMetrics(), await register.getSingleMetricAsString(EVICTED)];
+      return { contentType: registry.contentType, body: `${ofForks}\n${ofEntry}\n` };
+    },
   });
   lifecycle.own('forks', forks, () => endForks(forks.values(), 'chat:hurry'));
   lifecycle.drainWith({
