@@ -13,7 +13,6 @@ import {
   connectElsewhere,
   controlledSentinel,
   eventually,
-  mapConcurrently,
   newUser,
   openConversation,
   privateServers,
@@ -37,14 +36,16 @@ function outcomeOf(work: Promise<unknown>): Promise<string> {
   );
 }
 
-/** Starts a worker with these settings and resolves with the first problem that it logs for each of `settings`. */
+/** Starts a worker with this environment and resolves with the first problem that it logs for each of `settings`. */
 async function firstProblems(
   settings: readonly string[],
   env: NodeJS.ProcessEnv,
 ): Promise<Record<string, string | undefined>> {
   const problems: Record<string, string> = {};
+  const { redis, postgres } = await privateServers();
+  const servers = { DATABASE_URL: postgres.url, REDIS_URL: redis.url };
   const worker = spawn(process.execPath, [join(repository, 'services/worker/src/main.ts')], {
-    env: { PATH: process.env.PATH, LOG_FORMAT: 'json', ADMIN_PORT: '0', ...env },
+    env: { PATH: process.env.PATH, LOG_FORMAT: 'json', ADMIN_PORT: '0', ...servers, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(worker, 'close');
@@ -131,49 +132,56 @@ describe('TLS to Redis and Postgres with a private authority', () => {
     expect(await ask(verifying)).to.match(/self-signed/);
   });
 
-  it('a Redis that cannot be used is logged with its setting, the reason and the fix', async () => {
-    const { redis, postgres } = await privateServers();
-    const plain = (secure: string) => secure.replace('rediss', 'redis');
-    const elsewhere = (other: string) => other.replaceAll('127.0.0.1', 'localhost');
-    const UNKNOWN = /self-signed certificate: .* NODE_EXTRA_CA_CERTS/;
-    const OTHER_HOST = /Hostname\/IP does not match .* certificate is for another host$/;
-    const NEEDS_TLS = /: the port may require TLS; if so, use rediss instead of redis/;
-    const NO_TLS = /: the port may not use TLS; if so, use redis instead of rediss$/;
-    const trusted = { NODE_EXTRA_CA_CERTS: ca };
-    // A worker connects to all queue servers at the same time.
-    const cases: { queues?: [string, RegExp][]; pubsub?: [string, RegExp]; env?: NodeJS.ProcessEnv }[] = [
-      {
-        queues: [
-          [url.single, UNKNOWN],
-          [url.sentinel, UNKNOWN],
-          [plain(url.single), NEEDS_TLS],
-          [plain(url.sentinel), NEEDS_TLS],
-        ],
-      },
-      {
-        queues: [
-          [elsewhere(url.single), OTHER_HOST],
-          [redis.url.replace('redis', 'rediss'), NO_TLS],
-        ],
-        env: trusted,
-      },
-      { pubsub: [url.cluster, UNKNOWN] },
-      { pubsub: [plain(url.cluster), NEEDS_TLS] },
-      { pubsub: [elsewhere(url.cluster), OTHER_HOST], env: trusted },
-    ];
-    await mapConcurrently(cases, 2, async ({ queues = [], pubsub, env }) => {
-      const expected = Object.fromEntries(queues.map(([, reason], i) => [`REDIS_QUEUE_URLS[${i}]`, reason]));
-      if (pubsub) expected.REDIS_PUBSUB_URL = pubsub[1];
-      const problems = await firstProblems(Object.keys(expected), {
-        DATABASE_URL: postgres.url,
-        REDIS_URL: redis.url,
-        REDIS_QUEUE_URLS: queues.map(([one]) => one).join(),
-        REDIS_PUBSUB_URL: pubsub?.[0],
-        ...env,
-      });
-      for (const [setting, reason] of Object.entries(expected)) expect(problems[setting], setting).to.match(reason);
+  const UNKNOWN = /self-signed certificate: .* NODE_EXTRA_CA_CERTS/;
+  const OTHER_HOST = /Hostname\/IP does not match .* certificate is for another host$/;
+  const NEEDS_TLS = /: the port may require TLS; if so, use rediss instead of redis/;
+  const NO_TLS = /: the port may not use TLS; if so, use redis instead of rediss$/;
+  const plain = (secure: string) => secure.replace('rediss', 'redis');
+  const elsewhere = (other: string) => other.replaceAll('127.0.0.1', 'localhost');
+  type Case = { trusted?: boolean; problems(): Promise<[url: string, reason: RegExp][]> };
+  // A worker connects to all queue servers at the same time.
+  const queueCases: Record<string, Case> = {
+    'with an unknown authority, or without TLS': {
+      problems: async () => [
+        [url.single, UNKNOWN],
+        [url.sentinel, UNKNOWN],
+        [plain(url.single), NEEDS_TLS],
+        [plain(url.sentinel), NEEDS_TLS],
+      ],
+    },
+    'with another host, or with TLS to a plain port': {
+      trusted: true,
+      problems: async () => [
+        [elsewhere(url.single), OTHER_HOST],
+        [(await privateServers()).redis.url.replace('redis', 'rediss'), NO_TLS],
+      ],
+    },
+  };
+  for (const [name, { trusted, problems }] of Object.entries(queueCases)) {
+    it(`a Redis that cannot be used is logged with its setting, the reason and the fix: ${name}`, async () => {
+      const found = await problems();
+      const settings = found.map((_, i) => `REDIS_QUEUE_URLS[${i}]`);
+      const REDIS_QUEUE_URLS = found.map(([one]) => one).join();
+      const logged = await firstProblems(settings, { REDIS_QUEUE_URLS, ...(trusted && { NODE_EXTRA_CA_CERTS: ca }) });
+      for (const [i, [, reason]] of found.entries()) expect(logged[settings[i] ?? '']).to.match(reason);
     });
-  });
+  }
+
+  const clusterCases: Record<string, { trusted?: boolean; change?(url: string): string; reason: RegExp }> = {
+    'with an unknown authority': { reason: UNKNOWN },
+    'without TLS': { change: plain, reason: NEEDS_TLS },
+    'with another host': { trusted: true, change: elsewhere, reason: OTHER_HOST },
+  };
+  for (const [name, { trusted, change = (same: string) => same, reason }] of Object.entries(clusterCases)) {
+    it(`a Redis Cluster that cannot be used is logged in the same way: ${name}`, async () => {
+      const REDIS_PUBSUB_URL = change(url.cluster);
+      const logged = await firstProblems(['REDIS_PUBSUB_URL'], {
+        REDIS_PUBSUB_URL,
+        ...(trusted && { NODE_EXTRA_CA_CERTS: ca }),
+      });
+      expect(logged.REDIS_PUBSUB_URL).to.match(reason);
+    });
+  }
 
   it('Redis accepts no connection without TLS', async () => {
     expect(await outcomeOf(askRedis(url.single.replace('rediss:', 'redis:'), 'PING'))).to.not.equal('done');
