@@ -39,14 +39,14 @@ export async function listRedisServers({ pubsub, queues, cache }: RedisServers):
   return servers.flat();
 }
 
-/** The `redis://` URLs behind a REDIS_… URL: the primary behind Sentinel, or the seeds of a Cluster. */
+/** The `redis://` or `rediss://` URLs behind a REDIS_… URL: the primary behind Sentinel, or the seeds of a Cluster. */
 async function serverUrls(url: string): Promise<string[]> {
   const group = parseSentinelUrl(url);
   if (group) {
-    const { username = '', password } = group;
+    const { tls, username = '', password } = group;
     const credentials =
       password === undefined ? '' : `${encodeURIComponent(username)}:${encodeURIComponent(password)}@`;
-    return [`redis://${credentials}${hostAndPort(await findPrimary(group))}/${group.database}`];
+    return [`${tls ? 'rediss' : 'redis'}://${credentials}${hostAndPort(await findPrimary(group))}/${group.database}`];
   }
   if (!isClusterUrl(url)) return [url];
   const { scheme, credentials, seeds } = parseClusterUrl(url);

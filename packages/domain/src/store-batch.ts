@@ -8,6 +8,7 @@ import {
   type SendEntry,
   type UserId,
 } from '@chat-cluster/contracts';
+import { checkEntry } from './check-entry.ts';
 import { toMessage } from './message.ts';
 import type { DirtyBadge, MarkedRead, MessageStore, ReadMark, StoredMessage } from './ports.ts';
 
@@ -19,9 +20,11 @@ import type { DirtyBadge, MarkedRead, MessageStore, ReadMark, StoredMessage } fr
  * The result of a read has the mark and the count after the whole batch.
  *
  * Safe to run again, whole or in part, after a crash at any point: a send that is already stored (same `id`) gets the
- * same result; read marks never move back.
+ * same result; read marks never move back. Rejects with a TypeError, before anything is stored, when an entry has
+ * another shape.
  */
 export async function storeBatch(store: MessageStore, entries: readonly Entry[]): Promise<BatchOutcome> {
+  for (const entry of entries) checkEntry(entry);
   const sends = distinctSends(entries);
   if (!entries.some((entry) => entry.kind === 'read')) {
     return outcomeOf(entries, await storeSends(store, sends), new Map());

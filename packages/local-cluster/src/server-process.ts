@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import { until } from './until.ts';
 
 /** Size of the log above which a start empties it, in bytes. */
@@ -38,8 +40,8 @@ export interface EndStep {
  * Starts a database server that this process owns; throws when the program cannot be run. The server gets its own
  * session: a Ctrl-C in the terminal reaches this process only, which stops the server last, after the services that use
  * it. If this process is killed and cannot do so, Linux sends `deathSignal` to the server (setpriv --pdeathsig of
- * util-linux, which every Debian has). Without setpriv the server survives, and the next start stops it (see
- * leftover.ts).
+ * util-linux, which every Debian has), also to a paused one (SIGSTOP), which is continued for that. Without setpriv the
+ * server survives, and the next start stops it (see leftover.ts).
  */
 export async function spawnServer(options: ServerOptions): Promise<ServerProcess> {
   const logStart = sizeOf(options.logFile) > LOG_LIMIT_BYTES ? 0 : sizeOf(options.logFile);
@@ -53,6 +55,7 @@ export async function spawnServer(options: ServerOptions): Promise<ServerProcess
     child.once('error', reject).once('spawn', () => resolve(child.pid as number));
   });
   child.unref();
+  continueAfterThisProcess(pid);
   const ended = () => child.exitCode !== null || child.signalCode !== null;
   return {
     pid,
@@ -73,6 +76,30 @@ function spawnDetached(options: ServerOptions, log: number): ChildProcess {
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     ...(options.gid === undefined ? {} : { gid: options.gid }),
   });
+}
+
+/** Reads pids, and continues these processes at the end of its input: when this process has ended, for any reason. */
+const CONTINUE_ALL = 'while read pid; do all="$all $pid"; done; kill -CONT $all';
+
+let continuer: Writable | undefined;
+
+/**
+ * Has the process continued (SIGCONT) once this process is dead: a paused process handles its death signal only then.
+ * The shell that does it is the only process besides the servers; for a pid that is in use again, SIGCONT is harmless.
+ */
+function continueAfterThisProcess(pid: number): void {
+  continuer ??= startContinuer();
+  continuer.write(`${pid}\n`);
+}
+
+function startContinuer(): Writable {
+  // Its own session: a Ctrl-C in the terminal, or a kill of the group of this process, does not reach it.
+  const shell = spawn('sh', ['-c', CONTINUE_ALL], { cwd: '/', detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  shell.on('error', () => {});
+  shell.stdin.on('error', () => {});
+  shell.unref();
+  (shell.stdin as Socket).unref();
+  return shell.stdin;
 }
 
 let setprivWorks: boolean | undefined;

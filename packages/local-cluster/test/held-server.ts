@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface HeldServer {
@@ -22,4 +23,13 @@ export async function holdServer(kind: 'postgres' | 'redis' | 'service', dataDir
     await closed;
   };
   return { pid, url, killOwner };
+}
+
+/** False also for a process that has ended and that its parent has not collected yet. */
+export function isRunning(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== '';
+  } catch {
+    return false;
+  }
 }

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '@chat-cluster/runtime';
-import { temporaryFolder } from '@chat-cluster/testkit';
+import { eventually, temporaryFolder } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import pg from 'pg';
 import { type LocalPostgres, type PostgresOptions, startPostgres } from '../src/postgres.ts';
-import { holdServer } from './held-server.ts';
+import { holdServer, isRunning } from './held-server.ts';
 
 describe('the private Postgres', () => {
   it('keeps its data, its password and its owner-only files over a restart', async () => {
@@ -66,6 +66,14 @@ describe('the private Postgres', () => {
     await query(held.url, 'create table kept as select 1');
     await held.killOwner();
     await restartsWithData(dataDir);
+  });
+
+  it('ends with its owner, even when it is paused and the owner is killed with -9', async () => {
+    await using folder = temporaryFolder();
+    const held = await holdServer('postgres', join(folder.path, 'postgres'));
+    process.kill(held.pid, 'SIGSTOP');
+    await held.killOwner();
+    await eventually(() => expect(isRunning(held.pid)).to.equal(false));
   });
 
   it('starts again after both it and its owner were killed with -9, whatever its pid file contains', async () => {

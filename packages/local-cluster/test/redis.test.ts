@@ -1,11 +1,11 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '@chat-cluster/runtime';
-import { askRedis, temporaryFolder } from '@chat-cluster/testkit';
+import { askRedis, eventually, temporaryFolder } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { type LocalRedis, startRedis } from '../src/redis.ts';
 import { toolsFolder } from '../src/repository.ts';
-import { holdServer } from './held-server.ts';
+import { holdServer, isRunning } from './held-server.ts';
 
 describe('the private Redis', () => {
   it('keeps its data and its password over a restart', async () => {
@@ -50,6 +50,14 @@ describe('the private Redis', () => {
     await askRedis(held.url, 'SET', 'kept', '42');
     await held.killOwner();
     await restartsWithData(folder.path, held.url);
+  });
+
+  it('ends with its owner, even when it is paused and the owner is killed with -9', async () => {
+    await using folder = temporaryFolder();
+    const held = await holdServer('redis', folder.path);
+    process.kill(held.pid, 'SIGSTOP');
+    await held.killOwner();
+    await eventually(() => expect(isRunning(held.pid)).to.equal(false));
   });
 
   it('starts again after both it and its owner were killed with -9', async () => {

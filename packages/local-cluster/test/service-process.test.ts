@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-import { holdServer } from './held-server.ts';
+import { holdServer, isRunning } from './held-server.ts';
 
 describe('a service process', () => {
   it('ends with its parent, even when it is paused and the parent is killed with -9', async () => {
@@ -11,12 +10,3 @@ describe('a service process', () => {
     await eventually(() => expect(isRunning(held.pid)).to.equal(false));
   });
 });
-
-/** False also for a process that has ended and that its parent has not collected yet. */
-function isRunning(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== '';
-  } catch {
-    return false;
-  }
-}

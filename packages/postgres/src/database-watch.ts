@@ -27,7 +27,7 @@ export function watchDatabase(db: Database, logger: Logger): { check(): string; 
       },
       (error: Error) => `not responding: ${error.message}`,
     );
-    if (before === 'ok' && state !== 'ok') logger.warn({ state }, 'postgres: not responding');
+    if (before === 'ok' && state !== 'ok') logger.warn({ setting: 'DATABASE_URL', state }, 'postgres: not responding');
     if (before !== 'ok' && state === 'ok') logger.info('postgres: responding again');
   });
   return { check: () => state, stop: () => probing.stop() };

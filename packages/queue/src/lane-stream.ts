@@ -12,7 +12,7 @@ import { QUEUE_PREFIX } from './lanes.ts';
 export interface QueuedBatch {
   /** Id of the stream entry, assigned by Redis; ascending. */
   id: string;
-  /** JSON, not parsed yet. */
+  /** JSON, not parsed yet. Of a stream entry without the field of a batch: its fields, which are no batch. */
   text: string;
 }
 
@@ -44,7 +44,11 @@ export async function appendToLane(client: RedisClient, lane: string, text: stri
 export async function readLane(client: PlainClient, lane: string, waitMs: number): Promise<QueuedBatch[]> {
   const read = await client.xRead({ key: streamOf(lane), id: '0' }, { COUNT: MAX_BATCHES, BLOCK: waitMs });
   const [stream] = (read ?? []) as { messages: { id: string; message: Record<string, string> }[] }[];
-  return (stream?.messages ?? []).map(({ id, message }) => ({ id, text: message[FIELD] ?? '' }));
+  return (stream?.messages ?? []).map(({ id, message }) => queuedBatch(id, message));
+}
+
+function queuedBatch(id: string, fields: Record<string, string>): QueuedBatch {
+  return { id, text: fields[FIELD] ?? JSON.stringify(fields) };
 }
 
 /** Parses the text of a batch. Undefined when it is not JSON. */
@@ -115,7 +119,14 @@ export async function completeBatches(
     ],
   });
   if (!Array.isArray(left)) return undefined;
-  return (left as [string, string[]][]).map(([id, fields]) => ({ id, text: fields[1] ?? '' }));
+  return (left as [string, string[]][]).map(([id, flat]) =>
+    flat[0] === FIELD ? { id, text: flat[1] ?? '' } : queuedBatch(id, fieldsOf(flat)),
+  );
+}
+
+/** The fields of a stream entry from `[name, value, name, value, …]`. */
+function fieldsOf(flat: readonly string[]): Record<string, string> {
+  return Object.fromEntries(flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1] ?? '']] : [])));
 }
 
 /**
@@ -160,7 +171,13 @@ export async function countLoss(client: RedisClient, lane: string): Promise<numb
   return Number(await client.eval(COUNT_LOSS, { keys: [streamOf(lane), lossesOf(lane)], arguments: [] }));
 }
 
-/** Call it when a batch is left because this process stops: that is not a loss. */
-export async function resetLosses(client: RedisClient, lane: string): Promise<void> {
-  await client.del(lossesOf(lane));
+/** KEYS: lock, losses. ARGV: token. Does nothing when the lock does not contain the token. */
+const UNCOUNT_LOSS = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return end
+local id, n = string.match(redis.call('GET', KEYS[2]) or '', '^(%S+) (%d+)$')
+if n then redis.call('SET', KEYS[2], id .. ' ' .. math.max(0, n - 1), 'EX', 86400) end`;
+
+/** Call it when this worker leaves the lane on purpose, which is not a loss. Losses of other workers still count. */
+export async function uncountLoss(client: RedisClient, lane: string, lock: LaneLock): Promise<void> {
+  await client.eval(UNCOUNT_LOSS, { keys: [lock.key, lossesOf(lane)], arguments: [lock.token] });
 }

@@ -49,7 +49,7 @@ describe('the consumer of a lane', () => {
 
   async function consume(
     process: (batch: LaneBatch) => Promise<void>,
-    options: Pick<LaneConsumerOptions<LaneBatch>, 'keepGivenUp' | 'checks'> = {},
+    options: Pick<LaneConsumerOptions<LaneBatch>, 'keepGivenUp' | 'checks' | 'share'> = {},
   ) {
     const server = queueServer(await bench.connect('consume'));
     const consumer = await consumeLane({
@@ -181,6 +181,44 @@ describe('the consumer of a lane', () => {
     expect(given[0]).to.include({ reason: 'lost 10 workers', attempts: 10 });
     expect(given[0]).to.have.nested.property('data.batchId', 'deadly');
     await isEmpty();
+  });
+
+  it('counts no loss when workers leave the lane before its first batch, and keeps the count of earlier losses', async () => {
+    const done: string[] = [];
+    await append(batchOf('fine'));
+    const head = await client.xRange(streamOf(LANE), '-', '+', { COUNT: 1 });
+    await client.set(`${streamOf(LANE)}:losses`, `${head?.[0]?.id} 2`);
+    const counts: (string | null)[] = [];
+    let leaves = 12;
+    await consume(async (batch) => void done.push(...contentsOf(batch)), {
+      share: {
+        shouldLeaveLane: () => leaves-- > 0,
+        laneTaken: () => {},
+        laneLeft: () => void client.get(`${streamOf(LANE)}:losses`).then((count) => counts.push(count)),
+      },
+    });
+    await eventually(() => expect(done).to.deep.equal(['fine']));
+    await isEmpty();
+    expect(await client.lLen(givenUpOf(LANE))).to.equal(0);
+    expect(counts).to.have.length.at.least(12);
+    expect(new Set(counts)).to.deep.equal(new Set([`${head?.[0]?.id} 2`]));
+  });
+
+  it('counts no loss when a worker stops during a batch', async () => {
+    const losses = () => client.get(`${streamOf(LANE)}:losses`);
+    await append(batchOf('waits'));
+    const started = Promise.withResolvers<void>();
+    const stopped = Promise.withResolvers<never>();
+    const consumer = await consume(async () => {
+      started.resolve();
+      await stopped.promise;
+    });
+    await started.promise;
+    expect(await losses()).to.match(/ 1$/);
+    const closed = consumer.close();
+    stopped.reject(new LaneLeft('this process stops'));
+    await closed;
+    expect(await losses()).to.match(/ 0$/);
   });
 
   it('restores the lease in a wiped Redis; one worker reports the wipe, again if that failed', async () => {

@@ -1,14 +1,24 @@
+import { X509Certificate } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectRedis, disconnectRedis, parseSentinelUrl } from '@chat-cluster/redis';
-import { controlledSentinel, eventually } from '@chat-cluster/testkit';
+import { controlledSentinel, eventually, selfSigned } from '@chat-cluster/testkit';
 import { expect } from 'chai';
+import { followPrimary } from '../src/connection/sentinel.ts';
+import type { SentinelGroup } from '../src/connection/server-url.ts';
 import { memoryLogger } from './clients.ts';
 
 describe('Redis behind Sentinel', () => {
   it('is configured by its URL', () => {
-    const group = { name: 'main', sentinelPassword: undefined, username: undefined, password: undefined, database: 0 };
+    const group = {
+      name: 'main',
+      tls: false,
+      sentinelPassword: undefined,
+      username: undefined,
+      password: undefined,
+      database: 0,
+    };
     expect(parseSentinelUrl('redis+sentinel://10.0.0.1,s2:26380,[::1]:26381/main')).to.deep.equal({
       ...group,
       sentinels: [
@@ -25,9 +35,22 @@ describe('Redis behind Sentinel', () => {
       database: 2,
       sentinelPassword: 'other',
     });
+    expect(parseSentinelUrl('rediss+sentinel://s1/main')).to.include({ name: 'main', tls: true });
     for (const url of ['redis://localhost:6379', 'redis+sentinel://s1', 'redis+sentinel:///main']) {
       expect(parseSentinelUrl(url)).to.equal(undefined);
     }
+  });
+
+  it('needs certificates for the hosts that the sentinels name', async () => {
+    const group = parseSentinelUrl('rediss+sentinel://s1/main') as SentinelGroup;
+    const { cert } = await selfSigned(['127.0.0.1']);
+    const certificate = new X509Certificate(cert).toLegacyObject();
+    const check = (host: string) => {
+      const { socket } = followPrimary(group, { host, port: 6_379 }).place;
+      return 'checkServerIdentity' in socket && socket.checkServerIdentity('main', certificate);
+    };
+    expect(check('127.0.0.1')).to.equal(undefined);
+    expect(check('127.0.0.2')).to.have.property('code', 'ERR_TLS_CERT_ALTNAME_INVALID');
   });
 
   it('is followed to its new primary, with every subscription', async () => {

@@ -32,10 +32,10 @@ export function flag(fallback: boolean) {
     .default(fallback);
 }
 
-const REDIS_FORMS = 'must be a redis://, rediss:// or redis+sentinel:// URL';
-const REDIS_FORM = /^(rediss?|redis\+sentinel):\/\/./;
-const PUBSUB_FORMS = 'must be a redis://, rediss://, redis+sentinel:// or redis+cluster:// URL';
-const PUBSUB_FORM = /^(rediss?|redis\+sentinel|rediss?\+cluster):\/\/./;
+const REDIS_FORMS = 'must be a redis:// or redis+sentinel:// URL, with rediss for TLS';
+const REDIS_FORM = /^rediss?(\+sentinel)?:\/\/./;
+const PUBSUB_FORMS = 'must be a redis://, redis+sentinel:// or redis+cluster:// URL, with rediss for TLS';
+const PUBSUB_FORM = /^rediss?(\+sentinel|\+cluster)?:\/\/./;
 /** A comma that separates two URLs. Commas within a URL separate its hosts. */
 const BETWEEN_URLS = /\s*,\s*(?=rediss?(?:\+\w+)?:\/\/)/;
 
@@ -123,6 +123,13 @@ export function redisServers(config: RedisConfig): RedisServers {
     ]);
   }
   return { pubsub, queues, cache };
+}
+
+/** The variable that contains the URL of a Redis server, for log lines: `REDIS_URL`, `REDIS_QUEUE_URLS[1]`. */
+export function redisSetting(config: RedisConfig, url: string): string {
+  const names = ['REDIS_URL', 'REDIS_PUBSUB_URL', 'REDIS_CACHE_URL'] as const;
+  const index = config.REDIS_QUEUE_URLS?.indexOf(url);
+  return names.find((name) => config[name] === url) ?? `REDIS_QUEUE_URLS[${index}]`;
 }
 
 const SECRET = /SECRET|URL|PASSWORD|TOKEN/;

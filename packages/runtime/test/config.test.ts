@@ -7,6 +7,7 @@ import {
   redactConfig,
   redisConfig,
   redisServers,
+  redisSetting,
 } from '@chat-cluster/runtime';
 import { expect } from 'chai';
 import { z } from 'zod';
@@ -46,7 +47,7 @@ describe('configuration', () => {
       'LOG_LEVEL',
     ]);
     expect(problems[0]).to.include('must be a postgres:// URL');
-    expect(problems[1]).to.include('must be a redis://, rediss:// or redis+sentinel:// URL');
+    expect(problems[1]).to.include('must be a redis:// or redis+sentinel:// URL, with rediss for TLS');
   });
 
   it('never repeats the value of a URL, which may contain a password', () => {
@@ -129,6 +130,25 @@ describe('the Redis servers', () => {
       'REDIS_ADAPTER: must be sharded',
     );
     rejected({ REDIS_ADAPTER: 'streams' }, 'REDIS_ADAPTER');
+  });
+
+  it('may each use TLS', () => {
+    const env = { REDIS_URL: 'rediss+sentinel://s1/main', REDIS_PUBSUB_URL: 'rediss+cluster://b:1,c:2' };
+    const queues = ['rediss://q', 'rediss+sentinel://s1,s2/main'];
+    expect(read({ ...env, REDIS_QUEUE_URLS: queues.join() })).to.deep.equal({
+      pubsub: env.REDIS_PUBSUB_URL,
+      queues,
+      cache: env.REDIS_URL,
+    });
+  });
+
+  it('have the name of their setting in the log', () => {
+    const config = parseConfig(redisConfig, { REDIS_URL: a, REDIS_QUEUE_URLS: `${b},${c}`, REDIS_CACHE_URL: c });
+    expect([a, b, c].map((url) => redisSetting(config, url))).to.deep.equal([
+      'REDIS_URL',
+      'REDIS_QUEUE_URLS[0]',
+      'REDIS_CACHE_URL',
+    ]);
   });
 
   it('are logged without credentials', () => {

@@ -7,9 +7,10 @@ import { askRedis } from './ask-redis.ts';
 import type { ControlledServer, OnExit } from './controlled-server.ts';
 import { eventually } from './eventually.ts';
 import { spawnRedis } from './spawn-redis.ts';
+import { redisTlsLines, type TlsIdentity } from './tls-identity.ts';
 
 /** Addresses of the members. All use the same port, as clients require that follow a primary by its name. */
-const HOSTS = ['127.0.0.2', '127.0.0.3', '127.0.0.4'] as const;
+export const SENTINEL_HOSTS = ['127.0.0.2', '127.0.0.3', '127.0.0.4'] as const;
 const GROUP = 'chat';
 /** Silence after which the sentinels regard the primary as down, in ms. */
 const DOWN_AFTER_MS = 2_000;
@@ -23,10 +24,15 @@ interface Member {
 
 /**
  * A primary with two replicas and three sentinels, each a process of its own. `kill` and `pause` act on the server that
- * is the primary at that time; `start` and `resume` bring it back with its old data and its old role of a primary.
+ * is the primary at that time; `start` and `resume` bring it back with its old data and its old role of a primary. With
+ * `tls`, whose authority this process must trust, all of them accept only TLS.
  */
-export async function controlledSentinel(dataDir: string, onExit: OnExit): Promise<ControlledServer> {
-  const group = new SentinelGroup(dataDir, onExit);
+export async function controlledSentinel(
+  dataDir: string,
+  onExit: OnExit,
+  tls?: TlsIdentity,
+): Promise<ControlledServer> {
+  const group = new SentinelGroup(dataDir, onExit, tls);
   try {
     await group.startAll();
     return group;
@@ -42,6 +48,8 @@ class SentinelGroup implements ControlledServer {
   port = 0;
   #dataDir: string;
   #onExit: OnExit;
+  #tls: TlsIdentity | undefined;
+  #scheme: 'redis' | 'rediss';
   #password = randomBytes(16).toString('hex');
   #sentinelPort = 0;
   #program: RedisProgram | undefined;
@@ -51,22 +59,25 @@ class SentinelGroup implements ControlledServer {
   #victim: Member | undefined;
   #ordered = new Set<ServerProcess>();
 
-  constructor(dataDir: string, onExit: OnExit) {
+  constructor(dataDir: string, onExit: OnExit, tls: TlsIdentity | undefined) {
     this.#dataDir = dataDir;
     this.#onExit = onExit;
+    this.#tls = tls;
+    this.#scheme = tls ? 'rediss' : 'redis';
   }
 
   async startAll(): Promise<void> {
     [this.port, this.#sentinelPort] = [await freePort(), await freePort()];
-    this.url = `redis+sentinel://:${this.#password}@${HOSTS.map((host) => `${host}:${this.#sentinelPort}`)}/${GROUP}`;
+    const sentinels = SENTINEL_HOSTS.map((host) => `${host}:${this.#sentinelPort}`);
+    this.url = `${this.#scheme}+sentinel://:${this.#password}@${sentinels}/${GROUP}`;
     this.#program = await findRedis(toolsFolder, () => {});
-    for (const host of HOSTS) await this.#startMember(host);
+    for (const host of SENTINEL_HOSTS) await this.#startMember(host);
     await eventually(async () => {
       for (const { url } of this.#members) expect(await askRedis(url, 'PING')).to.equal('PONG');
     });
-    for (const host of HOSTS) await this.#startSentinel(host);
+    for (const host of SENTINEL_HOSTS) await this.#startSentinel(host);
     await eventually(async () => {
-      for (const host of HOSTS) {
+      for (const host of SENTINEL_HOSTS) {
         expect(await this.#askSentinel(host, 'SENTINEL', 'REPLICAS', GROUP)).to.have.length(2);
         expect(await this.#askSentinel(host, 'SENTINEL', 'CKQUORUM', GROUP)).to.match(/^OK 3 /);
       }
@@ -116,16 +127,23 @@ class SentinelGroup implements ControlledServer {
 
   async #startMember(host: string): Promise<void> {
     const folder = join(this.#dataDir, `redis-${host}`);
-    const configFile = await configure(folder, redisConfig(folder, host, this.port, this.#password));
-    const url = `redis://:${this.#password}@${host}:${this.port}`;
+    const configFile = await configure(folder, [
+      ...redisConfig(folder, host, this.port, this.#password),
+      ...this.#portLines(this.port),
+    ]);
+    const url = `${this.#scheme}://:${this.#password}@${host}:${this.port}`;
     this.#members.push({ host, url, configFile, process: await this.#run(`redis ${host}`, configFile) });
   }
 
   async #startSentinel(host: string): Promise<void> {
     const folder = join(this.#dataDir, `sentinel-${host}`);
-    const ports = { port: this.port, sentinelPort: this.#sentinelPort, password: this.#password };
-    const configFile = await configure(folder, sentinelConfig(folder, host, ports));
+    const lines = sentinelConfig(folder, host, this.port, this.#password);
+    const configFile = await configure(folder, [...lines, ...this.#portLines(this.#sentinelPort)]);
     this.#sentinels.push(await this.#run(`sentinel ${host}`, configFile, ['--sentinel']));
+  }
+
+  #portLines(port: number): string[] {
+    return this.#tls ? redisTlsLines(port, this.#tls) : [`port ${port}`];
   }
 
   async #run(name: string, configFile: string, mode: string[] = []): Promise<ServerProcess> {
@@ -136,14 +154,14 @@ class SentinelGroup implements ControlledServer {
 
   /** The primary in the view of the sentinels. A server that returned with old data also has this role for a while. */
   async #primary(): Promise<Member> {
-    const info = String(await this.#askSentinel(HOSTS[0], 'INFO', 'sentinel'));
+    const info = String(await this.#askSentinel(SENTINEL_HOSTS[0], 'INFO', 'sentinel'));
     const member = this.#members.find(({ host }) => info.includes(`address=${host}:`));
     if (!member) throw new Error('no sentinel names a primary');
     return member;
   }
 
   #askSentinel(host: string, ...command: string[]): Promise<unknown> {
-    return askRedis(`redis://${host}:${this.#sentinelPort}`, ...command);
+    return askRedis(`${this.#scheme}://${host}:${this.#sentinelPort}`, ...command);
   }
 }
 
@@ -158,7 +176,6 @@ async function configure(folder: string, lines: string[]): Promise<string> {
 function redisConfig(folder: string, host: string, port: number, password: string): string[] {
   return [
     `bind ${host}`,
-    `port ${port}`,
     'protected-mode no',
     `dir ${folder}`,
     `requirepass ${password}`,
@@ -169,22 +186,17 @@ function redisConfig(folder: string, host: string, port: number, password: strin
     'appendfsync everysec',
     'save ""',
     'maxmemory-policy noeviction',
-    ...(host === HOSTS[0] ? [] : [`replicaof ${HOSTS[0]} ${port}`]),
+    ...(host === SENTINEL_HOSTS[0] ? [] : [`replicaof ${SENTINEL_HOSTS[0]} ${port}`]),
   ];
 }
 
-function sentinelConfig(
-  folder: string,
-  host: string,
-  { port, sentinelPort, password }: { port: number; sentinelPort: number; password: string },
-): string[] {
+function sentinelConfig(folder: string, host: string, port: number, password: string): string[] {
   return [
     `bind ${host}`,
-    `port ${sentinelPort}`,
     'protected-mode no',
     `dir ${folder}`,
     `sentinel announce-ip ${host}`,
-    `sentinel monitor ${GROUP} ${HOSTS[0]} ${port} 2`,
+    `sentinel monitor ${GROUP} ${SENTINEL_HOSTS[0]} ${port} 2`,
     `sentinel auth-pass ${GROUP} ${password}`,
     `sentinel down-after-milliseconds ${GROUP} ${DOWN_AFTER_MS}`,
     `sentinel failover-timeout ${GROUP} 6000`,

@@ -168,7 +168,7 @@ class Controlled implements ControlledService {
 }
 
 function isSentinel(url: string): boolean {
-  return url.startsWith('redis+sentinel:');
+  return /^rediss?\+sentinel:/.test(url);
 }
 
 function portOf(url: string): number {

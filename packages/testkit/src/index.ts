@@ -25,4 +25,6 @@ export * from './self-signed.ts';
 export * from './servers.ts';
 export type { SmallDisk } from './small-disk.ts';
 export * from './temporary-folder.ts';
+export * from './tls-identity.ts';
+export * from './tls-servers.ts';
 export * from './violation.ts';

@@ -7,6 +7,7 @@ import { expect } from 'chai';
 import { askRedis } from './ask-redis.ts';
 import { eventually } from './eventually.ts';
 import { spawnRedis } from './spawn-redis.ts';
+import { redisTlsLines, type TlsIdentity } from './tls-identity.ts';
 
 /** One server of a Redis Cluster, as a process that a test can end and start again at the same address. */
 export interface ClusterMember {
@@ -21,7 +22,7 @@ export interface ClusterMember {
 }
 
 export interface RedisCluster extends AsyncDisposable {
-  /** `redis+cluster://…` with all primaries. */
+  /** `redis+cluster://…`, or `rediss+cluster://…`, with all primaries. */
   url: string;
   primaries: ClusterMember[];
   /** One for each primary, if requested. */
@@ -35,9 +36,15 @@ const NODE_TIMEOUT_MS = 2_000;
 
 /**
  * Starts a Redis Cluster of three primaries with equal shares of the slots, on free ports of loopback. Resolves when it
- * accepts commands.
+ * accepts commands. With `tls`, whose authority this process must trust, it accepts only TLS.
  */
-export async function startRedisCluster({ replicas = false } = {}): Promise<RedisCluster> {
+export async function startRedisCluster({
+  replicas = false,
+  tls,
+}: {
+  replicas?: boolean;
+  tls?: TlsIdentity;
+} = {}): Promise<RedisCluster> {
   const folder = await mkdtemp(join(tmpdir(), 'chat-redis-cluster-'));
   const program = await findRedis(toolsFolder, () => {});
   const password = randomBytes(16).toString('hex');
@@ -47,7 +54,9 @@ export async function startRedisCluster({ replicas = false } = {}): Promise<Redi
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    for (let i = 0; i < (replicas ? 2 : 1) * PRIMARIES; i++) members.push(await startMember(program, folder, password));
+    for (let i = 0; i < (replicas ? 2 : 1) * PRIMARIES; i++) {
+      members.push(await startMember(program, folder, password, tls));
+    }
     const primaries = members.slice(0, PRIMARIES);
     await meet(members, primaries);
     for (const [i, replica] of members.slice(PRIMARIES).entries()) {
@@ -64,7 +73,7 @@ export async function startRedisCluster({ replicas = false } = {}): Promise<Redi
     });
     const hosts = primaries.map(({ port }) => `127.0.0.1:${port}`).join(',');
     return {
-      url: `redis+cluster://:${password}@${hosts}`,
+      url: `${tls ? 'rediss' : 'redis'}+cluster://:${password}@${hosts}`,
       primaries,
       replicas: members.slice(PRIMARIES),
       [Symbol.asyncDispose]: dispose,
@@ -98,7 +107,7 @@ async function meet(members: readonly ClusterMember[], primaries: readonly Clust
 /** Port of the cluster bus of each member, by its client port. */
 const busPorts = new Map<number, number>();
 
-async function startMember(program: RedisProgram, parent: string, password: string) {
+async function startMember(program: RedisProgram, parent: string, password: string, tls: TlsIdentity | undefined) {
   const [port, busPort] = [await freePort(), await freePort()];
   busPorts.set(port, busPort);
   const folder = join(parent, String(port));
@@ -106,7 +115,7 @@ async function startMember(program: RedisProgram, parent: string, password: stri
   const configFile = join(folder, 'redis.conf');
   const lines = [
     'bind 127.0.0.1',
-    `port ${port}`,
+    ...(tls ? [...redisTlsLines(port, tls), 'tls-cluster yes'] : [`port ${port}`]),
     `dir ${folder}`,
     `requirepass ${password}`,
     `masterauth ${password}`,
@@ -120,7 +129,7 @@ async function startMember(program: RedisProgram, parent: string, password: stri
   ];
   await writeFile(configFile, `${lines.join('\n')}\n`, { mode: 0o600 });
   const run = () => spawnRedis(program, configFile, folder);
-  const url = `redis://:${password}@127.0.0.1:${port}`;
+  const url = `${tls ? 'rediss' : 'redis'}://:${password}@127.0.0.1:${port}`;
   const ask = (...command: string[]) => askRedis(url, ...command);
   let server: ServerProcess = await run();
   const responds = () => eventually(async () => expect(await ask('PING')).to.equal('PONG'));

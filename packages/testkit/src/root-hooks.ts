@@ -1,17 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { signalQuietly } from '@chat-cluster/local-cluster';
 import { eventually } from './eventually.ts';
 import { stopPrivateServers } from './servers.ts';
 
 /** Time for the process to exit after the tests, in ms. Longer than the 30 s that engine.io waits for a last poll. */
 const EXIT_WITHIN_MS = 40_000;
-
-process.once('SIGTERM', () => {
-  // A child that a test has paused would stay for ever: it processes its death signal only when it continues.
-  const children = process.platform === 'linux' ? readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8') : '';
-  for (const pid of children.match(/\d+/g) ?? []) signalQuietly(Number(pid), 'SIGCONT');
-  process.exit(143);
-});
 
 /** Root hooks of mocha: they stop the servers of the run, and fail a run that leaks a process or a connection. */
 export const mochaHooks = {

@@ -4,7 +4,15 @@ import { awaitSchema, openDatabase, watchDatabase } from '@chat-cluster/postgres
 // Not the package's index, which loads BullMQ: 240 files that a gateway does not need.
 import { announceLanes, createInbox, ReplyReceiver } from '@chat-cluster/queue/producer';
 import { connectPubSub, connectRedis, disconnectRedis, joinGatewayRegistry, type RedisRole } from '@chat-cluster/redis';
-import { adminAddress, type Lifecycle, type Logger, logFirstFailure, redisServers, retry } from '@chat-cluster/runtime';
+import {
+  adminAddress,
+  type Lifecycle,
+  type Logger,
+  logFirstFailure,
+  redisServers,
+  redisSetting,
+  retry,
+} from '@chat-cluster/runtime';
 import type { GatewayConfig } from './config.ts';
 
 /** Dependencies of every part of the process. */
@@ -35,11 +43,12 @@ export async function connectPostgres({ config, logger, lifecycle }: Context) {
 /** Connects to the Redis of each role, and adds this process to the registry of gateways. */
 export async function connectRedisServers({ config, logger, lifecycle }: Context) {
   const servers = redisServers(config);
+  const loggerOf = (url: string) => logger.child({ setting: redisSetting(config, url) });
   const connect = async (url: string, role: RedisRole) =>
-    lifecycle.own(`redis ${role}`, await connectRedis(url, role, logger), disconnectRedis);
+    lifecycle.own(`redis ${role}`, await connectRedis(url, role, loggerOf(url)), disconnectRedis);
   const { publisher, subscriber } = lifecycle.own(
     'pub/sub',
-    await connectPubSub(servers.pubsub, config.REDIS_ADAPTER, logger),
+    await connectPubSub(servers.pubsub, config.REDIS_ADAPTER, loggerOf(servers.pubsub)),
     (pubsub) => pubsub.close(),
   );
   const cache = await connect(servers.cache, 'cache');

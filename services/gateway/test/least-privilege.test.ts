@@ -5,7 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { repository, type ServiceProcess, startChatService } from '@chat-cluster/local-cluster';
-import { askRedis, emptyDatabase, privateServers, queryPostgres, type Target } from '@chat-cluster/testkit';
+import {
+  askRedis,
+  queryPostgres,
+  startTlsPostgres,
+  startTlsRedis,
+  type Target,
+  trustAuthorities,
+  writeIdentity,
+} from '@chat-cluster/testkit';
 import { CLIENT_KINDS, describeProtocol } from '@chat-cluster/testkit/protocol-suite';
 import { expect } from 'chai';
 
@@ -40,9 +48,9 @@ function asUser(url: string, kind: Kind): string {
   return changed.href;
 }
 
-/** Creates the users of the documented ACL file on the shared Redis. */
+/** Creates the users of the documented ACL file. */
 async function createRedisUsers(url: string): Promise<void> {
-  // Without the user of operators, `default`: other tests use it.
+  // Without the user of operators, `default`, whose password the URL contains.
   for (const line of aclFile.split('\n').filter((one) => one.startsWith('user chat_'))) {
     const [, name = '', ...rules] = line.replace(/>\w+/, `>${PASSWORD}`).split(/\s+/);
     expect(await askRedis(url, 'ACL', 'SETUSER', name, ...rules)).to.equal('OK');
@@ -72,9 +80,12 @@ function outcomeOf(work: Promise<unknown>): Promise<string> {
   );
 }
 
-describe('services with the documented rights only', () => {
+describe('services with the documented rights only, over TLS', () => {
   const stack = new AsyncDisposableStack();
   const urls = { redis: '', postgres: '' };
+  let folder: string;
+  /** File of the authority. */
+  let ca: string;
   let gateway: ServiceProcess;
   let worker: ServiceProcess;
   const target = (): Target => ({ url: `http://127.0.0.1:${gateway.ready().port}`, jwtSecret: JWT_SECRET });
@@ -82,60 +93,70 @@ describe('services with the documented rights only', () => {
   const ask = (kind: Kind, ...command: string[]) => askRedis(asUser(urls.redis, kind), ...command);
 
   before(async () => {
-    const { redis, postgres } = await privateServers();
-    const database = await emptyDatabase();
-    Object.assign(urls, { redis: redis.url, postgres: database.url });
-    for (const kind of KINDS) {
-      stack.defer(async () => void (await queryPostgres(postgres.url, `drop role chat_${kind}`)));
-      stack.defer(async () => void (await askRedis(redis.url, 'ACL', 'DELUSER', `chat_${kind}`)));
-    }
-    stack.defer(database.drop);
-    // Two at once, which wait for each other, and once more, as in the next deploy.
-    await Promise.all([migrateWithRoles(database.url), migrateWithRoles(database.url)]);
-    expect(await migrateWithRoles(database.url)).to.include('chat_gateway and chat_worker have their rights');
-    await createRedisUsers(redis.url);
-    const folder = await mkdtemp(join(tmpdir(), 'chat-rights-'));
+    folder = await mkdtemp(join(tmpdir(), 'chat-rights-'));
     stack.defer(() => rm(folder, { recursive: true, force: true }));
+    const tls = await writeIdentity(join(folder, 'identity'));
+    ca = tls.certFile;
+    stack.defer(trustAuthorities(readFileSync(ca, 'utf8')));
+    const postgres = await startTlsPostgres(stack, join(folder, 'postgres'), tls);
+    urls.postgres = `${postgres}?sslmode=verify-full&sslrootcert=${encodeURIComponent(ca)}`;
+    urls.redis = await startTlsRedis(stack, join(folder, 'redis'), tls);
+    // Two at once, which wait for each other, and once more, as in the next deploy.
+    await Promise.all([migrateWithRoles(urls.postgres), migrateWithRoles(urls.postgres)]);
+    expect(await migrateWithRoles(urls.postgres)).to.include('chat_gateway and chat_worker have their rights');
+    await createRedisUsers(urls.redis);
+  });
+  after(() => stack.disposeAsync());
+
+  /** Starts a gateway with two processes and a worker, each with its own users. */
+  function startServices(owner: AsyncDisposableStack, adapter: string) {
+    const common = { JWT_SECRET, REDIS_ADAPTER: adapter, NODE_EXTRA_CA_CERTS: ca };
     const start = async (kind: Kind, more: NodeJS.ProcessEnv) => {
       const service = await startChatService({
         kind,
         name: kind,
         log: () => {},
         logFile: join(folder, `${kind}.log`),
-        env: { DATABASE_URL: asUser(database.url, kind), REDIS_URL: asUser(redis.url, kind), JWT_SECRET, ...more },
+        env: { DATABASE_URL: asUser(urls.postgres, kind), REDIS_URL: asUser(urls.redis, kind), ...common, ...more },
       });
-      stack.defer(() => service.stop(5_000));
+      owner.defer(() => service.stop(5_000));
       return service;
     };
-    [gateway, worker] = await Promise.all([
+    return Promise.all([
       start('gateway', { GATEWAY_PROCESSES: '2' }),
       start('worker', { QUEUE_BOARD: 'true', AUDIT_INTERVAL_MS: '100' }),
     ]);
-  });
-  after(() => stack.disposeAsync());
+  }
 
-  describeProtocol(target, { clients: CLIENT_KINDS.websocket });
+  for (const adapter of ['classic', 'sharded']) {
+    describe(`with REDIS_ADAPTER=${adapter}`, () => {
+      const own = new AsyncDisposableStack();
 
-  // A nested suite, since mocha runs tests before nested suites.
-  describe('after that they', () => {
-    it('show the lanes and the queue board', async () => {
-      const { adminPort } = worker.ready();
-      for (const path of ['lanes', 'queues/api/queues']) {
-        const response = await fetch(`http://127.0.0.1:${adminPort}/${path}`);
-        expect(response.status, `${path}: ${await response.text()}`).to.equal(200);
-      }
+      before(async () => {
+        [gateway, worker] = await startServices(own, adapter);
+      });
+      after(() => own.disposeAsync());
+
+      describeProtocol(target, { clients: CLIENT_KINDS.websocket });
+
+      // A nested suite, since mocha runs tests before nested suites.
+      describe('after that they', () => {
+        it('show the lanes and the queue board', async () => {
+          const { adminPort } = worker.ready();
+          for (const path of ['lanes', 'queues/api/queues']) {
+            const response = await fetch(`http://127.0.0.1:${adminPort}/${path}`);
+            expect(response.status, `${path}: ${await response.text()}`).to.equal(200);
+          }
+        });
+
+        it('were denied no command of Redis', async () => {
+          expect(await denied(urls.redis)).to.deep.equal([]);
+        });
+      });
     });
+  }
 
-    it('were denied no command of Redis', async () => {
-      expect(await denied(urls.redis)).to.deep.equal([]);
-    });
-
-    it('may subscribe to the pattern of the classic adapter', async () => {
-      // Redis compares a pattern literally with the patterns of the user.
-      const command = ['PSUBSCRIBE', 'socket.io#/#*'];
-      expect(await askRedis(urls.redis, 'ACL', 'DRYRUN', 'chat_gateway', ...command)).to.equal('OK');
-    });
-
+  describe('they', () => {
     it('may run every statement of their service, and no statement that only the other one needs', async () => {
       const folder = join(repository, 'packages/postgres/sql');
       const own: Record<string, Kind[]> = {};

@@ -1,7 +1,7 @@
 import { awaitSchema, openDatabase, watchDatabase } from '@chat-cluster/postgres';
 import { laneTelemetry, type QueueServer, queueServer } from '@chat-cluster/queue';
 import { connectPublisher, connectRedis, disconnectRedis, type RedisClient, type RedisRole } from '@chat-cluster/redis';
-import { adminAddress, type Lifecycle, type Logger, redisServers } from '@chat-cluster/runtime';
+import { adminAddress, type Lifecycle, type Logger, redisServers, redisSetting } from '@chat-cluster/runtime';
 import type { WorkerConfig } from './config.ts';
 
 /** Dependencies of every part of the process. */
@@ -21,8 +21,9 @@ export type PostgresConnection = Awaited<ReturnType<typeof connectPostgres>>;
  */
 export async function connectRedisServers({ config, logger, lifecycle }: Context) {
   const urls = redisServers(config);
+  const loggerOf = (url: string) => logger.child({ setting: redisSetting(config, url) });
   const connect = async (url: string, role: RedisRole) =>
-    lifecycle.own(`redis ${role}`, await connectRedis(url, role, logger), disconnectRedis);
+    lifecycle.own(`redis ${role}`, await connectRedis(url, role, loggerOf(url)), disconnectRedis);
   const shared = new Map<string, Promise<RedisClient>>();
   const sharedClient = (url: string): Promise<RedisClient> => {
     const client = shared.get(url) ?? connect(url, 'publish');
@@ -35,7 +36,7 @@ export async function connectRedisServers({ config, logger, lifecycle }: Context
     urls.queues.map(async (url) => queueServer(await sharedClient(url), await connect(url, 'consume'), telemetry)),
   );
   const cache = await sharedClient(urls.cache);
-  const publisher = await connectPublisher(urls.pubsub, config.REDIS_ADAPTER, logger, sharedClient);
+  const publisher = await connectPublisher(urls.pubsub, config.REDIS_ADAPTER, loggerOf(urls.pubsub), sharedClient);
   lifecycle.own('pub/sub', publisher, (pubsub) => pubsub.close());
   /** The server of `queues` whose connection `publisher` uses; undefined when pub/sub has a server of its own. */
   const publishingQueue = queues[urls.queues.indexOf(urls.pubsub)];

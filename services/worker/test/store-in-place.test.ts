@@ -135,8 +135,11 @@ describe('storing in place', () => {
     const [entry, other] = await sends('a secret \u0000 text', 'another secret');
     if (!entry || !other) throw new Error('no entries');
     // The second violates a constraint. Its error has the whole row in `detail`, which the logger masks.
-    const withoutSender = { ...other, senderId: null as unknown as UserId };
-    await storeInPlace({ hold, store, deadLetters, logger: listening, signal: forever }, [entry, withoutSender]);
+    const withoutSender = (send: SendEntry) =>
+      send === other ? { ...send, senderId: null as unknown as UserId } : send;
+    const violating: MessageStore = { ...store, storeSends: (all) => store.storeSends(all.map(withoutSender)) };
+    const ports = { hold, store: violating, deadLetters, logger: listening, signal: forever };
+    await storeInPlace(ports, [entry, other]);
     expect(logged).to.have.length(2);
     // Like pino's serializer: all own properties of the error.
     const text = logged.map((fields) => JSON.stringify(Object.entries(fields).map(everything))).join();

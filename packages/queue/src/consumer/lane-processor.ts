@@ -10,6 +10,11 @@ export interface LaneProcessor<Batch> {
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: a run that leaves nothing to be done returns nothing.
   process(batch: Batch, hold: LaneHold, behind: Batch[]): Promise<Outcome | void>;
+  /**
+   * The problem of JSON that is no batch, without its content; undefined for a batch. What is no batch is given up at
+   * once. Absent: all JSON is a batch.
+   */
+  problemOf?(data: unknown): string | undefined;
   /** Which batches may be in one run. Absent: one batch at a time. */
   join?: JoinRule<Batch>;
 }

@@ -7,11 +7,11 @@ import {
   parseBatch,
   type QueuedBatch,
   readLane,
-  resetLosses,
+  uncountLoss,
 } from '../lane-stream.ts';
 import type { LaneRecountRequests } from '../recounts/recount-requests.ts';
 import { LaneLeft, Lease } from './lane-lease.ts';
-import type { JoinRule, LaneProcessor, Outcome } from './lane-processor.ts';
+import type { LaneProcessor, Outcome } from './lane-processor.ts';
 import type { LaneShare } from './lane-share.ts';
 
 export interface LaneServiceOptions<Batch> {
@@ -42,7 +42,7 @@ const REST_MS = 200;
  * Longest blocking read of a lane, in ms. If it returns no batch, the service checks that it still holds the lane.
  */
 const READ_WAIT_MS = 2_000;
-const RESET_DEADLINE_MS = 2_000;
+const UNCOUNT_DEADLINE_MS = 2_000;
 
 /**
  * Serves a lane while this worker holds it: reads the first batches of the lane, processes them, deletes them and
@@ -68,11 +68,13 @@ export class LaneService<Batch> {
     const { client, lane, share } = this.#options;
     const { signal } = this.#stop;
     share?.laneTaken();
+    const lease = new Lease(client, lane, { token, takenAt, stop: signal });
+    const uncount = () => withDeadline(uncountLoss(client, lane, lease), UNCOUNT_DEADLINE_MS, 'redis').catch(() => {});
     try {
-      await this.#run(new Lease(client, lane, { token, takenAt, stop: signal }));
+      await this.#run(lease);
+      await uncount();
     } catch (error) {
-      if (error instanceof LaneLeft && signal.aborted)
-        await withDeadline(resetLosses(client, lane), RESET_DEADLINE_MS, 'redis').catch(() => {});
+      if (error instanceof LaneLeft && signal.aborted) await uncount();
       throw error;
     } finally {
       share?.laneLeft();
@@ -130,8 +132,9 @@ export class LaneService<Batch> {
     const [first] = ahead;
     if (!first) return { batches: [] };
     if (losses >= MAX_LOSSES) return this.#giveUp(lease, first, `lost ${losses} workers`, losses);
-    const [batch, ...behind] = joinBatches(ahead, losses < LOSSES_TO_ISOLATE ? processor.join : undefined);
-    if (batch === undefined) return this.#giveUp(lease, first, 'the data of the batch is not JSON', 1);
+    const { run, problem } = joinBatches(ahead, processor, losses < LOSSES_TO_ISOLATE);
+    const [batch, ...behind] = run;
+    if (batch === undefined) return this.#giveUp(lease, first, problem, 1);
     try {
       const outcome = await processor.process(batch, lease, behind);
       return { batches: ahead.slice(0, 1 + behind.length), outcome: outcome ?? undefined };
@@ -192,18 +195,24 @@ function lockLost(): LaneLeft {
   return new LaneLeft('the lock of its lane was lost');
 }
 
-/** Parses the batches of the next run: one if there is no rule, none if the first one cannot be parsed. */
-function joinBatches<Batch>(ahead: readonly QueuedBatch[], join: JoinRule<Batch> | undefined): Batch[] {
+/** Parses the batches of the next run, one unless `mayJoin`, up to the first that is no batch, and states its problem. */
+function joinBatches<Batch>(
+  ahead: readonly QueuedBatch[],
+  { problemOf, join }: LaneProcessor<Batch>,
+  mayJoin: boolean,
+): { run: Batch[]; problem: string } {
   const run: Batch[] = [];
   let weight = 0;
   for (const { text } of ahead) {
-    const batch = parseBatch(text) as Batch | undefined;
-    if (batch === undefined) break;
-    const added = join?.weigh(batch);
+    const data = parseBatch(text);
+    const problem = data === undefined ? 'the data of the batch is not JSON' : problemOf?.(data);
+    if (problem !== undefined) return { run, problem };
+    const batch = data as Batch;
+    const added = mayJoin ? join?.weigh(batch) : undefined;
     if (run.length > 0 && (added === undefined || weight + added > (join?.maxWeight ?? 0))) break;
     run.push(batch);
     if (added === undefined) break;
     weight += added;
   }
-  return run;
+  return { run, problem: '' };
 }

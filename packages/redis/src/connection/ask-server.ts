@@ -1,4 +1,5 @@
-import { createClient } from 'redis';
+import { createClient, ErrorReply } from 'redis';
+import { connectProblem } from './connect-problem.ts';
 
 /** Sends one command over a connection of its own. Rejects when there is no answer within `ms` milliseconds. */
 export async function askServer(url: string, command: string[], ms: number): Promise<unknown> {
@@ -11,6 +12,9 @@ export async function askServer(url: string, command: string[], ms: number): Pro
   try {
     await client.connect();
     return await client.sendCommand(command);
+  } catch (error) {
+    if (error instanceof ErrorReply) throw error;
+    throw new Error(connectProblem(error, { tls: url.startsWith('rediss') }).reason, { cause: error });
   } finally {
     client.destroy();
   }

@@ -1,12 +1,14 @@
 import { type Logger, retry, withDeadline } from '@chat-cluster/runtime';
 import { RedisClient as Client } from 'redis';
+import { connectProblem } from './connect-problem.ts';
 import { Pulse } from './pulse.ts';
 import { findPrimary, followPrimary, isPrimary, type Primary } from './sentinel.ts';
 import { parseSentinelUrl } from './server-url.ts';
 
 /**
- * Connects to the server of a `redis://`, `rediss://` or `redis+sentinel://` URL. Waits until Redis is reachable, with
- * a jittered back-off from 100 ms to 2 s, and reconnects without a limit. An outage is logged once.
+ * Connects to the server of a `redis://` or `redis+sentinel://` URL, with TLS if it begins with `rediss`. Waits until
+ * Redis is reachable, with a jittered back-off from 100 ms to 2 s, and reconnects without a limit. An outage is logged
+ * once, and so is each problem with TLS.
  */
 export async function connectRedis(url: string, role: RedisRole, logger: Logger): Promise<RedisClient> {
   const group = parseSentinelUrl(url);
@@ -65,13 +67,21 @@ const DUPLICATE_PING_MS = 2_500;
 
 function open(place: Place, role: RedisRole, logger: Logger, primary?: Primary) {
   const plain = newClient(place, role);
+  const tls = place.url?.startsWith('rediss') ?? (place.socket !== undefined && 'tls' in place.socket);
+  let connectedBefore = false;
   let down = false;
+  let logged = '';
   plain.on('error', (error: Error) => {
-    if (!down) logger.warn({ role, reason: error.message || String(error) }, 'redis: connection lost, reconnecting');
+    const { reason, isTls } = connectProblem(error, { tls, connectedBefore });
+    if (!down || (isTls && reason !== logged)) {
+      logger.warn({ role, reason }, 'redis: connection lost, reconnecting');
+      logged = reason;
+    }
     down = true;
   });
   plain.on('ready', () => {
     if (down) logger.info({ role }, 'redis: connection restored');
+    connectedBefore = true;
     down = false;
   });
   const connected = plain.connect();

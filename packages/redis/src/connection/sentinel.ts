@@ -1,4 +1,6 @@
-import { isIP, type LookupFunction } from 'node:net';
+import { lookup as findAddress } from 'node:dns/promises';
+import type { LookupFunction } from 'node:net';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { askServer, firstAnswer } from './ask-server.ts';
 import { type Address, formatAddress, type SentinelGroup } from './server-url.ts';
 
@@ -10,19 +12,20 @@ export type Primary = ReturnType<typeof followPrimary>;
 
 /**
  * Follows the primary by `lookup`, because a client of node-redis cannot be moved to another port. So all servers of a
- * group must use the port of the primary at the start, and the sentinels must name them by IP address (their default).
+ * group must use the port of the primary at the start. With TLS the certificate of a server must contain the name or the
+ * IP address by which the sentinels name it.
  */
 export function followPrimary(group: SentinelGroup, { host, port }: Address) {
   let current = host;
   const resolve = async () => {
     const primary = await findLivePrimary(group);
-    const family = isIP(primary.host);
-    if (primary.port !== port || family === 0) {
-      const required = `an IP address and port ${port} (the port at the start) are required`;
-      throw new Error(`the primary is at ${formatAddress(primary)}, but ${required}`);
+    if (primary.port !== port) {
+      throw new Error(
+        `the primary is at ${formatAddress(primary)}, but port ${port} (the port at the start) is required`,
+      );
     }
     current = primary.host;
-    return { address: current, family };
+    return findAddress(current);
   };
   /** For the sockets of a client: resolves to the current primary at each new connection. */
   const lookup: LookupFunction = (_host, { all }, callback) => {
@@ -32,13 +35,18 @@ export function followPrimary(group: SentinelGroup, { host, port }: Address) {
     );
   };
   const { name, username, password, database } = group;
+  const tls = {
+    tls: true as const,
+    // Not the host of the connection, which is the name of the group.
+    checkServerIdentity: (_host: string, certificate: PeerCertificate) => checkServerIdentity(current, certificate),
+  };
   return {
     /** Options of a client of node-redis. */
     place: {
       ...(username !== undefined && { username }),
       ...(password !== undefined && { password }),
       database,
-      socket: { host: name, port, lookup },
+      socket: { host: name, port, lookup, ...(group.tls && tls) },
     },
     /** The server of the last connection. */
     host: () => current,
@@ -51,7 +59,7 @@ export function followPrimary(group: SentinelGroup, { host, port }: Address) {
 export function findPrimary(group: SentinelGroup): Promise<Address> {
   const command = ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', group.name];
   const ask = async (sentinel: Address) => {
-    const answer = await askAt(sentinel, { password: group.sentinelPassword }, command);
+    const answer = await askAt(sentinel, { tls: group.tls, password: group.sentinelPassword }, command);
     if (!Array.isArray(answer)) throw new Error(`has no primary named ${group.name}`);
     return { host: String(answer[0]), port: Number(answer[1]) };
   };
@@ -77,9 +85,9 @@ async function findLivePrimary(group: SentinelGroup): Promise<Address> {
 
 function askAt(
   address: Address,
-  { username = '', password }: { username?: string | undefined; password: string | undefined },
+  { tls, username = '', password }: Pick<SentinelGroup, 'tls' | 'password'> & Partial<Pick<SentinelGroup, 'username'>>,
   command: string[],
 ): Promise<unknown> {
   const credentials = password === undefined ? '' : `${encodeURIComponent(username)}:${encodeURIComponent(password)}@`;
-  return askServer(`redis://${credentials}${formatAddress(address)}`, command, ANSWER_MS);
+  return askServer(`${tls ? 'rediss' : 'redis'}://${credentials}${formatAddress(address)}`, command, ANSWER_MS);
 }

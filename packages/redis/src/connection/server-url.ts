@@ -20,6 +20,8 @@ export function formatAddress({ host, port }: Address): string {
 export interface SentinelGroup {
   /** Name of the monitored primary. */
   name: string;
+  /** Whether sentinels and Redis servers are reached over TLS. */
+  tls: boolean;
   sentinels: Address[];
   sentinelPassword: string | undefined;
   username: string | undefined;
@@ -27,18 +29,19 @@ export interface SentinelGroup {
   database: number;
 }
 
-const SENTINEL_FORM = /^redis\+sentinel:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/?]+)\/([^/?]+)(?:\?(.*))?$/;
+const SENTINEL_FORM = /^redis(s?)\+sentinel:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/?]+)\/([^/?]+)(?:\?(.*))?$/;
 
 /**
- * Parses `redis+sentinel://[user:password@]host:port,host:port,…/name[?db=0&sentinelPassword=…]`. Undefined for a URL
- * of another form.
+ * Parses `redis+sentinel://[user:password@]host:port,host:port,…/name[?db=0&sentinelPassword=…]`, or
+ * `rediss+sentinel://` for TLS. Undefined for a URL of another form.
  */
 export function parseSentinelUrl(url: string): SentinelGroup | undefined {
-  const [, username, password, hosts, name, query] = SENTINEL_FORM.exec(url) ?? [];
+  const [, tls, username, password, hosts, name, query] = SENTINEL_FORM.exec(url) ?? [];
   if (!hosts || !name) return undefined;
   const options = new URLSearchParams(query);
   return {
     name,
+    tls: tls === 's',
     sentinels: parseAddresses(hosts, 26_379),
     sentinelPassword: options.get('sentinelPassword') ?? undefined,
     username: username ? decodeURIComponent(username) : undefined,

@@ -26,9 +26,9 @@ export interface InboxPorts extends KeepPorts {
 export function createInboxProcessor(ports: InboxPorts) {
   const { logger, signal } = ports;
   return {
+    problemOf,
     join: INBOX_RUNS,
     async process(batch, hold, behind) {
-      if (!isKnown(batch)) throw new Error('unknown version of a batch');
       const started = performance.now();
       const batches = [batch, ...behind];
       const entries = batches.flatMap((one) => one.entries);
@@ -73,15 +73,29 @@ const CHARACTERS_OF_ONE = 2_500;
 /** Batches that may be stored together: as many entries of usual length as two full batches of one gateway. */
 const INBOX_RUNS: JoinRule<LaneBatch> = {
   maxWeight: 400,
-  weigh: (batch) => (isKnown(batch) ? batch.entries.reduce((sum, entry) => sum + weightOf(entry), 0) : undefined),
+  weigh: (batch) => batch.entries.reduce((sum, entry) => sum + weightOf(entry), 0),
 };
 
+/** `entry` may be anything; the store finds those that cannot be stored. */
 function weightOf(entry: Entry): number {
-  return 1 + (entry.kind === 'send' ? (entry.content?.length ?? 0) / CHARACTERS_OF_ONE : 0);
+  const content = entry?.kind === 'send' ? entry.content : null;
+  return 1 + (typeof content === 'string' ? content.length / CHARACTERS_OF_ONE : 0);
 }
 
-function isKnown(batch: LaneBatch): boolean {
-  return batch.v === 1 && Array.isArray(batch.entries);
+/** Largest number of entries in a batch. A gateway sends a tenth of it; a larger one could exceed every time limit. */
+const MAX_ENTRIES = 2_000;
+
+/** Checks the batch; the store checks its entries, one by one if one of them cannot be stored. */
+function problemOf(data: unknown): string | undefined {
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) return 'a batch that is not an object';
+  const { v, batchId, replyTo, acceptedAt, entries } = data as Partial<LaneBatch>;
+  if (v !== 1) return 'unknown version of a batch';
+  if (!Array.isArray(entries)) return 'a batch without entries';
+  if (entries.length > MAX_ENTRIES) return `a batch of more than ${MAX_ENTRIES} entries`;
+  if (typeof batchId !== 'string') return 'a batch without an id';
+  if (typeof replyTo !== 'string') return 'a batch without an address for its reply';
+  if (typeof acceptedAt !== 'number') return 'a batch without the time of its acceptance';
+  return undefined;
 }
 
 function observeStored(batches: readonly LaneBatch[], outcome: BatchOutcome, started: number): void {
