@@ -68,7 +68,8 @@ describe('a revocation', () => {
     const socket = client(token);
     const connected = once(socket as never, 'connect').then(() => undefined);
     const refused = once(socket as never, 'connect_error').then(([error]) => error.data);
-    return Promise.race([connected, refused]);
+    // Otherwise a client that found no gateway would go on trying, and the many of a restart would reach the limits.
+    return Promise.race([connected, refused]).finally(() => socket.disconnect());
   }
 
   it("of a user's tokens closes the sockets on all gateways; stock clients stay away; a new token is accepted", async () => {
