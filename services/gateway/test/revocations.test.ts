@@ -151,7 +151,7 @@ describe('a revocation', () => {
     await eventually(async () => {
       expect(cluster.processes.find(({ name }) => name === 'gateway')?.pid).to.not.equal(pid);
       expect(await refusalOf(token)).to.include({ code: 'TOKEN_REVOKED' });
-    });
+    }, 90_000);
   });
 });
 
