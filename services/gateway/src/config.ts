@@ -46,7 +46,7 @@ export const gatewaySettings = commonConfig.extend({
   JWT_CLOCK_TOLERANCE_MS: integer(0, 600_000, 30_000),
   /** Longest time since `iat` for which a token is valid, in ms; 0: until `exp`. */
   JWT_MAX_AGE_MS: integer(0, 31_536_000_000, 0),
-  /** Revocations of tokens in force, over all gateways; beyond it LIMIT_EXCEEDED. A process uses about 200 bytes for each. */
+  /** Revocations of tokens in force, over all gateways; beyond it LIMIT_EXCEEDED. Each takes about 170 bytes in every process. */
   MAX_REVOCATIONS: integer(1, 10_000_000, 100_000),
   /** Time before the expiry of its token at which a socket receives `token_expiring`, in ms. */
   TOKEN_EXPIRING_MS: integer(0, 86_400_000, 60_000),
