@@ -26,7 +26,7 @@ import type { GatewayConfig } from './config.ts';
 
 const failures = new Counter({
   name: 'chat_token_keys_failures_total',
-  help: 'Failed reads of the public keys of tokens (JWT_KEYS_FILE, JWT_JWKS_URL); the last keys stay',
+  help: 'Failed reads of the public keys of tokens (JWT_KEYS_FILE, JWT_PROBER_KEYS_FILE, JWT_JWKS_URL); the last keys stay',
 });
 
 /** Shortest time between two refreshes because of an unknown `kid`, in ms: strangers choose the `kid` of a token. */
