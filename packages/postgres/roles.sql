@@ -21,10 +21,10 @@ revoke all on all tables in schema public from public, chat_gateway, chat_worker
 grant select on kysely_migration, conversations, direct_conversations, participants, messages
   to chat_gateway, chat_worker;
 
--- Gateway: opens conversations and revokes tokens; everything else it only reads.
+-- Gateway: opens conversations, and adds and purges revocations of tokens; everything else it only reads.
 grant insert on conversations, direct_conversations, participants to chat_gateway;
-grant select, insert on token_revocations to chat_gateway;
-grant update (issued_before, changed_at) on token_revocations to chat_gateway;
+grant select, insert, delete on token_revocations to chat_gateway;
+grant update (issued_before, kept_ms, changed_at) on token_revocations to chat_gateway;
 
 -- Worker: stores messages and read marks, and keeps dead letters. Also for the commands dead-letters and unread.
 grant insert on messages to chat_worker;

@@ -92,7 +92,7 @@ describe('compose.yaml', () => {
     expect(holders('REDIS_PASSWORD')).to.deep.equal(['redis-lanes', 'redis-live']);
     expect(holders('GATEWAY_PASSWORD')).to.deep.equal(['gateway', 'migrate', 'redis-lanes', 'redis-live']);
     expect(prober.PROBE_KEY_FILE).to.equal(`/run/secrets/${services.prober?.secrets}`);
-    expect(gateway.JWT_KEYS_FILE).to.equal(`/run/secrets/${services.gateway?.secrets}`);
+    expect(gateway.JWT_PROBER_KEYS_FILE).to.equal(`/run/secrets/${services.gateway?.secrets}`);
   });
 
   it('gets every secret from create-secrets.sh, which creates them once', async () => {

@@ -56,7 +56,7 @@ export interface Deployment {
   /** Postgres connections of one process. */
   poolSize: { gateway: number; worker: number };
   secret: string | undefined;
-  /** JWT_KEYS_FILE and JWT_JWKS_URL. */
+  /** JWT_KEYS_FILE, JWT_PROBER_KEYS_FILE and JWT_JWKS_URL. */
   keySources: string[];
   adminHost: string;
   adminToken: string | undefined;
@@ -99,6 +99,7 @@ const settings = gatewaySettings
     ADMIN_TOKEN: true,
     JWT_SECRET: true,
     JWT_KEYS_FILE: true,
+    JWT_PROBER_KEYS_FILE: true,
     JWT_JWKS_URL: true,
     JWT_ISSUER: true,
     JWT_AUDIENCE: true,
@@ -135,7 +136,9 @@ export function readDeployment(args: readonly string[], env: NodeJS.ProcessEnv):
       worker: parseConfig(workerSettings.pick({ PG_POOL_SIZE: true }), env).PG_POOL_SIZE,
     },
     secret: config.JWT_SECRET,
-    keySources: [config.JWT_KEYS_FILE, config.JWT_JWKS_URL].filter((source) => source !== undefined),
+    keySources: [config.JWT_KEYS_FILE, config.JWT_PROBER_KEYS_FILE, config.JWT_JWKS_URL].filter(
+      (source) => source !== undefined,
+    ),
     adminHost: config.ADMIN_HOST,
     adminToken: config.ADMIN_TOKEN,
     claims: { issuer: config.JWT_ISSUER, audience: config.JWT_AUDIENCE, user: config.JWT_USER_CLAIM },

@@ -23,6 +23,9 @@ export const userId = z
   .brand<'UserId'>()
   .meta({ id: 'UserId', description: 'Opaque user id from the token (claim `sub` by default)', example: 'alice' });
 
+/** Begins the user ids of the prober. Its key may sign for no others. */
+export const PROBER_USER_PREFIX = 'chat-probe-';
+
 export const conversationId = z.guid('must be a UUID').toLowerCase().brand<'ConversationId'>().meta({
   id: 'ConversationId',
   description: 'UUID of a conversation',

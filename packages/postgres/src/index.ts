@@ -11,6 +11,12 @@ export { MIGRATIONS, type Migration, type Migrations } from './migrations.ts';
 export { MigrationBlocked, MigrationFailed, migrate, openForMigrations } from './migrator.ts';
 export { pendingMigrations, readSchemaState } from './schema-state.ts';
 export { awaitSchema } from './schema-watch.ts';
-export { createTokenRevocations, type TokenRevocation, type TokenRevocations } from './token-revocations.ts';
+export {
+  createTokenRevocations,
+  EVERYONE,
+  type NewRevocation,
+  type TokenRevocation,
+  type TokenRevocations,
+} from './token-revocations.ts';
 export { createUnreadAudit } from './unread-audit.ts';
 export { createUnreadCounts } from './unread-counts.ts';

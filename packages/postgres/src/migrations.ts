@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import * as conversationsAndMessages from './migrations/001-conversations-and-messages.ts';
 import * as deadLetters from './migrations/002-dead-letters.ts';
 import * as tokenRevocations from './migrations/003-token-revocations.ts';
+import * as revocationEnd from './migrations/004-revocation-end.ts';
 
 /** One step of the schema. CONTRIBUTING.md lists what an expand and a contract may do. */
 export interface Migration {
@@ -26,4 +27,5 @@ export const MIGRATIONS: Migrations = {
   '001-conversations-and-messages': conversationsAndMessages,
   '002-dead-letters': deadLetters,
   '003-token-revocations': tokenRevocations,
+  '004-revocation-end': revocationEnd,
 };

@@ -50,5 +50,7 @@ export interface Schema {
     subject: string;
     issued_before: Date;
     changed_at: Generated<Date>;
+    /** Time after `changed_at` until its last token has expired, in ms; null: not known. */
+    kept_ms: number | null;
   };
 }

@@ -19,7 +19,7 @@ import { directConversationQuery, headsQuery, rangesQuery } from '../src/history
 import { markReadQuery } from '../src/mark-read.ts';
 import { storeCheckingResendsQuery } from '../src/store-checking-resends.ts';
 import { storeFreshQuery } from '../src/store-fresh.ts';
-import { addRevocationQuery, changedRevocationsQuery } from '../src/token-revocations.ts';
+import { addRevocationQuery, changedRevocationsQuery, purgeRevocationsQuery } from '../src/token-revocations.ts';
 import {
   countersAfterQuery,
   countersOfQuery,
@@ -124,13 +124,17 @@ const queries: Record<string, { what: string; readsNothing?: true; of(db: Databa
     of: (_db, n) => countDeadLettersQuery(n),
   },
   'add-revocation': {
-    what: 'Revokes tokens: of a user the later time is valid.',
+    what: 'Revokes tokens: of a subject the later time is valid, for the longer of two durations.',
     readsNothing: true,
-    of: () => addRevocationQuery({ kind: 'user', subject: newUser(), issuedBefore: new Date() }),
+    of: () => addRevocationQuery({ kind: 'user', subject: newUser(), issuedBefore: new Date(), keptMs: 60_000 }),
   },
   'changed-revocations': {
-    what: 'Revocations that changed since a time.',
+    what: 'Revocations in force that changed since a time.',
     of: (db) => changedRevocationsQuery(db, new Date()),
+  },
+  'purge-revocations': {
+    what: 'Deletes the revocations that have ended.',
+    of: () => purgeRevocationsQuery(),
   },
   'counters-after': {
     what: 'A slice of the unread counters, each with the last seq of its conversation.',

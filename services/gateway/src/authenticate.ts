@@ -26,7 +26,7 @@ const TYPES = /^(application\/)?(at\+)?jwt$/i;
 
 /**
  * Returns the verifier of tokens. A secret (HS256) is verified with jsonwebtoken, at once; public keys with jose, which
- * also knows EdDSA. The algorithm of the header selects the kind of key only: neither kind accepts an algorithm of the
+ * also knows EdDSA. A key may be limited to users whose id has a prefix. The algorithm of the header selects the kind of key only: neither kind accepts an algorithm of the
  * other. Requires `exp`, the user claim, and issuer and audience if they are configured.
  */
 export function createAuthenticator(
@@ -43,8 +43,9 @@ export function createAuthenticator(
   const secrets = [config.JWT_SECRET, config.JWT_PREVIOUS_SECRET].flatMap((secret) =>
     secret === undefined ? [] : [createSecretKey(Buffer.from(secret))],
   );
-  const identify = (claims: Claims) => {
+  const identify = (claims: Claims, userPrefix = '') => {
     const identity = identityOf(claims, config);
+    if (!identity.userId.startsWith(userPrefix)) throw invalid(`its key is only for users ${userPrefix}…`);
     if (isRevoked(identity)) throw new Rejection('TOKEN_REVOKED');
     return identity;
   };
@@ -53,9 +54,13 @@ export function createAuthenticator(
     if (typeof token !== 'string' || token.length > LIMITS.tokenLength) throw new Rejection('TOKEN_INVALID');
     if (algorithmOf(token) === 'HS256') return identify(verifyHs256(token, secrets, options));
     if (!verifyPublic) throw new Rejection('TOKEN_INVALID');
-    return verifyPublic(token, options).then(identify, (error: unknown) => {
-      throw new Rejection(error instanceof errors.JWTExpired ? 'TOKEN_EXPIRED' : 'TOKEN_INVALID');
-    });
+    return verifyPublic(token, options).then(
+      ({ claims, userPrefix }) => identify(claims, userPrefix),
+      (error: unknown) => {
+        if (error instanceof errors.JWTExpired) throw new Rejection('TOKEN_EXPIRED');
+        throw refusalFor(error instanceof errors.JWTClaimValidationFailed ? error.claim : undefined);
+      },
+    );
   };
 }
 
@@ -70,36 +75,70 @@ function algorithmOf(token: string): unknown {
 }
 
 function verifyHs256(token: string, secrets: readonly KeyObject[], options: jwt.VerifyOptions): Claims {
+  let claim: string | undefined;
   for (const secret of secrets) {
     try {
       const claims = jwt.verify(token, secret, { ...options, algorithms: ['HS256'], complete: false });
       if (typeof claims === 'object') return claims;
     } catch (error) {
       if (error instanceof jwt.TokenExpiredError) throw new Rejection('TOKEN_EXPIRED');
+      claim ??= refusedClaim(error);
     }
   }
-  throw new Rejection('TOKEN_INVALID');
+  throw refusalFor(claim);
+}
+
+/** The claim that jsonwebtoken refuses after it has verified the signature. */
+function refusedClaim(error: unknown): string | undefined {
+  if (error instanceof jwt.NotBeforeError) return 'nbf';
+  if (!(error instanceof jwt.JsonWebTokenError)) return undefined;
+  return /^jwt (audience|issuer) invalid|^invalid (exp|nbf) value/.exec(error.message)?.slice(1).find(Boolean);
+}
+
+function refusalFor(claim: string | undefined): Rejection {
+  return claim === undefined ? new Rejection('TOKEN_INVALID') : invalid(`its ${claim} is not accepted here`);
 }
 
 function identityOf(claims: Claims, config: GatewayConfig): Identity {
   const { JWT_USER_CLAIM, JWT_MAX_AGE_MS: maxAgeMs, JWT_CLOCK_TOLERANCE_MS: toleranceMs } = config;
   const { exp, iat, jti } = claims;
-  const user = userId.safeParse(claims[JWT_USER_CLAIM]);
-  if (!user.success || typeof exp !== 'number') throw invalid(`needs the claims exp and ${JWT_USER_CLAIM}`);
-  if (iat !== undefined && (typeof iat !== 'number' || iat * 1_000 > Date.now() + toleranceMs)) {
-    throw invalid('has an iat that is no time, or in the future');
+  const user = userOf(claims[JWT_USER_CLAIM], JWT_USER_CLAIM);
+  if (!isTime(exp)) throw invalid(`exp ${exp === undefined ? 'is missing' : 'is no time'}`);
+  if (iat !== undefined && !isTime(iat)) throw invalid('iat is no time');
+  if (iat !== undefined && iat * 1_000 > Date.now() + toleranceMs) throw invalid('iat is in the future');
+  if (jti !== undefined && typeof jti !== 'string') throw invalid(`jti is ${kindOf(jti)}; it must be a string`);
+  if (jti !== undefined && jti.length > LIMITS.tokenIdLength) {
+    throw invalid(`jti has more than ${LIMITS.tokenIdLength} characters`);
   }
-  if (jti !== undefined && (typeof jti !== 'string' || jti.length > LIMITS.tokenIdLength)) {
-    throw invalid(`has a jti that is no string, or longer than ${LIMITS.tokenIdLength} characters`);
-  }
-  if (maxAgeMs > 0 && iat === undefined) throw invalid('needs the claim iat, because tokens have a maximum age here');
+  if (maxAgeMs > 0 && iat === undefined) throw invalid('iat is missing; tokens have a maximum age here');
   const issuedAt = (iat ?? 0) * 1_000;
   const endsAt = maxAgeMs > 0 ? Math.min(exp * 1_000, issuedAt + maxAgeMs) : exp * 1_000;
-  const expiresAt = endsAt + toleranceMs;
+  const expiresAt = Math.floor(endsAt) + toleranceMs;
   if (expiresAt <= Date.now()) throw new Rejection('TOKEN_EXPIRED');
-  return { userId: user.data, expiresAt, issuedAt, ...(jti === undefined ? {} : { tokenId: jti }) };
+  return { userId: user, expiresAt, issuedAt, ...(jti === undefined ? {} : { tokenId: jti }) };
+}
+
+function userOf(value: unknown, claim: string): UserId {
+  if (value === undefined) throw invalid(`${claim} is missing`);
+  if (typeof value !== 'string') throw invalid(`${claim} is ${kindOf(value)}; user ids are strings`);
+  const { data, error } = userId.safeParse(value);
+  if (data === undefined) throw invalid(`${claim} is no user id: ${error?.issues[0]?.message}`);
+  return data;
+}
+
+/** Longest time since the epoch that a Date can have, in s. */
+const LAST_TIME_S = 8.64e12;
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Math.abs(value) <= LAST_TIME_S;
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 function invalid(problem: string): Rejection {
-  return new Rejection('TOKEN_INVALID', { message: `The token ${problem}.` });
+  return new Rejection('TOKEN_INVALID', { message: `The token is not valid: ${problem}.` });
 }

@@ -31,6 +31,8 @@ export const gatewaySettings = commonConfig.extend({
   JWT_PREVIOUS_SECRET: z.string().min(1).optional(),
   /** Public keys of RS256, ES256 and EdDSA tokens: a PEM file with one key, or a JSON Web Key Set. */
   JWT_KEYS_FILE: z.string().optional(),
+  /** Public keys as in JWT_KEYS_FILE, whose tokens are valid only for the users of the prober. */
+  JWT_PROBER_KEYS_FILE: z.string().optional(),
   /** URL of a JSON Web Key Set; in production with https. */
   JWT_JWKS_URL: z
     .string()
@@ -44,6 +46,8 @@ export const gatewaySettings = commonConfig.extend({
   JWT_CLOCK_TOLERANCE_MS: integer(0, 600_000, 30_000),
   /** Longest time since `iat` for which a token is valid, in ms; 0: until `exp`. */
   JWT_MAX_AGE_MS: integer(0, 31_536_000_000, 0),
+  /** Revocations of tokens in force, over all gateways; beyond it LIMIT_EXCEEDED. Each takes about 170 bytes in every process. */
+  MAX_REVOCATIONS: integer(1, 10_000_000, 100_000),
   /** Time before the expiry of its token at which a socket receives `token_expiring`, in ms. */
   TOKEN_EXPIRING_MS: integer(0, 86_400_000, 60_000),
   /** Whether a socket may send its token in the query instead of `auth`. Default: not in production. */

@@ -1,5 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { PROBER_USER_PREFIX } from '@chat-cluster/contracts';
 import {
   describeError,
   every,
@@ -25,7 +26,7 @@ import type { GatewayConfig } from './config.ts';
 
 const failures = new Counter({
   name: 'chat_token_keys_failures_total',
-  help: 'Failed reads of the public keys of tokens (JWT_KEYS_FILE, JWT_JWKS_URL); the last keys stay',
+  help: 'Failed reads of the public keys of tokens (JWT_KEYS_FILE, JWT_PROBER_KEYS_FILE, JWT_JWKS_URL); the last keys stay',
 });
 
 /** Shortest time between two refreshes because of an unknown `kid`, in ms: strangers choose the `kid` of a token. */
@@ -37,26 +38,38 @@ const FETCH_MS = 5_000;
 /** Never HS256, or a token could be signed with a public key as its secret. */
 const ALGORITHMS = ['RS256', 'ES256', 'EdDSA', 'Ed25519'];
 
+/** The claims of a token, and the prefix of the only user ids that its key may sign for, if it is limited. */
+export interface VerifiedToken {
+  claims: JWTPayload;
+  userPrefix?: string | undefined;
+}
+
 /** Verifies the signature and the standard claims of a token. Throws an error of jose. */
-export type VerifyPublic = (token: string, options: JWTVerifyOptions) => Promise<JWTPayload>;
+export type VerifyPublic = (token: string, options: JWTVerifyOptions) => Promise<VerifiedToken>;
 
 /**
- * Opens the public keys of JWT_KEYS_FILE and JWT_JWKS_URL. Both are read again every few minutes, and when a token
- * names an unknown `kid`, so keys rotate without a restart. While a source cannot be read, its last keys stay. Waits
- * until the URL was read once; throws UserError when the file is invalid. Undefined without a source.
+ * Opens the public keys of JWT_KEYS_FILE, JWT_JWKS_URL and JWT_PROBER_KEYS_FILE; the last ones are only for the users of
+ * the prober. All are read again every few minutes, and when a token names an unknown `kid`, so keys rotate without a
+ * restart. While a source cannot be read, its last keys stay. Waits until the URL was read once; throws UserError when a
+ * file is invalid. Undefined without a source.
  */
 export async function openPublicKeys(
-  config: Pick<GatewayConfig, 'JWT_KEYS_FILE' | 'JWT_JWKS_URL'>,
+  config: Pick<GatewayConfig, 'JWT_KEYS_FILE' | 'JWT_JWKS_URL' | 'JWT_PROBER_KEYS_FILE'>,
   { logger, lifecycle }: { logger: Logger; lifecycle: Pick<Lifecycle, 'own'> },
 ): Promise<VerifyPublic | undefined> {
   const sources: KeySource[] = [];
-  if (config.JWT_KEYS_FILE !== undefined) {
-    const source = new KeySource(config.JWT_KEYS_FILE, (path) => readFile(path, 'utf8'));
+  const addFile = async (setting: 'JWT_KEYS_FILE' | 'JWT_PROBER_KEYS_FILE', userPrefix?: string) => {
+    const file = config[setting];
+    if (file === undefined) return;
+    const source = new KeySource(file, (path) => readFile(path, 'utf8'), userPrefix);
     await source.read().catch((error: unknown) => {
-      throw new UserError(`JWT_KEYS_FILE has no usable keys: ${describeError(error)}`);
+      throw new UserError(`${setting} has no usable keys: ${describeError(error)}`);
     });
     sources.push(source);
-  }
+  };
+  // First, so that a key that is also in another source stays limited.
+  await addFile('JWT_PROBER_KEYS_FILE', PROBER_USER_PREFIX);
+  await addFile('JWT_KEYS_FILE');
   if (config.JWT_JWKS_URL !== undefined) {
     const source = new KeySource(config.JWT_JWKS_URL, fetchText);
     await retry(() => source.read(), {
@@ -82,7 +95,7 @@ class PublicKeys {
     this.#logger = logger;
   }
 
-  async verify(token: string, options: JWTVerifyOptions): Promise<JWTPayload> {
+  async verify(token: string, options: JWTVerifyOptions): Promise<VerifiedToken> {
     try {
       return await this.#verify(token, options);
     } catch (error) {
@@ -114,11 +127,12 @@ class PublicKeys {
   }
 
   /** Tries each source: the token of one issuer may name no `kid`, or one that another source has too. */
-  async #verify(token: string, options: JWTVerifyOptions): Promise<JWTPayload> {
+  async #verify(token: string, options: JWTVerifyOptions): Promise<VerifiedToken> {
     let unknown: unknown;
-    for (const { key } of this.#sources) {
+    for (const { key, userPrefix } of this.#sources) {
       try {
-        return (await jwtVerify(token, key, { ...options, algorithms: ALGORITHMS })).payload;
+        const { payload } = await jwtVerify(token, key, { ...options, algorithms: ALGORITHMS });
+        return { claims: payload, userPrefix };
       } catch (error) {
         if (!isOtherKey(error)) throw error;
         if (!(unknown instanceof errors.JWKSNoMatchingKey)) unknown = error;
@@ -133,12 +147,14 @@ type FindKey = (header: JWTHeaderParameters, token: FlattenedJWSInput) => Promis
 /** A PEM file with one public key, or a JSON Web Key Set, in a file or at a URL. */
 class KeySource {
   readonly from: string;
+  readonly userPrefix: string | undefined;
   readonly #load: (from: string) => Promise<string>;
   #text: string | undefined;
   #find: FindKey | undefined;
 
-  constructor(from: string, load: (from: string) => Promise<string>) {
+  constructor(from: string, load: (from: string) => Promise<string>, userPrefix?: string) {
     this.from = from;
+    this.userPrefix = userPrefix;
     this.#load = load;
   }
 

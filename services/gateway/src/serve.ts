@@ -63,7 +63,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
 
   const ports = createPorts(postgres.db, redis, inbox);
   const store = createTokenRevocations(postgres.db);
-  const revocations = new Revocations({ store, ...redis, logger, lifecycle });
+  const revocations = new Revocations({ store, ...redis, config, logger, lifecycle });
   const isRevoked = revocations.isRevoked.bind(revocations);
   const authenticate = createAuthenticator(config, await openPublicKeys(config, context), isRevoked);
   const newConversations = createSharedLimit(redis.cache, 'new-conversations', config.NEW_CONVERSATIONS_PER_MINUTE);

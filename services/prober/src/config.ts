@@ -32,7 +32,7 @@ export const proberSettings = commonConfig
     PROBE_INTERVAL_MS: integer(20, 3_600_000, 1_000),
     /** Time after which a message that has not arrived counts as lost, in ms. */
     PROBE_LOST_AFTER_MS: integer(100, 600_000, 10_000),
-    /** PEM file with a private key (Ed25519, P-256 or RSA). The gateways have its public key in JWT_KEYS_FILE. */
+    /** PEM file with a private key (Ed25519, P-256 or RSA). The gateways have its public key in JWT_PROBER_KEYS_FILE. */
     PROBE_KEY_FILE: z.string().optional(),
     /** Same as in the gateways. The secret is needed only without PROBE_KEY_FILE. */
     JWT_SECRET: z.string().min(1).optional(),

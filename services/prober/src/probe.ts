@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ClientMessageId, UserId } from '@chat-cluster/contracts';
+import { type ClientMessageId, PROBER_USER_PREFIX, type UserId } from '@chat-cluster/contracts';
 import { every, type Logger, logFirstFailure, retry } from '@chat-cluster/runtime';
 import { Gauge } from 'prom-client';
 import { Deliveries } from './deliveries.ts';
@@ -89,7 +89,7 @@ interface Pair {
 
 function openPair({ urls, signToken, logger }: ProbeOptions, deliveries: Deliveries): Pair {
   const day = today();
-  const ids = ['a', 'b'].map((side) => `chat-probe-${day}-${side}` as UserId);
+  const ids = ['a', 'b'].map((side) => `${PROBER_USER_PREFIX}${day}-${side}` as UserId);
   const [first = '', second = first] = urls;
   const end = new AbortController();
   const { signal } = end;

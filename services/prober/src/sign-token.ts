@@ -12,7 +12,7 @@ const ALGORITHMS: Record<string, string> = { ed25519: 'EdDSA', ec: 'ES256', rsa:
 
 /**
  * Returns the signer of the prober's tokens: with the private key of PROBE_KEY_FILE, whose public key the gateways have
- * in JWT_KEYS_FILE, otherwise with the secret of the gateways. Throws UserError when the file has no usable key.
+ * in JWT_PROBER_KEYS_FILE, otherwise with the secret of the gateways. Throws UserError when the file has no usable key.
  */
 export function createSigner(config: ProberConfig): SignToken {
   const { key, alg } = keyOf(config);

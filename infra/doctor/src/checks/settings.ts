@@ -18,7 +18,7 @@ export async function checkSecret({ secret, keySources }: Deployment): Promise<F
   return [report.failed(`it can be guessed from a token: it ${weakness}`, fix)];
 }
 
-/** Checks that the public keys of tokens can be read: JWT_KEYS_FILE and JWT_JWKS_URL. */
+/** Checks that the public keys of tokens can be read: JWT_KEYS_FILE, JWT_PROBER_KEYS_FILE and JWT_JWKS_URL. */
 export async function checkPublicKeys({ keySources, isProduction }: Deployment): Promise<Finding[]> {
   const report = reporter('public keys');
   return Promise.all(

@@ -8,6 +8,9 @@ import type { Handler } from './events/dispatch.ts';
 
 /** Time between two checks of all sockets, in ms. A check of 50,000 sockets takes about a millisecond. */
 const CHECK_EVERY_MS = 1_000;
+/** Time from a change of the revocations to a check, in ms: many changes at once cause one check. */
+const CHECK_AFTER_CHANGE_MS = 50;
+
 export interface SessionLifetimeDeps {
   io: ChatServer;
   authenticate: Authenticate;
@@ -31,11 +34,14 @@ export interface SessionLifetimeDeps {
  */
 export class SessionLifetime {
   readonly #deps: SessionLifetimeDeps;
+  #nextCheck: NodeJS.Timeout | undefined;
 
   constructor(deps: SessionLifetimeDeps) {
     this.#deps = deps;
     const checks = every(CHECK_EVERY_MS, () => this.#check(Date.now()));
-    deps.revocations.onChange(() => this.#check(Date.now()));
+    deps.revocations.onChange(() => {
+      this.#nextCheck ??= setTimeout(() => this.#check(Date.now()), CHECK_AFTER_CHANGE_MS).unref();
+    });
     deps.lifecycle.own('session lifetime', checks, (repetition) => repetition.stop());
   }
 
@@ -52,6 +58,7 @@ export class SessionLifetime {
   };
 
   #check(now: number): void {
+    this.#nextCheck = undefined;
     for (const socket of this.#deps.io.of('/').sockets.values()) {
       const expiresInMs = socket.data.expiresAt - now;
       if (this.#deps.revocations.isRevoked(socket.data)) endSession(socket, 'TOKEN_REVOKED');
