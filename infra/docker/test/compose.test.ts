@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parseEnv, promisify } from 'node:util';
 import { loadConfig as loadGateway } from '@chat-cluster/gateway/config';
 import { findRedis, freePort, repository, spawnServer, toolsFolder } from '@chat-cluster/local-cluster';
-import { loadConfig as loadProber } from '@chat-cluster/prober/config';
+import { loadConfig as loadProber, proberSettings } from '@chat-cluster/prober/config';
 import { type RedisConfig, redisServers, secretWeakness } from '@chat-cluster/runtime';
 import { askRedis, eventually } from '@chat-cluster/testkit';
 import { loadConfig as loadWorker } from '@chat-cluster/worker/config';
@@ -76,7 +76,7 @@ describe('compose.yaml', () => {
   });
 
   it('gives the prober only settings that it reads, and an entry that it starts', () => {
-    expect(Object.keys(prober)).to.include.members(Object.keys(services.prober?.environment ?? {}));
+    expect(Object.keys(proberSettings.shape)).to.include.members(Object.keys(services.prober?.environment ?? {}));
     for (const url of prober.PROBE_ENTRY) expect(services).to.have.property(new URL(url).hostname);
   });
 

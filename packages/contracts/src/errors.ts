@@ -11,6 +11,7 @@ export const ERRORS = {
   TOKEN_EXPIRED: { retryable: false, message: 'The token has expired. Fetch a new one and connect again.' },
   TOKEN_REVOKED: { retryable: false, message: 'The token was revoked. Log in again.' },
   ORIGIN_NOT_ALLOWED: { retryable: false, message: 'This origin may not connect. See ALLOWED_ORIGINS.' },
+  FORBIDDEN: { retryable: false, message: 'This server does not allow this to users.' },
   VALIDATION_FAILED: { retryable: false, message: 'The payload is not valid.' },
   CONVERSATION_NOT_FOUND: { retryable: false, message: 'There is no such conversation, or you are not in it.' },
   NOT_FOUND: { retryable: false, message: 'There is no such path. See /api/docs.' },

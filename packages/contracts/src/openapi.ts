@@ -106,7 +106,8 @@ const openConversation: ZodOpenApiOperationObject = {
   tags: ['Conversations'],
   summary: 'Open the direct conversation with a user',
   description:
-    'Idempotent: two users have one conversation, however often they open it. With your own id: notes to yourself.',
+    'Idempotent: two users have one conversation, however often they open it. With your own id: notes to yourself. ' +
+    'On a server with `OPEN_CONVERSATIONS=server` it returns conversations that exist, and otherwise FORBIDDEN.',
   requestBody: {
     required: true,
     content: { 'application/json': { schema: openConversationBody, example: httpExamples.openConversationBody } },
@@ -114,7 +115,7 @@ const openConversation: ZodOpenApiOperationObject = {
   responses: {
     '200': json('The conversation already existed', conversation, { existing: httpExamples.conversation }),
     '201': json('This request created the conversation', conversation, { created: httpExamples.conversation }),
-    ...errors('VALIDATION_FAILED', 'RATE_LIMITED'),
+    ...errors('VALIDATION_FAILED', 'FORBIDDEN', 'RATE_LIMITED'),
     '413': json('VALIDATION_FAILED: the body is larger than 64 kB', problem, {
       tooLarge: problemExample('VALIDATION_FAILED', 'the body is larger than 64 kB'),
     }),

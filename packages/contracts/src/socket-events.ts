@@ -58,7 +58,8 @@ export const clientEvents = {
   watch_presence: z.object({ userIds: watchedIds }).meta({
     id: 'WatchPresence',
     description:
-      'Requests the presence of users, and their changes until this connection ends. Adds to earlier requests',
+      'Requests the presence of users, and their changes until this connection ends. Adds to earlier requests. ' +
+      'By default users without a common conversation appear offline',
   }),
   unwatch_presence: z
     .object({ userIds: watchedIds })

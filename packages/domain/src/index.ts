@@ -13,3 +13,4 @@ export * from './store-batch.ts';
 export * from './submit-message.ts';
 export * from './sync.ts';
 export * from './typing.ts';
+export * from './visible-presence.ts';

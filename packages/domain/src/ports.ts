@@ -78,6 +78,14 @@ export interface Conversations {
    * concurrency: all callers get the same conversation, and exactly one of them gets `created: true`.
    */
   open(newId: ConversationId, a: UserId, b: UserId): Promise<{ conversation: Conversation; created: boolean }>;
+  /** The direct conversation of two users. Undefined when they have none. */
+  find(a: UserId, b: UserId): Promise<Conversation | undefined>;
+}
+
+/** Which users share a conversation. Implemented by `GatewayConversations` too. */
+export interface Contacts {
+  /** Those of `userIds` who share a conversation with the user. Concurrent calls share a query. */
+  contactsAmong(userId: UserId, userIds: readonly UserId[]): Promise<ReadonlySet<UserId>>;
 }
 
 /** Participants for requests that do not justify a query. Implemented by `GatewayConversations` too. */

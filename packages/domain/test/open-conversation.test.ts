@@ -1,6 +1,7 @@
 import type { Conversation } from '@chat-cluster/contracts';
-import { type Conversations, openConversation } from '@chat-cluster/domain';
+import { type Conversations, findConversation, openConversation } from '@chat-cluster/domain';
 import { expect } from 'chai';
+import { rejectionOf } from './ports.ts';
 import { newUsers } from './world.ts';
 
 describe('opening a conversation', () => {
@@ -8,8 +9,7 @@ describe('opening a conversation', () => {
     const { alice, bob } = newUsers('alice', 'bob');
     const calls: Parameters<Conversations['open']>[] = [];
     const answer = { conversation: { kind: 'direct' } as Conversation, created: false };
-    const conversations: Conversations = {
-      participantsOf: () => Promise.reject(new Error('unexpected call')),
+    const conversations: Pick<Conversations, 'open'> = {
       async open(...call) {
         calls.push(call);
         return answer;
@@ -24,5 +24,16 @@ describe('opening a conversation', () => {
     ]);
     expect(first).to.match(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-/);
     expect(second).to.not.equal(first);
+  });
+
+  it('finds an existing one for a user who may not open any, otherwise rejects with FORBIDDEN', async () => {
+    const { alice, bob } = newUsers('alice', 'bob');
+    const conversation = { kind: 'direct' } as Conversation;
+    const conversations: Pick<Conversations, 'find'> = {
+      find: async (_a, b) => (b === bob ? conversation : undefined),
+    };
+    expect(await findConversation({ conversations }, alice, bob)).to.deep.equal({ conversation, created: false });
+    const rejection = await rejectionOf(findConversation({ conversations }, alice, alice));
+    expect(rejection).to.have.nested.property('payload.code', 'FORBIDDEN');
   });
 });

@@ -7,6 +7,7 @@ export function conversationsAmong(...known: Participants[]): Conversations {
     participantsOf: async (id, userId) =>
       known.find(({ conversationId, userIds }) => conversationId === id && userIds.some((one) => one === userId)),
     open: () => Promise.reject(new Error('unexpected call')),
+    find: () => Promise.reject(new Error('unexpected call')),
   };
 }
 

@@ -1,13 +1,18 @@
-import type { ConversationId, UserId } from '@chat-cluster/contracts';
+import type { Conversation, ConversationId, UserId } from '@chat-cluster/contracts';
 import type { Conversations, Participants } from '@chat-cluster/domain';
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
 
 /** Conversations in Postgres. The gateway adds batching and a cache to `participantsOf`. */
-export interface ConversationStore extends Pick<Conversations, 'open'> {
+export interface ConversationStore extends Pick<Conversations, 'open' | 'find'> {
   /** `result[i]` belongs to `ids[i]`. One query for any number of ids. */
   participantsOf(ids: readonly ConversationId[]): Promise<(Participants | undefined)[]>;
+  /** `result[i]`: the users of `pairs[i]` share a conversation. One query for any number of pairs. */
+  haveConversations(pairs: readonly Pair[]): Promise<boolean[]>;
 }
+
+/** Two users, in any order. */
+export type Pair = readonly [UserId, UserId];
 
 export function createConversationStore(db: Database): ConversationStore {
   return {
@@ -26,13 +31,29 @@ export function createConversationStore(db: Database): ConversationStore {
         const { rows } = await openConversationQuery(newId, a, b).execute(db);
         const [row] = rows;
         if (!row) continue;
-        const participantIds = a === b ? [a] : [a, b];
-        const createdAt = row.created_at.toISOString();
-        return { conversation: { id: row.id, kind: 'direct', participantIds, createdAt }, created: row.created };
+        return { conversation: toConversation(row, a, b), created: row.created };
       }
       throw new Error('a direct conversation could neither be created nor found');
     },
+    async find(a, b) {
+      const [row] = (await findConversationQuery(a, b).execute(db)).rows;
+      return row && toConversation(row, a, b);
+    },
+    async haveConversations(pairs) {
+      const { rows } = await haveConversationsQuery(pairs).execute(db);
+      const found = new Set(rows.map(({ ord }) => ord));
+      return pairs.map((_, i) => found.has(i + 1));
+    },
   };
+}
+
+interface ConversationRow {
+  id: ConversationId;
+  created_at: Date;
+}
+
+function toConversation({ id, created_at }: ConversationRow, a: UserId, b: UserId): Conversation {
+  return { id, kind: 'direct', participantIds: a === b ? [a] : [a, b], createdAt: created_at.toISOString() };
 }
 
 export function participantsQuery(db: Database, ids: readonly ConversationId[]) {
@@ -48,7 +69,7 @@ export function participantsQuery(db: Database, ids: readonly ConversationId[]) 
 export function openConversationQuery(newId: ConversationId, a: UserId, b: UserId) {
   const users = a === b ? [a] : [a, b];
   const [low, high] = inOrder(a, b);
-  return sql<{ id: ConversationId; created: boolean; created_at: Date }>`
+  return sql<ConversationRow & { created: boolean }>`
 with pair as (
   insert into direct_conversations (user_low, user_high, conversation_id)
   values (${low}, ${high}, ${newId}::uuid)
@@ -68,6 +89,27 @@ select c.id, false as created, c.created_at
 from direct_conversations d
 cross join lateral (select id, created_at from conversations where id = d.conversation_id limit 1) c
 where d.user_low = ${low} and d.user_high = ${high}`;
+}
+
+export function findConversationQuery(a: UserId, b: UserId) {
+  const [low, high] = inOrder(a, b);
+  return sql<ConversationRow>`
+select c.id, c.created_at
+from direct_conversations d
+cross join lateral (select id, created_at from conversations where id = d.conversation_id limit 1) c
+where d.user_low = ${low} and d.user_high = ${high}`;
+}
+
+/** One row per pair that has a conversation. */
+export function haveConversationsQuery(pairs: readonly Pair[]) {
+  const ordered = pairs.map(([a, b]) => inOrder(a, b));
+  return sql<{ ord: number }>`
+select i.ord
+from unnest(${ordered.map(([low]) => low)}::text[], ${ordered.map(([, high]) => high)}::text[])
+  with ordinality as i (user_low, user_high, ord)
+cross join lateral (
+  select from direct_conversations d where d.user_low = i.user_low and d.user_high = i.user_high limit 1
+) d`;
 }
 
 /** Orders a pair by bytes, as the check constraint of the table does (collation "C"), not by UTF-16 code units. */

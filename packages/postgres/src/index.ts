@@ -1,4 +1,4 @@
-export { type ConversationStore, createConversationStore } from './conversation-store.ts';
+export { type ConversationStore, createConversationStore, type Pair } from './conversation-store.ts';
 export { createIndexConcurrently } from './create-index-concurrently.ts';
 export { type Database, type DatabaseOptions, openDatabase } from './database.ts';
 export { watchDatabase } from './database-watch.ts';

@@ -7,7 +7,12 @@ import { freshDatabase } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { type Compilable, type RawBuilder, sql } from 'kysely';
 import { conversationsQuery } from '../src/conversation-list.ts';
-import { openConversationQuery, participantsQuery } from '../src/conversation-store.ts';
+import {
+  findConversationQuery,
+  haveConversationsQuery,
+  openConversationQuery,
+  participantsQuery,
+} from '../src/conversation-store.ts';
 import {
   countDeadLettersQuery,
   dropDeadLettersQuery,
@@ -67,6 +72,14 @@ const queries: Record<string, { what: string; readsNothing?: true; of(db: Databa
     // n = 1: of a user with oneself.
     of: (_db, n) =>
       openConversationQuery(newConversationId(), 'alice' as UserId, n === 1 ? ('alice' as UserId) : newUser()),
+  },
+  'find-conversation': {
+    what: 'The direct conversation of a pair.',
+    of: () => findConversationQuery(newUser(), newUser()),
+  },
+  'have-conversations': {
+    what: 'Which of some pairs of users have a conversation.',
+    of: (_db, n) => haveConversationsQuery(Array.from({ length: n }, () => [newUser(), newUser()] as const)),
   },
   'direct-conversation': {
     what: 'The direct conversation of two users, with its last seq and the read mark of each.',

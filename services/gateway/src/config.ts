@@ -17,7 +17,7 @@ export const gatewaySettings = commonConfig.extend({
   HOST: z.string().optional(),
   /** Port of REST and sockets; 0 chooses a free port. */
   PORT: integer(0, 65_535, 3_000),
-  /** Port of /healthz, /readyz, /metrics, POST /drain and POST /revocations; 0 chooses a free port. */
+  /** Port of /healthz, /readyz, /metrics, POST /drain, /revocations and /conversations; 0 chooses a free port. */
   ADMIN_PORT: integer(0, 65_535, 9_090),
   /** From `/readyz` 503 to the first closed socket of a drain, in ms: longer than the load balancer sends clients. */
   DRAIN_DELAY_MS: integer(0, 600_000, 5_000),
@@ -64,6 +64,13 @@ export const gatewaySettings = commonConfig.extend({
     })
     .optional(),
   PG_POOL_SIZE: integer(1, 100, 5),
+  /** Whose presence a user may watch: of users with a common conversation, of anyone, or (off) of no user. */
+  PRESENCE: z.enum(['contacts', 'anyone', 'off'], 'must be contacts, anyone or off').default('contacts'),
+  /**
+   * Who opens conversations: users by REST, or only the server on the admin port. The default is `anyone`, which clients
+   * expect; NEW_CONVERSATIONS_PER_MINUTE bounds it, and participants see each conversation.
+   */
+  OPEN_CONVERSATIONS: z.enum(['anyone', 'server'], 'must be anyone or server').default('anyone'),
   /** Events of one connection, sustained per second and at once; beyond it RATE_LIMITED. */
   RATE_LIMIT_PER_SECOND: integer(1, 1_000_000, 200),
   RATE_LIMIT_BURST: integer(1, 1_000_000, 3_000),
@@ -157,6 +164,9 @@ function checkTogether(config: Settings, context: z.RefinementCtx): void {
     const secret = config[name];
     const weakness = secret !== undefined && mustBeStrong ? secretWeakness(secret) : undefined;
     if (weakness) problem(name, `${weakness}; ${CREATE_SECRET}`);
+  }
+  if (config.OPEN_CONVERSATIONS === 'server' && config.ADMIN_TOKEN === undefined) {
+    problem('ADMIN_TOKEN', 'is required with OPEN_CONVERSATIONS=server: POST /conversations needs it');
   }
   if (!isProduction) return;
   if (config.ALLOWED_ORIGINS === '*') problem('ALLOWED_ORIGINS', 'must list the origins in production, not *');

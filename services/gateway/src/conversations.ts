@@ -1,12 +1,21 @@
 import type { Conversation, ConversationId, UserId } from '@chat-cluster/contracts';
-import type { Conversations, History, KnownConversations, NewestMessages, Participants } from '@chat-cluster/domain';
-import type { ConversationStore } from '@chat-cluster/postgres';
+import type {
+  Contacts,
+  Conversations,
+  History,
+  KnownConversations,
+  NewestMessages,
+  Participants,
+} from '@chat-cluster/domain';
+import type { ConversationStore, Pair } from '@chat-cluster/postgres';
 import type { NaturalBatch } from '@chat-cluster/runtime';
 import { LRUCache } from 'lru-cache';
 import { batched } from './reads.ts';
 
 /** Conversations whose participants are kept in memory. About 300 bytes each: 30 MB at most. */
 const KNOWN_CONVERSATIONS = 100_000;
+/** Pairs of users in one query for contacts. */
+const MAX_PAIRS = 10_000;
 
 /**
  * A cache of participants in front of the store, so that a message of a known conversation needs no query. Participants
@@ -16,19 +25,29 @@ const KNOWN_CONVERSATIONS = 100_000;
  *
  * The cache serves participants only. Other users cause the requests that a conversation that does not exist causes, and
  * never share a lookup with a participant: otherwise the duration of an error would show which conversations exist.
+ *
+ * Contacts are not cached: they are looked up once per watch, and most lookups follow a connect to another gateway.
  */
-export class GatewayConversations implements Conversations, KnownConversations {
+export class GatewayConversations implements Conversations, KnownConversations, Contacts {
   readonly #store: ConversationStore;
   readonly #recent: NewestMessages;
   readonly #known = new LRUCache<ConversationId, Participants>({ max: KNOWN_CONVERSATIONS });
   /** By user and conversation. */
   readonly #underWay = new Map<string, Promise<Participants | undefined>>();
   readonly #lookups: NaturalBatch<ConversationId, Participants | undefined>;
+  readonly #contacts: NaturalBatch<Pair[], boolean[]>;
+  readonly #onCreated: (userIds: UserId[]) => void;
 
-  constructor(store: ConversationStore, recent: NewestMessages) {
+  /** `onCreated` is called with the participants of each conversation that this process creates. */
+  constructor(store: ConversationStore, recent: NewestMessages, onCreated: (userIds: UserId[]) => void = () => {}) {
     this.#store = store;
     this.#recent = recent;
     this.#lookups = batched((ids) => store.participantsOf(ids), { maxWaiting: 20_000 });
+    this.#contacts = batched((lists) => findInLists(store, lists), {
+      maxWeight: MAX_PAIRS,
+      weigh: (pairs) => pairs.length,
+    });
+    this.#onCreated = onCreated;
   }
 
   async participantsOf(id: ConversationId, userId: UserId): Promise<Participants | undefined> {
@@ -38,7 +57,19 @@ export class GatewayConversations implements Conversations, KnownConversations {
   async open(newId: ConversationId, a: UserId, b: UserId): Promise<{ conversation: Conversation; created: boolean }> {
     const opened = await this.#store.open(newId, a, b);
     this.#learn(opened.conversation.id, a, b);
+    if (opened.created) this.#onCreated(opened.conversation.participantIds);
     return opened;
+  }
+
+  async find(a: UserId, b: UserId): Promise<Conversation | undefined> {
+    const found = await this.#store.find(a, b);
+    if (found) this.#learn(found.id, a, b);
+    return found;
+  }
+
+  async contactsAmong(userId: UserId, userIds: readonly UserId[]): Promise<ReadonlySet<UserId>> {
+    const shared = await this.#contacts.submit(userIds.map((other) => [userId, other]));
+    return new Set(userIds.filter((_, i) => shared[i]));
   }
 
   /** Never queries the store: returns participants in memory, or those of the newest message in the Redis cache. */
@@ -98,4 +129,15 @@ function keyOf(id: ConversationId, userId: UserId): string {
 
 function onlyFor(userId: UserId, participants: Participants | undefined): Participants | undefined {
   return participants?.userIds.some((id) => id === userId) ? participants : undefined;
+}
+
+async function findInLists(store: ConversationStore, lists: Pair[][]): Promise<boolean[][]> {
+  const found = await store.haveConversations(lists.flat());
+  let start = 0;
+  return lists.map((pairs) => {
+    const end = start + pairs.length;
+    const part = found.slice(start, end);
+    start = end;
+    return part;
+  });
 }

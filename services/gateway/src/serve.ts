@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import type { Server } from 'node:http';
-import type { Inbox } from '@chat-cluster/domain';
+import { type Inbox, visiblePresence } from '@chat-cluster/domain';
 import {
   createConversationStore,
   createHistory,
@@ -18,7 +18,7 @@ import { announceReady, startProcess, watchReadiness } from '@chat-cluster/runti
 import { AggregatorRegistry } from 'prom-client';
 import { createAuthenticator } from './authenticate.ts';
 import { drainOnOrder } from './cluster/fork-drain.ts';
-import { respondToSupervisor } from './cluster/fork-requests.ts';
+import { type GatewayActions, respondToSupervisor } from './cluster/fork-requests.ts';
 import { listen, listenForAdmin } from './cluster/listen.ts';
 import { takeConnections } from './cluster/take-connections.ts';
 import { type GatewayConfig, longestEndMs } from './config.ts';
@@ -28,6 +28,8 @@ import { closeServers, GatewayDrain } from './drain.ts';
 import { createHttpApp } from './http/app.ts';
 import { createHttpServer } from './http/http-server.ts';
 import { watchRequests } from './http/middleware.ts';
+import { createNewContacts, type NewContacts } from './new-contacts.ts';
+import { openAsServer } from './open-as-server.ts';
 import { openPublicKeys } from './public-keys.ts';
 import { createReads } from './reads.ts';
 import { rejectWhenUnavailable } from './reject-when-unavailable.ts';
@@ -41,6 +43,7 @@ import { UserLimiter } from './socket/connect/user-limits.ts';
 import { Welcome } from './socket/connect/welcome.ts';
 import { EventDispatcher } from './socket/events/dispatch.ts';
 import { createHandlers } from './socket/events/handlers.ts';
+import { noPresence } from './socket/events/no-presence.ts';
 import { PresenceEvents } from './socket/events/presence-events.ts';
 import { createSocketServer } from './socket/server.ts';
 import { SessionLifetime } from './socket/session-lifetime.ts';
@@ -61,7 +64,8 @@ export async function serve(config: GatewayConfig): Promise<void> {
   const { inbox, replies } = await openInbox(context, redis);
   const readiness = readinessOf(context, postgres, { ...redis, replies });
 
-  const ports = createPorts(postgres.db, redis, inbox);
+  const newContacts = createNewContacts(redis);
+  const ports = createPorts(context, { db: postgres.db, redis, inbox, newContacts });
   const store = createTokenRevocations(postgres.db);
   const revocations = new Revocations({ store, ...redis, config, logger, lifecycle });
   const isRevoked = revocations.isRevoked.bind(revocations);
@@ -70,11 +74,12 @@ export async function serve(config: GatewayConfig): Promise<void> {
   const isReady = () => readiness().ready;
   const app = createHttpApp({ ...ports, config, logger, authenticate, newConversations, isReady });
   const http = createHttpServer(config, app);
-  serveSockets(context, http, { redis, ports, authenticate, revocations });
+  serveSockets(context, http, { redis, ports, newContacts, authenticate, revocations });
+  const actions = { '/revocations': revocations.revoke, '/conversations': openAsServer(ports.conversations, logger) };
 
-  if (!cluster.isWorker) return openPorts(context, http, { readiness, revocations });
+  if (!cluster.isWorker) return openPorts(context, http, { readiness, revocations, actions });
   await revocations.start();
-  respondToSupervisor('revoke', revocations.revoke);
+  respondToSupervisor('act', ({ path, body }) => actions[path](body));
   respondToSupervisor('checks', () => readiness().checks);
   takeConnections(http, tagOf(redis.registry.id));
 }
@@ -98,16 +103,18 @@ function readinessOf({ lifecycle }: Context, postgres: Postgres, redis: Redis & 
   });
 }
 
-interface PortParts {
+interface ListenerParts {
   readiness: ReturnType<typeof watchReadiness>;
   revocations: Revocations;
+  actions: GatewayActions;
 }
 
 /** Opens the admin port, then the public port. Clients are served once all revocations are known. */
-async function openPorts({ config, logger, lifecycle }: Context, http: Server, { readiness, revocations }: PortParts) {
+async function openPorts({ config, logger, lifecycle }: Context, http: Server, parts: ListenerParts) {
+  const { readiness, revocations, actions } = parts;
   const adminPort = await listenForAdmin(config, lifecycle, {
     readiness: () => (revocations.areKnown ? readiness() : { ...readiness(), ready: false }),
-    actions: { '/revocations': revocations.revoke },
+    actions,
   });
   await revocations.start();
   const port = await listen(http, config);
@@ -115,10 +122,21 @@ async function openPorts({ config, logger, lifecycle }: Context, http: Server, {
   announceReady({ type: 'ready', port, adminPort, gateways: [config.GATEWAY_NAME] });
 }
 
+interface PortParts {
+  db: Database;
+  redis: Redis;
+  inbox: Inbox;
+  newContacts: NewContacts;
+}
+
 /** The ports of the domain: the inbox, reads from Postgres, and recent messages from Redis. */
-function createPorts(db: Database, { cache }: Redis, inbox: Inbox) {
-  const recent = createRecentMessages(cache);
-  const conversations = new GatewayConversations(rejectWhenUnavailable(createConversationStore(db)), recent);
+function createPorts({ config }: Context, { db, redis, inbox, newContacts }: PortParts) {
+  const recent = createRecentMessages(redis.cache);
+  const conversations = new GatewayConversations(
+    rejectWhenUnavailable(createConversationStore(db)),
+    recent,
+    config.PRESENCE === 'contacts' ? newContacts.announce : undefined,
+  );
   const { history, unreadOf } = createReads(
     rejectWhenUnavailable(createHistory(db)),
     rejectWhenUnavailable(createUnreadCounts(db)),
@@ -129,13 +147,15 @@ function createPorts(db: Database, { cache }: Redis, inbox: Inbox) {
 interface SocketParts {
   redis: Redis;
   ports: ReturnType<typeof createPorts>;
+  newContacts: NewContacts;
   authenticate: ReturnType<typeof createAuthenticator>;
   revocations: Revocations;
 }
 
 /** The socket server with the events of clients, presence, and the drain. */
-function serveSockets(context: Context, http: Server, { redis, ports, authenticate, revocations }: SocketParts): void {
+function serveSockets(context: Context, http: Server, parts: SocketParts): void {
   const { config, logger, lifecycle } = context;
+  const { redis, ports, authenticate, revocations } = parts;
   const { registry } = redis;
   const { adapter, subscribed, onGap } = createGatewayAdapter(redis);
   const newSessionId = sessionIdsOf(tagOf(registry.id));
@@ -148,7 +168,7 @@ function serveSockets(context: Context, http: Server, { redis, ports, authentica
 
   const welcome = new Welcome({ io, gatewayId: config.GATEWAY_NAME, unreadOf: ports.unreadOf, subscribed, logger });
   onGap(() => void welcome.requireSyncs());
-  const presence = startPresence(context, redis);
+  const presence = startPresence(context, parts);
   const sessions = new SessionLifetime({
     io,
     authenticate,
@@ -167,10 +187,16 @@ function serveSockets(context: Context, http: Server, { redis, ports, authentica
   lifecycle.drainWith(drain);
 }
 
-function startPresence({ config, logger, lifecycle }: Context, { registry, ...redis }: Redis): PresenceEvents {
-  const clusterPresence = createPresence({ ...redis, gateways: registry, logger });
+/** Presence by the policy of PRESENCE. With `off` this gateway neither writes nor reads presence in Redis. */
+function startPresence({ config, logger, lifecycle }: Context, { redis, ports, newContacts }: SocketParts) {
+  const policy = config.PRESENCE;
+  if (policy === 'off') return noPresence;
+  const clusterPresence = createPresence({ ...redis, gateways: redis.registry, logger });
   return new PresenceEvents({
     ...lifecycle.own('presence', clusterPresence, (one) => one.stop()),
+    visibleTo: (userId, userIds) => visiblePresence({ contacts: ports.conversations, policy }, userId, userIds),
+    newContacts,
+    logger,
     maxWatchesPerUser: config.MAX_WATCHES_PER_USER,
   });
 }

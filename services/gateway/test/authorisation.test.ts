@@ -1,10 +1,16 @@
 import { once } from 'node:events';
-import { type ClientEvent, clientEvents } from '@chat-cluster/contracts';
+import {
+  type ClientEvent,
+  type Conversation,
+  clientEvents,
+  type FailureAck,
+  type Presence,
+  type WatchPresenceAck,
+} from '@chat-cluster/contracts';
 import {
   connect,
   eventually,
   newUser,
-  openConversation,
   startTestCluster,
   type TestClient,
   type TestCluster,
@@ -16,8 +22,8 @@ import { mountedRoutes, startEdge } from './http-app.ts';
 
 /*
  * The authorisation matrix: every event and every route × role. A new event or route needs a row here. The
- * conversation under test is the one of alice and bob. Outcomes: `reads`, the answer contains a message of it; `ok`, a
- * success that contains none; otherwise the code of the refusal.
+ * conversation under test is the one of alice and bob. Outcomes: `reads`, the answer contains a message of it; `sees`,
+ * it shows that bob is online; `ok`, a success that contains neither; otherwise the code of the refusal.
  */
 const ROLES = ['participant', 'stranger', 'anonymous', 'server'] as const;
 /** alice; eve, who is not in the conversation; no token; the holder of ADMIN_TOKEN. */
@@ -57,7 +63,7 @@ const EVENTS: Record<ClientEvent, { payload(stage: Stage): unknown; row: Row }> 
   },
   watch_presence: {
     payload: ({ bob }) => ({ userIds: [bob.userId] }),
-    row: { participant: 'ok', stranger: 'ok', ...USERS_ONLY },
+    row: { participant: 'sees', stranger: 'ok', ...USERS_ONLY },
   },
   unwatch_presence: {
     payload: ({ bob }) => ({ userIds: [bob.userId] }),
@@ -98,8 +104,15 @@ const ADMIN_ROUTES: Record<string, { service: string; body?: object; row: Row }>
   'get /metrics': { service: 'gateway', row: EVERY_ROLE },
   'get /lanes': { service: 'worker-1', row: ADMINISTRATORS },
   'get /queues': { service: 'worker-1', row: ADMINISTRATORS },
+  'post /conversations': { service: 'gateway', body: { userIds: ['carol', 'dave'] }, row: ADMINISTRATORS },
   'post /revocations': { service: 'gateway', body: { jti: 'none' }, row: ADMINISTRATORS },
   'post /drain': { service: 'worker-1', row: ADMINISTRATORS },
+};
+
+/** With PRESENCE=off and OPEN_CONVERSATIONS=server: the rows that differ. */
+const CLOSED: Record<string, Row> = {
+  watch_presence: { participant: 'FORBIDDEN', stranger: 'FORBIDDEN', ...USERS_ONLY },
+  'post /api/conversations': { participant: 'ok', stranger: 'FORBIDDEN', ...USERS_ONLY },
 };
 
 interface Stage {
@@ -110,16 +123,24 @@ interface Stage {
   eve: TestClient;
 }
 
-describe('the authorisation matrix', () => {
+describe('the authorisation matrix', () => testMatrix({}, {}));
+
+describe('the authorisation matrix with PRESENCE=off and OPEN_CONVERSATIONS=server', () =>
+  testMatrix({ PRESENCE: 'off', OPEN_CONVERSATIONS: 'server' }, CLOSED));
+
+/** `changed`: the rows that these settings change. */
+function testMatrix(settings: NodeJS.ProcessEnv, changed: Record<string, Row>): void {
   let stage: Stage;
 
   before(async () => {
-    const cluster = await startTestCluster({ gatewayProcesses: 1, env: { ADMIN_TOKEN, QUEUE_BOARD: 'true' } });
+    const env = { ADMIN_TOKEN, QUEUE_BOARD: 'true', ...settings };
+    const cluster = await startTestCluster({ gatewayProcesses: 1, env });
     const [a, b, e] = [newUser('alice'), newUser('bob'), newUser('eve')];
-    const conversationId = await openConversation(cluster, a, b);
+    const conversationId = await openAsServer(cluster, a, b);
     const [alice, bob, eve] = [await connect(cluster, a), await connect(cluster, b), await connect(cluster, e)];
     await alice.send({ conversationId, content: SECRET_TEXT });
     stage = { cluster, conversationId, alice, bob, eve };
+    if (settings.PRESENCE !== 'off') await eventually(async () => expect(await sees(alice, bob)).to.equal(true));
   });
   after(async () => {
     for (const client of [stage.alice, stage.bob, stage.eve]) client.close();
@@ -141,7 +162,8 @@ describe('the authorisation matrix', () => {
     expect(Object.keys(ADMIN_ROUTES).sort()).to.deep.equal([...new Set(adminRoutes)].sort());
   });
 
-  for (const [event, { payload, row }] of Object.entries(EVENTS)) {
+  for (const [event, { payload, row: usual }] of Object.entries(EVENTS)) {
+    const row = changed[event] ?? usual;
     for (const role of ROLES) {
       it(`event ${event}, ${role}: ${row[role]}`, async () => {
         expect(await outcomeOfEvent(event, payload(stage), role)).to.equal(row[role]);
@@ -164,7 +186,8 @@ describe('the authorisation matrix', () => {
     });
   }
 
-  for (const [route, { path, body, row }] of Object.entries(ROUTES)) {
+  for (const [route, { path, body, row: usual }] of Object.entries(ROUTES)) {
+    const row = changed[route] ?? usual;
     for (const role of ROLES) {
       it(`route ${route}, ${role}: ${row[role]}`, async () => {
         const [method = '', pattern = ''] = route.split(' ');
@@ -194,8 +217,7 @@ describe('the authorisation matrix', () => {
   }
 
   function adminUrl(service: string): string {
-    const port = stage.cluster.processes.find(({ name }) => name === service)?.adminPort;
-    return `http://127.0.0.1:${port}`;
+    return adminUrlOf(stage.cluster, service);
   }
 
   /** The routes that an admin listener has; it lists them in its 404. */
@@ -227,14 +249,35 @@ describe('the authorisation matrix', () => {
       const refused = once(socket as never, 'connect_error').then(([error]) => String(error.data?.code));
       const answered = once(socket as never, 'connect').then(async () => {
         const ack = await socket.timeout(10_000).emitWithAck(event, payload);
-        return ack.ok ? success(JSON.stringify(ack)) : String(ack.error.code);
+        if (!ack.ok) return String(ack.error.code);
+        return ack.presence?.some(({ online }: Presence) => online) ? 'sees' : success(JSON.stringify(ack));
       });
       return await Promise.race([refused, answered]);
     } finally {
       socket.disconnect();
     }
   }
-});
+}
+
+function adminUrlOf({ processes }: TestCluster, service: string): string {
+  return `http://127.0.0.1:${processes.find(({ name }) => name === service)?.adminPort}`;
+}
+
+/** Opens the conversation of two users, whatever OPEN_CONVERSATIONS is. */
+async function openAsServer(cluster: TestCluster, a: string, b: string): Promise<string> {
+  const response = await fetch(`${adminUrlOf(cluster, 'gateway')}/conversations`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+    body: JSON.stringify({ userIds: [a, b] }),
+  });
+  return ((await response.json()) as Conversation).id;
+}
+
+async function sees({ socket }: TestClient, { userId }: TestClient): Promise<boolean> {
+  const request = socket.timeout(10_000).emitWithAck('watch_presence', { userIds: [userId] } as never);
+  const ack = (await request) as WatchPresenceAck | FailureAck;
+  return ack.ok && ack.presence.every(({ online }) => online);
+}
 
 async function outcomeOfRequest(method: string, url: string, token?: string, body?: object): Promise<string> {
   const headers = {

@@ -17,6 +17,8 @@ describe('the participants of conversations', () => {
   function storeOf(...stored: Participants[]) {
     const queried: ConversationId[] = [];
     const store: ConversationStore = {
+      find: () => Promise.reject(new Error('unexpected call')),
+      haveConversations: () => Promise.reject(new Error('unexpected call')),
       async participantsOf(ids) {
         queried.push(...ids);
         return ids.map((id) => stored.find(({ conversationId }) => conversationId === id));
@@ -140,5 +142,27 @@ describe('the participants of conversations', () => {
     const down = { newest: () => Promise.reject(new Error('down')) };
     expect(await new GatewayConversations(store, down).known(id, alice)).to.equal(undefined);
     expect(queried).to.deep.equal([]);
+  });
+});
+
+describe('the contacts of users', () => {
+  it('are looked up for all concurrent calls with one query, each call with its own result', async () => {
+    const carol = 'carol' as UserId;
+    const queries: number[] = [];
+    const store = {
+      async haveConversations(pairs: readonly (readonly [UserId, UserId])[]) {
+        queries.push(pairs.length);
+        return pairs.map((pair) => pair.includes(alice) && pair.includes(bob));
+      },
+    } as Partial<ConversationStore> as ConversationStore;
+    const conversations = new GatewayConversations(store, { newest: async () => undefined });
+    const calls = [
+      conversations.contactsAmong(alice, [carol, bob]),
+      conversations.contactsAmong(carol, [alice]),
+      conversations.contactsAmong(bob, [carol, alice, carol]),
+    ];
+    const [ofAlice, ofCarol, ofBob] = await Promise.all(calls);
+    expect([ofAlice, ofCarol, ofBob]).to.deep.equal([new Set([bob]), new Set(), new Set([alice])]);
+    expect(queries).to.deep.equal([6]);
   });
 });

@@ -109,6 +109,7 @@ export const emptyPorts: Pick<HttpDeps, 'conversations' | 'history' | 'recent' |
   newConversations: { take: async () => {}, giveBack() {} },
   conversations: {
     participantsOf: async () => undefined,
+    find: async () => undefined,
     open: async (_newId, a, b) => ({
       created: b === 'bob',
       conversation: {

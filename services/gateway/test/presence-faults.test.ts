@@ -23,7 +23,7 @@ describe('presence and typing under faults', () => {
   const clients: TestClient[] = [];
 
   before(async () => {
-    cluster = await startFaultCluster({ gateways: 3, workers: 1 });
+    cluster = await startFaultCluster({ gateways: 3, workers: 1, env: { PRESENCE: 'anyone' } });
     probe = await device(0, newUser('probe'));
     watcher = await device(0, newUser('watcher'));
   });

@@ -7,7 +7,7 @@ import { waitingPackets } from '../src/socket/engine-io.ts';
 import { EventDispatcher } from '../src/socket/events/dispatch.ts';
 import { createHandlers, type HandlerDeps } from '../src/socket/events/handlers.ts';
 import { PresenceEvents } from '../src/socket/events/presence-events.ts';
-import { rawToken, type SocketEdge, startSockets } from './socket-edge.ts';
+import { EVERYONE_VISIBLE, rawToken, type SocketEdge, startSockets } from './socket-edge.ts';
 
 describe('presence on the sockets of a gateway', () => {
   let edge: SocketEdge;
@@ -33,9 +33,15 @@ describe('presence on the sockets of a gateway', () => {
       hold: (userId: UserId) => void held.push(`+${userId}`),
       release: (userId: UserId) => void held.push(`-${userId}`),
     };
-    const presence = new PresenceEvents({ announcer, watch, maxWatchedUsers: 10, maxWatchesPerUser: 20 });
+    const presence = new PresenceEvents({
+      ...EVERYONE_VISIBLE,
+      announcer,
+      watch,
+      maxWatchedUsers: 10,
+      maxWatchesPerUser: 20,
+    });
     const dispatcher = new EventDispatcher({
-      handlers: createHandlers({ presence } as HandlerDeps),
+      handlers: createHandlers({ presence } as Partial<HandlerDeps> as HandlerDeps),
       logger: createLogger({ name: 'test', level: 'fatal', format: 'json' }),
     });
     edge.io.on('connection', (socket) => {

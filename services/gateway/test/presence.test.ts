@@ -17,7 +17,7 @@ describe('presence', () => {
   const clients: TestClient[] = [];
 
   before(async () => {
-    cluster = await startTestCluster();
+    cluster = await startTestCluster({ env: { PRESENCE: 'anyone' } });
     probe = await connect(cluster, newUser('probe'), websocket);
     clients.push(probe);
     watcher = await device(newUser('watcher'));

@@ -39,6 +39,11 @@ describe('production settings', () => {
     ['any origin', { ALLOWED_ORIGINS: '*' }, /ALLOWED_ORIGINS: must list the origins in production, not \*/],
     ['keys over plain HTTP', { JWT_JWKS_URL: 'http://id.example/keys' }, /JWT_JWKS_URL: must be an https:\/\/ URL/],
     ['an open admin port', { ADMIN_HOST: '0.0.0.0' }, /ADMIN_TOKEN: is required in production when ADMIN_HOST is not/],
+    [
+      'no way to open a conversation',
+      { OPEN_CONVERSATIONS: 'server' },
+      /ADMIN_TOKEN: is required with OPEN_CONVERSATIONS=/,
+    ],
     ['a weak admin token', { ADMIN_HOST: '::', ADMIN_TOKEN: 'admin' }, /ADMIN_TOKEN: must have at least 32 characters/],
   ];
   for (const [name, settings, problem] of WEAK) {
@@ -48,6 +53,14 @@ describe('production settings', () => {
       expect(problems[0]).to.match(problem);
     });
   }
+
+  it('leave open who opens conversations, and show presence to contacts', () => {
+    expect(loadConfig(env)).to.include({ OPEN_CONVERSATIONS: 'anyone', PRESENCE: 'contacts' });
+    expect(problemsOf({ ...env, OPEN_CONVERSATIONS: 'nobody', PRESENCE: 'friends' })).to.deep.equal([
+      '  - PRESENCE: must be contacts, anyone or off',
+      '  - OPEN_CONVERSATIONS: must be anyone or server',
+    ]);
+  });
 
   it('of a worker are refused with an open admin port too', () => {
     expect(problemsOf({ ...env, ADMIN_HOST: '0.0.0.0' }, loadWorkerConfig)[0]).to.match(/ADMIN_TOKEN: is required/);

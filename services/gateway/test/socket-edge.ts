@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
 import { type AddressInfo, connect as connectTcp, type Socket as TcpSocket } from 'node:net';
 import { connectPubSub, createGatewayAdapter } from '@chat-cluster/redis';
-import type { Logger } from '@chat-cluster/runtime';
+import { createLogger, type Logger } from '@chat-cluster/runtime';
 import { privateServers, tokenFor } from '@chat-cluster/testkit';
 import { register } from 'prom-client';
 import { io as connectTo, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
@@ -15,8 +15,16 @@ import type { Admission } from '../src/socket/connect/admission.ts';
 import { sessionIdsOf } from '../src/socket/connect/session-id.ts';
 import { Strangers } from '../src/socket/connect/strangers.ts';
 import { UserLimiter } from '../src/socket/connect/user-limits.ts';
+import type { PresenceDeps } from '../src/socket/events/presence-events.ts';
 import { createSocketServer } from '../src/socket/server.ts';
 import { boundUnread } from '../src/socket/transport/unread-budget.ts';
+
+/** Dependencies of `PresenceEvents` with which everyone is visible. */
+export const EVERYONE_VISIBLE: Pick<PresenceDeps, 'visibleTo' | 'newContacts' | 'logger'> = {
+  visibleTo: async (_userId, userIds) => new Set(userIds),
+  newContacts: { follow() {}, unfollow() {} },
+  logger: createLogger({ name: 'test', level: 'fatal', format: 'json' }),
+};
 
 const SECRET = 'a secret of the tests of sockets';
 

@@ -28,6 +28,14 @@ export const proberSettings = commonConfig
           .min(1)
           .max(2),
       ),
+    /** URL of the admin port of a gateway: opens the conversations there. Needed with OPEN_CONVERSATIONS=server. */
+    PROBE_ADMIN_ENTRY: z
+      .string()
+      .regex(/^https?:\/\/./, 'must be an http:// or https:// URL')
+      .transform((url) => url.trim().replace(/\/+$/, ''))
+      .optional(),
+    /** ADMIN_TOKEN of the gateways. */
+    PROBE_ADMIN_TOKEN: z.string().min(1).optional(),
     /** Time between two messages of a user, in ms. */
     PROBE_INTERVAL_MS: integer(20, 3_600_000, 1_000),
     /** Time after which a message that has not arrived counts as lost, in ms. */
@@ -49,6 +57,10 @@ export function loadConfig(env: NodeJS.ProcessEnv): Readonly<ProberConfig> {
 
 function checkTogether(config: ProberConfig, context: z.RefinementCtx): void {
   checkAdmin(config, context);
+  if ((config.PROBE_ADMIN_ENTRY === undefined) !== (config.PROBE_ADMIN_TOKEN === undefined)) {
+    const message = 'is needed together with PROBE_ADMIN_TOKEN, the ADMIN_TOKEN of the gateways';
+    context.addIssue({ code: 'custom', path: ['PROBE_ADMIN_ENTRY'], message });
+  }
   const problem = (message: string) => context.addIssue({ code: 'custom', path: ['JWT_SECRET'], message });
   const { JWT_SECRET: secret, NODE_ENV } = config;
   if (secret === undefined) {

@@ -6,10 +6,12 @@ import { createSigner } from './sign-token.ts';
 await runMain(async () => {
   const config = loadConfig(process.env);
   const { logger, lifecycle } = await startProcess(config, { service: 'prober', name: config.PROBER_NAME });
+  const { PROBE_ADMIN_ENTRY: url, PROBE_ADMIN_TOKEN: token } = config;
   const probe = lifecycle.own(
     'probe',
     startProbe({
       urls: config.PROBE_ENTRY,
+      admin: url !== undefined && token !== undefined ? { url, token } : undefined,
       signToken: createSigner(config),
       intervalMs: config.PROBE_INTERVAL_MS,
       lostAfterMs: config.PROBE_LOST_AFTER_MS,

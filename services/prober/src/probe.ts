@@ -3,7 +3,7 @@ import { type ClientMessageId, PROBER_USER_PREFIX, type UserId } from '@chat-clu
 import { every, type Logger, logFirstFailure, retry } from '@chat-cluster/runtime';
 import { Gauge } from 'prom-client';
 import { Deliveries } from './deliveries.ts';
-import { openProbedConversation } from './probed-conversation.ts';
+import { type AdminEntry, openProbedConversation } from './probed-conversation.ts';
 import type { SignToken } from './sign-token.ts';
 import { SyntheticUser } from './synthetic-user.ts';
 
@@ -24,6 +24,8 @@ const READ_EVERY_MS = 30_000;
 export interface ProbeOptions {
   /** URL of the first user, then that of the second if it has one of its own. */
   urls: readonly string[];
+  /** Where conversations are opened. Default: by the REST API. */
+  admin?: AdminEntry | undefined;
   /** Signs a token. */
   signToken: SignToken;
   intervalMs: number;
@@ -87,17 +89,16 @@ interface Pair {
   end: AbortController;
 }
 
-function openPair({ urls, signToken, logger }: ProbeOptions, deliveries: Deliveries): Pair {
+function openPair({ urls, admin, signToken, logger }: ProbeOptions, deliveries: Deliveries): Pair {
   const day = today();
-  const ids = ['a', 'b'].map((side) => `${PROBER_USER_PREFIX}${day}-${side}` as UserId);
+  const ids = ['a', 'b'].map((side) => `${PROBER_USER_PREFIX}${day}-${side}`) as [UserId, UserId];
   const [first = '', second = first] = urls;
   const end = new AbortController();
   const { signal } = end;
   const pair: Pair = { day, users: [], end };
   const open = async () => {
-    const [a, b] = ids as [UserId, UserId];
     const onFailure = logFirstFailure(logger, 'probe: opening the conversation');
-    const openConversation = async () => openProbedConversation(first, await signToken(a), b);
+    const openConversation = async () => openProbedConversation(first, await signToken(ids[0]), ids, admin);
     const conversation = await retry(openConversation, { minMs: 200, maxMs: 5_000, signal, onFailure });
     signal.throwIfAborted();
     const onChange = createSpread(pair, logger);

@@ -1,10 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { UserId } from '@chat-cluster/contracts';
 import { repository, type ServiceProcess, startChatService } from '@chat-cluster/local-cluster';
-import { type ControlledService, eventually, type FaultCluster, startFaultCluster } from '@chat-cluster/testkit';
+import {
+  type ControlledService,
+  eventually,
+  type FaultCluster,
+  newUser,
+  startFaultCluster,
+  startTestCluster,
+  tokenFor,
+} from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { sql } from 'kysely';
 import pg from 'pg';
+import { openProbedConversation } from '../src/probed-conversation.ts';
 
 /** A tenth of the interval in production, in ms. */
 const INTERVAL_MS = 100;
@@ -90,5 +100,24 @@ describe('the prober', () => {
       const { rows } = await sql<{ n: number }>`select count(*)::int as n from ${sql.table(table)}`.execute(cluster.db);
       expect(rows, table).to.deep.equal([{ n: 0 }]);
     }
+  });
+});
+
+describe('the prober with OPEN_CONVERSATIONS=server', () => {
+  it('opens its conversation on the admin port, and finds it from then on', async () => {
+    const env = { ADMIN_TOKEN: 'token-of-the-administrators', OPEN_CONVERSATIONS: 'server' };
+    await using cluster = await startTestCluster({ gatewayProcesses: 1, env });
+    const pair = [newUser('a'), newUser('b')] as [UserId, UserId];
+    const port = cluster.processes.find(({ name }) => name === 'gateway')?.adminPort;
+    const admin = { url: `http://127.0.0.1:${port}`, token: env.ADMIN_TOKEN };
+    const open = (where?: typeof admin) =>
+      openProbedConversation(cluster.url, tokenFor(cluster, pair[0]), pair, where).then(
+        ({ id }) => id as string,
+        (error: Error) => error.message,
+      );
+    expect(await open()).to.equal('/api/conversations responded 403');
+    const id = await open(admin);
+    expect(id).to.match(/^[0-9a-f-]{36}$/);
+    expect([await open(admin), await open()]).to.deep.equal([id, id]);
   });
 });

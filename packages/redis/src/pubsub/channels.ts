@@ -23,5 +23,10 @@ export function roomOf(channel: string): string {
 /** The channel on which workers notify every gateway that emits may be lost and that the users are not known. */
 export const GAP_CHANNEL = 'chat:gap';
 
+/** The channel that signals a new conversation of a user to the gateways on which the user waits for a contact. */
+export function newContactsChannel(userId: string): string {
+  return `chat:new-contacts#${userId}`;
+}
+
 /** The channel on which a gateway notifies all others that tokens were revoked. */
 export const REVOKED_CHANNEL = 'chat:revoked';

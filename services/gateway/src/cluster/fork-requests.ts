@@ -1,16 +1,21 @@
 import type { Worker } from 'node:cluster';
 import { randomUUID } from 'node:crypto';
-import { withDeadline } from '@chat-cluster/runtime';
+import { type OpsAction, withDeadline } from '@chat-cluster/runtime';
 
 /*
  * Requests of the supervisor to its forks. The admin listener is in the supervisor, which has no connection to Postgres
  * or Redis.
  */
 
+export const ACTION_PATHS = ['/revocations', '/conversations'] as const;
+
+/** The actions of a gateway's admin listener, by their path. */
+export type GatewayActions = Record<(typeof ACTION_PATHS)[number], OpsAction>;
+
 /** What a fork can be asked for. */
 interface Kinds {
-  /** Performs a revocation. */
-  revoke: { body: unknown; result: { status: number; body: object } };
+  /** Performs an action of the admin listener. */
+  act: { body: { path: keyof GatewayActions; body: unknown }; result: Awaited<ReturnType<OpsAction>> };
   /** The state of each part of the fork, by name: 'ok', or the problem. */
   checks: { body: undefined; result: Record<string, string> };
 }

@@ -4,9 +4,9 @@ import { AggregatorRegistry, register } from 'prom-client';
 import { type GatewayConfig, longestEndMs } from '../config.ts';
 import type { Context } from '../connect-servers.ts';
 import { createEntry, type Entry, EVICTED } from './entry.ts';
+import { actionsInFork } from './fork-actions.ts';
 import { endForks } from './fork-drain.ts';
 import { readinessOfForks } from './fork-readiness.ts';
-import { revokeInFork } from './fork-revocations.ts';
 import { listen, listenForAdmin } from './listen.ts';
 import type { Serving } from './take-connections.ts';
 
@@ -31,7 +31,7 @@ export async function supervise(config: GatewayConfig): Promise<void> {
   const registry = new AggregatorRegistry();
   const adminPort = await listenForAdmin(config, lifecycle, {
     readiness: () => readinessOfForks(names, forks, { entry, lifecycle }),
-    actions: { '/revocations': revokeInFork(forks, entry.isOffered) },
+    actions: actionsInFork(forks, entry.isOffered),
     // Rejects if a fork does not answer within 5 s.
     metrics: async () => {
       const [ofForks, ofEntry] = [await registry.clusterMetrics(), await register.getSingleMetricAsString(EVICTED)];

@@ -9,6 +9,7 @@ import {
 import type { Liveness, Readiness } from '@chat-cluster/contracts/openapi';
 import {
   type Conversations,
+  findConversation,
   type History,
   type Inbox,
   openConversation,
@@ -18,6 +19,7 @@ import {
 import type { Request } from 'express';
 import { z } from 'zod';
 import manifest from '../../package.json' with { type: 'json' };
+import type { GatewayConfig } from '../config.ts';
 import type { SharedLimit } from '../shared-limit.ts';
 import { readJson } from './json-body.ts';
 import { publicRoute, type Route } from './router.ts';
@@ -32,19 +34,19 @@ export interface ApiDeps {
   /** Counts a request of the user. Throws RATE_LIMITED. */
   limitRate(userId: UserId): void;
   newConversations: SharedLimit;
+  config: Pick<GatewayConfig, 'OPEN_CONVERSATIONS'>;
 }
 
 const messagesPath = z.object({ otherUserId: userIdSchema });
 
 /** The REST API: opening a conversation, the list of a user's conversations, the history of one. */
 export function apiRoutes(deps: ApiDeps): Route[] {
-  const { conversations, history, newConversations } = deps;
+  const { config, history } = deps;
+  const open = config.OPEN_CONVERSATIONS === 'anyone' ? openWithinLimit : findConversation;
   return [
     userRoute(deps, 'post', '/api/conversations', async (userId, req) => {
       const { participantId } = parseOrReject(openConversationBody, await readJson(req));
-      await newConversations.take(userId);
-      const { conversation, created } = await openConversation(conversations, userId, participantId);
-      if (!created) newConversations.giveBack(userId);
+      const { conversation, created } = await open(deps, userId, participantId);
       return { status: created ? 201 : 200, body: conversation };
     }),
     userRoute(deps, 'get', '/api/messages/conversations', async (userId, req) => {
@@ -57,6 +59,14 @@ export function apiRoutes(deps: ApiDeps): Route[] {
       return { body: await readHistory(deps, userId, otherUserId, query) };
     }),
   ];
+}
+
+/** Counts new conversations; one that exists costs nothing. */
+async function openWithinLimit({ conversations, newConversations }: ApiDeps, userId: UserId, participantId: UserId) {
+  await newConversations.take(userId);
+  const opened = await openConversation(conversations, userId, participantId);
+  if (!opened.created) newConversations.giveBack(userId);
+  return opened;
 }
 
 /**

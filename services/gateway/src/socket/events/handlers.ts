@@ -10,7 +10,7 @@ export interface HandlerDeps extends SyncDeps, TypingDeps {
   conversations: Conversations & TypingDeps['conversations'];
   /** `createInbox` in packages/queue/src/inbox.ts. */
   inbox: Inbox;
-  presence: PresenceEvents;
+  presence: Pick<PresenceEvents, 'watch' | 'unwatch'>;
   sessions: Pick<SessionLifetime, 'refresh'>;
 }
 

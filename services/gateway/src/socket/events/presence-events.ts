@@ -1,6 +1,7 @@
 import { LIMITS, type Presence, Rejection, type UserId } from '@chat-cluster/contracts';
 import type { PresenceAnnouncer, PresenceWatch } from '@chat-cluster/domain';
-import { withDeadline } from '@chat-cluster/runtime';
+import { type Logger, withDeadline } from '@chat-cluster/runtime';
+import type { NewContacts } from '../../new-contacts.ts';
 import { TokenBucket } from '../../token-bucket.ts';
 import type { ChatSocket } from '../chat-socket.ts';
 import { PresenceNotifier } from './presence-notifier.ts';
@@ -16,6 +17,10 @@ const DEADLINE_MS = 2_000;
 export interface PresenceDeps {
   announcer: PresenceAnnouncer;
   watch: PresenceWatch;
+  /** Those of `userIds` whose presence the user may see. */
+  visibleTo(userId: UserId, userIds: readonly UserId[]): Promise<ReadonlySet<UserId>>;
+  newContacts: Pick<NewContacts, 'follow' | 'unfollow'>;
+  logger: Logger;
   maxWatchedUsers?: number;
   /** MAX_WATCHES_PER_USER */
   maxWatchesPerUser: number;
@@ -24,12 +29,18 @@ export interface PresenceDeps {
 /**
  * Presence of the users of this gateway, and its sockets' `watch_presence` and `unwatch_presence`. A watch lasts as
  * long as its socket. A call that fails changes nothing: earlier watches stay.
+ *
+ * A watch of a user who is not visible to the watcher waits: it counts towards the limits, looks like one of a user who
+ * is offline, and costs no subscription to that user. When the watcher gets a new contact, the waiting watches are
+ * checked again.
  */
 export class PresenceEvents {
   readonly #deps: Required<PresenceDeps>;
   readonly #notifier = new PresenceNotifier();
-  /** The sockets that watch each user. A user without watchers in this process is unwatched in the cluster. */
+  /** The sockets that watch each visible user. A user without watchers here is unwatched in the cluster. */
   readonly #watchers = new Map<UserId, Set<ChatSocket>>();
+  /** The sockets of each user that have, or had, a waiting watch. */
+  readonly #waiting = new Map<UserId, Set<ChatSocket>>();
   /** One listener, shared by all sockets. */
   readonly #onDisconnect: (this: ChatSocket) => void;
 
@@ -72,16 +83,64 @@ export class PresenceEvents {
     for (const userId of fresh) {
       users.add(userId);
       socket.data.user.watches++;
+    }
+    try {
+      const shown = await this.#show(socket, userIds);
+      // Meanwhile an `unwatch_presence`, or the failure of an earlier call with the same user, may have ended the watch.
+      if (!userIds.every((userId) => users.has(userId))) throw new Rejection('UNAVAILABLE', { retryAfterMs: 1_000 });
+      if (userIds.some((userId) => !shown.has(userId))) this.#wait(socket);
+      return { ok: true, presence: userIds.map((userId) => shown.get(userId) ?? { userId, online: false }) };
+    } catch (error) {
+      this.#remove(socket, fresh);
+      throw error;
+    }
+  }
+
+  /** Begins the watches of those users who are visible, and resolves with their presence. */
+  async #show(socket: ChatSocket, userIds: readonly UserId[]): Promise<Map<UserId, Presence>> {
+    const unknown = userIds.filter((userId) => !this.#isShown(socket, userId));
+    const visible = await this.#deps.visibleTo(socket.data.userId, unknown);
+    const isShown = (userId: UserId) => visible.has(userId) || this.#isShown(socket, userId);
+    const shown = userIds.filter((userId) => socket.data.watching?.users.has(userId) && isShown(userId));
+    for (const userId of shown) {
       const watchers = this.#watchers.get(userId);
       if (watchers) watchers.add(socket);
       else this.#watchers.set(userId, new Set([socket]));
     }
-    const answer = this.#deps.watch.watch(userIds);
-    const presence = await withDeadline(answer, DEADLINE_MS, 'presence').catch(() => undefined);
-    // Meanwhile an `unwatch_presence`, or the failure of an earlier call with the same user, may have ended the watch.
-    if (presence && userIds.every((userId) => users.has(userId))) return { ok: true, presence };
-    this.#remove(socket, fresh);
-    throw new Rejection('UNAVAILABLE', { retryAfterMs: 1_000 });
+    const presence = await withDeadline(this.#deps.watch.watch(shown), DEADLINE_MS, 'presence').catch(() => {
+      throw new Rejection('UNAVAILABLE', { retryAfterMs: 1_000 });
+    });
+    return new Map(presence.map((one) => [one.userId, one]));
+  }
+
+  #isShown(socket: ChatSocket, userId: UserId): boolean {
+    return this.#watchers.get(userId)?.has(socket) ?? false;
+  }
+
+  /** Follows new contacts of the user until the end of the socket. */
+  #wait(socket: ChatSocket): void {
+    const { userId } = socket.data;
+    const sockets = this.#waiting.get(userId);
+    if (sockets) {
+      sockets.add(socket);
+      return;
+    }
+    this.#waiting.set(userId, new Set([socket]));
+    this.#deps.newContacts.follow(userId, () => {
+      for (const waiting of this.#waiting.get(userId) ?? []) void this.#showNewContacts(waiting);
+    });
+  }
+
+  async #showNewContacts(socket: ChatSocket): Promise<void> {
+    const users = socket.data.watching?.users ?? new Set();
+    const hidden = [...users].filter((userId) => !this.#isShown(socket, userId));
+    if (hidden.length === 0) return;
+    try {
+      const shown = await this.#show(socket, hidden);
+      for (const [userId, presence] of shown) if (users.has(userId)) this.#notifier.notify(socket, presence);
+    } catch (error) {
+      this.#deps.logger.warn({ reason: String(error) }, 'presence: a new contact was not shown');
+    }
   }
 
   async unwatch(socket: ChatSocket, userIds: readonly UserId[]): Promise<{ ok: true }> {
@@ -94,6 +153,11 @@ export class PresenceEvents {
     this.#deps.announcer.release(socket.data.userId);
     this.#notifier.forget(socket);
     this.#remove(socket, socket.data.watching?.users ?? []);
+    const { userId } = socket.data;
+    const waiting = this.#waiting.get(userId);
+    if (!waiting?.delete(socket) || waiting.size > 0) return;
+    this.#waiting.delete(userId);
+    this.#deps.newContacts.unfollow(userId);
   }
 
   #remove(socket: ChatSocket, userIds: Iterable<UserId>): void {
