@@ -27,6 +27,7 @@ import { GatewayConversations } from './conversations.ts';
 import { closeServers, GatewayDrain } from './drain.ts';
 import { createHttpApp } from './http/app.ts';
 import { watchRequests } from './http/middleware.ts';
+import { limitPipelining } from './http/pipelining.ts';
 import { openPublicKeys } from './public-keys.ts';
 import { createReads } from './reads.ts';
 import { rejectWhenUnavailable } from './reject-when-unavailable.ts';
@@ -159,6 +160,7 @@ function serveSockets(context: Context, http: Server, { redis, ports, authentica
   attachToConnections(io, { config, logger, strangers, users, welcome, presence, dispatcher, drain });
   lifecycle.own('sockets', io, (server) => closeServers(server, http, requests));
   lifecycle.own('unread budget', boundUnread({ io, http, config, logger }), (budget) => budget.stop());
+  limitPipelining(http);
   lifecycle.own('admission', admission, (gate) => gate.close());
   lifecycle.drainWith(drain);
 }
