@@ -1,5 +1,5 @@
 /*
- * The only file that relies on private parts of Node's cluster module. Each comment states the behaviour that the
+ * The only file that relies on private parts of Node's cluster and http modules. Each comment states the behaviour that the
  * gateway relies on; test/node-internals.test.ts pins the installed version and checks it.
  */
 import type { Worker } from 'node:cluster';
@@ -25,4 +25,14 @@ export function closeUnconfirmed(fork: Worker): void {
   };
   _pendingMessage?.handle?.close();
   for (const { handle } of _handleQueue ?? []) handle?.destroy();
+}
+
+/**
+ * Drops the requests that Node has read from an HTTP connection and not handled yet. Node calls `onIncoming` of the
+ * connection's parser for each request; after the result 2, which stands for an upgrade, it parses nothing more of what
+ * was read. A parser that is used again gets a new `onIncoming`.
+ */
+export function dropReadRequests(socket: Socket): void {
+  const { parser } = socket as { parser?: { onIncoming: unknown } | null };
+  if (parser) parser.onIncoming = () => 2;
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { resetConnection } from '@chat-cluster/runtime';
+import { dropReadRequests } from '../cluster/node-internals.ts';
 import { countCut } from '../socket/transport/packet-guard.ts';
 
 /** Requests of a connection without a response, at most. Browsers, stock clients and proxies send one at a time. */
@@ -24,6 +25,7 @@ export function limitPipelining(http: Server): void {
     waiting.set(socket, count);
     if (count <= MOST) return true;
     countCut('pipelining');
+    dropReadRequests(socket);
     resetConnection(socket);
     return false;
   }
