@@ -34,7 +34,8 @@ export function limitPipelining(http: Server): void {
   http.on('request', (request, response) => {
     const { socket } = request;
     if (!admit(socket)) return;
-    response.once('close', () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1));
+    // In the next turn: the responses to requests with a body are sent while the rest of the read is handled.
+    response.once('close', () => setImmediate(() => waiting.set(socket, (waiting.get(socket) ?? 1) - 1)));
     for (const listener of listeners) listener.call(http, request, response);
   });
   // A request beyond maxRequestsPerSocket: Node has responded 503.
