@@ -28,6 +28,7 @@ import { closeServers, GatewayDrain } from './drain.ts';
 import { createHttpApp } from './http/app.ts';
 import { createHttpServer } from './http/http-server.ts';
 import { watchRequests } from './http/middleware.ts';
+import { limitPipelining } from './http/pipelining.ts';
 import { createNewContacts, type NewContacts } from './new-contacts.ts';
 import { openAsServer } from './open-as-server.ts';
 import { openPublicKeys } from './public-keys.ts';
@@ -183,6 +184,7 @@ function serveSockets(context: Context, http: Server, parts: SocketParts): void 
   attachToConnections(io, { config, logger, strangers, users, welcome, presence, dispatcher, drain });
   lifecycle.own('sockets', io, (server) => closeServers(server, http, requests));
   lifecycle.own('unread budget', boundUnread({ io, http, config, logger }), (budget) => budget.stop());
+  limitPipelining(http);
   lifecycle.own('admission', admission, (gate) => gate.close());
   lifecycle.drainWith(drain);
 }

@@ -60,6 +60,18 @@ export function deepJson(random: Random): Draft {
   return { opens: oneOf(random, ['websocket', 'authenticated'] as const), steps: [write(frame(text))] };
 }
 
+/** Large events of many small values, each of which is expensive to parse. */
+export function largeEvents(random: Random): Draft {
+  const [before, value] = oneOf(random, [
+    ['421["sync"', ',{}'],
+    ['421["sync",{"conversations":[0', ',{}'],
+    ['421["watch_presence",{"userIds":[0', ',0'],
+    ['421["send_message",{"attachments":[0', ',{"url":0}'],
+  ] as const);
+  const text = `${before}${value.repeat(Math.floor(120_000 / value.length))}${before.endsWith('0') ? ']}]' : ']'}`;
+  return { opens: 'authenticated', steps: [write(frame(text), whole(random, 1, 60))] };
+}
+
 /** Thousands of packets that are no event of the product. */
 export function packetFlood(random: Random): Draft {
   const text = oneOf(random, ['40/x,', '430[]', '3', '6', '2', '41/x,', '42["sync",{"conversations":[]}]', '4']);

@@ -32,15 +32,23 @@ export function connectionsOf(io: ChatServer): Connection[] {
   return Object.values(engineOf(io).clients);
 }
 
+/** Options of ws that engine.io does not pass on. */
+export interface WebsocketOptions {
+  /** Time that a websocket waits for the client's close frame, in ms. */
+  closeTimeout: number;
+  /** Frames of a message, and reads from the network during a frame, at most. Beyond it ws closes with 1008. */
+  maxFragments?: number;
+  maxBufferedChunks?: number;
+}
+
 /**
- * Sets how long a websocket waits for the client's close frame, in ms: an option of ws that engine.io does not pass on.
- * `init` creates the websocket server from `wsEngine`; engine.io calls it again on `listening`.
+ * Sets options of ws. `init` creates the websocket server from `wsEngine`; engine.io calls it again on `listening`.
  */
-export function setCloseTimeout(io: ChatServer, ms: number): void {
+export function setWebsocketOptions(io: ChatServer, more: WebsocketOptions): void {
   const engine = engineOf(io);
   engine.opts.wsEngine = class extends engine.opts.wsEngine {
     constructor(options: object) {
-      super({ ...options, closeTimeout: ms });
+      super({ ...options, ...more });
     }
   };
   engine.init();
