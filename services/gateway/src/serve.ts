@@ -39,6 +39,7 @@ import { sessionIdsOf, tagOf } from './socket/connect/session-id.ts';
 import { Strangers } from './socket/connect/strangers.ts';
 import { UserLimiter } from './socket/connect/user-limits.ts';
 import { Welcome } from './socket/connect/welcome.ts';
+import type { Connection } from './socket/engine-io.ts';
 import { EventDispatcher } from './socket/events/dispatch.ts';
 import { createHandlers } from './socket/events/handlers.ts';
 import { PresenceEvents } from './socket/events/presence-events.ts';
@@ -160,9 +161,10 @@ function serveSockets(context: Context, http: Server, { redis, ports, authentica
   const handlers = createHandlers({ ...ports, subscribed, presence, sessions, ephemeral, logger });
   const dispatcher = new EventDispatcher({ handlers, logger });
   const drain = new GatewayDrain({ io, admission, requests, config, logger });
-  attachToConnections(io, { config, logger, strangers, users, welcome, presence, dispatcher, drain });
+  const backlog = new Set<Connection>();
+  attachToConnections(io, { config, logger, backlog, strangers, users, welcome, presence, dispatcher, drain });
   lifecycle.own('sockets', io, (server) => closeServers(server, http, requests));
-  lifecycle.own('unread budget', boundUnread({ io, http, config, logger }), (budget) => budget.stop());
+  lifecycle.own('unread budget', boundUnread({ backlog, http, config, logger }), (budget) => budget.stop());
   lifecycle.own('admission', admission, (gate) => gate.close());
   lifecycle.drainWith(drain);
 }

@@ -15,6 +15,7 @@ import type { Admission } from '../src/socket/connect/admission.ts';
 import { sessionIdsOf } from '../src/socket/connect/session-id.ts';
 import { Strangers } from '../src/socket/connect/strangers.ts';
 import { UserLimiter } from '../src/socket/connect/user-limits.ts';
+import type { Connection } from '../src/socket/engine-io.ts';
 import { createSocketServer } from '../src/socket/server.ts';
 import { boundUnread } from '../src/socket/transport/unread-budget.ts';
 
@@ -65,8 +66,10 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
   });
   const none = { attach() {} };
   const welcome = { attach: (socket: ChatSocket) => void socket.join(socket.data.userId) };
-  attachToConnections(io, { config, logger, strangers, users, welcome, presence: none, dispatcher: none, drain: none });
-  const unread = boundUnread({ io, http, config, logger });
+  const backlog = new Set<Connection>();
+  const parts = { config, logger, backlog, strangers, users };
+  attachToConnections(io, { ...parts, welcome, presence: none, dispatcher: none, drain: none });
+  const unread = boundUnread({ backlog, http, config, logger });
   await once(http.listen(0, '127.0.0.1'), 'listening');
   const { port } = http.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import type { Socket } from 'socket.io-client';
-import { connectionsOf, waitingBytes } from '../src/socket/engine-io.ts';
+import { connectionsOf, waitingBytes, waitingMemory, waitingPackets } from '../src/socket/engine-io.ts';
 import { metric, type SocketEdge, startSockets } from './socket-edge.ts';
 
 const MB = 1_048_576;
@@ -27,7 +27,7 @@ async function fill(edge: SocketEdge, userId: string, bytes: number): Promise<vo
 
 describe('the unread output of a process', () => {
   it('is bounded: the slowest consumer is cut first, and clients that read stay', async () => {
-    await using edge = await startSockets({ UNREAD_MAX_BYTES: String(4 * MB) });
+    await using edge = await startSockets({ UNREAD_MAX_BYTES: String(12 * MB) });
     const cut = await metric('chat_slow_consumer_disconnects_total');
     const [slow, slower, reader] = [
       await edge.connected('slow', { reconnection: false }),
@@ -42,14 +42,31 @@ describe('the unread output of a process', () => {
     expect(users).to.deep.equal(['slow', 'reader']);
     expect(reader.connected).to.equal(true);
     expect(await metric('chat_slow_consumer_disconnects_total')).to.equal(cut + 1);
-    expect(connectionsOf(edge.io).reduce((sum, one) => sum + waitingBytes(one), 0)).to.be.at.most(4 * MB);
+    expect(connectionsOf(edge.io).reduce((sum, one) => sum + waitingMemory(one), 0)).to.be.at.most(12 * MB);
     const lost = once(slower as never, 'disconnect');
     for (const read of resume) read();
     await lost;
   });
 
+  it('counts what small packets cost', async () => {
+    await using edge = await startSockets({ UNREAD_MAX_BYTES: String(5 * MB) });
+    const slow = await Promise.all(['a', 'b', 'c'].map((user) => edge.connected(user, { reconnection: false })));
+    const reader = await edge.connected('reader');
+    for (const socket of slow) pause(socket);
+    // The kernel takes nothing more.
+    await Promise.all(['a', 'b', 'c'].map((user) => fill(edge, user, 100_000)));
+    const connections = connectionsOf(edge.io);
+    for (const connection of connections) {
+      for (let i = 0; i < 6_000; i++) connection.send('x');
+    }
+    // One byte each.
+    expect(connections.reduce((sum, one) => sum + waitingPackets(one), 0)).to.be.greaterThan(18_000);
+    await eventually(() => expect(edge.io.of('/').sockets.size).to.equal(3));
+    expect(reader.connected).to.equal(true);
+  });
+
   it('includes HTTP responses that are not read', async () => {
-    await using edge = await startSockets({ UNREAD_MAX_BYTES: String(16 * MB) });
+    await using edge = await startSockets({ UNREAD_MAX_BYTES: String(48 * MB) });
     const page = Buffer.alloc(12 * MB);
     const [answered, cut]: [ServerResponse[], ServerResponse[]] = [[], []];
     edge.http.on('request', ({ url }, response) => {
@@ -57,12 +74,12 @@ describe('the unread output of a process', () => {
       response.once('close', () => (response.writableFinished ? answered : cut).push(response));
       response.end(page);
     });
-    const clients = Array.from({ length: 6 }, () => edge.tcp().pause());
-    for (const client of clients) client.write('GET /page HTTP/1.1\r\nHost: x\r\n\r\n');
     const reader = edge.tcp().resume();
     const ended = once(reader, 'end');
     reader.write('GET /page HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
     await ended;
+    const clients = Array.from({ length: 6 }, () => edge.tcp().pause());
+    for (const client of clients) client.write('GET /page HTTP/1.1\r\nHost: x\r\n\r\n');
     // Each leaves about 6 to 9 MB in the process, and the rest in the kernel.
     await eventually(() => expect(cut).to.have.length.within(3, 5));
     for (const client of clients) client.resume();
