@@ -3,7 +3,7 @@ import { whole } from './generators/choose.ts';
 import { corpusEntry, mutatedPacket } from './generators/corpus.ts';
 import { abandonedHandshake, halfUpgrade, handshakeQuery, manyConnects, pollingBody } from './generators/engine-io.ts';
 import { declaredLength, oddHead, sessionIdLookalike, slowRequest, upgradeOffer } from './generators/http.ts';
-import { deepJson, packetFlood, packets, unreadOutput } from './generators/socket-io.ts';
+import { deepJson, packetFlood, packets, unreadHistory, unreadOutput } from './generators/socket-io.ts';
 import { frames, upgradeWithLength } from './generators/websocket.ts';
 import type { Draft, Input } from './input.ts';
 
@@ -25,6 +25,7 @@ export const GENERATORS: Readonly<Record<string, (random: Random) => Draft>> = {
   deepJson,
   packetFlood,
   unreadOutput,
+  unreadHistory,
   frames,
   upgradeWithLength,
   corpusEntry,
