@@ -43,8 +43,10 @@ const ENV = { CONNECTS_PER_SECOND_PER_ADDRESS: '200', MAX_UNAUTHENTICATED_PER_AD
 export async function startTarget(mode: Mode): Promise<Target> {
   await using undo = new AsyncDisposableStack();
   const { path: probes } = undo.use(temporaryFolder());
-  const gateway =
-    mode === 'single' ? memoryProbe(probes, podOptions()) : { GATEWAY_PROCESSES: '2', ...memoryProbe(probes) };
+  const gateway = {
+    ...memoryProbe(probes, podOptions()),
+    GATEWAY_PROCESSES: mode === 'multi' ? '2' : '1',
+  };
   const cluster = undo.use(
     await startFaultCluster({
       gateways: mode === 'single' ? 2 : 1,
