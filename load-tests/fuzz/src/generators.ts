@@ -10,7 +10,7 @@ import {
   slowRequest,
   upgradeOffer,
 } from './generators/http.ts';
-import { deepJson, largeEvents, packetFlood, packets, unreadOutput } from './generators/socket-io.ts';
+import { deepJson, largeEvents, packetFlood, packets, unreadHistory, unreadOutput } from './generators/socket-io.ts';
 import { frames, manyFragments, upgradeWithLength } from './generators/websocket.ts';
 import type { Draft, Input } from './input.ts';
 
@@ -34,6 +34,7 @@ export const GENERATORS: Readonly<Record<string, (random: Random) => Draft>> = {
   largeEvents,
   packetFlood,
   unreadOutput,
+  unreadHistory,
   frames,
   manyFragments,
   upgradeWithLength,

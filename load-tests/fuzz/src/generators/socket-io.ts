@@ -1,6 +1,6 @@
 import { oneOf, type Random } from '@chat-cluster/testkit';
 import { frame, OPCODE } from '@chat-cluster/testkit/wire';
-import { CONVERSATION_ID, type Draft, TOKEN, write } from '../input.ts';
+import { CONVERSATION_ID, type Draft, OTHER_USER_ID, PARTICIPANT, TOKEN, write } from '../input.ts';
 import { bytesOf, chance, NAMES, NUMBERS, whole } from './choose.ts';
 
 const EVENTS = ['send_message', 'read_messages', 'sync', 'watch_presence', 'typing', 'refresh_token', 'disconnect'];
@@ -84,4 +84,16 @@ export function unreadOutput(random: Random): Draft {
   const text = oneOf(random, ['40/x,', '421["sync",{"conversations":[]}]', '421["send_message",{}]']);
   const count = whole(random, 1_000, 8_000);
   return { opens: 'authenticated', reads: false, steps: [write(frame(text), count)] };
+}
+
+/** Answers as large as they can be, over a websocket or HTTP, which the client does not read. */
+export function unreadHistory(random: Random): Draft {
+  const count = whole(random, 1, 10);
+  if (chance(random, 0.5)) {
+    const packet = `421${JSON.stringify(['sync', { conversations: [{ id: CONVERSATION_ID, afterSeq: 0 }], limit: 500 }])}`;
+    return { opens: 'authenticated', user: PARTICIPANT, reads: false, steps: [write(frame(packet), count)] };
+  }
+  const path = `/api/messages/with/${OTHER_USER_ID}?limit=100`;
+  const page = `GET ${path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`;
+  return { opens: 'tcp', user: PARTICIPANT, reads: false, steps: [write(page, count)] };
 }
