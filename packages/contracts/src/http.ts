@@ -35,7 +35,10 @@ export const historyQuery = z
     markAsRead: z
       .enum(['true', 'false'])
       .default('false')
-      .meta({ description: 'Also marks the messages of this page, and all before them, as read', example: 'false' }),
+      .meta({
+        description: 'Also marks the messages of this page, and all before them, as read. HEAD marks nothing',
+        example: 'false',
+      }),
   })
   .refine((query) => query.before === undefined || query.after === undefined, {
     message: 'give before or after, not both',

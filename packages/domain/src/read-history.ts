@@ -6,7 +6,8 @@ import { readRange } from './read-range.ts';
 /**
  * Returns one page of the conversation of two users: newest first by default and with `before`, oldest first with
  * `after`. `nextCursor` continues in the same direction and is null at the end. Two users without a conversation get an
- * empty page. `markAsRead` moves the reader's mark to the newest message of the page; it is durable when this resolves.
+ * empty page. `markAsRead` moves the reader's mark to the newest message of the page; it is durable when this resolves,
+ * and the page shows the state after it.
  */
 export async function readHistory(
   ports: { conversations: Conversations; history: History; inbox: Inbox; recent: RecentMessages },
@@ -20,7 +21,8 @@ export async function readHistory(
   const { from, to } = intervalOf(query, lastSeq);
   const messages = await readRange(ports, id, { fromSeq: from, toSeq: to }, (reader) => readUpTo.get(reader));
   if (query.markAsRead === 'true' && messages.length > 0 && to > (readUpTo.get(userId) ?? 0)) {
-    await markRead(ports, userId, { conversationId: id, upToSeq: to });
+    const { upToSeq } = await markRead(ports, userId, { conversationId: id, upToSeq: to });
+    for (const message of messages) if (message.receiverId === userId) message.isRead = message.seq <= upToSeq;
   }
   const forward = query.after !== undefined;
   const more = forward ? to < lastSeq : from > 1;

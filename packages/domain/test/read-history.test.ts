@@ -40,7 +40,11 @@ function setting({ lastSeq = 10, marks = [0, 0], cached = false as boolean | 'br
       return cached ? run(from, to) : undefined;
     },
   };
-  const { inbox, submitted } = inboxAnswering(() => ({ kind: 'read', upToSeq: 0, unreadCount: 0 }));
+  const { inbox, submitted } = inboxAnswering((entry) => ({
+    kind: 'read',
+    upToSeq: (entry.kind === 'read' && entry.upToSeq) || 0,
+    unreadCount: 0,
+  }));
   const ports = { history, recent, inbox, conversations: conversationsAmong(pair) };
   return { ports, reads, submitted };
 }
@@ -151,6 +155,13 @@ describe('reading history', () => {
       expect(await marksAfter({})).to.deep.equal([[alice, 10]]);
       expect(await marksAfter({ before: 8 })).to.deep.equal([[alice, 7]]);
       expect(await marksAfter({ after: 4 })).to.deep.equal([[alice, 7]]);
+    });
+
+    it('shows the state after it: everything that it marked is read, nothing else', async () => {
+      // Even messages are to alice. Her mark moves from 2 to the end of the page; that of bob is 3.
+      const { ports } = setting({ marks: [2, 3] });
+      const page = await readHistory(ports, alice, bob, query({ markAsRead: 'true', limit: 7, after: 0 }));
+      expect(seqs(page.messages.filter((message) => message.isRead))).to.deep.equal([1, 2, 3, 4, 6]);
     });
 
     it('moves nothing when the mark is there or further, whatever the mark of the other user', async () => {

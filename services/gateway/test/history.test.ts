@@ -7,6 +7,7 @@ import {
   openConversation,
   startTestCluster,
   type TestCluster,
+  tokenFor,
 } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 
@@ -74,7 +75,18 @@ describe('REST on the cluster', () => {
       unreadCount: 1,
       lastSeq: 3,
     });
-    await history(b, a, '?markAsRead=true');
+    for (const method of ['HEAD', 'OPTIONS']) {
+      const headers = { authorization: `Bearer ${tokenFor(cluster, b)}` };
+      expect((await fetch(`${cluster.url}/api/messages/with/${a}?markAsRead=true`, { method, headers })).ok).to.equal(
+        true,
+      );
+    }
+    expect((await list(b)).body.conversations[0], 'safe methods mark nothing').to.include({ unreadCount: 1 });
+    const marking = (await history(b, a, '?markAsRead=true')).body;
+    expect(
+      marking.messages.map((message) => message.isRead),
+      'the state after it',
+    ).to.deep.equal([true, true, true]);
     expect(await read()).to.deep.equal([true, true, true]);
     await eventually(() => {
       expect(alice.receipts.at(-1)).to.include({ userId: b, upToSeq: 3 });

@@ -56,6 +56,8 @@ export function apiRoutes(deps: ApiDeps): Route[] {
     userRoute(deps, 'get', '/api/messages/with/:otherUserId', async (userId, req) => {
       const { otherUserId } = parseOrReject(messagesPath, req.params);
       const query = parseOrReject(historyQuery, req.query);
+      // HEAD is a safe method and changes nothing, whatever the query says.
+      if (req.method === 'HEAD') query.markAsRead = 'false';
       return { body: await readHistory(deps, userId, otherUserId, query) };
     }),
   ];
