@@ -1,4 +1,4 @@
-import type { HistoryPage, HistoryQuery, UserId } from '@chat-cluster/contracts';
+import type { HistoryPage, HistoryQuery, StoreEpoch, UserId } from '@chat-cluster/contracts';
 import { markRead } from './mark-read.ts';
 import type { Conversations, History, Inbox, RecentMessages } from './ports.ts';
 import { readRange } from './read-range.ts';
@@ -10,13 +10,21 @@ import { readRange } from './read-range.ts';
  * and the page shows the state after it.
  */
 export async function readHistory(
-  ports: { conversations: Conversations; history: History; inbox: Inbox; recent: RecentMessages },
+  ports: {
+    conversations: Conversations;
+    history: History;
+    inbox: Inbox;
+    recent: RecentMessages;
+    /** The epoch of the store as this process knows it. */
+    epoch(): StoreEpoch;
+  },
   userId: UserId,
   otherUserId: UserId,
   query: HistoryQuery,
 ): Promise<HistoryPage> {
+  const epoch = ports.epoch();
   const conversation = await ports.history.directConversation(userId, otherUserId);
-  if (!conversation) return { conversationId: null, messages: [], nextCursor: null };
+  if (!conversation) return { epoch, conversationId: null, messages: [], nextCursor: null };
   const { id, lastSeq, readUpTo } = conversation;
   const { from, to } = intervalOf(query, lastSeq);
   const messages = await readRange(ports, id, { fromSeq: from, toSeq: to }, (reader) => readUpTo.get(reader));
@@ -27,6 +35,7 @@ export async function readHistory(
   const forward = query.after !== undefined;
   const more = forward ? to < lastSeq : from > 1;
   return {
+    epoch,
     conversationId: id,
     messages: forward ? messages : messages.reverse(),
     nextCursor: more && messages.length > 0 ? (forward ? to : from) : null,

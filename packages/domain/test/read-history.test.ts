@@ -1,4 +1,4 @@
-import type { ConversationId, HistoryQuery, Message } from '@chat-cluster/contracts';
+import type { ConversationId, HistoryQuery, Message, StoreEpoch } from '@chat-cluster/contracts';
 import { type History, type RecentMessages, readHistory } from '@chat-cluster/domain';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -7,6 +7,7 @@ import { newUsers } from './world.ts';
 
 const { alice, bob, carol } = newUsers('alice', 'bob', 'carol');
 const pair = conversation(alice, bob);
+const EPOCH = 'epoch' as StoreEpoch;
 
 /**
  * Ports with a conversation of alice and bob: messages 1 to `lastSeq`, the odd ones from alice, and the read mark of
@@ -45,7 +46,7 @@ function setting({ lastSeq = 10, marks = [0, 0], cached = false as boolean | 'br
     upToSeq: (entry.kind === 'read' && entry.upToSeq) || 0,
     unreadCount: 0,
   }));
-  const ports = { history, recent, inbox, conversations: conversationsAmong(pair) };
+  const ports = { history, recent, inbox, conversations: conversationsAmong(pair), epoch: () => EPOCH };
   return { ports, reads, submitted };
 }
 
@@ -80,7 +81,7 @@ describe('reading history', () => {
 
   it('returns an empty page without a conversation, and without messages', async () => {
     const { ports } = setting({ lastSeq: 0 });
-    const empty = { messages: [], nextCursor: null };
+    const empty = { epoch: EPOCH, messages: [], nextCursor: null };
     expect(await readHistory(ports, alice, carol, query())).to.deep.equal({ conversationId: null, ...empty });
     for (const parts of [{}, { after: 0 }, { before: 5 }]) {
       const page = await readHistory(ports, alice, bob, query(parts));
