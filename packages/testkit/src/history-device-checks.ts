@@ -26,7 +26,10 @@ export function differences(
   const found: string[] = [];
   for (const event of events) {
     if (event.kind === 'synced' && event.final && !withFinal) break;
-    if (event.kind === 'restarted') held.clear();
+    if (event.kind === 'restarted') {
+      held.clear();
+      found.length = 0;
+    }
     for (const { conversationId, seq, id, content } of messagesOf(event)) {
       const place = `${conversationId} seq ${seq}`;
       const message = `${id} ${content}`;

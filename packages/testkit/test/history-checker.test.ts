@@ -198,7 +198,8 @@ describe('the history checker', () => {
 
   it('begins a new history of a device when the store has another epoch', () => {
     const restored = history();
-    device(restored, 'ben-1').events.unshift(lostMessage, { kind: 'restarted', at: 0, epoch: 'another' });
+    const reused = { ...lostMessage, id: 'c0-1' };
+    device(restored, 'ben-1').events.unshift(lostMessage, reused, { kind: 'restarted', at: 0, epoch: 'another' });
     const { violations, seen } = checkHistory(restored);
     expect(violations).to.deep.equal([]);
     expect(seen.staleDevices).to.equal(0);
