@@ -113,7 +113,7 @@ describe('REST on the cluster', () => {
       cursor = page.nextCursor;
     }
     expect(seen).to.deep.equal(others);
-    expect((await list(newUser('lonely'))).body).to.deep.equal({ conversations: [], nextCursor: null });
+    expect((await list(newUser('lonely'))).body).to.deep.include({ conversations: [], nextCursor: null });
     expect(
       (await api<Problem>(cluster, me, 'GET', '/api/messages/conversations?cursor=nonsense')).body.error.code,
     ).to.equal('VALIDATION_FAILED');
@@ -122,7 +122,7 @@ describe('REST on the cluster', () => {
 
   it('returns an empty page to two users without a conversation, and no conversation of others', async () => {
     const [a, b] = [newUser('a'), newUser('b')];
-    expect((await history(a, b)).body).to.deep.equal({ conversationId: null, messages: [], nextCursor: null });
+    expect((await history(a, b)).body).to.deep.include({ conversationId: null, messages: [], nextCursor: null });
     await openConversation(cluster, a, b);
     const stranger = newUser('stranger');
     expect((await history(stranger, a)).body.conversationId).to.equal(null);
