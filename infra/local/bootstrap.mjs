@@ -17,6 +17,7 @@ npm run bench                   measures the cluster
 npm run load                    loads and checks a running cluster, here or elsewhere (npm run load -- --help)
 npm run dead-letters -- list    lists, shows, replays or drops messages that could not be stored
 npm run unread -- audit         compares unread counters with their messages, and corrects them
+npm run renew-epoch -- now      after a restore of the database: makes all devices load their messages anew
 npm run doctor                  finds what is wrong with a deployment, here or elsewhere (npm run doctor -- --help)
 npm run load:artillery          loads a running cluster with Artillery (npm run load:artillery -- --help)
 npm run verify                  checks the guarantees of the cluster under faults (npm run verify -- --help)
@@ -31,6 +32,7 @@ const TASKS = {
   'dead-letters': (args) => script('infra/local/src/operate.ts', ['dead-letters', ...args]),
   doctor: (args) => script('infra/local/src/operate.ts', ['doctor', ...args]),
   unread: (args) => script('infra/local/src/operate.ts', ['unread', ...args]),
+  'renew-epoch': (args) => script('infra/local/src/operate.ts', ['renew-epoch', ...args]),
   bench: (args) => script('load-tests/bench/src/main.ts', args),
   'load:artillery': (args) => script('load-tests/artillery/src/main.ts', args),
   load: (args) => script('load-tests/load/src/main.ts', args),

@@ -11,6 +11,7 @@ export { MIGRATIONS, type Migration, type Migrations } from './migrations.ts';
 export { MigrationBlocked, MigrationFailed, migrate, openForMigrations } from './migrator.ts';
 export { pendingMigrations, readSchemaState } from './schema-state.ts';
 export { awaitSchema } from './schema-watch.ts';
+export { createStoreEpochs } from './store-epochs.ts';
 export {
   createTokenRevocations,
   EVERYONE,

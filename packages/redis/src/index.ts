@@ -1,3 +1,4 @@
+export { createBeatMemory } from './beat-memory.ts';
 export { askServer } from './connection/ask-server.ts';
 export { BlockingClient } from './connection/blocking-client.ts';
 export type { PlainClient, RedisClient, RedisRole } from './connection/connection.ts';
@@ -7,7 +8,7 @@ export { findPrimary } from './connection/sentinel.ts';
 export { parseClusterUrl, parseSentinelUrl } from './connection/server-url.ts';
 export { type GatewayRegistry, joinGatewayRegistry } from './presence/gateway-registry.ts';
 export { type ClusterPresence, createPresence } from './presence/presence.ts';
-export { EVERY_GATEWAY, newContactsChannel, REVOKED_CHANNEL, roomChannel } from './pubsub/channels.ts';
+export { EPOCH_CHANNEL, EVERY_GATEWAY, newContactsChannel, REVOKED_CHANNEL, roomChannel } from './pubsub/channels.ts';
 export { createEphemeralEmitter, type EphemeralEmitter } from './pubsub/ephemeral.ts';
 export { createFanout } from './pubsub/fanout.ts';
 export { createGatewayAdapter } from './pubsub/gateway-adapter.ts';

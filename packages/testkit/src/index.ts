@@ -9,6 +9,7 @@ export * from './database-state.ts';
 export * from './eventually.ts';
 export * from './fault-cluster.ts';
 export * from './fault-proxy.ts';
+export * from './held-epoch.ts';
 export * from './history.ts';
 export * from './history-checker.ts';
 export * from './lean-client.ts';

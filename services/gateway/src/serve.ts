@@ -4,11 +4,13 @@ import { type Inbox, visiblePresence } from '@chat-cluster/domain';
 import {
   createConversationStore,
   createHistory,
+  createStoreEpochs,
   createTokenRevocations,
   createUnreadCounts,
   type Database,
 } from '@chat-cluster/postgres';
 import {
+  createBeatMemory,
   createEphemeralEmitter,
   createGatewayAdapter,
   createPresence,
@@ -25,6 +27,7 @@ import { type GatewayConfig, longestEndMs } from './config.ts';
 import { type Context, connectPostgres, connectRedisServers, openInbox } from './connect-servers.ts';
 import { GatewayConversations } from './conversations.ts';
 import { closeServers, GatewayDrain } from './drain.ts';
+import { EpochWatch } from './epoch-watch.ts';
 import { createHttpApp } from './http/app.ts';
 import { createHttpServer } from './http/http-server.ts';
 import { watchRequests } from './http/middleware.ts';
@@ -67,7 +70,8 @@ export async function serve(config: GatewayConfig): Promise<void> {
   const readiness = readinessOf(context, postgres, { ...redis, replies });
 
   const newContacts = createNewContacts(redis);
-  const ports = createPorts(context, { db: postgres.db, redis, inbox, newContacts });
+  const epoch = createEpochWatch(context, postgres.db, redis);
+  const ports = createPorts(context, { db: postgres.db, redis, inbox, newContacts, epoch });
   const store = createTokenRevocations(postgres.db);
   const revocations = new Revocations({ store, ...redis, config, logger, lifecycle });
   const isRevoked = revocations.isRevoked.bind(revocations);
@@ -76,11 +80,11 @@ export async function serve(config: GatewayConfig): Promise<void> {
   const isReady = () => readiness().ready;
   const app = createHttpApp({ ...ports, config, logger, authenticate, newConversations, isReady });
   const http = createHttpServer(config, app);
-  serveSockets(context, http, { redis, ports, newContacts, authenticate, revocations });
+  serveSockets(context, http, { redis, ports, newContacts, authenticate, revocations, epoch });
   const actions = { '/revocations': revocations.revoke, '/conversations': openAsServer(ports.conversations, logger) };
 
-  if (!cluster.isWorker) return openPorts(context, http, { readiness, revocations, actions });
-  await revocations.start();
+  if (!cluster.isWorker) return openPorts(context, http, { readiness, revocations, epoch, actions });
+  await Promise.all([revocations.start(), epoch.start()]);
   respondToSupervisor('act', ({ path, body }) => actions[path](body));
   respondToSupervisor('checks', () => readiness().checks);
   takeConnections(http, tagOf(redis.registry.id));
@@ -108,20 +112,27 @@ function readinessOf({ lifecycle }: Context, postgres: Postgres, redis: Redis & 
 interface ListenerParts {
   readiness: ReturnType<typeof watchReadiness>;
   revocations: Revocations;
+  epoch: EpochWatch;
   actions: GatewayActions;
 }
 
-/** Opens the admin port, then the public port. Clients are served once all revocations are known. */
+/** Opens the admin port, then the public port. Clients are served once all revocations and the epoch are known. */
 async function openPorts({ config, logger, lifecycle }: Context, http: Server, parts: ListenerParts) {
-  const { readiness, revocations, actions } = parts;
+  const { readiness, revocations, epoch, actions } = parts;
   const adminPort = await listenForAdmin(config, lifecycle, {
-    readiness: () => (revocations.areKnown ? readiness() : { ...readiness(), ready: false }),
+    readiness: () => (revocations.areKnown && epoch.isKnown ? readiness() : { ...readiness(), ready: false }),
     actions,
   });
-  await revocations.start();
+  await Promise.all([revocations.start(), epoch.start()]);
   const port = await listen(http, config);
   logger.info({ port, adminPort, endsWithinMs: longestEndMs(config) }, 'gateway: ready');
   announceReady({ type: 'ready', port, adminPort, gateways: [config.GATEWAY_NAME] });
+}
+
+function createEpochWatch({ logger, lifecycle }: Context, db: Database, redis: Redis): EpochWatch {
+  const epochs = createStoreEpochs(db);
+  const recent = createRecentMessages(redis.cache);
+  return new EpochWatch({ epochs, beats: createBeatMemory(redis.cache), recent, ...redis, logger, lifecycle });
 }
 
 interface PortParts {
@@ -129,10 +140,11 @@ interface PortParts {
   redis: Redis;
   inbox: Inbox;
   newContacts: NewContacts;
+  epoch: EpochWatch;
 }
 
 /** The ports of the domain: the inbox, reads from Postgres, and recent messages from Redis. */
-function createPorts({ config }: Context, { db, redis, inbox, newContacts }: PortParts) {
+function createPorts({ config }: Context, { db, redis, inbox, newContacts, epoch }: PortParts) {
   const recent = createRecentMessages(redis.cache);
   const conversations = new GatewayConversations(
     rejectWhenUnavailable(createConversationStore(db)),
@@ -143,7 +155,7 @@ function createPorts({ config }: Context, { db, redis, inbox, newContacts }: Por
     rejectWhenUnavailable(createHistory(db)),
     rejectWhenUnavailable(createUnreadCounts(db)),
   );
-  return { conversations, history: conversations.learnFrom(history), recent, unreadOf, inbox };
+  return { conversations, history: conversations.learnFrom(history), recent, unreadOf, inbox, epoch: epoch.current };
 }
 
 interface SocketParts {
@@ -152,12 +164,13 @@ interface SocketParts {
   newContacts: NewContacts;
   authenticate: ReturnType<typeof createAuthenticator>;
   revocations: Revocations;
+  epoch: EpochWatch;
 }
 
 /** The socket server with the events of clients, presence, and the drain. */
 function serveSockets(context: Context, http: Server, parts: SocketParts): void {
   const { config, logger, lifecycle } = context;
-  const { redis, ports, authenticate, revocations } = parts;
+  const { redis, ports, authenticate, revocations, epoch } = parts;
   const { registry } = redis;
   const { adapter, subscribed, onGap } = createGatewayAdapter(redis);
   const newSessionId = sessionIdsOf(tagOf(registry.id));
@@ -168,8 +181,11 @@ function serveSockets(context: Context, http: Server, parts: SocketParts): void 
   watchAffinity(io, { registry, logger });
   const requests = watchRequests(http);
 
-  const welcome = new Welcome({ io, gatewayId: config.GATEWAY_NAME, unreadOf: ports.unreadOf, subscribed, logger });
-  onGap(() => void welcome.requireSyncs());
+  const { unreadOf } = ports;
+  const gatewayId = config.GATEWAY_NAME;
+  const welcome = new Welcome({ io, gatewayId, unreadOf, epoch: epoch.current, subscribed, logger });
+  onGap(() => void welcome.requireSyncs('fanout_gap'));
+  epoch.onRenewed(() => void welcome.requireSyncs('store_restored'));
   const presence = startPresence(context, parts);
   const sessions = new SessionLifetime({
     io,
