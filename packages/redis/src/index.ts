@@ -1,8 +1,8 @@
 export { createBeatMemory } from './beat-memory.ts';
 export { askServer } from './connection/ask-server.ts';
 export { BlockingClient } from './connection/blocking-client.ts';
-export type { PlainClient, RedisClient, RedisRole } from './connection/connection.ts';
-export { connectRedis, disconnectRedis } from './connection/connection.ts';
+export type { PlainClient, RedisRole } from './connection/client.ts';
+export { connectRedis, disconnectRedis, type RedisClient } from './connection/connection.ts';
 export type { Pulse } from './connection/pulse.ts';
 export { findPrimary } from './connection/sentinel.ts';
 export { parseClusterUrl, parseSentinelUrl } from './connection/server-url.ts';

@@ -1,4 +1,5 @@
 export * from './admin-config.ts';
+export * from './capture-output.ts';
 export * from './config.ts';
 export * from './deadline.ts';
 export * from './every.ts';

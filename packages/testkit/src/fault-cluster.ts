@@ -13,6 +13,7 @@ import { type ControlledService, controlService } from './controlled-service.ts'
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import type { ProcessExit } from './history.ts';
 import type { Random } from './random.ts';
+import { type RedisBehindAddress, startRedisBehindAddress } from './redis-behind-address.ts';
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 
 export interface FaultClusterOptions {
@@ -25,6 +26,8 @@ export interface FaultClusterOptions {
   lanes?: number;
   /** True: Redis is a primary with two replicas behind Sentinel. */
   sentinel?: boolean;
+  /** Parts of Redis that are on a primary with a replica behind one address, instead of the server behind the links. */
+  behindAddress?: readonly RedisPart[];
   /** Size of a separate disk for Postgres, in MB. Needs root. */
   postgresDiskMb?: number;
   /**
@@ -39,6 +42,14 @@ export interface FaultClusterOptions {
   envOf?: Record<string, NodeJS.ProcessEnv>;
 }
 
+/** A part of Redis that may have a server of its own, by its setting. */
+export const REDIS_PARTS = {
+  pubsub: 'REDIS_PUBSUB_URL',
+  lanes: 'REDIS_QUEUE_URLS',
+  cache: 'REDIS_CACHE_URL',
+} as const;
+export type RedisPart = keyof typeof REDIS_PARTS;
+
 export interface FaultCluster extends AsyncDisposable {
   /**
    * URL of the load balancer, else of the entry. The entry assigns each connection to the next gateway in turn, so only
@@ -52,6 +63,8 @@ export interface FaultCluster extends AsyncDisposable {
   gateways: ControlledService[];
   workers: ControlledService[];
   redis: ControlledServer;
+  /** Only with `behindAddress`. */
+  redisAddress: RedisBehindAddress | undefined;
   postgres: ControlledServer;
   /** Only with `postgresDiskMb`. */
   postgresDisk: SmallDisk | undefined;
@@ -106,11 +119,11 @@ export async function startFaultCluster(options: FaultClusterOptions = {}): Prom
   }
 }
 
-type Servers = Pick<FaultCluster, 'redis' | 'postgres' | 'postgresDisk' | 'db'>;
+type Servers = Pick<FaultCluster, 'redis' | 'redisAddress' | 'postgres' | 'postgresDisk' | 'db'>;
 
 /** Starts Redis and Postgres and migrates the database. */
 async function startServers(
-  { sentinel = false, postgresDiskMb, version }: FaultClusterOptions,
+  { sentinel = false, behindAddress, postgresDiskMb, version }: FaultClusterOptions,
   folder: string,
   onExit: OnExit,
   undo: AsyncDisposableStack,
@@ -122,15 +135,16 @@ async function startServers(
     controlledPostgres(join(folder, 'postgres'), onExit).then((server) => stopWith(undo, server)),
   ]);
   if (!redis || !postgres) throw new Error('a server was not started');
+  const redisAddress = behindAddress && undo.use(await startRedisBehindAddress(folder));
   const db = openDatabase({ url: postgres.url, poolSize: 2, applicationName: 'checker', onError: () => {} });
   undo.defer(() => db.destroy());
   await (version === undefined ? migrate(postgres.url) : migrateAs(version, postgres.url));
-  return { redis, postgres, postgresDisk, db };
+  return { redis, redisAddress, postgres, postgresDisk, db };
 }
 
 async function startServices(
   options: FaultClusterOptions,
-  { redis, postgres }: Servers,
+  { redis, redisAddress, postgres }: Servers,
   folder: string,
   onExit: OnExit,
   undo: AsyncDisposableStack,
@@ -143,7 +157,14 @@ async function startServices(
   const start = (kind: 'gateway' | 'worker', count: number) =>
     Array.from({ length: count }, async (_, i) => {
       const name = `${kind}-${i + 1}`;
-      const env = { ...options.env, ...options.envOf?.[name], LANES: String(lanes), JWT_SECRET: jwtSecret };
+      const parts = (options.behindAddress ?? []).map((part) => [REDIS_PARTS[part], redisAddress?.url]);
+      const env = {
+        ...options.env,
+        ...Object.fromEntries(parts),
+        ...options.envOf?.[name],
+        LANES: String(lanes),
+        JWT_SECRET: jwtSecret,
+      };
       return stopWith(undo, await controlService({ ...base, kind, name, env }));
     });
   const services = await all([...start('gateway', gateways), ...start('worker', workers)]);

@@ -21,6 +21,7 @@ export * from './pool-watch.ts';
 export * from './quantile.ts';
 export * from './query-postgres.ts';
 export * from './random.ts';
+export * from './redis-behind-address.ts';
 export * from './redis-cluster.ts';
 export * from './self-signed.ts';
 export * from './servers.ts';

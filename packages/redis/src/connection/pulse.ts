@@ -42,7 +42,7 @@ export class Pulse {
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
   }
 
-  /** False within 2 s after Redis has stopped responding; true again with its first answer. */
+  /** False within 2 s after Redis has stopped responding or become a replica; true again with its first good answer. */
   get answers(): boolean {
     return this.#answers;
   }
@@ -50,6 +50,11 @@ export class Pulse {
   /** Calls `listener` at each change of `answers`. */
   onChange(listener: (answers: boolean) => void): void {
     this.#listeners.push(listener);
+  }
+
+  /** Probes now, unless a probe is in progress. */
+  now(): void {
+    if (!this.#stopped && !this.#probing && this.#options.isConnected()) void this.#probe();
   }
 
   stop(): void {
@@ -65,18 +70,25 @@ export class Pulse {
     if (isAway) this.#setAnswers(false);
     if (this.#ticksWithoutAnswer >= RECONNECT_TICKS && this.#probing && isConnected()) this.#reconnect();
     else if (isAway && isWrongServer && !this.#checkingServer) void this.#checkServer(isWrongServer);
-    if (!this.#probing && isConnected()) void this.#probe();
+    this.now();
   }
 
   async #probe(): Promise<void> {
     this.#probing = true;
     const observe = probes.startTimer();
+    let failure: unknown;
     const isGood = await this.#options.probe().then(
       () => true,
-      () => false,
+      (error: unknown) => {
+        failure = error;
+        return false;
+      },
     );
     this.#probing = false;
-    if (!isGood) return;
+    if (!isGood) {
+      if (this.#options.isRefusal(failure)) this.#setAnswers(false);
+      return;
+    }
     observe();
     this.#ticksWithoutAnswer = 0;
     this.#answeredSinceTick = true;
@@ -106,8 +118,10 @@ export class Pulse {
 }
 
 export interface PulseOptions {
-  /** Resolves when Redis responds as it should; rejects when it is full, read-only or loading. */
+  /** Resolves when Redis responds as it should; rejects when it is full, a replica or loading. */
   probe(): Promise<unknown>;
+  /** Whether a rejection of `probe` shows at once, without a second one, that the server is of no use. */
+  isRefusal(error: unknown): boolean;
   isConnected(): boolean;
   /** Drops the connection and opens a new one. */
   reconnect(): void;
