@@ -132,7 +132,7 @@ describe('a Redis behind one plain address', () => {
     await eventually(() => expect(produce.pulse.answers).to.equal(true), BACK_WITHIN_MS);
   });
 
-  it('that accepts connections and says nothing is left within seconds of its return', async () => {
+  it('that accepts connections and sends nothing is used within seconds of its return', async () => {
     await using link = await startFaultProxy({ upstreams: [Number(new URL(redis.primaryUrl).port)] });
     link.set({ kind: 'blackhole' });
     const url = new URL(redis.url);

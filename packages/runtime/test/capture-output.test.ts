@@ -18,7 +18,7 @@ function linesOf(how: string, env: NodeJS.ProcessEnv = {}): { lines: Line[]; sta
 }
 
 describe('the output of a process', () => {
-  it('is a log line, whoever prints it and however', () => {
+  it('is a log line, in whatever way a library prints it', () => {
     const { lines } = linesOf('ends');
     const texts = lines.map(({ level, msg }) => `${level} ${msg.split('\n')[0]}`);
     expect(texts.slice(0, 4)).to.deep.equal([
@@ -47,7 +47,7 @@ describe('the output of a process', () => {
     expect(lines.at(-1)?.err?.stack).to.include('printing-process.ts');
   });
 
-  it('is JSON also before there is a logger, if LOG_FORMAT says so', () => {
+  it('is JSON also before there is a logger, if LOG_FORMAT is json', () => {
     const { lines, status } = linesOf('fails at once', { LOG_FORMAT: 'json' });
     expect(status).to.equal(1);
     expect(lines).to.have.length(1);

@@ -148,9 +148,13 @@ function logOutages(role: RedisRole, tls: boolean, logger: Logger) {
   };
 }
 
-/** Notices that a client has connected again, and whether its server is another one than before. */
+/**
+ * Notices that a client has connected again, and whether its server is another one than before. Servers are compared by
+ * their run id, since a new one may have the address of the old one.
+ */
 function watchServer(client: PlainClient) {
-  const [backListeners, movedListeners]: (() => void)[][] = [[], []];
+  const backListeners: (() => void)[] = [];
+  const movedListeners: (() => void)[] = [];
   let connections = 0;
   /** The number of the connection whose server was checked last. */
   let checked = 0;

@@ -29,7 +29,10 @@ export class Pulse {
   #options: PulseOptions;
   #listeners: ((answers: boolean) => void)[] = [];
   #answers = true;
+  /** Ticks since the last good answer. */
   #ticksWithoutAnswer = 0;
+  /** Ticks since the probe in progress was sent. */
+  #silentTicks = 0;
   #answeredSinceTick = true;
   #probing = false;
   #checkingServer = false;
@@ -68,13 +71,15 @@ export class Pulse {
     this.#answeredSinceTick = false;
     const isAway = this.#ticksWithoutAnswer >= AWAY_TICKS;
     if (isAway) this.#setAnswers(false);
-    if (this.#ticksWithoutAnswer >= RECONNECT_TICKS && this.#probing && isConnected()) this.#reconnect();
+    this.#silentTicks = this.#probing ? this.#silentTicks + 1 : 0;
+    if (this.#silentTicks >= RECONNECT_TICKS && isConnected()) this.#reconnect();
     else if (isAway && isWrongServer && !this.#checkingServer) void this.#checkServer(isWrongServer);
     this.now();
   }
 
   async #probe(): Promise<void> {
     this.#probing = true;
+    this.#silentTicks = 0;
     const observe = probes.startTimer();
     let failure: unknown;
     const isGood = await this.#options.probe().then(
@@ -105,7 +110,6 @@ export class Pulse {
   #reconnect(): void {
     // The sentinels may respond after the client was closed.
     if (this.#stopped) return;
-    this.#ticksWithoutAnswer = AWAY_TICKS;
     this.#probing = false;
     this.#options.reconnect();
   }
