@@ -7,18 +7,19 @@ describe('the log of a worker on a Redis that may evict data', () => {
   it('has only lines of JSON, also where BullMQ prints, and names the remedy once', async () => {
     await using cluster = await startFaultCluster({ gateways: 1, workers: 1 });
     await askRedis(cluster.redis.url, 'CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
-    cluster.workers[0]?.kill('SIGTERM');
-    const readLines = async () =>
-      (await readFile(join(cluster.logsDir, 'worker-1.log'), 'utf8'))
-        .trimEnd()
-        .split('\n')
-        .map((line) => JSON.parse(line));
-    // The second process. All lanes have their connections by then.
-    const lines = await eventually(async () => {
-      const read = await readLines();
-      expect(read.filter(({ msg }) => msg === 'worker: ready')).to.have.length(2);
-      return read;
+    const [worker] = cluster.workers;
+    const before = worker?.pid();
+    worker?.kill('SIGTERM');
+    // Ready: all lanes have their connections.
+    await eventually(async () => {
+      expect(worker?.pid()).to.not.equal(before);
+      expect(await worker?.isReady()).to.equal(true);
     });
+    const log = await readFile(join(cluster.logsDir, 'worker-1.log'), 'utf8');
+    const lines = log
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     const evictions = lines.filter(({ msg }) => /evict/i.test(msg));
     expect(evictions.map(({ level, policy, msg, printed }) => [level, policy ?? printed, msg])).to.deep.equal([
       [50, 'allkeys-lru', 'lanes: redis may evict accepted messages'],
