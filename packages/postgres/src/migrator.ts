@@ -3,6 +3,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import { MIGRATIONS, type Migration, type Migrations } from './migrations.ts';
 import { readSchemaState } from './schema-state.ts';
+import { SessionClient, type SessionConfig } from './session-client.ts';
 
 /**
  * Migrates the database of `url` under traffic. One run at a time holds an advisory lock and executes the migrations
@@ -79,16 +80,16 @@ const STATEMENT_TIMEOUT_MS = 5_000;
 
 /** Opens a connection without the time limits of services: building an index may take long. */
 export function openForMigrations(url: string): Kysely<unknown> {
-  const pool = new pg.Pool({
+  const config: SessionConfig = {
     connectionString: url,
     max: 1,
     application_name: 'chat-migrate',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    options: `-c lock_timeout=${LOCK_TIMEOUT_MS} -c statement_timeout=0 -c idle_in_transaction_session_timeout=0`,
     keepAlive: true,
-  });
+    limits: { lock_timeout: LOCK_TIMEOUT_MS, statement_timeout: 0, idle_in_transaction_session_timeout: 0 },
+  };
+  const pool = new pg.Pool({ Client: SessionClient as unknown as new () => pg.Client, ...config });
   pool.on('error', () => {});
-  pool.on('connect', (client) => client.on('error', () => {}));
   return new Kysely({ dialect: new PostgresDialect({ pool }) });
 }
 
