@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
+import { ResultUnreadable } from '@chat-cluster/domain';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { endsSession, isStalePlan } from './ended-sessions.ts';
@@ -139,6 +140,22 @@ function nameOf(text: string): string {
 
 const BIGINT = 20;
 
-function getTypeParser(oid: number, format?: 'text' | 'binary') {
-  return oid === BIGINT ? Number : pg.types.getTypeParser(oid, format as 'text');
+type Parser = (text: string) => unknown;
+const parsers = new Map<number, Parser>();
+
+/** The parser of a type. A text that it cannot parse fails the statement, which the server has executed. */
+function getTypeParser(oid: number): Parser {
+  let parser = parsers.get(oid);
+  if (!parser) {
+    const parse: Parser = oid === BIGINT ? Number : pg.types.getTypeParser(oid, 'text');
+    parser = (text) => {
+      try {
+        return parse(text);
+      } catch (cause) {
+        throw new ResultUnreadable(cause);
+      }
+    };
+    parsers.set(oid, parser);
+  }
+  return parser;
 }
