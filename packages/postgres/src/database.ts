@@ -6,7 +6,7 @@ import pg from 'pg';
 import { endsSession, isStalePlan } from './ended-sessions.ts';
 import { showPool } from './pool-gauges.ts';
 import type { Schema } from './schema.ts';
-import { SessionClient, type SessionConfig } from './session-client.ts';
+import { SessionClient, type SessionConfig, SessionRefused } from './session-client.ts';
 import type { TimeLimits } from './session-settings.ts';
 
 export type Database = Kysely<Schema>;
@@ -99,6 +99,8 @@ class PreparingClient extends SessionClient {
     this.#sentAt = performance.now();
     super.query({ name: nameOf(text) + this.#suffix, text, values }, (error: Error | null, result) => {
       this.#sentAt = undefined;
+      // The server became read-only before this statement: after a failover its data is old.
+      if (!error && this.isReadOnly) return caller.reject(new SessionRefused('Postgres has become read-only here'));
       if (!error) return caller.resolve(result);
       if (isStalePlan(error) && this.getTransactionStatus() === 'I' && !caller.isRepeat) {
         this.#suffix += "'";

@@ -30,6 +30,8 @@ export class SessionRefused extends Error {
 export class SessionClient extends pg.Client {
   /** True when the session must not be used for further transactions. */
   isSpoiled = false;
+  /** True when the server refuses writes since a moment after the connect. */
+  isReadOnly = false;
   readonly #limits: TimeLimits;
 
   constructor(config: SessionConfig) {
@@ -40,7 +42,9 @@ export class SessionClient extends pg.Client {
     // A URL could set it. Its error would leave the connection in use while the statement continues.
     connectionParameters.query_timeout = undefined;
     connection.on('parameterStatus', ({ parameterName, parameterValue }: ParameterStatus) => {
-      if (WRITABLE.has(parameterName) && parameterValue === 'on') this.isSpoiled = true;
+      if (!REFUSES_WRITES.has(parameterName)) return;
+      this.isReadOnly = parameterValue === 'on';
+      this.isSpoiled ||= this.isReadOnly;
     });
   }
 
@@ -72,7 +76,7 @@ export class SessionClient extends pg.Client {
 }
 
 /** Settings that Postgres (14 or newer) reports to the client at the start and whenever they change. */
-const WRITABLE = new Set(['in_hot_standby', 'default_transaction_read_only']);
+const REFUSES_WRITES = new Set(['in_hot_standby', 'default_transaction_read_only']);
 
 type SessionRow = Record<string, string> & { isStandby: boolean };
 

@@ -180,7 +180,8 @@ describe('a session', () => {
     expect(refused).to.be.instanceOf(SessionRefused);
     expect((refused as Error).message).to.equal('Postgres is read-only here: default_transaction_read_only is on');
     // Reported to the client as a reload of the server's configuration is.
-    await sql`set default_transaction_read_only = on`.execute(db);
+    const stale = await sql`set default_transaction_read_only = on`.execute(db).catch((error: unknown) => error);
+    expect(stale).to.be.instanceOf(SessionRefused);
     const next = await sql`select 1`.execute(db).catch((error: unknown) => error);
     expect(next).to.be.instanceOf(SessionRefused);
     await alter('reset default_transaction_read_only');
