@@ -20,8 +20,8 @@ export interface ReplicatedPostgres extends ControlledServer {
   failOver(old: 'fenced' | 'restarted'): Promise<void>;
 }
 
-/** Time for which the address leads to the old primary after its restart, in ms. */
-const STALE_ADDRESS_MS = 1_500;
+/** Time for which the address leads to the old primary after its restart, in ms: longer than a pause between retries. */
+const STALE_ADDRESS_MS = 4_000;
 
 /**
  * Starts two Postgres servers. Replication is synchronous: the primary acknowledges a commit when the standby has it on
