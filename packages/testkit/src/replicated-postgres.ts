@@ -33,11 +33,11 @@ export async function replicatedPostgres(dataDir: string, onExit: OnExit): Promi
   await using parts = new AsyncDisposableStack();
   const [folderA, folderB] = [join(dataDir, 'a'), join(dataDir, 'b')];
   await mkdir(folderB, { recursive: true, mode: 0o700 });
-  const old = parts.adopt(await controlledPostgres(folderA, onExit), (server) => server.stop());
   // A copy of a stopped server needs no backup mode. The packaged Postgres has no pg_basebackup.
-  await old.kill('SIGINT');
+  const original = await controlledPostgres(folderA, () => {});
+  await original.stop();
   await promisify(execFile)('cp', ['-a', join(folderA, 'data'), join(folderA, 'password'), folderB]);
-  await old.start();
+  const old = parts.adopt(await controlledPostgres(folderA, onExit), (server) => server.stop());
   await follow(folderB, old.url);
   const next = parts.adopt(await controlledPostgres(folderB, onExit), (server) => server.stop());
   await queryPostgres(old.url, "alter system set synchronous_standby_names = '*'");

@@ -49,7 +49,7 @@ const FAILOVER_LIMIT_MS = 10_000;
  * for a while the address still leads to it.
  */
 export const postgresFailover: Fault = {
-  id: 'F28',
+  id: 'F31',
   title: 'Postgres fails over behind one address; the old primary lives on read-only',
   cluster: { postgresStandby: true },
   freshCluster: true,

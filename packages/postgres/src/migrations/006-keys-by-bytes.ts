@@ -6,8 +6,8 @@ import { createIndexConcurrently } from '../create-index-concurrently.ts';
  * upgrade of the C library or of ICU: the indexes would then miss rows, and unique keys accept duplicates.
  *
  * For each table the indexes are built beside its traffic with the collation stated. Then one short transaction changes
- * the columns, which Postgres does without reading rows or building indexes, and swaps the indexes. A table of a million
- * messages is locked for 10 to 30 ms.
+ * the columns, which Postgres does without reading rows or building indexes, and swaps the indexes. On two busy cores and
+ * with a million rows per table, an index took 5 to 8 s, and a table was locked for 0.2 s, most of it for the commit.
  *
  * A contract, because statements that another version has prepared return these columns: Postgres refuses to execute
  * them until they are prepared anew, as `PreparingClient` of this version does.
