@@ -9,8 +9,10 @@ export { createMessageStore } from './message-store.ts';
 export { migrateCommand } from './migrate-command.ts';
 export { MIGRATIONS, type Migration, type Migrations } from './migrations.ts';
 export { MigrationBlocked, MigrationFailed, migrate, openForMigrations } from './migrator.ts';
+export { type UnmetRequirement, unmetRequirements } from './requirements.ts';
 export { pendingMigrations, readSchemaState } from './schema-state.ts';
 export { awaitSchema } from './schema-watch.ts';
+export { SessionRefused } from './session-client.ts';
 export { createStoreEpochs } from './store-epochs.ts';
 export {
   createTokenRevocations,
