@@ -124,10 +124,7 @@ export async function startFaultCluster(options: FaultClusterOptions = {}): Prom
   }
 }
 
-type Servers = Pick<
-  FaultCluster,
-  'redis' | 'redisAddress' | 'postgres' | 'failOverPostgres' | 'postgresDisk' | 'db'
->;
+type Servers = Pick<FaultCluster, 'redis' | 'redisAddress' | 'postgres' | 'failOverPostgres' | 'postgresDisk' | 'db'>;
 
 /** Starts Redis and Postgres and migrates the database. */
 async function startServers(
