@@ -60,7 +60,7 @@ export function apiRoutes(deps: ApiDeps): Route[] {
     userRoute(deps, 'get', '/api/messages/with/:otherUserId', async (userId, req) => {
       const { otherUserId } = parseOrReject(messagesPath, req.params);
       const query = parseOrReject(historyQuery, req.query);
-      // HEAD is a safe method and changes nothing, whatever the query says.
+      // HEAD is a safe method: it changes nothing, with any query.
       if (req.method === 'HEAD') query.markAsRead = 'false';
       return { body: await readHistory(deps, userId, otherUserId, query) };
     }),
