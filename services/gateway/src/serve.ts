@@ -29,6 +29,7 @@ import { GatewayConversations } from './conversations.ts';
 import { closeServers, GatewayDrain } from './drain.ts';
 import { EpochWatch } from './epoch-watch.ts';
 import { createHttpApp } from './http/app.ts';
+import { limitBodies } from './http/body-parts.ts';
 import { createHttpServer } from './http/http-server.ts';
 import { watchRequests } from './http/middleware.ts';
 import { limitPipelining } from './http/pipelining.ts';
@@ -202,6 +203,7 @@ function serveSockets(context: Context, http: Server, parts: SocketParts): void 
   attachToConnections(io, { config, logger, backlog, strangers, users, welcome, presence, dispatcher, drain });
   lifecycle.own('sockets', io, (server) => closeServers(server, http, requests));
   lifecycle.own('unread budget', boundUnread({ backlog, http, config, logger }), (budget) => budget.stop());
+  limitBodies(http, config);
   limitPipelining(http);
   lifecycle.own('admission', admission, (gate) => gate.close());
   lifecycle.drainWith(drain);
