@@ -49,7 +49,7 @@ const number = (unit = ''): Kind => ({
 const MS = number(' of milliseconds');
 const BYTES = number(' of bytes');
 const BOOLEAN: Kind = { wrong: ['yes', 'True', 'TRUE', '1', '0', 'on', 'no'], says: /must be (written )?(true|false)/ };
-const words = (...wrong: string[]): Kind => ({ wrong, says: /must be (one of |written )?\w/ });
+const words = (...wrong: string[]): Kind => ({ wrong, says: /must be (written )?\w/ });
 const TEXT: Kind = { wrong: [], says: /./ };
 const LISTEN: Kind = {
   wrong: ['http://0.0.0.0', '0.0.0.0:3000', '*', '256.1.1.1', 'my host', '/run/chat.sock'],

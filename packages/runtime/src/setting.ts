@@ -76,7 +76,7 @@ export function flag() {
 
 /** A variable that is one of a few words. */
 export function oneOf<const T extends string>(words: readonly T[]) {
-  const list = words.length === 2 ? words.join(' or ') : `one of ${words.join(', ')}`;
+  const list = `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
   return setting((value) => {
     const known = words.find((word) => word === value);
     if (known !== undefined) return known;
