@@ -37,27 +37,27 @@ const READERS = {
 interface Kind {
   wrong: readonly string[];
   /** What every message of it contains, besides those about quotation marks and white space. */
-  says: RegExp;
+  message: RegExp;
 }
 
 const AROUND = [' ', '\t', ' x', 'x\n', '"x"', "'x'"];
 const NUMBERS = ['8s', '1e3', '1_000', '10,000', '10.5', '-1', 'NaN', 'Infinity', '0x10', 'ten', '9'.repeat(400), '+1'];
 const number = (unit = ''): Kind => ({
   wrong: NUMBERS,
-  says: new RegExp(`must be a whole number${unit} from \\d+ to \\d+ in digits only, such as \\d+`),
+  message: new RegExp(`must be a whole number${unit} from \\d+ to \\d+ in digits only, such as \\d+`),
 });
 const MS = number(' of milliseconds');
 const BYTES = number(' of bytes');
-const BOOLEAN: Kind = { wrong: ['yes', 'True', 'TRUE', '1', '0', 'on', 'no'], says: /must be (written )?(true|false)/ };
-const words = (...wrong: string[]): Kind => ({ wrong, says: /must be (written )?\w/ });
-const TEXT: Kind = { wrong: [], says: /./ };
+const BOOLEAN: Kind = { wrong: ['yes', 'True', 'TRUE', '1', '0', 'on', 'no'], message: /must be (written )?(true|false)/ };
+const words = (...wrong: string[]): Kind => ({ wrong, message: /must be (written )?\w/ });
+const TEXT: Kind = { wrong: [], message: /./ };
 const LISTEN: Kind = {
   wrong: ['http://0.0.0.0', '0.0.0.0:3000', '*', '256.1.1.1', 'my host', '/run/chat.sock'],
-  says: /must be an IP address or a host name without scheme, port and path, such as/,
+  message: /must be an IP address or a host name without scheme, port and path, such as/,
 };
 const NAME: Kind = {
   wrong: ['a b', 'gäteway', 'x'.repeat(129), 'a\nb'],
-  says: /must have 1 to 128 characters of ASCII/,
+  message: /must have 1 to 128 characters of ASCII/,
 };
 const ENCODED = /percent-encode special characters of the password, such as %40 for @/;
 /** A password with unencoded characters, in a URL of each scheme. */
@@ -80,7 +80,7 @@ const POSTGRES: Kind = {
     ...[`postgres://u:${HUSH}@/chat`, `postgres://u:${HUSH}@db/chat?sslmode=verify_full`],
     `postgres://u:${HUSH}@db/chat?sslmode=verify-full&sslrootcert=/none/ca.pem`,
   ],
-  says: /such as |must have one of these as its sslmode: disable|names a file in sslrootcert/,
+  message: /such as |must have one of these as its sslmode: disable|names a file in sslrootcert/,
 };
 const redis = (...more: string[]): Kind => ({
   wrong: [
@@ -96,13 +96,13 @@ const redis = (...more: string[]): Kind => ({
     ],
     ...more,
   ],
-  says: /such as |must have a number as its db/,
+  message: /such as |must have a number as its db/,
 });
 const REDIS = redis('redis+cluster://r');
 const PUBSUB = redis('redis+cluster://a,b/main', ...unencoded('redis+cluster'));
 const HTTP: Kind = {
   wrong: ['collector:4318', 'ftp://c', 'https://', `https://u:${HUSH}@c`, '//c', 'grpc://c:4317'],
-  says: /such as http|write it as http/,
+  message: /such as http|write it as http/,
 };
 const ENTRY: Kind = {
   wrong: [
@@ -114,7 +114,7 @@ const ENTRY: Kind = {
     'http://a,',
     'http://a,http://b,http://c',
   ],
-  says: /such as https:|at most 2 URLs/,
+  message: /such as https:|at most 2 URLs/,
 };
 const ORIGINS: Kind = {
   wrong: [
@@ -127,7 +127,7 @@ const ORIGINS: Kind = {
       'localhost:5173',
     ],
   ],
-  says: /such as https:|serve the page from a web server/,
+  message: /such as https:|serve the page from a web server/,
 };
 
 /** Every setting with its kind. */
@@ -184,7 +184,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   OTEL_TRACES_SAMPLER: words('always', 'Always_On'),
   OTEL_TRACES_SAMPLER_ARG: {
     wrong: ['1%', '1.5', '-0.1', '1e-2', '0,1', 'NaN'],
-    says: /a number from 0 to 1, such as/,
+    message: /a number from 0 to 1, such as/,
   },
   PG_POOL_SIZE: { ...number(), wrong: [...NUMBERS, '0'] },
   OPEN_CONVERSATIONS: words('Server', 'users'),
@@ -194,7 +194,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   PROBE_ADMIN_ENTRY: {
     ...ENTRY,
     wrong: ENTRY.wrong.filter((one) => !one.startsWith('http://a,')).concat('http://a,http://b'),
-    says: /such as http:/,
+    message: /such as http:/,
   },
   PROBE_ADMIN_TOKEN: TEXT,
   PROBE_ENTRY: ENTRY,
@@ -242,14 +242,14 @@ for (const [reader, { settings, valid, read }] of Object.entries(READERS)) {
 
     it('are refused with the name of the variable, the problem and an example, and without the value', () => {
       for (const name of Object.keys(settings.shape).filter((one) => one in KINDS)) {
-        const { wrong, says } = KINDS[name] as Kind;
+        const { wrong, message } = KINDS[name] as Kind;
         for (const value of [...AROUND, ...wrong]) {
           const problems = problemsOf(read, { ...valid, [name]: value });
           expect(problems, `${name}=${value}`).to.have.lengthOf(1);
           const [problem = ''] = problems;
           expect(problem, `${name}=${value}`).to.match(new RegExp(`^  - ${name}: [a-z]`));
           expect(problem).to.not.include(HUSH);
-          expect(problem, `${name}=${value}`).to.match(AROUND.includes(value) ? /remove (it|them)$/ : says);
+          expect(problem, `${name}=${value}`).to.match(AROUND.includes(value) ? /remove (it|them)$/ : message);
         }
       }
     });
