@@ -153,6 +153,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   HOST: LISTEN,
   HTTP_RATE_LIMIT_BURST: number(),
   HTTP_RATE_LIMIT_PER_SECOND: number(),
+  HTTP_KEEP_ALIVE_MS: MS,
   JWT_AUDIENCE: TEXT,
   JWT_CLOCK_TOLERANCE_MS: MS,
   JWT_ISSUER: TEXT,

@@ -103,6 +103,11 @@ export const gatewaySettings = commonConfig.extend({
   /** Time of a connection to authenticate, in ms; then it is cut. */
   AUTHENTICATE_WITHIN_MS: milliseconds(100, 60_000, 8_000),
   /**
+   * Time after a response in which a connection waits for the next request, in ms. Longer than balancers keep idle
+   * connections (nginx and AWS 60 s, Google Cloud 600 s), since a request that meets the close is lost.
+   */
+  HTTP_KEEP_ALIVE_MS: milliseconds(1_000, 86_400_000, 620_000),
+  /**
    * Proxies in front of the gateway, each of which adds the address of its peer to `X-Forwarded-For`: exactly this many.
    * Limits per address count by the address that the outermost one has added. 0: by the address of the connection.
    */
