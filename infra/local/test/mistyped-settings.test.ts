@@ -48,7 +48,10 @@ const number = (unit = ''): Kind => ({
 });
 const MS = number(' of milliseconds');
 const BYTES = number(' of bytes');
-const BOOLEAN: Kind = { wrong: ['yes', 'True', 'TRUE', '1', '0', 'on', 'no'], message: /must be (written )?(true|false)/ };
+const BOOLEAN: Kind = {
+  wrong: ['yes', 'True', 'TRUE', '1', '0', 'on', 'no'],
+  message: /must be (written )?(true|false)/,
+};
 const words = (...wrong: string[]): Kind => ({ wrong, message: /must be (written )?\w/ });
 const TEXT: Kind = { wrong: [], message: /./ };
 const LISTEN: Kind = {
