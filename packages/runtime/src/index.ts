@@ -12,5 +12,6 @@ export * from './readiness.ts';
 export * from './reset-connection.ts';
 export * from './retry.ts';
 export * from './run-main.ts';
+export * from './setting.ts';
 export * from './start-process.ts';
 export * from './tracing.ts';

@@ -46,7 +46,7 @@ describe('configuration', () => {
       'LANES',
       'LOG_LEVEL',
     ]);
-    expect(problems[0]).to.include('must be a postgres:// URL');
+    expect(problems[0]).to.include('is required, such as postgres://chat:password@db.internal:5432/chat');
     expect(problems[1]).to.include('must be a redis:// or redis+sentinel:// URL, with rediss for TLS');
   });
 
@@ -85,7 +85,7 @@ describe('configuration', () => {
   });
 
   it('accepts only true or false as a flag', () => {
-    const schema = z.object({ ON: flag(true), OFF: flag(false) });
+    const schema = z.object({ ON: flag().default(true), OFF: flag().default(false) });
     expect(parseConfig(schema, {})).to.deep.equal({ ON: true, OFF: false });
     expect(parseConfig(schema, { ON: 'false', OFF: 'true' })).to.deep.equal({ ON: false, OFF: true });
     expect(problemsOf({ ON: 'yes', OFF: '0' }, schema)).to.have.length(2);

@@ -1,14 +1,13 @@
-import cluster from 'node:cluster';
 import { randomUUID } from 'node:crypto';
 import { awaitSchema, openDatabase, watchDatabase } from '@chat-cluster/postgres';
 // Not the package's index, which loads BullMQ: 240 files that a gateway does not need.
 import { announceLanes, createInbox, ReplyReceiver } from '@chat-cluster/queue/producer';
 import { connectPubSub, connectRedis, disconnectRedis, joinGatewayRegistry, type RedisRole } from '@chat-cluster/redis';
 import {
-  adminAddress,
   type Lifecycle,
   type Logger,
   logFirstFailure,
+  type OpsServer,
   redisServers,
   redisSetting,
   retry,
@@ -20,10 +19,12 @@ export interface Context {
   config: GatewayConfig;
   logger: Logger;
   lifecycle: Lifecycle;
+  /** Shows the readiness on the admin listener; absent in a fork, whose supervisor has it. */
+  show?: OpsServer['show'] | undefined;
 }
 
-/** Connects to Postgres and waits until its schema is not too old. Then `watch` reports whether Postgres responds. */
-export async function connectPostgres({ config, logger, lifecycle }: Context) {
+/** Waits until Postgres responds, with a schema that is not too old. Then `watch` reports whether it responds. */
+export async function connectPostgres({ config, logger, lifecycle, show }: Context) {
   const db = lifecycle.own(
     'postgres',
     openDatabase({
@@ -34,8 +35,7 @@ export async function connectPostgres({ config, logger, lifecycle }: Context) {
     }),
     (database) => database.destroy(),
   );
-  const admin = cluster.isWorker ? {} : { admin: adminAddress(config) };
-  const schema = await awaitSchema(db, { logger, lifecycle, ...admin });
+  const schema = await awaitSchema(db, { logger, lifecycle, show });
   const watch = lifecycle.own('postgres watch', watchDatabase(db, logger), (watcher) => watcher.stop());
   return { db, schema, watch };
 }

@@ -16,11 +16,11 @@ import {
   createPresence,
   createRecentMessages,
 } from '@chat-cluster/redis';
-import { announceReady, startProcess, watchReadiness } from '@chat-cluster/runtime';
+import { announceReady, type Readiness, startingReadiness, startProcess, watchReadiness } from '@chat-cluster/runtime';
 import { AggregatorRegistry } from 'prom-client';
 import { createAuthenticator } from './authenticate.ts';
 import { drainOnOrder } from './cluster/fork-drain.ts';
-import { type GatewayActions, respondToSupervisor } from './cluster/fork-requests.ts';
+import { respondToSupervisor } from './cluster/fork-requests.ts';
 import { listen, listenForAdmin } from './cluster/listen.ts';
 import { takeConnections } from './cluster/take-connections.ts';
 import { type GatewayConfig, longestEndMs } from './config.ts';
@@ -55,7 +55,10 @@ import { createSocketServer } from './socket/server.ts';
 import { SessionLifetime } from './socket/session-lifetime.ts';
 import { boundUnread } from './socket/transport/unread-budget.ts';
 
-/** One gateway process: everything that it owns, in the order in which it starts. It stops in reverse order. */
+/**
+ * One gateway process: everything that it owns, in the order in which it starts. It stops in reverse order. It waits for
+ * the first response of each dependency and is not ready meanwhile; later outages do not change that (`readinessOf`).
+ */
 export async function serve(config: GatewayConfig): Promise<void> {
   const { logger, lifecycle } = await startProcess(config, { service: 'gateway', name: config.GATEWAY_NAME });
   if (cluster.isWorker) {
@@ -63,9 +66,12 @@ export async function serve(config: GatewayConfig): Promise<void> {
     // Its constructor starts answering the supervisor's requests for the metrics of this process.
     new AggregatorRegistry();
   }
-  const context: Context = { config, logger, lifecycle };
+  const starting = (checks: Readiness['checks']) => ({ readiness: () => startingReadiness(lifecycle, checks) });
+  const admin = cluster.isWorker ? undefined : await listenForAdmin(config, lifecycle, starting({}));
+  const context: Context = { config, logger, lifecycle, show: admin?.show };
 
   const postgres = await connectPostgres(context);
+  admin?.show(starting({ redis: 'no response yet' }));
   const redis = await connectRedisServers(context);
   const { inbox, replies } = await openInbox(context, redis);
   const readiness = readinessOf(context, postgres, { ...redis, replies });
@@ -76,6 +82,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
   const store = createTokenRevocations(postgres.db);
   const revocations = new Revocations({ store, ...redis, config, logger, lifecycle });
   const isRevoked = revocations.isRevoked.bind(revocations);
+  admin?.show(starting({ keys: 'not read yet' }));
   const authenticate = createAuthenticator(config, await openPublicKeys(config, context), isRevoked);
   const newConversations = createSharedLimit(redis.cache, 'new-conversations', config.NEW_CONVERSATIONS_PER_MINUTE);
   const isReady = () => readiness().ready;
@@ -84,8 +91,15 @@ export async function serve(config: GatewayConfig): Promise<void> {
   serveSockets(context, http, { redis, ports, newContacts, authenticate, revocations, epoch });
   const actions = { '/revocations': revocations.revoke, '/conversations': openAsServer(ports.conversations, logger) };
 
-  if (!cluster.isWorker) return openPorts(context, http, { readiness, revocations, epoch, actions });
+  admin?.show({ ...starting({ postgres: 'revocations and epoch are not read yet' }), actions });
   await Promise.all([revocations.start(), epoch.start()]);
+  if (admin) {
+    const port = await listen(http, config);
+    admin.show({ readiness });
+    logger.info({ port, adminPort: admin.port, endsWithinMs: longestEndMs(config) }, 'gateway: ready');
+    announceReady({ type: 'ready', port, adminPort: admin.port, gateways: [config.GATEWAY_NAME] });
+    return;
+  }
   respondToSupervisor('act', ({ path, body }) => actions[path](body));
   respondToSupervisor('checks', () => readiness().checks);
   takeConnections(http, tagOf(redis.registry.id));
@@ -108,26 +122,6 @@ function readinessOf({ lifecycle }: Context, postgres: Postgres, redis: Redis & 
     // A shared outage must not remove all gateways from the load balancer at once. It shows in `checks`.
     readyDuringOutage: true,
   });
-}
-
-interface ListenerParts {
-  readiness: ReturnType<typeof watchReadiness>;
-  revocations: Revocations;
-  epoch: EpochWatch;
-  actions: GatewayActions;
-}
-
-/** Opens the admin port, then the public port. Clients are served once all revocations and the epoch are known. */
-async function openPorts({ config, logger, lifecycle }: Context, http: Server, parts: ListenerParts) {
-  const { readiness, revocations, epoch, actions } = parts;
-  const adminPort = await listenForAdmin(config, lifecycle, {
-    readiness: () => (revocations.areKnown && epoch.isKnown ? readiness() : { ...readiness(), ready: false }),
-    actions,
-  });
-  await Promise.all([revocations.start(), epoch.start()]);
-  const port = await listen(http, config);
-  logger.info({ port, adminPort, endsWithinMs: longestEndMs(config) }, 'gateway: ready');
-  announceReady({ type: 'ready', port, adminPort, gateways: [config.GATEWAY_NAME] });
 }
 
 function createEpochWatch({ logger, lifecycle }: Context, db: Database, redis: Redis): EpochWatch {
