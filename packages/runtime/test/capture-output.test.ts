@@ -14,7 +14,13 @@ interface Line {
 function linesOf(how: string, env: NodeJS.ProcessEnv = {}): { lines: Line[]; status: number | null } {
   const run = spawnSync(process.execPath, [program, how], { encoding: 'utf8', env: { ...process.env, ...env } });
   expect(run.stderr).to.equal('');
-  return { status: run.status, lines: run.stdout.trimEnd().split('\n').map((line) => JSON.parse(line)) };
+  return {
+    status: run.status,
+    lines: run.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+  };
 }
 
 describe('the output of a process', () => {
