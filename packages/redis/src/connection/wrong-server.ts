@@ -15,11 +15,11 @@ const DUPLICATE_CHECK_MS = 2_500;
  * server: `connectRedis` with each probe, and duplicates as `watchDuplicate` does.
  */
 export class WrongServer {
-  #client: Pick<PlainClient, 'sendCommand'>;
+  #client: PlainClient;
   #ends = 0;
   #endedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(client: Pick<PlainClient, 'sendCommand'>) {
+  constructor(client: PlainClient) {
     this.#client = client;
   }
 
@@ -30,7 +30,12 @@ export class WrongServer {
     this.#ends++;
     this.#endedAt = performance.now();
     // The server then closes the connection, and the client reconnects as after any loss, with its subscriptions.
-    this.#client.sendCommand(['QUIT']).catch(() => {});
+    const lost = new AbortController();
+    const onLost = () => lost.abort();
+    this.#client.once('error', onLost);
+    const done = () => void this.#client.off('error', onLost);
+    // Aborted when the connection is lost before: a command that was not sent yet would end the next connection.
+    this.#client.sendCommand(['QUIT'], { abortSignal: lost.signal }).then(done, done);
   }
 
   /** Call it when the connection leads to the right server. */
