@@ -10,6 +10,8 @@ const jwtSecret = 'a secret of the tests, 32 characters';
 /** Time limit for three processes that start side by side on a busy machine, in ms. */
 const WITHIN_MS = 40_000;
 
+const expands = Object.keys(MIGRATIONS).filter((name) => MIGRATIONS[name]?.phase !== 'contract');
+
 describe('services on a database that was not migrated', () => {
   const processes: ChildProcess[] = [];
   let database: Awaited<ReturnType<typeof emptyDatabase>>;
@@ -58,7 +60,7 @@ describe('services on a database that was not migrated', () => {
         ready: false,
         reason: 'schema',
         checks: {
-          schema: `older than this version: ${Object.keys(MIGRATIONS).join(', ')} missing; run node packages/postgres/src/migrate.ts`,
+          schema: `older than this version: ${expands.join(', ')} missing; run node packages/postgres/src/migrate.ts`,
         },
       });
       expect((await probe(one, '/healthz')).status).to.equal(200);
