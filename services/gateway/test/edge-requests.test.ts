@@ -68,7 +68,9 @@ for (const [name, gatewayProcesses] of [
     async function cutConnections(reason: string): Promise<number> {
       const port = cluster.processes.find((one) => one.name === 'gateway')?.adminPort;
       const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-      return Number(new RegExp(`^chat_connections_cut_total\\{reason="${reason}"\\} (\\d+)$`, 'm').exec(metrics)?.[1] ?? 0);
+      return Number(
+        new RegExp(`^chat_connections_cut_total\\{reason="${reason}"\\} (\\d+)$`, 'm').exec(metrics)?.[1] ?? 0,
+      );
     }
 
     it('cuts only the connection of an upgrade with a length whose client does not read', async () => {
