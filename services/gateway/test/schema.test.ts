@@ -7,10 +7,10 @@ import { connect, emptyDatabase, eventually, newUser, openConversation, privateS
 import { expect } from 'chai';
 
 const jwtSecret = 'a secret of the tests, 32 characters';
-/** Migrations that the services need. */
 /** Time limit for three processes that start side by side on a busy machine, in ms. */
 const WITHIN_MS = 80_000;
 
+/** Migrations that the services need. */
 const expands = Object.keys(MIGRATIONS).filter((name) => MIGRATIONS[name]?.phase !== 'contract');
 
 describe('services on a database that was not migrated', () => {
