@@ -1,3 +1,5 @@
+export { awaitOwnRedis } from './await-own-redis.ts';
+export { CLUSTER_NAME } from './cluster-name.ts';
 export { askServer } from './connection/ask-server.ts';
 export { BlockingClient } from './connection/blocking-client.ts';
 export type { PlainClient, RedisClient, RedisRole } from './connection/connection.ts';

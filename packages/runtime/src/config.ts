@@ -41,6 +41,14 @@ const BETWEEN_URLS = /\s*,\s*(?=rediss?(?:\+\w+)?:\/\/)/;
 
 /** The Redis servers and their roles, see {@link redisServers}. */
 export const redisConfig = z.object({
+  /**
+   * Where the names of all keys and channels begin (packages/redis/src/cluster-name.ts), `chat` by default. Each of the
+   * clusters that share a Redis needs its own.
+   */
+  CLUSTER_NAME: z
+    .string()
+    .regex(/^[a-z0-9-]{1,32}$/, 'must be 1 to 32 characters from a-z, 0-9 and -')
+    .optional(),
   /** Server of every role that has no URL of its own below. */
   REDIS_URL: z.string().regex(REDIS_FORM, REDIS_FORMS).optional(),
   /** Emits and replies. May be a Redis Cluster. */
@@ -122,7 +130,18 @@ export function redisServers(config: RedisConfig): RedisServers {
       'REDIS_ADAPTER: must be sharded on a Redis Cluster, which sends every message of classic pub/sub to every server',
     ]);
   }
+  const numbered = [pubsub, ...queues, cache].find(hasDatabaseNumber);
+  if (numbered && config.CLUSTER_NAME === undefined) {
+    throw new ConfigError([
+      `${redisSetting(config, numbered)}: has a database number, which Redis ignores in pub/sub: remove it, or set CLUSTER_NAME too, to another name for each cluster of this Redis`,
+    ]);
+  }
   return { pubsub, queues, cache };
+}
+
+/** True for `redis://host/1` and `redis+sentinel://host/group?db=1`. */
+function hasDatabaseNumber(url: string): boolean {
+  return /\+sentinel:/.test(url) ? /[?&]db=0*[1-9]/.test(url) : /^rediss?:\/\/[^/?]*\/0*[1-9]/.test(url);
 }
 
 /** The variable that contains the URL of a Redis server, for log lines: `REDIS_URL`, `REDIS_QUEUE_URLS[1]`. */

@@ -18,7 +18,7 @@ export function watchReadiness({ redis, postgres, schema, lifecycle, readyDuring
 export interface Readiness {
   ready: boolean;
   /** Why it is not ready, when the process itself is the reason. */
-  reason?: 'draining' | 'schema';
+  reason?: 'draining' | 'schema' | 'cluster';
   /** One line per part: 'ok', or the problem. */
   checks: Record<string, string>;
 }

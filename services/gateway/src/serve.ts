@@ -60,7 +60,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
   const context: Context = { config, logger, lifecycle };
 
   const postgres = await connectPostgres(context);
-  const redis = await connectRedisServers(context);
+  const redis = await connectRedisServers(context, postgres.db);
   const { inbox, replies } = await openInbox(context, redis);
   const readiness = readinessOf(context, postgres, { ...redis, replies });
 

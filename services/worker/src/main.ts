@@ -1,7 +1,7 @@
-import { createDeadLetters, createUnreadAudit } from '@chat-cluster/postgres';
+import { createDeadLetters, createUnreadAudit, schemaBirth } from '@chat-cluster/postgres';
 import { createRecountRequests } from '@chat-cluster/queue';
-import { createFanout } from '@chat-cluster/redis';
-import { announceReady, runMain, startProcess } from '@chat-cluster/runtime';
+import { awaitOwnRedis, createFanout } from '@chat-cluster/redis';
+import { adminAddress, announceReady, runMain, startProcess } from '@chat-cluster/runtime';
 import { startAdminListener } from './admin/admin-listener.ts';
 import { loadConfig } from './config.ts';
 import { connectPostgres, connectRedisServers } from './connect-servers.ts';
@@ -18,6 +18,13 @@ await runMain(async () => {
   const redis = await connectRedisServers(context);
   const postgres = await connectPostgres(context);
   const { db } = postgres;
+  await awaitOwnRedis({
+    clients: [redis.cache, ...redis.queues.map(({ client }) => client)],
+    schemaBirth: () => schemaBirth(db),
+    logger,
+    lifecycle,
+    admin: adminAddress(config),
+  });
 
   const fanout = createFanout(redis.publisher, logger);
   const recounts = createRecountRequests(redis.queues, config.RECOUNT_LANES, () => fanout.gap());

@@ -1,4 +1,5 @@
-import { type Database, openDatabase, pendingMigrations } from '@chat-cluster/postgres';
+import { type Database, openDatabase, pendingMigrations, schemaBirth } from '@chat-cluster/postgres';
+import { CLUSTER_NAME } from '@chat-cluster/redis';
 import { sql } from 'kysely';
 import { skewFinding } from '../clock-skew.ts';
 import { type Finding, reasonOf, reporter } from '../finding.ts';
@@ -61,6 +62,7 @@ async function examineServer(db: Database, deployment: Deployment): Promise<Find
     durabilityFinding(server),
     await migrationsFinding(db),
     await connectionsFinding(server, deployment),
+    ...(await clusterFindings(db, deployment)),
   ];
 }
 
@@ -108,6 +110,27 @@ async function connectionsFinding(server: Server, deployment: Deployment): Promi
   return report.failed(found, 'lower PG_POOL_SIZE, raise max_connections, or add PgBouncer 1.21 or newer');
 }
 
+/** Checks that the Redis belongs to the cluster of this database. */
+async function clusterFindings(db: Database, { redis }: Deployment): Promise<Finding[]> {
+  if (!redis) return [];
+  const here = await schemaBirth(db).catch(() => undefined);
+  const servers = await listRedisServers(redis).catch(() => []);
+  const withKeys = servers.filter(({ purposes }) => purposes.some((purpose) => purpose !== 'pubsub'));
+  const owners = await Promise.all(
+    withKeys.map(({ send }) => send('GET', `${CLUSTER_NAME}:database`).catch(() => null)),
+  );
+  const other = owners.find((owner) => owner !== null && owner !== here);
+  const report = reporter('cluster name');
+  if (other === undefined) return [report.ok(`no other cluster uses the name ${CLUSTER_NAME} on this Redis`)];
+  const found = `a cluster whose database was created at ${other} uses the name ${CLUSTER_NAME} on this Redis; this database: ${here}`;
+  return [
+    report.failed(
+      found,
+      `set CLUSTER_NAME to another name, or, if that cluster is gone, delete the key ${CLUSTER_NAME}:database`,
+    ),
+  ];
+}
+
 /** Processes that are running now, according to Redis. Undefined when Redis does not respond. */
 async function countProcesses({ redis }: Deployment): Promise<{ gateways: number; workers: number } | undefined> {
   if (!redis) return undefined;
@@ -116,8 +139,8 @@ async function countProcesses({ redis }: Deployment): Promise<{ gateways: number
     const cache = servers.find(({ purposes }) => purposes.includes('cache'));
     const queue = servers.find(({ queueIndex }) => queueIndex === 0);
     return {
-      gateways: Number(await cache?.send('ZCARD', 'chat:gateways')),
-      workers: Number(await queue?.send('ZCARD', 'chat:workers')),
+      gateways: Number(await cache?.send('ZCARD', `${CLUSTER_NAME}:gateways`)),
+      workers: Number(await queue?.send('ZCARD', `${CLUSTER_NAME}:workers`)),
     };
   } catch {
     return undefined;

@@ -1,5 +1,6 @@
 import { type Logger, retry, withDeadline } from '@chat-cluster/runtime';
 import { RedisClient as Client } from 'redis';
+import { CLUSTER_NAME } from '../cluster-name.ts';
 import { connectProblem } from './connect-problem.ts';
 import { Pulse } from './pulse.ts';
 import { findPrimary, followPrimary, isPrimary, type Primary } from './sentinel.ts';
@@ -96,7 +97,7 @@ function open(place: Place, role: RedisRole, logger: Logger, primary?: Primary) 
       // Behind Sentinel: a demoted primary still responds, but must not be written to.
       if (primary && !isPrimary(await plain.sendCommand(['ROLE']))) reconnect('the server is not the primary');
       // A producer must notice a Redis that is full or read-only, not only one that does not respond.
-      await (role === 'produce' ? plain.set('chat:pulse', '', { PX: 10_000 }) : plain.ping());
+      await (role === 'produce' ? plain.set(`${CLUSTER_NAME}:pulse`, '', { PX: 10_000 }) : plain.ping());
     },
     isConnected: () => plain.isReady,
     reconnect: () => reconnect('no answer'),
