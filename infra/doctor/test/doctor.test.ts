@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { signToken } from '@chat-cluster/local-cluster';
 import { ConfigError, UserError } from '@chat-cluster/runtime';
-import { askRedis, type FaultCluster, privateServers, startFaultCluster } from '@chat-cluster/testkit';
+import { askRedis, eventually, type FaultCluster, privateServers, startFaultCluster } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { sql } from 'kysely';
 import { examine } from '../src/examine.ts';
@@ -145,14 +145,13 @@ describe('doctor', () => {
   });
 
   it('14. reports a database that commits before the data is on disk', async () => {
-    const { rows } = await sql<{ name: string }>`select current_database() as name`.execute(cluster.db);
-    const alter = (value: string) =>
-      sql`alter database ${sql.id(rows[0]?.name ?? '')} set synchronous_commit = ${sql.lit(value)}`.execute(cluster.db);
-    await alter('off');
+    await sql`alter system set fsync = off`.execute(cluster.db);
+    await sql`select pg_reload_conf()`.execute(cluster.db);
     try {
-      expectFailed(await runDoctor(), /^durability$/);
+      await eventually(async () => expectFailed(await runDoctor(), /^durability$/));
     } finally {
-      await alter('on');
+      await sql`alter system reset fsync`.execute(cluster.db);
+      await sql`select pg_reload_conf()`.execute(cluster.db);
     }
   });
 

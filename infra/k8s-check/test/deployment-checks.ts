@@ -152,10 +152,11 @@ export function hopProblems(manifests: readonly Manifest[]): string[] {
   return [`TRUSTED_HOPS is ${TRUSTED_HOPS}, but there is ${proxies === 1 ? 'one proxy' : 'no proxy'}`];
 }
 
-/** Memory of a gateway without clients, and of an idle connection, in bytes (infra/README.md has the measurements). */
-const MEMORY = { process: 150e6, connection: 14e3 };
-/** Bytes of memory for a byte that UNREAD_MAX_BYTES counts: text waits in UTF-16. */
-const PER_UNREAD_BYTE = 2;
+/**
+ * Memory of a gateway without clients, of an idle connection, and of garbage, in bytes (infra/README.md has the
+ * measurements, infra/OPERATE.md the sum).
+ */
+const MEMORY = { process: 150e6, connection: 14e3, garbage: 100e6 };
 /** Shares of the memory limit: the heap of Node, and what a gateway at all its limits may need. */
 const SHARES = { heap: 0.75, full: 0.85 };
 
@@ -168,7 +169,7 @@ export function memoryProblems(manifests: readonly Manifest[]): string[] {
       heap > SHARES.heap * limit ? [`${one.name}: the heap is more than three quarters of the memory`] : [];
     if (one.name !== 'gateway') return problems;
     const { MAX_CONNECTIONS, UNREAD_MAX_BYTES } = loadGatewayConfig(environmentOf(one));
-    const full = MEMORY.process + MAX_CONNECTIONS * MEMORY.connection + UNREAD_MAX_BYTES * PER_UNREAD_BYTE;
+    const full = MEMORY.process + MAX_CONNECTIONS * MEMORY.connection + UNREAD_MAX_BYTES + MEMORY.garbage;
     if (full <= SHARES.full * limit) return problems;
     const [needed, has] = [full, limit].map((bytes) => `${Math.round(bytes / 1e6)} MB`);
     return [...problems, `a full gateway needs ${needed} of ${has}: MAX_CONNECTIONS or UNREAD_MAX_BYTES is too large`];

@@ -212,7 +212,7 @@ const MISTAKES: (Edit & { folder?: string; foundBy: keyof typeof CHECKS; problem
     from: 'UNREAD_MAX_BYTES=134217728',
     to: 'UNREAD_MAX_BYTES=536870912',
     foundBy: 'memory',
-    problem: /^a full gateway needs 1574 MB of 1074 MB/,
+    problem: /^a full gateway needs 1137 MB of 1074 MB/,
   },
   {
     file: 'base/worker.yaml',

@@ -25,7 +25,12 @@ export interface FuzzReport {
   sent: number;
   /** Inputs whose connection the gateway refused. */
   refused: number;
-  summary: string;
+  /** Latencies of the honest users, in ms; NaN without a value. */
+  p99: { messagesMs: number; connectsMs: number };
+  /** The largest growth of a gateway process, in MB. */
+  grownMb: number;
+  /** One line per gateway process: its memory. */
+  memory: string[];
 }
 
 /** Inputs that are sent at the same time. */
@@ -46,14 +51,12 @@ const SETTLE_MS = 12_500;
 export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzReport> {
   const { timeFactor = 1 } = options;
   await using honest = await HonestUsers.start(target, timeFactor);
-  const processes = new Processes(target);
+  const processes = await Processes.start(target);
   const run = new Run(target, options, { honest, processes, connections: new Connections(timeFactor) });
   await run.execute();
-  const ms = (values: readonly number[]) => (values.length === 0 ? 'none' : `${Math.round(quantile(values, 0.99))} ms`);
   const { findings, sent, refused } = run;
-  const latencies = `p99 of messages ${ms(honest.messagesMs)}, of connects ${ms(honest.connectsMs)}`;
-  const summary = `${sent} inputs, ${refused} refused; ${latencies}; gateways ${await processes.figures()}`;
-  return { findings, sent, refused, summary };
+  const p99 = { messagesMs: quantile(honest.messagesMs, 0.99), connectsMs: quantile(honest.connectsMs, 0.99) };
+  return { findings, sent, refused, p99, grownMb: processes.grownMb, memory: processes.figures() };
 }
 
 interface Invariants {
@@ -91,7 +94,8 @@ class Run {
       this.#check();
       // The end of a process shows up a little later than the ends of its connections.
       if (this.#failed) await delay(2 * CHECK_EVERY_MS);
-      const problems = [...this.#fatalProblems(), ...honest.slowness()];
+      connections.closeAll();
+      const problems = [...this.#fatalProblems(), ...honest.slowness(), ...(await processes.leaks())];
       if (problems.length > 0) this.#report(problems.slice(0, PRINTED_PROBLEMS).join('; '), this.#recent);
     } finally {
       clearInterval(checking);

@@ -2,9 +2,16 @@ import { oneOf, type Random, seededRandom } from '@chat-cluster/testkit';
 import { whole } from './generators/choose.ts';
 import { corpusEntry, mutatedPacket } from './generators/corpus.ts';
 import { abandonedHandshake, halfUpgrade, handshakeQuery, manyConnects, pollingBody } from './generators/engine-io.ts';
-import { declaredLength, oddHead, sessionIdLookalike, slowRequest, upgradeOffer } from './generators/http.ts';
-import { deepJson, packetFlood, packets, unreadOutput } from './generators/socket-io.ts';
-import { frames, upgradeWithLength } from './generators/websocket.ts';
+import {
+  declaredLength,
+  oddHead,
+  pipelinedRequests,
+  sessionIdLookalike,
+  slowRequest,
+  upgradeOffer,
+} from './generators/http.ts';
+import { deepJson, largeEvents, packetFlood, packets, unreadHistory, unreadOutput } from './generators/socket-io.ts';
+import { frames, manyFragments, upgradeWithLength } from './generators/websocket.ts';
 import type { Draft, Input } from './input.ts';
 
 /** Users whose tokens the inputs carry. */
@@ -16,6 +23,7 @@ export const GENERATORS: Readonly<Record<string, (random: Random) => Draft>> = {
   upgradeOffer,
   slowRequest,
   sessionIdLookalike,
+  pipelinedRequests,
   handshakeQuery,
   pollingBody,
   halfUpgrade,
@@ -23,9 +31,12 @@ export const GENERATORS: Readonly<Record<string, (random: Random) => Draft>> = {
   manyConnects,
   packets,
   deepJson,
+  largeEvents,
   packetFlood,
   unreadOutput,
+  unreadHistory,
   frames,
+  manyFragments,
   upgradeWithLength,
   corpusEntry,
   mutatedPacket,

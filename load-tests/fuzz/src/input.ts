@@ -30,6 +30,7 @@ export interface Draft {
   opens: Opens;
   steps: Step[];
   reads?: boolean;
+  user?: number;
 }
 
 /*
@@ -39,6 +40,10 @@ export interface Draft {
 export const TOKEN = '@token@'.padEnd(200, '.');
 export const SID = '@sid@'.padEnd(24, '.');
 export const CONVERSATION_ID = '@conversation@'.padEnd(36, '.');
+export const OTHER_USER_ID = '@other@'.padEnd(45, '.');
+
+/** Index of the user whose conversation with OTHER_USER_ID has the id CONVERSATION_ID and a long history. */
+export const PARTICIPANT = 0;
 
 export function write(bytes: string | Buffer, times = 1): Step {
   return { write: Buffer.from(bytes as string), times };

@@ -1,6 +1,17 @@
-import { type FaultCluster, openConversation, startFaultCluster, tokenFor } from '@chat-cluster/testkit';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { repository } from '@chat-cluster/local-cluster';
+import {
+  connect,
+  type FaultCluster,
+  openConversation,
+  startFaultCluster,
+  temporaryFolder,
+  tokenFor,
+} from '@chat-cluster/testkit';
+import { memoryProbe } from '@chat-cluster/testkit/processes';
 import { USERS } from './generators.ts';
-import { CONVERSATION_ID, TOKEN } from './input.ts';
+import { CONVERSATION_ID, OTHER_USER_ID, PARTICIPANT, TOKEN } from './input.ts';
 
 export const MODES = ['single', 'multi'] as const;
 export type Mode = (typeof MODES)[number];
@@ -13,7 +24,14 @@ export interface Target extends AsyncDisposable {
   ports: number[];
   /** The values of the placeholders, by index of the user. */
   users: Record<string, string>[];
+  /** Folder in which the gateways write their memory, see `collectedMemory`. */
+  probes: string;
 }
+
+/** Messages of the history: an answer to `sync` holds about 50 of them. */
+const HISTORY = 60;
+/** Characters of the longest text of a message. */
+const LONGEST = 10_000;
 
 /** Limits per address as in production: clusters of tests have none. */
 const ENV = { CONNECTS_PER_SECOND_PER_ADDRESS: '200', MAX_UNAUTHENTICATED_PER_ADDRESS: '1000' };
@@ -23,28 +41,62 @@ const ENV = { CONNECTS_PER_SECOND_PER_ADDRESS: '200', MAX_UNAUTHENTICATED_PER_AD
  * - `multi`: one gateway of two processes behind one port, as `npm start` runs
  */
 export async function startTarget(mode: Mode): Promise<Target> {
-  const cluster = await startFaultCluster({
-    gateways: mode === 'single' ? 2 : 1,
-    workers: 1,
-    env: ENV,
-    ...(mode === 'multi' ? { envOf: { 'gateway-1': { GATEWAY_PROCESSES: '2' } } } : {}),
-  });
-  try {
-    const ids = Array.from({ length: USERS }, (_, i) => userId(cluster, i));
-    const [first = '', second = ''] = ids;
-    const entry = { url: `http://127.0.0.1:${cluster.gateways[0]?.port}`, jwtSecret: cluster.jwtSecret };
-    const conversationId = await openConversation(entry, first, second);
-    return {
-      mode,
-      cluster,
-      ports: cluster.gateways.map(({ port }) => port),
-      users: ids.map((id) => ({ [TOKEN]: tokenFor(cluster, id), [CONVERSATION_ID]: conversationId })),
-      [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
-    };
-  } catch (error) {
-    await cluster[Symbol.asyncDispose]();
-    throw error;
+  await using undo = new AsyncDisposableStack();
+  const { path: probes } = undo.use(temporaryFolder());
+  const gateway = {
+    ...memoryProbe(probes, podOptions()),
+    GATEWAY_PROCESSES: mode === 'multi' ? '2' : '1',
+  };
+  const cluster = undo.use(
+    await startFaultCluster({
+      gateways: mode === 'single' ? 2 : 1,
+      workers: 1,
+      env: ENV,
+      envOf: { 'gateway-1': gateway, 'gateway-2': gateway },
+    }),
+  );
+  const ids = Array.from({ length: USERS }, (_, i) => userId(cluster, i));
+  const first = ids[PARTICIPANT] ?? '';
+  const second = ids[PARTICIPANT + 1] ?? '';
+  const entry = { url: `http://127.0.0.1:${cluster.gateways[0]?.port}`, jwtSecret: cluster.jwtSecret };
+  const conversationId = await openConversation(entry, first, second);
+  await writeHistory(entry, first, conversationId);
+  const parts = undo.move();
+  return {
+    mode,
+    cluster,
+    ports: cluster.gateways.map(({ port }) => port),
+    users: ids.map((id) => ({
+      [TOKEN]: tokenFor(cluster, id),
+      [CONVERSATION_ID]: conversationId,
+      [OTHER_USER_ID]: second,
+    })),
+    probes,
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  };
+}
+
+/** Options of Node in the pods of gateways. */
+function podOptions(): string {
+  const file = join(repository, 'k8s/base/gateway.yaml');
+  const [, options] = /NODE_OPTIONS\s+value: (.*)/.exec(readFileSync(file, 'utf8')) ?? [];
+  if (options === undefined) throw new Error(`${file} has no NODE_OPTIONS`);
+  return options;
+}
+
+/** Messages of the longest text, in characters that need three bytes each on the wire, so that answers are large. */
+async function writeHistory(
+  entry: Parameters<typeof connect>[0],
+  userId: string,
+  conversationId: string,
+): Promise<void> {
+  const client = await connect(entry, userId, { transports: ['websocket'] });
+  const content = '\u4e2d'.repeat(LONGEST);
+  for (let i = 0; i < HISTORY; i++) {
+    const ack = await client.send({ conversationId, content });
+    if (!ack.ok) throw new Error(`a message of the history was refused: ${ack.error.code}`);
   }
+  client.close();
 }
 
 /** An id whose token has the length of TOKEN. */

@@ -5,7 +5,7 @@ import { balancerRestarted } from './faults/load-balancer.ts';
 import { malformedInput } from './faults/malformed-input.ts';
 import { migratedUnderLoad, type UpgradeOptions, upgrade } from './faults/migrations.ts';
 import { poisonMessages } from './faults/poison-messages.ts';
-import { postgresDiskFull, postgresRestarted, postgresSlow } from './faults/postgres-faults.ts';
+import { postgresDiskFull, postgresFailover, postgresRestarted, postgresSlow } from './faults/postgres-faults.ts';
 import {
   gatewayKilled,
   processPaused,
@@ -39,6 +39,7 @@ export const faultsWith = (options: UpgradeOptions): readonly Fault[] => [
   postgresRestarted,
   postgresSlow,
   postgresDiskFull,
+  postgresFailover,
   gatewayCutOff,
   workerCutOff,
   redisWiped,

@@ -10,6 +10,7 @@ import {
 import { expect } from 'chai';
 import { openUnauthenticated, UNAUTHENTICATED_KINDS } from '../src/clients/unauthenticated.ts';
 import { rollingRestart } from '../src/faults/deploys.ts';
+import { postgresFailover } from '../src/faults/postgres-faults.ts';
 import { FAULTS } from '../src/faults.ts';
 import { type RoundReport, type RoundTiming, runRound } from '../src/round.ts';
 
@@ -43,6 +44,32 @@ describe('a cluster under faults', () => {
       expect(report.verdict.seen.acked, 'messages acknowledged').to.be.greaterThan(20);
       expect(received(report), 'live deliveries').to.be.greaterThan(20);
       expect(report.healMs, 'ms until every lane works again').to.be.a('number');
+    });
+  }
+});
+
+describe('a failover of Postgres behind one address', () => {
+  for (const [round, old] of [
+    [1, 'stays open and becomes read-only'],
+    [2, 'restarts as a standby that the address still leads to'],
+  ] as const) {
+    it(`loses nothing when the old primary ${old}`, async function () {
+      this.timeout(240_000);
+      const options = { gateways: 2, workers: 2, postgresStandby: true, random: seededRandom(SEED) };
+      await using cluster = await startFaultCluster(options);
+      const report = await runRound(postgresFailover, cluster, {
+        seed: SEED,
+        round,
+        pairs: 6,
+        rate: 50,
+        timing: TIMING,
+      });
+      expect(report.verdict.violations).to.deep.equal([]);
+      expect(report.breaches).to.deep.equal([]);
+      expect(report.healMs, 'ms until every lane works again').to.be.a('number');
+      const [gateway] = cluster.gateways;
+      const ready = await fetch(`http://127.0.0.1:${gateway?.adminPort}/readyz`);
+      expect(await ready.json()).to.have.nested.property('checks.postgres', 'ok');
     });
   }
 });

@@ -127,7 +127,8 @@ export interface MarkedRead {
  * The database of messages and read marks. The caller guarantees two things: calls for one conversation never overlap
  * (lanes ensure this), and no call contains a key (conversation, sender, client message id) or a (conversation, user)
  * twice. If two calls nevertheless overlap (a paused worker resumes), one of them fails with a transient fault; its
- * repetition finds the rows of the other.
+ * repetition finds the rows of the other. A call that has committed, and whose result cannot be read, rejects with
+ * ResultUnreadable.
  */
 export interface MessageStore {
   /**

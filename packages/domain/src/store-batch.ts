@@ -11,6 +11,7 @@ import {
 import { checkEntry } from './check-entry.ts';
 import { toMessage } from './message.ts';
 import type { DirtyBadge, MarkedRead, MessageStore, ReadMark, StoredMessage } from './ports.ts';
+import { readResult } from './result-unreadable.ts';
 
 /**
  * Stores the entries of one lane batch in one transaction: a single statement if all are sends or all are reads.
@@ -21,16 +22,18 @@ import type { DirtyBadge, MarkedRead, MessageStore, ReadMark, StoredMessage } fr
  *
  * Safe to run again, whole or in part, after a crash at any point: a send that is already stored (same `id`) gets the
  * same result; read marks never move back. Rejects with a TypeError, before anything is stored, when an entry has
- * another shape.
+ * another shape, and with ResultUnreadable when all of it may be stored.
  */
 export async function storeBatch(store: MessageStore, entries: readonly Entry[]): Promise<BatchOutcome> {
   for (const entry of entries) checkEntry(entry);
   const sends = distinctSends(entries);
   if (!entries.some((entry) => entry.kind === 'read')) {
-    return outcomeOf(entries, await storeSends(store, sends), new Map());
+    const stored = await storeSends(store, sends);
+    return readResult(() => outcomeOf(entries, stored, new Map()));
   }
   if (sends.size === 0) {
-    return outcomeOf(entries, new Map(), await moveMarks(store, entries, new Map()));
+    const moved = await moveMarks(store, entries, new Map());
+    return readResult(() => outcomeOf(entries, new Map(), moved));
   }
   return store.atomically(async (tx) => {
     const stored = await storeSends(tx, sends);

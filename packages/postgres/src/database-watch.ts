@@ -2,8 +2,12 @@ import { every, type Logger } from '@chat-cluster/runtime';
 import { sql } from 'kysely';
 import { Histogram } from 'prom-client';
 import type { Database } from './database.ts';
+import { SessionRefused } from './session-client.ts';
 
 const PROBE_EVERY_MS = 5_000;
+
+/** The next probe uses a new connection, which may lead to another server. */
+const READ_ONLY = 'Postgres is read-only here';
 
 const probes = new Histogram({
   name: 'chat_postgres_probe_seconds',
@@ -12,23 +16,26 @@ const probes = new Histogram({
 });
 
 /**
- * Probes Postgres every few seconds, so that readiness can report the result without a query of its own, and an outage
- * is logged once.
+ * Probes every few seconds whether Postgres responds and accepts writes, so that readiness can report the result without
+ * a query of its own, and an outage is logged once.
  */
 export function watchDatabase(db: Database, logger: Logger): { check(): string; stop(): Promise<void> } {
   let state = 'ok';
   const probing = every(PROBE_EVERY_MS, async () => {
     const before = state;
     const observe = probes.startTimer();
-    state = await sql`select 1`.execute(db).then(
-      () => {
-        observe();
-        return 'ok';
-      },
-      (error: Error) => `not responding: ${error.message}`,
-    );
-    if (before === 'ok' && state !== 'ok') logger.warn({ setting: 'DATABASE_URL', state }, 'postgres: not responding');
-    if (before !== 'ok' && state === 'ok') logger.info('postgres: responding again');
+    state = await sql<{ refuses: boolean }>`
+      select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean as refuses`
+      .execute(db)
+      .then(
+        ({ rows }) => {
+          observe();
+          return rows[0]?.refuses ? READ_ONLY : 'ok';
+        },
+        (error: Error) => (error instanceof SessionRefused ? error.message : `not responding: ${error.message}`),
+      );
+    if (before === 'ok' && state !== 'ok') logger.warn({ setting: 'DATABASE_URL', state }, 'postgres: not usable');
+    if (before !== 'ok' && state === 'ok') logger.info('postgres: usable again');
   });
   return { check: () => state, stop: () => probing.stop() };
 }

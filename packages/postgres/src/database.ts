@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
+import { ResultUnreadable } from '@chat-cluster/domain';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
+import { endsSession, isStalePlan } from './ended-sessions.ts';
 import { showPool } from './pool-gauges.ts';
 import type { Schema } from './schema.ts';
+import { SessionClient, type SessionConfig, SessionRefused } from './session-client.ts';
+import type { TimeLimits } from './session-settings.ts';
 
 export type Database = Kysely<Schema>;
 
@@ -27,13 +31,11 @@ const CHECK_EVERY_MS = 500;
 /** Error message of a statement that exceeded QUERY_TIMEOUT_MS; pg uses the same text. */
 export const QUERY_TIMED_OUT = 'Query read timeout';
 
-/**
- * Every statement on the tables of the chat finds its rows by an index, and its text never changes, so one plan suits
- * every size of a table. With Postgres's defaults, a connection that makes a plan while a table is empty scans the
- * whole table with this plan as long as it is open. (PgBouncer needs `ignore_startup_parameters = options`; the role
- * then needs these settings by ALTER ROLE.)
- */
-const PLANNER = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off';
+const LIMITS: TimeLimits = {
+  statement_timeout: STATEMENT_TIMEOUT_MS,
+  lock_timeout: 0,
+  idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+};
 
 /**
  * Opens the connection pool and the query builder on top of it. Every statement is prepared under a name, because its
@@ -41,19 +43,21 @@ const PLANNER = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c 
  * with `max_prepared_statements`.) `bigint` is read as a number: a seq stays far below 2^53.
  */
 export function openDatabase(options: DatabaseOptions): Database {
-  const pool = new pg.Pool({
-    Client: PreparingClient,
+  const config: SessionConfig = {
     connectionString: options.url,
     max: options.poolSize,
     application_name: options.applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
-    options: PLANNER,
     keepAlive: true,
     types: { getTypeParser },
-  });
+    limits: LIMITS,
+  };
+  const pool = new pg.Pool({ Client: PreparingClient as unknown as new () => pg.Client, ...config });
   pool.on('error', options.onError);
+  // Emitted before the pool decides whether it keeps the connection; it does not keep one that is ending.
+  pool.on('release', (_error, client) => {
+    if ((client as unknown as PreparingClient).isSpoiled) void (client as unknown as PreparingClient).end();
+  });
   showPool(pool);
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
 }
@@ -61,21 +65,22 @@ export function openDatabase(options: DatabaseOptions): Database {
 /**
  * Executes the `query(text, values)` of Kysely as a prepared statement with a name.
  *
- * It has an 'error' listener, because the pool listens only while a connection is idle: a connection that breaks
- * between two statements of a transaction would end the process. With the listener, the next statement on the
- * connection fails instead.
+ * A fault after which the session is of no use spoils the connection (`endsSession`). One of them is repaired here: after
+ * a migration that changes the type of a column, Postgres refuses to execute statements that were prepared before it.
+ * Outside of a transaction the statement is prepared anew, under another name.
  *
  * Promise and time limit are implemented here, because those of pg keep every statement, with its text and its rows, in
  * memory beyond the next collection of young objects. With pg's, a worker at 500 messages per second copied 2.7 MB in
  * each collection, and collections paused it for 15 to 23 ms per second; with these, 22 kB and 2 ms. (pg 8.23, Node 24;
  * `--trace-gc-nvp`, new_space_survived.)
  */
-class PreparingClient extends pg.Client {
+class PreparingClient extends SessionClient {
   #sentAt: number | undefined;
+  /** Suffix of the names of statements that are prepared from now on. */
+  #suffix = '';
 
-  constructor(config?: string | pg.ClientConfig) {
+  constructor(config: SessionConfig) {
     super(config);
-    this.on('error', () => {});
     const timer = setInterval(() => this.#breakWhenLate(), CHECK_EVERY_MS);
     timer.unref();
     this.once('end', () => clearInterval(timer));
@@ -87,13 +92,22 @@ class PreparingClient extends pg.Client {
     if (typeof text !== 'string' || !Array.isArray(values) || args.length > 2) {
       return (super.query as (...all: unknown[]) => unknown)(...args);
     }
+    return new Promise((resolve, reject) => this.#execute(text, values, { resolve, reject }));
+  }
+
+  #execute(text: string, values: unknown[], caller: Caller): void {
     this.#sentAt = performance.now();
-    return new Promise((resolve, reject) => {
-      super.query({ name: nameOf(text), text, values }, (error: Error | null, result) => {
-        this.#sentAt = undefined;
-        if (error) reject(error);
-        else resolve(result);
-      });
+    super.query({ name: nameOf(text) + this.#suffix, text, values }, (error: Error | null, result) => {
+      this.#sentAt = undefined;
+      // The server became read-only before this statement: after a failover its data is old.
+      if (!error && this.isReadOnly) return caller.reject(new SessionRefused('Postgres has become read-only here'));
+      if (!error) return caller.resolve(result);
+      if (isStalePlan(error) && this.getTransactionStatus() === 'I' && !caller.isRepeat) {
+        this.#suffix += "'";
+        return this.#execute(text, values, { ...caller, isRepeat: true });
+      }
+      this.isSpoiled ||= endsSession(error);
+      caller.reject(error);
     });
   }
 
@@ -102,6 +116,12 @@ class PreparingClient extends pg.Client {
     if (this.#sentAt === undefined || performance.now() - this.#sentAt < QUERY_TIMEOUT_MS) return;
     (this as unknown as PrivateClient).connection.stream.destroy(new Error(QUERY_TIMED_OUT));
   }
+}
+
+interface Caller {
+  resolve(result: unknown): void;
+  reject(error: Error): void;
+  isRepeat?: boolean;
 }
 
 /** Private part of pg 8 that is used here. */
@@ -122,6 +142,22 @@ function nameOf(text: string): string {
 
 const BIGINT = 20;
 
-function getTypeParser(oid: number, format?: 'text' | 'binary') {
-  return oid === BIGINT ? Number : pg.types.getTypeParser(oid, format as 'text');
+type Parser = (text: string) => unknown;
+const parsers = new Map<number, Parser>();
+
+/** The parser of a type. A text that it cannot parse fails the statement, which the server has executed. */
+function getTypeParser(oid: number): Parser {
+  let parser = parsers.get(oid);
+  if (!parser) {
+    const parse: Parser = oid === BIGINT ? Number : pg.types.getTypeParser(oid, 'text');
+    parser = (text) => {
+      try {
+        return parse(text);
+      } catch (cause) {
+        throw new ResultUnreadable(cause);
+      }
+    };
+    parsers.set(oid, parser);
+  }
+  return parser;
 }

@@ -1,3 +1,4 @@
+import { ResultUnreadable } from '@chat-cluster/domain';
 import pg from 'pg';
 import { QUERY_TIMED_OUT } from './database.ts';
 
@@ -9,9 +10,11 @@ const UNIQUE_VIOLATION = '23505';
 /**
  * True when the same call may succeed later and should be repeated: for any error that Postgres reports about itself
  * (restart, failover, locks, a full disk, a schema that is not migrated yet, missing rights of the role) and for any
- * connection error. False for data that Postgres will never accept, and for faults in this code.
+ * connection error. False for data that Postgres will never accept, for faults in this code, and for a result that
+ * cannot be read.
  */
 export function isTransientFault(error: unknown): boolean {
+  if (error instanceof ResultUnreadable) return false;
   if (!(error instanceof pg.DatabaseError)) return isConnectionFault(error);
   if (error.code === UNIQUE_VIOLATION) return isStoredAlready(error);
   return !DATA_FAULT.test(error.code ?? '');

@@ -1,19 +1,21 @@
-import type { MarkedRead, ReadMark } from '@chat-cluster/domain';
+import { type MarkedRead, type ReadMark, readResult } from '@chat-cluster/domain';
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
 
 /** Moves read marks forward in one statement, as `MessageStore.markRead` of the domain requires. */
 export async function markRead(db: Database, marks: readonly ReadMark[]): Promise<(MarkedRead | undefined)[]> {
   const { rows } = await markReadQuery(marks).execute(db);
-  return rows.map((row) =>
-    row.up_to_seq === null
-      ? undefined
-      : {
-          upToSeq: row.up_to_seq,
-          readAt: row.read_at ?? new Date(0),
-          advanced: row.advanced,
-          unreadCount: row.unread_count,
-        },
+  return readResult(() =>
+    rows.map((row) =>
+      row.up_to_seq === null
+        ? undefined
+        : {
+            upToSeq: row.up_to_seq,
+            readAt: row.read_at ?? new Date(0),
+            advanced: row.advanced,
+            unreadCount: row.unread_count,
+          },
+    ),
   );
 }
 

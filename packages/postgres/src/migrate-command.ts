@@ -5,6 +5,7 @@ import { MIGRATIONS, type Migrations } from './migrations.ts';
 import { MigrationBlocked, MigrationFailed, migrate, openForMigrations } from './migrator.ts';
 import { grantRoles, ROLE_PASSWORDS } from './roles.ts';
 import { readSchemaState, type SchemaState } from './schema-state.ts';
+import { SessionRefused } from './session-client.ts';
 
 const HELP = `DATABASE_URL=postgres://… node packages/postgres/src/migrate.ts [options]
 
@@ -90,6 +91,9 @@ function explain(error: unknown): number {
   if (error instanceof UserError) return complain(error.message, EXIT.usage);
   if (error instanceof MigrationBlocked) return complain(error.message, EXIT.later);
   if (error instanceof MigrationFailed) return complain(error.message, EXIT.failed);
+  if (error instanceof SessionRefused) {
+    return complain(`${error.message}. Set DATABASE_URL to the primary, or wait for the failover to end.`, EXIT.later);
+  }
   // Postgres responds, but rejects the password, the database or the rights of the role.
   if (error instanceof pg.DatabaseError && !isStarting(error)) {
     return complain(

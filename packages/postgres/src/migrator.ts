@@ -2,7 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import { MIGRATIONS, type Migration, type Migrations } from './migrations.ts';
+import { unmetRequirements } from './requirements.ts';
 import { readSchemaState } from './schema-state.ts';
+import { SessionClient, type SessionConfig } from './session-client.ts';
 
 /**
  * Migrates the database of `url` under traffic. One run at a time holds an advisory lock and executes the migrations
@@ -25,6 +27,7 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   try {
     // All statements use this session, because the lock belongs to it.
     return await db.connection().execute(async (session) => {
+      await refuseUnsuitable(session, url);
       await takeLock(session, options);
       try {
         return await runAll(session, options);
@@ -79,17 +82,36 @@ const STATEMENT_TIMEOUT_MS = 5_000;
 
 /** Opens a connection without the time limits of services: building an index may take long. */
 export function openForMigrations(url: string): Kysely<unknown> {
-  const pool = new pg.Pool({
+  const config: SessionConfig = {
     connectionString: url,
     max: 1,
     application_name: 'chat-migrate',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    options: `-c lock_timeout=${LOCK_TIMEOUT_MS} -c statement_timeout=0 -c idle_in_transaction_session_timeout=0`,
     keepAlive: true,
-  });
+    limits: { lock_timeout: LOCK_TIMEOUT_MS, statement_timeout: 0, idle_in_transaction_session_timeout: 0 },
+  };
+  const pool = new pg.Pool({ Client: SessionClient as unknown as new () => pg.Client, ...config });
   pool.on('error', () => {});
-  pool.on('connect', (client) => client.on('error', () => {}));
   return new Kysely({ dialect: new PostgresDialect({ pool }) });
+}
+
+/**
+ * Refuses a database in which the chat could not work. It also refuses a schema without tables when the tables of the chat
+ * are in another schema, where the role's `search_path` led earlier versions: a second set of tables would be empty.
+ */
+async function refuseUnsuitable(db: Kysely<unknown>, url: string): Promise<void> {
+  const [unmet] = await unmetRequirements(db);
+  if (unmet) throw new MigrationFailed(`This database cannot be used: ${unmet.problem}. Fix: ${unmet.fix}.`);
+  if (/search[_-]path/i.test(decodeURIComponent(url))) return;
+  const { rows } = await sql<{ schema: string }>`
+    select nspname as schema from pg_class join pg_namespace n on n.oid = relnamespace
+    where relname = 'direct_conversations' and to_regclass('direct_conversations') is null`.execute(db);
+  const [found] = rows;
+  if (!found) return;
+  throw new MigrationFailed(
+    `The tables of the chat are in the schema ${found.schema}, and without search_path in DATABASE_URL the schema is ` +
+      `public. Append ?options=-c%20search_path%3D${found.schema} to DATABASE_URL of every process.`,
+  );
 }
 
 /** Polls, because `create index concurrently` of the other run waits for sessions that wait for a lock in Postgres. */

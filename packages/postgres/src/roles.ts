@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
+import { SessionClient } from './session-client.ts';
 
 /** The roles of the services, with the variable that has the password of each. */
 export const ROLE_PASSWORDS = { chat_gateway: 'CHAT_GATEWAY_PASSWORD', chat_worker: 'CHAT_WORKER_PASSWORD' } as const;
@@ -16,9 +17,8 @@ const RIGHTS = readFileSync(join(import.meta.dirname, '../roles.sql'), 'utf8');
  * gets this password; the others must exist. One transaction: running services never lack a right in between.
  */
 export async function grantRoles(url: string, passwords: Partial<Record<Role, string | undefined>>): Promise<void> {
-  const client = new pg.Client({ connectionString: url, application_name: 'chat-migrate' });
-  // Errors of the connection reject the query.
-  client.on('error', () => {});
+  const limits = { lock_timeout: 0, statement_timeout: 0, idle_in_transaction_session_timeout: 0 };
+  const client = new SessionClient({ connectionString: url, application_name: 'chat-migrate', limits });
   try {
     await client.connect();
     await client.query([LOCK, ...Object.entries(passwords).flatMap(createRole), RIGHTS].join(';\n'));

@@ -1,6 +1,7 @@
 import { every, type Lifecycle, type Logger, type OpsOptions, serveOps } from '@chat-cluster/runtime';
 import type { Database } from './database.ts';
 import { describeFault } from './faults.ts';
+import { unmetRequirements } from './requirements.ts';
 import { pendingMigrations } from './schema-state.ts';
 
 const CHECK_EVERY_MS = 2_000;
@@ -43,6 +44,7 @@ class SchemaCheck {
   tooOld = false;
   #upToDate = Promise.withResolvers<void>();
   #state = 'not known yet';
+  #requirementsKnown = false;
   #db: Database;
   #logger: Logger;
 
@@ -65,12 +67,21 @@ class SchemaCheck {
   async run(): Promise<boolean> {
     try {
       const missing = await pendingMigrations(this.#db);
+      await this.#logUnmetRequirements();
       this.#update(missing);
       return missing.length === 0;
     } catch (error) {
       if (!this.tooOld) this.#state = `not known: ${describeFault(error)}`;
       return false;
     }
+  }
+
+  /** A database that lacks something can still serve most requests, so it does not stop the process. */
+  async #logUnmetRequirements(): Promise<void> {
+    if (this.#requirementsKnown) return;
+    const unmet = await unmetRequirements(this.#db);
+    this.#requirementsKnown = true;
+    for (const { problem, fix } of unmet) this.#logger.error(`database: ${problem}; ${fix}`);
   }
 
   #update(missing: string[]): void {

@@ -1,5 +1,5 @@
 import type { Attachment, MessageId, SendEntry } from '@chat-cluster/contracts';
-import type { StoredMessage } from '@chat-cluster/domain';
+import { readResult, type StoredMessage } from '@chat-cluster/domain';
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
 
@@ -12,16 +12,14 @@ export async function storeCheckingResends(
   sends: readonly SendEntry[],
 ): Promise<(StoredMessage | undefined)[]> {
   const { rows } = await storeCheckingResendsQuery(sends).execute(db);
-  return rows.map((row) =>
-    row.id === null || row.seq === null || row.created_at === null
-      ? undefined
-      : {
-          id: row.id,
-          seq: row.seq,
-          createdAt: row.created_at,
-          ...(row.was_stored ? { earlier: { content: row.content, attachments: row.attachments ?? [] } } : {}),
-        },
-  );
+  return readResult(() => rows.map(toStored));
+}
+
+function toStored(row: StoredRow): StoredMessage | undefined {
+  if (row.id === null || row.seq === null) return undefined;
+  if (row.created_at === null) throw new TypeError('created_at is no timestamp');
+  const earlier = { content: row.content, attachments: row.attachments ?? [] };
+  return { id: row.id, seq: row.seq, createdAt: row.created_at, ...(row.was_stored ? { earlier } : {}) };
 }
 
 interface StoredRow {

@@ -1,5 +1,5 @@
 import type { SendEntry } from '@chat-cluster/contracts';
-import type { StoredMessage } from '@chat-cluster/domain';
+import { readResult, type StoredMessage } from '@chat-cluster/domain';
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
 
@@ -12,10 +12,12 @@ import type { Database } from './database.ts';
 export async function storeFresh(db: Database, sends: readonly SendEntry[]): Promise<(StoredMessage | undefined)[]> {
   const { nth, statement } = storeFreshQuery(sends);
   const { rows } = await statement.execute(db);
-  const bases = new Map(rows.map((row) => [row.id, row]));
-  return sends.map(({ id, conversationId }, i) => {
-    const row = bases.get(conversationId);
-    return row && { id, seq: row.base + (nth[i] ?? 0), createdAt: row.created_at };
+  return readResult(() => {
+    const bases = new Map(rows.map((row) => [row.id, row]));
+    return sends.map(({ id, conversationId }, i) => {
+      const row = bases.get(conversationId);
+      return row && { id, seq: row.base + (nth[i] ?? 0), createdAt: row.created_at };
+    });
   });
 }
 

@@ -13,6 +13,7 @@ import { type ControlledService, controlService } from './controlled-service.ts'
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import type { ProcessExit } from './history.ts';
 import type { Random } from './random.ts';
+import { type ReplicatedPostgres, replicatedPostgres } from './replicated-postgres.ts';
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 
 export interface FaultClusterOptions {
@@ -25,6 +26,8 @@ export interface FaultClusterOptions {
   lanes?: number;
   /** True: Redis is a primary with two replicas behind Sentinel. */
   sentinel?: boolean;
+  /** True: Postgres is a primary with a synchronous standby behind one address. */
+  postgresStandby?: boolean;
   /** Size of a separate disk for Postgres, in MB. Needs root. */
   postgresDiskMb?: number;
   /**
@@ -53,6 +56,8 @@ export interface FaultCluster extends AsyncDisposable {
   workers: ControlledService[];
   redis: ControlledServer;
   postgres: ControlledServer;
+  /** Only with `postgresStandby`: replaces the primary. */
+  failOverPostgres: ReplicatedPostgres['failOver'] | undefined;
   /** Only with `postgresDiskMb`. */
   postgresDisk: SmallDisk | undefined;
   /** A connection without a proxy, for the checker. */
@@ -106,26 +111,28 @@ export async function startFaultCluster(options: FaultClusterOptions = {}): Prom
   }
 }
 
-type Servers = Pick<FaultCluster, 'redis' | 'postgres' | 'postgresDisk' | 'db'>;
+type Servers = Pick<FaultCluster, 'redis' | 'postgres' | 'failOverPostgres' | 'postgresDisk' | 'db'>;
 
 /** Starts Redis and Postgres and migrates the database. */
 async function startServers(
-  { sentinel = false, postgresDiskMb, version }: FaultClusterOptions,
+  { sentinel = false, postgresStandby = false, postgresDiskMb, version }: FaultClusterOptions,
   folder: string,
   onExit: OnExit,
   undo: AsyncDisposableStack,
 ): Promise<Servers> {
   const postgresDisk = postgresDiskMb ? undo.use(mountSmallDisk(join(folder, 'postgres'), postgresDiskMb)) : undefined;
   const startRedis = sentinel ? controlledSentinel : controlledRedis;
+  const startPostgres = postgresStandby ? replicatedPostgres : controlledPostgres;
   const [redis, postgres] = await all([
     startRedis(join(folder, 'redis'), onExit).then((server) => stopWith(undo, server)),
-    controlledPostgres(join(folder, 'postgres'), onExit).then((server) => stopWith(undo, server)),
+    startPostgres(join(folder, 'postgres'), onExit).then((server) => stopWith(undo, server)),
   ]);
   if (!redis || !postgres) throw new Error('a server was not started');
   const db = openDatabase({ url: postgres.url, poolSize: 2, applicationName: 'checker', onError: () => {} });
   undo.defer(() => db.destroy());
   await (version === undefined ? migrate(postgres.url) : migrateAs(version, postgres.url));
-  return { redis, postgres, postgresDisk, db };
+  const failOverPostgres = 'failOver' in postgres ? (postgres as ReplicatedPostgres).failOver : undefined;
+  return { redis, postgres, failOverPostgres, postgresDisk, db };
 }
 
 async function startServices(

@@ -3,4 +3,5 @@
  * gives.
  */
 export * from './child.ts';
+export * from './collected-memory.ts';
 export * from './usage.ts';

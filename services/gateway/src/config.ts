@@ -119,7 +119,10 @@ export const gatewaySettings = commonConfig.extend({
    */
   WRITE_BUFFER_MAX_BYTES: integer(65_536, 1_073_741_824, 4_194_304),
   WRITE_BUFFER_MAX_PACKETS: integer(16, 1_000_000, 10_000),
-  /** Unread output of all clients of a process, in bytes, HTTP responses included; beyond it the slowest are cut. */
+  /**
+   * Memory of the unread output of all clients of a process, in bytes, HTTP responses included; beyond it the slowest
+   * are cut. A byte counts as three and a packet as 256 (`waitingMemory` in socket/engine-io.ts).
+   */
   UNREAD_MAX_BYTES: integer(1_048_576, 1_099_511_627_776, 134_217_728),
   /**
    * Largest packet or request of a user, in bytes. Above the largest valid message: at most 123 kB, if all of its text

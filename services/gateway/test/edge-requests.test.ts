@@ -64,6 +64,12 @@ for (const [name, gatewayProcesses] of [
       return files.reduce((sum, file) => sum + Number(/VmRSS:\s+(\d+) kB/.exec(file)?.[1]) / 1_024, 0);
     }
 
+    async function cutConnections(reason: string): Promise<number> {
+      const port = cluster.processes.find((one) => one.name === 'gateway')?.adminPort;
+      const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+      return Number(new RegExp(`^chat_connections_cut_total\\{reason="${reason}"\\} (\\d+)$`, 'm').exec(metrics)?.[1]);
+    }
+
     it('cuts only the connection of an upgrade with a length whose client does not read', async () => {
       const before = pids();
       const socket = send(
@@ -220,6 +226,20 @@ for (const [name, gatewayProcesses] of [
       } while (!ended);
       expect(slowestMs).to.be.lessThan(2_000);
       expect((await memory()) - memoryBefore).to.be.lessThan(300);
+    });
+
+    it('cuts a connection with too many requests that wait for their responses', async () => {
+      const sid = (await openPolling(cluster.url)).sid;
+      const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+      const post = `POST ${POLLING}&sid=unknown HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}`;
+      const floods = [get('/').repeat(2_000), get(`${POLLING}&sid=${sid}`) + get('/').repeat(2_000), post.repeat(500)];
+      for (const flood of floods) {
+        const socket = send(flood);
+        const received = text(socket).catch(() => '');
+        await closed(socket);
+        expect((await received).match(/HTTP\/1.1/g) ?? []).to.have.length.below(10);
+      }
+      expect(await cutConnections('pipelining')).to.equal(floods.length);
     });
 
     it('keeps a session on its process when an agent keeps connections alive', async () => {

@@ -25,8 +25,8 @@ import {
   responseOf,
   resumeReading,
   sendAck,
-  setCloseTimeout,
   setMaxPacketBytes,
+  setWebsocketOptions,
   waitingBytes,
   waitingPackets,
   writeHeldPackets,
@@ -95,8 +95,8 @@ describe('the private parts of Socket.IO that the gateway uses', () => {
     await eventually(() => expect(connectionsOf(io)).to.have.length(1).and.not.to.include(socket.conn));
   });
 
-  it('setCloseTimeout: a client that does not answer the close frame is disconnected', async () => {
-    setCloseTimeout(io, 20);
+  it('setWebsocketOptions: a client that does not answer the close frame is disconnected', async () => {
+    setWebsocketOptions(io, { closeTimeout: 20 });
     const { tcp, connection } = await rawWebsocket();
     connection.close();
     await once(tcp, 'close');

@@ -4,7 +4,7 @@ import { type EventEmitter, once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect } from 'chai';
-import { closeUnconfirmed, hasBegunResponse, stopReading } from '../src/cluster/node-internals.ts';
+import { closeUnconfirmed, dropReadRequests, hasBegunResponse, stopReading } from '../src/cluster/node-internals.ts';
 
 describe('the private parts of Node that the gateway uses', () => {
   /** Both ends of every connection. */
@@ -38,6 +38,28 @@ describe('the private parts of Node that the gateway uses', () => {
     await once(client, 'finish');
     for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(socket.bytesRead).to.equal(0);
+  });
+
+  it('dropReadRequests: no more requests of the connection are handled, and other connections are served', async () => {
+    let handled = 0;
+    const server = createHttpServer(({ socket, url }, response) => {
+      if (url !== '/many') return void response.end();
+      if (++handled === 3) dropReadRequests(socket);
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    const client = connect(port, '127.0.0.1').on('error', () => {});
+    sockets.push(client);
+    client.write('GET /many HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1_000));
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    await once(server, 'request');
+    expect(handled).to.equal(3);
+    socket.destroy();
+    // The parser of that connection is used again.
+    for (let i = 0; i < 3; i++) expect((await fetch(`http://127.0.0.1:${port}/`)).status).to.equal(200);
+    expect(handled).to.equal(3);
+    server.closeAllConnections();
+    server.close();
   });
 
   it('closeUnconfirmed: connections sent to a fork that has not confirmed them are closed', async () => {

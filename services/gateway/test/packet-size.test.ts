@@ -8,6 +8,7 @@ import { metric, rawToken, type SocketEdge, startSockets } from './socket-edge.t
 
 const KB = 1_024;
 const DEEP = '['.repeat(1_000);
+const END = ']'.repeat(1_000);
 const connectPacket = (padding = 0) => `40${JSON.stringify({ token: rawToken('alice'), pad: 'x'.repeat(padding) })}`;
 const socketsOf = (edge: SocketEdge) => edge.io.of('/').sockets.size;
 
@@ -105,26 +106,20 @@ describe('the nesting of a packet', () => {
   });
 
   for (const [name, packet] of [
-    ['an event without a name', `42${DEEP}`],
-    ['an ack', `437${DEEP}`],
-    ['a binary event', `451-["typing",${DEEP}`],
+    ['an event without a name', `42${DEEP}${END}`],
+    ['an ack', `437${DEEP}${END}`],
+    ['a binary event', `451-["typing",${DEEP}${END}]`],
+    ['a CONNECT packet', `40{"token":${DEEP}${END}}`],
   ] as const) {
     it(`of ${name} ends the connection`, async () => {
       await using edge = await startSockets();
-      const { socket, closed } = await connected(edge);
+      const { socket, closed } = packet.startsWith('40') ? await rawWebsocket(edge) : await connected(edge);
+      const cut = await metric('chat_connections_cut_total', { reason: 'nesting' });
       socket.send(packet);
       await closed;
+      expect(await metric('chat_connections_cut_total', { reason: 'nesting' })).to.equal(cut + 1);
     });
   }
-
-  it('of a CONNECT packet ends the connection', async () => {
-    await using edge = await startSockets();
-    const cut = await metric('chat_connections_cut_total', { reason: 'nesting' });
-    const { socket, closed } = await rawWebsocket(edge);
-    socket.send(`40{"token":${DEEP}`);
-    await closed;
-    expect(await metric('chat_connections_cut_total', { reason: 'nesting' })).to.equal(cut + 1);
-  });
 
   it('is counted outside of texts', () => {
     const nested = (levels: number) => `${'[{"a":'.repeat(levels / 2)}1${'}]'.repeat(levels / 2)}`;

@@ -1,49 +1,63 @@
 import { createLogger } from '@chat-cluster/runtime';
 import { eventually } from '@chat-cluster/testkit';
+import { frame, OPCODE, upgrade } from '@chat-cluster/testkit/wire';
 import { expect } from 'chai';
 import { EventDispatcher, type Handlers } from '../src/socket/events/dispatch.ts';
 import { rawPolling, rawWebsocket } from './raw-session.ts';
 import { metric, rawToken, type SocketEdge, startSockets } from './socket-edge.ts';
 
+const FIN = 0x80;
 const connectPacket = (user = 'alice') => `40${JSON.stringify({ token: rawToken(user) })}`;
 
 async function expectClosed(edge: SocketEdge): Promise<void> {
   await eventually(() => expect([edge.io.engine.clientsCount, edge.io.of('/').sockets.size]).to.deep.equal([0, 0]));
 }
 
+/** What ends the connection is the reason, and not a time limit. */
+async function expectCut(edge: SocketEdge, reason: string, attack: () => Promise<unknown>): Promise<void> {
+  const cut = () => metric('chat_connections_cut_total', { reason });
+  const before = await cut();
+  await attack();
+  await expectClosed(edge);
+  expect(await cut()).to.equal(before + 1);
+}
+
+function attachDispatcher(edge: SocketEdge): void {
+  const handlers = { typing: async () => ({ ok: true }) } as unknown as Handlers;
+  const logger = createLogger({ name: 'test', level: 'fatal', format: 'json' });
+  const dispatcher = new EventDispatcher({ handlers, logger });
+  edge.io.on('connection', (socket) => dispatcher.attach(socket));
+}
+
 describe('one socket per connection', () => {
   it('holds for CONNECT packets in one payload', async () => {
     await using edge = await startSockets();
-    const cut = await metric('chat_connections_cut_total', { reason: 'second_connect' });
     let most = 0;
     edge.io.on('connection', () => {
       most = Math.max(most, edge.io.of('/').sockets.size);
     });
     const session = await rawPolling(edge);
-    await session.send(...Array<string>(50).fill(connectPacket())).catch(() => {});
-    await expectClosed(edge);
+    const connects = Array<string>(50).fill(connectPacket());
+    await expectCut(edge, 'second_connect', () => session.send(...connects).catch(() => {}));
     expect(most).to.be.at.most(1);
-    expect(await metric('chat_connections_cut_total', { reason: 'second_connect' })).to.equal(cut + 1);
   });
 
   for (const second of [connectPacket('bob'), '40/admin,', '40']) {
     it(`holds for a later packet ${second.slice(0, 9)}`, async () => {
       await using edge = await startSockets();
-      const { socket, received, closed } = await rawWebsocket(edge);
+      const { socket, received } = await rawWebsocket(edge);
       socket.send(connectPacket());
       await eventually(() => expect(received.at(-1)).to.match(/^40\{/));
-      socket.send(second);
-      await closed;
-      await expectClosed(edge);
+      await expectCut(edge, 'second_connect', async () => socket.send(second));
     });
   }
 
   it('holds before authentication: the second namespace closes the connection', async () => {
     await using edge = await startSockets();
-    const { socket, closed } = await rawWebsocket(edge);
-    for (const packet of ['40/a,', '40/b,']) socket.send(packet);
-    await closed;
-    await expectClosed(edge);
+    const { socket } = await rawWebsocket(edge);
+    await expectCut(edge, 'second_connect', async () =>
+      ['40/a,', '40/b,'].forEach((packet) => void socket.send(packet)),
+    );
   });
 });
 
@@ -63,32 +77,24 @@ describe('the count of packets', () => {
       // The burst is free; as many again are ignored.
       expect(await session.send(...Array<string>(150).fill(packet))).to.equal(200);
       expect(edge.io.of('/').sockets.size).to.equal(1);
-      await session.send(...Array<string>(200).fill(packet)).catch(() => {});
-      await expectClosed(edge);
+      const flood = Array<string>(200).fill(packet);
+      await expectCut(edge, 'rate_limit', () => session.send(...flood).catch(() => {}));
     });
   }
 
   it('cuts a connection that floods pings of the WebSocket protocol', async () => {
     await using edge = await startSockets(LIMITS);
     const tcp = edge.tcp().resume();
-    tcp.write(
-      'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
-        'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
-    );
+    tcp.write(upgrade());
     await eventually(() => expect(edge.io.engine.clientsCount).to.equal(1));
-    tcp.write(Buffer.concat(Array<Buffer>(20).fill(Buffer.from([0x89, 0x80, 0, 0, 0, 0]))));
-    await expectClosed(edge);
+    const pings = Buffer.concat(Array<Buffer>(20).fill(frame('', FIN | OPCODE.ping)));
+    await expectCut(edge, 'too_many_packets', async () => tcp.write(pings));
   });
 
   it('includes every event, also one with two payloads, and ends persistent abuse', async () => {
     await using edge = await startSockets(LIMITS);
     const cut = await metric('chat_connections_cut_total', { reason: 'rate_limit' });
-    const handlers = { typing: async () => ({ ok: true }) } as unknown as Handlers;
-    const dispatcher = new EventDispatcher({
-      handlers,
-      logger: createLogger({ name: 'test', level: 'fatal', format: 'json' }),
-    });
-    edge.io.on('connection', (socket) => dispatcher.attach(socket));
+    attachDispatcher(edge);
     const { socket, received, closed } = await rawWebsocket(edge);
     socket.send(connectPacket());
     await eventually(() => expect(received.at(-1)).to.match(/^40/));
@@ -102,10 +108,50 @@ describe('the count of packets', () => {
     expect(await metric('chat_connections_cut_total', { reason: 'rate_limit' })).to.equal(cut + 1);
   });
 
+  for (const content of ['', 'x']) {
+    it(`includes the fragments of a message, ${content ? 'of one byte' : 'without content'}`, async () => {
+      await using edge = await startSockets();
+      const tcp = edge.tcp();
+      let received = Buffer.alloc(0);
+      tcp.on('data', (chunk) => {
+        received = Buffer.concat([received, chunk]);
+      });
+      tcp.write(upgrade());
+      await eventually(() => expect(edge.io.engine.clientsCount).to.equal(1));
+      const fragments = Array<Buffer>(300).fill(frame(content, OPCODE.continuation));
+      tcp.write(Buffer.concat([frame('4', OPCODE.text), ...fragments]));
+      await expectClosed(edge);
+      // A close frame with the code 1008.
+      await eventually(() => expect(received.includes(Buffer.from([0x88, 0x02, 0x03, 0xf0]))).to.equal(true));
+    });
+  }
+
+  it('includes a large event once per 16 kB, for the connection and for the user', async () => {
+    await using edge = await startSockets({
+      ...LIMITS,
+      USER_RATE_LIMIT_PER_SECOND: '10',
+      USER_RATE_LIMIT_BURST: '100',
+    });
+    attachDispatcher(edge);
+    /** The number of `count` events that a new connection of the same user may send. */
+    const allowed = async (count: number, bytes: number) => {
+      const { socket, received } = await rawWebsocket(edge);
+      socket.send(connectPacket());
+      await eventually(() => expect(received.at(-1)).to.match(/^40/));
+      for (let id = 0; id < count; id++) socket.send(`42${id}["typing","${'x'.repeat(bytes)}"]`);
+      const codes = () => received.flatMap((packet) => /"code":"(\w+)"/.exec(packet)?.[1] ?? []);
+      await eventually(() => expect(codes()).to.have.length(count));
+      return codes().filter((code) => code === 'VALIDATION_FAILED').length;
+    };
+    // Each counts as 7.
+    expect(await allowed(20, 100_000)).to.be.within(12, 16);
+    expect(await allowed(20, 10)).to.be.within(0, 15);
+  });
+
   it('cuts a stranger after a few packets', async () => {
     await using edge = await startSockets();
     const session = await rawPolling(edge);
-    await session.send(...Array<string>(20).fill('3')).catch(() => {});
-    await expectClosed(edge);
+    const pongs = Array<string>(20).fill('3');
+    await expectCut(edge, 'too_many_packets', () => session.send(...pongs).catch(() => {}));
   });
 });

@@ -205,6 +205,26 @@ describe('the inbox processor', () => {
     expect(calls.messages).to.have.length(1);
   });
 
+  it('is stored and replied to although everything after the commit fails at once, and its time is not a number', async () => {
+    const { send, id } = await pair();
+    const fail = () => {
+      throw new TypeError('a bug');
+    };
+    const { process, calls } = processorWith({
+      fanout: { newMessages: fail, messagesRead: fail, unreadCounts: fail },
+      recent: { append: fail, range: fail },
+    });
+    const batch = { ...batchOf(send('1')), acceptedAt: 'yesterday' } as unknown as LaneBatch;
+    const { published, badges } = await process(batch);
+    await published;
+    expect(badges).to.have.length(1);
+    const [[, { results }]] = calls.reply as [[string, BatchReply]];
+    expect(results.map(({ kind }) => kind)).to.deep.equal(['stored']);
+    const rows = await database.db.selectFrom('messages').select('seq').where('conversation_id', '=', id).execute();
+    expect(rows).to.have.length(1);
+    expect(await createDeadLetters(database.db).count(10)).to.equal(0);
+  });
+
   it('does not store a batch after it lost the lane to another worker', async () => {
     const { send, id } = await pair();
     const { process, calls } = processorWith();

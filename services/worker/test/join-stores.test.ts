@@ -87,7 +87,7 @@ describe('lanes that store at the same time', () => {
     const [locked = [], ...others] = await runs(['1'], ['2'], ['3'], ['4']);
     const [later = []] = others.splice(2);
     const url = new URL(database.url);
-    await sql`alter database ${sql.id(url.pathname.slice(1))} set lock_timeout = '500ms'`.execute(database.db);
+    url.searchParams.set('options', '-c lock_timeout=500');
     await using impatient = openDatabase({ url: url.href, poolSize: 4, applicationName: 'test', onError: () => {} });
     const joined = joinCounted(impatient);
     const { promise: released, resolve: release } = Promise.withResolvers<void>();

@@ -2,7 +2,7 @@ import type { SendEntry, UserId } from '@chat-cluster/contracts';
 import { type DeadLetters, type MessageStore, newConversationId, newMessageId } from '@chat-cluster/domain';
 import { createDeadLetters, createMessageStore, openDatabase } from '@chat-cluster/postgres';
 import { createLogger, type Logger } from '@chat-cluster/runtime';
-import { freshDatabase } from '@chat-cluster/testkit';
+import { eventually, freshDatabase, startFaultProxy } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { sql } from 'kysely';
 import { storeInPlace } from '../src/lanes/store-in-place.ts';
@@ -179,7 +179,7 @@ describe('storing in place', () => {
   it('waits for a lock that is held longer than the time limit of a statement', async () => {
     const batch = await sends('patient');
     const url = new URL(database.url);
-    await sql`alter database ${sql.id(url.pathname.slice(1))} set lock_timeout = '100ms'`.execute(database.db);
+    url.searchParams.set('options', '-c lock_timeout=100');
     await using impatient = openDatabase({ url: url.href, poolSize: 1, applicationName: 'test', onError: () => {} });
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     let faults = 0;
@@ -224,6 +224,49 @@ describe('storing in place', () => {
     });
     const outcome = await storeInPlace({ hold, store: waiting, deadLetters, logger, signal: forever }, batch);
     expect(outcome.results.map((result) => result.kind)).to.deep.equal(['stored']);
+  });
+
+  it('reports a stored entry whose result cannot be read as UNAVAILABLE; a resend finds it', async () => {
+    const batch = await sends('1', '2', '3');
+    const unreadable = batch[1]?.id;
+    // As a setting does that changes the form of timestamps: the statement has committed.
+    const misread = (rows: Awaited<ReturnType<MessageStore['storeSends']>>) =>
+      rows.map((row) => (row?.id === unreadable ? { ...row, createdAt: null as unknown as Date } : row));
+    const misreading: MessageStore = {
+      ...store,
+      storeSends: async (entries) => misread(await store.storeSends(entries)) as never,
+    };
+    const before = await deadLetters.count(100);
+    const outcome = await storeInPlace({ hold, store: misreading, deadLetters, logger, signal: forever }, batch);
+    expect(outcome.results.map((one) => (one.kind === 'rejected' ? one.error.code : one.kind))).to.deep.equal([
+      'stored',
+      'UNAVAILABLE',
+      'stored',
+    ]);
+    expect(await deadLetters.count(100)).to.equal(before);
+    expect(await stored(batch)).to.deep.equal(['1', '2', '3']);
+    const again = batch.map((entry) => ({ ...entry, id: newMessageId() }));
+    const resent = await storeInPlace({ hold, store, deadLetters, logger, signal: forever }, again);
+    expect(resent.results.map((one) => one.kind)).to.deep.equal(['duplicate', 'duplicate', 'duplicate']);
+  });
+
+  it('finds what it stored when the connection breaks between the commit and its response', async () => {
+    const batch = await sends('once');
+    const url = new URL(database.url);
+    await using link = await startFaultProxy({ upstreams: [Number(url.port)] });
+    url.port = String(link.port);
+    await using db = openDatabase({ url: url.href, poolSize: 1, applicationName: 'test', onError: () => {} });
+    await sql`select 1`.execute(db);
+    link.set({ kind: 'blackhole' }, 'toClient');
+    const ports = { hold, store: createMessageStore(db), deadLetters, logger, signal: forever };
+    const storing = storeInPlace(ports, batch);
+    await eventually(async () => expect(await stored(batch)).to.deep.equal(['once']));
+    link.set({ kind: 'reset' });
+    link.set({ kind: 'pass' });
+    const outcome = await storing;
+    expect(outcome.results.map(({ kind }) => kind)).to.deep.equal(['stored']);
+    expect(outcome.messages.map(({ seq }) => seq)).to.deep.equal([1]);
+    expect(await stored(batch)).to.deep.equal(['once']);
   });
 
   it('stops repeating only when the signal aborts', async () => {

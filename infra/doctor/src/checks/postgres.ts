@@ -1,4 +1,11 @@
-import { type Database, openDatabase, pendingMigrations, schemaBirth } from '@chat-cluster/postgres';
+import {
+  type Database,
+  openDatabase,
+  pendingMigrations,
+  SessionRefused,
+  schemaBirth,
+  unmetRequirements,
+} from '@chat-cluster/postgres';
 import { CLUSTER_NAME } from '@chat-cluster/redis';
 import { sql } from 'kysely';
 import { skewFinding } from '../clock-skew.ts';
@@ -6,8 +13,6 @@ import { type Finding, reasonOf, reporter } from '../finding.ts';
 import type { Deployment } from '../options.ts';
 import { listRedisServers } from '../redis-server.ts';
 
-/** Oldest supported major version. Older ones receive no fixes. */
-const OLDEST_MAJOR = 14;
 /** Connections to keep free for migrations, operators and monitoring. */
 const SPARE_CONNECTIONS = 5;
 
@@ -23,6 +28,7 @@ export async function checkPostgres(deployment: Deployment): Promise<Finding[]> 
     db = openDatabase({ url: databaseUrl, poolSize: 1, applicationName: 'chat-doctor', onError: () => {} });
     return await examineServer(db, deployment);
   } catch (error) {
+    if (error instanceof SessionRefused) return [report.failed(error.message, 'set DATABASE_URL to the primary')];
     const fix = 'start Postgres, or correct DATABASE_URL, the role with its rights, or the network policies';
     return [report.failed(`it does not respond: ${reasonOf(error)}`, fix)];
   } finally {
@@ -32,32 +38,28 @@ export async function checkPostgres(deployment: Deployment): Promise<Finding[]> 
 
 interface Server {
   version: string;
-  number: number;
   /** Its clock, in ms since the epoch. */
   now: number;
   maxConnections: number;
   reservedConnections: number;
-  synchronousCommit: string;
+  fullPageWrites: string;
   fsync: string;
-  isReplica: boolean;
 }
 
 async function examineServer(db: Database, deployment: Deployment): Promise<Finding[]> {
   const from = Date.now();
   const { rows } = await sql<Server>`
     select current_setting('server_version') as version,
-      current_setting('server_version_num')::integer as number,
       (extract(epoch from clock_timestamp()) * 1000)::float8 as now,
       current_setting('max_connections')::integer as "maxConnections",
       current_setting('superuser_reserved_connections')::integer as "reservedConnections",
-      current_setting('synchronous_commit') as "synchronousCommit",
-      current_setting('fsync') as fsync,
-      pg_is_in_recovery() as "isReplica"`.execute(db);
+      current_setting('full_page_writes') as "fullPageWrites",
+      current_setting('fsync') as fsync`.execute(db);
   const [server] = rows;
   if (!server) throw new Error('the query for its settings returned no row');
   const to = Date.now();
   return [
-    versionFinding(server),
+    ...(await suitabilityFindings(db, server)),
     skewFinding(reporter('clock of postgres'), server.now, { from, to }),
     durabilityFinding(server),
     await migrationsFinding(db),
@@ -66,18 +68,17 @@ async function examineServer(db: Database, deployment: Deployment): Promise<Find
   ];
 }
 
-function versionFinding({ version, number, isReplica }: Server): Finding {
+async function suitabilityFindings(db: Database, { version }: Server): Promise<Finding[]> {
   const report = reporter('postgres');
-  if (isReplica) return report.failed('it is a standby and rejects writes', 'set DATABASE_URL to the primary');
-  if (number < OLDEST_MAJOR * 10_000) {
-    return report.failed(`version ${version} is too old`, `upgrade to version ${OLDEST_MAJOR} or newer`);
-  }
-  return report.ok(`version ${version}`);
+  const unmet = await unmetRequirements(db);
+  if (unmet.length === 0) return [report.ok(`version ${version}`)];
+  return unmet.map(({ problem, fix }) => report.failed(problem, fix));
 }
 
-function durabilityFinding({ fsync, synchronousCommit }: Server): Finding {
+/** Sessions of the chat set `synchronous_commit` themselves. */
+function durabilityFinding({ fsync, fullPageWrites }: Server): Finding {
   const report = reporter('durability');
-  const off = fsync === 'off' ? 'fsync' : synchronousCommit === 'off' ? 'synchronous_commit' : undefined;
+  const off = fsync === 'off' ? 'fsync' : fullPageWrites === 'off' ? 'full_page_writes' : undefined;
   if (off === undefined) return report.ok('a commit is on disk before it is acknowledged');
   return report.failed(`${off} is off: a crash may lose acknowledged messages`, `set ${off} = on`);
 }

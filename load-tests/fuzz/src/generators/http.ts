@@ -66,6 +66,22 @@ const HEADERS = [
   'X: \u0000',
 ] as const;
 
+/** Many valid requests at once, behind a poll that waits or not, whose responses the client may not read. */
+export function pipelinedRequests(random: Random): Draft {
+  const lines = [
+    'GET / HTTP/1.1',
+    'GET /healthz HTTP/1.1',
+    'OPTIONS /socket.io/ HTTP/1.1',
+    'GET /socket.io/?sid=a HTTP/1.1',
+  ];
+  const poll = `GET /socket.io/?EIO=4&transport=polling&sid=${SID} HTTP/1.1`;
+  const request = (line: string) => `${line}\r\nHost: x\r\n\r\n`;
+  const many = write(request(oneOf(random, lines)), whole(random, 2, 5_000));
+  const reads = chance(random, 0.7);
+  if (chance(random, 0.5)) return { opens: 'tcp', reads, steps: [many] };
+  return { opens: 'polling', reads, steps: [write(request(poll)), many] };
+}
+
 /** A request whose head has odd parts, with a body or half of one. */
 export function oddHead(random: Random): Draft {
   const lineEnd = oneOf(random, LINE_ENDS);

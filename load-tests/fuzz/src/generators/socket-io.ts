@@ -1,6 +1,6 @@
 import { oneOf, type Random } from '@chat-cluster/testkit';
 import { frame, OPCODE } from '@chat-cluster/testkit/wire';
-import { CONVERSATION_ID, type Draft, TOKEN, write } from '../input.ts';
+import { CONVERSATION_ID, type Draft, OTHER_USER_ID, PARTICIPANT, TOKEN, write } from '../input.ts';
 import { bytesOf, chance, NAMES, NUMBERS, whole } from './choose.ts';
 
 const EVENTS = ['send_message', 'read_messages', 'sync', 'watch_presence', 'typing', 'refresh_token', 'disconnect'];
@@ -60,6 +60,18 @@ export function deepJson(random: Random): Draft {
   return { opens: oneOf(random, ['websocket', 'authenticated'] as const), steps: [write(frame(text))] };
 }
 
+/** Large events of many small values, each of which is expensive to parse. */
+export function largeEvents(random: Random): Draft {
+  const [before, value] = oneOf(random, [
+    ['421["sync"', ',{}'],
+    ['421["sync",{"conversations":[0', ',{}'],
+    ['421["watch_presence",{"userIds":[0', ',0'],
+    ['421["send_message",{"attachments":[0', ',{"url":0}'],
+  ] as const);
+  const text = `${before}${value.repeat(Math.floor(120_000 / value.length))}${before.endsWith('0') ? ']}]' : ']'}`;
+  return { opens: 'authenticated', steps: [write(frame(text), whole(random, 1, 60))] };
+}
+
 /** Thousands of packets that are no event of the product. */
 export function packetFlood(random: Random): Draft {
   const text = oneOf(random, ['40/x,', '430[]', '3', '6', '2', '41/x,', '42["sync",{"conversations":[]}]', '4']);
@@ -72,4 +84,16 @@ export function unreadOutput(random: Random): Draft {
   const text = oneOf(random, ['40/x,', '421["sync",{"conversations":[]}]', '421["send_message",{}]']);
   const count = whole(random, 1_000, 8_000);
   return { opens: 'authenticated', reads: false, steps: [write(frame(text), count)] };
+}
+
+/** Answers as large as they can be, over a websocket or HTTP, which the client does not read. */
+export function unreadHistory(random: Random): Draft {
+  const count = whole(random, 1, 10);
+  if (chance(random, 0.5)) {
+    const packet = `421${JSON.stringify(['sync', { conversations: [{ id: CONVERSATION_ID, afterSeq: 0 }], limit: 500 }])}`;
+    return { opens: 'authenticated', user: PARTICIPANT, reads: false, steps: [write(frame(packet), count)] };
+  }
+  const path = `/api/messages/with/${OTHER_USER_ID}?limit=100`;
+  const page = `GET ${path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`;
+  return { opens: 'tcp', user: PARTICIPANT, reads: false, steps: [write(page, count)] };
 }

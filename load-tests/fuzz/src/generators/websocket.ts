@@ -3,6 +3,8 @@ import { frame, OPCODE, upgrade } from '@chat-cluster/testkit/wire';
 import { type Draft, type Step, write } from '../input.ts';
 import { bytesOf, chance, whole } from './choose.ts';
 
+const FIN = 0x80;
+
 /** Frames and fragments, valid and broken, on a websocket. */
 export function frames(random: Random): Draft {
   const steps: Step[] = Array.from({ length: whole(random, 1, 10) }, () => write(oddFrame(random)));
@@ -26,6 +28,18 @@ function oddFrame(random: Random): Buffer {
 const LENGTHS = ['0000000000000001', '000000007fffffff', '0020000000000000', 'ffffffffffffffff'].map((hex) =>
   Buffer.from(hex, 'hex'),
 );
+
+/** A message in thousands of fragments, empty or of one byte, with or without an end, and pings between them. */
+export function manyFragments(random: Random): Draft {
+  const fragment = frame(oneOf(random, ['', 'x']), OPCODE.continuation);
+  const between = chance(random, 0.2) ? frame('', FIN | OPCODE.ping) : Buffer.alloc(0);
+  const steps = [
+    write(frame('4', OPCODE.text)),
+    write(Buffer.concat([fragment, between]), oneOf(random, [100, 1_000, 16_000, 100_000])),
+    ...(chance(random, 0.3) ? [write(frame('', FIN | OPCODE.continuation))] : []),
+  ];
+  return { opens: oneOf(random, ['websocket', 'authenticated'] as const), steps };
+}
 
 /** An upgrade that declares the length of a body, then packets whose answers the client does not read. */
 export function upgradeWithLength(random: Random): Draft {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { every } from '@chat-cluster/runtime';
 import { connect, connectElsewhere, newUser, openConversation, quantile, type TestClient } from '@chat-cluster/testkit';
 import type { Target } from '../target.ts';
@@ -100,7 +101,8 @@ export class HonestUsers implements AsyncDisposable {
       }
       to.socket.on('new_message', onMessage);
     });
-    const ack = from.send({ conversationId, content }).catch((error: Error) => ({ ok: false, error }));
+    const draft = { conversationId, content, clientMessageId: content.replace(' ', '-') };
+    const ack = sendUntil(started + limit, from, draft).catch((error: Error) => ({ ok: false, error }));
     const [isReceived, answer] = await Promise.all([received, ack]);
     if (this.#stopping) return;
     this.messagesMs.push(performance.now() - started);
@@ -126,5 +128,14 @@ export class HonestUsers implements AsyncDisposable {
   #entry(index: number): { url: string; jwtSecret: string } {
     const { ports, cluster } = this.#target;
     return { url: `http://127.0.0.1:${ports[index % ports.length]}`, jwtSecret: cluster.jwtSecret };
+  }
+}
+
+/** Sends a message, again and again while a retryable error asks for it. */
+async function sendUntil(deadline: number, { send }: TestClient, draft: object): ReturnType<TestClient['send']> {
+  for (;;) {
+    const answer = await send(draft);
+    if (answer.ok || !answer.error.retryable || performance.now() > deadline) return answer;
+    await delay(answer.error.retryAfterMs);
   }
 }

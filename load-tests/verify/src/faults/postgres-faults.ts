@@ -1,6 +1,6 @@
 import { between, eventually, type NetworkFault, oneOf, queryPostgres, type SendAttempt } from '@chat-cluster/testkit';
 import pg from 'pg';
-import { clientsUnaffected } from '../expectations.ts';
+import { clientsUnaffected, lanesAckWithin } from '../expectations.ts';
 import type { Fault, FaultContext, RoundOutcome } from '../fault.ts';
 import { countDeadLetters } from '../processes/dead-letters.ts';
 
@@ -39,6 +39,28 @@ export const postgresSlow: Fault = {
     return { lastsMs, heal: () => session.end() };
   },
   expect: clientsUnaffected,
+};
+
+/** Time from the moment when the address leads to the new primary until every lane must acknowledge, in ms. */
+const FAILOVER_LIMIT_MS = 10_000;
+
+/**
+ * Odd rounds: the old primary keeps its connections and becomes read-only. Even rounds: it restarts as a standby, and
+ * for a while the address still leads to it.
+ */
+export const postgresFailover: Fault = {
+  id: 'F31',
+  title: 'Postgres fails over behind one address; the old primary lives on read-only',
+  cluster: { postgresStandby: true },
+  freshCluster: true,
+  async inject({ cluster, round }) {
+    await cluster.failOverPostgres?.(round % 2 === 1 ? 'fenced' : 'restarted');
+    return { lastsMs: 0, heal: async () => undefined };
+  },
+  expect: (outcome, { cluster }) => [
+    ...clientsUnaffected(outcome),
+    ...lanesAckWithin({ ...outcome, from: outcome.to }, cluster.lanes, FAILOVER_LIMIT_MS),
+  ],
 };
 
 /** Size of the disk: an empty database needs about 60 MB; the rest is room for the write-ahead log of some rounds. */

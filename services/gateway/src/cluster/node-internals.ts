@@ -31,3 +31,13 @@ export function closeUnconfirmed(fork: Worker): void {
 export function hasBegunResponse(socket: Socket): boolean {
   return (socket as { _httpMessage?: { _headerSent: boolean } | null })._httpMessage?._headerSent ?? false;
 }
+
+/**
+ * Drops the requests that Node has read from an HTTP connection and not handled yet. Node calls `onIncoming` of the
+ * connection's parser for each request; after the result 2, which stands for an upgrade, it parses nothing more of what
+ * was read. A parser that is used again gets a new `onIncoming`.
+ */
+export function dropReadRequests(socket: Socket): void {
+  const { parser } = socket as { parser?: { onIncoming: unknown } | null };
+  if (parser) parser.onIncoming = () => 2;
+}

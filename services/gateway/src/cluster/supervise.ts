@@ -22,7 +22,7 @@ export async function supervise(config: GatewayConfig): Promise<void> {
   const names = Array.from({ length: config.GATEWAY_PROCESSES }, (_, i) => `${config.GATEWAY_NAME}-${i + 1}`);
 
   // The default JSON channel would turn the bytes that the entry sends to forks into text.
-  cluster.setupPrimary({ serialization: 'advanced' });
+  cluster.setupPrimary({ serialization: 'advanced', execArgv: [...process.execArgv, ...heapOptions()] });
   const entry = createEntry();
   const port = await listen(entry.server, config);
   lifecycle.own('entry', entry.server, (server) => server.close());
@@ -47,6 +47,14 @@ export async function supervise(config: GatewayConfig): Promise<void> {
 
   logger.info({ port, adminPort, gateways: names, endsWithinMs: longestEndMs(config) }, 'gateway: ready');
   announceReady({ type: 'ready', port, adminPort, gateways: names });
+}
+
+/**
+ * Options of Node for a fork: semi-spaces of 16 MB, as in the pods. With Node's default new objects leave 100 MB more
+ * garbage before they are collected. NODE_OPTIONS has precedence.
+ */
+function heapOptions(): string[] {
+  return process.env.NODE_OPTIONS?.includes('semi-space-size') ? [] : ['--max-semi-space-size=16'];
 }
 
 interface ForkDeps extends Pick<Context, 'lifecycle' | 'logger'> {

@@ -32,15 +32,23 @@ export function connectionsOf(io: ChatServer): Connection[] {
   return Object.values(engineOf(io).clients);
 }
 
+/** Options of ws that engine.io does not pass on. */
+export interface WebsocketOptions {
+  /** Time that a websocket waits for the client's close frame, in ms. */
+  closeTimeout: number;
+  /** Frames of a message, and reads from the network during a frame, at most. Beyond it ws closes with 1008. */
+  maxFragments?: number;
+  maxBufferedChunks?: number;
+}
+
 /**
- * Sets how long a websocket waits for the client's close frame, in ms: an option of ws that engine.io does not pass on.
- * `init` creates the websocket server from `wsEngine`; engine.io calls it again on `listening`.
+ * Sets options of ws. `init` creates the websocket server from `wsEngine`; engine.io calls it again on `listening`.
  */
-export function setCloseTimeout(io: ChatServer, ms: number): void {
+export function setWebsocketOptions(io: ChatServer, more: WebsocketOptions): void {
   const engine = engineOf(io);
   engine.opts.wsEngine = class extends engine.opts.wsEngine {
     constructor(options: object) {
-      super({ ...options, closeTimeout: ms });
+      super({ ...options, ...more });
     }
   };
   engine.init();
@@ -61,6 +69,19 @@ export function waitingBytes(connection: Connection): number {
   let sum = websocketOf(connection.transport)?.bufferedAmount ?? 0;
   for (const packet of internals(connection).writeBuffer) sum += sizeOf(packet);
   return sum;
+}
+
+/** Memory of a waiting packet besides its data, in bytes: about 180 in engine.io, 225 in the TCP socket. */
+const PACKET_BYTES = 256;
+/**
+ * Memory for one byte that `waitingBytes` and `writableLength` count. They count the UTF-16 code units of a text, which
+ * has 1 or 2 bytes each in the heap. While the kernel takes it, a copy in UTF-8 has another 1 to 3.
+ */
+export const MEMORY_PER_BYTE = 3;
+
+/** Approximate memory of the packets that wait for the client, in bytes. */
+export function waitingMemory(connection: Connection): number {
+  return MEMORY_PER_BYTE * waitingBytes(connection) + PACKET_BYTES * waitingPackets(connection);
 }
 
 /** Text counts as its number of UTF-16 code units: a byte of memory each in Latin-1 text, two in other text. */

@@ -10,7 +10,7 @@ import { Admission } from './connect/admission.ts';
 import { refuse } from './connect/refuse.ts';
 import type { Strangers } from './connect/strangers.ts';
 import type { UserLimiter } from './connect/user-limits.ts';
-import { closeConnection, setCloseTimeout } from './engine-io.ts';
+import { closeConnection, setWebsocketOptions } from './engine-io.ts';
 
 const handshakes = new Counter({
   name: 'chat_handshakes_total',
@@ -18,8 +18,17 @@ const handshakes = new Counter({
   labelNames: ['result'],
 });
 
-/** Time for a client to answer a close frame, in ms. With the 30 s of ws, its TCP connection would stay for long. */
-const CLOSE_TIMEOUT_MS = 1_000;
+const WEBSOCKETS = {
+  /** With the 30 s of ws, the TCP connection of a client that does not answer a close frame would stay for long. */
+  closeTimeout: 1_000,
+  /**
+   * A message of 128 kB has 32 frames of 4 kB; stock clients send one. Each frame, and each read from the network while a
+   * frame is incomplete, takes some hundred bytes of memory and a microsecond, even if it has one byte. The defaults of ws
+   * (16,384 and 262,144) would let a few hundred connections take all memory, before authentication too.
+   */
+  maxFragments: 256,
+  maxBufferedChunks: 4_096,
+};
 /**
  * Idle time after which an HTTP connection is closed, in ms: otherwise an answer that a client does not read (a poll, a
  * page of history) is kept forever. Longer than the 25 s of a poll without news. Websockets have their heartbeat.
@@ -61,7 +70,7 @@ export function createSocketServer(deps: SocketServerDeps): { io: ChatServer; ad
     headers['X-Gateway-Id'] = config.GATEWAY_NAME;
   });
   io.use((socket, next) => void authenticateSocket(socket, next, deps));
-  setCloseTimeout(io, CLOSE_TIMEOUT_MS);
+  setWebsocketOptions(io, WEBSOCKETS);
   return { io, admission };
 }
 

@@ -38,12 +38,14 @@ export function createInboxProcessor(ports: InboxPorts) {
         // When the process stops during an outage, the batch has not failed: another worker processes it.
         throw signal.aborted ? new LaneLeft('this process stops') : error;
       });
-      observeStored(batches, outcome, started);
-      const published = trace.publish((traces) => publish(ports, batches, outcome, traces));
-      void published.then(() => observeDelivery(batches));
+      const report = (what: string) => (err: unknown) => logger.error({ err }, `lane: a stored run: ${what} failed`);
+      const observe = (record: () => void) => void Promise.try(record).catch(report('metrics'));
+      observe(() => observeStored(batches, outcome, started));
+      const published = Promise.try(() => trace.publish((traces) => publish(ports, batches, outcome, traces)));
+      void published.catch(report('publishing')).then(() => observe(() => observeDelivery(batches)));
       const ms = Math.round(performance.now() - started);
       logger.debug({ batches: batches.length, entries: entries.length, ms }, 'lane: batch stored');
-      return { published, badges: outcome.badges };
+      return { published: published.catch(() => {}), badges: outcome.badges };
     },
   } satisfies LaneProcessor<LaneBatch>;
 }
@@ -55,15 +57,16 @@ function publish(
   { messages, receipts, results }: BatchOutcome,
   traces: ReadonlyMap<MessageId, string>,
 ): Promise<unknown> {
-  recent.append(messages).catch(() => cacheFaults.inc());
+  Promise.try(() => recent.append(messages)).catch(() => cacheFaults.inc());
   const logLoss = (what: string) => (error: Error) => logger.warn({ reason: error.message }, `lane: ${what} lost`);
   const remaining = [...results];
   return Promise.all([
-    fanout.newMessages(messages, traces).catch(logLoss('emits of messages were')),
-    fanout.messagesRead(receipts).catch(logLoss('emits of receipts were')),
-    ...batches.map(({ replyTo, batchId, entries }) =>
-      reply(replyTo, { v: 1, batchId, results: remaining.splice(0, entries.length) }).catch(logLoss('a reply was')),
-    ),
+    Promise.try(() => fanout.newMessages(messages, traces)).catch(logLoss('emits of messages were')),
+    Promise.try(() => fanout.messagesRead(receipts)).catch(logLoss('emits of receipts were')),
+    ...batches.map(({ replyTo, batchId, entries }) => {
+      const mine = remaining.splice(0, entries.length);
+      return Promise.try(() => reply(replyTo, { v: 1, batchId, results: mine })).catch(logLoss('a reply was'));
+    }),
   ]);
 }
 

@@ -1,5 +1,5 @@
 import { type Entry, Rejection } from '@chat-cluster/contracts';
-import { type BatchOutcome, deadLetterOf, type MessageStore, storeBatch } from '@chat-cluster/domain';
+import { type BatchOutcome, deadLetterOf, type MessageStore, ResultUnreadable, storeBatch } from '@chat-cluster/domain';
 import { describeFault, isTransientFault } from '@chat-cluster/postgres';
 import { type LaneHold, LaneLeft } from '@chat-cluster/queue';
 import { retry } from '@chat-cluster/runtime';
@@ -17,6 +17,9 @@ export interface StoreInPlacePorts extends KeepPorts {
  * store is repeated here, with jittered back-off from 50 ms to 2 s, while the lane waits: order holds and no batch is
  * given up. Any other fault means that an entry is poison. The entries are then halved until the poison entry is alone:
  * it is kept as a dead letter and rejected, and its neighbours are stored.
+ *
+ * An entry that is stored, but whose result cannot be read, is isolated too. It is not rejected: its sender receives
+ * UNAVAILABLE, and a resend stores nothing twice.
  *
  * Rejects only when `signal` aborts or the lane is lost. A process that was paused for long must not store a batch
  * that another worker has stored: the store would recognise its messages, but a read mark without `upToSeq` would now
@@ -39,7 +42,7 @@ export async function storeInPlace(ports: StoreInPlacePorts, entries: readonly E
   });
 }
 
-/** True for a fault that a repeat of the store cannot solve: data that Postgres never accepts, or a bug. */
+/** True for a fault that a repeat of the store cannot solve: data that Postgres never accepts, or a bug (also of reading). */
 function isPoison(error: unknown): boolean {
   return !(error instanceof LaneLeft) && !isTransientFault(error);
 }
@@ -49,7 +52,11 @@ async function storeAroundPoison(
   entries: readonly Entry[],
   error: unknown,
 ): Promise<BatchOutcome> {
-  if (entries.length === 1) return rejectPoison(ports, entries[0], error);
+  if (entries.length === 1) {
+    return error instanceof ResultUnreadable
+      ? reportUnreadable(ports, entries[0], error)
+      : rejectPoison(ports, entries[0], error);
+  }
   const middle = entries.length >> 1;
   const first = await storeInPlace(ports, entries.slice(0, middle));
   const second = await storeInPlace(ports, entries.slice(middle));
@@ -70,13 +77,27 @@ async function rejectPoison(ports: StoreInPlacePorts, entry: Entry | undefined, 
     'lane: rejecting a poison entry',
   );
   await keepDeadLetters(ports, [letter]);
-  return {
-    results: [{ kind: 'rejected', error: new Rejection('REJECTED').payload }],
-    messages: [],
-    receipts: [],
-    badges: [],
-  };
+  return outcomeWithout(new Rejection('REJECTED'));
 }
+
+/** The entry is stored. Other devices learn of it by the gap that the next message leaves, or by their next sync. */
+function reportUnreadable(ports: StoreInPlacePorts, entry: Entry | undefined, error: Error): BatchOutcome {
+  unreadable.inc();
+  const fields = { err: error, kind: entry?.kind, conversation: entry?.conversationId };
+  ports.logger.error(fields, 'lane: an entry is stored, but its result cannot be read');
+  return outcomeWithout(new Rejection('UNAVAILABLE', { retryAfterMs: UNREADABLE_RETRY_MS }));
+}
+
+function outcomeWithout(rejection: Rejection): BatchOutcome {
+  return { results: [{ kind: 'rejected', error: rejection.payload }], messages: [], receipts: [], badges: [] };
+}
+
+/** Time after which the sender of an entry whose result cannot be read may try again, in ms. */
+const UNREADABLE_RETRY_MS = 5_000;
 
 const retries = new Counter({ name: 'chat_store_retries_total', help: 'Repeats of a batch after a transient fault' });
 const poison = new Counter({ name: 'chat_store_poison_entries_total', help: 'Entries that Postgres never accepts' });
+const unreadable = new Counter({
+  name: 'chat_store_unreadable_results_total',
+  help: 'Entries that are stored, but whose result could not be read: a bug; the log has the reason',
+});

@@ -1,18 +1,14 @@
-import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { wholeNumber } from '@chat-cluster/runtime';
-import { eventually, temporaryFolder } from '@chat-cluster/testkit';
+import { temporaryFolder } from '@chat-cluster/testkit';
 import { mediansOf } from '@chat-cluster/testkit/lean-client';
-import { measureCpu } from '@chat-cluster/testkit/processes';
+import { collectedMemory, type Memory, measureCpu, memoryProbe } from '@chat-cluster/testkit/processes';
 import { z } from 'zod';
 import type { RunningArm } from '../../arms/arm.ts';
 import { type OurOptions, startOurs } from '../../arms/ours.ts';
 import { startIdleGateway } from '../../arms/stock.ts';
 import { type ArmUnderLoad, startUnderLoad } from '../../arms/under-load.ts';
 import type { Log } from '../../experiment.ts';
-import type { Memory } from './memory-probe.ts';
 
 export const IDLE_OPTIONS = z.object({
   connections: wholeNumber(1).default(5_000).describe('idle connections'),
@@ -30,7 +26,6 @@ type Kind = keyof typeof SERVERS;
 export const WARM = 20;
 /** Wait after the last connect, in ms: longer than a first badge takes, shorter than a heartbeat (25 s). */
 const SETTLE_MS = 3_000;
-const PROBE_WITHIN_MS = 30_000;
 
 /**
  * Measures this repository's gateway and a stock server in turn, so that a disturbance of the machine affects both:
@@ -58,20 +53,12 @@ export async function measureIdle({ connections, rounds, rest }: z.output<typeof
 /** Bytes per connection of one fresh server, and all of its CPU at rest in µs per connection and second. */
 async function measureServer(kind: Kind, connections: number, restSeconds: number, log: Log) {
   await using undo = new AsyncDisposableStack();
-  const probeFile = join(undo.use(temporaryFolder()).path, 'memory.json');
-  const env = {
-    NODE_OPTIONS: `--expose-gc --import=${pathToFileURL(join(import.meta.dirname, 'memory-probe.ts')).href}`,
-    PROBE_FILE: probeFile,
-    CONNECTS_PER_SECOND: '1000000',
-  };
+  const { path: folder } = undo.use(temporaryFolder());
+  const env = { ...memoryProbe(folder), CONNECTS_PER_SECOND: '1000000' };
   const size = { pairs: 0, idle: WARM + connections, gateways: 1, workers: 0 };
   await using server = await startUnderLoad<RunningArm, OurOptions>(SERVERS[kind], { ...size, env, log });
   const gateway = server.arm.processes.filter(({ name }) => name === 'gateways');
-  const readMemory = async (): Promise<Memory> => {
-    await rm(probeFile, { force: true });
-    process.kill(gateway[0]?.pid ?? 0, 'SIGUSR2');
-    return eventually(async () => JSON.parse(await readFile(probeFile, 'utf8')), PROBE_WITHIN_MS);
-  };
+  const readMemory = () => collectedMemory(gateway[0]?.pid ?? 0, folder);
   const memory = await growthPerConnection(server, readMemory);
   if (restSeconds === 0) return { memory, cpu: 0 };
   const cpuUsed = await measureCpu(gateway);

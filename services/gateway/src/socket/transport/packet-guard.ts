@@ -25,12 +25,18 @@ export type CutReason =
   | 'rate_limit'
   | 'nesting'
   | 'authentication_timeout'
-  | 'address_share';
+  | 'address_share'
+  | 'pipelining';
+
+/** Counts a connection that is cut. */
+export function countCut(reason: CutReason): void {
+  cuts.inc({ reason });
+}
 
 /** Ends a connection whose client does what no stock client does. */
 export function cut(connection: Connection, reason: CutReason): void {
   if (connection.readyState === 'closed') return;
-  cuts.inc({ reason });
+  countCut(reason);
   abortConnection(connection, reason);
 }
 
@@ -45,6 +51,8 @@ const PROBES = 4;
 const BYTES_BEFORE_AUTHENTICATION = 16 * 1_024;
 /** Levels of arrays and objects in a packet; those of the contract have up to 4. */
 const MAX_NESTING = 32;
+/** A packet counts once per started 16 kB: parsing one of 128 kB with small objects takes 10 ms. */
+const BYTES_PER_COUNT = 16 * 1_024;
 
 /** Replaces the payload of an event that is nested too deep. The dispatcher rejects the event with this message. */
 export const TOO_DEEP = `A packet may be nested at most ${MAX_NESTING} levels deep.`;
@@ -68,7 +76,7 @@ export class PacketGuard {
   readonly #limit: RateLimit;
   readonly #connection: Connection;
   readonly #config: GuardConfig;
-  #isAuthenticated = false;
+  #socket: ChatSocket | undefined;
   #received = 0;
   #connects = 0;
   #probes = 0;
@@ -87,7 +95,7 @@ export class PacketGuard {
 
   /** From now on the client is a user, and the dispatcher counts its events. */
   authenticate(socket: ChatSocket): void {
-    this.#isAuthenticated = true;
+    this.#socket = socket;
     this.#limitSize();
     socket.data.packets = this.#limit;
   }
@@ -101,10 +109,7 @@ export class PacketGuard {
 
   #limitSize(): void {
     const most = this.#config.MAX_PACKET_BYTES;
-    setMaxPacketBytes(
-      this.#connection.transport,
-      this.#isAuthenticated ? most : Math.min(most, BYTES_BEFORE_AUTHENTICATION),
-    );
+    setMaxPacketBytes(this.#connection.transport, this.#socket ? most : Math.min(most, BYTES_BEFORE_AUTHENTICATION));
   }
 
   #onPacket(packet: ReceivedPacket): void {
@@ -122,13 +127,22 @@ export class PacketGuard {
         cut(this.#connection, 'second_connect');
         return;
       }
-      if (this.#isAuthenticated && (first === EVENT || first === BINARY_EVENT)) return;
+      if (data.length >= BYTES_PER_COUNT) this.#countSize(data.length);
+      if (this.#socket && (first === EVENT || first === BINARY_EVENT)) return;
     }
     this.#count();
   }
 
+  /** Counts a large packet as more than one; the first one is counted where all packets are. */
+  #countSize(bytes: number): void {
+    for (let more = Math.floor(bytes / BYTES_PER_COUNT); more > 0; more--) {
+      this.#limit.take();
+      this.#socket?.data.user.events.take();
+    }
+  }
+
   #count(): void {
-    if (!this.#isAuthenticated) {
+    if (!this.#socket) {
       if (++this.#received > PACKETS_BEFORE_AUTHENTICATION) cut(this.#connection, 'too_many_packets');
       return;
     }

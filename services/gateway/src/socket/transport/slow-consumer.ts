@@ -26,6 +26,8 @@ export function countSlowConsumer(): void {
 export interface WriteBufferDeps {
   config: Pick<GatewayConfig, 'WRITE_BUFFER_MAX_BYTES' | 'WRITE_BUFFER_MAX_PACKETS'>;
   logger: Logger;
+  /** Receives every connection that may have unread output, for unread-budget.ts, which removes it. */
+  backlog: Set<Connection>;
 }
 
 /**
@@ -39,7 +41,7 @@ export interface WriteBufferDeps {
  * (LARGE). A connection beyond a bound is checked again in the next turn. By then a transport that flush-by-turn.ts had
  * held has taken its packets, so a burst of any size does not disconnect a client that reads.
  */
-export function boundWriteBuffers(io: ChatServer, { config, logger }: WriteBufferDeps): PacketListener {
+export function boundWriteBuffers(io: ChatServer, { config, logger, backlog }: WriteBufferDeps): PacketListener {
   const { WRITE_BUFFER_MAX_BYTES: maxBytes, WRITE_BUFFER_MAX_PACKETS: maxPackets } = config;
   const suspects = new Set<Connection>();
   showBuffers(io);
@@ -57,7 +59,11 @@ export function boundWriteBuffers(io: ChatServer, { config, logger }: WriteBuffe
   }
 
   return function checkBounds(this: Connection, packet: Packet): void {
-    if (this.transport.writable) return;
+    if (this.transport.writable) {
+      if (sizeOf(packet) >= LARGE) backlog.add(this);
+      return;
+    }
+    backlog.add(this);
     const packets = waitingPackets(this);
     if (packets <= maxPackets) {
       if (packets % SUM_EVERY !== 0 && sizeOf(packet) < LARGE) return;

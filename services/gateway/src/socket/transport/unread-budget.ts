@@ -1,15 +1,15 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { every, type Logger, type Repetition, resetConnection } from '@chat-cluster/runtime';
 import type { GatewayConfig } from '../../config.ts';
-import type { ChatServer } from '../chat-socket.ts';
-import { abortConnection, connectionsOf, waitingBytes } from '../engine-io.ts';
+import { abortConnection, type Connection, MEMORY_PER_BYTE, waitingMemory } from '../engine-io.ts';
 import { countSlowConsumer } from './slow-consumer.ts';
 
-/** Interval of the checks, in ms. A check of 50,000 connections takes some milliseconds. */
-const CHECK_MS = 1_000;
+/** Interval of the checks, in ms: a client can request some hundred MB per second. */
+const CHECK_MS = 250;
 
 export interface UnreadBudgetDeps {
-  io: ChatServer;
+  /** Connections that may have unread output: those without any are removed. */
+  backlog: Set<Connection>;
   /** After engine.io is attached, which wraps the listeners that it finds. */
   http: HttpServer;
   config: Pick<GatewayConfig, 'UNREAD_MAX_BYTES'>;
@@ -17,11 +17,14 @@ export interface UnreadBudgetDeps {
 }
 
 /**
- * Bounds the output that all clients of the process together have not read: packets of sockets, and HTTP responses. The
- * bounds of one connection (slow-consumer.ts) alone would let a few hundred clients fill the memory. Beyond the budget
- * the consumer with most unread output is cut, then the next one, until the rest is within it.
+ * Bounds the memory of the output that all clients of the process together have not read: packets of sockets, and HTTP
+ * responses. The bounds of one connection (slow-consumer.ts) alone would let a few hundred clients fill the memory.
+ * Beyond the budget the consumer with most unread output is cut, then the next one, until the rest is within it.
+ *
+ * The memory is estimated from the number of bytes and packets, for text that is not Latin-1. What the kernel holds, up
+ * to 4 MB per connection, is not part of it.
  */
-export function boundUnread({ io, http, config, logger }: UnreadBudgetDeps): Pick<Repetition, 'stop'> {
+export function boundUnread({ backlog, http, config, logger }: UnreadBudgetDeps): Pick<Repetition, 'stop'> {
   const responses = new Set<Response>();
   function onClose(this: Response): void {
     responses.delete(this);
@@ -34,12 +37,13 @@ export function boundUnread({ io, http, config, logger }: UnreadBudgetDeps): Pic
   /** Everything with unread output. */
   function consumers(): Consumer[] {
     const found: Consumer[] = [];
-    for (const connection of connectionsOf(io)) {
-      const bytes = waitingBytes(connection);
+    for (const connection of backlog) {
+      const bytes = connection.readyState === 'closed' ? 0 : waitingMemory(connection);
       if (bytes > 0) found.push({ bytes, cut: () => abortConnection(connection, 'slow_consumer') });
+      else backlog.delete(connection);
     }
     for (const response of responses) {
-      const bytes = response.writableLength;
+      const bytes = MEMORY_PER_BYTE * response.writableLength;
       if (bytes > 0) found.push({ bytes, cut: () => resetConnection(response.req.socket) });
     }
     return found;
