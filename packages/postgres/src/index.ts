@@ -9,6 +9,7 @@ export { createMessageStore } from './message-store.ts';
 export { migrateCommand } from './migrate-command.ts';
 export { MIGRATIONS, type Migration, type Migrations } from './migrations.ts';
 export { MigrationBlocked, MigrationFailed, migrate, openForMigrations } from './migrator.ts';
+export { TransactionPooling, usesTransactionPooling } from './pooler.ts';
 export { type UnmetRequirement, unmetRequirements } from './requirements.ts';
 export { schemaBirth } from './schema-birth.ts';
 export { pendingMigrations, readSchemaState } from './schema-state.ts';

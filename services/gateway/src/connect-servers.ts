@@ -1,6 +1,14 @@
 import cluster from 'node:cluster';
 import { randomUUID } from 'node:crypto';
-import { awaitSchema, type Database, openDatabase, schemaBirth, watchDatabase } from '@chat-cluster/postgres';
+import {
+  awaitSchema,
+  type Database,
+  openDatabase,
+  schemaBirth,
+  TransactionPooling,
+  usesTransactionPooling,
+  watchDatabase,
+} from '@chat-cluster/postgres';
 // Not the package's index, which loads BullMQ: 240 files that a gateway does not need.
 import { announceLanes, createInbox, ReplyReceiver } from '@chat-cluster/queue/producer';
 import {
@@ -31,6 +39,8 @@ export interface Context {
 
 /** Connects to Postgres and waits until its schema is not too old. Then `watch` reports whether Postgres responds. */
 export async function connectPostgres({ config, logger, lifecycle }: Context) {
+  // Not known while Postgres is away.
+  if (await usesTransactionPooling(config.DATABASE_URL).catch(() => false)) throw new TransactionPooling();
   const db = lifecycle.own(
     'postgres',
     openDatabase({

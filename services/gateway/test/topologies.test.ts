@@ -5,7 +5,9 @@ import { type LocalRedis, startRedis, toolsFolder } from '@chat-cluster/local-cl
 import {
   askRedis,
   controlledSentinel,
+  freshDatabase,
   privateServers,
+  startPgBouncer,
   startRedisCluster,
   startTestCluster,
   type TestCluster,
@@ -121,6 +123,14 @@ describe('topologies', () => {
     const group = await controlledSentinel(folder, () => {});
     stack.defer(() => group.stop());
     return { REDIS_URL: group.url };
+  });
+
+  topology('PgBouncer in session mode', async (stack) => {
+    const { postgres } = await privateServers();
+    const database = await freshDatabase();
+    stack.defer(() => database.drop());
+    const pooler = stack.use(await startPgBouncer(postgres.url));
+    return { DATABASE_URL: pooler.through(database.url) };
   });
 
   topology('a Redis before 7, without sharded pub/sub, with a cluster name', async (stack) => {

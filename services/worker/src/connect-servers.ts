@@ -1,4 +1,10 @@
-import { awaitSchema, openDatabase, watchDatabase } from '@chat-cluster/postgres';
+import {
+  awaitSchema,
+  openDatabase,
+  TransactionPooling,
+  usesTransactionPooling,
+  watchDatabase,
+} from '@chat-cluster/postgres';
 import { laneTelemetry, type QueueServer, queueServer } from '@chat-cluster/queue';
 import { connectPublisher, connectRedis, disconnectRedis, type RedisClient, type RedisRole } from '@chat-cluster/redis';
 import { adminAddress, type Lifecycle, type Logger, redisServers, redisSetting } from '@chat-cluster/runtime';
@@ -49,6 +55,8 @@ export async function connectRedisServers({ config, logger, lifecycle }: Context
  * version is then unknown. `watch` reports whether Postgres responds.
  */
 export async function connectPostgres({ config, logger, lifecycle }: Context) {
+  // Not known while Postgres is away.
+  if (await usesTransactionPooling(config.DATABASE_URL).catch(() => false)) throw new TransactionPooling();
   const db = openDatabase({
     url: config.DATABASE_URL,
     poolSize: config.PG_POOL_SIZE,

@@ -5,6 +5,7 @@ import {
   SessionRefused,
   schemaBirth,
   unmetRequirements,
+  usesTransactionPooling,
 } from '@chat-cluster/postgres';
 import { CLUSTER_NAME } from '@chat-cluster/redis';
 import { sql } from 'kysely';
@@ -26,9 +27,16 @@ export async function checkPostgres(deployment: Deployment): Promise<Finding[]> 
   let db: Database | undefined;
   try {
     db = openDatabase({ url: databaseUrl, poolSize: 1, applicationName: 'chat-doctor', onError: () => {} });
+    if (await usesTransactionPooling(databaseUrl)) {
+      const found = 'DATABASE_URL leads to a pooler that changes the session after each transaction';
+      return [report.failed(found, 'set pool_mode = session in pgbouncer.ini, or use the address of Postgres itself')];
+    }
     return await examineServer(db, deployment);
   } catch (error) {
-    if (error instanceof SessionRefused) return [report.failed(error.message, 'set DATABASE_URL to the primary')];
+    if (error instanceof SessionRefused) {
+      const fix = 'set DATABASE_URL to the primary; settings of PgBouncer are in infra/pgbouncer';
+      return [report.failed(error.message, fix)];
+    }
     const fix = 'start Postgres, or correct DATABASE_URL, the role with its rights, or the network policies';
     return [report.failed(`it does not respond: ${reasonOf(error)}`, fix)];
   } finally {
@@ -108,7 +116,7 @@ async function connectionsFinding(server: Server, deployment: Deployment): Promi
     `gateways (${gateways} × ${gateway}) and workers (${workers} × ${worker}) open up to ${needed} connections; ` +
     `${available} of max_connections = ${server.maxConnections} are available to them`;
   if (needed <= available) return report.ok(found);
-  return report.failed(found, 'lower PG_POOL_SIZE, raise max_connections, or add PgBouncer 1.21 or newer');
+  return report.failed(found, 'lower PG_POOL_SIZE, or raise max_connections');
 }
 
 /** Checks that the Redis belongs to the cluster of this database. */
