@@ -140,7 +140,7 @@ interface ParameterStatus {
 
 /** Private parts of pg 8 that are used here. */
 interface PrivateClient {
-  /** Process id of the session, as the server or the pooler told it. */
+  /** Process id of the session, as the server or the pooler reports it. */
   processID: number;
   connection: EventEmitter;
   connectionParameters: { query_timeout: unknown };

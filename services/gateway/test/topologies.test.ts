@@ -141,6 +141,6 @@ describe('topologies', () => {
     stack.defer(async () => void (await askRedis(redis.url, 'ACL', 'DELUSER', 'before7')));
     url.username = 'before7';
     url.password = 'secret';
-    return { REDIS_URL: url.href, REDIS_ADAPTER: 'classic', CLUSTER_NAME: 'eu-1' };
+    return { REDIS_URL: url.href, REDIS_ADAPTER: 'classic', CLUSTER_NAME: 'eu-2' };
   });
 });

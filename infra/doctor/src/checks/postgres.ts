@@ -123,6 +123,7 @@ async function connectionsFinding(server: Server, deployment: Deployment): Promi
 async function clusterFindings(db: Database, { redis }: Deployment): Promise<Finding[]> {
   if (!redis) return [];
   const here = await schemaBirth(db).catch(() => undefined);
+  if (here === undefined) return [];
   const servers = await listRedisServers(redis).catch(() => []);
   const withKeys = servers.filter(({ purposes }) => purposes.some((purpose) => purpose !== 'pubsub'));
   const owners = await Promise.all(
