@@ -21,14 +21,18 @@ revoke all on all tables in schema public from public, chat_gateway, chat_worker
 grant select on kysely_migration, conversations, direct_conversations, participants, messages
   to chat_gateway, chat_worker;
 
--- Gateway: opens conversations, and adds and purges revocations of tokens; everything else it only reads.
+-- Gateway: opens conversations, adds and purges revocations of tokens, and renews the epoch after a restore; everything
+-- else it only reads.
 grant insert on conversations, direct_conversations, participants to chat_gateway;
 grant select, insert, delete on token_revocations to chat_gateway;
 grant update (issued_before, kept_ms, changed_at) on token_revocations to chat_gateway;
+grant select, update (epoch, renewed_at, beats) on store_epoch to chat_gateway;
 
--- Worker: stores messages and read marks, and keeps dead letters. Also for the commands dead-letters and unread.
+-- Worker: stores messages and read marks, and keeps dead letters. Also for the commands dead-letters, unread
+-- and renew-epoch.
 grant insert on messages to chat_worker;
 grant update (last_seq, updated_at) on conversations to chat_worker;
 grant update (last_read_seq, read_at, unread_count) on participants to chat_worker;
 grant select, insert, delete on dead_letters to chat_worker;
 grant update (source, reason, attempts) on dead_letters to chat_worker;
+grant select, update (epoch, renewed_at) on store_epoch to chat_worker;

@@ -2,7 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { signToken } from '@chat-cluster/local-cluster';
 import { ConfigError, UserError } from '@chat-cluster/runtime';
-import { askRedis, eventually, type FaultCluster, privateServers, startFaultCluster } from '@chat-cluster/testkit';
+import {
+  askRedis,
+  eventually,
+  type FaultCluster,
+  privateServers,
+  startFaultCluster,
+  startFaultProxy,
+} from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { sql } from 'kysely';
 import { examine } from '../src/examine.ts';
@@ -223,5 +230,16 @@ describe('doctor', () => {
     } finally {
       await askRedis(cluster.redis.url, 'SET', 'chat:database', own);
     }
+  });
+
+  it('reports an address that leads to several Redis servers in turn', async () => {
+    await using other = await startFaultCluster({ gateways: 0, workers: 0 });
+    const password = new URL(cluster.redis.url).password;
+    await askRedis(other.redis.url, 'CONFIG', 'SET', 'requirepass', password);
+    await using proxy = await startFaultProxy({ upstreams: [cluster.redis.port, other.redis.port] });
+    const url = new URL(cluster.redis.url);
+    url.port = String(proxy.port);
+    const findings = await runDoctor([], { REDIS_CACHE_URL: url.href });
+    expectFailed(findings, /^address of redis /);
   });
 });

@@ -1,5 +1,5 @@
 /*
- * The commands of operators: `npm run dead-letters`, `npm run unread` and `npm run doctor`. They take DATABASE_URL, the
+ * The commands of operators: `npm run dead-letters`, `npm run unread`, `npm run renew-epoch` and `npm run doctor`. They take DATABASE_URL, the
  * REDIS_… variables, LANES and RECOUNT_LANES (doctor also its URL and JWT_SECRET) from the environment. Variables that
  * are not set come from the cluster that runs on DATA_DIR.
  */
@@ -18,6 +18,7 @@ import { runCommand, UserError } from '@chat-cluster/runtime';
 const MAIN: Readonly<Record<string, string>> = {
   'dead-letters': 'services/worker/src/commands/dead-letters.ts',
   unread: 'services/worker/src/commands/unread.ts',
+  'renew-epoch': 'services/worker/src/commands/renew-epoch.ts',
   doctor: 'infra/doctor/src/main.ts',
 };
 

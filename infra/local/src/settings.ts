@@ -1,5 +1,5 @@
 import { readDataDir } from '@chat-cluster/local-cluster';
-import { commonConfig, integer, parseConfig, redisConfig } from '@chat-cluster/runtime';
+import { commonConfig, integer, pageOrigins, parseConfig, redisConfig, text } from '@chat-cluster/runtime';
 import { z } from 'zod';
 
 /** The settings of `npm start`. All other variables are passed on to the services, which check them. */
@@ -10,9 +10,9 @@ export const startSettings = z.object({
   LANES: commonConfig.shape.LANES,
   DATABASE_URL: commonConfig.shape.DATABASE_URL.optional(),
   REDIS_URL: redisConfig.shape.REDIS_URL,
-  JWT_SECRET: z.string().optional(),
-  ALLOWED_ORIGINS: z.string().optional(),
-  DATA_DIR: z.string().optional(),
+  JWT_SECRET: text().optional(),
+  ALLOWED_ORIGINS: pageOrigins().optional(),
+  DATA_DIR: text().optional(),
 });
 
 export interface Settings {
@@ -39,7 +39,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     databaseUrl: config.DATABASE_URL,
     redisUrl: config.REDIS_URL,
     jwtSecret: config.JWT_SECRET,
-    allowedOrigins: config.ALLOWED_ORIGINS,
+    allowedOrigins: config.ALLOWED_ORIGINS?.toString(),
     dataDir: readDataDir(env),
   };
 }

@@ -221,6 +221,11 @@ export const ALERT_CASES: Record<string, AlertCase> = {
     },
     after: '14m',
   },
+  ChatStoreSetBack: {
+    fires: { chat_store_set_back_total: '0 0 1x5' },
+    silent: { chat_store_set_back_total: '1x5' },
+    after: '5m',
+  },
   ChatPostgresPoolExhausted: {
     fires: { 'chat_postgres_pool_waiting{instance="worker-1"}': '4x10' },
     silent: { 'chat_postgres_pool_waiting{instance="worker-1"}': '4 0 4 0 4 0 4 0 4 0 4' },

@@ -59,6 +59,8 @@ export class Device {
   #lostAt;
   /** @type {Map<string, SeqWindow>} by conversation */
   #windows = new Map();
+  /** The epoch of the store. @type {string | undefined} */
+  #epoch;
   /** @type {Map<string, Unacknowledged>} by client message id, in the order of sending */
   #unacknowledged = new Map();
   /** Number of the sync under way: answers to earlier ones are dropped. */
@@ -223,7 +225,15 @@ export class Device {
         setTimeout(again, (retryAfterMs || SYNC_RETRY_MS) * (0.5 + this.#options.random()));
         return;
       }
-      const { messages, hasMore } = readSync(answer);
+      const { epoch, messages, hasMore } = readSync(answer);
+      const restored = this.#epoch !== undefined && epoch !== undefined && this.#epoch !== epoch;
+      this.#epoch = epoch ?? this.#epoch;
+      // The database was restored and numbers are assigned again: the device discards its messages and starts anew.
+      if (restored) {
+        for (const id of this.#windows.keys()) this.#windows.set(id, new SeqWindow());
+        this.#sync();
+        return;
+      }
       for (const message of messages)
         if (this.#windows.get(message.conversationId)?.synced(message.seq)) this.#events.received(message, true);
       this.#syncFrom(hasMore ? first : first + SYNC_CONVERSATIONS, run);

@@ -36,10 +36,11 @@ export function readAnswer(/** @type {unknown} */ answer) {
 /**
  * Parses a successful answer to `sync`.
  *
- * @returns {{ messages: Message[], hasMore: boolean }}
+ * @returns {{ epoch: string | undefined, messages: Message[], hasMore: boolean }}
  */
 export function readSync(/** @type {unknown} */ answer) {
-  if (!isObject(answer) || !Array.isArray(answer.conversations)) return { messages: [], hasMore: false };
+  if (!isObject(answer) || !Array.isArray(answer.conversations))
+    return { epoch: undefined, messages: [], hasMore: false };
   /** @type {Message[]} */
   const messages = [];
   for (const conversation of answer.conversations) {
@@ -49,7 +50,8 @@ export function readSync(/** @type {unknown} */ answer) {
       if (message) messages.push(message);
     }
   }
-  return { messages, hasMore: answer.hasMore === true };
+  const epoch = typeof answer.epoch === 'string' ? answer.epoch : undefined;
+  return { epoch, messages, hasMore: answer.hasMore === true };
 }
 
 /** @returns {value is Record<string, unknown>} */

@@ -288,7 +288,7 @@ describe('k6: answers of the cluster', () => {
     for (const odd of [undefined, null, 'x', {}, { conversationId: 'c', seq: '1' }])
       expect(readMessage(odd)).to.equal(undefined);
     for (const odd of [undefined, {}, { conversations: [1, null, { messages: [{}] }] }])
-      expect(readSync(odd)).to.deep.equal({ messages: [], hasMore: false });
+      expect(readSync(odd)).to.deep.equal({ epoch: undefined, messages: [], hasMore: false });
   });
 });
 

@@ -131,6 +131,27 @@ export class ConversationChecker {
     participant.held.upTo = lastSeq;
   }
 
+  /**
+   * The store has another epoch: the device of one side discards the messages of this run and loads them anew. Numbers
+   * are assigned again, so known ones mean nothing. Acknowledged messages that the store has lost count as lost at the
+   * end.
+   */
+  restart(side: Side): void {
+    const participant = this.participants[side];
+    participant.held.restart(participant.base ?? 0);
+    participant.events = new EventOrder();
+    participant.unread = [];
+    participant.readMark = 0;
+    participant.acked = 0;
+    participant.newest = { ...participant.newest, seq: 0 };
+    this.#bySeq.clear();
+    for (const message of this.#messages.values()) {
+      message.seq = 0;
+      message.ackedBefore = 0;
+      message.heldBy &= ~(1 << side);
+    }
+  }
+
   /** The read mark of one side, from the ack of read_messages or an answer to sync. */
   markRead(side: Side, upToSeq: number): void {
     const participant = this.participants[side];

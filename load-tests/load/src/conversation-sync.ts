@@ -1,5 +1,5 @@
 import type { FailureAck, SyncAck } from '@chat-cluster/contracts';
-import type { LeanClient } from '@chat-cluster/testkit/lean-client';
+import { HeldEpoch, type LeanClient } from '@chat-cluster/testkit/lean-client';
 import type { ConversationChecker } from './conversation-checker.ts';
 import type { Side } from './conversation-state.ts';
 import { countRefusal } from './counts.ts';
@@ -33,6 +33,7 @@ export class ConversationSync {
   /** Unread count of the last answer. */
   unread: number | undefined;
   #owner: SyncOwner;
+  #epoch = new HeldEpoch();
   #onDone: () => void;
   #timer: NodeJS.Timeout | undefined;
   /** 0 while no sync is under way. */
@@ -90,15 +91,21 @@ export class ConversationSync {
     });
   }
 
-  #answered(from: number, { conversations, hasMore, unread }: SyncAck): void {
+  #answered(from: number, { epoch, conversations, hasMore, unread }: SyncAck): void {
     const { userId, conversations: all } = this.#owner;
+    if (this.#epoch.enter(epoch)) {
+      for (const { checker, side } of all.values()) checker.restart(side);
+      this.#send(0);
+      return;
+    }
     for (const { id, messages, lastSeq, readMarks } of conversations) {
       const conversation = all.get(id);
       if (!conversation) continue;
       const { checker, side } = conversation;
       const participant = checker.participants[side];
       participant.lastSeq = lastSeq;
-      if (participant.base === undefined) checker.startAt(side, lastSeq);
+      // After a restore the conversation may end before the begin of this run.
+      if (participant.base === undefined || lastSeq < participant.base) checker.startAt(side, lastSeq);
       for (const message of messages) checker.receive(side, message, false);
       const mark = readMarks.find((one) => one.userId === userId);
       if (mark) checker.markRead(side, mark.upToSeq);

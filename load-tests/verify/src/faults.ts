@@ -15,6 +15,7 @@ import {
   workerPaused,
 } from './faults/process-faults.ts';
 import { reconnectStorm } from './faults/reconnect-storm.ts';
+import { redisFailovers } from './faults/redis-failover.ts';
 import {
   gatewayCutOff,
   redisFailover,
@@ -56,6 +57,7 @@ export const faultsWith = (options: UpgradeOptions): readonly Fault[] => [
   processPaused,
   migratedUnderLoad,
   upgrade(options),
+  ...redisFailovers,
 ];
 
 export const FAULTS = faultsWith({});

@@ -48,6 +48,19 @@ describe('a cluster under faults', () => {
   }
 });
 
+describe('a failover of Redis behind one address', () => {
+  it('is followed by every connection of every process', async () => {
+    const fault = FAULTS.find(({ id }) => id === 'F27');
+    if (!fault) throw new Error('there is no fault F27');
+    const random = seededRandom(SEED);
+    await using cluster = await startFaultCluster({ ...(fault.cluster as object), gateways: 2, workers: 2, random });
+    const report = await runRound(fault, cluster, { seed: SEED, round: 1, pairs: 6, rate: 30, timing: TIMING });
+    expect(report.verdict.violations).to.deep.equal([]);
+    expect(report.breaches).to.deep.equal([]);
+    expect(report.healMs, 'ms until every lane works again').to.be.a('number');
+  });
+});
+
 describe('a failover of Postgres behind one address', () => {
   for (const [round, old] of [
     [1, 'stays open and becomes read-only'],

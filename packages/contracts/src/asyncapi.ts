@@ -70,6 +70,9 @@ callback the same error arrives as an \`exception\` event. An invalid event neve
 **Gaps:** \`seq\` has no gaps within a conversation. When a number is missing, fetch it with
 \`GET /api/messages/with/{otherUserId}?after=<the last seq before the gap>\`.
 
+**Epoch:** \`session\` and the ack of \`sync\` have the \`epoch\` of the store. When it changes, the database was restored and
+numbers (\`seq\`) are assigned again: discard all messages and load them anew.
+
 **Presence and typing** are optional and volatile. Send \`watch_presence\` after each connect to receive \`presence\`. A user
 who shares no conversation with you always appears offline. Repeat \`typing\` every 3 s while the user types, and show a received \`typing\` for 5 s.
 

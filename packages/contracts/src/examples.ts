@@ -24,6 +24,8 @@ type ExamplesOf<Table extends Record<string, z.ZodType>> = {
 
 const conversationId = '01926b3a-7c11-7d3e-9f52-0a4c1f6f2b10';
 
+const epoch = '5b0f4a52-6f0e-4d43-9f0a-0d9f4b1d7c11';
+
 const lunch: z.input<typeof message> = {
   id: '01926b3a-8a57-7a10-8f6c-5d2f6a7b9c01',
   conversationId,
@@ -121,6 +123,7 @@ export const clientAckExamples: ExamplesOf<typeof clientAcks> = {
       summary: 'bob has read the message of alice and replied',
       value: {
         ok: true,
+        epoch,
         conversations: [
           {
             id: conversationId,
@@ -186,6 +189,7 @@ export const serverEventExamples: ExamplesOf<typeof serverEvents> = {
         connectionId: 'Zb3sYp0TqN4mXQy1AAAB',
         gatewayId: 'gateway-1',
         serverTime: '2026-01-01T11:59:58.000Z',
+        epoch,
       },
     },
   ],
@@ -213,6 +217,11 @@ export const serverEventExamples: ExamplesOf<typeof serverEvents> = {
       name: 'gap',
       summary: 'The gateway of alice lost its link to Redis for a while; her client sends `sync`',
       value: { reason: 'fanout_gap' },
+    },
+    {
+      name: 'restored',
+      summary: 'The database was restored: the client sends `sync`, finds another `epoch` and loads everything anew',
+      value: { reason: 'store_restored' },
     },
   ],
   server_draining: [
@@ -265,12 +274,16 @@ export const httpExamples = {
   openConversationBody: { participantId: 'bob' } satisfies z.input<typeof openConversationBody>,
   conversation: aliceAndBob,
   historyPage: {
+    epoch,
     conversationId,
     messages: [menu, { ...lunch, isRead: true }],
     nextCursor: null,
   } satisfies z.input<typeof historyPage>,
-  emptyHistoryPage: { conversationId: null, messages: [], nextCursor: null } satisfies z.input<typeof historyPage>,
+  emptyHistoryPage: { epoch, conversationId: null, messages: [], nextCursor: null } satisfies z.input<
+    typeof historyPage
+  >,
   conversationsPage: {
+    epoch,
     conversations: [
       {
         id: conversationId,

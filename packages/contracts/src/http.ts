@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type ErrorCode, errorPayload } from './errors.ts';
-import { conversationId, userId } from './ids.ts';
+import { conversationId, storeEpoch, userId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { message } from './message.ts';
 
@@ -32,10 +32,10 @@ export const historyQuery = z
     limit,
     before: seqCursor.optional().meta({ description: 'Messages with a smaller `seq`, newest first', example: 43 }),
     after: seqCursor.optional().meta({ description: 'Messages with a greater `seq`, oldest first', example: 17 }),
-    markAsRead: z
-      .enum(['true', 'false'])
-      .default('false')
-      .meta({ description: 'Also marks the messages of this page, and all before them, as read', example: 'false' }),
+    markAsRead: z.enum(['true', 'false']).default('false').meta({
+      description: 'Also marks the messages of this page, and all before them, as read. HEAD marks nothing',
+      example: 'false',
+    }),
   })
   .refine((query) => query.before === undefined || query.after === undefined, {
     message: 'give before or after, not both',
@@ -44,6 +44,7 @@ export const historyQuery = z
 
 export const historyPage = z
   .object({
+    epoch: storeEpoch,
     conversationId: conversationId.nullable().meta({ description: 'null: the two users have no conversation yet' }),
     messages: z.array(message),
     nextCursor: z
@@ -75,6 +76,7 @@ export const conversationSummary = z
 
 export const conversationsPage = z
   .object({
+    epoch: storeEpoch,
     conversations: z.array(conversationSummary),
     nextCursor: z.string().nullable().meta({ description: '`cursor` of the next page; null: last', example: null }),
   })

@@ -9,6 +9,7 @@ export type UserId = string & z.$brand<'UserId'>;
 export type ConversationId = string & z.$brand<'ConversationId'>;
 export type MessageId = string & z.$brand<'MessageId'>;
 export type ClientMessageId = string & z.$brand<'ClientMessageId'>;
+export type StoreEpoch = string & z.$brand<'StoreEpoch'>;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern rejects control characters.
 const PRINTABLE = /^[^\u0000-\u001f\u007f]+$/;
@@ -50,4 +51,16 @@ export const clientMessageId = z
     id: 'ClientMessageId',
     description: 'Message id chosen by the sender: a resend with the same id gets the first result',
     example: 'b7d6a1f0-3c55-4c0e-a0a5-0d7f3f0c9e11',
+  });
+
+/** Identity of the history in the database. A restore to an earlier state replaces it, since `seq` is then assigned again. */
+export const storeEpoch = z
+  .guid()
+  .brand<'StoreEpoch'>()
+  .meta({
+    id: 'StoreEpoch',
+    description:
+      'Identity of the history. It changes when the database was restored to an earlier state and numbers (`seq`) are ' +
+      'assigned again: a client that holds messages of another epoch discards them and loads them anew',
+    example: '5b0f4a52-6f0e-4d43-9f0a-0d9f4b1d7c11',
   });

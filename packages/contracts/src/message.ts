@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { attachmentUrl } from './attachment-url.ts';
 import { clientMessageId, conversationId, messageId, userId } from './ids.ts';
 import { LIMITS } from './limits.ts';
+import { isVisible } from './visible-text.ts';
 
 export const attachment = z
   .object({
@@ -31,7 +32,7 @@ export const draft = z
     attachments: z.array(attachment).max(LIMITS.attachments).nullish(),
     clientMessageId: clientMessageId.optional(),
   })
-  .refine((value) => (value.content ?? '').trim() !== '' || (value.attachments ?? []).length > 0, {
+  .refine((value) => isVisible(value.content ?? '') || (value.attachments ?? []).length > 0, {
     message: 'a message needs content or at least one attachment',
     path: ['content'],
   })

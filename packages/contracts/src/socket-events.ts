@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type ErrorPayload, errorPayload } from './errors.ts';
-import { conversationId, userId } from './ids.ts';
+import { conversationId, storeEpoch, userId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { draft, message } from './message.ts';
 
@@ -103,6 +103,7 @@ const read = z
 const synced = z
   .object({
     ok: z.literal(true),
+    epoch: storeEpoch,
     conversations: z.array(
       z
         .object({
@@ -177,6 +178,7 @@ export const serverEvents = {
       connectionId: z.string().meta({ example: 'Zb3sYp0TqN4mXQy1AAAB' }),
       gatewayId: z.string().meta({ example: 'gateway-1' }),
       serverTime: z.iso.datetime().meta({ example: '2026-01-01T12:00:00.000Z' }),
+      epoch: storeEpoch,
     })
     .meta({ id: 'Session', description: 'First event after each connect and reconnect' }),
   new_message: message,
@@ -197,9 +199,11 @@ export const serverEvents = {
       readAt: z.iso.datetime().meta({ example: '2026-01-01T12:00:05.000Z' }),
     })
     .meta({ id: 'MessagesRead', description: 'Read receipt for both participants: `userId` has read up to `upToSeq`' }),
-  sync_required: z.object({ reason: z.enum(['fanout_gap']) }).meta({
+  sync_required: z.object({ reason: z.enum(['fanout_gap', 'store_restored']) }).meta({
     id: 'SyncRequired',
-    description: 'Events to this device may have been lost, because the fan-out was interrupted: send `sync`',
+    description:
+      'Send `sync`. Events to this device may have been lost, because the fan-out was interrupted; or the database was ' +
+      'restored to an earlier state, and the ack of `sync` has another `epoch`',
   }),
   server_draining: z
     .object({

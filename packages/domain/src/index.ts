@@ -9,6 +9,7 @@ export * from './presence.ts';
 export * from './read-history.ts';
 export * from './read-range.ts';
 export * from './recount-unread.ts';
+export * from './renew-epoch.ts';
 export * from './result-unreadable.ts';
 export * from './store-batch.ts';
 export * from './submit-message.ts';

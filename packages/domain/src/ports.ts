@@ -10,6 +10,7 @@ import type {
   MessagesRead,
   Presence,
   SendEntry,
+  StoreEpoch,
   SyncAck,
   SyncedConversation,
   UnreadCount,
@@ -22,8 +23,8 @@ import type { DeadLetter } from './dead-letter.ts';
  * adapter that breaks one of these sentences is wrong, even if it compiles. Any method may throw a fault, which is
  * logged and reaches the client as UNAVAILABLE. The rejections that a method may throw are listed at the method.
  *
- * Implementations: MessageStore, UnreadCounts, DeadLetters, UnreadAudit in packages/postgres; Fanout, RecentMessages,
- * presence in packages/redis; Inbox, RecountRequests in packages/queue; Conversations, History in services/gateway.
+ * Implementations: MessageStore, UnreadCounts, DeadLetters, UnreadAudit, StoreEpochs in packages/postgres; Fanout, RecentMessages,
+ * BeatMemory, presence in packages/redis; Inbox, RecountRequests in packages/queue; Conversations, History in services/gateway.
  */
 
 /** Accepted entries that are not stored yet. Implemented by `createInbox` in packages/queue/src/inbox.ts. */
@@ -51,7 +52,7 @@ export interface History {
   /** Messages with `fromSeq <= seq <= toSeq` in order. `isRead` is always false: the caller derives it. */
   range(id: ConversationId, fromSeq: number, toSeq: number): Promise<Message[]>;
   /** Conversations of a user, newest activity first. Rejects an invalid cursor with VALIDATION_FAILED. */
-  conversations(userId: UserId, limit: number, cursor: string | undefined): Promise<ConversationsPage>;
+  conversations(userId: UserId, limit: number, cursor: string | undefined): Promise<Omit<ConversationsPage, 'epoch'>>;
 }
 
 /** A conversation without its messages: its last `seq`, and how far each participant has read. */
@@ -208,6 +209,38 @@ export interface RecentMessages {
    * false: the caller derives it.
    */
   range(id: ConversationId, fromSeq: number, toSeq: number): Promise<Message[] | undefined>;
+}
+
+/** The same cache, for a restore. */
+export interface ClearableMessages {
+  /** Removes all messages that were appended before this call. */
+  clear(): Promise<void>;
+}
+
+/** A beat of the store: its epoch, and the number of beats so far, which grows by one with each. */
+export interface StoreBeat {
+  epoch: StoreEpoch;
+  beats: number;
+}
+
+/** The epoch of the store, stored with the messages: a restore to an earlier state also restores the number of beats. */
+export interface StoreEpochs {
+  current(): Promise<StoreEpoch>;
+  /** Counts a beat. Resolves after the commit. */
+  beat(): Promise<StoreBeat>;
+  /** Replaces the epoch `from` by a random one, and resolves with the current epoch. Idempotent. */
+  renew(from: StoreEpoch): Promise<StoreEpoch>;
+}
+
+/** The highest number of beats of each epoch, kept outside of the database. It may lose them. */
+export interface BeatMemory {
+  seen(): Promise<ReadonlyMap<StoreEpoch, number>>;
+  note(beat: StoreBeat): Promise<void>;
+}
+
+/** Notifies all gateways that the epoch was renewed. A signal may be lost: they also read the epoch in intervals. */
+export interface EpochSignal {
+  renewed(): Promise<void>;
 }
 
 /** The newest message of each conversation, from the same cache. */

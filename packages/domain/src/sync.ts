@@ -1,4 +1,4 @@
-import type { Message, SyncAck, SyncedConversation, SyncRequest, UserId } from '@chat-cluster/contracts';
+import type { Message, StoreEpoch, SyncAck, SyncedConversation, SyncRequest, UserId } from '@chat-cluster/contracts';
 import type { ConversationHead, History, RecentMessages, UnreadSummary } from './ports.ts';
 import { readRange } from './read-range.ts';
 
@@ -7,6 +7,8 @@ export interface SyncPorts {
   recent: RecentMessages;
   /** Unread messages of one user, from committed state. */
   unreadOf(userId: UserId): Promise<UnreadSummary>;
+  /** The epoch of the store as this process knows it. */
+  epoch(): StoreEpoch;
 }
 
 /** Maximum text in one ack, in UTF-16 code units. (500 messages of the longest text would be 5 MB.) */
@@ -22,6 +24,8 @@ const MAX_CHARACTERS = 512 * 1024;
  * repeated requests make progress. Conversations of other users and unknown ids only appear in `notFound`.
  */
 export async function sync(ports: SyncPorts, userId: UserId, request: SyncRequest): Promise<SyncAck> {
+  // Before the reads: an ack that has an epoch has no state of an earlier one.
+  const epoch = ports.epoch();
   const [heads, unread] = await Promise.all([
     Promise.all(request.conversations.map(({ id }) => ports.history.head(userId, id))),
     ports.unreadOf(userId),
@@ -35,7 +39,7 @@ export async function sync(ports: SyncPorts, userId: UserId, request: SyncReques
     const { id, lastSeq, readMarks } = head;
     return { id, messages, lastSeq, hasMore: fromSeq + messages.length <= lastSeq, readMarks };
   });
-  return { ok: true, conversations, notFound, hasMore: conversations.some(({ hasMore }) => hasMore), unread };
+  return { ok: true, epoch, conversations, notFound, hasMore: conversations.some(({ hasMore }) => hasMore), unread };
 }
 
 interface Wanted {

@@ -1,4 +1,4 @@
-import type { ConversationId, HistoryQuery, Message } from '@chat-cluster/contracts';
+import type { ConversationId, HistoryQuery, Message, StoreEpoch } from '@chat-cluster/contracts';
 import { type History, type RecentMessages, readHistory } from '@chat-cluster/domain';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -7,6 +7,7 @@ import { newUsers } from './world.ts';
 
 const { alice, bob, carol } = newUsers('alice', 'bob', 'carol');
 const pair = conversation(alice, bob);
+const EPOCH = 'epoch' as StoreEpoch;
 
 /**
  * Ports with a conversation of alice and bob: messages 1 to `lastSeq`, the odd ones from alice, and the read mark of
@@ -40,8 +41,12 @@ function setting({ lastSeq = 10, marks = [0, 0], cached = false as boolean | 'br
       return cached ? run(from, to) : undefined;
     },
   };
-  const { inbox, submitted } = inboxAnswering(() => ({ kind: 'read', upToSeq: 0, unreadCount: 0 }));
-  const ports = { history, recent, inbox, conversations: conversationsAmong(pair) };
+  const { inbox, submitted } = inboxAnswering((entry) => ({
+    kind: 'read',
+    upToSeq: (entry.kind === 'read' && entry.upToSeq) || 0,
+    unreadCount: 0,
+  }));
+  const ports = { history, recent, inbox, conversations: conversationsAmong(pair), epoch: () => EPOCH };
   return { ports, reads, submitted };
 }
 
@@ -76,7 +81,7 @@ describe('reading history', () => {
 
   it('returns an empty page without a conversation, and without messages', async () => {
     const { ports } = setting({ lastSeq: 0 });
-    const empty = { messages: [], nextCursor: null };
+    const empty = { epoch: EPOCH, messages: [], nextCursor: null };
     expect(await readHistory(ports, alice, carol, query())).to.deep.equal({ conversationId: null, ...empty });
     for (const parts of [{}, { after: 0 }, { before: 5 }]) {
       const page = await readHistory(ports, alice, bob, query(parts));
@@ -151,6 +156,13 @@ describe('reading history', () => {
       expect(await marksAfter({})).to.deep.equal([[alice, 10]]);
       expect(await marksAfter({ before: 8 })).to.deep.equal([[alice, 7]]);
       expect(await marksAfter({ after: 4 })).to.deep.equal([[alice, 7]]);
+    });
+
+    it('shows the state after it: everything that it marked is read, nothing else', async () => {
+      // Even messages are to alice. Her mark moves from 2 to the end of the page; that of bob is 3.
+      const { ports } = setting({ marks: [2, 3] });
+      const page = await readHistory(ports, alice, bob, query({ markAsRead: 'true', limit: 7, after: 0 }));
+      expect(seqs(page.messages.filter((message) => message.isRead))).to.deep.equal([1, 2, 3, 4, 6]);
     });
 
     it('moves nothing when the mark is there or further, whatever the mark of the other user', async () => {

@@ -1,4 +1,4 @@
-import { type ConversationId, LIMITS, type Message, type SyncRequest } from '@chat-cluster/contracts';
+import { type ConversationId, LIMITS, type Message, type StoreEpoch, type SyncRequest } from '@chat-cluster/contracts';
 import { newConversationId, type SyncPorts, sync } from '@chat-cluster/domain';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -53,6 +53,7 @@ function portsOf(
       },
     },
     unreadOf: async () => ({ count: 3, conversations: [] }),
+    epoch: () => 'epoch' as StoreEpoch,
   };
 }
 

@@ -17,7 +17,7 @@ export async function listConversations(
   userId: UserId,
   limit: number,
   cursor: string | undefined,
-): Promise<ConversationsPage> {
+): Promise<Omit<ConversationsPage, 'epoch'>> {
   const { rows } = await conversationsQuery(userId, limit + 1, parseCursor(cursor)).execute(db);
   const page = rows.slice(0, limit).map((row) => toSummary(userId, row));
   const last = rows.length > limit ? page.at(-1) : undefined;

@@ -6,7 +6,7 @@ export { createDeadLetters } from './dead-letters.ts';
 export { describeFault, isTooSlow, isTransientFault } from './faults.ts';
 export { createHistory, type HeadRequest, type HistoryStore, type SeqRange } from './history.ts';
 export { createMessageStore } from './message-store.ts';
-export { migrateCommand } from './migrate-command.ts';
+export { migrateCommand, migrateSettings } from './migrate-command.ts';
 export { MIGRATIONS, type Migration, type Migrations } from './migrations.ts';
 export { MigrationBlocked, MigrationFailed, migrate, openForMigrations } from './migrator.ts';
 export { TransactionPooling, usesTransactionPooling } from './pooler.ts';
@@ -15,6 +15,7 @@ export { schemaBirth } from './schema-birth.ts';
 export { pendingMigrations, readSchemaState } from './schema-state.ts';
 export { awaitSchema } from './schema-watch.ts';
 export { SessionRefused } from './session-client.ts';
+export { createStoreEpochs } from './store-epochs.ts';
 export {
   createTokenRevocations,
   EVERYONE,

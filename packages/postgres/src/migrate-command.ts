@@ -1,4 +1,12 @@
-import { ConfigError, parseConfig, parseOptions, UserError, wholeNumber } from '@chat-cluster/runtime';
+import {
+  ConfigError,
+  commonConfig,
+  parseConfig,
+  parseOptions,
+  text,
+  UserError,
+  wholeNumber,
+} from '@chat-cluster/runtime';
 import pg from 'pg';
 import { z } from 'zod';
 import { MIGRATIONS, type Migrations } from './migrations.ts';
@@ -35,10 +43,11 @@ const OPTIONS = z.object({
   attempts: wholeNumber(0, 999_999).default(10),
 });
 
-const SETTINGS = z.object({
-  DATABASE_URL: z.string(),
-  [ROLE_PASSWORDS.chat_gateway]: z.string().optional(),
-  [ROLE_PASSWORDS.chat_worker]: z.string().optional(),
+/** The settings of the command. */
+export const migrateSettings = z.object({
+  DATABASE_URL: commonConfig.shape.DATABASE_URL,
+  [ROLE_PASSWORDS.chat_gateway]: text().optional(),
+  [ROLE_PASSWORDS.chat_worker]: text().optional(),
 });
 
 /** Runs the command with these arguments; resolves with its exit code. Throws ConfigError without a DATABASE_URL. */
@@ -51,7 +60,7 @@ export async function migrateCommand(args: string[], migrations: Migrations = MI
       return EXIT.done;
     }
     const { status, contract, roles, wait, attempts } = options.values;
-    const { DATABASE_URL: url, ...passwords } = parseConfig(SETTINGS, process.env);
+    const { DATABASE_URL: url, ...passwords } = parseConfig(migrateSettings, process.env);
     if (status) return await reportStatus(url, migrations, report);
     await migrate(url, { contract, waitMs: wait * 1_000, attempts, migrations, report });
     if (roles) {

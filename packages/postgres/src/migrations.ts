@@ -3,6 +3,7 @@ import * as conversationsAndMessages from './migrations/001-conversations-and-me
 import * as deadLetters from './migrations/002-dead-letters.ts';
 import * as tokenRevocations from './migrations/003-token-revocations.ts';
 import * as revocationEnd from './migrations/004-revocation-end.ts';
+import * as storeEpoch from './migrations/005-store-epoch.ts';
 import * as keysByBytes from './migrations/006-keys-by-bytes.ts';
 
 /** One step of the schema. CONTRIBUTING.md lists what an expand and a contract may do. */
@@ -29,5 +30,6 @@ export const MIGRATIONS: Migrations = {
   '002-dead-letters': deadLetters,
   '003-token-revocations': tokenRevocations,
   '004-revocation-end': revocationEnd,
+  '005-store-epoch': storeEpoch,
   '006-keys-by-bytes': keysByBytes,
 };

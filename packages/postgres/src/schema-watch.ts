@@ -1,49 +1,49 @@
-import { every, type Lifecycle, type Logger, type OpsOptions, serveOps } from '@chat-cluster/runtime';
+import { every, type Lifecycle, type Logger, type Readiness, startingReadiness } from '@chat-cluster/runtime';
+import { connectProblem } from './connect-problem.ts';
 import type { Database } from './database.ts';
-import { describeFault } from './faults.ts';
 import { unmetRequirements } from './requirements.ts';
 import { pendingMigrations } from './schema-state.ts';
 
 const CHECK_EVERY_MS = 2_000;
 
 /**
- * Waits until the schema has all migrations of this version; usually it has them at once. During the wait the process
- * is alive (`/healthz`) but not ready, logs the reason, and does nothing else: if a worker took lanes, workers of the
- * previous version could not serve them. Does not wait while Postgres is unreachable, since the schema is unknown then;
- * it is checked again in the background.
+ * Waits until Postgres has responded, with a schema that has all migrations of this version; usually it does at once.
+ * During the wait the process is alive (`/healthz`) but not ready, logs the reason, and does nothing else. A worker
+ * that took lanes could not serve them, and would keep them from workers that can: of the previous version, or with
+ * the right password.
  *
- * `admin`: address of the admin listener that answers probes during the wait; absent in a fork, whose supervisor has
- * the listener.
+ * `show` receives the readiness during the wait; absent in a fork, whose supervisor has the admin listener.
  */
 export async function awaitSchema(
   db: Database,
-  {
-    logger,
-    lifecycle,
-    admin,
-  }: { logger: Logger; lifecycle: Lifecycle; admin?: Pick<OpsOptions, 'host' | 'port' | 'token'> },
+  { logger, lifecycle, show }: { logger: Logger; lifecycle: Lifecycle; show?: ShowReadiness | undefined },
 ): Promise<Pick<SchemaCheck, 'tooOld' | 'check'>> {
   const schema = new SchemaCheck(db, logger);
+  show?.({
+    readiness: () => {
+      if (schema.tooOld && !lifecycle.stopping) {
+        return { ready: false, reason: 'schema', checks: { schema: schema.check() } };
+      }
+      return startingReadiness(lifecycle, { postgres: schema.check() });
+    },
+  });
   await schema.run();
   const checks = every(CHECK_EVERY_MS, async () => {
     if (await schema.run()) void checks.stop();
   });
   lifecycle.own('schema watch', checks, (repetition) => repetition.stop());
-  if (!schema.tooOld) return schema;
-  const readiness = () => ({ ready: false, reason: 'schema' as const, checks: { schema: schema.check() } });
-  const ops = admin && (await serveOps({ ...admin, readiness, drain: () => lifecycle.end('POST /drain') }));
   await schema.upToDate;
-  ops?.server.close();
-  ops?.server.closeAllConnections();
   return schema;
 }
+
+type ShowReadiness = (parts: { readiness(): Readiness }) => void;
 
 /** Checks whether the schema has the migrations of this version. A schema of a later version has them. */
 class SchemaCheck {
   /** True when migrations of this version are missing. False while this is unknown. */
   tooOld = false;
   #upToDate = Promise.withResolvers<void>();
-  #state = 'not known yet';
+  #state = 'no response yet';
   #requirementsKnown = false;
   #db: Database;
   #logger: Logger;
@@ -71,7 +71,7 @@ class SchemaCheck {
       this.#update(missing);
       return missing.length === 0;
     } catch (error) {
-      if (!this.tooOld) this.#state = `not known: ${describeFault(error)}`;
+      if (!this.tooOld) this.#waitFor(connectProblem(error));
       return false;
     }
   }
@@ -82,6 +82,13 @@ class SchemaCheck {
     const unmet = await unmetRequirements(this.#db);
     this.#requirementsKnown = true;
     for (const { problem, fix } of unmet) this.#logger.error(`database: ${problem}; ${fix}`);
+  }
+
+  /** Each problem is logged once. */
+  #waitFor(problem: string): void {
+    if (this.#state === problem) return;
+    this.#state = problem;
+    this.#logger.warn({ setting: 'DATABASE_URL', reason: problem }, 'postgres: waiting for its first response');
   }
 
   #update(missing: string[]): void {

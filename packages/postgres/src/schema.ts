@@ -1,4 +1,11 @@
-import type { Attachment, ClientMessageId, ConversationId, MessageId, UserId } from '@chat-cluster/contracts';
+import type {
+  Attachment,
+  ClientMessageId,
+  ConversationId,
+  MessageId,
+  StoreEpoch,
+  UserId,
+} from '@chat-cluster/contracts';
 import type { ColumnType, Generated } from 'kysely';
 
 /** Types of the tables for Kysely. The migrations create the tables. */
@@ -52,5 +59,12 @@ export interface Schema {
     changed_at: Generated<Date>;
     /** Time after `changed_at` until its last token has expired, in ms; null: not known. */
     kept_ms: number | null;
+  };
+  /** One row. */
+  store_epoch: {
+    id: Generated<number>;
+    epoch: Generated<StoreEpoch>;
+    renewed_at: Generated<Date>;
+    beats: Generated<number>;
   };
 }

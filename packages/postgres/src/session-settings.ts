@@ -1,6 +1,6 @@
 /*
- * The settings of every session. Whatever the database, the role or DATABASE_URL says, they decide how values are
- * written and read, and that a commit is durable.
+ * The settings of every session. They replace those of the database, the role and DATABASE_URL, and decide how values
+ * are written and read, and that a commit is durable.
  */
 
 /** Time limits of a session, in ms; 0: none. */

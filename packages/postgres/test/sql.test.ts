@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { ClientMessageId, SendEntry, UserId } from '@chat-cluster/contracts';
+import type { ClientMessageId, SendEntry, StoreEpoch, UserId } from '@chat-cluster/contracts';
 import { newConversationId, newMessageId } from '@chat-cluster/domain';
 import type { Database } from '@chat-cluster/postgres';
 import { freshDatabase } from '@chat-cluster/testkit';
@@ -23,6 +23,7 @@ import {
 import { directConversationQuery, headsQuery, rangesQuery } from '../src/history.ts';
 import { markReadQuery } from '../src/mark-read.ts';
 import { storeCheckingResendsQuery } from '../src/store-checking-resends.ts';
+import { countBeatQuery, epochQuery, renewEpochQuery } from '../src/store-epochs.ts';
 import { storeFreshQuery } from '../src/store-fresh.ts';
 import { addRevocationQuery, changedRevocationsQuery, purgeRevocationsQuery } from '../src/token-revocations.ts';
 import {
@@ -148,6 +149,18 @@ const queries: Record<string, { what: string; readsNothing?: true; of(db: Databa
   'purge-revocations': {
     what: 'Deletes the revocations that have ended.',
     of: () => purgeRevocationsQuery(),
+  },
+  'count-beat': {
+    what: 'Counts a beat, which shows a later restore to an earlier state.',
+    of: () => countBeatQuery(),
+  },
+  epoch: {
+    what: 'The epoch of the store.',
+    of: () => epochQuery(),
+  },
+  'renew-epoch': {
+    what: 'Replaces the epoch of the store, unless it has been replaced already.',
+    of: () => renewEpochQuery(newConversationId() as string as StoreEpoch),
   },
   'counters-after': {
     what: 'A slice of the unread counters, each with the last seq of its conversation.',

@@ -10,4 +10,5 @@ export { appendToLane, givenUpOf, streamOf } from './lane-stream.ts';
 export * from './producer.ts';
 export * from './recounts/recount-dirty-badges.ts';
 export { createRecountRequests, type LaneRecountRequests } from './recounts/recount-requests.ts';
+export * from './watch-eviction.ts';
 export * from './watch-wipe.ts';

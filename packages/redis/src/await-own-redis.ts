@@ -1,4 +1,11 @@
-import { every, type Lifecycle, type Logger, type OpsOptions, serveOps, withDeadline } from '@chat-cluster/runtime';
+import {
+  every,
+  type Lifecycle,
+  type Logger,
+  type OpsServer,
+  startingReadiness,
+  withDeadline,
+} from '@chat-cluster/runtime';
 import { CLUSTER_NAME } from './cluster-name.ts';
 import type { RedisClient } from './connection/connection.ts';
 
@@ -15,42 +22,35 @@ interface Options {
   schemaBirth: () => Promise<string | undefined>;
   logger: Logger;
   lifecycle: Lifecycle;
-  /** Address of the admin listener that answers probes during the wait; absent in a fork, whose supervisor has it. */
-  admin?: Pick<OpsOptions, 'host' | 'port' | 'token'>;
+  /** Receives the readiness during the wait; absent in a fork, whose supervisor has the admin listener. */
+  show?: OpsServer['show'] | undefined;
 }
 
 /**
- * Claims the servers for the cluster of this database, and waits while one of them is claimed by another cluster of the
- * same name: each would receive events of the other and store its messages. During the wait the process is alive
+ * Claims the servers for the cluster of this database. Waits while one of them is claimed by another cluster of the same
+ * name: each would receive events of the other and store its messages. During the wait the process is alive
  * (`/healthz`) but not ready, and has logged the fix.
- *
- * While Postgres or Redis is away, it is not known whether there is another cluster. The process then starts, and ends
- * when it finds one later; after its restart it waits.
  */
-export async function awaitOwnRedis({ logger, lifecycle, admin, ...claim }: Options): Promise<void> {
+export async function awaitOwnRedis({ logger, lifecycle, show, ...claim }: Options): Promise<void> {
   let collision: string | undefined;
-  let isStarted = false;
+  show?.({
+    readiness: () =>
+      collision === undefined || lifecycle.stopping
+        ? startingReadiness(lifecycle, { cluster: 'not known yet' })
+        : { ready: false, reason: 'cluster', checks: { cluster: collision } },
+  });
   const claimed = Promise.withResolvers<void>();
-  const check = async () => {
+  const checks = every(CHECK_EVERY_MS, async () => {
     const found = await claimServers(claim);
-    if (found === undefined) claimed.resolve();
-    else if (found !== collision) logger.error(found);
+    if (found === undefined) return claimed.resolve();
+    if (found !== collision) logger.error(found);
     collision = found;
-    if (found !== undefined && isStarted) lifecycle.end('another cluster uses this Redis');
-  };
-  await check().catch(() => {});
-  const checks = every(CHECK_EVERY_MS, check);
+  });
   lifecycle.own('claim of redis', checks, (repetition) => repetition.stop());
-  void claimed.promise.then(() => checks.stop());
-  if (collision !== undefined) {
-    const readiness = () => ({ ready: false, reason: 'cluster' as const, checks: { cluster: collision ?? 'ok' } });
-    const ops = admin && (await serveOps({ ...admin, readiness, drain: () => lifecycle.end('POST /drain') }));
-    await claimed.promise;
-    ops?.server.close();
-    ops?.server.closeAllConnections();
-    logger.info('redis: the other cluster is gone');
-  }
-  isStarted = true;
+  checks.now();
+  await claimed.promise;
+  void checks.stop();
+  if (collision !== undefined) logger.info('redis: the other cluster is gone');
 }
 
 /** Claims all servers, or none and resolves with the problem. Rejects while it is not known. */

@@ -1,5 +1,5 @@
 import type { ConversationId, Message } from '@chat-cluster/contracts';
-import type { NewestMessages, RecentMessages } from '@chat-cluster/domain';
+import type { ClearableMessages, NewestMessages, RecentMessages } from '@chat-cluster/domain';
 import { withDeadline } from '@chat-cluster/runtime';
 import { CLUSTER_NAME } from './cluster-name.ts';
 import type { RedisClient } from './connection/connection.ts';
@@ -29,9 +29,9 @@ end`;
 
 /**
  * The recent-message cache: for each conversation a sorted set of messages as JSON, by seq. A lost write leaves a hole,
- * which `range` detects because seq has no gaps. Messages never change, so the cache needs no invalidation.
+ * which `range` detects because seq has no gaps. Messages never change, so only a restore of the database needs `clear`.
  */
-export function createRecentMessages(client: RedisClient): RecentMessages & NewestMessages {
+export function createRecentMessages(client: RedisClient): RecentMessages & NewestMessages & ClearableMessages {
   return {
     async append(messages) {
       if (messages.length === 0) return;
@@ -65,9 +65,14 @@ export function createRecentMessages(client: RedisClient): RecentMessages & Newe
       const [member] = await withDeadline(client.zRange(keyOf(id), -1, -1), DEADLINE_MS, 'cache newest');
       return member === undefined ? undefined : (JSON.parse(member) as Message);
     },
+    async clear() {
+      for await (const keys of client.scanIterator({ MATCH: keyOf('*'), COUNT: 1_000 })) {
+        if (keys.length > 0) await client.unlink(keys);
+      }
+    },
   };
 }
 
-function keyOf(id: ConversationId): string {
+function keyOf(id: ConversationId | '*'): string {
   return `${CLUSTER_NAME}:recent:${id}`;
 }

@@ -17,6 +17,8 @@ export async function ownRedis() {
     /** It keeps its connections but responds to no command, until `resume`. */
     hang: () => process.kill(server.pid, 'SIGSTOP'),
     resume: () => process.kill(server.pid, 'SIGCONT'),
+    /** Its folder is gone, so it can save nothing. */
+    loseFolder: () => rm(join(folder, 'redis'), { recursive: true }),
     async restart() {
       server = await start(port);
     },

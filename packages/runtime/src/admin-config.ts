@@ -1,26 +1,28 @@
 import { z } from 'zod';
+import { listenAddress, oneOf, text } from './setting.ts';
 
 /** The settings of the admin listener. Its port has another default in each service. */
 export const adminConfig = z.object({
-  NODE_ENV: z.enum(['production', 'development', 'test']).default('development'),
+  NODE_ENV: oneOf(['production', 'development', 'test']).default('development'),
   /** Address of the admin listener. Beyond loopback, production requires ADMIN_TOKEN. */
-  ADMIN_HOST: z.string().default('127.0.0.1'),
+  ADMIN_HOST: listenAddress().default('127.0.0.1'),
   /** Secret for everything on the admin listener except health and metrics. */
-  ADMIN_TOKEN: z.string().min(1).optional(),
+  ADMIN_TOKEN: text().optional(),
 });
 
 type AdminConfig = z.output<typeof adminConfig>;
 
-/** Refinement of the settings of a service: an admin listener that other machines reach needs a strong token. */
-export function checkAdmin({ NODE_ENV, ADMIN_HOST, ADMIN_TOKEN }: AdminConfig, context: z.RefinementCtx): void {
+/** Part of the check of a service: an admin listener that other machines reach needs a strong token. */
+export function checkAdmin(
+  { NODE_ENV, ADMIN_HOST, ADMIN_TOKEN }: AdminConfig,
+  problem: (variable: 'ADMIN_TOKEN', message: string) => void,
+): void {
   if (NODE_ENV !== 'production' || isLoopback(ADMIN_HOST)) return;
   const message =
     ADMIN_TOKEN === undefined
       ? 'is required in production when ADMIN_HOST is not loopback'
       : secretWeakness(ADMIN_TOKEN);
-  if (message) {
-    context.addIssue({ code: 'custom', path: ['ADMIN_TOKEN'], message: `${message}; ${CREATE_SECRET}` });
-  }
+  if (message) problem('ADMIN_TOKEN', `${message}; ${CREATE_SECRET}`);
 }
 
 /** Host, port and token of the admin listener, for `serveOps`. */

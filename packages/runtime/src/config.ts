@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { adminConfig } from './admin-config.ts';
 import { UserError } from './run-main.ts';
+import { postgresUrl, pubsubUrl, redisUrl, redisUrls } from './server-url.ts';
+import { clusterName, flag, httpUrl, integer, milliseconds, oneOf, share, text } from './setting.ts';
 
 /** An invalid configuration. The message lists all problems, one line each, with the variable. */
 export class ConfigError extends UserError {
@@ -11,33 +13,33 @@ export class ConfigError extends UserError {
   }
 }
 
-/** Parses environment variables. An empty one (`NAME= command`) counts as absent. Throws {@link ConfigError}. */
-export function parseConfig<T extends z.ZodObject>(schema: T, env: NodeJS.ProcessEnv): Readonly<z.output<T>> {
-  const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
-  const result = schema.safeParse(present);
-  if (result.success) return Object.freeze(result.data);
-  throw new ConfigError(result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
-}
+/** Reports a problem of a variable; `message` continues a sentence that begins with the variable. */
+export type ReportProblem<Name> = (variable: Name, message: string) => void;
 
-/** A variable that is a whole number from `min` to `max`. */
-export function integer(min: number, max: number, fallback: number) {
-  return z.coerce.number(`must be a whole number from ${min} to ${max}`).int().min(min).max(max).default(fallback);
+/**
+ * Parses environment variables. An empty one (`NAME= command`) counts as absent. `check` reports problems of several
+ * variables together; a variable that has a problem of its own keeps its text there, and gets no second problem. Throws
+ * {@link ConfigError} with all problems at once.
+ */
+export function parseConfig<T extends z.ZodObject>(
+  schema: T,
+  env: NodeJS.ProcessEnv,
+  check?: (config: z.output<T>, problem: ReportProblem<keyof z.output<T> & string>) => void,
+): Readonly<z.output<T>> {
+  const values: Record<string, unknown> = {};
+  const problems = new Map<string, string>();
+  for (const [name, field] of Object.entries(schema.shape)) {
+    const given = env[name] || undefined;
+    const result = z.safeParse(field, given);
+    if (!result.success) problems.set(name, result.error.issues[0]?.message ?? 'cannot be used');
+    const value = result.success ? result.data : given;
+    if (value !== undefined) values[name] = value;
+  }
+  const config = values as z.output<T>;
+  check?.(config, (name, message) => void (problems.has(name) || problems.set(name, message)));
+  if (problems.size === 0) return Object.freeze(config);
+  throw new ConfigError([...problems].map(([name, message]) => `${name}: ${message}`));
 }
-
-/** A variable that is `true` or `false`. */
-export function flag(fallback: boolean) {
-  return z
-    .enum(['true', 'false'])
-    .transform((value) => value === 'true')
-    .default(fallback);
-}
-
-const REDIS_FORMS = 'must be a redis:// or redis+sentinel:// URL, with rediss for TLS';
-const REDIS_FORM = /^rediss?(\+sentinel)?:\/\/./;
-const PUBSUB_FORMS = 'must be a redis://, redis+sentinel:// or redis+cluster:// URL, with rediss for TLS';
-const PUBSUB_FORM = /^rediss?(\+sentinel|\+cluster)?:\/\/./;
-/** A comma that separates two URLs. Commas within a URL separate its hosts. */
-const BETWEEN_URLS = /\s*,\s*(?=rediss?(?:\+\w+)?:\/\/)/;
 
 /** The Redis servers and their roles, see {@link redisServers}. */
 export const redisConfig = z.object({
@@ -45,45 +47,37 @@ export const redisConfig = z.object({
    * Where the names of all keys and channels begin (packages/redis/src/cluster-name.ts), `chat` by default. Each of the
    * clusters that share a Redis needs its own.
    */
-  CLUSTER_NAME: z
-    .string()
-    .regex(/^[a-z0-9-]{1,32}$/, 'must be 1 to 32 characters from a-z, 0-9 and -')
-    .optional(),
+  CLUSTER_NAME: clusterName().optional(),
   /** Server of every role that has no URL of its own below. */
-  REDIS_URL: z.string().regex(REDIS_FORM, REDIS_FORMS).optional(),
+  REDIS_URL: redisUrl().optional(),
   /** Emits and replies. May be a Redis Cluster. */
-  REDIS_PUBSUB_URL: z.string().regex(PUBSUB_FORM, PUBSUB_FORMS).optional(),
+  REDIS_PUBSUB_URL: pubsubUrl().optional(),
   /** Comma-separated servers of the lanes: lane i is on server i modulo their number. All processes must agree. */
-  REDIS_QUEUE_URLS: z
-    .string()
-    .transform((list) => list.trim().split(BETWEEN_URLS))
-    .pipe(z.array(z.string().regex(REDIS_FORM, `each ${REDIS_FORMS}`)))
-    .optional(),
+  REDIS_QUEUE_URLS: redisUrls().optional(),
   /** Recent messages, presence and the registry of gateways. */
-  REDIS_CACHE_URL: z.string().regex(REDIS_FORM, REDIS_FORMS).optional(),
+  REDIS_CACHE_URL: redisUrl().optional(),
   /** `classic` is for a Redis older than 7: every gateway receives every emit. All processes must agree. */
-  REDIS_ADAPTER: z.enum(['sharded', 'classic']).default('sharded'),
+  REDIS_ADAPTER: oneOf(['sharded', 'classic']).default('sharded'),
 });
 
-const httpUrl = z.string().regex(/^https?:\/\/./, 'must be an http:// or https:// URL');
 const SAMPLERS = ['always_on', 'always_off', 'traceidratio'] as const;
+const COLLECTOR = 'http://collector.internal:4318';
 
 /** Standard variables of OpenTelemetry. The exporter itself reads those for headers, certificates and its time-out. */
 export const tracingConfig = z.object({
   /** `true` turns tracing off, whatever else is set. */
-  OTEL_SDK_DISABLED: z.stringbool('must be true or false').optional(),
-  OTEL_TRACES_EXPORTER: z.enum(['otlp', 'none'], 'must be otlp or none').optional(),
-  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: httpUrl.optional(),
-  OTEL_EXPORTER_OTLP_PROTOCOL: z
-    .enum(['http/protobuf', 'http/json'], 'must be http/protobuf or http/json, which collectors accept on port 4318')
-    .optional(),
-  OTEL_SERVICE_NAME: z.string().optional(),
-  OTEL_TRACES_SAMPLER: z.enum([...SAMPLERS, ...SAMPLERS.map((name) => `parentbased_${name}` as const)]).optional(),
+  OTEL_SDK_DISABLED: flag().optional(),
+  OTEL_TRACES_EXPORTER: oneOf(['otlp', 'none']).optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl(COLLECTOR).optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: httpUrl(`${COLLECTOR}/v1/traces`).optional(),
+  /** The two that collectors accept on port 4318. */
+  OTEL_EXPORTER_OTLP_PROTOCOL: oneOf(['http/protobuf', 'http/json']).optional(),
+  OTEL_SERVICE_NAME: text().optional(),
+  OTEL_TRACES_SAMPLER: oneOf([...SAMPLERS, ...SAMPLERS.map((name) => `parentbased_${name}` as const)]).optional(),
   /** Share of the traces that begin here which is sampled, from 0 to 1. */
-  OTEL_TRACES_SAMPLER_ARG: z.coerce.number('must be a number from 0 to 1').min(0).max(1).optional(),
+  OTEL_TRACES_SAMPLER_ARG: share().optional(),
   /** Longest time that ended spans wait for others before they are sent together, in ms. */
-  OTEL_BSP_SCHEDULE_DELAY: z.coerce.number('must be a number of milliseconds').int().min(0).optional(),
+  OTEL_BSP_SCHEDULE_DELAY: milliseconds(0, 3_600_000, 5_000).unwrap().optional(),
 });
 
 export type TracingConfig = z.output<typeof tracingConfig>;
@@ -91,18 +85,18 @@ export type TracingConfig = z.output<typeof tracingConfig>;
 /** The settings of every process of the cluster. */
 export const commonConfig = z.object({
   ...adminConfig.shape,
-  DATABASE_URL: z.string('must be a postgres:// URL').regex(/^postgres(ql)?:\/\//, 'must be a postgres:// URL'),
+  DATABASE_URL: postgresUrl(),
   ...redisConfig.shape,
   ...tracingConfig.shape,
   /** Partitions of the inbox. Gateways and workers must agree: see packages/queue/src/lanes.ts. */
   LANES: integer(1, 256, 4),
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
-  LOG_FORMAT: z.enum(['pretty', 'json']).optional(),
+  LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  LOG_FORMAT: oneOf(['pretty', 'json']).optional(),
   /**
    * Time from the end of the drain (a worker has none) to a forced exit, in ms. A pod's terminationGracePeriodSeconds
    * must be longer than its preStop hook, the drain and this time together.
    */
-  SHUTDOWN_TIMEOUT_MS: integer(500, 600_000, 7_000),
+  SHUTDOWN_TIMEOUT_MS: milliseconds(500, 600_000, 7_000),
 });
 
 export type RedisConfig = z.output<typeof redisConfig>;
@@ -117,26 +111,39 @@ export interface RedisServers {
 
 /** Throws {@link ConfigError} when a role has no server, or a server that cannot serve it. */
 export function redisServers(config: RedisConfig): RedisServers {
+  const problems: string[] = [];
+  checkRedis(config, (name, message) => problems.push(`${name}: ${message}`));
+  const { pubsub, queues, cache } = serversOf(config);
+  if (problems.length > 0 || !pubsub || !queues || !cache) throw new ConfigError(problems);
+  return { pubsub, queues, cache };
+}
+
+/** Part of the check of a service: each role has a server that can serve it. */
+export function checkRedis(config: RedisConfig, problem: ReportProblem<keyof RedisConfig>): void {
+  const { pubsub, queues, cache } = serversOf(config);
+  if (pubsub === undefined || queues === undefined || cache === undefined) {
+    problem('REDIS_URL', 'is required, unless REDIS_PUBSUB_URL, REDIS_QUEUE_URLS and REDIS_CACHE_URL are all set');
+  }
+  if (queues && new Set(queues).size < queues.length) problem('REDIS_QUEUE_URLS', 'names a server twice');
+  if (config.REDIS_ADAPTER === 'classic' && /\+cluster:/.test(pubsub ?? '')) {
+    problem(
+      'REDIS_ADAPTER',
+      'must be sharded on a Redis Cluster, which sends every message of classic pub/sub to every server',
+    );
+  }
+  const numbered = [pubsub, ...(queues ?? []), cache].find((url) => url !== undefined && hasDatabaseNumber(url));
+  if (numbered === undefined || config.CLUSTER_NAME !== undefined) return;
+  const [variable] = redisSetting(config, numbered).split('[') as [keyof RedisConfig];
+  problem(
+    variable,
+    'has a database number, which Redis ignores in pub/sub: remove it, or set CLUSTER_NAME too, to another name for each cluster of this Redis',
+  );
+}
+
+function serversOf(config: RedisConfig): Partial<RedisServers> {
   const { REDIS_URL: fallback, REDIS_PUBSUB_URL: pubsub = fallback, REDIS_CACHE_URL: cache = fallback } = config;
   const queues = config.REDIS_QUEUE_URLS ?? (fallback === undefined ? undefined : [fallback]);
-  if (pubsub === undefined || queues === undefined || cache === undefined) {
-    throw new ConfigError([
-      'REDIS_URL: is required, unless REDIS_PUBSUB_URL, REDIS_QUEUE_URLS and REDIS_CACHE_URL are all set',
-    ]);
-  }
-  if (new Set(queues).size < queues.length) throw new ConfigError(['REDIS_QUEUE_URLS: names a server twice']);
-  if (config.REDIS_ADAPTER === 'classic' && /\+cluster:/.test(pubsub)) {
-    throw new ConfigError([
-      'REDIS_ADAPTER: must be sharded on a Redis Cluster, which sends every message of classic pub/sub to every server',
-    ]);
-  }
-  const numbered = [pubsub, ...queues, cache].find(hasDatabaseNumber);
-  if (numbered && config.CLUSTER_NAME === undefined) {
-    throw new ConfigError([
-      `${redisSetting(config, numbered)}: has a database number, which Redis ignores in pub/sub: remove it, or set CLUSTER_NAME too, to another name for each cluster of this Redis`,
-    ]);
-  }
-  return { pubsub, queues, cache };
+  return { ...(pubsub && { pubsub }), ...(queues && { queues }), ...(cache && { cache }) };
 }
 
 /** True for `redis://host/1` and `redis+sentinel://host/group?db=1`. */

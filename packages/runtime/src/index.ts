@@ -1,4 +1,5 @@
 export * from './admin-config.ts';
+export * from './capture-output.ts';
 export * from './config.ts';
 export * from './deadline.ts';
 export * from './every.ts';
@@ -11,5 +12,6 @@ export * from './readiness.ts';
 export * from './reset-connection.ts';
 export * from './retry.ts';
 export * from './run-main.ts';
+export * from './setting.ts';
 export * from './start-process.ts';
 export * from './tracing.ts';

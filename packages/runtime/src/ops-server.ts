@@ -15,8 +15,9 @@ import type { Readiness } from './readiness.ts';
  *
  * The first three are open, for probes and scrapers. The others are protected: see `refusalOf` in ops-access.ts.
  */
-export async function serveOps(options: OpsOptions) {
-  const { host, port, readiness, metrics = ownMetrics } = options;
+export async function serveOps(given: OpsOptions) {
+  const options = { ...given };
+  const { host, port, metrics = ownMetrics } = options;
   const server = createServer(async (request, response) => {
     const answer: Answer = (status, body, type = 'application/json') => {
       response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
@@ -25,7 +26,7 @@ export async function serveOps(options: OpsOptions) {
       case '/healthz':
         return answer(200, '{"status":"ok"}');
       case '/readyz': {
-        const state = await readiness();
+        const state = await options.readiness();
         return answer(state.ready ? 200 : 503, JSON.stringify(state));
       }
       case '/metrics':
@@ -41,8 +42,15 @@ export async function serveOps(options: OpsOptions) {
     server.once('error', reject);
     server.listen(port, host, resolve);
   });
-  return { server, port: (server.address() as AddressInfo).port };
+  return {
+    server,
+    port: (server.address() as AddressInfo).port,
+    /** Replaces what the process shows while it starts. */
+    show: (parts: Partial<Pick<OpsOptions, 'readiness' | 'pages' | 'actions'>>) => void Object.assign(options, parts),
+  };
 }
+
+export type OpsServer = Awaited<ReturnType<typeof serveOps>>;
 
 type Answer = (status: number, body: string, type?: string) => void;
 

@@ -1,7 +1,10 @@
 import { Gauge } from 'prom-client';
 import type { Lifecycle } from './lifecycle.ts';
 
-/** The readiness of a process, for `/readyz`. Shows the same dependencies in the gauge `chat_dependency_up`. */
+/**
+ * The readiness of a process that has started, for `/readyz`: each dependency has responded to it once. Shows the same
+ * dependencies in the gauge `chat_dependency_up`.
+ */
 export function watchReadiness({ redis, postgres, schema, lifecycle, readyDuringOutage }: Dependencies) {
   shown = { redis, postgres };
   return (): Readiness => {
@@ -14,11 +17,19 @@ export function watchReadiness({ redis, postgres, schema, lifecycle, readyDuring
   };
 }
 
+/**
+ * The readiness of a process that starts: it waits for the first response of each dependency, so that a deploy with a
+ * wrong password or address replaces no process that serves. `checks` names the dependency that it waits for.
+ */
+export function startingReadiness({ stopping }: Pick<Lifecycle, 'stopping'>, checks: Readiness['checks']): Readiness {
+  return { ready: false, reason: stopping ? 'draining' : 'starting', checks };
+}
+
 /** The answer of `/readyz`. */
 export interface Readiness {
   ready: boolean;
   /** Why it is not ready, when the process itself is the reason. */
-  reason?: 'draining' | 'schema' | 'cluster';
+  reason?: 'starting' | 'draining' | 'schema' | 'cluster';
   /** One line per part: 'ok', or the problem. */
   checks: Record<string, string>;
 }

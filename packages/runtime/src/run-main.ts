@@ -1,8 +1,11 @@
 import { styleText } from 'node:util';
+import { loggerOfProcess } from './capture-output.ts';
+import { createLogger, type Logger } from './logger.ts';
 
 /**
  * Runs the main function of a process. A failed start ends the process with code 1. A problem that the operator can
- * solve (UserError, or a code of SOLVABLE) is written to stderr as one sentence, any other error with its stack.
+ * solve (UserError, or a code of SOLVABLE) is reported as one sentence, any other error with its stack: as a log line
+ * if the process has a logger or LOG_FORMAT is `json`, else as text on stderr.
  */
 export async function runMain(main: () => Promise<void>): Promise<void> {
   try {
@@ -11,9 +14,19 @@ export async function runMain(main: () => Promise<void>): Promise<void> {
     const { code, message, port } = Object(error) as Partial<Error & { code: string; port: number }>;
     const isPortInUse = code === 'EADDRINUSE';
     const sentence = isPortInUse ? `Port ${port} is in use: stop its listener, or set PORT or ADMIN_PORT.` : message;
-    process.stderr.write(`${SOLVABLE.test(code ?? '') ? sentence || code : describeError(error)}\n`);
+    const isSolvable = error instanceof UserError || SOLVABLE.test(code ?? '');
+    const logger = loggerOfProcess() ?? loggerBeforeStart();
+    if (logger && isSolvable) logger.fatal(sentence || code);
+    else if (logger) logger.fatal({ err: error }, `the process cannot go on: ${message ?? error}`);
+    else process.stderr.write(`${isSolvable ? sentence || code : describeError(error)}\n`);
     process.exit(1);
   }
+}
+
+/** For a process that fails before its configuration is known. Only if JSON is requested. */
+function loggerBeforeStart(): Logger | undefined {
+  if (process.env.LOG_FORMAT !== 'json') return undefined;
+  return createLogger({ name: 'start', level: 'info', format: 'json' });
 }
 
 /** Runs a command-line tool. An error is written to stderr, a UserError without its stack, and the exit code is 1. */

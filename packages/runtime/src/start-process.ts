@@ -1,12 +1,13 @@
 import { collectDefaultMetrics } from 'prom-client';
 import type { z } from 'zod';
+import { captureOutput } from './capture-output.ts';
 import { type commonConfig, redactConfig, type TracingConfig } from './config.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { startTracing } from './tracing.ts';
 
 /**
- * Starts the common parts of a process, in this order: logger, lifecycle (from then on SIGTERM stops the process in
+ * Starts the common parts of a process, in this order: logger, which also gets what libraries print, lifecycle (from then on SIGTERM stops the process in
  * order), the start-up log line with the redacted configuration, default metrics and tracing. `service` is the kind of
  * process (`gateway`), `name` this instance of it. A process without tracing leaves the OTEL_* settings out of its
  * `config`.
@@ -16,6 +17,7 @@ export async function startProcess(
   { service, name }: { service: string; name: string },
 ): Promise<{ logger: Logger; lifecycle: Lifecycle }> {
   const logger = createLogger({ name, level: config.LOG_LEVEL, format: config.LOG_FORMAT });
+  captureOutput(logger);
   const lifecycle = new Lifecycle(logger, config.SHUTDOWN_TIMEOUT_MS);
   logger.info({ config: redactConfig({ ...config }) }, `${service}: starting`);
   collectDefaultMetrics();

@@ -46,7 +46,7 @@ describe('configuration', () => {
       'LANES',
       'LOG_LEVEL',
     ]);
-    expect(problems[0]).to.include('must be a postgres:// URL');
+    expect(problems[0]).to.include('is required, such as postgres://chat:password@db.internal:5432/chat');
     expect(problems[1]).to.include('must be a redis:// or redis+sentinel:// URL, with rediss for TLS');
   });
 
@@ -85,7 +85,7 @@ describe('configuration', () => {
   });
 
   it('accepts only true or false as a flag', () => {
-    const schema = z.object({ ON: flag(true), OFF: flag(false) });
+    const schema = z.object({ ON: flag().default(true), OFF: flag().default(false) });
     expect(parseConfig(schema, {})).to.deep.equal({ ON: true, OFF: false });
     expect(parseConfig(schema, { ON: 'false', OFF: 'true' })).to.deep.equal({ ON: false, OFF: true });
     expect(problemsOf({ ON: 'yes', OFF: '0' }, schema)).to.have.length(2);
@@ -101,7 +101,7 @@ describe('the Redis servers', () => {
     const problem = (name: string) => new RegExp(`- ${name}: has a database number, .* set CLUSTER_NAME too`);
     expect(() => read({ REDIS_URL: `${a}/1` })).to.throw(problem('REDIS_URL'));
     expect(() => read({ REDIS_URL: 'rediss://:pw@[::1]/02' })).to.throw(problem('REDIS_URL'));
-    expect(() => read({ REDIS_URL: a, REDIS_QUEUE_URLS: `${b},${c}/15` })).to.throw(problem('REDIS_QUEUE_URLS\\[1\\]'));
+    expect(() => read({ REDIS_URL: a, REDIS_QUEUE_URLS: `${b},${c}/15` })).to.throw(problem('REDIS_QUEUE_URLS'));
     expect(() => read({ REDIS_URL: a, REDIS_CACHE_URL: `${group}?db=3` })).to.throw(problem('REDIS_CACHE_URL'));
     for (const url of [`${a}/`, `${a}/0`, `${group}?db=0`, group]) expect(read({ REDIS_URL: url }).cache).to.equal(url);
     expect(read({ REDIS_URL: `${a}/1`, CLUSTER_NAME: 'chat' }).cache).to.equal(`${a}/1`);

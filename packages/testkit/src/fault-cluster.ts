@@ -13,6 +13,7 @@ import { type ControlledService, controlService } from './controlled-service.ts'
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import type { ProcessExit } from './history.ts';
 import type { Random } from './random.ts';
+import { type RedisBehindAddress, startRedisBehindAddress } from './redis-behind-address.ts';
 import { type ReplicatedPostgres, replicatedPostgres } from './replicated-postgres.ts';
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 
@@ -26,6 +27,8 @@ export interface FaultClusterOptions {
   lanes?: number;
   /** True: Redis is a primary with two replicas behind Sentinel. */
   sentinel?: boolean;
+  /** Parts of Redis that are on a primary with a replica behind one address, instead of the server behind the links. */
+  behindAddress?: readonly RedisPart[];
   /** True: Postgres is a primary with a synchronous standby behind one address. */
   postgresStandby?: boolean;
   /** Size of a separate disk for Postgres, in MB. Needs root. */
@@ -42,6 +45,14 @@ export interface FaultClusterOptions {
   envOf?: Record<string, NodeJS.ProcessEnv>;
 }
 
+/** A part of Redis that may have a server of its own, by its setting. */
+export const REDIS_PARTS = {
+  pubsub: 'REDIS_PUBSUB_URL',
+  lanes: 'REDIS_QUEUE_URLS',
+  cache: 'REDIS_CACHE_URL',
+} as const;
+export type RedisPart = keyof typeof REDIS_PARTS;
+
 export interface FaultCluster extends AsyncDisposable {
   /**
    * URL of the load balancer, else of the entry. The entry assigns each connection to the next gateway in turn, so only
@@ -55,6 +66,8 @@ export interface FaultCluster extends AsyncDisposable {
   gateways: ControlledService[];
   workers: ControlledService[];
   redis: ControlledServer;
+  /** Only with `behindAddress`. */
+  redisAddress: RedisBehindAddress | undefined;
   postgres: ControlledServer;
   /** Only with `postgresStandby`: replaces the primary. */
   failOverPostgres: ReplicatedPostgres['failOver'] | undefined;
@@ -111,11 +124,11 @@ export async function startFaultCluster(options: FaultClusterOptions = {}): Prom
   }
 }
 
-type Servers = Pick<FaultCluster, 'redis' | 'postgres' | 'failOverPostgres' | 'postgresDisk' | 'db'>;
+type Servers = Pick<FaultCluster, 'redis' | 'redisAddress' | 'postgres' | 'failOverPostgres' | 'postgresDisk' | 'db'>;
 
 /** Starts Redis and Postgres and migrates the database. */
 async function startServers(
-  { sentinel = false, postgresStandby = false, postgresDiskMb, version }: FaultClusterOptions,
+  { sentinel = false, behindAddress, postgresStandby = false, postgresDiskMb, version }: FaultClusterOptions,
   folder: string,
   onExit: OnExit,
   undo: AsyncDisposableStack,
@@ -128,16 +141,17 @@ async function startServers(
     startPostgres(join(folder, 'postgres'), onExit).then((server) => stopWith(undo, server)),
   ]);
   if (!redis || !postgres) throw new Error('a server was not started');
+  const redisAddress = behindAddress && undo.use(await startRedisBehindAddress(folder));
   const db = openDatabase({ url: postgres.url, poolSize: 2, applicationName: 'checker', onError: () => {} });
   undo.defer(() => db.destroy());
   await (version === undefined ? migrate(postgres.url) : migrateAs(version, postgres.url));
   const failOverPostgres = 'failOver' in postgres ? (postgres as ReplicatedPostgres).failOver : undefined;
-  return { redis, postgres, failOverPostgres, postgresDisk, db };
+  return { redis, redisAddress, postgres, failOverPostgres, postgresDisk, db };
 }
 
 async function startServices(
   options: FaultClusterOptions,
-  { redis, postgres }: Servers,
+  { redis, redisAddress, postgres }: Servers,
   folder: string,
   onExit: OnExit,
   undo: AsyncDisposableStack,
@@ -150,7 +164,14 @@ async function startServices(
   const start = (kind: 'gateway' | 'worker', count: number) =>
     Array.from({ length: count }, async (_, i) => {
       const name = `${kind}-${i + 1}`;
-      const env = { ...options.env, ...options.envOf?.[name], LANES: String(lanes), JWT_SECRET: jwtSecret };
+      const parts = (options.behindAddress ?? []).map((part) => [REDIS_PARTS[part], redisAddress?.url]);
+      const env = {
+        ...options.env,
+        ...Object.fromEntries(parts),
+        ...options.envOf?.[name],
+        LANES: String(lanes),
+        JWT_SECRET: jwtSecret,
+      };
       return stopWith(undo, await controlService({ ...base, kind, name, env }));
     });
   const services = await all([...start('gateway', gateways), ...start('worker', workers)]);

@@ -13,7 +13,10 @@ export function* deviceDiffers({ devices, database }: History): Generator<Violat
   }
 }
 
-/** Differences between a device and the database, with or without the last sync of the device. */
+/**
+ * Differences between a device and the database, with or without the last sync of the device. What the device held before
+ * its last restart is not compared: the database was restored to an earlier state since then.
+ */
 export function differences(
   { conversations, events }: DeviceHistory,
   database: DatabaseState,
@@ -23,6 +26,10 @@ export function differences(
   const found: string[] = [];
   for (const event of events) {
     if (event.kind === 'synced' && event.final && !withFinal) break;
+    if (event.kind === 'restarted') {
+      held.clear();
+      found.length = 0;
+    }
     for (const { conversationId, seq, id, content } of messagesOf(event)) {
       const place = `${conversationId} seq ${seq}`;
       const message = `${id} ${content}`;
@@ -73,7 +80,8 @@ export function lateLive(events: readonly DeviceEvent[]): number {
   let newest = new Map<string, number>();
   let late = 0;
   for (const event of events) {
-    if (event.kind === 'connected' || event.kind === 'synced') newest = new Map();
+    if (event.kind === 'restarted') held.clear();
+    if (event.kind === 'connected' || event.kind === 'restarted' || event.kind === 'synced') newest = new Map();
     for (const { conversationId, seq } of messagesOf(event)) {
       const fresh = !held.has(`${conversationId} ${seq}`);
       held.add(`${conversationId} ${seq}`);

@@ -55,6 +55,8 @@ export interface DeviceHistory {
 export type DeviceEvent =
   | { kind: 'connected'; at: number; connection: string; gateway: string }
   | { kind: 'disconnected'; at: number; reason: string }
+  /** The store has another epoch: the device discards what it holds and begins a new history. */
+  | { kind: 'restarted'; at: number; epoch: string }
   | ({ kind: 'message'; at: number } & SeenMessage)
   | { kind: 'badge'; at: number; count: number }
   | { kind: 'syncRequired'; at: number }

@@ -3,6 +3,7 @@
  * entry, because index.ts would load chai, pg and the start-up code of the cluster into every generator process.
  */
 export * from './call-by-clock.ts';
+export * from './held-epoch.ts';
 export * from './lean-client.ts';
 export * from './lean-websocket.ts';
 export * from './map-concurrently.ts';

@@ -11,6 +11,12 @@ export class SeqWindow {
     return true;
   }
 
+  /** Forgets everything beyond `upTo`: the messages up to it are held. */
+  restart(upTo: number): void {
+    this.upTo = upTo;
+    this.#beyond.clear();
+  }
+
   get hasGap(): boolean {
     return this.#beyond.size > 0;
   }

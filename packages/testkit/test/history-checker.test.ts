@@ -144,6 +144,16 @@ describe('the history checker', () => {
           });
         },
       ],
+      [
+        'a device that keeps its messages when the store has another epoch',
+        'deviceDiffers',
+        (it) => device(it, 'ben-1').events.unshift(lostMessage),
+      ],
+      [
+        'a device that loads nothing after it has discarded its messages',
+        'deviceDiffers',
+        (it) => device(it, 'ben-1').events.push({ kind: 'restarted', at: 900, epoch: 'another' }),
+      ],
       ['a stale badge', 'wrongBadge', (it) => device(it, 'ben-1').events.push({ kind: 'badge', at: 900, count: 99 })],
       [
         'a device that never received a badge',
@@ -186,6 +196,15 @@ describe('the history checker', () => {
     }
   });
 
+  it('begins a new history of a device when the store has another epoch', () => {
+    const restored = history();
+    const reused = { ...lostMessage, id: 'c0-1' };
+    device(restored, 'ben-1').events.unshift(lostMessage, reused, { kind: 'restarted', at: 0, epoch: 'another' });
+    const { violations, seen } = checkHistory(restored);
+    expect(violations).to.deep.equal([]);
+    expect(seen.staleDevices).to.equal(0);
+  });
+
   it('treats a send without an ack as one that may be stored or not, and may be stored late', () => {
     const stored = correctHistory([{ do: 'send', device: 0, conversation: 0, answer: 'stored' }]);
     const not = correctHistory([{ do: 'send', device: 0, conversation: 0, answer: 'nothing' }]);
@@ -220,6 +239,9 @@ describe('the history checker', () => {
     expect(checkHistory(planted).seen.lateLive).to.equal(1);
   });
 });
+
+/** A message that a restore of the database has undone. Its number is assigned again. */
+const lostMessage = { kind: 'message', at: 0, conversationId: 'c0', seq: 1, id: 'lost', content: '' } as const;
 
 /** Three messages of ann to ben; one of ben, rejected and then stored; a resend; one without an ack. */
 function history(): History {

@@ -1,4 +1,3 @@
-import cluster from 'node:cluster';
 import { randomUUID } from 'node:crypto';
 import {
   awaitSchema,
@@ -20,10 +19,10 @@ import {
   type RedisRole,
 } from '@chat-cluster/redis';
 import {
-  adminAddress,
   type Lifecycle,
   type Logger,
   logFirstFailure,
+  type OpsServer,
   redisServers,
   redisSetting,
   retry,
@@ -35,12 +34,12 @@ export interface Context {
   config: GatewayConfig;
   logger: Logger;
   lifecycle: Lifecycle;
+  /** Shows the readiness on the admin listener; absent in a fork, whose supervisor has it. */
+  show?: OpsServer['show'] | undefined;
 }
 
-/** Connects to Postgres and waits until its schema is not too old. Then `watch` reports whether Postgres responds. */
-export async function connectPostgres({ config, logger, lifecycle }: Context) {
-  // Not known while Postgres is away.
-  if (await usesTransactionPooling(config.DATABASE_URL).catch(() => false)) throw new TransactionPooling();
+/** Waits until Postgres responds, with a schema that is not too old. Then `watch` reports whether it responds. */
+export async function connectPostgres({ config, logger, lifecycle, show }: Context) {
   const db = lifecycle.own(
     'postgres',
     openDatabase({
@@ -51,8 +50,8 @@ export async function connectPostgres({ config, logger, lifecycle }: Context) {
     }),
     (database) => database.destroy(),
   );
-  const admin = cluster.isWorker ? {} : { admin: adminAddress(config) };
-  const schema = await awaitSchema(db, { logger, lifecycle, ...admin });
+  const schema = await awaitSchema(db, { logger, lifecycle, show });
+  if (await usesTransactionPooling(config.DATABASE_URL).catch(() => false)) throw new TransactionPooling();
   const watch = lifecycle.own('postgres watch', watchDatabase(db, logger), (watcher) => watcher.stop());
   return { db, schema, watch };
 }
@@ -61,7 +60,7 @@ export async function connectPostgres({ config, logger, lifecycle }: Context) {
  * Connects to the Redis of each role, waits while another cluster uses one, and adds this process to the registry of
  * gateways.
  */
-export async function connectRedisServers({ config, logger, lifecycle }: Context, db: Database) {
+export async function connectRedisServers({ config, logger, lifecycle, show }: Context, db: Database) {
   const servers = redisServers(config);
   const loggerOf = (url: string) => logger.child({ setting: redisSetting(config, url) });
   const connect = async (url: string, role: RedisRole) =>
@@ -78,7 +77,7 @@ export async function connectRedisServers({ config, logger, lifecycle }: Context
     schemaBirth: () => schemaBirth(db),
     logger,
     lifecycle,
-    ...(cluster.isWorker ? {} : { admin: adminAddress(config) }),
+    show,
   });
   // Each start has a new id, so that replies for the previous process do not reach this one.
   const id = `${config.GATEWAY_NAME}:${randomUUID()}`;

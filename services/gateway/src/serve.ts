@@ -4,28 +4,32 @@ import { type Inbox, visiblePresence } from '@chat-cluster/domain';
 import {
   createConversationStore,
   createHistory,
+  createStoreEpochs,
   createTokenRevocations,
   createUnreadCounts,
   type Database,
 } from '@chat-cluster/postgres';
 import {
+  createBeatMemory,
   createEphemeralEmitter,
   createGatewayAdapter,
   createPresence,
   createRecentMessages,
 } from '@chat-cluster/redis';
-import { announceReady, startProcess, watchReadiness } from '@chat-cluster/runtime';
+import { announceReady, type Readiness, startingReadiness, startProcess, watchReadiness } from '@chat-cluster/runtime';
 import { AggregatorRegistry } from 'prom-client';
 import { createAuthenticator } from './authenticate.ts';
 import { drainOnOrder } from './cluster/fork-drain.ts';
-import { type GatewayActions, respondToSupervisor } from './cluster/fork-requests.ts';
+import { respondToSupervisor } from './cluster/fork-requests.ts';
 import { listen, listenForAdmin } from './cluster/listen.ts';
 import { takeConnections } from './cluster/take-connections.ts';
 import { type GatewayConfig, longestEndMs } from './config.ts';
 import { type Context, connectPostgres, connectRedisServers, openInbox } from './connect-servers.ts';
 import { GatewayConversations } from './conversations.ts';
 import { closeServers, GatewayDrain } from './drain.ts';
+import { EpochWatch } from './epoch-watch.ts';
 import { createHttpApp } from './http/app.ts';
+import { limitBodies } from './http/body-parts.ts';
 import { createHttpServer } from './http/http-server.ts';
 import { watchRequests } from './http/middleware.ts';
 import { limitPipelining } from './http/pipelining.ts';
@@ -51,7 +55,10 @@ import { createSocketServer } from './socket/server.ts';
 import { SessionLifetime } from './socket/session-lifetime.ts';
 import { boundUnread } from './socket/transport/unread-budget.ts';
 
-/** One gateway process: everything that it owns, in the order in which it starts. It stops in reverse order. */
+/**
+ * One gateway process: everything that it owns, in the order in which it starts. It stops in reverse order. It waits for
+ * the first response of each dependency and is not ready meanwhile; later outages do not change that (`readinessOf`).
+ */
 export async function serve(config: GatewayConfig): Promise<void> {
   const { logger, lifecycle } = await startProcess(config, { service: 'gateway', name: config.GATEWAY_NAME });
   if (cluster.isWorker) {
@@ -59,28 +66,40 @@ export async function serve(config: GatewayConfig): Promise<void> {
     // Its constructor starts answering the supervisor's requests for the metrics of this process.
     new AggregatorRegistry();
   }
-  const context: Context = { config, logger, lifecycle };
+  const starting = (checks: Readiness['checks']) => ({ readiness: () => startingReadiness(lifecycle, checks) });
+  const admin = cluster.isWorker ? undefined : await listenForAdmin(config, lifecycle, starting({}));
+  const context: Context = { config, logger, lifecycle, show: admin?.show };
 
   const postgres = await connectPostgres(context);
+  admin?.show(starting({ redis: 'no response yet' }));
   const redis = await connectRedisServers(context, postgres.db);
   const { inbox, replies } = await openInbox(context, redis);
   const readiness = readinessOf(context, postgres, { ...redis, replies });
 
   const newContacts = createNewContacts(redis);
-  const ports = createPorts(context, { db: postgres.db, redis, inbox, newContacts });
+  const epoch = createEpochWatch(context, postgres.db, redis);
+  const ports = createPorts(context, { db: postgres.db, redis, inbox, newContacts, epoch });
   const store = createTokenRevocations(postgres.db);
   const revocations = new Revocations({ store, ...redis, config, logger, lifecycle });
   const isRevoked = revocations.isRevoked.bind(revocations);
+  admin?.show(starting({ keys: 'not read yet' }));
   const authenticate = createAuthenticator(config, await openPublicKeys(config, context), isRevoked);
   const newConversations = createSharedLimit(redis.cache, 'new-conversations', config.NEW_CONVERSATIONS_PER_MINUTE);
   const isReady = () => readiness().ready;
   const app = createHttpApp({ ...ports, config, logger, authenticate, newConversations, isReady });
   const http = createHttpServer(config, app);
-  serveSockets(context, http, { redis, ports, newContacts, authenticate, revocations });
+  serveSockets(context, http, { redis, ports, newContacts, authenticate, revocations, epoch });
   const actions = { '/revocations': revocations.revoke, '/conversations': openAsServer(ports.conversations, logger) };
 
-  if (!cluster.isWorker) return openPorts(context, http, { readiness, revocations, actions });
-  await revocations.start();
+  admin?.show({ ...starting({ postgres: 'revocations and epoch are not read yet' }), actions });
+  await Promise.all([revocations.start(), epoch.start()]);
+  if (admin) {
+    const port = await listen(http, config);
+    admin.show({ readiness });
+    logger.info({ port, adminPort: admin.port, endsWithinMs: longestEndMs(config) }, 'gateway: ready');
+    announceReady({ type: 'ready', port, adminPort: admin.port, gateways: [config.GATEWAY_NAME] });
+    return;
+  }
   respondToSupervisor('act', ({ path, body }) => actions[path](body));
   respondToSupervisor('checks', () => readiness().checks);
   takeConnections(http, tagOf(redis.registry.id));
@@ -105,23 +124,10 @@ function readinessOf({ lifecycle }: Context, postgres: Postgres, redis: Redis & 
   });
 }
 
-interface ListenerParts {
-  readiness: ReturnType<typeof watchReadiness>;
-  revocations: Revocations;
-  actions: GatewayActions;
-}
-
-/** Opens the admin port, then the public port. Clients are served once all revocations are known. */
-async function openPorts({ config, logger, lifecycle }: Context, http: Server, parts: ListenerParts) {
-  const { readiness, revocations, actions } = parts;
-  const adminPort = await listenForAdmin(config, lifecycle, {
-    readiness: () => (revocations.areKnown ? readiness() : { ...readiness(), ready: false }),
-    actions,
-  });
-  await revocations.start();
-  const port = await listen(http, config);
-  logger.info({ port, adminPort, endsWithinMs: longestEndMs(config) }, 'gateway: ready');
-  announceReady({ type: 'ready', port, adminPort, gateways: [config.GATEWAY_NAME] });
+function createEpochWatch({ logger, lifecycle }: Context, db: Database, redis: Redis): EpochWatch {
+  const epochs = createStoreEpochs(db);
+  const recent = createRecentMessages(redis.cache);
+  return new EpochWatch({ epochs, beats: createBeatMemory(redis.cache), recent, ...redis, logger, lifecycle });
 }
 
 interface PortParts {
@@ -129,10 +135,11 @@ interface PortParts {
   redis: Redis;
   inbox: Inbox;
   newContacts: NewContacts;
+  epoch: EpochWatch;
 }
 
 /** The ports of the domain: the inbox, reads from Postgres, and recent messages from Redis. */
-function createPorts({ config }: Context, { db, redis, inbox, newContacts }: PortParts) {
+function createPorts({ config }: Context, { db, redis, inbox, newContacts, epoch }: PortParts) {
   const recent = createRecentMessages(redis.cache);
   const conversations = new GatewayConversations(
     rejectWhenUnavailable(createConversationStore(db)),
@@ -143,7 +150,7 @@ function createPorts({ config }: Context, { db, redis, inbox, newContacts }: Por
     rejectWhenUnavailable(createHistory(db)),
     rejectWhenUnavailable(createUnreadCounts(db)),
   );
-  return { conversations, history: conversations.learnFrom(history), recent, unreadOf, inbox };
+  return { conversations, history: conversations.learnFrom(history), recent, unreadOf, inbox, epoch: epoch.current };
 }
 
 interface SocketParts {
@@ -152,12 +159,13 @@ interface SocketParts {
   newContacts: NewContacts;
   authenticate: ReturnType<typeof createAuthenticator>;
   revocations: Revocations;
+  epoch: EpochWatch;
 }
 
 /** The socket server with the events of clients, presence, and the drain. */
 function serveSockets(context: Context, http: Server, parts: SocketParts): void {
   const { config, logger, lifecycle } = context;
-  const { redis, ports, authenticate, revocations } = parts;
+  const { redis, ports, authenticate, revocations, epoch } = parts;
   const { registry } = redis;
   const { adapter, subscribed, onGap } = createGatewayAdapter(redis);
   const newSessionId = sessionIdsOf(tagOf(registry.id));
@@ -168,8 +176,11 @@ function serveSockets(context: Context, http: Server, parts: SocketParts): void 
   watchAffinity(io, { registry, logger });
   const requests = watchRequests(http);
 
-  const welcome = new Welcome({ io, gatewayId: config.GATEWAY_NAME, unreadOf: ports.unreadOf, subscribed, logger });
-  onGap(() => void welcome.requireSyncs());
+  const { unreadOf } = ports;
+  const gatewayId = config.GATEWAY_NAME;
+  const welcome = new Welcome({ io, gatewayId, unreadOf, epoch: epoch.current, subscribed, logger });
+  onGap(() => void welcome.requireSyncs('fanout_gap'));
+  epoch.onRenewed(() => void welcome.requireSyncs('store_restored'));
   const presence = startPresence(context, parts);
   const sessions = new SessionLifetime({
     io,
@@ -186,6 +197,7 @@ function serveSockets(context: Context, http: Server, parts: SocketParts): void 
   attachToConnections(io, { config, logger, backlog, strangers, users, welcome, presence, dispatcher, drain });
   lifecycle.own('sockets', io, (server) => closeServers(server, http, requests));
   lifecycle.own('unread budget', boundUnread({ backlog, http, config, logger }), (budget) => budget.stop());
+  limitBodies(http, config);
   limitPipelining(http);
   lifecycle.own('admission', admission, (gate) => gate.close());
   lifecycle.drainWith(drain);

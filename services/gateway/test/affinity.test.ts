@@ -18,11 +18,11 @@ describe('long-polling through a load balancer without affinity', () => {
   let cluster: FaultCluster;
 
   before(async () => {
-    cluster = await startFaultCluster({ gateways: 4, workers: 1 });
+    cluster = await startFaultCluster({ gateways: 5, workers: 1, envOf: { 'gateway-5': { GATEWAY_PROCESSES: '2' } } });
   });
   after(() => cluster[Symbol.asyncDispose]());
 
-  const [FIRST, SECOND, KILLED, SUCCESSOR] = [0, 1, 2, 3];
+  const [FIRST, SECOND, KILLED, SUCCESSOR, TWO_PROCESSES] = [0, 1, 2, 3, 4];
   const gateway = (index: number) => {
     const found = cluster.gateways[index];
     if (!found) throw new Error(`no gateway ${index}`);
@@ -68,5 +68,22 @@ describe('long-polling through a load balancer without affinity', () => {
     }
     expect(await misrouted(SUCCESSOR)).to.equal(0);
     expect(await warnings(SUCCESSOR)).to.deep.equal([]);
+  });
+
+  it('counts no polls of sessions that ended on another process behind the same entry', async () => {
+    const unknown = async (sid: string) => {
+      const poll = await fetch(`${urlOf(TWO_PROCESSES)}${POLLING}&sid=${sid}`);
+      expect([poll.status, await poll.text()]).to.deep.equal([400, '{"code":1,"message":"Session ID unknown"}']);
+    };
+    for (let i = 0; i < 40; i++) {
+      const { sid } = await openPolling(urlOf(TWO_PROCESSES));
+      // A packet of engine.io that closes the session.
+      await fetch(`${urlOf(TWO_PROCESSES)}${POLLING}&sid=${sid}`, { method: 'POST', body: '1' });
+      await unknown(sid);
+    }
+    // Sessions of another gateway are counted later than those, on both processes.
+    const { sid } = await openPolling(urlOf(FIRST));
+    for (let i = 0; i < 20; i++) await unknown(sid);
+    await eventually(async () => expect(await misrouted(TWO_PROCESSES)).to.equal(20), CLASSIFIED_MS);
   });
 });

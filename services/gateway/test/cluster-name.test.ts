@@ -133,7 +133,8 @@ describe('clusters that share a Redis', function () {
       };
       const second = await Promise.all([start('gateway'), start('worker')]);
       for (const { probe, log } of second) {
-        expect(await eventually(() => probe('/readyz'), WITHIN_MS)).to.include({ status: 503, reason: 'cluster' });
+        const isRefused = async () => expect(await probe('/readyz')).to.include({ status: 503, reason: 'cluster' });
+        await eventually(isRefused, WITHIN_MS);
         expect((await probe('/healthz')).status).to.equal(200);
         const lines = log().trim().split('\n');
         expect(lines).to.have.lengthOf(1);

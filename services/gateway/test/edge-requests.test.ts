@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { ERRORS, type ErrorCode, problem } from '@chat-cluster/contracts';
@@ -67,7 +68,9 @@ for (const [name, gatewayProcesses] of [
     async function cutConnections(reason: string): Promise<number> {
       const port = cluster.processes.find((one) => one.name === 'gateway')?.adminPort;
       const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-      return Number(new RegExp(`^chat_connections_cut_total\\{reason="${reason}"\\} (\\d+)$`, 'm').exec(metrics)?.[1]);
+      return Number(
+        new RegExp(`^chat_connections_cut_total\\{reason="${reason}"\\} (\\d+)$`, 'm').exec(metrics)?.[1] ?? 0,
+      );
     }
 
     it('cuts only the connection of an upgrade with a length whose client does not read', async () => {
@@ -240,6 +243,39 @@ for (const [name, gatewayProcesses] of [
         expect((await received).match(/HTTP\/1.1/g) ?? []).to.have.length.below(10);
       }
       expect(await cutConnections('pipelining')).to.equal(floods.length);
+    });
+
+    it('cuts connections whose body is in too many parts or has too many bytes on the wire, also after the response', async () => {
+      const before = await cutConnections('body_parts');
+      const sids = await Promise.all(Array.from({ length: 3 }, async () => (await openPolling(cluster.url)).sid));
+      const parts = '1\r\nx\r\n'.repeat(200_000);
+      const [zeros, extensions] = ['0'.repeat(20_000_000), `1;${'a'.repeat(15_000)}\r\nx\r\n`.repeat(1_000)];
+      const polls = [parts, zeros, extensions].map((body, i) => [`POST ${POLLING}&sid=${sids[i]}`, body] as const);
+      const answered = ['/nothing', '/api/conversations'].map((path) => [`POST ${path}`, parts] as const);
+      const bodies = [...polls, ...answered, ['POST /healthz', parts, 'Expect: x\r\n'] as const];
+      for (const [line, body, header = ''] of bodies) {
+        const socket = send(`${line} HTTP/1.1\r\nHost: x\r\n${header}Transfer-Encoding: chunked\r\n\r\n`);
+        socket.resume().write(body);
+        await closed(socket);
+      }
+      expect((await cutConnections('body_parts')) - before).to.equal(bodies.length);
+    });
+
+    it('reads a body that arrives in 250 chunks, and serves the next request of the connection', async () => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const post = (path: string) =>
+        new Promise<number | undefined>((resolve, reject) => {
+          const sent = request(cluster.url + path, { agent, method: 'POST' }, (response) =>
+            response.resume().once('end', () => resolve(response.statusCode)),
+          );
+          sent.once('error', reject);
+          for (let i = 0; i < 250; i++) sent.write('6'.repeat(64));
+          sent.end();
+        });
+      for (let i = 0; i < 3; i++) expect(await post('/nothing')).to.equal(404);
+      const { sid } = await openPolling(cluster.url);
+      expect(await post(`${POLLING}&sid=${sid}`)).to.equal(200);
+      agent.destroy();
     });
 
     it('keeps a session on its process when an agent keeps connections alive', async () => {

@@ -4,6 +4,7 @@ import {
   type ConversationId,
   type Message,
   Rejection,
+  type StoreEpoch,
   type UserId,
 } from '@chat-cluster/contracts';
 import { type Inbox, newConversationId, newMessageId } from '@chat-cluster/domain';
@@ -68,6 +69,7 @@ describe('a conversation of others costs the requests of one that does not exist
       unreadOf,
       recent,
       inbox,
+      epoch: () => '5b0f4a52-6f0e-4d43-9f0a-0d9f4b1d7c11' as StoreEpoch,
       subscribed: async () => {},
       ephemeral: nothing,
       presence: nothing,

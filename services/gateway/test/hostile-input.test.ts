@@ -64,6 +64,7 @@ describe('bad payloads', () => {
     ],
     ['an empty message', () => ({ conversationId }), 'VALIDATION_FAILED', /content/],
     ['white space only', () => ({ conversationId, content: ' \n ' }), 'VALIDATION_FAILED', /content/],
+    ['invisible characters only', () => ({ conversationId, content: '\u200b\u3164' }), 'VALIDATION_FAILED', /content/],
     ['a text of 100 kB', () => ({ conversationId, content: 'x'.repeat(100_000) }), 'VALIDATION_FAILED', /10000/],
     ['a NUL byte', () => ({ conversationId, content: 'a\u0000b' }), 'VALIDATION_FAILED', /NUL/],
     ['half a character', () => ({ conversationId, content: 'a\ud800' }), 'VALIDATION_FAILED', /Unicode/],

@@ -8,6 +8,7 @@ import {
   HTTP_STATUS,
   problem,
   Rejection,
+  type StoreEpoch,
   type UserId,
 } from '@chat-cluster/contracts';
 import type { Logger } from '@chat-cluster/runtime';
@@ -105,7 +106,11 @@ function authenticate(token: string | undefined): { userId: UserId } {
   return { userId: ALICE };
 }
 
-export const emptyPorts: Pick<HttpDeps, 'conversations' | 'history' | 'recent' | 'inbox' | 'newConversations'> = {
+export const emptyPorts: Pick<
+  HttpDeps,
+  'conversations' | 'history' | 'recent' | 'inbox' | 'epoch' | 'newConversations'
+> = {
+  epoch: () => '5b0f4a52-6f0e-4d43-9f0a-0d9f4b1d7c11' as StoreEpoch,
   newConversations: { take: async () => {}, giveBack() {} },
   conversations: {
     participantsOf: async () => undefined,

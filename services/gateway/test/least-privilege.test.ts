@@ -27,6 +27,7 @@ const OWN_STATEMENTS: Record<string, Kind[]> = {
   'open-conversation.sql': ['gateway'],
   'add-revocation.sql': ['gateway'],
   'changed-revocations.sql': ['gateway'],
+  'count-beat.sql': ['gateway'],
   'purge-revocations.sql': ['gateway'],
   'store-fresh.sql': ['worker'],
   'store-checking-resends.sql': ['worker'],

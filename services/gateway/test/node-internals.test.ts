@@ -4,7 +4,13 @@ import { type EventEmitter, once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect } from 'chai';
-import { closeUnconfirmed, dropReadRequests, hasBegunResponse, stopReading } from '../src/cluster/node-internals.ts';
+import {
+  closeUnconfirmed,
+  dropReadRequests,
+  hasBegunResponse,
+  pushAfterResponse,
+  stopReading,
+} from '../src/cluster/node-internals.ts';
 
 describe('the private parts of Node that the gateway uses', () => {
   /** Both ends of every connection. */
@@ -76,6 +82,32 @@ describe('the private parts of Node that the gateway uses', () => {
     await exited;
     closeUnconfirmed({ process: child } as unknown as Worker);
     await Promise.all(closed);
+  });
+
+  it('pushAfterResponse: a body is pushed until its end, and the connection serves the next request', async () => {
+    const pushed: unknown[] = [];
+    const http = createHttpServer((request, response) => {
+      const push = request.push.bind(request);
+      request.push = (part: unknown) => {
+        pushed.push(part === null ? null : String(part));
+        return push(part);
+      };
+      pushAfterResponse(request);
+      response.end();
+    });
+    await once(http.listen(0, '127.0.0.1'), 'listening');
+    const client = connect((http.address() as AddressInfo).port, '127.0.0.1').on('error', () => {});
+    sockets.push(client);
+    for (const part of ['a', 'b']) {
+      client.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n');
+      await once(client, 'data');
+      client.write(part);
+    }
+    client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(client, 'data');
+    expect(pushed).to.deep.equal(['a', null, 'b', null, null]);
+    http.close();
+    http.closeAllConnections();
   });
 
   it('hasBegunResponse: from the head of a response to its end', async () => {

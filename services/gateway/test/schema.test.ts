@@ -7,8 +7,11 @@ import { connect, emptyDatabase, eventually, newUser, openConversation, privateS
 import { expect } from 'chai';
 
 const jwtSecret = 'a secret of the tests, 32 characters';
+/** Migrations that the services need. */
 /** Time limit for three processes that start side by side on a busy machine, in ms. */
-const WITHIN_MS = 40_000;
+const WITHIN_MS = 80_000;
+
+const expands = Object.keys(MIGRATIONS).filter((name) => MIGRATIONS[name]?.phase !== 'contract');
 
 describe('services on a database that was not migrated', () => {
   const processes: ChildProcess[] = [];
@@ -52,15 +55,18 @@ describe('services on a database that was not migrated', () => {
   it('stay alive but not ready, name the command, and serve once it has run, also on a newer schema', async () => {
     const [gateway, worker, third] = await Promise.all([start('gateway'), start('worker'), start('worker')]);
     for (const one of [gateway, worker, third]) {
-      const { status, body } = await eventually(() => probe(one, '/readyz'), WITHIN_MS);
-      expect(status).to.equal(503);
-      expect(body).to.deep.equal({
-        ready: false,
-        reason: 'schema',
-        checks: {
-          schema: `older than this version: ${Object.keys(MIGRATIONS).join(', ')} missing; run node packages/postgres/src/migrate.ts`,
-        },
-      });
+      await eventually(async () => {
+        expect(await probe(one, '/readyz')).to.deep.equal({
+          status: 503,
+          body: {
+            ready: false,
+            reason: 'schema',
+            checks: {
+              schema: `older than this version: ${expands.join(', ')} missing; run node packages/postgres/src/migrate.ts`,
+            },
+          },
+        });
+      }, WITHIN_MS);
       expect((await probe(one, '/healthz')).status).to.equal(200);
     }
     const ended = once(third.process, 'exit');

@@ -109,9 +109,10 @@ describe('sync over a socket', () => {
     const id = await openConversation(cluster, a, b);
     const alice = await device(a);
     await alice.send({ conversationId: id, content: 'secret' });
-    const answer = await synced(await device(newUser('eve')), { conversations: [{ id, afterSeq: 0 }] });
-    expect(answer).to.deep.equal({
+    const eve = await device(newUser('eve'));
+    expect(await synced(eve, { conversations: [{ id, afterSeq: 0 }] })).to.deep.equal({
       ok: true,
+      epoch: eve.session.epoch,
       conversations: [],
       notFound: [id],
       hasMore: false,

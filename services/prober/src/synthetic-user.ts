@@ -42,6 +42,7 @@ export class SyntheticUser {
   #options: SyntheticUserOptions;
   /** All messages up to this seq have been received. */
   #upTo: number;
+  #epoch: string | undefined;
   #syncing = false;
   #returnTimer: NodeJS.Timeout | undefined;
 
@@ -117,6 +118,12 @@ export class SyntheticUser {
         const request = { conversations: [{ id: this.#options.conversation.id, afterSeq: this.#upTo }] };
         const ack = await this.#socket.timeout(SYNC_TIMEOUT_MS).emitWithAck('sync', request);
         if (!ack.ok) return;
+        // A gateway of an earlier version sends no epoch.
+        const epoch: string | undefined = ack.epoch;
+        const restored = this.#epoch !== undefined && epoch !== undefined && this.#epoch !== epoch;
+        this.#epoch = epoch ?? this.#epoch;
+        // The numbers are assigned again from here; the messages before are of no interest.
+        if (restored) this.#upTo = ack.conversations[0]?.lastSeq ?? 0;
         for (const message of ack.conversations[0]?.messages ?? []) {
           this.#options.onMessage(message);
           this.#upTo = Math.max(this.#upTo, message.seq);

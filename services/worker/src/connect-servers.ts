@@ -7,7 +7,7 @@ import {
 } from '@chat-cluster/postgres';
 import { laneTelemetry, type QueueServer, queueServer } from '@chat-cluster/queue';
 import { connectPublisher, connectRedis, disconnectRedis, type RedisClient, type RedisRole } from '@chat-cluster/redis';
-import { adminAddress, type Lifecycle, type Logger, redisServers, redisSetting } from '@chat-cluster/runtime';
+import { type Lifecycle, type Logger, type OpsServer, redisServers, redisSetting } from '@chat-cluster/runtime';
 import type { WorkerConfig } from './config.ts';
 
 /** Dependencies of every part of the process. */
@@ -15,6 +15,8 @@ export interface Context {
   config: WorkerConfig;
   logger: Logger;
   lifecycle: Lifecycle;
+  /** Shows the readiness on the admin listener. */
+  show: OpsServer['show'];
 }
 
 export type RedisConnections = Awaited<ReturnType<typeof connectRedisServers>>;
@@ -49,14 +51,8 @@ export async function connectRedisServers({ config, logger, lifecycle }: Context
   return { queues, publisher, publishingQueue, cache };
 }
 
-/**
- * Opens the pool, and waits while the schema is older than this version: a worker that took lanes would keep them from
- * workers of the previous version, which can serve them. It does not wait while Postgres is away, since the schema
- * version is then unknown. `watch` reports whether Postgres responds.
- */
-export async function connectPostgres({ config, logger, lifecycle }: Context) {
-  // Not known while Postgres is away.
-  if (await usesTransactionPooling(config.DATABASE_URL).catch(() => false)) throw new TransactionPooling();
+/** Waits until Postgres responds, with a schema that is not too old. Then `watch` reports whether it responds. */
+export async function connectPostgres({ config, logger, lifecycle, show }: Context) {
   const db = openDatabase({
     url: config.DATABASE_URL,
     poolSize: config.PG_POOL_SIZE,
@@ -64,7 +60,8 @@ export async function connectPostgres({ config, logger, lifecycle }: Context) {
     onError: (error) => logger.warn({ reason: error.message }, 'postgres: an idle connection was lost'),
   });
   lifecycle.own('postgres', db, (database) => database.destroy());
-  const schema = await awaitSchema(db, { logger, lifecycle, admin: adminAddress(config) });
+  const schema = await awaitSchema(db, { logger, lifecycle, show });
+  if (await usesTransactionPooling(config.DATABASE_URL).catch(() => false)) throw new TransactionPooling();
   const watch = lifecycle.own('postgres watch', watchDatabase(db, logger), (watcher) => watcher.stop());
   return { db, schema, watch };
 }

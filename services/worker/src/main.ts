@@ -1,8 +1,8 @@
 import { createDeadLetters, createUnreadAudit, schemaBirth } from '@chat-cluster/postgres';
 import { createRecountRequests } from '@chat-cluster/queue';
 import { awaitOwnRedis, createFanout } from '@chat-cluster/redis';
-import { adminAddress, announceReady, runMain, startProcess } from '@chat-cluster/runtime';
-import { startAdminListener } from './admin/admin-listener.ts';
+import { announceReady, runMain, startProcess } from '@chat-cluster/runtime';
+import { openAdminListener, showWorker } from './admin/admin-listener.ts';
 import { loadConfig } from './config.ts';
 import { connectPostgres, connectRedisServers } from './connect-servers.ts';
 import { watchDeadLetters } from './dead-letters/watch-dead-letters.ts';
@@ -14,7 +14,8 @@ import { watchUnread } from './recounts/watch-unread.ts';
 await runMain(async () => {
   const config = loadConfig(process.env);
   const { logger, lifecycle } = await startProcess(config, { service: 'worker', name: config.WORKER_NAME });
-  const context = { config, logger, lifecycle };
+  const { show, port } = await openAdminListener({ config, logger, lifecycle });
+  const context = { config, logger, lifecycle, show };
   const redis = await connectRedisServers(context);
   const postgres = await connectPostgres(context);
   const { db } = postgres;
@@ -23,7 +24,7 @@ await runMain(async () => {
     schemaBirth: () => schemaBirth(db),
     logger,
     lifecycle,
-    admin: adminAddress(config),
+    show,
   });
 
   const fanout = createFanout(redis.publisher, logger);
@@ -41,7 +42,7 @@ await runMain(async () => {
     lifecycle.own('unread audit', audit, (watch) => watch.stop());
   }
 
-  const port = await startAdminListener(context, { redis, postgres, lanes });
+  await showWorker(context, { redis, postgres, lanes });
   logger.info({ port, lanes: config.LANES }, 'worker: ready');
   announceReady({ type: 'ready', port, adminPort: port });
 });

@@ -47,6 +47,7 @@ async function checkServer(deployment: Deployment, adapter: string, server: Redi
     skewFinding(reportOn('clock'), time, { from, to: Date.now() }),
     versionFinding(reportOn('version'), info, adapter, server),
     ...modeFindings(reportOn('mode'), info, server),
+    ...(await addressFindings(reportOn('address'), info, server)),
     ...(server.inClusterUrl ? [await clusterFinding(reportOn('cluster'), server)] : []),
     ...(server.purposes.includes('queue') ? await checkQueueServer(deployment, info, server, reportOn) : []),
     ...(server.purposes.includes('pubsub') ? await outputBufferFindings(reportOn('subscribers'), server) : []),
@@ -86,6 +87,18 @@ function modeFindings(report: Reporter, info: RedisFields, { purposes, inCluster
   }
   if (inClusterUrl && !inCluster) return [report.failed('it is not a Redis Cluster', 'use a redis:// URL')];
   return [];
+}
+
+/** Connections to ask: enough to notice an address that leads to several servers in turn. */
+const ADDRESS_CONNECTIONS = 3;
+
+/** Asks over further connections: all must lead to the same server. */
+async function addressFindings(report: Reporter, info: RedisFields, { send }: RedisServer): Promise<Finding[]> {
+  const servers = new Set([info.run_id]);
+  for (let i = 0; i < ADDRESS_CONNECTIONS; i++) servers.add(fieldsOf(await send('INFO', 'server')).run_id);
+  if (servers.size === 1) return [];
+  const found = `its address leads to ${servers.size} different servers: each has a part of the data`;
+  return [report.failed(found, 'let the address lead to the primary only, or give each part its own address')];
 }
 
 async function clusterFinding(report: Reporter, { send }: RedisServer): Promise<Finding> {

@@ -140,6 +140,13 @@ export const MISUSE: Scenario = {
         },
       },
       {
+        title: 'a database that is set back to an earlier state',
+        alerts: ['ChatStoreSetBack'],
+        async make(stage) {
+          await sql`update store_epoch set beats = 0`.execute(stage.cluster.db);
+        },
+      },
+      {
         title: 'a message that Postgres refuses permanently',
         alerts: ['ChatDeadLetters'],
         async make(stage) {

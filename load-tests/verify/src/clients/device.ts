@@ -3,6 +3,7 @@ import type { ConversationId, Message, ReadAck, SendAck, SyncAck } from '@chat-c
 import {
   type DeviceHistory,
   fingerprint,
+  HeldEpoch,
   type Outcome,
   type Random,
   type TestClient,
@@ -34,7 +35,8 @@ export type ReadOutcome = Outcome<{ upToSeq: number }>;
 
 /**
  * One device of a user: the stock client with the logic of an app. It stores the messages of each conversation by
- * `seq`, and sends `sync` after each connect, on `sync_required` and when it finds a gap. Everything that it receives
+ * `seq`, and sends `sync` after each connect, on `sync_required` and when it finds a gap. When the epoch of the store
+ * changes, it discards its messages and loads them anew. Everything that it receives
  * is recorded in its history.
  */
 export class Device {
@@ -48,6 +50,7 @@ export class Device {
   #now: () => number;
   #random: Random;
   #received = new Map<string, ReceivedSeqs>();
+  #epoch = new HeldEpoch();
   #syncDue = false;
   #syncing = false;
   #closed = false;
@@ -113,8 +116,7 @@ export class Device {
     for (;;) {
       const ack = await this.#requestSync();
       if (!ack?.ok) throw new Error(`${this.history.id}: no response to the final sync`);
-      this.#apply(ack, true);
-      if (!ack.hasMore) return;
+      if (this.#apply(ack, true) && !ack.hasMore) return;
     }
   }
 
@@ -125,10 +127,11 @@ export class Device {
 
   #listen(): void {
     const { events } = this.history;
-    this.#socket.on('session', ({ gatewayId }) => {
+    this.#socket.on('session', ({ gatewayId, epoch }) => {
       this.connection = this.#socket.id ?? '';
       this.gateway = gatewayId;
       events.push({ kind: 'connected', at: this.#now(), connection: this.connection, gateway: gatewayId });
+      this.#enter(epoch);
       this.#sync();
     });
     this.#socket.on('disconnect', (reason) => {
@@ -165,8 +168,8 @@ export class Device {
     for (let attempt = 0; this.#syncDue && this.connected; attempt++) {
       this.#syncDue = false;
       const ack = await this.#requestSync();
-      if (ack?.ok) this.#apply(ack, false);
-      if (ack?.ok && !this.#hasGap() && !ack.hasMore) continue;
+      const applied = ack?.ok && this.#apply(ack, false);
+      if (applied && !this.#hasGap() && !ack.hasMore) continue;
       this.#syncDue = true;
       if (!ack?.ok || !ack.hasMore) await clientBackoff(attempt, this.#random);
     }
@@ -181,11 +184,22 @@ export class Device {
       .catch(() => undefined);
   }
 
-  #apply({ conversations, unread }: SyncAck, final: boolean): void {
+  /** False: the ack belongs to another epoch than its request, which the device has entered now. */
+  #apply({ epoch, conversations, unread }: SyncAck, final: boolean): boolean {
+    if (this.#enter(epoch)) return false;
     const received = conversations.flatMap(({ messages }) => messages);
     for (const message of received) this.#store(message);
     const messages = received.map(recorded);
     this.history.events.push({ kind: 'synced', at: this.#now(), messages, unread: unread.count, final });
+    return true;
+  }
+
+  /** Returns true when the store has another epoch than before: the device discards everything and starts anew. */
+  #enter(epoch: string | undefined): boolean {
+    if (epoch === undefined || !this.#epoch.enter(epoch)) return false;
+    for (const conversation of this.#received.keys()) this.#received.set(conversation, new ReceivedSeqs());
+    this.history.events.push({ kind: 'restarted', at: this.#now(), epoch });
+    return true;
   }
 
   #store({ conversationId, seq }: Message): void {

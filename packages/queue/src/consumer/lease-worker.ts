@@ -64,8 +64,13 @@ export class LeaseWorker extends Worker<unknown> {
     this.on('stalled', () => logger.warn({ queue: lane }, 'lane: taken over from a dead worker'));
   }
 
-  /** Opens a new blocking connection. */
+  /**
+   * Opens a new blocking connection. Does nothing while it reconnects by itself: node-redis would then make two
+   * connections, and the time-out of the unused one would end the other.
+   */
   async renew(): Promise<void> {
+    const { blockingConnection } = this.backend as unknown as BlockingBackend;
+    if ((await blockingConnection?.client)?.status !== 'ready') return;
     await this.backend.disconnectBlocking();
     await this.backend.reconnectBlocking();
   }
@@ -86,6 +91,11 @@ export class LeaseWorker extends Worker<unknown> {
     if (error.restMs > 0) await delay(error.restMs);
     return undefined as unknown as Job<unknown>;
   }
+}
+
+/** A private part of BullMQ's backend. */
+interface BlockingBackend {
+  blockingConnection?: { client: Promise<{ status: string }> };
 }
 
 /** Adds the lease of a lane, unless it exists. */

@@ -1,8 +1,9 @@
-import type { PlainClient, RedisClient } from './connection.ts';
+import type { PlainClient } from './client.ts';
+import type { RedisClient } from './connection.ts';
 
 /**
  * A connection of its own for blocking commands, to the same server as `client`. It connects with the first command. A
- * connection without an answer for SILENT_MS (connection.ts) is replaced, so no command may block for longer.
+ * connection without an answer for SILENT_MS (client.ts) is replaced, so no command may block for longer.
  */
 export class BlockingClient {
   #client: RedisClient;

@@ -1,6 +1,6 @@
 /**
- * The reason of a failed connection for logs. If the TLS of the server and of the URL do not fit together, it ends with
- * the fix (`isTls`). `connectedBefore`: the server was reached before, so a reset is an outage.
+ * The reason of a failed connection for logs. It ends with the fix if the server refuses the user or the password, or if
+ * the TLS of the server and of the URL do not fit together (`isTls`). `connectedBefore`: the server was reached before, so a reset is an outage.
  */
 export function connectProblem(error: unknown, { tls, connectedBefore = false }: Link) {
   const { code = '', message = String(error) } = Object(error) as Partial<Error & { code: string }>;
@@ -9,11 +9,15 @@ export function connectProblem(error: unknown, { tls, connectedBefore = false }:
   );
   // Without the advice of Node and the numbers of OpenSSL.
   const reason = message.replace(/; if the root CA .*/, '').replace(/^\w+:error:(?:[^:]*:){3}([^:]*):.*/s, '$1');
+  const text = fix?.text ?? (REFUSED.test(message) ? CORRECT_USER : undefined);
   return {
-    reason: fix && !message.endsWith(fix.text) ? `${reason || code}: ${fix.text}` : reason || code,
+    reason: text && !message.endsWith(text) ? `${reason || code}: ${text}` : reason || code,
     isTls: fix !== undefined,
   };
 }
+
+const REFUSED = /^(Error: )?(WRONGPASS|NOAUTH|NOPERM|ERR AUTH) /;
+const CORRECT_USER = 'correct the user and the password of the URL, or the rights of the user (infra/redis.acl)';
 
 interface Link {
   tls: boolean;

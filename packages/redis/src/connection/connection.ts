@@ -1,15 +1,17 @@
 import { type Logger, retry, withDeadline } from '@chat-cluster/runtime';
-import { RedisClient as Client } from 'redis';
 import { CLUSTER_NAME } from '../cluster-name.ts';
+import { newClient, type Place, type PlainClient, type RedisRole } from './client.ts';
 import { connectProblem } from './connect-problem.ts';
 import { Pulse } from './pulse.ts';
-import { findPrimary, followPrimary, isPrimary, type Primary } from './sentinel.ts';
+import { type Refusal, refusalOf, requirePrimary } from './refusal.ts';
+import { findPrimary, followPrimary, type Primary } from './sentinel.ts';
 import { parseSentinelUrl } from './server-url.ts';
+import { WrongServer, watchDuplicate } from './wrong-server.ts';
 
 /**
  * Connects to the server of a `redis://` or `redis+sentinel://` URL, with TLS if it begins with `rediss`. Waits until
- * Redis is reachable, with a jittered back-off from 100 ms to 2 s, and reconnects without a limit. An outage is logged
- * once, and so is each problem with TLS.
+ * Redis is reachable, with a jittered back-off from 100 ms to 2 s, and reconnects without a limit, also when the server
+ * is a replica (wrong-server.ts). An outage is logged once, and so is each reason that an operator can remove.
  */
 export async function connectRedis(url: string, role: RedisRole, logger: Logger): Promise<RedisClient> {
   const group = parseSentinelUrl(url);
@@ -17,14 +19,17 @@ export async function connectRedis(url: string, role: RedisRole, logger: Logger)
     if (attempt === 0) logger.warn({ role, reason: String(error) }, 'redis: waiting for the sentinels');
   };
   const primary = group && (await retry(async () => followPrimary(group, await findPrimary(group)), { onFailure }));
-  const { client, connected } = open(primary?.place ?? { url }, role, logger, primary);
+  const { client, connected } = open(primary?.place ?? { url }, role, logger, { standalone: true, primary });
   await connected;
   return client;
 }
 
-/** As `connectRedis`, but does not wait: until it is connected, commands behave as during an outage. */
+/**
+ * As `connectRedis`, for a server of a Redis Cluster, but does not wait: until it is connected, commands behave as
+ * during an outage.
+ */
 export function openRedis(url: string, role: RedisRole, logger: Logger): RedisClient {
-  const { client, connected } = open({ url }, role, logger);
+  const { client, connected } = open({ url }, role, logger, { standalone: false });
   // It rejects only when the client is closed before its first connection.
   connected.catch(() => {});
   return client;
@@ -38,112 +43,145 @@ export async function disconnectRedis(client: RedisClient): Promise<void> {
   await withDeadline(client.close(), 1_000, 'close').catch(() => client.destroy());
 }
 
-/**
- * The purpose of a connection decides how its commands behave while Redis is away:
- * - `publish`: they fail at once instead of queueing, because a late emit is worth less than the memory it holds.
- * - `subscribe`: they wait. Its offline queue must stay on; without it, a start while Redis is down ends the process.
- * - `produce`: they fail at once, so a client that waits for an acknowledgement receives UNAVAILABLE within
- *   milliseconds.
- * - `consume`: they wait without a limit, because a worker has nothing else to do.
- * - `cache`: they fail at once, and Postgres is read instead.
- */
-export type RedisRole = 'publish' | 'subscribe' | 'produce' | 'consume' | 'cache';
-
-/** A client of node-redis without the state of its server. */
-export type PlainClient = ReturnType<typeof newClient>;
-
 /** A client, and whether its server responds. */
 export type RedisClient = PlainClient & {
   readonly pulse: Pulse;
-  /** Calls `listener` when the client has connected to another server than before (a failover behind Sentinel). */
+  /** Calls `listener` when the client has connected again, and its server is a primary that responds. */
+  onBack(listener: () => void): void;
+  /**
+   * Calls `listener` as `onBack` does, but only when the server is another one than before: after a failover, and after
+   * a restart. If the user may not read INFO, each server counts as another one.
+   */
   onMoved(listener: () => void): void;
 };
 
-/** Commands that may wait in one client: a few seconds of a busy process, a few MB. */
-const MAX_QUEUED_COMMANDS = 50_000;
-/** Silence after which a connection is replaced, in ms. Each connection carries a probe every 500 ms. */
-const SILENT_MS = 7_500;
-/** Interval of PING, in ms: BullMQ makes a connection per lane and sends nothing on it while it has the lane. */
-const DUPLICATE_PING_MS = 2_500;
+interface ServerOptions {
+  /** True: the server must not be part of a Redis Cluster. */
+  standalone: boolean;
+  primary?: Primary | undefined;
+}
 
-function open(place: Place, role: RedisRole, logger: Logger, primary?: Primary) {
+function open(place: Place, role: RedisRole, logger: Logger, { standalone, primary }: ServerOptions) {
   const plain = newClient(place, role);
   const tls = place.url?.startsWith('rediss') ?? (place.socket !== undefined && 'tls' in place.socket);
-  let connectedBefore = false;
-  let down = false;
-  let logged = '';
-  plain.on('error', (error: Error) => {
-    const { reason, isTls } = connectProblem(error, { tls, connectedBefore });
-    if (!down || (isTls && reason !== logged)) {
-      logger.warn({ role, reason }, 'redis: connection lost, reconnecting');
-      logged = reason;
-    }
-    down = true;
-  });
-  plain.on('ready', () => {
-    if (down) logger.info({ role }, 'redis: connection restored');
-    connectedBefore = true;
-    down = false;
-  });
+  const wrongServer = new WrongServer(plain);
+  const outage = logOutages(role, tls, logger);
+  const { arrived, onBack, onMoved } = watchServer(plain);
+  plain.on('error', outage.lost);
   const connected = plain.connect();
-  const reconnect = (reason: string) => {
-    logger.warn({ role }, `redis: ${reason}, reconnecting`);
-    down = true;
-    plain.destroy();
-    plain.connect().catch((error: Error) => logger.error({ role, err: error }, 'redis: reconnecting failed'));
-  };
   const pulse = new Pulse({
     probe: async () => {
-      // Behind Sentinel: a demoted primary still responds, but must not be written to.
-      if (primary && !isPrimary(await plain.sendCommand(['ROLE']))) reconnect('the server is not the primary');
-      // A producer must notice a Redis that is full or read-only, not only one that does not respond.
-      await (role === 'produce' ? plain.set(`${CLUSTER_NAME}:pulse`, '', { PX: 10_000 }) : plain.ping());
+      const answers = [
+        requirePrimary(plain, { standalone }),
+        // A producer must notice a Redis that is full or read-only, not only one that does not respond.
+        role === 'produce' ? plain.set(`${CLUSTER_NAME}:pulse`, '', { PX: 10_000 }) : plain.ping(),
+      ];
+      await Promise.all(answers).catch((error: Error) => {
+        const refusal = refusalOf(error);
+        if (refusal) outage.refused(refusal, error);
+        if (refusal?.isWrongServer) wrongServer.leave();
+        throw error;
+      });
+      outage.over();
+      wrongServer.arrived();
+      void arrived();
     },
     isConnected: () => plain.isReady,
-    reconnect: () => reconnect('no answer'),
+    isRefusal: (error) => refusalOf(error)?.isWrongServer === true,
+    reconnect() {
+      logger.warn({ role }, 'redis: no answer, reconnecting');
+      outage.known();
+      plain.destroy();
+      plain.connect().catch((error: Error) => logger.error({ role, err: error }, 'redis: reconnecting failed'));
+    },
     ...(primary ? { isWrongServer: () => primary.hasMoved() } : {}),
   });
-  const client: RedisClient = Object.assign(plain, { pulse, onMoved: watchMoves(plain, primary) });
+  plain.on('ready', () => {
+    outage.connected();
+    pulse.now();
+  });
+  // BullMQ and BlockingClient call it.
+  const duplicate = () => {
+    const own = newClient(place, role);
+    watchDuplicate(own);
+    return own;
+  };
+  const client: RedisClient = Object.assign(plain, { pulse, onBack, onMoved, duplicate });
   return { client, connected };
 }
 
-function watchMoves(client: PlainClient, primary: Primary | undefined): RedisClient['onMoved'] {
-  const listeners: (() => void)[] = [];
-  let host = primary?.host();
-  client.on('ready', () => {
-    if (primary?.host() === host) return;
-    host = primary?.host();
-    for (const listener of listeners) listener();
-  });
-  return (listener) => void listeners.push(listener);
+/** Logs each outage of a client once: its start with the reason and, if known, the remedy; a new reason; its end. */
+function logOutages(role: RedisRole, tls: boolean, logger: Logger) {
+  let down = false;
+  let connectedBefore = false;
+  /** The refusal or the reason of the last line. */
+  let reported: Refusal | string | undefined;
+  const refused = (refusal: Refusal, error: Error) => {
+    if (reported === refusal) return;
+    reported = refusal;
+    down = true;
+    logger.warn({ role, reason: error.message, remedy: refusal.remedy }, `redis: ${refusal.problem}, retrying`);
+  };
+  return {
+    refused,
+    /** The connection was lost, or could not be made. */
+    lost(error: Error) {
+      const refusal = refusalOf(error);
+      if (refusal) return refused(refusal, error);
+      const { reason, isTls } = connectProblem(error, { tls, connectedBefore });
+      if (!down || (isTls && reason !== reported)) {
+        logger.warn({ role, reason }, 'redis: connection lost, reconnecting');
+        reported = reason;
+      }
+      down = true;
+    },
+    connected() {
+      connectedBefore = true;
+    },
+    known() {
+      down = true;
+    },
+    over() {
+      if (down) logger.info({ role }, 'redis: connection restored');
+      down = false;
+      reported = undefined;
+    },
+  };
 }
 
 /**
- * `createClient` would build a class of 900 commands for each different set of options: five classes took 0.67 s of CPU
- * and 115 MB, this one class takes 5 ms.
+ * Notices that a client has connected again, and whether its server is another one than before. Servers are compared by
+ * their run id, since a new one may have the address of the old one.
  */
-const makeClient = Client.factory({});
-
-type Place = Pick<Parameters<typeof makeClient>[0] & object, 'url' | 'username' | 'password' | 'database' | 'socket'>;
-
-function newClient({ socket, ...place }: Place, role: RedisRole) {
-  return makeClient({
-    ...place,
-    name: `chat-${role}`,
-    commandsQueueMaxLength: MAX_QUEUED_COMMANDS,
-    // For Redis Enterprise only. It resolves the host by DNS, which fails for the name of a Sentinel group.
-    maintNotifications: 'disabled',
-    disableOfflineQueue: role === 'publish' || role === 'produce' || role === 'cache',
-    // The library's own time-out creates an AbortSignal per command (7 % of the CPU of a busy worker) and ends when the
-    // command is written. Callers set deadlines where they wait.
-    commandOptions: { timeout: 0 },
-    ...(role === 'consume' ? { pingInterval: DUPLICATE_PING_MS } : {}),
-    socket: {
-      ...socket,
-      connectTimeout: 5_000,
-      socketTimeout: SILENT_MS,
-      reconnectStrategy: (retries: number) =>
-        Math.min(2_000, 100 * 2 ** Math.min(retries, 6)) * (0.5 + Math.random() / 2),
-    } as NonNullable<Place['socket']>,
-  });
+function watchServer(client: PlainClient) {
+  const backListeners: (() => void)[] = [];
+  const movedListeners: (() => void)[] = [];
+  let connections = 0;
+  /** The number of the connection whose server was checked last. */
+  let checked = 0;
+  let server: Promise<string | undefined> | undefined;
+  client.on('ready', () => connections++);
+  const readServer = async () => {
+    const info = String(await client.sendCommand(['INFO', 'server']).catch(() => ''));
+    return /^run_id:(\w+)/m.exec(info)?.[1];
+  };
+  return {
+    /** Call it when the server has passed its check. Never rejects. */
+    async arrived() {
+      const isNew = connections > Math.max(1, checked);
+      checked = connections;
+      if (!isNew) return;
+      for (const listener of backListeners) listener();
+      if (movedListeners.length === 0) return;
+      const before = await server;
+      server = readServer();
+      const now = await server;
+      if (now === undefined || now !== before) for (const listener of movedListeners) listener();
+    },
+    onBack: (listener: () => void) => void backListeners.push(listener),
+    onMoved(listener: () => void) {
+      movedListeners.push(listener);
+      server ??= readServer();
+    },
+  };
 }

@@ -29,7 +29,10 @@ export class Pulse {
   #options: PulseOptions;
   #listeners: ((answers: boolean) => void)[] = [];
   #answers = true;
+  /** Ticks since the last good answer. */
   #ticksWithoutAnswer = 0;
+  /** Ticks since the probe in progress was sent. */
+  #silentTicks = 0;
   #answeredSinceTick = true;
   #probing = false;
   #checkingServer = false;
@@ -42,7 +45,7 @@ export class Pulse {
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
   }
 
-  /** False within 2 s after Redis has stopped responding; true again with its first answer. */
+  /** False within 2 s after Redis has stopped responding or become a replica; true again with its first good answer. */
   get answers(): boolean {
     return this.#answers;
   }
@@ -50,6 +53,11 @@ export class Pulse {
   /** Calls `listener` at each change of `answers`. */
   onChange(listener: (answers: boolean) => void): void {
     this.#listeners.push(listener);
+  }
+
+  /** Probes now, unless a probe is in progress. */
+  now(): void {
+    if (!this.#stopped && !this.#probing && this.#options.isConnected()) void this.#probe();
   }
 
   stop(): void {
@@ -63,20 +71,29 @@ export class Pulse {
     this.#answeredSinceTick = false;
     const isAway = this.#ticksWithoutAnswer >= AWAY_TICKS;
     if (isAway) this.#setAnswers(false);
-    if (this.#ticksWithoutAnswer >= RECONNECT_TICKS && this.#probing && isConnected()) this.#reconnect();
+    this.#silentTicks = this.#probing ? this.#silentTicks + 1 : 0;
+    if (this.#silentTicks >= RECONNECT_TICKS && isConnected()) this.#reconnect();
     else if (isAway && isWrongServer && !this.#checkingServer) void this.#checkServer(isWrongServer);
-    if (!this.#probing && isConnected()) void this.#probe();
+    this.now();
   }
 
   async #probe(): Promise<void> {
     this.#probing = true;
+    this.#silentTicks = 0;
     const observe = probes.startTimer();
+    let failure: unknown;
     const isGood = await this.#options.probe().then(
       () => true,
-      () => false,
+      (error: unknown) => {
+        failure = error;
+        return false;
+      },
     );
     this.#probing = false;
-    if (!isGood) return;
+    if (!isGood) {
+      if (this.#options.isRefusal(failure)) this.#setAnswers(false);
+      return;
+    }
     observe();
     this.#ticksWithoutAnswer = 0;
     this.#answeredSinceTick = true;
@@ -93,7 +110,6 @@ export class Pulse {
   #reconnect(): void {
     // The sentinels may respond after the client was closed.
     if (this.#stopped) return;
-    this.#ticksWithoutAnswer = AWAY_TICKS;
     this.#probing = false;
     this.#options.reconnect();
   }
@@ -106,8 +122,10 @@ export class Pulse {
 }
 
 export interface PulseOptions {
-  /** Resolves when Redis responds as it should; rejects when it is full, read-only or loading. */
+  /** Resolves when Redis responds as it should; rejects when it is full, a replica or loading. */
   probe(): Promise<unknown>;
+  /** Whether a rejection of `probe` shows at once, without a second one, that the server is of no use. */
+  isRefusal(error: unknown): boolean;
   isConnected(): boolean;
   /** Drops the connection and opens a new one. */
   reconnect(): void;

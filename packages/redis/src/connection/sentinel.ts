@@ -2,6 +2,7 @@ import { lookup as findAddress } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { askServer, firstAnswer } from './ask-server.ts';
+import { requirePrimary } from './refusal.ts';
 import { type Address, formatAddress, type SentinelGroup } from './server-url.ts';
 
 /** Time limit for an answer, in ms. */
@@ -67,11 +68,6 @@ export function findPrimary(group: SentinelGroup): Promise<Address> {
   return firstAnswer('no sentinel returned the primary', sentinels);
 }
 
-/** Whether an answer to ROLE is that of a primary. */
-export function isPrimary(role: unknown): boolean {
-  return Array.isArray(role) && String(role[0]) === 'master';
-}
-
 /**
  * Finds the primary and checks its role. Until a failover is complete, the sentinels may name a primary that hangs, or
  * one that is being replaced. A connection to either would waste time: a handshake that hangs blocks a client for
@@ -79,7 +75,9 @@ export function isPrimary(role: unknown): boolean {
  */
 async function findLivePrimary(group: SentinelGroup): Promise<Address> {
   const primary = await findPrimary(group);
-  if (!isPrimary(await askAt(primary, group, ['ROLE']))) throw new Error(`${primary.host} is not a primary`);
+  await requirePrimary({ sendCommand: (command) => askAt(primary, group, command) }).catch((error: Error) => {
+    throw new Error(`${primary.host}: ${error.message}`);
+  });
   return primary;
 }
 

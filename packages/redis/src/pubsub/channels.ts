@@ -32,3 +32,6 @@ export function newContactsChannel(userId: string): string {
 
 /** The channel on which a gateway notifies all others that tokens were revoked. */
 export const REVOKED_CHANNEL = `${CLUSTER_NAME}:revoked`;
+
+/** The channel on which all gateways are notified that the epoch of the store was renewed. */
+export const EPOCH_CHANNEL = `${CLUSTER_NAME}:epoch`;

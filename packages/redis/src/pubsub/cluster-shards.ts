@@ -64,6 +64,10 @@ export class ClusterShards implements Shards {
     return this.#open;
   }
 
+  onMoved(listener: () => void): void {
+    this.events.on('moved', listener);
+  }
+
   of(channel: string): Shard | undefined {
     return this.#slots[slotOf(channel)];
   }
@@ -142,8 +146,7 @@ export class ClusterShards implements Shards {
     const publish = openRedis(url, 'publish', this.#logger);
     if (!this.#subscribes) return { publish, subscribe: undefined };
     const subscribe = openRedis(url, 'subscribe', this.#logger);
-    // The first connection restores nothing.
-    subscribe.once('ready', () => subscribe.on('ready', () => this.events.emit('back')));
+    subscribe.onBack(() => this.events.emit('back'));
     subscribe.on('sharded-channel-moved', (channel: string) => {
       void this.refresh();
       this.events.emit('evicted', String(channel));

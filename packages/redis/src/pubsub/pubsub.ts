@@ -39,15 +39,15 @@ export async function connectPublisher(
 function singleShard(publish: RedisClient, subscribe?: RedisClient): Shards {
   const shard: Shard = { publish, subscribe };
   const events = new EventEmitter<ShardEvents>().setMaxListeners(0);
-  publish.onMoved(() => events.emit('moved'));
-  // The client is ready again when Redis has confirmed every subscription.
-  subscribe?.on('ready', () => events.emit('back'));
+  // The client is connected again when Redis has confirmed every subscription.
+  subscribe?.onBack(() => events.emit('back'));
   subscribe?.pulse.onChange(() => events.emit('pulse'));
   return {
     get isOpen() {
       return publish.isOpen;
     },
     events,
+    onMoved: (listener) => publish.onMoved(listener),
     of: () => shard,
     all: () => [shard],
     refresh: async () => {},
@@ -72,6 +72,6 @@ function publisherOf(shards: Shards, kind: PubSubKind): Publisher {
     get answers() {
       return shards.all().some(({ publish }) => publish.isReady && publish.pulse.answers);
     },
-    onMoved: (listener) => void shards.events.on('moved', listener),
+    onMoved: (listener) => shards.onMoved(listener),
   };
 }

@@ -5,6 +5,8 @@ import { disconnectRedis, type RedisClient } from '../connection/connection.ts';
 export interface Shards {
   readonly isOpen: boolean;
   readonly events: EventEmitter<ShardEvents>;
+  /** Calls `listener` when channels have moved to another server, also to one that replaced their server. */
+  onMoved(listener: () => void): void;
   /** Undefined while no server is known to have the channel. */
   of(channel: string): Shard | undefined;
   all(): Shard[];
@@ -21,9 +23,9 @@ export interface Shard {
 }
 
 /**
- * `moved`: channels have moved to another server. `evicted`: a server has ended the subscription of a channel that
- * moved away from it. `back`: the subscriptions at a server are restored after its connection was lost. `pulse`: a
- * server has stopped or started to respond.
+ * `moved`: channels of a Redis Cluster have moved to another of its servers. `evicted`: a server has ended the
+ * subscription of a channel that moved away from it. `back`: the subscriptions at a server are restored after its
+ * connection was lost. `pulse`: a server has stopped or started to respond.
  */
 export interface ShardEvents {
   moved: [];

@@ -68,6 +68,7 @@ export function historyBehaviours({ target, device, pair }: Stage): void {
     it('is empty for users who are not participants', async () => {
       const { alice, bob } = await pair();
       expect(await history(newUser('eve'), alice.userId)).to.deep.equal({
+        epoch: alice.session.epoch,
         conversationId: null,
         messages: [],
         nextCursor: null,

@@ -49,8 +49,10 @@ export function syncBehaviours({ device, deviceElsewhere, pair }: Stage): void {
     it('returns notFound to a user who is not a participant', async () => {
       const { alice, conversationId: id } = await pair();
       await alice.send({ conversationId: id, content: 'secret' });
-      expect(await synced(await device(newUser('eve')), { conversations: [{ id, afterSeq: 0 }] })).to.deep.equal({
+      const eve = await device(newUser('eve'));
+      expect(await synced(eve, { conversations: [{ id, afterSeq: 0 }] })).to.deep.equal({
         ok: true,
+        epoch: eve.session.epoch,
         conversations: [],
         notFound: [id],
         hasMore: false,

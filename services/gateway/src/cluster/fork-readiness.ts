@@ -1,5 +1,5 @@
 import type { Worker } from 'node:cluster';
-import type { Lifecycle, Readiness } from '@chat-cluster/runtime';
+import { type Lifecycle, type Readiness, startingReadiness } from '@chat-cluster/runtime';
 import type { Entry } from './entry.ts';
 import { requestOf } from './fork-requests.ts';
 
@@ -21,9 +21,8 @@ export async function readinessOfForks(
   });
   const lines = await Promise.all(serving.map((fork) => (fork ? stateOf(fork) : 'starting')));
   const checks = Object.fromEntries(names.map((name, i) => [name, lines[i] ?? '']));
-  return lifecycle.stopping
-    ? { ready: false, reason: 'draining', checks }
-    : { ready: serving.some((fork) => fork !== undefined), checks };
+  const isServing = serving.some((fork) => fork !== undefined);
+  return lifecycle.stopping || !isServing ? startingReadiness(lifecycle, checks) : { ready: true, checks };
 }
 
 async function stateOf(fork: Worker): Promise<string> {

@@ -1,5 +1,5 @@
 import type { AddressInfo, Server } from 'node:net';
-import { adminAddress, type Lifecycle, type OpsOptions, serveOps } from '@chat-cluster/runtime';
+import { adminAddress, type Lifecycle, type OpsOptions, type OpsServer, serveOps } from '@chat-cluster/runtime';
 import type { GatewayConfig } from '../config.ts';
 
 /**
@@ -18,15 +18,15 @@ export async function listen(server: Server, { PORT, HOST }: Pick<GatewayConfig,
   return (server.address() as AddressInfo).port;
 }
 
-/** Opens the admin listener, which stops with the lifecycle. Resolves with its port. */
+/** Opens the admin listener, which stops with the lifecycle. */
 export async function listenForAdmin(
   config: GatewayConfig,
   lifecycle: Lifecycle,
   pages: Pick<OpsOptions, 'readiness' | 'metrics' | 'actions'>,
-): Promise<number> {
+): Promise<OpsServer> {
   const ops = await serveOps({ ...adminAddress(config), drain: () => lifecycle.end('POST /drain'), ...pages });
   lifecycle.own('admin listener', ops.server, (server) => server.close());
-  return ops.port;
+  return ops;
 }
 
 /**

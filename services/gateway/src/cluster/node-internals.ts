@@ -3,6 +3,7 @@
  * gateway relies on; test/node-internals.test.ts pins the installed version and checks it.
  */
 import type { Worker } from 'node:cluster';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
@@ -40,4 +41,15 @@ export function hasBegunResponse(socket: Socket): boolean {
 export function dropReadRequests(socket: Socket): void {
   const { parser } = socket as { parser?: { onIncoming: unknown } | null };
   if (parser) parser.onIncoming = () => 2;
+}
+
+/**
+ * Passes the body of a request to `push` until its end. Node calls `_dump` of the request after the response, and from
+ * then on drops the parts of the body before `push`.
+ */
+export function pushAfterResponse(request: IncomingMessage): void {
+  (request as unknown as { _dump(): void })._dump = () => {
+    request.removeAllListeners('data');
+    request.resume();
+  };
 }

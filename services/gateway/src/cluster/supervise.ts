@@ -29,7 +29,7 @@ export async function supervise(config: GatewayConfig): Promise<void> {
 
   const forks = new Map<string, Worker>();
   const registry = new AggregatorRegistry();
-  const adminPort = await listenForAdmin(config, lifecycle, {
+  const { port: adminPort } = await listenForAdmin(config, lifecycle, {
     readiness: () => readinessOfForks(names, forks, { entry, lifecycle }),
     actions: actionsInFork(forks, entry.isOffered),
     // Rejects if a fork does not answer within 5 s.

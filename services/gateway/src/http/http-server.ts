@@ -6,6 +6,7 @@ import { hasBegunResponse } from '../cluster/node-internals.ts';
 import type { GatewayConfig } from '../config.ts';
 import { takesUpgrade } from '../socket/connect/takes-upgrade.ts';
 import { sizeLimit } from '../socket/transport/packet-guard.ts';
+import { boundIdleConnections, MAX_IDLE, MAX_IDLE_PER_ADDRESS } from './idle-connections.ts';
 import { LATE_REQUEST, type ProblemResponse, problemResponse, rawResponse } from './raw-response.ts';
 
 /**
@@ -15,10 +16,12 @@ import { LATE_REQUEST, type ProblemResponse, problemResponse, rawResponse } from
 export function createHttpServer(config: GatewayConfig, app?: RequestListener): Server {
   const options = {
     ...HTTP_DEADLINES,
+    keepAliveTimeout: config.HTTP_KEEP_ALIVE_MS,
     shouldUpgradeCallback: takesUpgrade,
     ServerResponse: codedResponses(config),
   };
   const server = createServer(options, app);
+  boundIdleConnections(server, config.TRUSTED_HOPS === 0 ? MAX_IDLE_PER_ADDRESS : MAX_IDLE);
   server.on('clientError', (error: { code?: string }, socket: Socket) => {
     const problem = UNREADABLE[error.code ?? ''] ?? MALFORMED;
     // After the beginning of a response the client would take this for its rest.

@@ -3,6 +3,7 @@ import {
   historyQuery,
   openConversationBody,
   parseOrReject,
+  type StoreEpoch,
   type UserId,
   userId as userIdSchema,
 } from '@chat-cluster/contracts';
@@ -29,6 +30,8 @@ export interface ApiDeps {
   history: History;
   recent: RecentMessages;
   inbox: Inbox;
+  /** The epoch of the store as this process knows it. */
+  epoch(): StoreEpoch;
   /** Verifies a bearer token. Throws TOKEN_MISSING, TOKEN_INVALID or TOKEN_EXPIRED. */
   authenticate(token: string | undefined): { userId: UserId } | Promise<{ userId: UserId }>;
   /** Counts a request of the user. Throws RATE_LIMITED. */
@@ -51,11 +54,14 @@ export function apiRoutes(deps: ApiDeps): Route[] {
     }),
     userRoute(deps, 'get', '/api/messages/conversations', async (userId, req) => {
       const { limit, cursor } = parseOrReject(conversationsQuery, req.query);
-      return { body: await history.conversations(userId, limit, cursor) };
+      const epoch = deps.epoch();
+      return { body: { epoch, ...(await history.conversations(userId, limit, cursor)) } };
     }),
     userRoute(deps, 'get', '/api/messages/with/:otherUserId', async (userId, req) => {
       const { otherUserId } = parseOrReject(messagesPath, req.params);
       const query = parseOrReject(historyQuery, req.query);
+      // HEAD is a safe method: it changes nothing, with any query.
+      if (req.method === 'HEAD') query.markAsRead = 'false';
       return { body: await readHistory(deps, userId, otherUserId, query) };
     }),
   ];

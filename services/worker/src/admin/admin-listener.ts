@@ -1,14 +1,28 @@
 import type { RedisClient } from '@chat-cluster/redis';
-import { adminAddress, type OpsPage, serveOps, watchReadiness } from '@chat-cluster/runtime';
+import {
+  adminAddress,
+  type OpsPage,
+  type OpsServer,
+  serveOps,
+  startingReadiness,
+  watchReadiness,
+} from '@chat-cluster/runtime';
 import type { Context, PostgresConnection, RedisConnections } from '../connect-servers.ts';
 import type { PlacedLane } from '../lanes/place-lanes.ts';
 import { lanesPage } from './lanes-page.ts';
 
-/** Listens for probes, Prometheus and operators; see serveOps. Resolves with the port. */
-export async function startAdminListener(
-  { config, lifecycle }: Context,
+/** Listens for probes, Prometheus and operators; see serveOps. The worker is not ready before `showWorker`. */
+export async function openAdminListener({ config, lifecycle }: Omit<Context, 'show'>): Promise<OpsServer> {
+  const readiness = () => startingReadiness(lifecycle, { redis: 'no response yet' });
+  const ops = await serveOps({ ...adminAddress(config), readiness, drain: () => lifecycle.end('POST /drain') });
+  return lifecycle.own('admin listener', ops, ({ server }) => server.close());
+}
+
+/** Shows the state of a worker that has started: its readiness and its pages. */
+export async function showWorker(
+  { config, lifecycle, show }: Context,
   parts: { redis: RedisConnections; postgres: PostgresConnection; lanes: readonly PlacedLane[] },
-): Promise<number> {
+): Promise<void> {
   const { redis, postgres, lanes } = parts;
   const readiness = watchReadiness({
     redis: () => ({
@@ -28,10 +42,7 @@ export async function startAdminListener(
     const board = lifecycle.own('queue board', await openQueueBoard(lanes), (one) => one.close());
     pages['/queues'] = board.page;
   }
-  const drain = () => lifecycle.end('POST /drain');
-  const { server, port } = await serveOps({ ...adminAddress(config), readiness, drain, pages });
-  lifecycle.own('ops listener', server, (listener) => listener.close());
-  return port;
+  show({ readiness, pages });
 }
 
 function responds({ isReady, pulse }: RedisClient): boolean {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { UserId } from '@chat-cluster/contracts';
+import type { StoreEpoch, SyncRequired, UserId } from '@chat-cluster/contracts';
 import type { UnreadSummary } from '@chat-cluster/domain';
 import { type Logger, retry, withDeadline } from '@chat-cluster/runtime';
 import { Counter, Gauge } from 'prom-client';
@@ -15,7 +15,7 @@ const disconnects = new Counter({
 });
 const syncsRequired = new Counter({
   name: 'chat_sync_required_total',
-  help: 'sync_required events emitted to sockets, because emits to this gateway may have been lost',
+  help: 'sync_required events emitted to sockets, because emits to this gateway may have been lost, or after a restore',
 });
 
 /** How long the first badge waits for the subscription of its room, in ms. */
@@ -30,6 +30,7 @@ export interface WelcomeDeps {
   unreadOf(userId: UserId): Promise<UnreadSummary>;
   /** Resolves when emits to the room reach this gateway. */
   subscribed(room: string): Promise<void>;
+  epoch(): StoreEpoch;
   logger: Logger;
 }
 
@@ -53,28 +54,30 @@ export class Welcome {
       connectionId: socket.id,
       gatewayId: this.#deps.gatewayId,
       serverTime: new Date().toISOString(),
+      epoch: this.#deps.epoch(),
     });
     this.#own(this.#emitFirstBadge(socket));
   }
 
   /**
-   * Sends `sync_required` and the badge to all sockets of this gateway. Call it when emits to it may have been lost.
-   * Sockets that connect later read their state after the gap anyway. A newer gap ends the current pass.
+   * Sends `sync_required` and the badge to all sockets of this gateway. Call it when emits to it may have been lost,
+   * or the epoch was renewed. Sockets that connect later read their state after that anyway. A newer call ends the
+   * current pass.
    */
-  async requireSyncs(): Promise<void> {
+  async requireSyncs(reason: SyncRequired['reason']): Promise<void> {
     const pass = ++this.#pass;
     const sockets = [...this.#deps.io.of('/').sockets.values()];
     for (let at = 0; at < sockets.length && pass === this.#pass; at += SYNC_SLICE) {
       if (at > 0) await delay(SYNC_PAUSE_MS);
-      for (const socket of sockets.slice(at, at + SYNC_SLICE)) this.#own(this.#requireSync(socket));
+      for (const socket of sockets.slice(at, at + SYNC_SLICE)) this.#own(this.#requireSync(socket, reason));
     }
   }
 
   /** Emits `sync_required`, for clients that support `sync`, and the badge, for those that do not. */
-  async #requireSync(socket: ChatSocket): Promise<void> {
+  async #requireSync(socket: ChatSocket, reason: SyncRequired['reason']): Promise<void> {
     if (!socket.connected) return;
     syncsRequired.inc();
-    socket.emit('sync_required', { reason: 'fanout_gap' });
+    socket.emit('sync_required', { reason });
     await this.#emitBadge(socket);
   }
 
@@ -92,7 +95,7 @@ export class Welcome {
     await this.#emitBadge(socket);
     if (inTime) return;
     await subscription;
-    await this.#requireSync(socket);
+    await this.#requireSync(socket, 'fanout_gap');
   }
 
   /** Emits the current badge, unless a newer one is emitted during the read. Retries while the socket is connected. */

@@ -26,7 +26,8 @@ export type CutReason =
   | 'nesting'
   | 'authentication_timeout'
   | 'address_share'
-  | 'pipelining';
+  | 'pipelining'
+  | 'body_parts';
 
 /** Counts a connection that is cut. */
 export function countCut(reason: CutReason): void {
