@@ -17,7 +17,7 @@ Checks a deployment for common misconfigurations and prints each finding with it
 
 From outside, through the entry that clients use (--url; default: the cluster that runs on DATA_DIR):
   TLS, session affinity, websockets, idle time-outs, tokens, origins, clock, paths that must not be public
-From inside, with the environment of the services (DATABASE_URL, REDIS_URL and the other REDIS_… settings, JWT_SECRET, LANES,
+From inside, with the environment of the services (DATABASE_URL, REDIS_URL and the other REDIS_… settings, CLUSTER_NAME, JWT_SECRET, LANES,
 PG_POOL_SIZE; default: the settings of the cluster that runs on DATA_DIR):
   Redis: version, adapter, eviction, persistence, cluster state, clock, lanes, workers
   Postgres: version, migrations, durability, connections, clock

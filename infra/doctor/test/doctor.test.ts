@@ -126,7 +126,8 @@ describe('doctor', () => {
   it('10. reports a cluster without workers', async () => {
     const { redis } = await privateServers();
     // No other test uses this one of its 16 databases.
-    expectFailed(await runDoctor([], { REDIS_URL: `${redis.url}/15`, LANES: '4' }), /^workers of redis/);
+    const unused = { REDIS_URL: `${redis.url}/15`, CLUSTER_NAME: 'chat', LANES: '4' };
+    expectFailed(await runDoctor([], unused), /^workers of redis/);
   });
 
   it('11. reports a redis+cluster:// URL of a server that is not in a cluster', async () => {
@@ -219,6 +220,16 @@ describe('doctor', () => {
     );
     expect(() => readDeployment(['--wrong'], {})).to.throw(UserError, '--help lists all options');
     expect(() => readDeployment([], { REDIS_URL: 'http://redis' })).to.throw(ConfigError, 'REDIS_URL');
+  });
+
+  it('21. reports a Redis that another cluster uses under the same name', async () => {
+    const own = String(await askRedis(cluster.redis.url, 'GET', 'chat:database'));
+    await askRedis(cluster.redis.url, 'SET', 'chat:database', '2026-01-01T00:00:00.000Z');
+    try {
+      expectFailed(await runDoctor(), /^cluster name/);
+    } finally {
+      await askRedis(cluster.redis.url, 'SET', 'chat:database', own);
+    }
   });
 
   it('reports an address that leads to several Redis servers in turn', async () => {

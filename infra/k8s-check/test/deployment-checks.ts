@@ -61,7 +61,7 @@ export function settingsProblems(manifests: readonly Manifest[]): string[] {
 /** Gateways and workers have equal values, set or by default. */
 export function agreementProblems(manifests: readonly Manifest[]): string[] {
   const [gateway, worker] = KINDS.map((kind) => configOf(workload(manifests, kind)));
-  return (['LANES', 'REDIS_ADAPTER', 'NODE_ENV'] as const).flatMap((name) =>
+  return (['LANES', 'CLUSTER_NAME', 'REDIS_ADAPTER', 'NODE_ENV'] as const).flatMap((name) =>
     gateway?.[name] === worker?.[name]
       ? []
       : [`${name} is ${gateway?.[name]} for gateways, ${worker?.[name]} for workers`],

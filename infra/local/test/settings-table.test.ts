@@ -20,6 +20,7 @@ const IN_WORDS = new Set([
   'PROBER_NAME',
   'DATA_DIR',
   'DATABASE_URL',
+  'CLUSTER_NAME',
   'REDIS_URL',
   'REDIS_PUBSUB_URL',
   'REDIS_QUEUE_URLS',

@@ -100,7 +100,10 @@ function commonEnvironment(options: ClusterOptions, backing: BackingServers, jwt
 
 /** The variables of `env` that the commands of operators read too, besides the URLs of the servers. */
 function sharedVariables(env: NodeJS.ProcessEnv): Record<string, string> {
-  const names = ['LANES', 'RECOUNT_LANES', 'REDIS_PUBSUB_URL', 'REDIS_QUEUE_URLS', 'REDIS_CACHE_URL', 'REDIS_ADAPTER'];
+  const names = [
+    ...['LANES', 'RECOUNT_LANES', 'CLUSTER_NAME'],
+    ...['REDIS_PUBSUB_URL', 'REDIS_QUEUE_URLS', 'REDIS_CACHE_URL', 'REDIS_ADAPTER'],
+  ];
   return Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
 }
 

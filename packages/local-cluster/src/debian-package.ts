@@ -85,7 +85,7 @@ async function missingPackages(
       const plan = await apt(work, config, ['install', '--simulate', '--no-install-recommends', name, ...packages]);
       const missing = [...plan.matchAll(/^Inst (\S+)/gm)].map(([, found = '']) => found);
       const wanted = [name, ...families].map(familyOf);
-      return missing.filter((found) => wanted.includes(familyOf(found)) || /^lib(?!c6|c-)/.test(found));
+      return missing.filter((found) => wanted.includes(familyOf(found)) || /^lib(?!c6|c-(?!ares))/.test(found));
     } catch (error) {
       failure ??= error;
     }

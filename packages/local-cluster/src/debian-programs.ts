@@ -13,6 +13,12 @@ export const NGINX: WantedProgram = {
   versionOf: (output) => /^nginx version: nginx\/(\S+)/m.exec(output)?.[1],
 };
 
+export const PGBOUNCER: WantedProgram = {
+  names: ['pgbouncer'],
+  versionFlag: '--version',
+  versionOf: (output) => /^PgBouncer (\S+)/.exec(output)?.[1],
+};
+
 export const PROMETHEUS: WantedProgram = {
   names: ['prometheus'],
   versionFlag: '--version',

@@ -14,5 +14,6 @@ const FIXES: readonly (readonly [RegExp, string])[] = [
   [/^3D000$/, 'correct the database of DATABASE_URL, or create it and run node packages/postgres/src/migrate.ts'],
   [/^42/, 'give the role of DATABASE_URL its rights: node packages/postgres/src/migrate.ts --roles'],
   [/^(53|57P)/, 'wait until Postgres has started, or raise its max_connections'],
+  [/^SESSION_REFUSED$/, 'use the primary, or configure the pooler as infra/pgbouncer explains'],
   [/CERT|SIGNED|SSL|^EPROTO/, 'correct sslmode and sslrootcert of DATABASE_URL'],
 ];

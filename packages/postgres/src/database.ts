@@ -39,8 +39,7 @@ const LIMITS: TimeLimits = {
 
 /**
  * Opens the connection pool and the query builder on top of it. Every statement is prepared under a name, because its
- * text is constant: the server plans it once per connection. (PgBouncer in transaction mode supports this from 1.21,
- * with `max_prepared_statements`.) `bigint` is read as a number: a seq stays far below 2^53.
+ * text is constant: the server plans it once per connection. `bigint` is read as a number: a seq stays far below 2^53.
  */
 export function openDatabase(options: DatabaseOptions): Database {
   const config: SessionConfig = {

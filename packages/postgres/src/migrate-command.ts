@@ -11,6 +11,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import { MIGRATIONS, type Migrations } from './migrations.ts';
 import { MigrationBlocked, MigrationFailed, migrate, openForMigrations } from './migrator.ts';
+import { TransactionPooling } from './pooler.ts';
 import { grantRoles, ROLE_PASSWORDS } from './roles.ts';
 import { readSchemaState, type SchemaState } from './schema-state.ts';
 import { SessionRefused } from './session-client.ts';
@@ -97,11 +98,15 @@ function statusLines({ done, pendingExpands, pendingContracts, unknown }: Schema
 
 function explain(error: unknown): number {
   if (error instanceof ConfigError) throw error;
+  if (error instanceof TransactionPooling) return complain(`${error.message}.`, EXIT.failed);
   if (error instanceof UserError) return complain(error.message, EXIT.usage);
   if (error instanceof MigrationBlocked) return complain(error.message, EXIT.later);
   if (error instanceof MigrationFailed) return complain(error.message, EXIT.failed);
   if (error instanceof SessionRefused) {
-    return complain(`${error.message}. Set DATABASE_URL to the primary, or wait for the failover to end.`, EXIT.later);
+    const fix = error.message.startsWith('DATABASE_URL')
+      ? ''
+      : ' Set DATABASE_URL to the primary, or wait for the failover to end.';
+    return complain(`${error.message}.${fix}`, EXIT.later);
   }
   // Postgres responds, but rejects the password, the database or the rights of the role.
   if (error instanceof pg.DatabaseError && !isStarting(error)) {

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import { MIGRATIONS, type Migration, type Migrations } from './migrations.ts';
+import { TransactionPooling, usesTransactionPooling } from './pooler.ts';
 import { unmetRequirements } from './requirements.ts';
 import { readSchemaState } from './schema-state.ts';
 import { SessionClient, type SessionConfig } from './session-client.ts';
@@ -14,7 +15,7 @@ import { SessionClient, type SessionConfig } from './session-client.ts';
  *      ▲                     │
  *      └──pause──no table lock in time (at most `attempts` times)
  *
- * `url` must be a direct connection, not a transaction pooler, since the lock belongs to the session. Several runs at
+ * Refuses a transaction pooler (TransactionPooling), since the lock belongs to the session. Several runs at
  * once are safe. Resolves with the names of the migrations that it ran. Throws MigrationBlocked, MigrationFailed, or
  * the error of the connection.
  *
@@ -23,6 +24,7 @@ import { SessionClient, type SessionConfig } from './session-client.ts';
  * a schema of a later version.
  */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<string[]> {
+  if (await usesTransactionPooling(url)) throw new TransactionPooling();
   const db = openForMigrations(url);
   try {
     // All statements use this session, because the lock belongs to it.

@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import pg from 'pg';
-import { FORMS, optionsOf, type TimeLimits } from './session-settings.ts';
+import { FORMS, optionsOf, settingsOf, type TimeLimits } from './session-settings.ts';
 
 export interface SessionConfig extends pg.PoolConfig {
   limits: TimeLimits;
@@ -19,7 +19,7 @@ export class SessionRefused extends Error {
  * A connection whose session works the same on every database:
  *
  * - The startup packet contains the settings of session-settings.ts and the `options` of the URL. They replace those of
- *   the database and the role.
+ *   the database and the role. PgBouncer ignores them (infra/pgbouncer), so a statement sets them there.
  * - `connect` rejects with SessionRefused when the server refuses writes: a standby, or a primary that was replaced and
  *   is read-only. After a failover, an address or a stale DNS entry may still lead to it.
  * - `isSpoiled` becomes true when an open session turns out to be of no use. Its owner then ends it.
@@ -33,6 +33,7 @@ export class SessionClient extends pg.Client {
   /** True when the server refuses writes since a moment after the connect. */
   isReadOnly = false;
   readonly #limits: TimeLimits;
+  #options = '';
 
   constructor(config: SessionConfig) {
     super(config);
@@ -51,7 +52,8 @@ export class SessionClient extends pg.Client {
   /** Called by pg: the parameters of the startup packet. */
   getStartupConf(): Record<string, string> {
     const conf = (pg.Client.prototype as unknown as PrivateClient).getStartupConf.call(this);
-    return { ...conf, options: optionsOf(this.#limits, conf.options) };
+    this.#options = optionsOf(this.#limits, conf.options);
+    return { ...conf, options: this.#options };
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: pg declares two overloads; a pool passes the callback.
@@ -62,9 +64,16 @@ export class SessionClient extends pg.Client {
   }
 
   async #connectAndCheck(): Promise<this> {
-    await super.connect();
+    await super.connect().catch((error: unknown) => {
+      throw isOptionsRefused(error) ? new SessionRefused(OPTIONS_REFUSED) : error;
+    });
     try {
-      const { rows } = await super.query<SessionRow>(CHECK);
+      let { rows } = await super.query<SessionRow>(CHECK);
+      if (rows[0]?.pid !== (this as unknown as PrivateClient).processID) {
+        const [names, values] = [0, 1].map((i) => settingsOf(this.#options).map((setting) => setting[i]));
+        await super.query(SET, [names, values]);
+        ({ rows } = await super.query<SessionRow>(CHECK));
+      }
       refuseUnusable(rows[0]);
       return this;
     } catch (error) {
@@ -78,7 +87,20 @@ export class SessionClient extends pg.Client {
 /** Settings that Postgres (14 or newer) reports to the client at the start and whenever they change. */
 const REFUSES_WRITES = new Set(['in_hot_standby', 'default_transaction_read_only']);
 
-type SessionRow = Record<string, string> & { isStandby: boolean };
+/** Sets the settings `$1` to the values `$2` in this order, for the session. */
+const SET = `select set_config(name, value, false)
+  from unnest($1::text[], $2::text[]) with ordinality as settings(name, value, place) order by place`;
+
+/** A sentence for the log and for `/readyz`. */
+const OPTIONS_REFUSED =
+  'DATABASE_URL leads to a PgBouncer that refuses connections with options: ' +
+  'set ignore_startup_parameters = options in pgbouncer.ini';
+
+function isOptionsRefused(error: unknown): boolean {
+  return error instanceof Error && /unsupported startup parameter.*options/.test(error.message);
+}
+
+type SessionRow = Record<string, string> & { isStandby: boolean; pid: number };
 
 /**
  * Reads the state of the session, and turns off two time limits that not every version has, so they cannot be in the
@@ -90,6 +112,7 @@ const CHECK = `select
     .join(', ')},
   current_setting('default_transaction_read_only') as "readOnly",
   pg_is_in_recovery() as "isStandby",
+  pg_backend_pid() as pid,
   ${['idle_session_timeout', 'transaction_timeout']
     .map((name) => `case when current_setting('${name}', true) <> '0' then set_config('${name}', '0', false) end`)
     .join(', ')}`;
@@ -117,6 +140,8 @@ interface ParameterStatus {
 
 /** Private parts of pg 8 that are used here. */
 interface PrivateClient {
+  /** Process id of the session, as the server or the pooler reports it. */
+  processID: number;
   connection: EventEmitter;
   connectionParameters: { query_timeout: unknown };
   getStartupConf(): Record<string, string>;

@@ -49,13 +49,20 @@ export const PLANS = {
 
 /**
  * `options` of the startup packet; a later setting wins. Those of the URL may replace the time limits and `search_path`,
- * which decides in which schema the tables are. (PgBouncer needs `ignore_startup_parameters = options`; the role then
- * needs these settings by ALTER ROLE.)
+ * which decides in which schema the tables are.
  */
 export function optionsOf(limits: TimeLimits, ofUrl = ''): string {
   return [toOptions({ search_path: 'public', ...limits }), ofUrl, toOptions({ ...PLANS, ...FORMS })]
     .filter(Boolean)
     .join(' ');
+}
+
+/** Names and values of `options`, in order. */
+export function settingsOf(options: string): [name: string, value: string][] {
+  return [...options.matchAll(/-c\s*([\w.]+)=((?:\\.|[^\s\\])*)/g)].map(([, name = '', value = '']) => [
+    name,
+    value.replaceAll(/\\(.)/g, '$1'),
+  ]);
 }
 
 function toOptions(settings: Record<string, string | number>): string {

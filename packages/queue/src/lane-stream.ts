@@ -1,5 +1,4 @@
-import type { PlainClient, RedisClient } from '@chat-cluster/redis';
-import { QUEUE_PREFIX } from './lanes.ts';
+import { CLUSTER_NAME, type PlainClient, type RedisClient } from '@chat-cluster/redis';
 
 /*
  * The stream of a lane: a Redis stream that holds batches in the order in which gateways appended them. Reading does
@@ -16,19 +15,19 @@ export interface QueuedBatch {
   text: string;
 }
 
-/** Key of a lane's stream. The keys of BullMQ's queue of the same name begin with `chat:<lane>:`. */
+/** Key of a lane's stream. The keys of BullMQ's queue of the same name begin with `<cluster>:<lane>:`. */
 export function streamOf(lane: string): string {
-  return `${QUEUE_PREFIX}:lane:${lane}`;
+  return `${CLUSTER_NAME}:lane:${lane}`;
 }
 
 /** Key of the list of batches that were given up, as JSON texts, oldest first (consumer/given-up.ts). */
 export function givenUpOf(lane: string): string {
-  return `${QUEUE_PREFIX}:lane:${lane}:given-up`;
+  return `${CLUSTER_NAME}:lane:${lane}:given-up`;
 }
 
 /** Key of the string `<id> <n>`: for n workers in a row, the batch `id` was the first when they took the lane. */
 function lossesOf(lane: string): string {
-  return `${QUEUE_PREFIX}:lane:${lane}:losses`;
+  return `${CLUSTER_NAME}:lane:${lane}:losses`;
 }
 
 /** The only field of a stream entry. */

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { ConversationId, UserId } from '@chat-cluster/contracts';
-import type { RedisClient } from '@chat-cluster/redis';
+import { CLUSTER_NAME, type RedisClient } from '@chat-cluster/redis';
 import type { Logger } from '@chat-cluster/runtime';
 
 /**
@@ -26,9 +26,6 @@ export function inboxLane(laneNumber: number): string {
 export function recountLane(laneNumber: number): string {
   return `recount-${laneNumber}`;
 }
-
-/** Prefix of all Redis keys of lanes, those of BullMQ included. */
-export const QUEUE_PREFIX = 'chat';
 
 /** A Redis server that holds streams of lanes. */
 export interface LaneServer {
@@ -70,4 +67,4 @@ export async function announceLanes(client: RedisClient, layout: LaneLayout, log
   );
 }
 
-const LAYOUT_KEY = `${QUEUE_PREFIX}:lanes`;
+const LAYOUT_KEY = `${CLUSTER_NAME}:lanes`;

@@ -1,5 +1,5 @@
 import type { BatchReply } from '@chat-cluster/contracts';
-import type { Publisher, Pulse, Subscriber } from '@chat-cluster/redis';
+import { CLUSTER_NAME, type Publisher, type Pulse, type Subscriber } from '@chat-cluster/redis';
 import { type Logger, retry, withDeadline } from '@chat-cluster/runtime';
 
 /**
@@ -16,7 +16,7 @@ export class ReplyReceiver {
 
   /** `instanceId` is unique for each start of a process: a reply to its predecessor must not reach it. */
   constructor(sub: Subscriber, instanceId: string, logger: Logger) {
-    this.channel = `chat:reply:${instanceId}`;
+    this.channel = `${CLUSTER_NAME}:reply:${instanceId}`;
     this.#sub = sub;
     this.#logger = logger;
     this.pulse = sub.pulseOf(this.channel);

@@ -1,6 +1,5 @@
-import type { RedisClient } from '@chat-cluster/redis';
+import { CLUSTER_NAME, type RedisClient } from '@chat-cluster/redis';
 import { every } from '@chat-cluster/runtime';
-import { QUEUE_PREFIX } from './lanes.ts';
 
 const EVERY_MS = 2_000;
 
@@ -10,7 +9,7 @@ const EVERY_MS = 2_000;
  * worker that sets it first is the one that reports it.
  */
 export function watchWipe(client: RedisClient, onWiped: () => Promise<void>): { stop(): void } {
-  const key = `${QUEUE_PREFIX}:kept`;
+  const key = `${CLUSTER_NAME}:kept`;
   const checks = every(EVERY_MS, async () => {
     if (!client.isReady || (await client.set(key, '1', { GET: true })) !== null) return;
     // If `onWiped` fails, the next check must find the wipe again.

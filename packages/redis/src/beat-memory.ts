@@ -1,10 +1,11 @@
 import type { StoreEpoch } from '@chat-cluster/contracts';
 import type { BeatMemory } from '@chat-cluster/domain';
 import { withDeadline } from '@chat-cluster/runtime';
+import { CLUSTER_NAME } from './cluster-name.ts';
 import type { RedisClient } from './connection/connection.ts';
 
 /** Sorted set: the highest number of beats of each epoch. A renewal adds a member, so there are few. */
-const KEY = 'chat:store-beats';
+const KEY = `${CLUSTER_NAME}:store-beats`;
 /** Time limit for an answer of Redis, in ms. */
 const DEADLINE_MS = 1_000;
 

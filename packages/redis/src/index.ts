@@ -1,4 +1,6 @@
+export { awaitOwnRedis } from './await-own-redis.ts';
 export { createBeatMemory } from './beat-memory.ts';
+export { CLUSTER_NAME } from './cluster-name.ts';
 export { askServer } from './connection/ask-server.ts';
 export { BlockingClient } from './connection/blocking-client.ts';
 export type { PlainClient, RedisRole } from './connection/client.ts';

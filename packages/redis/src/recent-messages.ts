@@ -1,6 +1,7 @@
 import type { ConversationId, Message } from '@chat-cluster/contracts';
 import type { ClearableMessages, NewestMessages, RecentMessages } from '@chat-cluster/domain';
 import { withDeadline } from '@chat-cluster/runtime';
+import { CLUSTER_NAME } from './cluster-name.ts';
 import type { RedisClient } from './connection/connection.ts';
 
 /** Messages kept per conversation: the default page of history, about 20 kB. */
@@ -73,5 +74,5 @@ export function createRecentMessages(client: RedisClient): RecentMessages & Newe
 }
 
 function keyOf(id: ConversationId | '*'): string {
-  return `chat:recent:${id}`;
+  return `${CLUSTER_NAME}:recent:${id}`;
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { adminConfig } from './admin-config.ts';
 import { UserError } from './run-main.ts';
 import { postgresUrl, pubsubUrl, redisUrl, redisUrls } from './server-url.ts';
-import { flag, httpUrl, integer, milliseconds, oneOf, share, text } from './setting.ts';
+import { clusterName, flag, httpUrl, integer, milliseconds, oneOf, share, text } from './setting.ts';
 
 /** An invalid configuration. The message lists all problems, one line each, with the variable. */
 export class ConfigError extends UserError {
@@ -43,6 +43,11 @@ export function parseConfig<T extends z.ZodObject>(
 
 /** The Redis servers and their roles, see {@link redisServers}. */
 export const redisConfig = z.object({
+  /**
+   * Where the names of all keys and channels begin (packages/redis/src/cluster-name.ts), `chat` by default. Each of the
+   * clusters that share a Redis needs its own.
+   */
+  CLUSTER_NAME: clusterName().optional(),
   /** Server of every role that has no URL of its own below. */
   REDIS_URL: redisUrl().optional(),
   /** Emits and replies. May be a Redis Cluster. */
@@ -126,12 +131,24 @@ export function checkRedis(config: RedisConfig, problem: ReportProblem<keyof Red
       'must be sharded on a Redis Cluster, which sends every message of classic pub/sub to every server',
     );
   }
+  const numbered = [pubsub, ...(queues ?? []), cache].find((url) => url !== undefined && hasDatabaseNumber(url));
+  if (numbered === undefined || config.CLUSTER_NAME !== undefined) return;
+  const [variable] = redisSetting(config, numbered).split('[') as [keyof RedisConfig];
+  problem(
+    variable,
+    'has a database number, which Redis ignores in pub/sub: remove it, or set CLUSTER_NAME too, to another name for each cluster of this Redis',
+  );
 }
 
 function serversOf(config: RedisConfig): Partial<RedisServers> {
   const { REDIS_URL: fallback, REDIS_PUBSUB_URL: pubsub = fallback, REDIS_CACHE_URL: cache = fallback } = config;
   const queues = config.REDIS_QUEUE_URLS ?? (fallback === undefined ? undefined : [fallback]);
   return { ...(pubsub && { pubsub }), ...(queues && { queues }), ...(cache && { cache }) };
+}
+
+/** True for `redis://host/1` and `redis+sentinel://host/group?db=1`. */
+function hasDatabaseNumber(url: string): boolean {
+  return /\+sentinel:/.test(url) ? /[?&]db=0*[1-9]/.test(url) : /^rediss?:\/\/[^/?]*\/0*[1-9]/.test(url);
 }
 
 /** The variable that contains the URL of a Redis server, for log lines: `REDIS_URL`, `REDIS_QUEUE_URLS[1]`. */

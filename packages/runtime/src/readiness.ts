@@ -29,7 +29,7 @@ export function startingReadiness({ stopping }: Pick<Lifecycle, 'stopping'>, che
 export interface Readiness {
   ready: boolean;
   /** Why it is not ready, when the process itself is the reason. */
-  reason?: 'starting' | 'draining' | 'schema';
+  reason?: 'starting' | 'draining' | 'schema' | 'cluster';
   /** One line per part: 'ok', or the problem. */
   checks: Record<string, string>;
 }

@@ -37,6 +37,14 @@ export function text() {
   return setting((value) => value);
 }
 
+/** A variable that is the name of a cluster. */
+export function clusterName() {
+  return setting((value) => {
+    if (/^[a-z0-9-]{1,32}$/.test(value)) return value;
+    throw wrong('must be 1 to 32 characters from a-z, 0-9 and -, such as staging');
+  });
+}
+
 /** A variable that is a whole number from `min` to `max`. */
 export function integer(min: number, max: number, fallback: number) {
   return wholeNumber(min, max, fallback, 'a whole number');

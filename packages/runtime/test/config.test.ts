@@ -97,6 +97,17 @@ describe('the Redis servers', () => {
   const [a, b, c] = ['redis://a:6379', 'redis://b:6379', 'redis://c:6379'];
   const group = 'redis+sentinel://:pw@s1:26379,s2:26379/main';
 
+  it('have no database number without a cluster name, because Redis ignores it in pub/sub', () => {
+    const problem = (name: string) => new RegExp(`- ${name}: has a database number, .* set CLUSTER_NAME too`);
+    expect(() => read({ REDIS_URL: `${a}/1` })).to.throw(problem('REDIS_URL'));
+    expect(() => read({ REDIS_URL: 'rediss://:pw@[::1]/02' })).to.throw(problem('REDIS_URL'));
+    expect(() => read({ REDIS_URL: a, REDIS_QUEUE_URLS: `${b},${c}/15` })).to.throw(problem('REDIS_QUEUE_URLS'));
+    expect(() => read({ REDIS_URL: a, REDIS_CACHE_URL: `${group}?db=3` })).to.throw(problem('REDIS_CACHE_URL'));
+    for (const url of [`${a}/`, `${a}/0`, `${group}?db=0`, group]) expect(read({ REDIS_URL: url }).cache).to.equal(url);
+    expect(read({ REDIS_URL: `${a}/1`, CLUSTER_NAME: 'chat' }).cache).to.equal(`${a}/1`);
+    expect(() => read({ REDIS_URL: a, CLUSTER_NAME: 'Staging' })).to.throw(/CLUSTER_NAME: must be 1 to 32 characters/);
+  });
+
   it('are REDIS_URL for each role without a URL of its own', () => {
     expect(read({ REDIS_URL: a })).to.deep.equal({ pubsub: a, queues: [a], cache: a });
     expect(read({ REDIS_URL: a, REDIS_PUBSUB_URL: 'redis+cluster://b:1,c:2', REDIS_CACHE_URL: c })).to.deep.equal({

@@ -8,8 +8,8 @@ export type TestCluster = Cluster & { [Symbol.asyncDispose](): Promise<void> };
 
 /**
  * Starts a cluster of real processes on a free port: by default two gateway processes and one worker. It uses the
- * Postgres and the Redis of the test run, with its own database. The clusters of a run share the Redis, so only one may
- * run at a time.
+ * Postgres and the Redis of the test run, with its own database. The clusters of a run share the Redis, so those that
+ * run at the same time need different values of CLUSTER_NAME.
  */
 export async function startTestCluster(options: Partial<ClusterOptions> = {}): Promise<TestCluster> {
   const { redis } = await privateServers();

@@ -17,6 +17,7 @@ export * from './lean-websocket.ts';
 export * from './map-concurrently.ts';
 export * from './metrics.ts';
 export * from './otlp-receiver.ts';
+export * from './pgbouncer.ts';
 export * from './pool-watch.ts';
 export * from './quantile.ts';
 export * from './query-postgres.ts';

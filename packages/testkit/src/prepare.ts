@@ -3,7 +3,15 @@
  * fetches them itself waits about 30 s), and the Postgres template in the folder given as argument. A failure is
  * ignored here: the test that needs the program reports it.
  */
-import { findProgram, findRedis, HAPROXY, NGINX, PROMETHEUS, toolsFolder } from '@chat-cluster/local-cluster';
+import {
+  findProgram,
+  findRedis,
+  HAPROXY,
+  NGINX,
+  PGBOUNCER,
+  PROMETHEUS,
+  toolsFolder,
+} from '@chat-cluster/local-cluster';
 import { makePostgresTemplate } from './postgres-template.ts';
 
 const [postgres = ''] = process.argv.slice(2);
@@ -12,5 +20,5 @@ const log = (line: string) => process.stderr.write(`${line}\n`);
 await Promise.allSettled([
   makePostgresTemplate(postgres),
   findRedis(toolsFolder, log),
-  ...[PROMETHEUS, HAPROXY, NGINX].map((wanted) => findProgram(wanted, toolsFolder, log)),
+  ...[PROMETHEUS, HAPROXY, NGINX, PGBOUNCER].map((wanted) => findProgram(wanted, toolsFolder, log)),
 ]);

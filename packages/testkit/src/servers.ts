@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type LocalPostgres, type LocalRedis, startRedis, toolsFolder } from '@chat-cluster/local-cluster';
 import { type Database, migrate, openDatabase } from '@chat-cluster/postgres';
+import { askRedis } from './ask-redis.ts';
 import { startTestPostgres } from './postgres-template.ts';
 import { queryPostgres } from './query-postgres.ts';
 
@@ -41,9 +42,10 @@ export async function stopPrivateServers(): Promise<void> {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** Creates an empty database. */
+/** Creates an empty database. The Redis of the test run then belongs to the next cluster that starts. */
 export async function emptyDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
-  const { postgres } = await privateServers();
+  const { postgres, redis } = await privateServers();
+  await askRedis(redis.url, 'DEL', 'chat:database');
   const name = `test_${randomBytes(6).toString('hex')}`;
   await queryPostgres(postgres.url, `create database ${name}`);
   const url = new URL(postgres.url);

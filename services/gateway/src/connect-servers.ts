@@ -1,8 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { awaitSchema, openDatabase, watchDatabase } from '@chat-cluster/postgres';
+import {
+  awaitSchema,
+  type Database,
+  openDatabase,
+  schemaBirth,
+  TransactionPooling,
+  usesTransactionPooling,
+  watchDatabase,
+} from '@chat-cluster/postgres';
 // Not the package's index, which loads BullMQ: 240 files that a gateway does not need.
 import { announceLanes, createInbox, ReplyReceiver } from '@chat-cluster/queue/producer';
-import { connectPubSub, connectRedis, disconnectRedis, joinGatewayRegistry, type RedisRole } from '@chat-cluster/redis';
+import {
+  awaitOwnRedis,
+  connectPubSub,
+  connectRedis,
+  disconnectRedis,
+  joinGatewayRegistry,
+  type RedisRole,
+} from '@chat-cluster/redis';
 import {
   type Lifecycle,
   type Logger,
@@ -36,12 +51,16 @@ export async function connectPostgres({ config, logger, lifecycle, show }: Conte
     (database) => database.destroy(),
   );
   const schema = await awaitSchema(db, { logger, lifecycle, show });
+  if (await usesTransactionPooling(config.DATABASE_URL).catch(() => false)) throw new TransactionPooling();
   const watch = lifecycle.own('postgres watch', watchDatabase(db, logger), (watcher) => watcher.stop());
   return { db, schema, watch };
 }
 
-/** Connects to the Redis of each role, and adds this process to the registry of gateways. */
-export async function connectRedisServers({ config, logger, lifecycle }: Context) {
+/**
+ * Connects to the Redis of each role, waits while another cluster uses one, and adds this process to the registry of
+ * gateways.
+ */
+export async function connectRedisServers({ config, logger, lifecycle, show }: Context, db: Database) {
   const servers = redisServers(config);
   const loggerOf = (url: string) => logger.child({ setting: redisSetting(config, url) });
   const connect = async (url: string, role: RedisRole) =>
@@ -53,6 +72,13 @@ export async function connectRedisServers({ config, logger, lifecycle }: Context
   );
   const cache = await connect(servers.cache, 'cache');
   const queues = await Promise.all(servers.queues.map(async (url) => ({ client: await connect(url, 'produce') })));
+  await awaitOwnRedis({
+    clients: [cache, ...queues.map(({ client }) => client)],
+    schemaBirth: () => schemaBirth(db),
+    logger,
+    lifecycle,
+    show,
+  });
   // Each start has a new id, so that replies for the previous process do not reach this one.
   const id = `${config.GATEWAY_NAME}:${randomUUID()}`;
   const registry = lifecycle.own('registry', await joinGatewayRegistry(cache, id, logger), (one) => one.stop());

@@ -72,7 +72,7 @@ export async function serve(config: GatewayConfig): Promise<void> {
 
   const postgres = await connectPostgres(context);
   admin?.show(starting({ redis: 'no response yet' }));
-  const redis = await connectRedisServers(context);
+  const redis = await connectRedisServers(context, postgres.db);
   const { inbox, replies } = await openInbox(context, redis);
   const readiness = readinessOf(context, postgres, { ...redis, replies });
 

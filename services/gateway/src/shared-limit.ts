@@ -1,5 +1,5 @@
 import { Rejection, type UserId } from '@chat-cluster/contracts';
-import type { RedisClient } from '@chat-cluster/redis';
+import { CLUSTER_NAME, type RedisClient } from '@chat-cluster/redis';
 import { withDeadline } from '@chat-cluster/runtime';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 
@@ -19,7 +19,7 @@ export interface SharedLimit {
  * beyond the limit is refused without a request to Redis.
  */
 export function createSharedLimit(client: RedisClient, name: string, perMinute: number): SharedLimit {
-  const options = { points: perMinute, duration: 60, keyPrefix: `chat:limit:${name}` };
+  const options = { points: perMinute, duration: 60, keyPrefix: `${CLUSTER_NAME}:limit:${name}` };
   const here = new RateLimiterMemory(options);
   const shared = new RateLimiterRedis({
     ...options,

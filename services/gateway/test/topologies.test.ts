@@ -5,7 +5,9 @@ import { type LocalRedis, startRedis, toolsFolder } from '@chat-cluster/local-cl
 import {
   askRedis,
   controlledSentinel,
+  freshDatabase,
   privateServers,
+  startPgBouncer,
   startRedisCluster,
   startTestCluster,
   type TestCluster,
@@ -94,9 +96,9 @@ describe('topologies', () => {
     },
   );
 
-  topology('pub/sub on a Redis Cluster of three primaries', async (stack) => {
+  topology('pub/sub on a Redis Cluster of three primaries, with a cluster name', async (stack) => {
     const cluster = stack.use(await startRedisCluster());
-    return { REDIS_PUBSUB_URL: cluster.url };
+    return { REDIS_PUBSUB_URL: cluster.url, CLUSTER_NAME: 'eu-1' };
   });
 
   topology(
@@ -123,7 +125,15 @@ describe('topologies', () => {
     return { REDIS_URL: group.url };
   });
 
-  topology('a Redis before 7, without sharded pub/sub', async (stack) => {
+  topology('PgBouncer in session mode', async (stack) => {
+    const { postgres } = await privateServers();
+    const database = await freshDatabase();
+    stack.defer(() => database.drop());
+    const pooler = stack.use(await startPgBouncer(postgres.url));
+    return { DATABASE_URL: pooler.through(database.url) };
+  });
+
+  topology('a Redis before 7, without sharded pub/sub, with a cluster name', async (stack) => {
     const { redis } = await privateServers();
     const url = new URL(redis.url);
     const forbidden = ['-ssubscribe', '-sunsubscribe', '-spublish'];
@@ -131,6 +141,6 @@ describe('topologies', () => {
     stack.defer(async () => void (await askRedis(redis.url, 'ACL', 'DELUSER', 'before7')));
     url.username = 'before7';
     url.password = 'secret';
-    return { REDIS_URL: url.href, REDIS_ADAPTER: 'classic' };
+    return { REDIS_URL: url.href, REDIS_ADAPTER: 'classic', CLUSTER_NAME: 'eu-2' };
   });
 });

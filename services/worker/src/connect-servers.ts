@@ -1,4 +1,10 @@
-import { awaitSchema, openDatabase, watchDatabase } from '@chat-cluster/postgres';
+import {
+  awaitSchema,
+  openDatabase,
+  TransactionPooling,
+  usesTransactionPooling,
+  watchDatabase,
+} from '@chat-cluster/postgres';
 import { laneTelemetry, type QueueServer, queueServer } from '@chat-cluster/queue';
 import { connectPublisher, connectRedis, disconnectRedis, type RedisClient, type RedisRole } from '@chat-cluster/redis';
 import { type Lifecycle, type Logger, type OpsServer, redisServers, redisSetting } from '@chat-cluster/runtime';
@@ -55,6 +61,7 @@ export async function connectPostgres({ config, logger, lifecycle, show }: Conte
   });
   lifecycle.own('postgres', db, (database) => database.destroy());
   const schema = await awaitSchema(db, { logger, lifecycle, show });
+  if (await usesTransactionPooling(config.DATABASE_URL).catch(() => false)) throw new TransactionPooling();
   const watch = lifecycle.own('postgres watch', watchDatabase(db, logger), (watcher) => watcher.stop());
   return { db, schema, watch };
 }

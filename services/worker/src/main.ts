@@ -1,6 +1,6 @@
-import { createDeadLetters, createUnreadAudit } from '@chat-cluster/postgres';
+import { createDeadLetters, createUnreadAudit, schemaBirth } from '@chat-cluster/postgres';
 import { createRecountRequests } from '@chat-cluster/queue';
-import { createFanout } from '@chat-cluster/redis';
+import { awaitOwnRedis, createFanout } from '@chat-cluster/redis';
 import { announceReady, runMain, startProcess } from '@chat-cluster/runtime';
 import { openAdminListener, showWorker } from './admin/admin-listener.ts';
 import { loadConfig } from './config.ts';
@@ -19,6 +19,13 @@ await runMain(async () => {
   const redis = await connectRedisServers(context);
   const postgres = await connectPostgres(context);
   const { db } = postgres;
+  await awaitOwnRedis({
+    clients: [redis.cache, ...redis.queues.map(({ client }) => client)],
+    schemaBirth: () => schemaBirth(db),
+    logger,
+    lifecycle,
+    show,
+  });
 
   const fanout = createFanout(redis.publisher, logger);
   const recounts = createRecountRequests(redis.queues, config.RECOUNT_LANES, () => fanout.gap());

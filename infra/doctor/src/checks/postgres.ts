@@ -3,8 +3,11 @@ import {
   openDatabase,
   pendingMigrations,
   SessionRefused,
+  schemaBirth,
   unmetRequirements,
+  usesTransactionPooling,
 } from '@chat-cluster/postgres';
+import { CLUSTER_NAME } from '@chat-cluster/redis';
 import { sql } from 'kysely';
 import { skewFinding } from '../clock-skew.ts';
 import { type Finding, reasonOf, reporter } from '../finding.ts';
@@ -24,9 +27,16 @@ export async function checkPostgres(deployment: Deployment): Promise<Finding[]> 
   let db: Database | undefined;
   try {
     db = openDatabase({ url: databaseUrl, poolSize: 1, applicationName: 'chat-doctor', onError: () => {} });
+    if (await usesTransactionPooling(databaseUrl)) {
+      const found = 'DATABASE_URL leads to a pooler that changes the session after each transaction';
+      return [report.failed(found, 'set pool_mode = session in pgbouncer.ini, or use the address of Postgres itself')];
+    }
     return await examineServer(db, deployment);
   } catch (error) {
-    if (error instanceof SessionRefused) return [report.failed(error.message, 'set DATABASE_URL to the primary')];
+    if (error instanceof SessionRefused) {
+      const fix = 'set DATABASE_URL to the primary; settings of PgBouncer are in infra/pgbouncer';
+      return [report.failed(error.message, fix)];
+    }
     const fix = 'start Postgres, or correct DATABASE_URL, the role with its rights, or the network policies';
     return [report.failed(`it does not respond: ${reasonOf(error)}`, fix)];
   } finally {
@@ -62,6 +72,7 @@ async function examineServer(db: Database, deployment: Deployment): Promise<Find
     durabilityFinding(server),
     await migrationsFinding(db),
     await connectionsFinding(server, deployment),
+    ...(await clusterFindings(db, deployment)),
   ];
 }
 
@@ -105,7 +116,29 @@ async function connectionsFinding(server: Server, deployment: Deployment): Promi
     `gateways (${gateways} × ${gateway}) and workers (${workers} × ${worker}) open up to ${needed} connections; ` +
     `${available} of max_connections = ${server.maxConnections} are available to them`;
   if (needed <= available) return report.ok(found);
-  return report.failed(found, 'lower PG_POOL_SIZE, raise max_connections, or add PgBouncer 1.21 or newer');
+  return report.failed(found, 'lower PG_POOL_SIZE, or raise max_connections');
+}
+
+/** Checks that the Redis belongs to the cluster of this database. */
+async function clusterFindings(db: Database, { redis }: Deployment): Promise<Finding[]> {
+  if (!redis) return [];
+  const here = await schemaBirth(db).catch(() => undefined);
+  if (here === undefined) return [];
+  const servers = await listRedisServers(redis).catch(() => []);
+  const withKeys = servers.filter(({ purposes }) => purposes.some((purpose) => purpose !== 'pubsub'));
+  const owners = await Promise.all(
+    withKeys.map(({ send }) => send('GET', `${CLUSTER_NAME}:database`).catch(() => null)),
+  );
+  const other = owners.find((owner) => owner !== null && owner !== here);
+  const report = reporter('cluster name');
+  if (other === undefined) return [report.ok(`no other cluster uses the name ${CLUSTER_NAME} on this Redis`)];
+  const found = `a cluster whose database was created at ${other} uses the name ${CLUSTER_NAME} on this Redis; this database: ${here}`;
+  return [
+    report.failed(
+      found,
+      `set CLUSTER_NAME to another name, or, if that cluster is gone, delete the key ${CLUSTER_NAME}:database`,
+    ),
+  ];
 }
 
 /** Processes that are running now, according to Redis. Undefined when Redis does not respond. */
@@ -116,8 +149,8 @@ async function countProcesses({ redis }: Deployment): Promise<{ gateways: number
     const cache = servers.find(({ purposes }) => purposes.includes('cache'));
     const queue = servers.find(({ queueIndex }) => queueIndex === 0);
     return {
-      gateways: Number(await cache?.send('ZCARD', 'chat:gateways')),
-      workers: Number(await queue?.send('ZCARD', 'chat:workers')),
+      gateways: Number(await cache?.send('ZCARD', `${CLUSTER_NAME}:gateways`)),
+      workers: Number(await queue?.send('ZCARD', `${CLUSTER_NAME}:workers`)),
     };
   } catch {
     return undefined;

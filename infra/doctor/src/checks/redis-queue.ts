@@ -1,4 +1,5 @@
 import { describeLayout } from '@chat-cluster/queue/producer';
+import { CLUSTER_NAME } from '@chat-cluster/redis';
 import type { Finding, Reporter } from '../finding.ts';
 import type { Deployment } from '../options.ts';
 import type { RedisFields, RedisServer } from '../redis-server.ts';
@@ -45,7 +46,7 @@ function persistenceFinding(report: Reporter, { aof_enabled: aof }: RedisFields)
 async function lanesFinding(report: Reporter, deployment: Deployment, server: RedisServer): Promise<Finding> {
   const servers = deployment.redis?.queues.length ?? 1;
   const expected = describeLayout({ lanes: deployment.lanes, index: server.queueIndex, servers });
-  const stored = await server.send('GET', 'chat:lanes');
+  const stored = await server.send('GET', `${CLUSTER_NAME}:lanes`);
   if (stored === null) return report.ok('no service has used it yet');
   if (stored === expected) return report.ok(`the services use it with LANES = ${stored}`);
   const found = `the services last used it with LANES = ${stored}, but the settings here give LANES = ${expected}`;
@@ -53,7 +54,7 @@ async function lanesFinding(report: Reporter, deployment: Deployment, server: Re
 }
 
 async function workersFinding(report: Reporter, server: RedisServer): Promise<Finding> {
-  const workers = Number(await server.send('ZCARD', 'chat:workers'));
+  const workers = Number(await server.send('ZCARD', `${CLUSTER_NAME}:workers`));
   if (workers > 0) return report.ok(`${workers} ${workers === 1 ? 'worker is' : 'workers are'} running`);
   return report.failed(
     'no worker is running, so no message is stored',

@@ -1,7 +1,6 @@
-import type { RedisClient } from '@chat-cluster/redis';
+import { CLUSTER_NAME, type RedisClient } from '@chat-cluster/redis';
 import { retry, withDeadline } from '@chat-cluster/runtime';
 import { type LaneLock, LOCK_MS } from '../lane-stream.ts';
-import { QUEUE_PREFIX } from '../lanes.ts';
 
 /** The hold of this worker on a lane, for code that processes a batch. */
 export interface LaneHold {
@@ -33,7 +32,7 @@ export const LEASE = 'serve';
 
 /** Key of a lane's lease; its lock is at `<key>:lock`. */
 export function leaseKeyOf(lane: string): string {
-  return `${QUEUE_PREFIX}:${lane}:${LEASE}`;
+  return `${CLUSTER_NAME}:${lane}:${LEASE}`;
 }
 
 /** Age in ms up to which a lock cannot have run out: well below LOCK_MS. */

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { RedisClient } from '@chat-cluster/redis';
+import { CLUSTER_NAME, type RedisClient } from '@chat-cluster/redis';
 import { every, type Repetition } from '@chat-cluster/runtime';
-import { QUEUE_PREFIX } from '../lanes.ts';
 
 /** The share of one worker in the lanes of one kind. */
 export interface LaneShare {
@@ -65,7 +64,7 @@ export class LaneShares {
   }
 }
 
-const KEY = `${QUEUE_PREFIX}:workers`;
+const KEY = `${CLUSTER_NAME}:workers`;
 
 /** KEYS: workers by time of heartbeat. ARGV: own id, DEAD_AFTER_MS. Adds a heartbeat; returns the number of workers. */
 const HEARTBEAT = `

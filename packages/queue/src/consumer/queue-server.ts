@@ -1,6 +1,6 @@
-import type { RedisClient } from '@chat-cluster/redis';
+import { CLUSTER_NAME, type RedisClient } from '@chat-cluster/redis';
 import { createNodeRedisClient, Queue, type Telemetry } from 'bullmq';
-import { type LaneServer, QUEUE_PREFIX } from '../lanes.ts';
+import type { LaneServer } from '../lanes.ts';
 
 /** A Redis server that has lanes, as a worker uses it: workers compete for the lanes through BullMQ. */
 export interface QueueServer extends LaneServer {
@@ -27,7 +27,7 @@ export function queueServer(
 
 /** Options of every BullMQ queue and worker. No process reads BullMQ's event streams, so they are kept short. */
 export function queueOptions({ connection, telemetry }: QueueServer) {
-  return { connection, prefix: QUEUE_PREFIX, streams: { events: { maxLen: 100 } }, ...(telemetry && { telemetry }) };
+  return { connection, prefix: CLUSTER_NAME, streams: { events: { maxLen: 100 } }, ...(telemetry && { telemetry }) };
 }
 
 /** BullMQ's queue of a lane, read-only, for Bull Board. Its only job is the lease. The caller closes it. */

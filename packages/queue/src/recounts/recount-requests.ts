@@ -1,8 +1,8 @@
 import type { DirtyBadge, RecountRequests } from '@chat-cluster/domain';
-import type { RedisClient } from '@chat-cluster/redis';
+import { CLUSTER_NAME, type RedisClient } from '@chat-cluster/redis';
 import { every } from '@chat-cluster/runtime';
 import { type RecountNote, streamOf } from '../lane-stream.ts';
-import { type LaneServer, laneNumberOf, QUEUE_PREFIX, recountLane, serverOf } from '../lanes.ts';
+import { type LaneServer, laneNumberOf, recountLane, serverOf } from '../lanes.ts';
 
 export interface LaneRecountRequests extends RecountRequests {
   /**
@@ -100,12 +100,12 @@ async function wake(client: RedisClient, laneNumber: number): Promise<void> {
 
 /** Key of the set of badges that wait for a recount. */
 export function dirtySet(laneNumber: number): string {
-  return `${QUEUE_PREFIX}:dirty:${laneNumber}`;
+  return `${CLUSTER_NAME}:dirty:${laneNumber}`;
 }
 
 /** Key of the set of badges that a run has taken and not finished yet. */
 export function takenSet(laneNumber: number): string {
-  return `${QUEUE_PREFIX}:dirty:${laneNumber}:taken`;
+  return `${CLUSTER_NAME}:dirty:${laneNumber}:taken`;
 }
 
 /** A badge as a member of a set. A conversation id always has 36 characters, so no separator is needed. */

@@ -1,4 +1,5 @@
 import { type Logger, retry, withDeadline } from '@chat-cluster/runtime';
+import { CLUSTER_NAME } from '../cluster-name.ts';
 import { newClient, type Place, type PlainClient, type RedisRole } from './client.ts';
 import { connectProblem } from './connect-problem.ts';
 import { Pulse } from './pulse.ts';
@@ -73,7 +74,7 @@ function open(place: Place, role: RedisRole, logger: Logger, { standalone, prima
       const answers = [
         requirePrimary(plain, { standalone }),
         // A producer must notice a Redis that is full or read-only, not only one that does not respond.
-        role === 'produce' ? plain.set('chat:pulse', '', { PX: 10_000 }) : plain.ping(),
+        role === 'produce' ? plain.set(`${CLUSTER_NAME}:pulse`, '', { PX: 10_000 }) : plain.ping(),
       ];
       await Promise.all(answers).catch((error: Error) => {
         const refusal = refusalOf(error);

@@ -1,5 +1,6 @@
 import { every, type Logger, withDeadline } from '@chat-cluster/runtime';
 import { Gauge } from 'prom-client';
+import { CLUSTER_NAME } from '../cluster-name.ts';
 import type { RedisClient } from '../connection/connection.ts';
 
 const alive = new Gauge({
@@ -13,7 +14,7 @@ const LEASE_MS = 15_000;
 const HEARTBEAT_MS = 3_000;
 /** Time limit for an answer of Redis, in ms. */
 const DEADLINE_MS = 2_000;
-const KEY = 'chat:gateways';
+const KEY = `${CLUSTER_NAME}:gateways`;
 
 /**
  * KEYS[1]: sorted set of gateway ids by the end of their lease, in ms of the clock of Redis. ARGV[1]: own id. ARGV[2]:

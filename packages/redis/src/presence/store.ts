@@ -1,5 +1,6 @@
 import type { UserId } from '@chat-cluster/contracts';
 import { withDeadline } from '@chat-cluster/runtime';
+import { CLUSTER_NAME } from '../cluster-name.ts';
 import type { RedisClient } from '../connection/connection.ts';
 
 /** Lifetime of an entry, in ms. The announcer renews it every 60 s; after three missed renewals it is void. */
@@ -46,7 +47,7 @@ for i, key in ipairs(KEYS) do found[i] = redis.call('HGETALL', key) end
 return { time[1] * 1000 + math.floor(time[2] / 1000), found }`;
 
 /**
- * The gateways that hold connections of a user: a hash `chat:presence:<user>` with the time of each entry by gateway
+ * The gateways that hold connections of a user: a hash `<cluster>:presence:<user>` with the time of each entry by gateway
  * id, and under `left` the time at which the last gateway released the user. All times are ms of the clock of Redis. It
  * must be a single server, because a script touches the keys of many users. It may lose all data at any time.
  *
@@ -107,10 +108,10 @@ function holdingsOf(fields: readonly string[], now: number): Holdings {
 }
 
 function keyOf(userId: UserId): string {
-  return `chat:presence:${userId}`;
+  return `${CLUSTER_NAME}:presence:${userId}`;
 }
 
 /** The channel that announces a change of the gateways of a user. The message is empty: receivers read the store. */
 export function presenceChannel(userId: UserId): string {
-  return `chat:presence#${userId}`;
+  return `${CLUSTER_NAME}:presence#${userId}`;
 }

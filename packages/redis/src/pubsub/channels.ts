@@ -1,3 +1,5 @@
+import { ADAPTER_PREFIX, CLUSTER_NAME } from '../cluster-name.ts';
+
 /*
  * The channels of the Socket.IO adapters (`@socket.io/redis-adapter` 8.3, `classic`, and `sharded` in mode
  * `dynamic-private`). Gateways run these adapters, and workers publish to their channels. A test with real gateways
@@ -5,7 +7,7 @@
  */
 
 /** The channel that every gateway receives, for emits to no room or to several rooms. This project has no such emit. */
-export const EVERY_GATEWAY = 'socket.io#/#';
+export const EVERY_GATEWAY = `${ADAPTER_PREFIX}#/#`;
 
 /**
  * The channel of a room, which is the id of a user. With `sharded` only gateways that hold a socket of the room
@@ -21,15 +23,15 @@ export function roomOf(channel: string): string {
 }
 
 /** The channel on which workers notify every gateway that emits may be lost and that the users are not known. */
-export const GAP_CHANNEL = 'chat:gap';
+export const GAP_CHANNEL = `${CLUSTER_NAME}:gap`;
 
 /** The channel that signals a new conversation of a user to the gateways on which the user waits for a contact. */
 export function newContactsChannel(userId: string): string {
-  return `chat:new-contacts#${userId}`;
+  return `${CLUSTER_NAME}:new-contacts#${userId}`;
 }
 
 /** The channel on which a gateway notifies all others that tokens were revoked. */
-export const REVOKED_CHANNEL = 'chat:revoked';
+export const REVOKED_CHANNEL = `${CLUSTER_NAME}:revoked`;
 
 /** The channel on which all gateways are notified that the epoch of the store was renewed. */
-export const EPOCH_CHANNEL = 'chat:epoch';
+export const EPOCH_CHANNEL = `${CLUSTER_NAME}:epoch`;

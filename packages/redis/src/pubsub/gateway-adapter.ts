@@ -2,6 +2,7 @@ import { type Span, startSpan } from '@chat-cluster/runtime';
 import redisAdapter from '@socket.io/redis-adapter';
 import { Counter } from 'prom-client';
 import type { Namespace, ServerOptions } from 'socket.io';
+import { ADAPTER_PREFIX } from '../cluster-name.ts';
 import { broadcastEncoded } from './broadcast-encoded.ts';
 import { EVERY_GATEWAY, GAP_CHANNEL, roomChannel, roomOf } from './channels.ts';
 import type { Publisher, PubSub, RawListener, Subscriber } from './pubsub-port.ts';
@@ -65,7 +66,10 @@ function shardedAdapter(publisher: Publisher, subscriber: Subscriber) {
     sSubscribe: (channel: string, listener: RawListener) => subscriber.subscribeRaw(channel, listener),
     sUnsubscribe: (channel: string) => subscriber.unsubscribe(channel),
   };
-  const factory = redisAdapter.createShardedAdapter(client, client, { subscriptionMode: 'dynamic-private' });
+  const factory = redisAdapter.createShardedAdapter(client, client, {
+    channelPrefix: ADAPTER_PREFIX,
+    subscriptionMode: 'dynamic-private',
+  });
   return (nsp: Namespace) => {
     const adapter = factory(nsp) as unknown as ReceivingAdapter;
     // Its name is that of a room's channel, and gateways make no requests to each other.
@@ -87,7 +91,7 @@ function classicAdapter(publisher: Publisher, subscriber: Subscriber) {
     on() {},
     off() {},
   };
-  return redisAdapter.createAdapter(client, client);
+  return redisAdapter.createAdapter(client, client, { key: ADAPTER_PREFIX });
 }
 
 /** `publish` that never rejects: the adapter does not await it. */

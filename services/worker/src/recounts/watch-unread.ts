@@ -12,8 +12,7 @@ import {
   unreadSpan,
 } from '@chat-cluster/domain';
 import { describeFault, isTooSlow } from '@chat-cluster/postgres';
-import { QUEUE_PREFIX } from '@chat-cluster/queue';
-import type { RedisClient } from '@chat-cluster/redis';
+import { CLUSTER_NAME, type RedisClient } from '@chat-cluster/redis';
 import { type Logger, withDeadline } from '@chat-cluster/runtime';
 import { Counter as Metric } from 'prom-client';
 
@@ -57,7 +56,7 @@ export function watchUnread(options: WatchUnreadOptions): { stop(): Promise<void
 }
 
 /** Key of the turn: a random token of the worker that has it. */
-const TURN = `${QUEUE_PREFIX}:audit:turn`;
+const TURN = `${CLUSTER_NAME}:audit:turn`;
 /** Longest turn, in ms: longer than a slice takes. If a slice takes longer, two may run at once, which is harmless. */
 const TURN_MS = 60_000;
 
@@ -76,7 +75,7 @@ async function takeTurn(options: WatchUnreadOptions): Promise<void> {
   }
 }
 
-const STATE = `${QUEUE_PREFIX}:audit:state`;
+const STATE = `${CLUSTER_NAME}:audit:state`;
 const STATE_EXPIRES_S = 7 * 24 * 3600;
 
 /** Progress of the audit of the whole cluster. If Redis loses it, the audit starts again with the first counter. */
