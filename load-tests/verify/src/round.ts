@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   checkHistory,
+  eventually,
   type FaultCluster,
   type History,
   readDatabase,
@@ -63,6 +64,8 @@ const DEFAULT_PAIRS = 20;
 const DEFAULT_SECOND_DEVICE_EVERY = 6;
 /** Time until every lane must acknowledge again, in ms. */
 const HEAL_TIMEOUT_MS = 30_000;
+/** Time for reading the database at the end, in ms. */
+const READ_TIMEOUT_MS = 20_000;
 /** Time until everything must have settled, in ms. */
 const SETTLE_TIMEOUT_MS = 40_000;
 
@@ -196,7 +199,8 @@ async function collectHistory(
     sends: traffic.sends,
     reads: traffic.reads,
     devices: population.devices.map(({ history }) => history),
-    database: await readDatabase(cluster.db, ids),
+    // On a busy machine a new connection may take too long, for example after a failover.
+    database: await eventually(() => readDatabase(cluster.db, ids), READ_TIMEOUT_MS),
     exits: cluster.exits.slice(exitsBefore).map((exit) => ({ ...exit, at: exit.at - start })),
     unsettled: [...unsettled, ...failedSyncs],
   };

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { ResultUnreadable } from '@chat-cluster/domain';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
-import { endsSession, isStalePlan } from './ended-sessions.ts';
+import { endsSession, isRefusedWrite, isStalePlan } from './ended-sessions.ts';
 import { showPool } from './pool-gauges.ts';
 import type { Schema } from './schema.ts';
 import { SessionClient, type SessionConfig, SessionRefused } from './session-client.ts';
@@ -53,12 +53,38 @@ export function openDatabase(options: DatabaseOptions): Database {
   };
   const pool = new pg.Pool({ Client: PreparingClient as unknown as new () => pg.Client, ...config });
   pool.on('error', options.onError);
-  // Emitted before the pool decides whether it keeps the connection; it does not keep one that is ending.
-  pool.on('release', (_error, client) => {
-    if ((client as unknown as PreparingClient).isSpoiled) void (client as unknown as PreparingClient).end();
-  });
+  endSpoiledSessions(pool);
   showPool(pool);
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+}
+
+/**
+ * Ends the connections that are spoiled. When one of them leads to a server that is read-only, a failover has happened,
+ * and all the others are ended too: each of them would otherwise fail its next statement.
+ */
+function endSpoiledSessions(pool: pg.Pool): void {
+  const idle = new Set<PreparingClient>();
+  const inUse = new Set<PreparingClient>();
+  const each = (event: 'acquire' | 'remove', handle: (client: PreparingClient) => void) =>
+    pool.on(event, (client) => handle(client as unknown as PreparingClient));
+  each('acquire', (client) => {
+    idle.delete(client);
+    inUse.add(client);
+  });
+  each('remove', (client) => {
+    idle.delete(client);
+    inUse.delete(client);
+  });
+  // Emitted before the pool decides whether it keeps the connection; it does not keep one that is ending.
+  pool.on('release', (_error, released) => {
+    const client = released as unknown as PreparingClient;
+    inUse.delete(client);
+    if (!client.isSpoiled) return void idle.add(client);
+    void client.end();
+    if (!client.isReadOnly) return;
+    for (const other of inUse) other.isSpoiled = true;
+    for (const other of idle) other.break('another connection of this pool found its Postgres to be read-only');
+  });
 }
 
 /**
@@ -106,6 +132,7 @@ class PreparingClient extends SessionClient {
         return this.#execute(text, values, { ...caller, isRepeat: true });
       }
       this.isSpoiled ||= endsSession(error);
+      this.isReadOnly ||= isRefusedWrite(error);
       caller.reject(error);
     });
   }
@@ -113,7 +140,12 @@ class PreparingClient extends SessionClient {
   /** Breaks the connection of a late statement: the statement fails, and the pool drops the connection. */
   #breakWhenLate(): void {
     if (this.#sentAt === undefined || performance.now() - this.#sentAt < QUERY_TIMEOUT_MS) return;
-    (this as unknown as PrivateClient).connection.stream.destroy(new Error(QUERY_TIMED_OUT));
+    this.break(QUERY_TIMED_OUT);
+  }
+
+  /** Closes the connection at once. A statement in progress fails, and the pool drops an idle connection. */
+  break(reason: string): void {
+    (this as unknown as PrivateClient).connection.stream.destroy(new Error(reason));
   }
 }
 

@@ -20,6 +20,11 @@ export function endsSession(error: unknown): boolean {
   return OF_NO_USE.test(error.code ?? '') || (error.code === '55000' && /recovery/.test(error.message));
 }
 
+/** True when the server refused a write because it is read-only. */
+export function isRefusedWrite(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '25006';
+}
+
 /** True when a migration changed the columns of the result since the statement was prepared. It was not executed. */
 export function isStalePlan(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === '0A000' && error.routine === 'RevalidateCachedQuery';

@@ -13,7 +13,14 @@ import {
   openDatabase,
   SessionRefused,
 } from '@chat-cluster/postgres';
-import { emptyDatabase, freshDatabase, newUser, privateServers, queryPostgres } from '@chat-cluster/testkit';
+import {
+  emptyDatabase,
+  eventually,
+  freshDatabase,
+  newUser,
+  privateServers,
+  queryPostgres,
+} from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { sql } from 'kysely';
 
@@ -186,6 +193,25 @@ describe('a session', () => {
     expect(next).to.be.instanceOf(SessionRefused);
     await alter('reset default_transaction_read_only');
     expect(await pidOf(db)).not.to.equal(before);
+  });
+
+  it('ends with all others of its pool when its server has become read-only', async () => {
+    await using db = openDatabase({ url: database.url, poolSize: 3, applicationName: 'failover', onError: () => {} });
+    const pids = await Promise.all(
+      [1, 2, 3].map(() =>
+        sql<{ pid: number }>`
+      select pg_backend_pid() as pid, pg_sleep(0.2)`.execute(db),
+      ),
+    );
+    const before = pids.map(({ rows }) => rows[0]?.pid);
+    await sql`set default_transaction_read_only = on`.execute(db).catch(() => {});
+    await eventually(async () => {
+      const { rows } = await sql`
+        select from pg_stat_activity where pid = any(${before}::integer[])`.execute(database.db);
+      expect(rows).to.have.length(0);
+    });
+    // None of them is used once more.
+    await Promise.all([1, 2, 3].map(() => sql`select 1`.execute(db)));
   });
 
   for (const [what, codes, ends] of [
