@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { repository } from '@chat-cluster/local-cluster';
@@ -25,6 +26,8 @@ export async function metricsOf(
         JWT_SECRET: 'secret',
         DATABASE_URL: database.url,
         REDIS_URL: redis.url,
+        // The processes run at the same time, each with its own database.
+        CLUSTER_NAME: randomUUID().slice(0, 8),
         // A port without a listener; the prober waits for it.
         PROBE_ENTRY: 'http://127.0.0.1:9',
         ...settings,
