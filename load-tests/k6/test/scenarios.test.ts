@@ -153,7 +153,7 @@ async function runScript(name: string, env: Record<string, string>): Promise<Run
       const child = execFile(
         process.execPath,
         args,
-        { cwd, env: { PATH: process.env.PATH, ...env }, timeout: 25_000 },
+        { cwd, env: { PATH: process.env.PATH, ...env }, timeout: 100_000 },
         (_, out, err) => done({ status: child.exitCode ?? -1, output: out + err }),
       );
     });
