@@ -1,6 +1,8 @@
 import { ResultUnreadable } from '@chat-cluster/domain';
 import pg from 'pg';
 import { QUERY_TIMED_OUT } from './database.ts';
+import { isRefusedWrite } from './ended-sessions.ts';
+import { SessionRefused } from './session-client.ts';
 
 /** SQLSTATE classes of invalid data: wrong format (22), violated constraint (23), too large (54). */
 const DATA_FAULT = /^(22|23|54)/;
@@ -18,6 +20,14 @@ export function isTransientFault(error: unknown): boolean {
   if (!(error instanceof pg.DatabaseError)) return isConnectionFault(error);
   if (error.code === UNIQUE_VIOLATION) return isStoredAlready(error);
   return !DATA_FAULT.test(error.code ?? '');
+}
+
+/**
+ * True when the server refuses writes. The pool then ends all its connections, so a repetition uses a new one, which
+ * after a failover leads to the new primary.
+ */
+export function isReadOnlyServer(error: unknown): boolean {
+  return error instanceof SessionRefused || isRefusedWrite(error);
 }
 
 /** True when a message is already stored under the same key or `seq`. */

@@ -3,7 +3,7 @@ export { createIndexConcurrently } from './create-index-concurrently.ts';
 export { type Database, type DatabaseOptions, openDatabase } from './database.ts';
 export { watchDatabase } from './database-watch.ts';
 export { createDeadLetters } from './dead-letters.ts';
-export { describeFault, isTooSlow, isTransientFault } from './faults.ts';
+export { describeFault, isReadOnlyServer, isTooSlow, isTransientFault } from './faults.ts';
 export { createHistory, type HeadRequest, type HistoryStore, type SeqRange } from './history.ts';
 export { createMessageStore } from './message-store.ts';
 export { migrateCommand, migrateSettings } from './migrate-command.ts';

@@ -1,5 +1,5 @@
 import { Rejection } from '@chat-cluster/contracts';
-import { isTransientFault } from '@chat-cluster/postgres';
+import { isReadOnlyServer, isTransientFault } from '@chat-cluster/postgres';
 import { Counter } from 'prom-client';
 
 const rejected = new Counter({
@@ -10,15 +10,19 @@ const rejected = new Counter({
 type Method = (...args: never[]) => Promise<unknown>;
 
 /**
- * Wraps a store so that its transient faults (a restart, a failover, a time-out) become rejections: UNAVAILABLE with
- * `retryAfterMs`. They are counted, not logged per request; `watchDatabase` logs the outage.
+ * Wraps a store, whose calls must be idempotent. A call that finds out that its server was replaced is repeated once, so
+ * that a failover that has ended costs no request. All other transient faults (a restart, a time-out) become rejections:
+ * UNAVAILABLE with `retryAfterMs`. They are counted, not logged per request; `watchDatabase` logs the outage.
  */
 export function rejectWhenUnavailable<T extends Record<keyof T, Method>>(store: T): T {
   const methods = Object.entries<Method>(store).map(([name, method]) => [
     name,
     async (...args: never[]) => {
       try {
-        return await method(...args);
+        return await method(...args).catch((error: unknown) => {
+          if (isReadOnlyServer(error)) return method(...args);
+          throw error;
+        });
       } catch (error) {
         if (!isTransientFault(error)) throw error;
         rejected.inc();
