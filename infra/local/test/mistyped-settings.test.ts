@@ -1,3 +1,6 @@
+/*
+ * Longer than 250 lines on purpose: one table with a row for each setting.
+ */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { gatewaySettings, loadConfig as loadGateway } from '@chat-cluster/gateway/config';

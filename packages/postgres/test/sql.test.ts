@@ -1,3 +1,6 @@
+/*
+ * Longer than 250 lines on purpose: one table of all queries.
+ */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { ClientMessageId, SendEntry, StoreEpoch, UserId } from '@chat-cluster/contracts';

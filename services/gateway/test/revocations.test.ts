@@ -1,3 +1,6 @@
+/*
+ * Longer than 250 lines on purpose: one behaviour, on a cluster and in one gateway.
+ */
 import { once } from 'node:events';
 import type { ErrorPayload, Problem } from '@chat-cluster/contracts';
 import { createTokenRevocations } from '@chat-cluster/postgres';

@@ -1,3 +1,6 @@
+/*
+ * Longer than 250 lines on purpose: one list of the rules for tokens, with the keys and signers that its cases share.
+ */
 import { createHmac, sign as cryptoSign, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';

@@ -19,8 +19,8 @@ const RAW_BYTES = 4 * 1_024 * 1_024;
 const CHECK_MS = 250;
 
 /**
- * Bounds what the body of a request costs, also after its response: each part is a call from Node's parser, so 1 MB in
- * chunks of one byte costs a hundred times as much as in one. Beyond the bound the connection is cut. Parts of the same
+ * Bounds what the body of a request costs, also after its response: each part is a call from Node's parser, also a chunk
+ * of one byte. Beyond the bound the connection is cut. Parts of the same
  * read (64 kB) are still parsed, and dropped.
  *
  * Call it after engine.io is attached, which handles its requests before all earlier listeners, and before
