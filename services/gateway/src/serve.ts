@@ -31,6 +31,7 @@ import { EpochWatch } from './epoch-watch.ts';
 import { createHttpApp } from './http/app.ts';
 import { limitBodies } from './http/body-parts.ts';
 import { createHttpServer } from './http/http-server.ts';
+import { boundIdleConnections, MAX_IDLE, MAX_IDLE_PER_ADDRESS } from './http/idle-connections.ts';
 import { watchRequests } from './http/middleware.ts';
 import { limitPipelining } from './http/pipelining.ts';
 import { createNewContacts, type NewContacts } from './new-contacts.ts';
@@ -197,6 +198,7 @@ function serveSockets(context: Context, http: Server, parts: SocketParts): void 
   attachToConnections(io, { config, logger, backlog, strangers, users, welcome, presence, dispatcher, drain });
   lifecycle.own('sockets', io, (server) => closeServers(server, http, requests));
   lifecycle.own('unread budget', boundUnread({ backlog, http, config, logger }), (budget) => budget.stop());
+  boundIdleConnections(http, config.TRUSTED_HOPS === 0 ? MAX_IDLE_PER_ADDRESS : MAX_IDLE);
   limitBodies(http, config);
   limitPipelining(http);
   lifecycle.own('admission', admission, (gate) => gate.close());

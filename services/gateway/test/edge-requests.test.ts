@@ -251,14 +251,19 @@ for (const [name, gatewayProcesses] of [
       const parts = '1\r\nx\r\n'.repeat(200_000);
       const [zeros, extensions] = ['0'.repeat(20_000_000), `1;${'a'.repeat(15_000)}\r\nx\r\n`.repeat(1_000)];
       const polls = [parts, zeros, extensions].map((body, i) => [`POST ${POLLING}&sid=${sids[i]}`, body] as const);
-      const answered = ['/nothing', '/api/conversations'].map((path) => [`POST ${path}`, parts] as const);
-      const bodies = [...polls, ...answered, ['POST /healthz', parts, 'Expect: x\r\n'] as const];
+      const answered = [
+        ['POST /api/conversations', parts] as const,
+        ['POST /healthz', parts, 'Expect: x\r\n'] as const,
+      ];
+      const bodies = [...polls, ...answered];
       for (const [line, body, header = ''] of bodies) {
         const socket = send(`${line} HTTP/1.1\r\nHost: x\r\n${header}Transfer-Encoding: chunked\r\n\r\n`);
         socket.resume().write(body);
         await closed(socket);
       }
-      expect((await cutConnections('body_parts')) - before).to.equal(bodies.length);
+      // With several processes a connection also ends by itself after its response.
+      const cut = (await cutConnections('body_parts')) - before;
+      expect(cut).to.be.within(bodies.length - (gatewayProcesses > 1 ? 1 : 0), bodies.length);
     });
 
     it('reads a body that arrives in 250 chunks, and serves the next request of the connection', async () => {

@@ -3,6 +3,7 @@ import { Agent, get, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
+import { Server as SocketServer } from 'socket.io';
 import { HTTP_DEADLINES } from '../src/cluster/listen.ts';
 import { loadConfig } from '../src/config.ts';
 import { createHttpServer } from '../src/http/http-server.ts';
@@ -30,8 +31,8 @@ describe('an idle HTTP connection', () => {
   }
 
   /** Sends a request; resolves with the connection that it used. */
-  async function request(): Promise<Socket> {
-    const sent = get({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', agent });
+  async function request(path = '/'): Promise<Socket> {
+    const sent = get({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', agent, path });
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
     const { socket } = response;
     response.resume();
@@ -57,19 +58,19 @@ describe('an idle HTTP connection', () => {
     if (!socket.destroyed) await once(socket, 'close');
   });
 
-  it('is closed when too many of an address or of the process are idle', async () => {
-    for (const [perAddress, all] of [
-      [2, 100],
-      [100, 2],
-    ] as const) {
+  for (const [path, perAddress, all] of [
+    ['/', 2, 100],
+    ['/', 100, 2],
+    ['/socket.io/?EIO=4&transport=polling', 2, 100],
+  ] as const) {
+    it(`is closed when too many are idle: ${path}, ${perAddress} of an address, ${all} of the process`, async () => {
       await listen();
+      const sockets = new SocketServer(server);
       boundIdleConnections(server, perAddress, all);
-      const sockets = await Promise.all([request(), request(), request()]);
-      expect(new Set(sockets).size).to.equal(3);
-      await eventually(() => expect(sockets.filter(({ destroyed }) => destroyed)).to.have.lengthOf(1));
-      agent.destroy();
-      server.close();
-      server.closeAllConnections();
-    }
-  });
+      const idle = await Promise.all([request(path), request(path), request(path)]);
+      expect(new Set(idle).size).to.equal(3);
+      await eventually(() => expect(idle.filter(({ destroyed }) => destroyed)).to.have.lengthOf(1));
+      await sockets.close();
+    });
+  }
 });

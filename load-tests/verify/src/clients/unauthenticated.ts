@@ -12,7 +12,7 @@ export const UNAUTHENTICATED_KINDS = [
   'half-request',
   /** Opens a websocket and sends nothing more. */
   'idle-websocket',
-  /** Opens a polling session and never polls. */
+  /** Opens a polling session and does not poll while it may last. Its HTTP connection may stay open without it. */
   'session-without-poll',
   /** Opens a polling session, and its poll waits for a response. */
   'waiting-poll',
@@ -33,6 +33,9 @@ export interface UnauthenticatedClient {
   close(): void;
 }
 
+/** Time after which a session without a poll must be gone, in ms: the 8 s of a gateway, and a second. */
+const GONE_MS = 9_000;
+
 /** Connects to `port` of 127.0.0.1. Errors of the connection are ignored. */
 export function openUnauthenticated(
   port: number,
@@ -43,13 +46,17 @@ export function openUnauthenticated(
   let endedAt: number | undefined;
   let received = '';
   let session: string | undefined;
+  let latePoll: NodeJS.Timeout | undefined;
   const socket = connect({ host: '127.0.0.1', port });
   const onEnd = () => {
     endedAt ??= performance.now();
+    clearTimeout(latePoll);
   };
   const onSession = (sid: string) => {
     since = performance.now();
-    if (kind === 'waiting-poll') socket.write(get(`EIO=4&transport=polling&sid=${sid}`));
+    const poll = () => void socket.write(get(`EIO=4&transport=polling&sid=${sid}`));
+    if (kind === 'waiting-poll') poll();
+    if (kind === 'session-without-poll') latePoll = setTimeout(poll, GONE_MS);
     if (kind === 'forged-token') socket.write(frame(`40${JSON.stringify({ token: forgedToken })}`));
   };
   socket.on('connect', () => {
@@ -61,8 +68,9 @@ export function openUnauthenticated(
     if (session === undefined) {
       session = received.match(SESSION)?.[1];
       if (session !== undefined) onSession(session);
-    } else if (kind === 'waiting-poll' && received.lastIndexOf('HTTP/1.1') > 0) {
-      // A response to the poll ends the session. The connection may stay open without it.
+    } else if (kind.endsWith('-poll') && received.lastIndexOf('HTTP/1.1') > 0) {
+      // A response to the poll: the session has ended. A late poll of a session that lasts gets no response. The
+      // connection may stay open.
       onEnd();
     }
   });

@@ -22,6 +22,8 @@ export interface Serving {
  */
 export function takeConnections(http: Server, tag: string): void {
   http.maxRequestsPerSocket = 1;
+  // With that alone Node announces the end, and leaves it to the client.
+  http.prependListener('request', (_, response) => response.setHeader('Connection', 'close'));
   // Node checks for late requests from this event on, and a fork does not listen.
   http.emit('listening');
   process.on('message', (message: Handover, socket?: Socket) => {

@@ -46,7 +46,9 @@ export function answerLate(deadlineMs: number): RequestHandler {
   };
 }
 
-export const notFound: RequestHandler = () => {
+/** Closes the connection: a client that looks for such paths needs no other response. */
+export const notFound: RequestHandler = (_req, res) => {
+  res.set('Connection', 'close');
   throw new Rejection('NOT_FOUND');
 };
 

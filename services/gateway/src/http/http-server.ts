@@ -6,7 +6,6 @@ import { hasBegunResponse } from '../cluster/node-internals.ts';
 import type { GatewayConfig } from '../config.ts';
 import { takesUpgrade } from '../socket/connect/takes-upgrade.ts';
 import { sizeLimit } from '../socket/transport/packet-guard.ts';
-import { boundIdleConnections, MAX_IDLE, MAX_IDLE_PER_ADDRESS } from './idle-connections.ts';
 import { LATE_REQUEST, type ProblemResponse, problemResponse, rawResponse } from './raw-response.ts';
 
 /**
@@ -21,7 +20,10 @@ export function createHttpServer(config: GatewayConfig, app?: RequestListener): 
     ServerResponse: codedResponses(config),
   };
   const server = createServer(options, app);
-  boundIdleConnections(server, config.TRUSTED_HOPS === 0 ? MAX_IDLE_PER_ADDRESS : MAX_IDLE);
+  server.prependListener('request', ({ headers }: IncomingMessage, response: ServerResponse) => {
+    // The offer was not taken, and the client has no use for the connection without it.
+    if (headers.upgrade?.toLowerCase() === 'websocket') response.setHeader('Connection', 'close');
+  });
   server.on('clientError', (error: { code?: string }, socket: Socket) => {
     const problem = UNREADABLE[error.code ?? ''] ?? MALFORMED;
     // After the beginning of a response the client would take this for its rest.

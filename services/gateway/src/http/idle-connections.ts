@@ -9,6 +9,8 @@ export const MAX_IDLE_PER_ADDRESS = 1_024;
 /**
  * Bounds the connections that wait for their next request (HTTP_KEEP_ALIVE_MS). Beyond a bound the one that has waited
  * for the longest time is closed. Websockets and connections with a request do not count.
+ *
+ * Call it after engine.io is attached, which handles its requests before all earlier listeners.
  */
 export function boundIdleConnections(server: Server, maxPerAddress: number, max = MAX_IDLE): void {
   /** In the order in which they became idle. */
