@@ -65,6 +65,10 @@ const NAME: Kind = {
   wrong: ['a b', 'gäteway', 'x'.repeat(129), 'a\nb'],
   message: /must have 1 to 128 characters of ASCII/,
 };
+const CLUSTER: Kind = {
+  wrong: ['Staging', 'chat:eu', 'a b', 'eu_1', 'x'.repeat(33), 'chät', '*'],
+  message: /must be 1 to 32 characters from a-z, 0-9 and -, such as staging/,
+};
 const ENCODED = /percent-encode special characters of the password, such as %40 for @/;
 /** A password with unencoded characters, in a URL of each scheme. */
 const unencoded = (scheme: string, rest = '') =>
@@ -147,6 +151,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   AUTHENTICATE_WITHIN_MS: MS,
   CHAT_GATEWAY_PASSWORD: TEXT,
   CHAT_WORKER_PASSWORD: TEXT,
+  CLUSTER_NAME: CLUSTER,
   CONNECTS_PER_SECOND: number(),
   CONNECTS_PER_SECOND_PER_ADDRESS: number(),
   CONNECTS_PER_SECOND_PER_USER: number(),
@@ -308,7 +313,7 @@ describe('settings', () => {
       ...['redis://r', 'redis://user:p%2Fw@r:6379/3', 'rediss://:pw@[::1]:6380', 'redis://my_redis:6379/'],
       'redis+sentinel://u:p%40ss@s1:26379,s2/main?db=1&sentinelPassword=p@ss',
     ]) {
-      expect(read({ REDIS_URL })).to.include({ REDIS_URL });
+      expect(read({ REDIS_URL, CLUSTER_NAME: 'one' })).to.include({ REDIS_URL });
     }
     expect(read({ REDIS_PUBSUB_URL: 'rediss+cluster://u:pw@a:1,[::1]:2/' })).to.have.property('REDIS_PUBSUB_URL');
   });

@@ -110,7 +110,7 @@ describe('a process whose servers refuse it', () => {
         await askRedis(servers.REDIS_URL, 'ACL', 'SETUSER', user, 'reset', 'on', `>${RIGHT}`, '~*', '&*', '+@all');
         const one = await start(kind, { [setting]: url });
         const name = setting === 'REDIS_QUEUE_URLS' ? 'REDIS_QUEUE_URLS[0]' : setting;
-        await waits(one, name, /WRONGPASS .*correct the user and the password of the URL/);
+        await waits(one, name, /WRONGPASS .*correct them in the REDIS_… URL/);
         await askRedis(servers.REDIS_URL, 'ACL', 'SETUSER', user, `>${LATER}`);
         await serves(one);
       }
