@@ -1,7 +1,7 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { CREATE_SECRET, isLoopback, secretWeakness } from '@chat-cluster/runtime';
-import { type Finding, reasonOf, reporter } from '../finding.ts';
+import { CREATE_SECRET, isLoopback, reasonOf, secretWeakness } from '@chat-cluster/runtime';
+import { type Finding, reporter } from '../finding.ts';
 import { sendRequest } from '../http-request.ts';
 import type { Deployment } from '../options.ts';
 
