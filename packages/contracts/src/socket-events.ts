@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type ErrorPayload, errorPayload } from './errors.ts';
+import { conversationSummary } from './http.ts';
 import { conversationId, storeEpoch, userId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { draft, message } from './message.ts';
@@ -53,6 +54,17 @@ export const clientEvents = {
         .max(LIMITS.maxSyncSize)
         .default(LIMITS.syncSize)
         .meta({ description: 'Most messages in the ack, over all conversations' }),
+      since: z
+        .string()
+        .min(1)
+        .max(LIMITS.feedSinceLength)
+        .optional()
+        .meta({
+          description:
+            'Requests `feed`, the conversations of the user with activity since then: `since` of the last `feed`, opaque; ' +
+            'or `now`, which returns no conversations, only a `since` to begin with',
+          example: 'now',
+        }),
     })
     .meta({ id: 'Sync', description: 'Requests what this device missed: after each connect, and on `sync_required`' }),
   watch_presence: z.object({ userIds: watchedIds }).meta({
@@ -100,6 +112,44 @@ const read = z
   })
   .meta({ id: 'ReadMessagesAck', description: 'The mark is committed. `unread.count` covers all conversations' });
 
+const readMarks = z.array(
+  z.object({
+    userId,
+    upToSeq: z.int().nonnegative().meta({ example: 41 }),
+    readAt: z.iso.datetime().nullable().meta({ example: '2026-01-01T12:00:05.000Z' }),
+  }),
+);
+
+const feed = z
+  .object({
+    conversations: z
+      .array(
+        conversationSummary
+          .extend({ readMarks })
+          .meta({ id: 'FeedEntry', description: 'A conversation with activity, without its messages except the last' }),
+      )
+      .meta({
+        description:
+          `Conversations with activity since \`since\` of the request, oldest activity first, at most ${LIMITS.syncFeed}. ` +
+          'Activity: the conversation was opened, a message was stored, a read mark of a participant moved. A conversation ' +
+          'may be listed again without a change: take over what is newer than what this device has',
+      }),
+    since: z.string().max(LIMITS.feedSinceLength).meta({
+      description: 'Send it with the next `sync`. Opaque; store it with the state of the conversations',
+      example: 'NWIwZjRhNTItNmYwZS00ZDQzLTlmMGEtMGQ5ZjRiMWQ3YzExLjE3NjcyNjg4MDAwMDA',
+    }),
+    hasMore: z.boolean().meta({ description: 'Send `sync` with the new `since` now: more conversations follow' }),
+    reset: z
+      .literal(true)
+      .optional()
+      .meta({
+        description:
+          'Only if `since` of the request belongs to another `epoch`. The feed begins anew as with `now`: discard ' +
+          'conversations and messages and load them anew',
+      }),
+  })
+  .meta({ id: 'SyncFeed', description: 'The conversations of the user with activity since an earlier `sync`' });
+
 const synced = z
   .object({
     ok: z.literal(true),
@@ -111,13 +161,7 @@ const synced = z
           messages: z.array(message).meta({ description: 'Messages after `afterSeq`, in order and without a gap' }),
           lastSeq: z.int().nonnegative().meta({ description: 'The last `seq` of the conversation', example: 42 }),
           hasMore: z.boolean().meta({ description: 'More messages exist: sync again after the last of `messages`' }),
-          readMarks: z.array(
-            z.object({
-              userId,
-              upToSeq: z.int().nonnegative().meta({ example: 41 }),
-              readAt: z.iso.datetime().nullable().meta({ example: '2026-01-01T12:00:05.000Z' }),
-            }),
-          ),
+          readMarks,
         })
         .meta({ id: 'SyncedConversation' }),
     ),
@@ -131,6 +175,9 @@ const synced = z
           .meta({ description: 'Conversations with unread messages, newest first, including ones new to this device' }),
       })
       .meta({ id: 'SyncedUnread' }),
+    feed: feed.optional().meta({
+      description: 'Only if the request has `since`. Gateways of earlier versions ignore `since` and return no `feed`',
+    }),
   })
   .meta({ id: 'SyncAck', description: 'Committed state. Everything later arrives as an event' });
 
@@ -168,6 +215,8 @@ export type WatchPresenceAck = z.infer<typeof watched>;
 export type DoneAck = z.infer<typeof done>;
 export type RefreshTokenAck = z.infer<typeof refreshed>;
 export type SyncedConversation = SyncAck['conversations'][number];
+export type SyncFeed = NonNullable<SyncAck['feed']>;
+export type FeedEntry = SyncFeed['conversations'][number];
 export type FailureAck = z.infer<typeof failure>;
 
 /** Server → client: the payload of each event. */
