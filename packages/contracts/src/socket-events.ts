@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type ErrorPayload, errorPayload } from './errors.ts';
-import { conversationSummary } from './http.ts';
+import { feedSince, readMarks, syncFeed } from './feed.ts';
 import { conversationId, storeEpoch, userId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { draft, message } from './message.ts';
@@ -54,17 +54,12 @@ export const clientEvents = {
         .max(LIMITS.maxSyncSize)
         .default(LIMITS.syncSize)
         .meta({ description: 'Most messages in the ack, over all conversations' }),
-      since: z
-        .string()
-        .min(1)
-        .max(LIMITS.feedSinceLength)
-        .optional()
-        .meta({
-          description:
-            'Requests `feed`, the conversations of the user with activity since then: `since` of the last `feed`, opaque; ' +
-            'or `now`, which returns no conversations, only a `since` to begin with',
-          example: 'now',
-        }),
+      since: feedSince.optional().meta({
+        description:
+          'Requests `feed`, the conversations of the user with activity since then: `since` of the last `feed`, opaque; ' +
+          'or `now`, which returns no conversations, only a `since` to begin with',
+        example: 'now',
+      }),
     })
     .meta({ id: 'Sync', description: 'Requests what this device missed: after each connect, and on `sync_required`' }),
   watch_presence: z.object({ userIds: watchedIds }).meta({
@@ -112,44 +107,6 @@ const read = z
   })
   .meta({ id: 'ReadMessagesAck', description: 'The mark is committed. `unread.count` covers all conversations' });
 
-const readMarks = z.array(
-  z.object({
-    userId,
-    upToSeq: z.int().nonnegative().meta({ example: 41 }),
-    readAt: z.iso.datetime().nullable().meta({ example: '2026-01-01T12:00:05.000Z' }),
-  }),
-);
-
-const feed = z
-  .object({
-    conversations: z
-      .array(
-        conversationSummary
-          .extend({ readMarks })
-          .meta({ id: 'FeedEntry', description: 'A conversation with activity, without its messages except the last' }),
-      )
-      .meta({
-        description:
-          `Conversations with activity since \`since\` of the request, oldest activity first, at most ${LIMITS.syncFeed}. ` +
-          'Activity: the conversation was opened, a message was stored, a read mark of a participant moved. A conversation ' +
-          'may be listed again without a change: take over what is newer than what this device has',
-      }),
-    since: z.string().max(LIMITS.feedSinceLength).meta({
-      description: 'Send it with the next `sync`. Opaque; store it with the state of the conversations',
-      example: 'NWIwZjRhNTItNmYwZS00ZDQzLTlmMGEtMGQ5ZjRiMWQ3YzExLjE3NjcyNjg4MDAwMDA',
-    }),
-    hasMore: z.boolean().meta({ description: 'Send `sync` with the new `since` now: more conversations follow' }),
-    reset: z
-      .literal(true)
-      .optional()
-      .meta({
-        description:
-          'Only if `since` of the request belongs to another `epoch`. The feed begins anew as with `now`: discard ' +
-          'conversations and messages and load them anew',
-      }),
-  })
-  .meta({ id: 'SyncFeed', description: 'The conversations of the user with activity since an earlier `sync`' });
-
 const synced = z
   .object({
     ok: z.literal(true),
@@ -175,7 +132,7 @@ const synced = z
           .meta({ description: 'Conversations with unread messages, newest first, including ones new to this device' }),
       })
       .meta({ id: 'SyncedUnread' }),
-    feed: feed.optional().meta({
+    feed: syncFeed.optional().meta({
       description: 'Only if the request has `since`. Gateways of earlier versions ignore `since` and return no `feed`',
     }),
   })
@@ -215,8 +172,6 @@ export type WatchPresenceAck = z.infer<typeof watched>;
 export type DoneAck = z.infer<typeof done>;
 export type RefreshTokenAck = z.infer<typeof refreshed>;
 export type SyncedConversation = SyncAck['conversations'][number];
-export type SyncFeed = NonNullable<SyncAck['feed']>;
-export type FeedEntry = SyncFeed['conversations'][number];
 export type FailureAck = z.infer<typeof failure>;
 
 /** Server → client: the payload of each event. */
