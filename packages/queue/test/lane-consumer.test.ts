@@ -15,7 +15,7 @@ import {
   watchWipe,
 } from '@chat-cluster/queue';
 import type { RedisClient } from '@chat-cluster/redis';
-import { eventually } from '@chat-cluster/testkit';
+import { askRedis, eventually, privateServers } from '@chat-cluster/testkit';
 import { Queue } from 'bullmq';
 import { expect } from 'chai';
 import { type Bench, contentsOf, newBench, sends } from './bench.ts';
@@ -96,6 +96,31 @@ describe('the consumer of a lane', () => {
     expect(given[2]).to.have.nested.property('data.batchId', 'vanished');
     await eventually(async () => expect(await client.exists(givenUpOf(LANE))).to.equal(0));
     await isEmpty();
+  });
+
+  it('requests its lease once a second while Redis refuses it, and logs that once', async () => {
+    const { redis } = await privateServers();
+    const refusals = async () => {
+      const stats = String(await askRedis(redis.url, 'INFO', 'errorstats'));
+      return Number(/errorstat_OOM:count=(\d+)/.exec(stats)?.[1] ?? 0);
+    };
+    const logged = () => bench.lines.filter(({ text }) => text === 'lane: a BullMQ command failed');
+    await askRedis(redis.url, 'CONFIG', 'SET', 'maxmemory', '1');
+    const done: string[] = [];
+    let consuming: Promise<unknown>;
+    try {
+      consuming = consume(async (batch) => void done.push(...contentsOf(batch)));
+      await eventually(() => expect(logged()).to.have.length(1));
+      const [before, began] = [await refusals(), performance.now()];
+      await eventually(() => expect(performance.now() - began).to.be.above(2_000));
+      expect((await refusals()) - before).to.be.below(50);
+      expect(logged()).to.have.length(1);
+    } finally {
+      await askRedis(redis.url, 'CONFIG', 'SET', 'maxmemory', '0');
+    }
+    await append(batchOf('after it'));
+    await consuming;
+    await eventually(() => expect(done).to.deep.equal(['after it']));
   });
 
   it('leaves a batch to another worker, before the batches that wait', async () => {

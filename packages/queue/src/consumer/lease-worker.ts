@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisClient } from '@chat-cluster/redis';
 import type { Logger } from '@chat-cluster/runtime';
 import { type Job, type Queue, Worker } from 'bullmq';
+import { ErrorReply } from 'redis';
 import { LOCK_MS } from '../lane-stream.ts';
 import { LaneLeft, LEASE, leaseKeyOf } from './lane-lease.ts';
 import type { LaneService } from './lane-service.ts';
@@ -11,6 +12,8 @@ import { type QueueServer, queueOptions } from './queue-server.ts';
 const STALL_CHECK_MS = 1_000;
 /** Pause after a fault of Redis before the lease is requested again, in ms. BullMQ's default is 15 s. */
 const RETRY_MS = 1_000;
+/** Shortest time between two lines about failed commands of a lane, in ms. */
+const LOG_EVERY_MS = 10_000;
 /** Seconds of one blocking wait for a lease. */
 const DRAIN_DELAY_S = 2;
 
@@ -37,13 +40,15 @@ export interface LeaseWorkerOptions {
  * costs three scripts in Redis, four entries in an event stream and two wake-ups a batch, and at 500 messages a
  * second most batches have one message.
  *
- * It differs from BullMQ's worker in four ways:
+ * It differs from BullMQ's worker in five ways:
  * - The lease can be left (LaneLeft): it goes back to the front of the waiting jobs and counts as no failure.
  * - After its blocking connection was lost, BullMQ's worker waits for up to ten seconds, even for a job whose wake-up
  *   was lost with the connection. This one never waits for longer than `drainDelay`.
  * - After a failover BullMQ's worker may wait at the old primary until that one wakes up or is demoted. `renew` ends
  *   that.
  * - After a fault it requests the lease again after RETRY_MS.
+ * - So it does after a refusal of Redis (a replica, a full server), after which BullMQ's worker requests it at once, a
+ *   thousand times per second.
  */
 export class LeaseWorker extends Worker<unknown> {
   constructor({ lane, server, logger, workerName, service }: LeaseWorkerOptions) {
@@ -59,7 +64,7 @@ export class LeaseWorker extends Worker<unknown> {
       drainDelay: DRAIN_DELAY_S,
       runRetryDelay: RETRY_MS,
     });
-    this.on('error', (error) => logger.warn({ queue: lane, reason: error.message }, 'lane: a BullMQ command failed'));
+    this.on('error', logSometimes(lane, logger));
     this.on('failed', (_job, error) => logger.error({ queue: lane, err: error }, 'lane: serving it failed'));
     this.on('stalled', () => logger.warn({ queue: lane }, 'lane: taken over from a dead worker'));
   }
@@ -73,6 +78,17 @@ export class LeaseWorker extends Worker<unknown> {
     if ((await blockingConnection?.client)?.status !== 'ready') return;
     await this.backend.disconnectBlocking();
     await this.backend.reconnectBlocking();
+  }
+
+  protected override async moveToActive(
+    ...args: Parameters<Worker<unknown>['moveToActive']>
+  ): ReturnType<Worker<unknown>['moveToActive']> {
+    try {
+      return await super.moveToActive(...args);
+    } catch (error) {
+      if (error instanceof ErrorReply && !this.closing) await delay(RETRY_MS);
+      throw error;
+    }
   }
 
   protected override checkConnectionError<T>(run: () => Promise<T>): Promise<T | undefined> {
@@ -91,6 +107,21 @@ export class LeaseWorker extends Worker<unknown> {
     if (error.restMs > 0) await delay(error.restMs);
     return undefined as unknown as Job<unknown>;
   }
+}
+
+/** Logs the first of the failed commands within LOG_EVERY_MS, with the number of those that were not logged before it. */
+function logSometimes(lane: string, logger: Logger): (error: Error) => void {
+  let loggedAt = Number.NEGATIVE_INFINITY;
+  let others = 0;
+  return ({ message: reason }) => {
+    if (performance.now() - loggedAt < LOG_EVERY_MS) {
+      others++;
+      return;
+    }
+    logger.warn({ queue: lane, reason, ...(others > 0 && { others }) }, 'lane: a BullMQ command failed');
+    loggedAt = performance.now();
+    others = 0;
+  };
 }
 
 /** A private part of BullMQ's backend. */
