@@ -40,7 +40,7 @@ const TASKS = {
   verify: (args) => script('load-tests/verify/src/main.ts', args),
   sbom: (args) => run('npx', [...SBOM, ...args], { stdio: 'inherit' }),
   fuzz: (args) => script('load-tests/fuzz/src/main.ts', args),
-  check: () => script('infra/local/src/check.ts', []),
+  check: (args) => script('infra/local/src/check.ts', args),
   test: (args) => script('infra/local/src/test.ts', args, { ipc: true, onMessage: setTally }),
   // Called by tasks whose own dependencies are in a folder with a separate lockfile.
   install: async ([folder]) => {

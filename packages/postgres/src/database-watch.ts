@@ -1,6 +1,7 @@
 import { every, type Logger } from '@chat-cluster/runtime';
 import { sql } from 'kysely';
 import { Histogram } from 'prom-client';
+import { connectProblem } from './connect-problem.ts';
 import type { Database } from './database.ts';
 import { SessionRefused } from './session-client.ts';
 
@@ -32,7 +33,7 @@ export function watchDatabase(db: Database, logger: Logger): { check(): string; 
           observe();
           return rows[0]?.refuses ? READ_ONLY : 'ok';
         },
-        (error: Error) => (error instanceof SessionRefused ? error.message : `not responding: ${error.message}`),
+        (error: Error) => (error instanceof SessionRefused ? error.message : `not usable: ${connectProblem(error)}`),
       );
     if (before === 'ok' && state !== 'ok') logger.warn({ setting: 'DATABASE_URL', state }, 'postgres: not usable');
     if (before !== 'ok' && state === 'ok') logger.info('postgres: usable again');

@@ -1,3 +1,4 @@
+export { connectProblem, remedyOf } from './connect-problem.ts';
 export { type ConversationStore, createConversationStore, type Pair } from './conversation-store.ts';
 export { createIndexConcurrently } from './create-index-concurrently.ts';
 export { type Database, type DatabaseOptions, openDatabase } from './database.ts';
@@ -10,6 +11,7 @@ export { createMessageStore } from './message-store.ts';
 export { migrateCommand, migrateSettings } from './migrate-command.ts';
 export { MIGRATIONS, type Migration, type Migrations } from './migrations.ts';
 export { MigrationBlocked, MigrationFailed, migrate, openForMigrations } from './migrator.ts';
+export { openForCommand } from './open-for-command.ts';
 export { TransactionPooling, usesTransactionPooling } from './pooler.ts';
 export { type UnmetRequirement, unmetRequirements } from './requirements.ts';
 export { schemaBirth } from './schema-birth.ts';

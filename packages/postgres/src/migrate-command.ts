@@ -19,7 +19,7 @@ import { SessionRefused } from './session-client.ts';
 const HELP = `DATABASE_URL=postgres://… node packages/postgres/src/migrate.ts [options]
 
 Migrates the database schema to this version. Processes of the previous version continue to work meanwhile. Run it once
-per deploy, before the new processes start; concurrent runs are safe. It needs a direct connection to Postgres, with a
+per deploy, before the new processes start; concurrent runs are safe. It needs Postgres itself, or PgBouncer in session mode, with a
 role that may change the schema.
 
   --status       show the migrations that are done and those that are pending; changes nothing

@@ -1,10 +1,13 @@
 import {
+  connectProblem,
   migrate,
   openDatabase,
+  openForCommand,
   SessionRefused,
   TransactionPooling,
   usesTransactionPooling,
 } from '@chat-cluster/postgres';
+import { UserError } from '@chat-cluster/runtime';
 import { emptyDatabase, type PgBouncer, privateServers, queryPostgres, startPgBouncer } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { sql } from 'kysely';
@@ -63,5 +66,43 @@ describe('PgBouncer', () => {
     const failure = await failureOf(sql`select 1`.execute(db));
     expect(failure).to.be.instanceOf(SessionRefused);
     expect((failure as Error).message).to.match(/^DATABASE_URL .*ignore_startup_parameters = options/);
+  });
+
+  it('that changes to transaction mode under a running process is reported with the setting to change', async () => {
+    // One session of Postgres for both connections, so that each finds the prepared statements of the other.
+    const url = await through({ pool_mode: 'transaction', default_pool_size: '1', server_reset_query: '' });
+    await using one = open(url);
+    await using other = open(url);
+    const query = (db: typeof one, i: number) => sql`select ${i}::integer as ${sql.ref(`n${i}`)}`.execute(db);
+    await failureOf(query(one, 1));
+    const failure = await failureOf(query(other, 1));
+    expect(connectProblem(failure)).to.match(/^(42P05|26000): .*; set pool_mode = session in pgbouncer.ini/);
+  });
+
+  it('that has another password than Postgres, or does not know the user, is reported with the place of the password', async () => {
+    const url = new URL(await through());
+    for (const [part, value] of [
+      ['password', 'another'],
+      ['username', 'nobody'],
+    ] as const) {
+      url[part] = value;
+      await using db = open(url.href);
+      const problem = connectProblem(await failureOf(sql`select 1`.execute(db)));
+      expect(problem).to.match(/; correct the user and the password of DATABASE_URL.*userlist\.txt/);
+      const failure = await failureOf(openForCommand(url.href, 'test'));
+      expect(failure).to.be.instanceOf(UserError);
+      expect((failure as Error).message).to.match(/^Postgres cannot be used: .*userlist\.txt/);
+    }
+  });
+
+  it('that has too few connections to Postgres is reported with the setting to change', async () => {
+    const url = await through({ default_pool_size: '1', query_wait_timeout: '1' });
+    await using holder = open(url);
+    await using db = open(url);
+    await holder.connection().execute(async (held) => {
+      await sql`select 1`.execute(held);
+      const problem = connectProblem(await failureOf(sql`select 1`.execute(db)));
+      expect(problem).to.match(/; raise default_pool_size in pgbouncer.ini/);
+    });
   });
 });

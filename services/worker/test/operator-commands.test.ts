@@ -97,6 +97,13 @@ describe('the commands of operators', () => {
     expect(await letters.count(9)).to.equal(0);
   });
 
+  it('do nothing, and exit with 2, when the word is missing that changes something', async () => {
+    const { stdout, code } = await run('renew-epoch');
+    expect(stdout).to.match(/^renew-epoch now: /);
+    expect(code).to.equal(2);
+    expect((await run('renew-epoch', '--help')).code).to.equal(0);
+  });
+
   it('are not needed for a wrong badge: the counter is corrected and the device notified', async () => {
     const { a, b, id } = await pair();
     const [alice, bob] = [await connect(cluster, a), await connect(cluster, b)];

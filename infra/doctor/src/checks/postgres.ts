@@ -2,6 +2,7 @@ import {
   type Database,
   openDatabase,
   pendingMigrations,
+  remedyOf,
   SessionRefused,
   schemaBirth,
   unmetRequirements,
@@ -34,12 +35,8 @@ export async function checkPostgres(deployment: Deployment): Promise<Finding[]> 
     }
     return await examineServer(db, deployment);
   } catch (error) {
-    if (error instanceof SessionRefused) {
-      const fix = 'set DATABASE_URL to the primary; settings of PgBouncer are in infra/pgbouncer';
-      return [report.failed(error.message, fix)];
-    }
-    const fix = 'start Postgres, or correct DATABASE_URL, the role with its rights, or the network policies';
-    return [report.failed(`it does not respond: ${reasonOf(error)}`, fix)];
+    const found = error instanceof SessionRefused ? error.message : `it cannot be used: ${reasonOf(error)}`;
+    return [report.failed(found, remedyOf(error))];
   } finally {
     await db?.destroy();
   }

@@ -19,8 +19,8 @@ export async function checkQueueServer(
     ...memoryFindings(reportOn('memory'), info),
     persistenceFinding(reportOn('persistence'), info),
     await lanesFinding(reportOn('lanes'), deployment, server),
-    // Workers register on the first server only.
-    ...(server.queueIndex === 0 ? [await workersFinding(reportOn('workers'), server)] : []),
+    // Workers register on the first server only, and not at a replica.
+    ...(server.queueIndex === 0 && info.role === 'master' ? [await workersFinding(reportOn('workers'), server)] : []),
   ];
 }
 

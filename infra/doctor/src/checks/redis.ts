@@ -36,8 +36,14 @@ async function checkServer(deployment: Deployment, adapter: string, server: Redi
   try {
     info = fieldsOf(await server.send('INFO'));
   } catch (error) {
+    const reason = reasonOf(error);
+    if (reason.startsWith('NOPERM')) {
+      const fix =
+        'run the doctor as the operator or the worker of infra/redis.acl: the user of the gateways has too few rights';
+      return [reportOn('connection').failed(`it refuses the user of the doctor: ${reason}`, fix)];
+    }
     const fix = 'start Redis, or correct the REDIS_… URL, its password or the network policies';
-    return [reportOn('connection').failed(`it does not respond: ${reasonOf(error)}`, fix)];
+    return [reportOn('connection').failed(`it cannot be used: ${reason}`, fix)];
   }
   const from = Date.now();
   const [seconds, microseconds] = (await server.send('TIME')) as string[];

@@ -1,5 +1,5 @@
 import type { DeadLetter, DeadLetters } from '@chat-cluster/domain';
-import { createDeadLetters, openDatabase } from '@chat-cluster/postgres';
+import { createDeadLetters, openForCommand } from '@chat-cluster/postgres';
 import { commonConfig, parseConfig, parseOptions, redisConfig, runMain, wholeNumber } from '@chat-cluster/runtime';
 import { z } from 'zod';
 import { openReplay, type ReplayResult } from '../dead-letters/replay-dead-letters.ts';
@@ -36,7 +36,7 @@ await runMain(async () => {
     return;
   }
   const { DATABASE_URL } = parseConfig(commonConfig.pick({ DATABASE_URL: true }), process.env);
-  const db = openDatabase({ url: DATABASE_URL, poolSize: 1, applicationName: 'chat-dead-letters', onError: () => {} });
+  const db = await openForCommand(DATABASE_URL, 'chat-dead-letters');
   try {
     const isComplete = await act({ letters: createDeadLetters(db), ids, ...parsed.values });
     process.exitCode = isComplete ? 0 : 1;

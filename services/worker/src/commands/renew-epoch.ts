@@ -1,5 +1,5 @@
 import { renewEpoch } from '@chat-cluster/domain';
-import { createStoreEpochs, openDatabase } from '@chat-cluster/postgres';
+import { createStoreEpochs, openForCommand } from '@chat-cluster/postgres';
 import {
   connectPublisher,
   connectRedis,
@@ -27,7 +27,7 @@ Clears the cache of recent messages in Redis, replaces the epoch in Postgres, an
 
 Safe at any time: it changes no message and costs each device one load of its messages. Environment: DATABASE_URL and
 REDIS_URL (or the REDIS_… variables of the services); npm run renew-epoch takes them from the environment, otherwise
-from the cluster that runs on DATA_DIR.
+from the cluster that runs on DATA_DIR. Exit code 2: \`now\` is missing, and nothing was done.
 `;
 
 const CONNECT_MS = 5_000;
@@ -36,7 +36,8 @@ await runMain(async () => {
   const parsed = parseOptions(process.argv.slice(2), z.object({}), { positionals: true });
   if (parsed?.positionals[0] !== 'now') {
     process.stdout.write(HELP);
-    process.exitCode = parsed?.positionals.length ? 1 : 0;
+    // A script that forgets `now` must not take the help for success.
+    process.exitCode = parsed ? 2 : 0;
     return;
   }
   const config = parseConfig(redisConfig.extend({ DATABASE_URL: commonConfig.shape.DATABASE_URL }), process.env);
@@ -47,7 +48,7 @@ await runMain(async () => {
   const cache = open.adopt(await withDeadline(connecting, CONNECT_MS, 'redis'), disconnectRedis);
   const publishing = connectPublisher(urls.pubsub, config.REDIS_ADAPTER, logger);
   const publisher = open.adopt(await withDeadline(publishing, CONNECT_MS, 'redis'), (one) => one.close());
-  const db = openDatabase({ url: config.DATABASE_URL, poolSize: 1, applicationName: 'renew-epoch', onError: () => {} });
+  const db = await openForCommand(config.DATABASE_URL, 'renew-epoch');
   open.defer(() => db.destroy());
   const epochs = createStoreEpochs(db);
   const signal = { renewed: async () => void (await publisher.publish(EPOCH_CHANNEL, '')) };

@@ -9,7 +9,7 @@ import {
   type RecountRequests,
   type UnreadAudit,
 } from '@chat-cluster/domain';
-import { createUnreadAudit, openDatabase } from '@chat-cluster/postgres';
+import { createUnreadAudit, openForCommand } from '@chat-cluster/postgres';
 import { createRecountRequests } from '@chat-cluster/queue';
 import { connectRedis, disconnectRedis } from '@chat-cluster/redis';
 import {
@@ -58,7 +58,7 @@ await runMain(async () => {
   const { DATABASE_URL } = parseConfig(commonConfig.pick({ DATABASE_URL: true }), process.env);
   await using open = new AsyncDisposableStack();
   const recounts = values.fix ? await openRecounts(open) : undefined;
-  const db = openDatabase({ url: DATABASE_URL, poolSize: 1, applicationName: 'chat-unread', onError: () => {} });
+  const db = await openForCommand(DATABASE_URL, 'chat-unread');
   open.defer(() => db.destroy());
   process.exitCode = (await auditAll(createUnreadAudit(db), recounts, values)) ? 0 : 1;
 });
