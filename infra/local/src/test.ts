@@ -44,8 +44,8 @@ async function test(args: readonly string[]): Promise<Result> {
 }
 
 /**
- * Runs several suites at once, each in its own mocha process: `jobs` suites that compute, and beside them one that
- * mostly waits. TEST_JOBS=1 runs all suites one after another.
+ * Runs several suites at once, each in its own mocha process: `jobs` suites that compute, and beside them two that
+ * mostly wait. TEST_JOBS=1 runs all suites one after another.
  */
 async function runSuites(args: readonly string[]): Promise<Result> {
   const { alone, waiting, working } = findSuites();
@@ -67,7 +67,7 @@ async function runSuites(args: readonly string[]): Promise<Result> {
       output.end();
     }
   };
-  const beside = jobs > 1 ? runAll(waiting) : undefined;
+  const beside = jobs > 1 ? Promise.all([runAll(waiting), runAll(waiting)]) : undefined;
   await runAll(alone);
   await Promise.all(Array.from({ length: jobs }, () => runAll(working)));
   await (beside ?? runAll(waiting));
