@@ -6,12 +6,13 @@ import { expect } from 'chai';
 /**
  * The packages that each package may depend on:
  *
- *   contracts ← domain ← postgres | redis | queue ← gateway | worker        contracts ← prober
+ *   contracts ← domain ← postgres | redis | queue ← gateway | worker        contracts ← prober, client
  *
  * `runtime` is for adapters, services and tools. Tests may use more: they are resolved from the root package.json.
  */
 const ARROW: Record<string, string[]> = {
   'packages/contracts': [],
+  'packages/client': ['contracts'],
   'packages/domain': ['contracts'],
   'packages/runtime': [],
   'packages/postgres': ['contracts', 'domain', 'runtime'],
