@@ -1,0 +1,127 @@
+import { execFile } from 'node:child_process';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { checkPackage, Package } from '@arethetypeswrong/core';
+import { repository } from '@chat-cluster/local-cluster';
+import { expect } from 'chai';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { rolldown } from 'rolldown';
+import { buildPackage } from '../build/build.ts';
+
+/** Bytes of a minified and gzipped bundle without the dependencies, for each entry of the package. */
+const BUDGET: Record<string, number> = {
+  '.': 15_000,
+  './react': 2_000,
+  './indexeddb': 2_000,
+};
+
+const folder = resolve(import.meta.dirname, '..');
+
+describe('the npm package', () => {
+  let dist: string;
+  before(async () => {
+    dist = await buildPackage();
+  });
+
+  it('has no finding of publint', async () => {
+    const { messages, pkg } = await publint({ pkgDir: dist, pack: false, strict: true });
+    expect(messages.map((message) => formatMessage(message, pkg))).to.deep.equal([]);
+  });
+
+  it('has types that every module system resolves', async () => {
+    const { name, version } = manifest(dist);
+    const files = globSync('**/*.{js,ts,json}', { cwd: dist }).map((file) => [
+      `/node_modules/${name}/${file}`,
+      readFileSync(join(dist, file), 'utf8'),
+    ]);
+    const result = await checkPackage(new Package(Object.fromEntries(files), name, version));
+    expect(result.types).to.deep.include({ kind: 'included' });
+    // The package is ESM, for compilers that know `exports`. Node 22 and newer load it with `require` too.
+    const problems = (
+      result.types === false ? [] : (result as { problems: { kind: string; resolutionKind?: string }[] }).problems
+    ).filter(({ kind, resolutionKind }) => kind !== 'CJSResolvesToESM' && resolutionKind !== 'node10');
+    expect(problems).to.deep.equal([]);
+  });
+
+  it('imports its declared dependencies only, and nothing of Node', () => {
+    const { dependencies, peerDependencies } = manifest(dist);
+    const declared = Object.keys({ ...dependencies, ...peerDependencies });
+    for (const file of globSync('**/*.{js,d.ts}', { cwd: dist })) {
+      const text = readFileSync(join(dist, file), 'utf8');
+      const imported = [...text.matchAll(/\b(?:from|import)\s*\(?\s*["']([^."'][^"']*)["']/g)].map(([, name]) => name);
+      expect(declared, `imports of ${file}`).to.include.members(imported);
+    }
+  });
+
+  for (const [entry, bytes] of Object.entries(BUDGET)) {
+    it(`adds less than ${bytes / 1000} kB to an application: ${entry}`, async () => {
+      expect(await bundledSize(dist, entry)).to.be.below(bytes);
+    });
+  }
+
+  for (const [platform, options] of Object.entries({
+    Node: { types: ['node'], lib: ['es2022'] },
+    'a browser': { types: [], lib: ['es2022', 'dom'] },
+  })) {
+    it(`compiles in a strict project for ${platform}, with the declarations checked`, async () => {
+      await compile(dist, options);
+    });
+  }
+});
+
+/**
+ * Not size-limit: it measures with esbuild, whose install script this repository does not allow. Rolldown and zlib do
+ * the same.
+ */
+async function bundledSize(dist: string, entry: string): Promise<number> {
+  const { exports, dependencies, peerDependencies } = manifest(dist);
+  const external = Object.keys({ ...dependencies, ...peerDependencies });
+  const bundle = await rolldown({ input: join(dist, exports[entry]?.default ?? ''), external, platform: 'browser' });
+  const { output } = await bundle.generate({ minify: true, codeSplitting: false });
+  await bundle.close();
+  return output.reduce((sum, file) => sum + (file.type === 'chunk' ? gzipSync(file.code, { level: 9 }).length : 0), 0);
+}
+
+/** Compiles test/consumer with the package in its node_modules. */
+async function compile(dist: string, options: { types: string[]; lib: string[] }): Promise<void> {
+  const project = mkdtempSync(join(tmpdir(), 'chat-consumer-'));
+  try {
+    link(project, '@chat-cluster/client', dist);
+    for (const name of ['@types/react', 'react']) link(project, name, join(folder, 'node_modules', name));
+    link(project, '@types/node', join(repository, 'node_modules/@types/node'));
+    const strict = { strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true };
+    const modules = { module: 'nodenext', target: 'es2022', noEmit: true, skipLibCheck: false };
+    const compilerOptions = { ...strict, ...modules, ...options };
+    writeFileSync(join(project, 'package.json'), '{"type": "module"}');
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['application.ts'] }));
+    writeFileSync(join(project, 'application.ts'), readFileSync(join(import.meta.dirname, 'consumer/application.ts')));
+    const tsc = join(repository, 'node_modules/typescript/bin/tsc');
+    await promisify(execFile)(process.execPath, [tsc, '-p', project]).catch((error: { stdout: string }) => {
+      throw new Error(error.stdout);
+    });
+  } finally {
+    rmSync(project, { recursive: true, force: true });
+  }
+}
+
+function link(project: string, name: string, target: string): void {
+  const path = join(project, 'node_modules', name);
+  mkdirSync(dirname(path), { recursive: true });
+  symlinkSync(target, path);
+}
+
+interface PublishedManifest {
+  name: string;
+  version: string;
+  exports: Record<string, { types: string; default: string }>;
+  dependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
+}
+
+function manifest(dist: string): PublishedManifest {
+  return JSON.parse(readFileSync(join(dist, 'package.json'), 'utf8')) as PublishedManifest;
+}
