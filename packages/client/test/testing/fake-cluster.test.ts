@@ -144,12 +144,13 @@ describe('a fake cluster', () => {
       clientAcks[event as keyof typeof calls].parse(await bob.call(event, payload));
     }
     bob.socket.emit('typing', {});
+    alice.socket.disconnect();
+    await cluster.advance(6_000);
     cluster.requireSync();
     cluster.announceExpiry('bob');
     cluster.drain({ gatewayId: 'gateway-2' });
-    alice.socket.disconnect();
     cluster.expire('bob');
-    await cluster.advance(10_000);
+    await cluster.idle();
     const seen = Object.entries(serverEvents).map(([event, shape]) => {
       for (const payload of bob.received(event)) shape.strict().parse(payload);
       return [event, bob.received(event).length > 0];
