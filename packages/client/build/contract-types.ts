@@ -71,3 +71,157 @@ export interface ErrorPayload {
   /** Wait at least this long, in ms. */
   retryAfterMs?: number | undefined;
 }
+
+/** The direct conversation of two users. */
+export interface Conversation {
+  id: ConversationId;
+  kind: 'direct';
+  participantIds: UserId[];
+  createdAt: string;
+}
+
+/** A conversation as its participant sees it in a list. */
+export interface ConversationSummary {
+  id: ConversationId;
+  otherUserId: UserId;
+  lastMessage: Message | null;
+  unreadCount: number;
+  lastSeq: number;
+  /** Time of the last activity, ISO 8601. */
+  updatedAt: string;
+}
+
+/** One page of conversations, newest activity first. */
+export interface ConversationsPage {
+  epoch: StoreEpoch;
+  conversations: ConversationSummary[];
+  /** `cursor` of the next page; null: this is the last one. */
+  nextCursor: string | null;
+}
+
+/** Body of an HTTP error. */
+export interface Problem {
+  error: ErrorPayload;
+}
+
+/** The ack of a request that had no effect. */
+export interface FailureAck {
+  ok: false;
+  error: ErrorPayload;
+}
+
+/** The message is stored. `duplicate`: it was stored by an earlier request with the same client message id. */
+export interface SendAck {
+  ok: true;
+  message: Message;
+  duplicate: boolean;
+}
+
+/** The read mark is stored. `unread.count` covers all conversations. */
+export interface ReadAck {
+  ok: true;
+  conversationId: ConversationId;
+  upToSeq: number;
+  unread: { count: number };
+}
+
+/** What a device has missed of a conversation: messages in order and without a gap. */
+export interface SyncedConversation {
+  id: ConversationId;
+  messages: Message[];
+  lastSeq: number;
+  hasMore: boolean;
+  readMarks: { userId: UserId; upToSeq: number; readAt: string | null }[];
+}
+
+/** Committed state. Everything later arrives as an event. */
+export interface SyncAck {
+  ok: true;
+  epoch: StoreEpoch;
+  conversations: SyncedConversation[];
+  /** Requested ids of conversations that the user does not take part in. */
+  notFound: ConversationId[];
+  hasMore: boolean;
+  unread: { count: number; conversations: { conversationId: ConversationId; count: number }[] };
+}
+
+/** The current presence of the watched users, in the order of the request. */
+export interface WatchPresenceAck {
+  ok: true;
+  presence: Presence[];
+}
+
+/** The connection continues until the new token expires. */
+export interface RefreshTokenAck {
+  ok: true;
+  expiresInMs: number;
+}
+
+/** Whether a user is online. `lastSeenAt`: end of the last connection of an offline user, if known. */
+export interface Presence {
+  userId: UserId;
+  online: boolean;
+  lastSeenAt?: string | undefined;
+}
+
+/** First event after each connect. */
+export interface Session {
+  userId: UserId;
+  connectionId: string;
+  gatewayId: string;
+  serverTime: string;
+  epoch: StoreEpoch;
+}
+
+/** The badge, and the counts of the conversations that may have changed. */
+export interface UnreadCount {
+  count: number;
+  conversations?: { conversationId: ConversationId; count: number }[] | undefined;
+}
+
+/** `userId` has read up to `upToSeq`. */
+export interface MessagesRead {
+  conversationId: ConversationId;
+  userId: UserId;
+  upToSeq: number;
+  readAt: string;
+}
+
+/** The gateway closes this connection after `reconnectInMs`. */
+export interface ServerDraining {
+  reconnectInMs: number;
+}
+
+/** The other participant is typing, or has stopped. */
+export interface Typing {
+  conversationId: ConversationId;
+  userId: UserId;
+  typing: boolean;
+}
+
+/** Events of clients. */
+export type ClientEvent =
+  | 'send_message'
+  | 'read_messages'
+  | 'sync'
+  | 'watch_presence'
+  | 'unwatch_presence'
+  | 'typing'
+  | 'refresh_token';
+
+/** Events of the server. */
+export interface ServerToClientEvents {
+  session(payload: Session): void;
+  new_message(payload: Message): void;
+  unread_count(payload: UnreadCount): void;
+  messages_read(payload: MessagesRead): void;
+  sync_required(payload: { reason: 'fanout_gap' | 'store_restored' }): void;
+  server_draining(payload: ServerDraining): void;
+  presence(payload: Presence): void;
+  typing(payload: Typing): void;
+  token_expiring(payload: { expiresInMs: number }): void;
+  session_ended(payload: { error: ErrorPayload }): void;
+  exception(payload: { event: string; error: ErrorPayload }): void;
+}
+
+export type ServerEvent = keyof ServerToClientEvents;
