@@ -39,7 +39,7 @@ export async function buildPackage(output: string = join(folder, 'dist')): Promi
   });
   await bundle.close();
   writeFileSync(join(output, 'package.json'), `${JSON.stringify(publishedManifest(manifest), null, 2)}\n`);
-  for (const file of ['README.md', 'API.md']) copyFileSync(join(folder, file), join(output, file));
+  for (const file of ['README.md', 'API.md']) writeFileSync(join(output, file), publishedProse(join(folder, file)));
   copyFileSync(join(repository, 'LICENSE'), join(output, 'LICENSE'));
   return output;
 }
@@ -114,6 +114,11 @@ function publishedManifest(manifest: Manifest): object {
     peerDependencies,
     peerDependenciesMeta,
   };
+}
+
+/** Links to files that are not published become plain text. */
+function publishedProse(file: string): string {
+  return readFileSync(file, 'utf8').replaceAll(/\[([^\]]+)\]\((?!https:|#|API\.md|README\.md)[^)]*\)/g, '$1');
 }
 
 if (import.meta.main) process.stdout.write(`Built ${await buildPackage()}\n`);

@@ -10,7 +10,9 @@ import { expect } from 'chai';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { rolldown } from 'rolldown';
+import { apiReference } from '../build/api-reference.ts';
 import { buildPackage } from '../build/build.ts';
+import { readmeBlocks } from './readme-blocks.ts';
 
 /** Bytes of a minified and gzipped bundle without the dependencies, for each entry of the package. */
 const BUDGET: Record<string, number> = {
@@ -63,6 +65,13 @@ describe('the npm package', () => {
     });
   }
 
+  it('is described by API.md (UPDATE_API=1 rewrites it)', () => {
+    const file = join(folder, 'API.md');
+    const text = apiReference(dist);
+    if (process.env.UPDATE_API) writeFileSync(file, text);
+    expect(text).to.equal(readFileSync(file, 'utf8'));
+  });
+
   for (const [platform, options] of Object.entries({
     Node: { types: ['node'], lib: ['es2022'] },
     'a browser': { types: [], lib: ['es2022', 'dom'] },
@@ -86,7 +95,7 @@ async function bundledSize(dist: string, entry: string): Promise<number> {
   return output.reduce((sum, file) => sum + (file.type === 'chunk' ? gzipSync(file.code, { level: 9 }).length : 0), 0);
 }
 
-/** Compiles test/consumer with the package in its node_modules. */
+/** Compiles test/consumer and the code of README.md with the package in node_modules. */
 async function compile(dist: string, options: { types: string[]; lib: string[] }): Promise<void> {
   const project = mkdtempSync(join(tmpdir(), 'chat-consumer-'));
   try {
@@ -94,11 +103,14 @@ async function compile(dist: string, options: { types: string[]; lib: string[] }
     for (const name of ['@types/react', 'react']) link(project, name, join(folder, 'node_modules', name));
     link(project, '@types/node', join(repository, 'node_modules/@types/node'));
     const strict = { strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true };
-    const modules = { module: 'nodenext', target: 'es2022', noEmit: true, skipLibCheck: false };
+    const modules = { module: 'nodenext', target: 'es2022', jsx: 'react-jsx', noEmit: true, skipLibCheck: false };
     const compilerOptions = { ...strict, ...modules, ...options };
     writeFileSync(join(project, 'package.json'), '{"type": "module"}');
-    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['application.ts'] }));
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions }));
     writeFileSync(join(project, 'application.ts'), readFileSync(join(import.meta.dirname, 'consumer/application.ts')));
+    for (const [index, code] of [...readmeBlocks('ts'), ...readmeBlocks('tsx')].entries()) {
+      writeFileSync(join(project, `readme-${index}.tsx`), code);
+    }
     const tsc = join(repository, 'node_modules/typescript/bin/tsc');
     await promisify(execFile)(process.execPath, [tsc, '-p', project]).catch((error: { stdout: string }) => {
       throw new Error(error.stdout);
