@@ -120,9 +120,9 @@ describe('useConversation', () => {
     const hook = await renderHook(made.client, useConversation, { userId: 'bob' });
     const bob = made.direct.at(-1);
     await hook.rerender({ userId: 'carol' });
-    await act(async () => bob?.resolve('with-bob'));
     expect(hook.current().conversation).to.equal(undefined);
     await act(async () => made.direct.at(-1)?.resolve('with-carol'));
+    await act(async () => bob?.resolve('with-bob'));
     expect(hook.current().conversation).to.equal(made.conversation('with-carol'));
     await hook.rerender({ userId: 'bob' });
     expect(hook.current().conversation).to.equal(undefined);
