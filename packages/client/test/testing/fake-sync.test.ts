@@ -84,7 +84,7 @@ describe('sync of a fake cluster', () => {
 });
 
 describe('HTTP of a fake cluster', () => {
-  it('opens a conversation once, whoever opens it', async () => {
+  it('opens one conversation of two users, for both of them', async () => {
     const cluster = createFakeCluster();
     const open = async (user: string, participantId: unknown) => {
       const body = JSON.stringify({ participantId });
