@@ -1,19 +1,7 @@
-import type { Conversation, ConversationsPage, SyncAck } from '@chat-cluster/contracts';
+import type { Conversation, ConversationsPage, SyncAck, SyncFeed } from '@chat-cluster/contracts';
 import { expect } from 'chai';
 import { createFakeCluster, type FakeCluster } from '../../src/testing/index.ts';
 import { fakeDevice } from './fake-device.ts';
-
-interface Feed {
-  conversations: {
-    id: string;
-    lastSeq: number;
-    unreadCount: number;
-    readMarks: { userId: string; upToSeq: number }[];
-  }[];
-  since: string;
-  hasMore: boolean;
-  reset?: true;
-}
 
 describe('sync of a fake cluster', () => {
   it('returns missed messages in pages within the limit, read marks, and the unread total', async () => {
@@ -130,11 +118,12 @@ describe('HTTP of a fake cluster', () => {
   });
 });
 
-async function feed(cluster: FakeCluster, since: string): Promise<Feed> {
+async function feed(cluster: FakeCluster, since: string): Promise<SyncFeed> {
   const device = await fakeDevice(cluster, 'alice');
   const ack = await device.sync({ conversations: [], since });
   device.socket.disconnect();
-  return (ack as SyncAck & { feed: Feed }).feed;
+  if (!ack.feed) throw new Error('The ack has no feed.');
+  return ack.feed;
 }
 
 function request(cluster: FakeCluster, user: string, path: string, init: RequestInit = {}): Promise<Response> {
