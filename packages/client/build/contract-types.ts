@@ -143,6 +143,22 @@ export interface SyncAck {
   notFound: ConversationId[];
   hasMore: boolean;
   unread: { count: number; conversations: { conversationId: ConversationId; count: number }[] };
+  feed?: SyncFeed | undefined;
+}
+
+/** Conversations with activity since the `since` of the request, oldest activity first. */
+export interface SyncFeed {
+  conversations: FeedEntry[];
+  /** Goes into the next request. */
+  since: string;
+  hasMore: boolean;
+  /** `since` of the request belongs to another epoch: the feed begins anew. */
+  reset?: true | undefined;
+}
+
+/** A conversation with activity, without its messages except the last. */
+export interface FeedEntry extends ConversationSummary {
+  readMarks: SyncedConversation['readMarks'];
 }
 
 /** The current presence of the watched users, in the order of the request. */

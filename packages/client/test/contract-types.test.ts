@@ -39,6 +39,8 @@ interface Pairs {
   ReadAck: Equal<contract.ReadAck, published.ReadAck>;
   SyncedConversation: Equal<contract.SyncedConversation, published.SyncedConversation>;
   SyncAck: Equal<contract.SyncAck, published.SyncAck>;
+  SyncFeed: Equal<contract.SyncFeed, published.SyncFeed>;
+  FeedEntry: Equal<contract.FeedEntry, published.FeedEntry>;
   WatchPresenceAck: Equal<contract.WatchPresenceAck, published.WatchPresenceAck>;
   RefreshTokenAck: Equal<contract.RefreshTokenAck, published.RefreshTokenAck>;
   Presence: Equal<contract.Presence, published.Presence>;
@@ -71,6 +73,8 @@ const SAME: Pairs = {
   ReadAck: true,
   SyncedConversation: true,
   SyncAck: true,
+  SyncFeed: true,
+  FeedEntry: true,
   WatchPresenceAck: true,
   RefreshTokenAck: true,
   Presence: true,

@@ -52,6 +52,8 @@ const menu: z.input<typeof message> = {
   createdAt: '2026-01-01T12:00:09.000Z',
 };
 
+const firstSince = 'NWIwZjRhNTItNmYwZS00ZDQzLTlmMGEtMGQ5ZjRiMWQ3YzExLjE3NjcyNjg3NDAwMDA';
+
 const rejected = { name: 'rejected', summary: 'Rejected: nothing was stored' };
 
 export const clientEventExamples: ExamplesOf<typeof clientEvents> = {
@@ -83,6 +85,16 @@ export const clientEventExamples: ExamplesOf<typeof clientEvents> = {
       value: { conversations: [{ id: conversationId, afterSeq: 1 }] },
     },
     { name: 'fresh', summary: 'A new device requests the unread counts', value: { conversations: [] } },
+    {
+      name: 'begins a feed',
+      summary: 'A new device requests a `since`, then loads the list of conversations',
+      value: { conversations: [], since: 'now' },
+    },
+    {
+      name: 'feed',
+      summary: 'alice reconnects; her device requests the conversations with activity since its last `sync`',
+      value: { conversations: [], since: firstSince },
+    },
   ],
   watch_presence: [{ name: 'list', summary: 'alice opens her list of chats', value: { userIds: ['bob', 'carol'] } }],
   unwatch_presence: [{ name: 'scrolled', summary: 'carol left the screen of alice', value: { userIds: ['carol'] } }],
@@ -139,6 +151,36 @@ export const clientAckExamples: ExamplesOf<typeof clientAcks> = {
         notFound: [],
         hasMore: false,
         unread: { count: 1, conversations: [{ conversationId, count: 1 }] },
+      },
+    },
+    {
+      name: 'feed',
+      summary: 'Since the last `sync` of the device, bob has replied and alice has read his reply on another device',
+      value: {
+        ok: true,
+        epoch,
+        conversations: [],
+        notFound: [],
+        hasMore: false,
+        unread: { count: 0, conversations: [] },
+        feed: {
+          conversations: [
+            {
+              id: conversationId,
+              otherUserId: 'bob',
+              lastMessage: { ...menu, isRead: true },
+              unreadCount: 0,
+              lastSeq: 2,
+              updatedAt: menu.createdAt,
+              readMarks: [
+                { userId: 'alice', upToSeq: 2, readAt: '2026-01-01T12:00:15.000Z' },
+                { userId: 'bob', upToSeq: 1, readAt: '2026-01-01T12:00:05.000Z' },
+              ],
+            },
+          ],
+          since: 'NWIwZjRhNTItNmYwZS00ZDQzLTlmMGEtMGQ5ZjRiMWQ3YzExLjE3NjcyNjg4NDAwMDA',
+          hasMore: false,
+        },
       },
     },
     {

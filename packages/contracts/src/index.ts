@@ -1,4 +1,5 @@
 export * from './errors.ts';
+export * from './feed.ts';
 export * from './http.ts';
 export * from './ids.ts';
 export * from './lane-batch.ts';

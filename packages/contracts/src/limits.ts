@@ -24,6 +24,10 @@ export const LIMITS = {
   syncSize: 200,
   /** Conversations with unread messages listed in one ack of `sync`, newest conversation first. */
   syncUnreadConversations: 100,
+  /** Maximum number of conversations in the `feed` of one ack of `sync`, oldest activity first. */
+  syncFeed: 100,
+  /** Longest `since` of a feed. */
+  feedSinceLength: 200,
   /** Users whose presence one connection may watch: more than a chat list shows on one screen. */
   watchedUsers: 200,
 } as const;

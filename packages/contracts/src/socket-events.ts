@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type ErrorPayload, errorPayload } from './errors.ts';
+import { feedSince, readMarks, syncFeed } from './feed.ts';
 import { conversationId, storeEpoch, userId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { draft, message } from './message.ts';
@@ -53,6 +54,12 @@ export const clientEvents = {
         .max(LIMITS.maxSyncSize)
         .default(LIMITS.syncSize)
         .meta({ description: 'Most messages in the ack, over all conversations' }),
+      since: feedSince.optional().meta({
+        description:
+          'Requests `feed`, the conversations of the user with activity since then: `since` of the last `feed`, opaque; ' +
+          'or `now`, which returns no conversations, only a `since` to begin with',
+        example: 'now',
+      }),
     })
     .meta({ id: 'Sync', description: 'Requests what this device missed: after each connect, and on `sync_required`' }),
   watch_presence: z.object({ userIds: watchedIds }).meta({
@@ -111,13 +118,7 @@ const synced = z
           messages: z.array(message).meta({ description: 'Messages after `afterSeq`, in order and without a gap' }),
           lastSeq: z.int().nonnegative().meta({ description: 'The last `seq` of the conversation', example: 42 }),
           hasMore: z.boolean().meta({ description: 'More messages exist: sync again after the last of `messages`' }),
-          readMarks: z.array(
-            z.object({
-              userId,
-              upToSeq: z.int().nonnegative().meta({ example: 41 }),
-              readAt: z.iso.datetime().nullable().meta({ example: '2026-01-01T12:00:05.000Z' }),
-            }),
-          ),
+          readMarks,
         })
         .meta({ id: 'SyncedConversation' }),
     ),
@@ -131,6 +132,9 @@ const synced = z
           .meta({ description: 'Conversations with unread messages, newest first, including ones new to this device' }),
       })
       .meta({ id: 'SyncedUnread' }),
+    feed: syncFeed.optional().meta({
+      description: 'Only if the request has `since`. Gateways of earlier versions ignore `since` and return no `feed`',
+    }),
   })
   .meta({ id: 'SyncAck', description: 'Committed state. Everything later arrives as an event' });
 

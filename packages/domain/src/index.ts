@@ -1,5 +1,6 @@
 export * from './audit-unread.ts';
 export * from './dead-letter.ts';
+export * from './feed.ts';
 export * from './ids.ts';
 export * from './mark-read.ts';
 export * from './message.ts';

@@ -5,6 +5,7 @@ import type {
   ConversationsPage,
   Entry,
   EntryResult,
+  FeedEntry,
   Message,
   MessageId,
   MessagesRead,
@@ -53,6 +54,26 @@ export interface History {
   range(id: ConversationId, fromSeq: number, toSeq: number): Promise<Message[]>;
   /** Conversations of a user, newest activity first. Rejects an invalid cursor with VALIDATION_FAILED. */
   conversations(userId: UserId, limit: number, cursor: string | undefined): Promise<Omit<ConversationsPage, 'epoch'>>;
+  /**
+   * Conversations of the user whose last activity is after this position, in the order of positions, as committed at one
+   * moment. Activity: the conversation was opened, a message was stored, a read mark of a participant moved. It has the
+   * time at which its transaction began, on the clock of the store, and is visible at the end of the transaction: some
+   * seconds later. Undefined: no conversations, and no cost beyond the current time.
+   */
+  feed(userId: UserId, after: FeedPosition | undefined, limit: number): Promise<FeedSlice>;
+}
+
+/** A place in the conversations of a user, ordered by the time of their last activity, then by id. */
+export interface FeedPosition {
+  /** ms since 1970. */
+  activityAt: number;
+  id: ConversationId;
+}
+
+export interface FeedSlice {
+  /** Time of the read on the clock of the store, in ms since 1970. */
+  readAt: number;
+  entries: { activityAt: number; conversation: FeedEntry }[];
 }
 
 /** A conversation without its messages: its last `seq`, and how far each participant has read. */

@@ -1,6 +1,16 @@
-import type { Message, StoreEpoch, SyncAck, SyncedConversation, SyncRequest, UserId } from '@chat-cluster/contracts';
+import type {
+  Message,
+  StoreEpoch,
+  SyncAck,
+  SyncedConversation,
+  SyncFeed,
+  SyncRequest,
+  UserId,
+} from '@chat-cluster/contracts';
+import { readFeed, textOfFeed } from './feed.ts';
 import type { ConversationHead, History, RecentMessages, UnreadSummary } from './ports.ts';
 import { readRange } from './read-range.ts';
+import { textOf } from './text-of.ts';
 
 export interface SyncPorts {
   history: History;
@@ -21,12 +31,14 @@ const MAX_CHARACTERS = 512 * 1024;
  *
  * The ack is bounded by `limit` messages and MAX_CHARACTERS of text over all conversations, and filled in the order of
  * the request. A conversation that did not fit has `hasMore`. Each ack with `hasMore` has at least one message, so
- * repeated requests make progress. Conversations of other users and unknown ids only appear in `notFound`.
+ * repeated requests make progress. Conversations of other users and unknown ids only appear in `notFound`. The feed is
+ * read only if the request has `since`; its text counts, and is bounded to a part of MAX_CHARACTERS (feed.ts).
  */
 export async function sync(ports: SyncPorts, userId: UserId, request: SyncRequest): Promise<SyncAck> {
   // Before the reads: an ack that has an epoch has no state of an earlier one.
   const epoch = ports.epoch();
-  const [heads, unread] = await Promise.all([
+  const [feed, heads, unread] = await Promise.all([
+    request.since === undefined ? undefined : readFeed(ports.history, userId, request.since, epoch),
     Promise.all(request.conversations.map(({ id }) => ports.history.head(userId, id))),
     ports.unreadOf(userId),
   ]);
@@ -34,12 +46,13 @@ export async function sync(ports: SyncPorts, userId: UserId, request: SyncReques
   const ranges = await Promise.all(
     wanted.map(({ head, ...range }) => readRange(ports, head.id, range, (reader) => markOf(head, reader))),
   );
-  const conversations = withinCharacters(ranges).map((messages, i): SyncedConversation => {
+  const conversations = withinCharacters(ranges, feed).map((messages, i): SyncedConversation => {
     const { head, fromSeq } = wanted[i] as Wanted;
     const { id, lastSeq, readMarks } = head;
     return { id, messages, lastSeq, hasMore: fromSeq + messages.length <= lastSeq, readMarks };
   });
-  return { ok: true, epoch, conversations, notFound, hasMore: conversations.some(({ hasMore }) => hasMore), unread };
+  const hasMore = conversations.some((one) => one.hasMore);
+  return { ok: true, epoch, conversations, notFound, hasMore, unread, ...(feed && { feed }) };
 }
 
 interface Wanted {
@@ -71,19 +84,15 @@ function markOf(head: ConversationHead, reader: UserId): number | undefined {
 }
 
 /** Cuts the ranges so that the text of the whole ack stays bounded; at least one message remains. */
-function withinCharacters(ranges: Message[][]): Message[][] {
-  let characters = 0;
+function withinCharacters(ranges: Message[][], feed: SyncFeed | undefined): Message[][] {
+  const before = feed ? textOfFeed(feed) : 0;
+  let characters = before;
   return ranges.map((range) => {
     const end = range.findIndex((message) => {
-      const first = characters === 0;
-      characters += charactersOf(message);
+      const first = characters === before;
+      characters += textOf(message);
       return !first && characters > MAX_CHARACTERS;
     });
     return end < 0 ? range : range.slice(0, end);
   });
-}
-
-/** Characters of a message; its fixed fields have about 300. */
-function charactersOf({ content, attachments }: Message): number {
-  return 300 + (content?.length ?? 0) + attachments.reduce((sum, { url }) => sum + url.length, 0);
 }

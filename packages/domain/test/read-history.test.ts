@@ -32,6 +32,7 @@ function setting({ lastSeq = 10, marks = [0, 0], cached = false as boolean | 'br
     },
     head: () => Promise.reject(new Error('unexpected call')),
     conversations: () => Promise.reject(new Error('unexpected call')),
+    feed: () => Promise.reject(new Error('unexpected call')),
   };
   const recent: RecentMessages = {
     append: () => Promise.reject(new Error('unexpected call')),

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { newUsers } from './world.ts';
 
 const { alice, bob } = newUsers('alice', 'bob');
+const EPOCH = '5b0f4a52-6f0e-4d43-9f0a-0d9f4b1d7c11' as StoreEpoch;
 
 interface Talk {
   id: ConversationId;
@@ -13,7 +14,10 @@ interface Talk {
   readUpTo: number;
 }
 
-/** Ports with conversations of alice and bob. All messages are from alice, with texts of `length` characters. */
+/**
+ * Ports with conversations of alice and bob. All messages are from alice, with texts of `length` characters. The feed
+ * has only the first conversation, many times.
+ */
 function portsOf(
   talks: readonly Talk[],
   { length = 5, cache = 'empty' as 'empty' | 'full' | 'broken' } = {},
@@ -43,6 +47,21 @@ function portsOf(
         reads.push('postgres');
         return messagesIn(...args);
       },
+      async feed(_userId, after, limit) {
+        reads.push('feed');
+        const { id, lastSeq } = talks[0] as Talk;
+        const [lastMessage = null] = messagesIn(id, lastSeq, lastSeq);
+        const conversation = {
+          id,
+          otherUserId: alice,
+          lastMessage,
+          unreadCount: 1,
+          lastSeq,
+          updatedAt: '',
+          readMarks: [],
+        };
+        return { readAt: 0, entries: after ? Array(limit).fill({ activityAt: 1, conversation }) : [] };
+      },
     },
     recent: {
       append: () => Promise.reject(new Error('unexpected call')),
@@ -53,7 +72,7 @@ function portsOf(
       },
     },
     unreadOf: async () => ({ count: 3, conversations: [] }),
-    epoch: () => 'epoch' as StoreEpoch,
+    epoch: () => EPOCH,
   };
 }
 
@@ -141,6 +160,28 @@ describe('sync', () => {
       reads.push(ports.reads);
     }
     expect(reads).to.deep.equal([['cache'], ['cache', 'postgres'], ['cache', 'postgres']]);
+  });
+
+  it('returns the feed beside the messages, only to a request with since', async () => {
+    const one = talk(3);
+    const ports = portsOf([one]);
+    const wanted = request([{ id: one.id, afterSeq: 0 }]);
+    const without = await sync(ports, bob, wanted);
+    expect(without).to.not.have.property('feed');
+    expect(ports.reads).to.deep.equal(['cache', 'postgres']);
+    const { feed, ...others } = await sync(ports, bob, { ...wanted, since: 'now' });
+    expect(others).to.deep.equal(without);
+    expect(feed).to.deep.include({ conversations: [], hasMore: false });
+  });
+
+  it('bounds the text of messages and feed together', async () => {
+    const talks = [talk(500)];
+    const ports = portsOf(talks, { length: 10_000 });
+    const since = Buffer.from(`${EPOCH}.0`).toString('base64url');
+    const conversations = talks.map(({ id }) => ({ id, afterSeq: 0 }));
+    const answer = await sync(ports, bob, { ...request(conversations, 500), since });
+    expect(answer.feed?.conversations).to.have.length(12);
+    expect(answer.conversations[0]?.messages).to.have.length(38);
   });
 
   it('reads no messages when none are missing', async () => {

@@ -25,7 +25,7 @@ export async function listConversations(
 }
 
 /** The columns of the message are null without a message; those of the other participant, in notes to oneself. */
-interface SummaryRow
+export interface SummaryRow
   extends Nullable<Pick<MessageRow, 'sender_id' | 'client_message_id' | 'content' | 'attachments' | 'created_at'>> {
   id: ConversationId;
   last_seq: number;
@@ -67,7 +67,7 @@ order by c.updated_at desc, c.id desc
 limit ${limit}`;
 }
 
-function toSummary(userId: UserId, row: SummaryRow): ConversationSummary {
+export function toSummary(userId: UserId, row: SummaryRow): ConversationSummary {
   return {
     id: row.id,
     otherUserId: row.other_user_id ?? userId,

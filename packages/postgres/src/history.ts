@@ -1,9 +1,10 @@
 import { type ConversationId, LIMITS, type Message, type UserId } from '@chat-cluster/contracts';
-import type { ConversationHead, History } from '@chat-cluster/domain';
+import type { ConversationHead, FeedSlice, History } from '@chat-cluster/domain';
 import { sql } from 'kysely';
 import { listConversations } from './conversation-list.ts';
 import { inOrder } from './conversation-store.ts';
 import type { Database } from './database.ts';
+import { type FeedRequest, readFeeds } from './feed.ts';
 import { type MessageRow, toMessage } from './message-row.ts';
 
 /**
@@ -14,6 +15,8 @@ export interface HistoryStore extends Pick<History, 'directConversation' | 'conv
   heads(requests: readonly HeadRequest[]): Promise<(ConversationHead | undefined)[]>;
   /** `result[i]` belongs to `ranges[i]`, as {@link History.range}. */
   ranges(ranges: readonly SeqRange[]): Promise<Message[][]>;
+  /** `result[i]` belongs to `requests[i]`, as {@link History.feed}. */
+  feeds(requests: readonly FeedRequest[]): Promise<FeedSlice[]>;
 }
 
 export interface HeadRequest {
@@ -54,6 +57,7 @@ export function createHistory(db: Database): HistoryStore {
       );
     },
     conversations: (userId, limit, cursor) => listConversations(db, userId, limit, cursor),
+    feeds: (requests) => readFeeds(db, requests),
   };
 }
 

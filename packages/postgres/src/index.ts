@@ -4,6 +4,7 @@ export { type Database, type DatabaseOptions, openDatabase } from './database.ts
 export { watchDatabase } from './database-watch.ts';
 export { createDeadLetters } from './dead-letters.ts';
 export { describeFault, isReadOnlyServer, isTooSlow, isTransientFault } from './faults.ts';
+export type { FeedRequest } from './feed.ts';
 export { createHistory, type HeadRequest, type HistoryStore, type SeqRange } from './history.ts';
 export { createMessageStore } from './message-store.ts';
 export { migrateCommand, migrateSettings } from './migrate-command.ts';

@@ -23,6 +23,7 @@ import {
   keepDeadLettersQuery,
   newestDeadLettersQuery,
 } from '../src/dead-letters.ts';
+import { feedsQuery } from '../src/feed.ts';
 import { directConversationQuery, headsQuery, rangesQuery } from '../src/history.ts';
 import { markReadQuery } from '../src/mark-read.ts';
 import { storeCheckingResendsQuery } from '../src/store-checking-resends.ts';
@@ -101,6 +102,17 @@ const queries: Record<string, { what: string; readsNothing?: true; of(db: Databa
   conversations: {
     what: 'A page of the conversations of a user, newest activity first.',
     of: (_db, n) => conversationsQuery(newUser(), n, { updatedAt: 'infinity', id: newConversationId() }),
+  },
+  feeds: {
+    what: 'The conversations of some users with activity after a position, oldest activity first.',
+    of: (_db, n) =>
+      feedsQuery(
+        Array.from({ length: n }, (_, i) => ({
+          userId: newUser(),
+          after: i % 2 ? undefined : { activityAt: 0, id: newConversationId() },
+          limit: n,
+        })),
+      ),
   },
   summaries: {
     what: 'The unread total of some users, with the newest conversations that have unread messages.',

@@ -100,6 +100,11 @@ export class GatewayConversations implements Conversations, KnownConversations, 
         for (const { id, otherUserId } of page.conversations) this.#learn(id, userId, otherUserId);
         return page;
       },
+      feed: async (userId, after, limit) => {
+        const slice = await history.feed(userId, after, limit);
+        for (const { conversation } of slice.entries) this.#learn(conversation.id, userId, conversation.otherUserId);
+        return slice;
+      },
     };
   }
 

@@ -1,6 +1,6 @@
 import { LIMITS, Rejection, type UserId } from '@chat-cluster/contracts';
-import type { ConversationHead, History, UnreadCounts, UnreadSummary } from '@chat-cluster/domain';
-import type { HeadRequest, HistoryStore, SeqRange } from '@chat-cluster/postgres';
+import type { ConversationHead, FeedSlice, History, UnreadCounts, UnreadSummary } from '@chat-cluster/domain';
+import type { FeedRequest, HeadRequest, HistoryStore, SeqRange } from '@chat-cluster/postgres';
 import { NaturalBatch, type NaturalBatchOptions } from '@chat-cluster/runtime';
 
 /**
@@ -15,9 +15,18 @@ export function createReads(store: HistoryStore, unread: UnreadCounts) {
     maxWeight: 4 * LIMITS.maxSyncSize,
     weigh: ({ fromSeq, toSeq }) => toSeq - fromSeq + 1,
   });
+  const feeds = batched<FeedRequest, FeedSlice>((requests) => store.feeds(requests), {
+    // A feed reads all conversations of its user, so feeds never take a second connection from cheaper reads.
+    maxInFlight: 1,
+    // Up to 101 conversations each, with a message: about as many rows as those of `ranges`.
+    maxItems: 20,
+    maxWaiting: 5_000,
+    maxWaitMs: 2_000,
+  });
   const history: History = {
     directConversation: (userId, otherUserId) => store.directConversation(userId, otherUserId),
     conversations: (userId, limit, cursor) => store.conversations(userId, limit, cursor),
+    feed: (userId, after, limit) => feeds.submit({ userId, after, limit }),
     head: (userId, id) => heads.submit({ userId, id }),
     range: (id, fromSeq, toSeq) => ranges.submit({ id, fromSeq, toSeq }),
   };
@@ -31,7 +40,7 @@ export function batched<In, Out>(
 ): NaturalBatch<In, Out> {
   return new NaturalBatch<In, Out>({
     run,
-    // The three kinds in `createReads` use less than twice the pool, so each kind gets connections soon.
+    // All kinds in `createReads` together use less than twice the pool, so each kind gets connections soon.
     maxInFlight: 2,
     maxItems: 500,
     // The reads of 500 devices that sync 100 conversations each.

@@ -92,12 +92,13 @@ describe('the participants of conversations', () => {
   });
 
   it('are known from earlier answers, without a query', async () => {
-    const ids = Array.from({ length: 5 }, newConversationId);
-    const [opened, direct, head, listed, notes] = ids as [ConversationId, ...ConversationId[]] & {
+    const ids = Array.from({ length: 6 }, newConversationId);
+    const [opened, direct, head, listed, notes, fed] = ids as [ConversationId, ...ConversationId[]] & {
       1: ConversationId;
       2: ConversationId;
       3: ConversationId;
       4: ConversationId;
+      5: ConversationId;
     };
     const { store, queried } = storeOf(of(opened, alice, bob));
     const conversations = new GatewayConversations(store, nothingRecent);
@@ -120,13 +121,31 @@ describe('the participants of conversations', () => {
         ],
         nextCursor: null,
       }),
+      feed: async () => ({
+        readAt: 0,
+        entries: [
+          {
+            activityAt: 0,
+            conversation: {
+              id: fed,
+              otherUserId: bob,
+              lastMessage: null,
+              unreadCount: 0,
+              lastSeq: 0,
+              updatedAt: '',
+              readMarks: [],
+            },
+          },
+        ],
+      }),
     } satisfies History);
     for (const id of ids) expect(await conversations.known(id, alice)).to.equal(undefined);
     await conversations.open(newConversationId(), alice, bob);
     await history.directConversation(alice, bob);
     await history.head(alice, head);
     await history.conversations(alice, 50, undefined);
-    for (const id of [opened, direct, head, listed]) {
+    await history.feed(alice, undefined, 100);
+    for (const id of [opened, direct, head, listed, fed]) {
       expect(await conversations.known(id, alice)).to.deep.equal(of(id, alice, bob));
     }
     expect(await conversations.known(notes, alice)).to.deep.equal(of(notes, alice));

@@ -130,6 +130,7 @@ export const emptyPorts: Pick<
     head: async () => undefined,
     range: async () => [],
     conversations: async () => ({ conversations: [], nextCursor: null }),
+    feed: async () => ({ readAt: 0, entries: [] }),
   },
   recent: { append: async () => undefined, range: async () => undefined },
   inbox: {

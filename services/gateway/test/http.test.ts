@@ -75,6 +75,7 @@ describe('Conversations and history over HTTP', () => {
         head: async () => undefined,
         range: async () => [],
         conversations: async () => ({ conversations: [], nextCursor: null }),
+        feed: async () => ({ readAt: 0, entries: [] }),
       },
     });
     for (const id of ['a/b', 'ü 你', '%2F', 'a+b', '__proto__']) {

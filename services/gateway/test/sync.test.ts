@@ -1,4 +1,4 @@
-import type { SyncAck } from '@chat-cluster/contracts';
+import { LIMITS, type SyncAck } from '@chat-cluster/contracts';
 import {
   api,
   connect,
@@ -102,6 +102,23 @@ describe('sync over a socket', () => {
         { conversationId: withA, count: 1 },
       ],
     });
+  });
+
+  it('returns the feed of a user with more conversations than one page, in pages', async () => {
+    const a = newUser('a');
+    const alice = await device(a);
+    let since = (await synced(alice, { conversations: [], since: 'now' })).feed?.since;
+    const others = Array.from({ length: LIMITS.syncFeed + 1 }, (_, i) => newUser(`b${i}`));
+    const ids = await Promise.all(others.map((b) => openConversation(cluster, a, b)));
+    const pages: string[][] = [];
+    for (let more = true; more; ) {
+      const { feed } = await synced(alice, { conversations: [], since });
+      pages.push((feed?.conversations ?? []).map(({ id }) => id));
+      since = feed?.since;
+      more = feed?.hasMore === true;
+    }
+    expect(pages.map(({ length }) => length)).to.deep.equal([LIMITS.syncFeed, 1]);
+    expect(pages.flat()).to.have.members(ids);
   });
 
   it('returns notFound to a user who is not a participant', async () => {

@@ -1,14 +1,6 @@
-import type { ConversationSummary, UserId } from '@chat-cluster/contracts';
+import type { SyncFeed, UserId } from '@chat-cluster/contracts';
 import { FakeRejection } from './errors.ts';
-import type { FakeHistory, FeedPlace, ReadMark } from './history.ts';
-
-/** The part of an ack of `sync` that lists the conversations with activity since an earlier one. */
-export interface Feed {
-  conversations: (ConversationSummary & { readMarks: ReadMark[] })[];
-  since: string;
-  hasMore: boolean;
-  reset?: true;
-}
+import type { FakeHistory, FeedPlace } from './history.ts';
 
 /** Conversations in one ack. */
 const PAGE = 100;
@@ -16,7 +8,7 @@ const PAGE = 100;
 const OVERLAP_MS = 60_000;
 
 /** Reads the feed of a user. `since`: `now`, or that of an earlier feed. */
-export function readFeed(history: FakeHistory, userId: UserId, since: string, now: number): Feed {
+export function readFeed(history: FakeHistory, userId: UserId, since: string, now: number): SyncFeed {
   const caughtUp = write(history.epoch, { at: now - OVERLAP_MS, order: 0 });
   if (since === 'now') return { conversations: [], since: caughtUp, hasMore: false };
   const after = read(since);

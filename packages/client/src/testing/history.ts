@@ -6,6 +6,7 @@ import type {
   ConversationSummary,
   Message,
   StoreEpoch,
+  SyncedConversation,
   UserId,
 } from '@chat-cluster/contracts';
 import type { FakeClock } from './clock.ts';
@@ -20,11 +21,7 @@ export interface FakeDraft {
   clientMessageId: ClientMessageId | undefined;
 }
 
-export interface ReadMark {
-  userId: UserId;
-  upToSeq: number;
-  readAt: string | null;
-}
+export type ReadMark = SyncedConversation['readMarks'][number];
 
 /** Place of a conversation in the feed: the time of its last activity in ms since 1970, then the order of changes. */
 export interface FeedPlace {

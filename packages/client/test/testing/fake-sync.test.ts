@@ -1,19 +1,7 @@
-import type { Conversation, ConversationsPage, SyncAck } from '@chat-cluster/contracts';
+import type { Conversation, ConversationsPage, SyncAck, SyncFeed } from '@chat-cluster/contracts';
 import { expect } from 'chai';
 import { createFakeCluster, type FakeCluster } from '../../src/testing/index.ts';
 import { fakeDevice } from './fake-device.ts';
-
-interface Feed {
-  conversations: {
-    id: string;
-    lastSeq: number;
-    unreadCount: number;
-    readMarks: { userId: string; upToSeq: number }[];
-  }[];
-  since: string;
-  hasMore: boolean;
-  reset?: true;
-}
 
 describe('sync of a fake cluster', () => {
   it('returns missed messages in pages within the limit, read marks, and the unread total', async () => {
@@ -84,7 +72,7 @@ describe('sync of a fake cluster', () => {
 });
 
 describe('HTTP of a fake cluster', () => {
-  it('opens a conversation once, whoever opens it', async () => {
+  it('opens one conversation of two users, for both of them', async () => {
     const cluster = createFakeCluster();
     const open = async (user: string, participantId: unknown) => {
       const body = JSON.stringify({ participantId });
@@ -130,11 +118,12 @@ describe('HTTP of a fake cluster', () => {
   });
 });
 
-async function feed(cluster: FakeCluster, since: string): Promise<Feed> {
+async function feed(cluster: FakeCluster, since: string): Promise<SyncFeed> {
   const device = await fakeDevice(cluster, 'alice');
   const ack = await device.sync({ conversations: [], since });
   device.socket.disconnect();
-  return (ack as SyncAck & { feed: Feed }).feed;
+  if (!ack.feed) throw new Error('The ack has no feed.');
+  return ack.feed;
 }
 
 function request(cluster: FakeCluster, user: string, path: string, init: RequestInit = {}): Promise<Response> {
