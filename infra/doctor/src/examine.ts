@@ -3,7 +3,7 @@ import { checkEntry } from './checks/entry.ts';
 import { checkIdleConnections } from './checks/idle-connections.ts';
 import { checkPostgres } from './checks/postgres.ts';
 import { checkRedis } from './checks/redis.ts';
-import { checkAdminToken, checkGracePeriod, checkPublicKeys, checkSecret } from './checks/settings.ts';
+import { checkAdminToken, checkGracePeriod, checkKeepAlive, checkPublicKeys, checkSecret } from './checks/settings.ts';
 import { checkStickiness } from './checks/stickiness.ts';
 import { checkOrigins, checkQueryToken } from './checks/strangers.ts';
 import { checkTokens } from './checks/tokens.ts';
@@ -22,6 +22,7 @@ export async function examine(deployment: Deployment): Promise<Finding[]> {
     checkAdminToken(deployment),
     checkAdminPort(deployment),
     checkGracePeriod(deployment),
+    checkKeepAlive(deployment),
   ]);
   return findings.flat();
 }

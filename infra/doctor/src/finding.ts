@@ -24,11 +24,3 @@ export function reporter(check: string) {
     skipped: (found: string, fix: string): Finding => ({ check, state: 'skipped', found, fix }),
   };
 }
-
-/** The message of an error, to be used within a sentence. */
-export function reasonOf(error: unknown): string {
-  const { code, message, errors } = error as { code?: string; message?: string; errors?: unknown[] };
-  // A host with several addresses gives one error for each address.
-  if (errors?.length) return reasonOf(errors[0]);
-  return message || code || String(error);
-}

@@ -21,7 +21,7 @@ From inside, with the environment of the services (DATABASE_URL, REDIS_URL and t
 PG_POOL_SIZE; default: the settings of the cluster that runs on DATA_DIR):
   Redis: version, adapter, eviction, persistence, cluster state, clock, lanes, workers
   Postgres: version, migrations, durability, connections, clock
-  JWT secret, public keys, admin token, grace period
+  JWT secret, public keys, admin token, grace period, keep-alive
 From inside, at the admin port of a gateway (--admin): its protection, TRUSTED_HOPS
 
   --url URL         address of the entry, as clients use it
@@ -61,6 +61,8 @@ export interface Deployment {
   adminHost: string;
   adminToken: string | undefined;
   claims: { issuer: string | undefined; audience: string | undefined; user: string };
+  /** How long a gateway keeps an idle HTTP connection. */
+  keepAliveMs: number;
   /** Maximum time from SIGTERM to the exit of a gateway. */
   stopMs: number;
 }
@@ -96,6 +98,7 @@ const settings = gatewaySettings
     PG_POOL_SIZE: true,
     NODE_ENV: true,
     ADMIN_HOST: true,
+    HTTP_KEEP_ALIVE_MS: true,
     ADMIN_TOKEN: true,
     JWT_SECRET: true,
     JWT_KEYS_FILE: true,
@@ -142,6 +145,7 @@ export function readDeployment(args: readonly string[], env: NodeJS.ProcessEnv):
     adminHost: config.ADMIN_HOST,
     adminToken: config.ADMIN_TOKEN,
     claims: { issuer: config.JWT_ISSUER, audience: config.JWT_AUDIENCE, user: config.JWT_USER_CLAIM },
+    keepAliveMs: config.HTTP_KEEP_ALIVE_MS,
     stopMs: config.DRAIN_DELAY_MS + config.DRAIN_WINDOW_MS + config.SHUTDOWN_TIMEOUT_MS,
   };
 }

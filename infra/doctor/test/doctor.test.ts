@@ -197,6 +197,11 @@ describe('doctor', () => {
     expectFailed(findings, /^public keys$/, /^public keys$/);
   });
 
+  it('21. reports gateways that close idle connections earlier than load balancers do', async () => {
+    expectFailed(await runDoctor([], { HTTP_KEEP_ALIVE_MS: '60000' }), /^keep-alive$/);
+    expectFailed(await runDoctor([], { HTTP_KEEP_ALIVE_MS: '75000' }));
+  });
+
   it('prints text or JSON, and exits with 1 when a check failed', () => {
     const { DATABASE_URL, REDIS_URL, ...env } = process.env;
     const doctor = (...args: string[]) =>

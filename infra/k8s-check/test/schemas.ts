@@ -61,7 +61,10 @@ const backendTrafficPolicy = z.strictObject({
       }),
     }),
     circuitBreaker: z.strictObject({ maxConnections: count, maxParallelRequests: count, maxPendingRequests: count }),
-    timeout: z.strictObject({ tcp: z.strictObject({ connectTimeout: duration }) }),
+    timeout: z.strictObject({
+      tcp: z.strictObject({ connectTimeout: duration }),
+      http: z.strictObject({ connectionIdleTimeout: duration }),
+    }),
   }),
 });
 

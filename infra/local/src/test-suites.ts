@@ -23,6 +23,8 @@ const WAITING = [
   'packages/queue/',
   'packages/postgres/test/database',
   'services/gateway/test/affinity',
+  'services/gateway/test/identity',
+  'services/gateway/test/keep-alive',
   'services/gateway/test/presence',
   'services/worker/test/takeover',
 ];

@@ -33,8 +33,15 @@ const HISTORY = 60;
 /** Characters of the longest text of a message. */
 const LONGEST = 10_000;
 
-/** Limits per address as in production: clusters of tests have none. */
-const ENV = { CONNECTS_PER_SECOND_PER_ADDRESS: '200', MAX_UNAUTHENTICATED_PER_ADDRESS: '1000' };
+/**
+ * Limits per address as in production: clusters of tests have none. By default an idle connection may last longer than a
+ * run, so that its end would not be seen.
+ */
+const ENV = {
+  CONNECTS_PER_SECOND_PER_ADDRESS: '200',
+  MAX_UNAUTHENTICATED_PER_ADDRESS: '1000',
+  HTTP_KEEP_ALIVE_MS: '30000',
+};
 
 /**
  * - `single`: two gateways of one process, each with its own port, as pods run

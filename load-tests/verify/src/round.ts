@@ -30,7 +30,7 @@ export interface RoundTiming {
   /** Traffic before the fault: `warmUpMs`, plus a random time up to `phaseMs`. */
   warmUpMs: number;
   phaseMs: number;
-  /** Shortest traffic after the fault. It continues until every lane acknowledges again. */
+  /** Shortest traffic after the fault. It continues until every lane works again, as in heal-time.ts. */
   afterMs: number;
   /** Factor for the deadlines of a fault's own expectations. */
   deadlineFactor: number;
@@ -62,7 +62,7 @@ interface Settling {
 const DEFAULT_TIMING: RoundTiming = { warmUpMs: 1_000, phaseMs: 1_500, afterMs: 2_500, deadlineFactor: 1 };
 const DEFAULT_PAIRS = 20;
 const DEFAULT_SECOND_DEVICE_EVERY = 6;
-/** Time until every lane must acknowledge again, in ms. */
+/** Time until every lane must work again, in ms. */
 const HEAL_TIMEOUT_MS = 30_000;
 /** Time for reading the database at the end, in ms. */
 const READ_TIMEOUT_MS = 20_000;
@@ -129,7 +129,7 @@ async function prepare(
   return { cluster, population, traffic, random, seed, round: options.round };
 }
 
-/** Runs the traffic, the fault, and the time after it until every lane acknowledges again or the wait times out. */
+/** Runs the traffic, the fault, and the time after it until every lane works again or the wait times out. */
 async function runFault(fault: Fault, context: FaultContext, timing: RoundTiming, now: () => number) {
   const { cluster, traffic, random } = context;
   traffic.start();
@@ -143,7 +143,7 @@ async function runFault(fault: Fault, context: FaultContext, timing: RoundTiming
   }
   const to = active ? now() : from;
   await delay(timing.afterMs);
-  await waitUntil(() => traffic.everyLaneAckedSince(to), HEAL_TIMEOUT_MS);
+  await waitUntil(() => traffic.everyLaneWorksSince(to), HEAL_TIMEOUT_MS);
   return { active, from, to, pidsBefore };
 }
 

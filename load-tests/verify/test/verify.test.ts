@@ -81,8 +81,11 @@ describe('a failover of Postgres behind one address', () => {
       expect(report.breaches).to.deep.equal([]);
       expect(report.healMs, 'ms until every lane works again').to.be.a('number');
       const [gateway] = cluster.gateways;
-      const ready = await fetch(`http://127.0.0.1:${gateway?.adminPort}/readyz`);
-      expect(await ready.json()).to.have.nested.property('checks.postgres', 'ok');
+      // The state of the last probe, of which there is one every 5 s.
+      await eventually(async () => {
+        const ready = await fetch(`http://127.0.0.1:${gateway?.adminPort}/readyz`);
+        expect(await ready.json()).to.have.nested.property('checks.postgres', 'ok');
+      }, 10_000 * TIMING.deadlineFactor);
     });
   }
 });

@@ -52,3 +52,11 @@ export function describeError(error: unknown): string {
 
 /** Codes of errors that the operator can solve: of the network, of a port, and SQLSTATEs of a rejected login. */
 const SOLVABLE = /^(EADDR\w+|EACCES|ECONN\w+|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|28\w{3}|3D000)$/;
+
+/** Why an operation failed, without a stack: for sentences and log fields of faults that an operator can solve. */
+export function reasonOf(error: unknown): string {
+  const { code, message, errors } = error as { code?: string; message?: string; errors?: unknown[] };
+  // A host with several addresses gives one error for each address.
+  if (errors?.length) return reasonOf(errors[0]);
+  return message || code || String(error);
+}

@@ -1,15 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { PROBER_USER_PREFIX } from '@chat-cluster/contracts';
-import {
-  describeError,
-  every,
-  type Lifecycle,
-  type Logger,
-  logFirstFailure,
-  retry,
-  UserError,
-} from '@chat-cluster/runtime';
+import { every, type Lifecycle, type Logger, logFirstFailure, reasonOf, retry, UserError } from '@chat-cluster/runtime';
 import {
   type CryptoKey,
   createLocalJWKSet,
@@ -63,7 +55,7 @@ export async function openPublicKeys(
     if (file === undefined) return;
     const source = new KeySource(file, (path) => readFile(path, 'utf8'), userPrefix);
     await source.read().catch((error: unknown) => {
-      throw new UserError(`${setting} has no usable keys: ${describeError(error)}`);
+      throw new UserError(`${setting} has no usable keys: ${reasonOf(error)}`);
     });
     sources.push(source);
   };
@@ -119,10 +111,7 @@ class PublicKeys {
   async #read(source: KeySource): Promise<void> {
     await source.read().catch((error: unknown) => {
       failures.inc();
-      this.#logger.warn(
-        { source: source.from, reason: describeError(error) },
-        'tokens: keys not read, the last ones stay',
-      );
+      this.#logger.warn({ source: source.from, reason: reasonOf(error) }, 'tokens: keys not read, the last ones stay');
     });
   }
 

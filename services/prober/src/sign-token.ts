@@ -1,7 +1,7 @@
 import { createPrivateKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { UserId } from '@chat-cluster/contracts';
-import { describeError, UserError } from '@chat-cluster/runtime';
+import { reasonOf, UserError } from '@chat-cluster/runtime';
 import { SignJWT } from 'jose';
 import type { ProberConfig } from './config.ts';
 
@@ -35,6 +35,6 @@ function keyOf({ PROBE_KEY_FILE, JWT_SECRET = '' }: ProberConfig): { key: KeyObj
     if (alg === undefined) throw new Error(`a key of type ${key.asymmetricKeyType}`);
     return { key, alg };
   } catch (error) {
-    throw new UserError(`PROBE_KEY_FILE has no usable private key: ${describeError(error)}`);
+    throw new UserError(`PROBE_KEY_FILE has no usable private key: ${reasonOf(error)}`);
   }
 }

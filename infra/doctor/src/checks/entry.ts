@@ -1,5 +1,6 @@
+import { reasonOf } from '@chat-cluster/runtime';
 import { skewFinding } from '../clock-skew.ts';
-import { type Finding, reasonOf, reporter } from '../finding.ts';
+import { type Finding, reporter } from '../finding.ts';
 import { sendRequest } from '../http-request.ts';
 import { type Entry, isLocal } from '../options.ts';
 import { openPollingSession } from '../polling-session.ts';

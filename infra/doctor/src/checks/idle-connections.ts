@@ -1,4 +1,5 @@
-import { type Finding, reasonOf, reporter } from '../finding.ts';
+import { reasonOf } from '@chat-cluster/runtime';
+import { type Finding, reporter } from '../finding.ts';
 import type { Entry } from '../options.ts';
 import { openPollingSession, type PollingSession } from '../polling-session.ts';
 import { signUserToken } from '../user-token.ts';

@@ -8,9 +8,10 @@ import {
   usesTransactionPooling,
 } from '@chat-cluster/postgres';
 import { CLUSTER_NAME } from '@chat-cluster/redis';
+import { reasonOf } from '@chat-cluster/runtime';
 import { sql } from 'kysely';
 import { skewFinding } from '../clock-skew.ts';
-import { type Finding, reasonOf, reporter } from '../finding.ts';
+import { type Finding, reporter } from '../finding.ts';
 import type { Deployment } from '../options.ts';
 import { listRedisServers } from '../redis-server.ts';
 

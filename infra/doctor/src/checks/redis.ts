@@ -1,5 +1,6 @@
+import { reasonOf } from '@chat-cluster/runtime';
 import { skewFinding } from '../clock-skew.ts';
-import { type Finding, type Reporter, reasonOf, reporter } from '../finding.ts';
+import { type Finding, type Reporter, reporter } from '../finding.ts';
 import type { Deployment } from '../options.ts';
 import { fieldsOf, listRedisServers, type RedisFields, type RedisServer } from '../redis-server.ts';
 import { checkQueueServer } from './redis-queue.ts';

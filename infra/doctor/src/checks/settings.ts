@@ -1,7 +1,7 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { CREATE_SECRET, isLoopback, secretWeakness } from '@chat-cluster/runtime';
-import { type Finding, reasonOf, reporter } from '../finding.ts';
+import { CREATE_SECRET, isLoopback, reasonOf, secretWeakness } from '@chat-cluster/runtime';
+import { type Finding, reporter } from '../finding.ts';
 import { sendRequest } from '../http-request.ts';
 import type { Deployment } from '../options.ts';
 
@@ -64,6 +64,22 @@ export async function checkAdminToken({ adminHost, adminToken }: Deployment): Pr
   if (weakness === undefined) return [report.ok(`ADMIN_HOST is ${adminHost}, and the admin port needs a token`)];
   const found = `ADMIN_HOST is ${adminHost}, and ADMIN_TOKEN ${weakness}: others can drain gateways and revoke tokens`;
   return [report.failed(found, `${CREATE_SECRET}, and set it as ADMIN_TOKEN, or set ADMIN_HOST=127.0.0.1`)];
+}
+
+/** Time for which nginx, ingress-nginx and AWS ALB keep idle connections to their servers, in ms; others keep them longer. */
+const BALANCERS_KEEP_MS = 60_000;
+
+/** Checks that a gateway keeps idle connections longer than load balancers do: their requests would meet its close. */
+export async function checkKeepAlive({ keepAliveMs }: Deployment): Promise<Finding[]> {
+  const report = reporter('keep-alive');
+  const kept = `gateways close idle connections after ${keepAliveMs / 1_000} s`;
+  if (keepAliveMs > BALANCERS_KEEP_MS) return [report.ok(`${kept}; the load balancer must close them earlier`)];
+  return [
+    report.failed(
+      `${kept}, but load balancers keep them for ${BALANCERS_KEEP_MS / 1_000} s or longer, so requests fail now and then`,
+      'set HTTP_KEEP_ALIVE_MS above the idle time-out of the load balancer, or remove it (default: 620 s)',
+    ),
+  ];
 }
 
 /** Checks that the grace period of the pods is longer than a complete stop of a gateway. */

@@ -1,4 +1,5 @@
-import { type Finding, reasonOf, reporter } from '../finding.ts';
+import { reasonOf } from '@chat-cluster/runtime';
+import { type Finding, reporter } from '../finding.ts';
 import { sendRequest } from '../http-request.ts';
 import type { Entry } from '../options.ts';
 import { POLLING } from '../polling-session.ts';

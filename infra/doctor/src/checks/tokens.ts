@@ -1,5 +1,6 @@
+import { reasonOf } from '@chat-cluster/runtime';
 import jwt from 'jsonwebtoken';
-import { type Finding, type Reporter, reasonOf, reporter } from '../finding.ts';
+import { type Finding, type Reporter, reporter } from '../finding.ts';
 import type { Entry } from '../options.ts';
 import { signUserToken, unsignedToken } from '../user-token.ts';
 import { openWebsocketSession } from '../websocket-session.ts';

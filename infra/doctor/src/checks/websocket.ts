@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { type Finding, reasonOf, reporter } from '../finding.ts';
+import { reasonOf } from '@chat-cluster/runtime';
+import { type Finding, reporter } from '../finding.ts';
 import { sendRequest } from '../http-request.ts';
 import type { Entry } from '../options.ts';
 

@@ -9,7 +9,7 @@ const LIMIT_MS = {
   request: 40_000,
   /** An authenticated socket that does not answer pings: 25 s and 20 s. */
   socket: 60_000,
-  /** An answered connection that stays idle: 60 s. */
+  /** A request (above), and then an idle connection: 30 s in the clusters of the fuzzer. */
   answered: 75_000,
 };
 /** Received bytes that are kept for the decision what a connection is. */

@@ -31,6 +31,14 @@ export interface Draft {
   clientMessageId: string;
 }
 
+interface AckedMessage {
+  conversation: Conversation;
+  sender: User;
+  /** Start of its first attempt. */
+  sentAt: number;
+  seq: number;
+}
+
 /** Time of an answer that never came. Not Infinity, which JSON cannot represent. */
 const NEVER = 1e12;
 
@@ -55,8 +63,10 @@ export class Traffic {
   /** Running operations by a key that names them. */
   #pending = new Map<string, number>();
   #loops: OpenLoop[] = [];
-  /** Start of the newest acknowledged attempt of each lane. */
-  #ackedAttemptOfLane = new Map<number, number>();
+  /** Start of the first attempt of each message, by conversation and client message id. */
+  #firstSentAt = new Map<string, number>();
+  /** The acknowledged messages of each lane, in the order of their acks. */
+  #ackedOfLane = new Map<number, AckedMessage[]>();
 
   constructor(
     population: Population,
@@ -93,10 +103,22 @@ export class Traffic {
     return [...this.#pending.keys()];
   }
 
-  /** True when each lane has acknowledged an attempt that began at `time` or later. */
-  everyLaneAckedSince(time: number): boolean {
+  /** True when each lane has acknowledged and delivered live a message that was first sent at `time` or later. */
+  everyLaneWorksSince(time: number): boolean {
     const lanes = new Set(this.#population.conversations.map(({ id }) => this.#laneOf(id)));
-    return [...lanes].every((lane) => (this.#ackedAttemptOfLane.get(lane) ?? -1) >= time);
+    return [...lanes].every((lane) => {
+      const acked = this.#ackedOfLane.get(lane) ?? [];
+      return acked.some((message) => message.sentAt >= time && this.#wasDelivered(message));
+    });
+  }
+
+  #wasDelivered({ conversation, sender, seq }: AckedMessage): boolean {
+    const receivers = conversation.users.filter((user) => user !== sender).flatMap(({ devices }) => devices);
+    return receivers.some(({ history }) =>
+      history.events.some(
+        (event) => event.kind === 'message' && event.conversationId === conversation.id && event.seq === seq,
+      ),
+    );
   }
 
   /** A new message of a random user in a random conversation. */
@@ -148,14 +170,20 @@ export class Traffic {
       outcome: { kind: 'unknown', at: NEVER },
     };
     this.sends.push(attempt);
-    attempt.outcome = await device.send({ conversationId: conversation.id, clientMessageId, content });
-    if (attempt.outcome.kind === 'acked') this.#noteAck(conversation.id, attempt.at);
-    return attempt.outcome;
+    const key = `${conversation.id} ${clientMessageId}`;
+    const sentAt = this.#firstSentAt.get(key) ?? attempt.at;
+    this.#firstSentAt.set(key, sentAt);
+    const outcome = await device.send({ conversationId: conversation.id, clientMessageId, content });
+    attempt.outcome = outcome;
+    if (outcome.kind === 'acked') this.#noteAck({ conversation, sender, sentAt, seq: outcome.seq });
+    return outcome;
   }
 
-  #noteAck(conversationId: string, startedAt: number): void {
-    const lane = this.#laneOf(conversationId);
-    this.#ackedAttemptOfLane.set(lane, Math.max(startedAt, this.#ackedAttemptOfLane.get(lane) ?? 0));
+  #noteAck(message: AckedMessage): void {
+    const lane = this.#laneOf(message.conversation.id);
+    const acked = this.#ackedOfLane.get(lane);
+    if (acked) acked.push(message);
+    else this.#ackedOfLane.set(lane, [message]);
   }
 
   #laneOf(conversationId: string): number {

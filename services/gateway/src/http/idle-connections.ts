@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { countCut } from '../socket/transport/packet-guard.ts';
 
 /** Connections of a process that wait for their next request, at most. Each takes about 20 kB: 80 MB. */
 export const MAX_IDLE = 4_096;
@@ -35,6 +36,7 @@ export function boundIdleConnections(server: Server, maxPerAddress: number, max 
     const [oldest] = others.size > maxPerAddress ? others : all.size > max ? all : [];
     if (!oldest) return;
     leave(oldest);
+    countCut('idle');
     oldest.destroy();
   };
   server.on('connection', (socket) => socket.once('close', () => leave(socket)));

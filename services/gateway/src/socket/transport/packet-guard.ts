@@ -27,7 +27,8 @@ export type CutReason =
   | 'authentication_timeout'
   | 'address_share'
   | 'pipelining'
-  | 'body_parts';
+  | 'body_parts'
+  | 'idle';
 
 /** Counts a connection that is cut. */
 export function countCut(reason: CutReason): void {
