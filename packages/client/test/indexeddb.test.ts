@@ -34,6 +34,33 @@ describe('indexedDbStore', () => {
     expect(await store.load('whole')).to.deep.equal({ version: 1, badge: 1, conversations: [], outbox: [] });
   });
 
+  it('applies a change of the outbox as a whole or not at all', async () => {
+    const store = open();
+    await store.write('outbox', { badge: 1 });
+    const bad = { ...MESSAGE, clientMessageId: 'n', content: () => {} } as unknown as StoredOutgoing;
+    const error = await rejection(store.write('outbox', { outbox: [...CHANGE.outbox, bad] }));
+    expect(error.message).to.match(/cannot be stored/);
+    expect((await store.load('outbox'))?.outbox).to.deep.equal([]);
+  });
+
+  it('commits a change of the outbox at once, for a page that ends now', async () => {
+    const store = open();
+    await store.write('ending', { badge: 1 });
+    const { get } = fake.IDBObjectStore.prototype;
+    let reads = 0;
+    fake.IDBObjectStore.prototype.get = function (key: string) {
+      reads++;
+      return get.call(this, key);
+    };
+    try {
+      await store.write('ending', { outbox: CHANGE.outbox });
+    } finally {
+      fake.IDBObjectStore.prototype.get = get;
+    }
+    expect(reads, 'reads before the commit').to.equal(0);
+    expect(await store.load('ending')).to.deep.include(CHANGE);
+  });
+
   it('explains a full disk, and keeps the state before the change', async () => {
     const store = open();
     await store.write('full', { badge: 1 });
@@ -59,6 +86,9 @@ describe('indexedDbStore', () => {
     await deleteDB('deleted');
     expect(await store.load('k')).to.equal(undefined);
     await store.write('k', CHANGE);
+    expect((await store.load('k'))?.outbox).to.have.lengthOf(1);
+    await deleteDB('deleted');
+    await store.write('k', { outbox: CHANGE.outbox });
     expect((await store.load('k'))?.outbox).to.have.lengthOf(1);
   });
 

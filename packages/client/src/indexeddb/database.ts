@@ -12,9 +12,9 @@ export interface ObjectStore<T> {
 /**
  * A connection to a database. It is opened by the first transaction, and closed when another tab upgrades or deletes the
  * database or the browser ends it; the next transaction opens it again. The same holds after a failed open and after
- * `close`.
+ * `close`. `ended` is called at each end: the database may be another one afterwards.
  */
-export function databaseConnection<Stores>(options: DatabaseOptions) {
+export function databaseConnection<Stores>(options: DatabaseOptions & { ended(): void }) {
   let current: Promise<Database> | undefined;
   const connect = (): Promise<Database> => {
     if (current) return current;
@@ -25,6 +25,7 @@ export function databaseConnection<Stores>(options: DatabaseOptions) {
   };
   const end = (connection: Promise<Database> | undefined) => {
     if (current === connection) current = undefined;
+    options.ended();
     connection?.then(
       (database) => database.close(),
       () => {},
@@ -46,6 +47,22 @@ export function databaseConnection<Stores>(options: DatabaseOptions) {
     async transact<T>(mode: Mode, work: (stores: Stores) => Promise<T>): Promise<T> {
       try {
         return await run(await begin(mode), options.stores, work);
+      } catch (error) {
+        throw explained(error);
+      }
+    },
+    /**
+     * Commits the requests that `work` returns, without waiting for their results first: so they take effect also when
+     * the page ends now. A browser aborts the transactions that a page has not committed.
+     */
+    async commitNow(work: (stores: Stores) => Promise<unknown>[]): Promise<void> {
+      try {
+        const transaction = await begin('readwrite');
+        await run<Stores, unknown>(transaction, options.stores, async (stores) => {
+          const requests = work(stores);
+          transaction.commit();
+          await Promise.all(requests);
+        });
       } catch (error) {
         throw explained(error);
       }

@@ -1,3 +1,4 @@
+import type { ClientMessageId } from '@chat-cluster/contracts';
 import type { ChatStore, ConversationSnapshot, StoreChange, StoredOutgoing, StoredState } from '../types.ts';
 import { databaseConnection, type ObjectStore } from './database.ts';
 
@@ -34,11 +35,29 @@ const STORES = ['meta', 'conversations', 'outbox'] as const;
  */
 export function indexedDbStore(options: IndexedDbStoreOptions = {}): ChatStore {
   const { name = 'chat-cluster', openTimeoutMs = 5_000 } = options;
-  const database = databaseConnection<Stores>({ name, version: 1, stores: STORES, openTimeoutMs });
+  /** Keys with records of this version in the open database. Their unsent messages are written without reading first. */
+  const known = new Set<string>();
+  const ended = () => known.clear();
+  const database = databaseConnection<Stores>({ name, version: 1, stores: STORES, openTimeoutMs, ended });
   return {
-    load: (key) => database.transact('readonly', (stores) => load(stores, key)),
-    write: (key, change) => database.transact('readwrite', (stores) => write(stores, key, change)),
-    delete: (key) => database.transact('readwrite', (stores) => deleteAll(stores, key)),
+    async load(key) {
+      const state = await database.transact('readonly', (stores) => load(stores, key));
+      if (state) known.add(key);
+      return state;
+    },
+    async write(key, { outbox = [], removed = [], ...rest }) {
+      const isOutboxOnly = Object.keys(rest).length === 0;
+      if (isOutboxOnly && known.has(key)) {
+        await database.commitNow((stores) => outboxRequests(stores, key, outbox, removed));
+        return;
+      }
+      await database.transact('readwrite', (stores) => write(stores, key, { outbox, removed, ...rest }));
+      known.add(key);
+    },
+    async delete(key) {
+      known.delete(key);
+      await database.transact('readwrite', (stores) => deleteAll(stores, key));
+    },
     close: () => database.close(),
   };
 }
@@ -65,9 +84,20 @@ async function write(stores: Stores, key: string, change: StoreChange): Promise<
     ...(discard ? [stores.conversations.delete(under(key))] : []),
     stores.meta.put({ ...defined(kept), ...defined(changed), version: VERSION }, key),
     ...conversations.map((conversation) => stores.conversations.put(conversation, [key, conversation.id])),
+    ...outboxRequests(stores, key, outbox, removed),
+  ]);
+}
+
+function outboxRequests(
+  stores: Stores,
+  key: string,
+  outbox: readonly StoredOutgoing[],
+  removed: readonly ClientMessageId[],
+): Promise<unknown>[] {
+  return [
     ...outbox.map((message) => stores.outbox.put(message, [key, message.clientMessageId])),
     ...removed.map((id) => stores.outbox.delete([key, id])),
-  ]);
+  ];
 }
 
 /** Requests of a transaction take effect in the order in which they are made. */

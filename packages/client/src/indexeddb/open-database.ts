@@ -8,6 +8,7 @@ export interface Database {
 
 export interface Transaction {
   objectStore(name: string): unknown;
+  commit(): void;
   abort(): void;
   readonly done: Promise<void>;
 }
