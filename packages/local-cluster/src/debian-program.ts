@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, globSync, rmSync } from 'node:fs';
+import { globSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '@chat-cluster/runtime';
 import { familyOf, unpackDebianPackage } from './debian-package.ts';
@@ -53,15 +53,9 @@ export function programOnPath(wanted: WantedProgram): DebianProgram | undefined 
 }
 
 function unpacked(wanted: WantedProgram, folder: string): DebianProgram | undefined {
-  const libraries = join(folder, 'usr', 'lib');
-  const env = existsSync(libraries)
-    ? {
-        LD_LIBRARY_PATH: [
-          libraries,
-          ...globSync('{*,*/*}/', { cwd: libraries }).map((name) => join(libraries, name)),
-        ].join(':'),
-      }
-    : {};
+  // Packages of Debian 12 and older have some libraries in lib, which is a link to usr/lib in an installed system.
+  const libraries = globSync(['{usr/,}lib/', '{usr/,}lib/{*,*/*}/'], { cwd: folder }).map((name) => join(folder, name));
+  const env = libraries.length > 0 ? { LD_LIBRARY_PATH: libraries.join(':') } : {};
   const folders = wanted.unpackedIn === undefined ? ['usr/bin', 'usr/sbin'] : [wanted.unpackedIn];
   const places = folders.flatMap((place) => wanted.names.map((name) => join(folder, place, name)));
   return firstThatRuns(wanted, places, env);

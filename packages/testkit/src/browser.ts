@@ -83,8 +83,7 @@ export async function startBrowser(): Promise<TestBrowser> {
       },
       crash,
       async [Symbol.asyncDispose]() {
-        await browser.close();
-        await stop();
+        await browser.close().finally(stop);
       },
     };
   } catch (error) {
