@@ -66,7 +66,7 @@ export class Scene implements AsyncDisposable {
 
   /** Changes the network of Alice. */
   network(fault: NetworkFault): void {
-    this.hadFaults ||= fault.kind !== 'pass';
+    this.hadFaults ||= fault.kind !== 'pass' && fault.kind !== 'delay';
     this.#parts.network.set(fault);
   }
 
