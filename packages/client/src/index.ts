@@ -1,1 +1,4 @@
+export { createChatClient } from './client.ts';
+export { Unauthorized } from './errors.ts';
+export { memoryStore } from './memory-store.ts';
 export type * from './types.ts';

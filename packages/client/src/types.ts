@@ -7,6 +7,9 @@ import type {
   StoreEpoch,
   UserId,
 } from '@chat-cluster/contracts';
+import type { Clock } from './core/seams.ts';
+
+export type { Clock } from './core/seams.ts';
 
 /** Where the client stands. `since`: time of the last change, in ms since 1970. */
 export interface ChatStatus {
@@ -40,7 +43,8 @@ export interface ChatError {
 /**
  * `CONNECTION_LOST`: no connection, or it was lost. `GET_TOKEN_FAILED`: `getToken` threw. `EXPIRED_IN_OUTBOX`: a message
  * was not sent within its time. `OUTBOX_FULL`: too many unsent messages. `STORE_FAILED`: the store cannot be used, and
- * the client goes on in memory. `LISTENER_FAILED`: a listener of the application threw.
+ * the client goes on in memory. `LISTENER_FAILED`: a listener of the application threw. `DISCARDED`: the message was
+ * removed by `discard`.
  */
 export type LocalErrorCode =
   | 'CONNECTION_LOST'
@@ -48,7 +52,8 @@ export type LocalErrorCode =
   | 'EXPIRED_IN_OUTBOX'
   | 'OUTBOX_FULL'
   | 'STORE_FAILED'
-  | 'LISTENER_FAILED';
+  | 'LISTENER_FAILED'
+  | 'DISCARDED';
 
 /** A message of this user that is not stored yet, or was just stored, as the application shows it. */
 export interface OutgoingMessage {
@@ -170,7 +175,7 @@ export interface ChatEvents {
   badge: number;
   read: { conversationId: ConversationId; userId: UserId; upToSeq: number; readAt: string };
   typing: { conversationId: ConversationId; userId: UserId; typing: boolean };
-  presence: { userId: UserId; online: boolean; lastSeenAt?: string };
+  presence: { userId: UserId; online: boolean; lastSeenAt?: string | undefined };
   /** A message of the outbox has another status. `stored`: it left the outbox. */
   outbox: { message: OutgoingMessage; status: SentMessage['status']; stored?: Message };
   /**
@@ -212,7 +217,10 @@ export interface ChatClient {
   presenceOf(userId: string): ChatEvents['presence'] | undefined;
   /** What is not stored yet, over all conversations, oldest first. */
   readonly outbox: Observable<readonly OutgoingMessage[]>;
-  /** Resolves when the client is live and the outbox is empty. Rejects when it is closed or unauthorized first. */
+  /**
+   * Resolves when the client is live and no message waits in the outbox (failed ones do not wait). Rejects when it is
+   * closed, unauthorized or signed out first.
+   */
   settled(): Promise<void>;
 }
 
@@ -338,6 +346,8 @@ export interface ChatClientOptions {
   socket?: OpenSocket;
   /** Default: the page of the browser; nothing in Node. */
   page?: Page;
+  /** Default: the clock and the timers of the platform. A seam for tests. */
+  clock?: Clock;
   /** Default: `fetch` of the platform. Used to open and to list conversations. */
   fetch?: typeof fetch;
   /** Messages kept of an open conversation (default 500, at least 100); older ones are dropped and loaded again. */
