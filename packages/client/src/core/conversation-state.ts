@@ -52,12 +52,12 @@ export class ConversationState {
     }
     if (seq === this.upTo + 1) {
       this.upTo = seq;
-      this.window?.add(message);
+      this.window?.append(message);
       deliver(message);
       if (this.#beyond.size > 0) this.#deliverNext(deliver);
     } else if (this.#beyond.size < maxWaiting && !this.#beyond.has(seq)) {
       this.#beyond.set(seq, message);
-      this.window?.add(message);
+      this.window?.append(message);
     }
   }
 

@@ -28,9 +28,13 @@ export class MessageWindow {
 
   /** Adds a message within or after the window. Returns false for one that it holds, and for one before it. */
   add(message: Message): boolean {
+    const first = this.messages[0];
+    return first && message.seq < first.seq ? false : this.append(message);
+  }
+
+  /** Adds a message that was not delivered yet, also before the first one: events may overtake each other. */
+  append(message: Message): boolean {
     const { messages } = this;
-    const first = messages[0];
-    if (first && message.seq < first.seq) return false;
     const isNew = this.#insert(message);
     if (isNew && messages.length > this.#limit) messages.splice(0, messages.length - this.#limit);
     return isNew;
