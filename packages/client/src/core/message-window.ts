@@ -26,14 +26,15 @@ export class MessageWindow {
     this.#limit = limit;
   }
 
-  /** Adds a message within or after the window. Returns false for one that it holds, and for one before it. */
-  add(message: Message): boolean {
+  /**
+   * Adds a message. `isNew`: it belongs to the end of the conversation. Any other is added only if it lies within the
+   * window: one before it was dropped, or is not loaded yet.
+   */
+  add(message: Message, isNew: boolean): void {
     const { messages } = this;
     const first = messages[0];
-    if (first && message.seq < first.seq) return false;
-    const isNew = this.#insert(message);
-    if (isNew && messages.length > this.#limit) messages.splice(0, messages.length - this.#limit);
-    return isNew;
+    if (!isNew && (!first || message.seq < first.seq)) return;
+    if (this.#insert(message) && messages.length > this.#limit) messages.splice(0, messages.length - this.#limit);
   }
 
   /** Adds loaded messages, also before the window. `grow`: the limit grows by their number, so that they stay. */
