@@ -49,17 +49,17 @@ export class ConversationState {
     if (seq === 1) this.upTo ??= 0;
     const { upTo = Number.NEGATIVE_INFINITY } = this;
     if (seq <= upTo) {
-      this.window?.add(message, false);
+      this.window?.add(message);
       return;
     }
     if (seq === upTo + 1) {
       this.upTo = seq;
-      this.window?.add(message, true);
+      this.window?.append(message);
       deliver(message);
       if (this.#beyond.size > 0) this.#deliverNext(deliver);
     } else if (this.#beyond.size < maxWaiting && !this.#beyond.has(seq)) {
       this.#beyond.set(seq, message);
-      this.window?.add(message, true);
+      this.window?.append(message);
     }
   }
 

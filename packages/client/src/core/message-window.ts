@@ -26,14 +26,15 @@ export class MessageWindow {
     this.#limit = limit;
   }
 
-  /**
-   * Adds a message. `isNew`: it belongs to the end of the conversation. Any other is added only if it lies within the
-   * window: one before it was dropped, or is not loaded yet.
-   */
-  add(message: Message, isNew: boolean): void {
+  /** Adds a message within or after the window. One before it was dropped, or is not loaded yet. */
+  add(message: Message): void {
+    const first = this.messages[0];
+    if (first && message.seq > first.seq) this.append(message);
+  }
+
+  /** Adds a message that was not delivered yet, also before the first one: events may overtake each other. */
+  append(message: Message): void {
     const { messages } = this;
-    const first = messages[0];
-    if (!isNew && (!first || message.seq < first.seq)) return;
     if (this.#insert(message) && messages.length > this.#limit) messages.splice(0, messages.length - this.#limit);
   }
 
