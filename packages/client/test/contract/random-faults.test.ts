@@ -1,8 +1,9 @@
+import { type Random, seededRandom } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { type ChatClient, type Conversation, createChatClient } from '../../src/index.ts';
 import { createFakeCluster, type FakeCluster, type FakeDelivery } from '../../src/testing/index.ts';
 
-const RUNS = Number(process.env.FAKE_RUNS ?? 25);
+const RUNS = 25;
 const STEPS = 120;
 const USERS = ['alice', 'bob', 'carol'];
 const DELIVERIES: FakeDelivery[] = [
@@ -56,14 +57,10 @@ class Story {
   readonly #releases: (() => void)[] = [];
   readonly #sent: { device: string; id: string; content: string }[] = [];
   #backup: ReturnType<FakeCluster['backup']> | undefined;
-  #random: () => number;
+  readonly #random: Random;
 
   constructor(seed: number) {
-    let state = seed * 2_654_435 + 1;
-    this.#random = () => {
-      state = (state * 48_271) % 2_147_483_647;
-      return state / 2_147_483_647;
-    };
+    this.#random = seededRandom(String(seed));
   }
 
   async play(restores: boolean): Promise<void> {
@@ -83,6 +80,8 @@ class Story {
     }
     this.#cluster.heal();
     await this.#cluster.advance(60_000);
+    // A client whose tokens have expired three times before a connection waits for the application.
+    for (const { chat } of this.#devices) if (chat.status.state === 'unauthorized') chat.connect();
     this.#cluster.requireSync();
     await this.#cluster.advance(60_000);
     this.#check(restores);
