@@ -250,8 +250,8 @@ export class Sync {
 
   #apply(request: Request, { conversations, notFound, unread, feed }: SyncAck): void {
     const asked = new Map(request.conversations.map(({ id, afterSeq }) => [id, afterSeq]));
+    for (const id of asked.keys()) this.#wanted.set(id, false);
     for (const conversation of conversations) {
-      this.#wanted.set(conversation.id, false);
       this.#owner.synced(conversation, asked.get(conversation.id) ?? 0);
     }
     for (const id of notFound) {
