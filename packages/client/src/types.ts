@@ -35,7 +35,7 @@ export interface ChatStatus {
 /** An error with a code: one of the server's table, or one of the library's own. */
 export interface ChatError {
   code: ErrorPayload['code'] | LocalErrorCode;
-  /** A sentence that says what to do. */
+  /** A sentence that states what to do. */
   message: string;
   retryable: boolean;
 }
@@ -80,7 +80,7 @@ export interface SentMessage {
   readonly error: ChatError | undefined;
   /**
    * Resolves with the stored message. Rejects with an Error that has the `code` of the failure when the message failed
-   * or was discarded. A message that is retried after a failure has a new promise. Nobody needs to handle it.
+   * or was discarded. A message that is retried after a failure has a new promise. Its rejection may be ignored.
    */
   readonly stored: Promise<Message>;
 }
@@ -229,7 +229,7 @@ export type TokenReason = 'first' | 'expiring' | 'expired' | 'rejected';
 
 /**
  * Returns a JWT for the user of this client. Called for one token at a time, and never because of a network failure.
- * null: nobody is signed in. Throw `Unauthorized` to stop for good; anything else that it throws is tried again.
+ * null: no user is signed in. Throw `Unauthorized` to stop for good; anything else that it throws is tried again.
  * `signal` is aborted when the token is no longer needed, and after 30 s.
  */
 export type GetToken = (request: {

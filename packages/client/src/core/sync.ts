@@ -240,9 +240,11 @@ export class Sync {
     this.#isApplying = true;
     this.#apply(request, answer);
     this.#isApplying = false;
-    // Messages that are known to exist and do not come: a pause keeps this from being a loop.
-    if (request.since === undefined && this.#isStuck(request)) this.#refused(undefined);
-    else {
+    // Messages that are known to exist and do not come: no reason to loop, nor to keep the client from being live.
+    if (request.since === undefined && this.#isStuck(request)) {
+      this.#owner.caughtUp();
+      this.#refused(undefined);
+    } else {
       this.#refusals = 0;
       this.#next();
     }
