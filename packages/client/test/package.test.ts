@@ -3,15 +3,14 @@ import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, wr
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { gzipSync } from 'node:zlib';
 import { checkPackage, Package } from '@arethetypeswrong/core';
 import { repository } from '@chat-cluster/local-cluster';
 import { expect } from 'chai';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
-import { rolldown } from 'rolldown';
 import { apiReference } from '../build/api-reference.ts';
-import { buildPackage } from '../build/build.ts';
+import { buildPackage, manifestOf } from '../build/build.ts';
+import { bundledSize } from '../build/bundled-size.ts';
 import { readmeBlocks } from './readme-blocks.ts';
 
 /** Bytes of a minified and gzipped bundle without the dependencies, for each entry of the package. */
@@ -35,7 +34,7 @@ describe('the npm package', () => {
   });
 
   it('has types that every module system resolves', async () => {
-    const { name, version } = manifest(dist);
+    const { name, version } = manifestOf(dist);
     const files = globSync('**/*.{js,ts,json}', { cwd: dist }).map((file) => [
       `/node_modules/${name}/${file}`,
       readFileSync(join(dist, file), 'utf8'),
@@ -50,7 +49,7 @@ describe('the npm package', () => {
   });
 
   it('imports its declared dependencies only, and nothing of Node', () => {
-    const { dependencies, peerDependencies } = manifest(dist);
+    const { dependencies, peerDependencies } = manifestOf(dist);
     const declared = Object.keys({ ...dependencies, ...peerDependencies });
     for (const file of globSync('**/*.{js,d.ts}', { cwd: dist })) {
       const text = readFileSync(join(dist, file), 'utf8');
@@ -82,19 +81,6 @@ describe('the npm package', () => {
   }
 });
 
-/**
- * Not size-limit: it measures with esbuild, whose install script this repository does not allow. Rolldown and zlib do
- * the same.
- */
-async function bundledSize(dist: string, entry: string): Promise<number> {
-  const { exports, dependencies, peerDependencies } = manifest(dist);
-  const external = Object.keys({ ...dependencies, ...peerDependencies });
-  const bundle = await rolldown({ input: join(dist, exports[entry]?.default ?? ''), external, platform: 'browser' });
-  const { output } = await bundle.generate({ minify: true, codeSplitting: false });
-  await bundle.close();
-  return output.reduce((sum, file) => sum + (file.type === 'chunk' ? gzipSync(file.code, { level: 9 }).length : 0), 0);
-}
-
 /** Compiles test/consumer and the code of README.md with the package in node_modules. */
 async function compile(dist: string, options: { types: string[]; lib: string[] }): Promise<void> {
   const project = mkdtempSync(join(tmpdir(), 'chat-consumer-'));
@@ -124,16 +110,4 @@ function link(project: string, name: string, target: string): void {
   const path = join(project, 'node_modules', name);
   mkdirSync(dirname(path), { recursive: true });
   symlinkSync(target, path);
-}
-
-interface PublishedManifest {
-  name: string;
-  version: string;
-  exports: Record<string, { types: string; default: string }>;
-  dependencies: Record<string, string>;
-  peerDependencies: Record<string, string>;
-}
-
-function manifest(dist: string): PublishedManifest {
-  return JSON.parse(readFileSync(join(dist, 'package.json'), 'utf8')) as PublishedManifest;
 }
