@@ -7,7 +7,8 @@ import type { MessageWindow } from './message-window.ts';
  *
  *   1 … base │ delivered, or skipped in a hole … `upTo` │ missing │ `#beyond`: received, and waiting for the missing ones
  *
- * `upTo` is unknown until the first message or sync shows where the conversation begins for this device.
+ * `upTo` is unknown until a list or a sync shows where the conversation begins for this device. Until then messages
+ * wait, because those before them may be new too.
  */
 export class ConversationState {
   readonly id: ConversationId;
@@ -44,27 +45,33 @@ export class ConversationState {
    */
   receive(message: Message, maxWaiting: number, deliver: (message: Message) => void): void {
     const { seq } = message;
-    this.upTo ??= seq - 1;
     this.#note(message);
-    if (seq <= this.upTo) {
+    if (seq === 1) this.upTo ??= 0;
+    const { upTo = Number.NEGATIVE_INFINITY } = this;
+    if (seq <= upTo) {
       this.window?.add(message);
       return;
     }
-    if (seq === this.upTo + 1) {
+    if (seq === upTo + 1) {
       this.upTo = seq;
-      this.window?.add(message);
+      this.window?.append(message);
       deliver(message);
       if (this.#beyond.size > 0) this.#deliverNext(deliver);
     } else if (this.#beyond.size < maxWaiting && !this.#beyond.has(seq)) {
       this.#beyond.set(seq, message);
-      this.window?.add(message);
+      this.window?.append(message);
     }
   }
 
-  /** Where the conversation begins for this device: what it has so far is history, which is not delivered. */
-  begin(lastSeq: number): void {
+  /**
+   * Where the conversation begins for this device. What it has so far is history, which is not delivered; but if
+   * messages wait, all that this user has not read (`readUpTo`) is new.
+   */
+  begin(lastSeq: number, readUpTo: number, deliver: (message: Message) => void): void {
     this.lastSeq = Math.max(this.lastSeq, lastSeq);
-    this.upTo ??= lastSeq;
+    if (this.upTo !== undefined) return;
+    const first = Math.min(...this.#beyond.keys());
+    this.skipTo(Number.isFinite(first) ? Math.min(first - 1, readUpTo) : lastSeq, deliver);
   }
 
   /** Takes in a last message that a list shows. Without effect on what is delivered. */

@@ -129,7 +129,7 @@ export class ChatCore {
     const isOwn = message.senderId === this.userId;
     state.otherUserId ??= isOwn ? message.receiverId : message.senderId;
     state.receive(message, this.#options.maxBacklog, this.#deliver);
-    if (state.waiting > 0) this.sync.want(state.id, { delayed: true });
+    if (state.waiting > 0) this.sync.want(state.id, { delayed: state.upTo !== undefined });
     this.#output.conversation(state);
     const outgoing = isOwn ? this.outbox.get(message.clientMessageId) : undefined;
     if (outgoing?.conversationId === message.conversationId) this.outbox.settle(outgoing, message);
@@ -170,10 +170,11 @@ export class ChatCore {
     state.updatedAt = Math.max(state.updatedAt, Date.parse(entry.updatedAt));
     // An older page than the events that came meanwhile.
     if (entry.lastSeq >= state.lastSeq) state.unreadCount = entry.unreadCount;
-    if (state.upTo === undefined) state.begin(entry.lastSeq);
     state.lastSeq = Math.max(state.lastSeq, entry.lastSeq);
+    // If messages wait, their beginning depends on the read mark, which only a sync has.
+    if (state.waiting === 0) state.begin(entry.lastSeq, 0, this.#deliver);
     const { lastMessage } = entry;
-    if (lastMessage?.seq === (state.upTo as number) + 1) this.receive(lastMessage);
+    if (lastMessage && state.upTo !== undefined && lastMessage.seq === state.upTo + 1) this.receive(lastMessage);
     else if (lastMessage) state.note(lastMessage);
     if (!state.isComplete) this.sync.want(state.id);
     this.#output.conversation(state);
@@ -228,11 +229,11 @@ export class ChatCore {
 
   #listed(entry: FeedEntry): void {
     const isNew = !this.conversations.has(entry.id);
-    const own = entry.readMarks.find(({ userId }) => userId === this.userId);
-    // A conversation that this device does not know: what is not read anywhere is new.
-    if (isNew) this.state(entry.id).upTo = Math.min(entry.lastSeq, own?.upToSeq ?? 0);
-    const state = this.summary(entry);
+    const state = this.state(entry.id);
     this.#marks(state, entry.readMarks);
+    // A conversation that this device does not know: what is not read anywhere is new.
+    if (isNew) state.begin(Math.min(entry.lastSeq, this.#readUpTo(state)), 0, this.#deliver);
+    this.summary(entry);
     this.#output.conversation(state);
   }
 
@@ -260,20 +261,22 @@ export class ChatCore {
   #synced({ id, messages, lastSeq, hasMore, readMarks }: SyncedConversation, afterSeq: number): void {
     const state = this.conversations.get(id);
     if (!state) return;
-    state.begin(lastSeq);
     this.#marks(state, readMarks);
+    state.begin(lastSeq, this.#readUpTo(state), this.#deliver);
     const isSkipped = this.#skipBacklog(state);
     const upTo = state.upTo as number;
     const { window } = state;
     if (window) {
-      window.extend(messages.filter(({ seq }) => seq <= upTo));
+      // Of a backlog only the newest page is shown: the rest is a hole, as if it was not here.
+      if (!isSkipped) window.extend(messages.filter(({ seq }) => seq <= upTo));
       // A window that was opened during this request is loaded by the next one.
       const isAsked = afterSeq === NO_MESSAGES || !Number.isNaN(window.loadAfter);
       if (isAsked && !isSkipped) window.loadAfter = loadedUpTo(afterSeq, messages, state, hasMore);
     }
-    for (const message of messages) if (message.seq > upTo) this.receive(message);
-    const last = messages.at(-1);
-    if (last) state.note(last);
+    for (const message of messages) {
+      if (message.seq > upTo) this.receive(message);
+      else state.note(message);
+    }
     this.#output.conversation(state);
   }
 
@@ -288,11 +291,16 @@ export class ChatCore {
     }
   }
 
+  /** How far this user has read, as far as known. */
+  #readUpTo({ readMarks }: ConversationState): number {
+    return this.userId === undefined ? 0 : (readMarks[this.userId] ?? 0);
+  }
+
   #notFound(id: ConversationId): void {
     const state = this.conversations.get(id);
     if (!state) return;
     state.restart();
-    state.begin(0);
+    state.begin(0, 0, this.#deliver);
     state.otherUserId = undefined;
     if (state.window) state.window.loadAfter = undefined;
     else this.conversations.delete(id);

@@ -65,6 +65,8 @@ export class Sync {
   #cancelTimer: (() => void) | undefined;
   #timerAt = 0;
   #isPaused = false;
+  /** An answer is being taken in: the next request follows after that. */
+  #isApplying = false;
 
   constructor(clock: Clock, owner: SyncOwner) {
     this.#clock = clock;
@@ -110,13 +112,15 @@ export class Sync {
 
   /** Begins anew: the history was replaced. */
   restart(): void {
-    this.since = undefined;
-    this.#wanted.clear();
+    this.reset();
+    // Its answer would belong to the earlier history.
+    this.#request = undefined;
+    this.#endTimer();
     this.#require();
     this.#schedule(0);
   }
 
-  /** Forgets everything, for another user. Call it without a connection. */
+  /** Forgets what is due. */
   reset(): void {
     this.since = undefined;
     this.#wanted.clear();
@@ -137,7 +141,11 @@ export class Sync {
   }
 
   #schedule(ms: number): void {
-    if (!this.#wire || this.#request || this.#isPaused) return;
+    if (!this.#wire || this.#request || this.#isPaused || this.#isApplying) return;
+    if (ms === 0) {
+      this.#next();
+      return;
+    }
     const at = this.#clock.now() + ms;
     if (this.#cancelTimer && this.#timerAt <= at) return;
     this.#endTimer();
@@ -211,7 +219,9 @@ export class Sync {
       this.restart();
       return;
     }
+    this.#isApplying = true;
     this.#apply(request, answer);
+    this.#isApplying = false;
     // Messages that are known to exist and do not come: a pause keeps this from being a loop.
     if (request.since === undefined && this.#isStuck(request)) this.#refused(undefined);
     else {

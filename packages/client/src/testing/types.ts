@@ -105,7 +105,7 @@ export interface FakeCluster {
   online(): void;
   /**
    * Announces that a gateway shuts down, and ends its connections after `reconnectInMs` (default 1,000) by the time of
-   * the cluster. Until they have ended, new ones go to the others. Default: the gateway with the most connections.
+   * the cluster. New ones go to other gateways until a second later. Default: the gateway with the most connections.
    */
   drain(options?: { gatewayId?: string; reconnectInMs?: number }): void;
   /** Announces to the connections of a user that their token expires. */

@@ -1,6 +1,6 @@
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-import { isLive, numbered, sendAll, shown, textsOf, type World } from '../world.ts';
+import { isLive, isLoaded, numbered, sendAll, shown, textsOf, type World } from '../world.ts';
 
 /** More than one request of `sync` may name. */
 const MANY = 120;
@@ -56,6 +56,7 @@ export function syncScenarios(world: World): void {
       const bob = await world.live(world.user('bob'), { maxBacklog: 60 });
       const toBob = await alice.chat.direct(bob.userId);
       const toAlice = await bob.chat.direct(alice.userId);
+      await isLoaded(toAlice);
       await sendAll(toBob, numbered(1, 5));
       await eventually(() => expect(shown(toAlice)).to.deep.equal(numbered(1, 5)));
       bob.tap.reachable(false);
