@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { checkPackage, Package } from '@arethetypeswrong/core';
 import { repository } from '@chat-cluster/local-cluster';
@@ -56,6 +57,34 @@ describe('the npm package', () => {
       const imported = [...text.matchAll(/\b(?:from|import)\s*\(?\s*["']([^."'][^"']*)["']/g)].map(([, name]) => name);
       expect(declared, `imports of ${file}`).to.include.members(imported);
     }
+  });
+
+  it('runs as it is published', async () => {
+    const load = (entry: string) => import(pathToFileURL(join(dist, entry)).href);
+    const { createChatClient } = (await load('index.js')) as typeof import('@chat-cluster/client');
+    const { createFakeCluster } = (await load('testing.js')) as typeof import('@chat-cluster/client/testing');
+    const cluster = createFakeCluster();
+    const chat = createChatClient(cluster.optionsOf('alice'));
+    chat.connect();
+    await cluster.advance(1_000);
+    const { id, seq } = await (await chat.direct('bob')).send('Hello!').stored;
+    expect(cluster.messages((await chat.direct('bob')).id).map((message) => message.id)).to.deep.equal([id]);
+    expect(seq).to.equal(1);
+    await chat.close();
+    cluster.close();
+  });
+
+  it('starts no timer and touches nothing of a page when it is imported', async () => {
+    // After the dependencies, which are not under control here.
+    const code = `
+      for (const name of ['socket.io-client', 'idb', 'react']) await import(name);
+      for (const name of ['window', 'document', 'indexedDB', 'localStorage', 'setTimeout', 'setInterval']) {
+        Object.defineProperty(globalThis, name, { get() { throw new Error(name + ' is used by an import'); } });
+      }
+      for (const file of process.argv.slice(1)) await import(file);`;
+    const files = globSync('*.js', { cwd: dist }).map((file) => pathToFileURL(join(dist, file)).href);
+    expect(files).to.have.lengthOf.at.least(4);
+    await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code, ...files], { cwd: folder });
   });
 
   for (const [entry, bytes] of Object.entries(BUDGET)) {
