@@ -359,7 +359,7 @@ export class Engine {
     for (const { id, lastSeq, ...rest } of conversations) {
       const state = core.state(id);
       Object.assign(state, rest);
-      state.begin(lastSeq, 0, (message) => this.batch.emit('message', message));
+      state.begin(lastSeq, lastSeq, (message) => this.batch.emit('message', message));
       this.#handles.get(id)?.messages.invalidate();
     }
     this.list.restart();

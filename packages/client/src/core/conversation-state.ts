@@ -19,11 +19,15 @@ export class ConversationState {
   lastSeq = 0;
   upTo: number | undefined;
   unreadCount = 0;
+  /** Number of the sync request during which an event brought the unread count: its answer may be older. */
+  countedDuring = 0;
   readMarks: Readonly<Record<UserId, number>> = {};
   /** Time of the last activity, in ms since 1970, by the clock of the server. */
   updatedAt = 0;
   window: MessageWindow | undefined;
   #beyond = new Map<number, Message>();
+  /** After a restore: what is loaded again is not new, whether it was read or not. */
+  #isReloaded = false;
 
   constructor(id: ConversationId) {
     this.id = id;
@@ -63,15 +67,12 @@ export class ConversationState {
     }
   }
 
-  /**
-   * Where the conversation begins for this device. What it has so far is history, which is not delivered; but if
-   * messages wait, all that this user has not read (`readUpTo`) is new.
-   */
-  begin(lastSeq: number, readUpTo: number, deliver: (message: Message) => void): void {
+  /** Where the conversation begins for this device: the messages up to `upTo` are history, which is not delivered. */
+  begin(lastSeq: number, upTo: number, deliver: (message: Message) => void): void {
     this.lastSeq = Math.max(this.lastSeq, lastSeq);
     if (this.upTo !== undefined) return;
-    const first = Math.min(...this.#beyond.keys());
-    this.skipTo(Number.isFinite(first) ? Math.min(first - 1, readUpTo) : lastSeq, deliver);
+    const end = this.#isReloaded ? lastSeq : Math.min(lastSeq, upTo);
+    this.skipTo(Math.min(end, ...[...this.#beyond.keys()].map(before)), deliver);
   }
 
   /** Takes in a last message that a list shows. Without effect on what is delivered. */
@@ -106,6 +107,7 @@ export class ConversationState {
     this.unreadCount = 0;
     this.readMarks = {};
     this.#beyond.clear();
+    this.#isReloaded = true;
     this.window?.reset();
   }
 
@@ -126,4 +128,8 @@ export class ConversationState {
       deliver(message);
     }
   }
+}
+
+function before(seq: number): number {
+  return seq - 1;
 }

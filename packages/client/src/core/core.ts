@@ -1,5 +1,7 @@
 import type {
   ConversationId,
+  ConversationSummary,
+  FeedEntry,
   Message,
   MessagesRead,
   Session,
@@ -8,7 +10,6 @@ import type {
   UnreadCount,
   UserId,
 } from '@chat-cluster/contracts';
-import type { FeedEntry } from '../feed.ts';
 import { NO_MESSAGES } from '../wire.ts';
 import { ConversationState } from './conversation-state.ts';
 import { History } from './history.ts';
@@ -87,6 +88,7 @@ export class ChatCore {
       unread: (conversations) => this.#unread(conversations, true),
       notFound: (id) => this.#notFound(id),
       entered: (epoch) => this.enter(epoch),
+      discard: () => this.#discard(),
       caughtUp: () => output.caughtUp(),
     });
     this.history = new History(clock, (epoch) => {
@@ -163,16 +165,18 @@ export class ChatCore {
     return state.window;
   }
 
-  /** A conversation as the list of the server shows it. */
-  summary(entry: Omit<FeedEntry, 'readMarks'>): ConversationState {
+  /** A conversation as the list of the server shows it. `isCurrent`: its unread count is not older than this device's. */
+  summary(entry: ConversationSummary, isCurrent = false): ConversationState {
     const state = this.state(entry.id);
+    // A page of the list may be older than events that came meanwhile.
+    if (isCurrent || state.otherUserId === undefined || entry.lastSeq > state.lastSeq) {
+      state.unreadCount = entry.unreadCount;
+    }
     state.otherUserId = entry.otherUserId;
     state.updatedAt = Math.max(state.updatedAt, Date.parse(entry.updatedAt));
-    // An older page than the events that came meanwhile.
-    if (entry.lastSeq >= state.lastSeq) state.unreadCount = entry.unreadCount;
     state.lastSeq = Math.max(state.lastSeq, entry.lastSeq);
-    // If messages wait, their beginning depends on the read mark, which only a sync has.
-    if (state.waiting === 0) state.begin(entry.lastSeq, 0, this.#deliver);
+    // Where an open conversation begins depends on its read mark, which the sync that is due brings.
+    if (state.waiting === 0 && !state.window) state.begin(entry.lastSeq, entry.lastSeq, this.#deliver);
     const { lastMessage } = entry;
     if (lastMessage && state.upTo !== undefined && lastMessage.seq === state.upTo + 1) this.receive(lastMessage);
     else if (lastMessage) state.note(lastMessage);
@@ -186,13 +190,16 @@ export class ChatCore {
     if (epoch === undefined || epoch === this.epoch) return false;
     const isOther = this.epoch !== undefined;
     this.epoch = epoch;
-    if (!isOther) return false;
+    if (isOther) this.#discard();
+    return isOther;
+  }
+
+  #discard(): void {
     for (const state of this.conversations.values()) {
       state.restart();
       if (!state.window) this.conversations.delete(state.id);
     }
     this.#output.discontinuity(undefined);
-    return true;
   }
 
   /** Forgets everything but the outbox: another user is signed in. */
@@ -220,20 +227,20 @@ export class ChatCore {
         if (!discover) continue;
         this.state(conversationId).unreadCount = count;
         this.sync.want(conversationId, { isCheck: true });
-      } else if (state.unreadCount !== count) {
+      } else if (state.unreadCount !== count || !discover) {
         state.unreadCount = count;
+        if (!discover) state.countedDuring = this.sync.request;
         this.#output.conversation(state);
       }
     }
   }
 
   #listed(entry: FeedEntry): void {
-    const isNew = !this.conversations.has(entry.id);
     const state = this.state(entry.id);
     this.#marks(state, entry.readMarks);
     // A conversation that this device does not know: what is not read anywhere is new.
-    if (isNew) state.begin(Math.min(entry.lastSeq, this.#readUpTo(state)), 0, this.#deliver);
-    this.summary(entry);
+    state.begin(entry.lastSeq, this.#readUpTo(state), this.#deliver);
+    this.summary(entry, state.countedDuring !== this.sync.request);
     this.#output.conversation(state);
   }
 

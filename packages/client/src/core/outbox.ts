@@ -75,7 +75,7 @@ export class Outbox {
   #underWay = 0;
   #attempts = 0;
   #refusals = 0;
-  /** Largest number of messages under way. */
+  /** Largest number of messages under way. Each ack adds one, so it doubles per round trip. */
   #window = Number.POSITIVE_INFINITY;
   #isPaused = false;
   #cancelPause: (() => void) | undefined;
@@ -255,7 +255,7 @@ export class Outbox {
       if (queue) this.#fill(queue);
       return;
     }
-    if (isStored) this.#window *= 2;
+    if (isStored) this.#window++;
     if (this.#window > LARGEST_WINDOW) this.#window = Number.POSITIVE_INFINITY;
     this.#fillAll();
   }

@@ -1,5 +1,12 @@
-import type { ConversationId, FailureAck, StoreEpoch, SyncedConversation } from '@chat-cluster/contracts';
-import type { FeedEntry, SyncAckWithFeed } from '../feed.ts';
+import type {
+  ConversationId,
+  FailureAck,
+  FeedEntry,
+  StoreEpoch,
+  SyncAck,
+  SyncedConversation,
+  SyncFeed,
+} from '@chat-cluster/contracts';
 import { ANSWER_TIMEOUT_MS, LIMITS } from '../wire.ts';
 import { backOffMs, type Clock, type Wire } from './seams.ts';
 
@@ -13,11 +20,13 @@ export interface SyncOwner {
   /** Takes in a part of an answer; `afterSeq` is that of the request. */
   synced(conversation: SyncedConversation, afterSeq: number): void;
   listed(entry: FeedEntry): void;
-  unread(conversations: SyncAckWithFeed['unread']['conversations']): void;
+  unread(conversations: SyncAck['unread']['conversations']): void;
   /** The user is not in this conversation. */
   notFound(id: ConversationId): void;
   /** Returns true when the history was replaced: the owner has discarded its state, and the answer is of no use. */
   entered(epoch: StoreEpoch | undefined): boolean;
+  /** The history was replaced: the owner discards its state. */
+  discard(): void;
   /** Nothing is missing, as far as known. Called each time. */
   caughtUp(): void;
 }
@@ -61,6 +70,7 @@ export class Sync {
   /** Position in the feed of the current pass. */
   #cursor: string | undefined;
   #request: Request | undefined;
+  #requests = 0;
   #refusals = 0;
   #cancelTimer: (() => void) | undefined;
   #timerAt = 0;
@@ -76,6 +86,11 @@ export class Sync {
   /** True while a sync is due or under way. */
   get isBusy(): boolean {
     return this.#isFeedDue || this.#isRepeatDue || this.#wanted.size > 0 || this.#request !== undefined;
+  }
+
+  /** Number of the request under way, or of the last one. */
+  get request(): number {
+    return this.#requests;
   }
 
   /** Syncs over this connection from now on. */
@@ -179,9 +194,10 @@ export class Sync {
     }
     const request = { since, conversations };
     this.#request = request;
+    this.#requests++;
     this.#cancelTimer = this.#clock.after(ANSWER_TIMEOUT_MS, () => this.#refused(undefined));
     const payload = { conversations, limit: LIMITS.maxSyncSize, ...(since === undefined ? {} : { since }) };
-    wire.call<SyncAckWithFeed>('sync', payload, (answer) => {
+    wire.call<SyncAck>('sync', payload, (answer) => {
       if (this.#request !== request) return;
       if (answer.ok) this.#answered(request, answer);
       else this.#refused(answer.error);
@@ -212,10 +228,12 @@ export class Sync {
     this.#pause(error?.retryAfterMs === undefined ? backOff : error.retryAfterMs * (1 + this.#clock.random() / 2));
   }
 
-  #answered(request: Request, answer: SyncAckWithFeed): void {
+  #answered(request: Request, answer: SyncAck): void {
     this.#endTimer();
     this.#request = undefined;
-    if (this.#owner.entered(answer.epoch)) {
+    const isOther = this.#owner.entered(answer.epoch);
+    if (answer.feed?.reset && !isOther) this.#owner.discard();
+    if (isOther || answer.feed?.reset) {
       this.restart();
       return;
     }
@@ -230,10 +248,10 @@ export class Sync {
     }
   }
 
-  #apply(request: Request, { conversations, notFound, unread, feed }: SyncAckWithFeed): void {
+  #apply(request: Request, { conversations, notFound, unread, feed }: SyncAck): void {
     const asked = new Map(request.conversations.map(({ id, afterSeq }) => [id, afterSeq]));
+    for (const id of asked.keys()) this.#wanted.set(id, false);
     for (const conversation of conversations) {
-      this.#wanted.set(conversation.id, false);
       this.#owner.synced(conversation, asked.get(conversation.id) ?? 0);
     }
     for (const id of notFound) {
@@ -251,7 +269,7 @@ export class Sync {
     }
   }
 
-  #follow(feed: NonNullable<SyncAckWithFeed['feed']>): void {
+  #follow(feed: SyncFeed): void {
     for (const entry of feed.conversations) this.#owner.listed(entry);
     this.#isFeedDue = feed.hasMore;
     this.#cursor = feed.since;

@@ -20,7 +20,8 @@ export class ManualClock implements FakeClock {
   }
 
   after(ms: number, due: () => void): () => void {
-    const timer = { at: this.#now + Math.max(0, ms), due };
+    // Whole milliseconds, as the timers of the platform.
+    const timer = { at: this.#now + Math.max(0, Math.ceil(ms)), due };
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);
   }

@@ -71,7 +71,7 @@ function access(parts: Parts, { tokenLifetimeMs = HOUR_MS }: FakeClusterOptions)
     idle: () => deliveries.idle(),
     async advance(ms: number) {
       if (!manual) throw new TypeError("advance needs the option time: 'manual'.");
-      const end = manual.now() + ms;
+      const end = manual.now() + Math.ceil(ms);
       do await deliveries.idle();
       while (manual.step(end));
     },
@@ -122,6 +122,11 @@ function faults({ history, deliveries, refusals, tokens, gateways }: Parts) {
     duplicate: (delivery, scope) => deliveries.duplicate(delivery, scope),
     hold: (delivery, scope) => deliveries.hold(delivery, scope),
     refuse: (request, code, refusal) => refusals.add(request, code, refusal),
+    heal() {
+      refusals.clear();
+      deliveries.heal();
+      gateways.setOffline(false);
+    },
     disconnect(userId) {
       for (const connection of gateways.of(userId)) connection.close('transport close');
     },

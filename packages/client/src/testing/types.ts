@@ -98,6 +98,9 @@ export interface FakeCluster {
   /** Refuses the next requests of this kind with a coded error, without any effect. */
   refuse(request: FakeRequest, code: ErrorCode, refusal?: FakeRefusal): void;
 
+  /** Ends the faults above, delivers what is held, and is online. */
+  heal(): void;
+
   /** Breaks the connections of a user, or all, as a network fault does. Clients can connect again at once. */
   disconnect(userId?: string): void;
   /** Breaks all connections, and lets no client connect until `online`. HTTP requests fail too. */

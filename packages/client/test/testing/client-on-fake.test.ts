@@ -35,4 +35,22 @@ describe('a client on a fake cluster', () => {
     expect(chat.status).to.deep.include({ state: 'live', attempt: 0 });
     await chat.close();
   });
+
+  it('opens and lists conversations over HTTP, which is delivered with the rest', async () => {
+    const cluster = createFakeCluster();
+    for (const from of ['bob', 'carol', 'dave']) cluster.send({ from, to: 'alice', content: `from ${from}` });
+    const chat = createChatClient(cluster.optionsOf('alice'));
+    chat.connect();
+    await cluster.advance(1_000);
+    void chat.conversations.loadMore();
+    await cluster.idle();
+    expect(chat.conversations.get().map(({ otherUserId }) => otherUserId)).to.deep.equal(['dave', 'carol', 'bob']);
+    let opened = '';
+    void chat.direct('erin').then(({ id }) => {
+      opened = id;
+    });
+    await cluster.idle();
+    expect(opened).to.equal(cluster.open('alice', 'erin').id);
+    await chat.close();
+  });
 });
