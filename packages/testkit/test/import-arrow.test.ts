@@ -59,7 +59,8 @@ describe('the import arrow', () => {
 
   for (const [folder, allowed] of Object.entries(ARROW)) {
     it(`holds in ${folder}`, () => {
-      const declared = Object.keys(manifestOf(folder).dependencies ?? {});
+      const { dependencies, peerDependencies } = manifestOf(folder);
+      const declared = Object.keys({ ...dependencies, ...peerDependencies });
       const own = declared.filter((name) => name.startsWith(SCOPE)).map((name) => name.slice(SCOPE.length));
       expect(allowed, `dependencies of ${folder}/package.json`).to.include.members(own);
       for (const { file, specifier } of importsOf(`${folder}/src/**/*.ts`)) {
@@ -141,6 +142,7 @@ function packageFolders(): string[] {
 
 interface Manifest {
   dependencies?: Record<string, string>;
+  peerDependencies?: Record<string, string>;
   exports?: Record<string, string>;
 }
 
