@@ -85,7 +85,7 @@ export class ConversationList implements List {
 
   #add({ conversations, nextCursor, epoch }: ConversationsPage): void {
     const { core } = this.#deps;
-    if (core.enter(epoch)) {
+    if (core.entered(epoch)) {
       core.sync.restart();
       return;
     }

@@ -14,9 +14,8 @@ export function createCore(clock: ManualClock, options: Partial<CoreOptions> = {
     { windowSize: 500, maxBacklog: 500, maxOutboxAgeMs: 86_400_000, perConversation: 1, ...options },
     {
       message: (message) => messages.push(message),
-      conversation: () => {},
-      removed: () => {},
-      badge: () => {},
+      changed: () => {},
+      counted: () => {},
       read: ({ upToSeq }) => reads.push(upToSeq),
       outboxChanged: () => {},
       acknowledged: ({ clientMessageId }) => stored.push(clientMessageId),

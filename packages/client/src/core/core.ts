@@ -14,9 +14,9 @@ import { NO_MESSAGES } from '../wire.ts';
 import { ConversationState } from './conversation-state.ts';
 import { History } from './history.ts';
 import { MessageWindow } from './message-window.ts';
-import { Outbox, type OutboxOwner } from './outbox.ts';
+import { Outbox, type OutboxOwner, type Outgoing } from './outbox.ts';
 import type { Clock, Wire } from './seams.ts';
-import { Sync } from './sync.ts';
+import { Sync, type SyncOwner } from './sync.ts';
 
 export interface CoreOptions {
   /** Messages kept of an open conversation. */
@@ -32,13 +32,14 @@ export interface CoreOptions {
 export interface CoreOutput {
   /** A message that this device did not have, once, in the order of `seq` per conversation. */
   message(message: Message): void;
-  conversation(state: ConversationState): void;
-  /** The user is not in this conversation. */
-  removed(state: ConversationState): void;
-  badge(count: number): void;
+  changed(state: ConversationState): void;
+  /** The badge is this. */
+  counted(count: number): void;
   read(mark: MessagesRead): void;
-  outboxChanged: OutboxOwner['changed'];
-  acknowledged: OutboxOwner['acknowledged'];
+  /** The status of a message of the outbox has changed. */
+  outboxChanged(outgoing: Outgoing): void;
+  /** The server has stored the message; it has left the outbox. */
+  acknowledged(outgoing: Outgoing, message: Message): void;
   /** The missing messages of the conversation were skipped; without a conversation: the history was replaced. */
   discontinuity(state: ConversationState | undefined): void;
   caughtUp(): void;
@@ -51,10 +52,11 @@ export const NEWEST_PAGE = 50;
  * The protocol part of one device, without I/O: connections come as a `Wire`, time as a `Clock`. Everything that a
  * server event or an answer changes is changed before the call returns, and reported to the output.
  *
- * All paths of a message (event, ack, sync, history) end in `receive` or in a window, which drop what they hold.
+ * All paths of a message (event, ack, sync, history) end in `receive` or in a window, which drop what they hold. The file
+ * is longer than others, because it is the one place where these paths meet.
  */
-export class ChatCore {
-  readonly conversations = new Map<ConversationId, ConversationState>();
+export class ChatCore implements OutboxOwner, SyncOwner {
+  readonly conversations: Map<ConversationId, ConversationState> = new Map();
   readonly outbox: Outbox;
   readonly sync: Sync;
   readonly history: History;
@@ -68,31 +70,11 @@ export class ChatCore {
   constructor(clock: Clock, options: CoreOptions, output: CoreOutput) {
     this.#options = options;
     this.#output = output;
-    this.outbox = new Outbox(
-      clock,
-      { maxAgeMs: options.maxOutboxAgeMs, perConversation: options.perConversation },
-      {
-        changed: (outgoing) => output.outboxChanged(outgoing),
-        acknowledged: (outgoing, message) => {
-          this.receive(message);
-          output.acknowledged(outgoing, message);
-        },
-      },
-    );
-    this.sync = new Sync(clock, {
-      known: () => this.conversations.keys(),
-      isComplete: (id) => this.conversations.get(id)?.isComplete ?? true,
-      afterSeq: (id) => this.#afterSeq(id),
-      synced: (conversation, afterSeq) => this.#synced(conversation, afterSeq),
-      listed: (entry) => this.#listed(entry),
-      unread: (conversations) => this.#unread(conversations, true),
-      notFound: (id) => this.#notFound(id),
-      entered: (epoch) => this.enter(epoch),
-      discard: () => this.#discard(),
-      caughtUp: () => output.caughtUp(),
-    });
+    const { maxOutboxAgeMs: maxAgeMs, perConversation } = options;
+    this.outbox = new Outbox(clock, { maxAgeMs, perConversation }, this);
+    this.sync = new Sync(clock, this);
     this.history = new History(clock, (epoch) => {
-      const isOther = this.enter(epoch);
+      const isOther = this.entered(epoch);
       if (isOther) this.sync.restart();
       return isOther;
     });
@@ -101,7 +83,7 @@ export class ChatCore {
   /** A connection is open and has its session. The outbox is started by the owner. */
   connected(wire: Wire, { userId, epoch }: Session): void {
     this.userId = userId;
-    if (this.enter(epoch)) this.sync.since = undefined;
+    if (this.entered(epoch)) this.sync.since = undefined;
     this.history.start(wire);
     this.sync.start(wire);
   }
@@ -132,7 +114,7 @@ export class ChatCore {
     state.otherUserId ??= isOwn ? message.receiverId : message.senderId;
     state.receive(message, this.#options.maxBacklog, this.#deliver);
     if (state.waiting > 0) this.sync.want(state.id, { delayed: state.upTo !== undefined });
-    this.#output.conversation(state);
+    this.#output.changed(state);
     const outgoing = isOwn ? this.outbox.get(message.clientMessageId) : undefined;
     if (outgoing?.conversationId === message.conversationId) this.outbox.settle(outgoing, message);
   }
@@ -141,7 +123,7 @@ export class ChatCore {
   markRead(mark: MessagesRead): void {
     const state = this.conversations.get(mark.conversationId);
     if (!state?.markRead(mark.userId, mark.upToSeq)) return;
-    this.#output.conversation(state);
+    this.#output.changed(state);
     this.#output.read(mark);
   }
 
@@ -181,20 +163,20 @@ export class ChatCore {
     if (lastMessage && state.upTo !== undefined && lastMessage.seq === state.upTo + 1) this.receive(lastMessage);
     else if (lastMessage) state.note(lastMessage);
     if (!state.isComplete) this.sync.want(state.id);
-    this.#output.conversation(state);
+    this.#output.changed(state);
     return state;
   }
 
   /** Returns true when the epoch is another one: everything but the outbox is discarded, and must be loaded anew. */
-  enter(epoch: StoreEpoch | undefined): boolean {
+  entered(epoch: StoreEpoch | undefined): boolean {
     if (epoch === undefined || epoch === this.epoch) return false;
     const isOther = this.epoch !== undefined;
     this.epoch = epoch;
-    if (isOther) this.#discard();
+    if (isOther) this.discard();
     return isOther;
   }
 
-  #discard(): void {
+  discard(): void {
     for (const state of this.conversations.values()) {
       state.restart();
       if (!state.window) this.conversations.delete(state.id);
@@ -211,16 +193,39 @@ export class ChatCore {
     this.sync.reset();
   }
 
+  // What the outbox and the sync need of their owner. Others do not call it.
+
+  changed(outgoing: Outgoing): void {
+    this.#output.outboxChanged(outgoing);
+  }
+
+  acknowledged(outgoing: Outgoing, message: Message): void {
+    this.receive(message);
+    this.#output.acknowledged(outgoing, message);
+  }
+
+  caughtUp(): void {
+    this.#output.caughtUp();
+  }
+
+  known(): Iterable<ConversationId> {
+    return this.conversations.keys();
+  }
+
+  isComplete(id: ConversationId): boolean {
+    return this.conversations.get(id)?.isComplete ?? true;
+  }
+
   #deliver = (message: Message): void => this.#output.message(message);
 
   #counted({ count, conversations = [] }: UnreadCount): void {
     this.badge = count;
-    this.#unread(conversations, false);
-    this.#output.badge(count);
+    this.unread(conversations, false);
+    this.#output.counted(count);
   }
 
   /** `discover`: conversations that are not known are new ones. */
-  #unread(conversations: readonly { conversationId: ConversationId; count: number }[], discover: boolean): void {
+  unread(conversations: readonly { conversationId: ConversationId; count: number }[], discover = true): void {
     for (const { conversationId, count } of conversations) {
       const state = this.conversations.get(conversationId);
       if (!state) {
@@ -230,21 +235,21 @@ export class ChatCore {
       } else if (state.unreadCount !== count || !discover) {
         state.unreadCount = count;
         if (!discover) state.countedDuring = this.sync.request;
-        this.#output.conversation(state);
+        this.#output.changed(state);
       }
     }
   }
 
-  #listed(entry: FeedEntry): void {
+  listed(entry: FeedEntry): void {
     const state = this.state(entry.id);
     this.#marks(state, entry.readMarks);
     // A conversation that this device does not know: what is not read anywhere is new.
     state.begin(entry.lastSeq, this.#readUpTo(state), this.#deliver);
     this.summary(entry, state.countedDuring !== this.sync.request);
-    this.#output.conversation(state);
+    this.#output.changed(state);
   }
 
-  #afterSeq(id: ConversationId): number {
+  afterSeq(id: ConversationId): number {
     const state = this.conversations.get(id);
     if (!state) return NO_MESSAGES;
     this.#skipBacklog(state);
@@ -265,7 +270,7 @@ export class ChatCore {
     return true;
   }
 
-  #synced({ id, messages, lastSeq, hasMore, readMarks }: SyncedConversation, afterSeq: number): void {
+  synced({ id, messages, lastSeq, hasMore, readMarks }: SyncedConversation, afterSeq: number): void {
     const state = this.conversations.get(id);
     if (!state) return;
     this.#marks(state, readMarks);
@@ -284,7 +289,7 @@ export class ChatCore {
       if (message.seq > upTo) this.receive(message);
       else state.note(message);
     }
-    this.#output.conversation(state);
+    this.#output.changed(state);
   }
 
   #marks(state: ConversationState, marks: SyncedConversation['readMarks']): void {
@@ -303,7 +308,7 @@ export class ChatCore {
     return this.userId === undefined ? 0 : (readMarks[this.userId] ?? 0);
   }
 
-  #notFound(id: ConversationId): void {
+  notFound(id: ConversationId): void {
     const state = this.conversations.get(id);
     if (!state) return;
     state.restart();
@@ -311,7 +316,7 @@ export class ChatCore {
     state.otherUserId = undefined;
     if (state.window) state.window.loadAfter = undefined;
     else this.conversations.delete(id);
-    this.#output.removed(state);
+    this.#output.changed(state);
   }
 }
 

@@ -120,7 +120,7 @@ export class Sync {
   }
 
   /** Messages of this conversation are missing. `isCheck`: name it even if nothing seems to be missing. */
-  want(id: ConversationId, { isCheck = false, delayed = false } = {}): void {
+  want(id: ConversationId, { isCheck = false, delayed = false }: { isCheck?: boolean; delayed?: boolean } = {}): void {
     this.#wanted.set(id, isCheck || this.#wanted.get(id) === true);
     this.#schedule(delayed ? GAP_DELAY_MS * (1 + this.#clock.random()) : 0);
   }
