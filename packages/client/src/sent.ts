@@ -7,7 +7,7 @@ import type { ChatError, SentMessage } from './types.ts';
 /** How a message has left the outbox of this client. */
 type End = { message: Message } | { isDiscarded: true } | { isAway: true };
 
-/** What `send` returns. Its promise exists only if somebody reads it. */
+/** What `send` returns. Its promise exists from its first use. */
 export class Sent implements SentMessage {
   readonly clientMessageId: ClientMessageId;
   #outgoing: Outgoing;

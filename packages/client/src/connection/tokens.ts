@@ -24,7 +24,7 @@ export class Tokens {
     this.#clock = clock;
   }
 
-  /** Resolves with a token that may be used, or null when nobody is signed in. Rejects with what `getToken` throws. */
+  /** Resolves with a token that may be used, or null when no user is signed in. Rejects with what `getToken` throws. */
   get(): Promise<string | null> {
     if (this.#token !== undefined && this.#clock.now() < this.#renewAt) return Promise.resolve(this.#token);
     if (this.#token !== undefined) this.replace('expiring');
@@ -81,7 +81,7 @@ export class Tokens {
       const token = await Promise.race([(async () => this.#getToken({ reason, signal }))(), ended]);
       if (token !== null && (typeof token !== 'string' || token === '')) {
         throw new TypeError(
-          'getToken resolved with no token. Resolve with a JWT, or with null when nobody is signed in.',
+          'getToken resolved with no token. Resolve with a JWT, or with null when no user is signed in.',
         );
       }
       return token;

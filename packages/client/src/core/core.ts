@@ -54,7 +54,7 @@ export const NEWEST_PAGE = 50;
  * All paths of a message (event, ack, sync, history) end in `receive` or in a window, which drop what they hold.
  */
 export class ChatCore {
-  readonly conversations = new Map<ConversationId, ConversationState>();
+  readonly conversations: Map<ConversationId, ConversationState> = new Map();
   readonly outbox: Outbox;
   readonly sync: Sync;
   readonly history: History;

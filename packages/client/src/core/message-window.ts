@@ -39,7 +39,7 @@ export class MessageWindow {
   }
 
   /** Adds loaded messages, also before the window. `grow`: the limit grows by their number, so that they stay. */
-  extend(loaded: readonly Message[], { grow = false } = {}): void {
+  extend(loaded: readonly Message[], { grow = false }: { grow?: boolean } = {}): void {
     for (const message of loaded) if (this.#insert(message) && grow) this.#limit++;
   }
 

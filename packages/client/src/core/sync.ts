@@ -120,7 +120,7 @@ export class Sync {
   }
 
   /** Messages of this conversation are missing. `isCheck`: name it even if nothing seems to be missing. */
-  want(id: ConversationId, { isCheck = false, delayed = false } = {}): void {
+  want(id: ConversationId, { isCheck = false, delayed = false }: { isCheck?: boolean; delayed?: boolean } = {}): void {
     this.#wanted.set(id, isCheck || this.#wanted.get(id) === true);
     this.#schedule(delayed ? GAP_DELAY_MS * (1 + this.#clock.random()) : 0);
   }
@@ -240,9 +240,11 @@ export class Sync {
     this.#isApplying = true;
     this.#apply(request, answer);
     this.#isApplying = false;
-    // Messages that are known to exist and do not come: a pause keeps this from being a loop.
-    if (request.since === undefined && this.#isStuck(request)) this.#refused(undefined);
-    else {
+    // Messages that are known to exist and do not come: no reason to loop, nor to keep the client from being live.
+    if (request.since === undefined && this.#isStuck(request)) {
+      this.#owner.caughtUp();
+      this.#refused(undefined);
+    } else {
       this.#refusals = 0;
       this.#next();
     }
