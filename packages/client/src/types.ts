@@ -122,6 +122,7 @@ export interface Observable<T> {
   subscribe(listener: () => void): () => void;
 }
 
+/** The conversations of the user, newest activity first. */
 export interface ConversationList extends Observable<readonly ConversationSnapshot[]> {
   /** More conversations exist on the server. */
   readonly hasMore: boolean;
@@ -137,6 +138,7 @@ export interface DraftMessage {
   clientMessageId?: string;
 }
 
+/** A conversation: its messages, and what the user does in it. */
 export interface Conversation {
   readonly id: ConversationId;
   readonly messages: Observable<MessagesSnapshot>;
@@ -187,8 +189,10 @@ export interface ChatEvents {
   error: ChatError;
 }
 
+/** The name of an event. */
 export type ChatEvent = keyof ChatEvents;
 
+/** One user on one device: connects, catches up, sends, and shows what the server has. `createChatClient` creates it. */
 export interface ChatClient {
   readonly status: ChatStatus;
   /** The last `unread_count`; undefined before the first connection of this user, and after `signOut`. */
@@ -335,6 +339,7 @@ export interface Page {
   channel?(name: string, receive: (message: unknown) => void): { post(message: unknown): void; close(): void };
 }
 
+/** What `createChatClient` needs to know. `url` and `getToken` are required. */
 export interface ChatClientOptions {
   /** Origin of the server, such as `https://chat.example.com`. */
   url: string;
