@@ -32,7 +32,7 @@ export type TabMessage =
 
 const FULL = {
   code: 'OUTBOX_FULL',
-  message: 'Too many messages are not sent yet. Wait until some are sent, then send this one again.',
+  message: 'Too many messages wait to be sent. Try again later.',
   retryable: true,
 } as const;
 
@@ -86,7 +86,7 @@ export class Sending {
   discard(id: string): void {
     const outgoing = this.#known(id);
     if (outgoing.status === 'sending') {
-      throw new Error('The message is under way and may be stored already. Discard it when it is queued or failed.');
+      throw new Error('The message is under way. Discard it when it is queued or failed.');
     }
     this.#deps.batch.run(() => this.#discard(outgoing));
     this.#deps.post({ type: 'discard', id: outgoing.clientMessageId });
@@ -188,7 +188,7 @@ export class Sending {
 
   #known(id: string): Outgoing {
     const outgoing = this.#deps.outbox.get(id as ClientMessageId);
-    if (!outgoing) throw new Error(`No message of the outbox has the id "${id}". It is stored or discarded already.`);
+    if (!outgoing) throw new Error(`No message of the outbox has the id "${id}".`);
     return outgoing;
   }
 

@@ -59,6 +59,6 @@ export class Sent implements SentMessage {
 const DISCARDED: ChatError = { code: 'DISCARDED', message: 'The message was discarded.', retryable: false };
 const AWAY: ChatError = {
   code: 'CONNECTION_LOST',
-  message: 'Another user is signed in, or the client was signed out. A kept message is sent when its user returns.',
+  message: 'The user has signed out or changed. A kept message is sent when its user returns.',
   retryable: false,
 };

@@ -362,6 +362,6 @@ export class Outbox {
 
 const EXPIRED = {
   code: 'EXPIRED_IN_OUTBOX',
-  message: 'The message was not sent in time. Send it again with retry, or remove it with discard.',
+  message: 'The message was not sent in time. Call retry or discard.',
   retryable: true,
 } as const;
