@@ -234,6 +234,7 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
   }
 
   acknowledged(outgoing: Outgoing, message: Message): void {
+    this.#typing.sent(outgoing.conversationId);
     this.sending.acknowledged(outgoing, message, this.#tabs.isLeading);
   }
 

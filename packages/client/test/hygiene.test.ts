@@ -194,6 +194,22 @@ describe('a client', () => {
     await client.close();
   });
 
+  it('signals typing at once after an own message, which has ended it for others', async () => {
+    const { client, server } = await connected();
+    const conversation = client.conversation(ID);
+    conversation.typing(true);
+    conversation.send('1');
+    const { payload, answer } = server.socket.take('send_message');
+    answer({
+      ok: true,
+      duplicate: false,
+      message: message(1, 1, { ...payload, senderId: 'alice', receiverId: 'bob' }),
+    });
+    conversation.typing(true);
+    expect(server.socket.received.filter(({ event }) => event === 'typing')).to.have.length(2);
+    await client.close();
+  });
+
   it('fails a message beyond the bound of the outbox at once', async () => {
     const { client } = setUp({ maxOutbox: 2 });
     const sent = ['1', '2', '3'].map((text) => client.conversation(ID).send(text));
