@@ -8,13 +8,14 @@ import {
   type Statement,
   type StaticExportEntry,
 } from 'oxc-parser';
+import { manifestOf } from './build.ts';
 
 /**
  * The API reference in Markdown: for each entry of the built package, what it exports, with the doc comments. It is made
  * from the published declarations, so it has everything that an editor shows, and nothing else.
  */
 export function apiReference(dist: string): string {
-  const { name, exports } = JSON.parse(readFileSync(join(dist, 'package.json'), 'utf8')) as Published;
+  const { name, exports } = manifestOf(dist);
   const files = new Map<string, DeclarationFile>();
   const seen = new Set<string>();
   const sections = Object.entries(exports).flatMap(([path, target]) => {
@@ -32,11 +33,6 @@ const HEAD = `# API of the client
 
 Generated from the doc comments: \`UPDATE_API=1 npm test -- packages/client/test/package.test.ts\`. [README.md](README.md)
 explains how to use it.`;
-
-interface Published {
-  name: string;
-  exports: Record<string, string | { types: string }>;
-}
 
 interface Declaration {
   name: string;

@@ -92,8 +92,22 @@ function inlineContractTypes(): Plugin {
   };
 }
 
+/** What others read of the published package.json. */
+export interface PublishedManifest {
+  name: string;
+  version: string;
+  exports: Record<string, string | { types: string; default: string }>;
+  dependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
+}
+
+/** The package.json of a built package. */
+export function manifestOf(dist: string): PublishedManifest {
+  return JSON.parse(readFileSync(join(dist, 'package.json'), 'utf8')) as PublishedManifest;
+}
+
 /** Dependencies have ranges here: an application shares them with its other packages. */
-function publishedManifest(manifest: Manifest): object {
+function publishedManifest(manifest: Manifest): PublishedManifest & Record<string, unknown> {
   const { name, version, description, license, peerDependencies, peerDependenciesMeta } = manifest;
   const caret = Object.entries(dependenciesOf(manifest)).map(([module, exact]) => [module, `^${exact}`]);
   const entries = entriesOf(manifest).map(({ path, name }) => [

@@ -1,4 +1,4 @@
-import type { ConversationId, ConversationsPage } from '@chat-cluster/contracts';
+import type { ConversationId, ConversationsPage, UserId } from '@chat-cluster/contracts';
 import { type Batch, Source } from './batch.ts';
 import type { ConversationState } from './core/conversation-state.ts';
 import type { ChatCore } from './core/core.ts';
@@ -85,7 +85,7 @@ export class ConversationList implements List {
 
   #add({ conversations, nextCursor, epoch }: ConversationsPage): void {
     const { core } = this.#deps;
-    if (core.enter(epoch)) {
+    if (core.entered(epoch)) {
       core.sync.restart();
       return;
     }
@@ -96,8 +96,8 @@ export class ConversationList implements List {
   }
 }
 
+/** Only conversations whose other user is known are listed. */
 function snapshotOf(state: ConversationState): ConversationSnapshot {
   const { id, otherUserId, lastMessage, lastSeq, unreadCount, readMarks, updatedAt } = state;
-  if (otherUserId === undefined) throw new Error('The conversation is not known yet. This is a bug of the library.');
-  return { id, otherUserId, lastMessage, lastSeq, unreadCount, readMarks, updatedAt };
+  return { id, otherUserId: otherUserId as UserId, lastMessage, lastSeq, unreadCount, readMarks, updatedAt };
 }

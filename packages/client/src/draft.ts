@@ -14,13 +14,14 @@ const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 export function checkedDraft(draft: DraftMessage | string): { content: string | null; attachments: Attachment[] } {
   const { content = null, attachments = [] } = typeof draft === 'string' ? { content: draft } : draft;
   if (content !== null) checkContent(content);
-  if (!Array.isArray(attachments)) throw new TypeError('attachments: pass an array of {url, type}.');
-  if (attachments.length > LIMITS.attachments) {
-    throw new TypeError(`A message has at most ${LIMITS.attachments} attachments. Send the others in another message.`);
+  if (!Array.isArray(attachments) || attachments.length > LIMITS.attachments || !attachments.every(isAttachment)) {
+    throw new TypeError(
+      `attachments: pass at most ${LIMITS.attachments} of {url, type}: an https:// URL of at most ` +
+        `${LIMITS.attachmentUrlLength} characters, and "IMAGE" or "PDF".`,
+    );
   }
-  for (const attachment of attachments) checkAttachment(attachment);
   if (attachments.length === 0 && ONLY_INVISIBLE.test(content ?? '')) {
-    throw new TypeError('A message needs visible text or an attachment. Add one of them.');
+    throw new TypeError('content: a message needs visible text or an attachment.');
   }
   return { content, attachments: attachments.map(({ url, type }) => ({ url, type })) };
 }
@@ -35,27 +36,20 @@ export function checkId(name: string, id: string, longest: number): void {
 /** The id of a conversation in lower case. */
 export function checkedConversationId(id: string): string {
   const lower = typeof id === 'string' ? id.toLowerCase() : '';
-  if (!UUID.test(lower)) throw new TypeError('conversation: pass the id of a conversation, which is a UUID.');
+  if (!UUID.test(lower)) throw new TypeError('conversation: pass its id, which is a UUID.');
   return lower;
 }
 
 function checkContent(content: unknown): void {
-  if (typeof content !== 'string') throw new TypeError('content: pass a string.');
-  if (content.length > LIMITS.contentLength) {
-    throw new TypeError(`content: at most ${LIMITS.contentLength} characters. Split the text into several messages.`);
-  }
   // Older engines have no isWellFormed; the server checks it again.
-  if (content.includes('\u0000') || content.isWellFormed?.() === false) {
-    throw new TypeError('content: pass well-formed Unicode without NUL.');
+  if (typeof content !== 'string' || content.includes('\u0000') || content.isWellFormed?.() === false) {
+    throw new TypeError('content: pass well-formed text without NUL.');
+  }
+  if (content.length > LIMITS.contentLength) {
+    throw new TypeError(`content: pass at most ${LIMITS.contentLength} characters. Split a longer text.`);
   }
 }
 
-function checkAttachment(attachment: Attachment): void {
-  const { url, type } = attachment ?? {};
-  if (type !== 'IMAGE' && type !== 'PDF') throw new TypeError('attachments: type is "IMAGE" or "PDF".');
-  if (typeof url !== 'string' || !HTTPS.test(url) || url.length > LIMITS.attachmentUrlLength) {
-    throw new TypeError(
-      `attachments: url begins with https:// and has at most ${LIMITS.attachmentUrlLength} characters.`,
-    );
-  }
+function isAttachment({ url, type }: Attachment): boolean {
+  return (type === 'IMAGE' || type === 'PDF') && HTTPS.test(url) && url.length <= LIMITS.attachmentUrlLength;
 }

@@ -1,4 +1,14 @@
-import type { ConversationId, Exception, Message, Presence, Session, Typing, UserId } from '@chat-cluster/contracts';
+import type {
+  ConversationId,
+  Exception,
+  Message,
+  MessagesRead,
+  Presence,
+  Session,
+  StoreEpoch,
+  Typing,
+  UserId,
+} from '@chat-cluster/contracts';
 import { Batch } from './batch.ts';
 import { Connection, type ConnectionOwner } from './connection/connection.ts';
 import { openSocket } from './connection/socket-io.ts';
@@ -7,6 +17,7 @@ import { ConversationHandle } from './conversation-handle.ts';
 import { ConversationList } from './conversation-list.ts';
 import type { ConversationState } from './core/conversation-state.ts';
 import { ChatCore, type CoreOutput } from './core/core.ts';
+import type { Outgoing } from './core/outbox.ts';
 import { type Clock, systemClock, type Wire } from './core/seams.ts';
 import { type Deferred, defer } from './defer.ts';
 import { ChatFailure, textOf } from './errors.ts';
@@ -14,13 +25,13 @@ import { memoryStore } from './memory-store.ts';
 import type { CheckedOptions } from './options.ts';
 import { browserPage } from './page/browser-page.ts';
 import { Liveness } from './page/liveness.ts';
-import { Tabs } from './page/tabs.ts';
+import { Tabs, type TabsOwner } from './page/tabs.ts';
 import { Persistence } from './persistence.ts';
 import { ReadMarks } from './read-marks.ts';
 import { Rest } from './rest.ts';
 import { Sending, type TabMessage } from './sending.ts';
 import { Timers } from './timers.ts';
-import type { ChatError, ChatStatus, Page, StoredState } from './types.ts';
+import type { ChatError, ChatStatus, Page, StoreChange, StoredState } from './types.ts';
 import { TypingSignals } from './typing-signals.ts';
 import { Watches } from './watches.ts';
 
@@ -36,7 +47,7 @@ const FIRST_PAGE_MS = 5_000;
  *
  * `live` starts the outbox (in one tab), read marks, typing and watches; the end of the connection stops them.
  */
-export class Engine {
+export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
   readonly batch: Batch;
   readonly core: ChatCore;
   readonly connection: Connection;
@@ -78,7 +89,7 @@ export class Engine {
     this.#tokens = new Tokens(options.getToken, clock);
     const tokens = this.#tokens;
     const { maxOutboxAgeMs } = options;
-    this.core = new ChatCore(clock, { windowSize, maxBacklog, maxOutboxAgeMs, perConversation: 1 }, this.#output());
+    this.core = new ChatCore(clock, { windowSize, maxBacklog, maxOutboxAgeMs, perConversation: 1 }, this);
     this.connection = new Connection(
       {
         url: origin,
@@ -89,7 +100,7 @@ export class Engine {
         mayRetry: (failures) => this.#mayRetry(failures),
         ready: () => this.#load(),
       },
-      this.#connectionOwner(),
+      this,
     );
     this.rest = new Rest({ origin, fetch: options.fetch ?? globalThis.fetch, tokens, clock });
     this.list = new ConversationList({ batch: this.batch, core: this.core, rest: this.rest });
@@ -100,11 +111,7 @@ export class Engine {
       conversation: (id) => this.#kept(id),
     });
     this.#persistence.isWriter = page.lock === undefined;
-    this.#tabs = new Tabs(page, {
-      lead: () => batch(() => this.#lead()),
-      follow: () => batch(() => this.#follow()),
-      receive: (message) => batch(() => this.#mirror(message as TabMessage)),
-    });
+    this.#tabs = new Tabs(page, this);
     this.sending = new Sending({
       batch: this.batch,
       clock,
@@ -164,7 +171,7 @@ export class Engine {
       const state = this.core.state(id);
       state.otherUserId = userId;
       state.updatedAt = Math.max(state.updatedAt, Date.parse(createdAt));
-      this.#noteChange(state);
+      this.changed(state);
       this.watches.met(userId);
       return this.conversation(id);
     });
@@ -201,39 +208,52 @@ export class Engine {
     await this.#persistence.close();
   }
 
-  #output(): CoreOutput {
-    return {
-      message: (message) => {
-        this.#typing.end(message.conversationId, message.senderId);
-        this.batch.emit('message', message);
-      },
-      conversation: (state) => this.#noteChange(state),
-      removed: (state) => this.#noteChange(state),
-      badge: (count) => {
-        this.#persistence.set({ badge: count });
-        this.batch.emit('badge', count);
-      },
-      read: (mark) => this.batch.emit('read', mark),
-      outboxChanged: (outgoing) => this.sending.changed(outgoing, this.#tabs.isLeading),
-      acknowledged: (outgoing, message) => this.sending.acknowledged(outgoing, message, this.#tabs.isLeading),
-      discontinuity: (state) => {
-        if (!state) this.#restart();
-        this.batch.emit('discontinuity', state ? { reason: 'backlog', conversationId: state.id } : { reason: 'epoch' });
-      },
-      caughtUp: () => this.#caughtUp(),
-    };
+  // What the core reports.
+
+  message(message: Message): void {
+    this.#typing.end(message.conversationId, message.senderId);
+    this.batch.emit('message', message);
   }
 
-  #connectionOwner(): ConnectionOwner {
-    return {
-      opened: (wire, session) => this.#opened(wire, session),
-      event: (name, payload) => this.#event(name, payload),
-      lost: () => this.#lost(),
-      statusChanged: (status) => this.batch.emit('status', status),
-    };
+  changed(state: ConversationState): void {
+    this.#changed.add(state);
+    this.#persistence.changed(state.id);
   }
 
-  #opened(wire: Wire, session: Session): void {
+  counted(count: number): void {
+    this.#persistence.set({ badge: count });
+    this.batch.emit('badge', count);
+  }
+
+  read(mark: MessagesRead): void {
+    this.batch.emit('read', mark);
+  }
+
+  outboxChanged(outgoing: Outgoing): void {
+    this.sending.changed(outgoing, this.#tabs.isLeading);
+  }
+
+  acknowledged(outgoing: Outgoing, message: Message): void {
+    this.#typing.sent(outgoing.conversationId);
+    this.sending.acknowledged(outgoing, message, this.#tabs.isLeading);
+  }
+
+  discontinuity(state: ConversationState | undefined): void {
+    if (!state) this.#restart();
+    this.batch.emit('discontinuity', state ? { reason: 'backlog', conversationId: state.id } : { reason: 'epoch' });
+  }
+
+  caughtUp(): void {
+    const { core, batch } = this;
+    const wire = this.#wire;
+    this.#persistence.set(defined({ since: core.sync.since, epoch: core.epoch }));
+    if (this.#isListed) this.#live();
+    else void this.#listFirst().then(() => batch.run(() => this.#wire === wire && this.#live()));
+  }
+
+  // What the connection reports.
+
+  opened(wire: Wire, session: Session): void {
     this.#wire = wire;
     this.#early = [];
     const begin = () => {
@@ -241,13 +261,13 @@ export class Engine {
       this.core.connected(wire, session);
       const early = this.#early ?? [];
       this.#early = undefined;
-      for (const [name, payload] of early) this.#event(name, payload);
+      for (const [name, payload] of early) this.event(name, payload);
     };
     if (session.userId === this.#userId) begin();
     else void this.#enterUser(session.userId).then(() => this.batch.run(begin));
   }
 
-  #event(name: string, payload: unknown): void {
+  event(name: string, payload: unknown): void {
     if (this.#early) this.#early.push([name, payload]);
     else if (name === 'typing') this.#typing.receive(payload as Typing);
     else if (name === 'presence') this.watches.receive(payload as Presence);
@@ -255,7 +275,7 @@ export class Engine {
     else this.core.event(name, payload);
   }
 
-  #lost(): void {
+  lost(): void {
     this.#wire = undefined;
     this.#early = undefined;
     this.core.disconnected();
@@ -265,13 +285,8 @@ export class Engine {
     this.watches.stop();
   }
 
-  #caughtUp(): void {
-    const { since } = this.core.sync;
-    const { epoch } = this.core;
-    this.#persistence.set({ ...(since === undefined ? {} : { since }), ...(epoch === undefined ? {} : { epoch }) });
-    const wire = this.#wire;
-    if (this.#isListed) this.#live();
-    else void this.#listFirst().then(() => this.batch.run(() => this.#wire === wire && this.#live()));
+  statusChanged(status: ChatStatus): void {
+    this.batch.emit('status', status);
   }
 
   #live(): void {
@@ -299,9 +314,12 @@ export class Engine {
     cancel();
   }
 
+  // What the tabs report.
+
   /** This tab sends from now on, and writes the store. */
-  #lead(): void {
-    if (this.#wire) this.core.outbox.start(this.#wire);
+  lead(): void {
+    const wire = this.#wire;
+    if (wire) this.batch.run(() => this.core.outbox.start(wire));
     this.#persistence.write(true);
     if (!this.#page.lock) return;
     const userId = this.#userId;
@@ -311,13 +329,16 @@ export class Engine {
       .then((messages) => this.batch.run(() => this.#userId === userId && this.sending.restore(messages)));
   }
 
-  #follow(): void {
-    this.core.outbox.stop();
+  follow(): void {
+    this.batch.run(() => this.core.outbox.stop());
     if (!this.isClosed) this.#persistence.write(this.#page.lock === undefined);
   }
 
+  receive(message: unknown): void {
+    if (!this.isClosed) this.batch.run(() => this.#mirror(message as TabMessage));
+  }
+
   #mirror(message: TabMessage): void {
-    if (this.isClosed) return;
     if (message.type === 'stored') this.core.receive(message.message);
     else if (message.type === 'signed_out') {
       this.connection.stop('signed_out');
@@ -359,7 +380,7 @@ export class Engine {
     for (const { id, lastSeq, ...rest } of conversations) {
       const state = core.state(id);
       Object.assign(state, rest);
-      state.begin(lastSeq);
+      state.begin(lastSeq, lastSeq, (message) => this.batch.emit('message', message));
       this.#handles.get(id)?.messages.invalidate();
     }
     this.list.restart();
@@ -382,15 +403,10 @@ export class Engine {
     this.#changed.clear();
     if (isReplaced) {
       this.#persistence.discard();
-      if (this.core.epoch !== undefined) this.#persistence.set({ epoch: this.core.epoch });
+      this.#persistence.set(defined({ epoch: this.core.epoch }));
     }
     this.list.restart();
     for (const handle of this.#handles.values()) handle.messages.invalidate();
-  }
-
-  #noteChange(state: ConversationState): void {
-    this.#changed.add(state);
-    this.#persistence.changed(state.id);
   }
 
   /** At the end of a batch: what has changed, once per conversation. */
@@ -436,4 +452,12 @@ export class Engine {
     this.#options.logger?.error(message, { code });
     this.batch.emit('error', { code, message, retryable });
   }
+}
+
+/** Without the fields that are undefined: an absent field of a change keeps its value. */
+function defined(values: {
+  since?: string | undefined;
+  epoch?: StoreEpoch | undefined;
+}): Pick<StoreChange, 'since' | 'epoch'> {
+  return JSON.parse(JSON.stringify(values)) as Pick<StoreChange, 'since' | 'epoch'>;
 }

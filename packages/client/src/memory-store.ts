@@ -1,40 +1,38 @@
-import type { ChatStore, StoreChange, StoredState } from './types.ts';
+import type { ClientMessageId, ConversationId } from '@chat-cluster/contracts';
+import type { ChatStore, ConversationSnapshot, StoredOutgoing, StoredState } from './types.ts';
+
+interface Kept {
+  values: Pick<StoredState, 'epoch' | 'since' | 'badge'>;
+  conversations: Map<ConversationId, ConversationSnapshot>;
+  outbox: Map<ClientMessageId, StoredOutgoing>;
+}
 
 /** A store in memory: it ends with the process or page. Share one between clients to test a restart. */
 export function memoryStore(): ChatStore {
-  const states = new Map<string, StoredState>();
+  const states = new Map<string, Kept>();
   return {
     async load(key) {
-      const state = states.get(key);
-      return state && { ...state, conversations: [...state.conversations], outbox: [...state.outbox] };
+      const kept = states.get(key);
+      if (!kept) return undefined;
+      const { values, conversations, outbox } = kept;
+      const inOrder = [...outbox.values()].sort((a, b) => a.order - b.order);
+      return { ...values, version: 1, conversations: [...conversations.values()], outbox: inOrder };
     },
-    async write(key, change) {
-      states.set(key, applied(states.get(key), change));
+    async write(key, { conversations = [], outbox = [], removed = [], discard, ...values }) {
+      const kept: Kept = states.get(key) ?? { values: {}, conversations: new Map(), outbox: new Map() };
+      states.set(key, kept);
+      if (discard) {
+        kept.conversations.clear();
+        delete kept.values.since;
+        delete kept.values.badge;
+      }
+      Object.assign(kept.values, values);
+      for (const one of conversations) kept.conversations.set(one.id, one);
+      for (const one of outbox) kept.outbox.set(one.clientMessageId, one);
+      for (const id of removed) kept.outbox.delete(id);
     },
     async delete(key) {
       states.delete(key);
     },
-  };
-}
-
-function applied(before: StoredState | undefined, change: StoreChange): StoredState {
-  const { since, badge, conversations = [], ...kept } = before ?? { outbox: [] };
-  const old = change.discard
-    ? {}
-    : { ...(since === undefined ? {} : { since }), ...(badge === undefined ? {} : { badge }) };
-  const byId = new Map((change.discard ? [] : conversations).map((one) => [one.id, one]));
-  for (const one of change.conversations ?? []) byId.set(one.id, one);
-  const outbox = new Map(kept.outbox.map((one) => [one.clientMessageId, one]));
-  for (const one of change.outbox ?? []) outbox.set(one.clientMessageId, one);
-  for (const id of change.removed ?? []) outbox.delete(id);
-  const { epoch = 'epoch' in kept ? kept.epoch : undefined } = change;
-  return {
-    ...old,
-    ...(epoch === undefined ? {} : { epoch }),
-    ...(change.since === undefined ? {} : { since: change.since }),
-    ...(change.badge === undefined ? {} : { badge: change.badge }),
-    version: 1,
-    conversations: [...byId.values()],
-    outbox: [...outbox.values()].sort((a, b) => a.order - b.order),
   };
 }

@@ -10,6 +10,13 @@ export interface CheckedOptions extends ChatClientOptions {
 }
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
+/** Smallest values of the numbers. A backlog needs more than the newest page. */
+const LEAST = [
+  ['windowSize', 100],
+  ['maxOutbox', 1],
+  ['maxOutboxAgeMs', 1],
+  ['maxBacklog', 50],
+] as const;
 
 /** Throws a TypeError with a sentence about the first wrong option. */
 export function checkedOptions(options: ChatClientOptions): CheckedOptions {
@@ -23,12 +30,14 @@ export function checkedOptions(options: ChatClientOptions): CheckedOptions {
   if (options.store && typeof options.store.load !== 'function') {
     throw new TypeError('store: pass a ChatStore, such as memoryStore() or indexedDbStore().');
   }
-  const { windowSize = 500, maxOutbox = 1_000, maxOutboxAgeMs = DAY_MS, maxBacklog = 500 } = options;
-  checkNumber('windowSize', windowSize, 100);
-  checkNumber('maxOutbox', maxOutbox, 1);
-  checkNumber('maxOutboxAgeMs', maxOutboxAgeMs, 1);
-  checkNumber('maxBacklog', maxBacklog, 50);
-  return { ...options, origin, windowSize, maxOutbox, maxOutboxAgeMs, maxBacklog };
+  const checked = { windowSize: 500, maxOutbox: 1_000, maxOutboxAgeMs: DAY_MS, maxBacklog: 500, ...options, origin };
+  for (const [name, least] of LEAST) {
+    const value: unknown = checked[name];
+    if (typeof value !== 'number' || !(value >= least)) {
+      throw new TypeError(`${name}: pass a number of at least ${least}, not ${String(value)}.`);
+    }
+  }
+  return checked;
 }
 
 function originOf(text: unknown): string {
@@ -41,10 +50,4 @@ function originOf(text: unknown): string {
     throw new TypeError(`url: pass the origin of the server, such as "https://chat.example.com", not "${text}".`);
   }
   return url.origin;
-}
-
-function checkNumber(name: string, value: unknown, least: number): void {
-  if (typeof value !== 'number' || !(value >= least)) {
-    throw new TypeError(`${name}: pass a number of at least ${least}, not ${String(value)}.`);
-  }
 }

@@ -181,7 +181,7 @@ export class Persistence {
       this.#deps.failed(
         new ChatFailure({
           code: 'STORE_FAILED',
-          message: `The store failed: ${textOf(error)}. The client goes on in memory; free space, or check the store.`,
+          message: `The store failed: ${textOf(error)}. The client goes on in memory. Check the store.`,
           retryable: false,
         }),
       );

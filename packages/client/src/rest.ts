@@ -49,7 +49,7 @@ export class Rest {
     if (token === null) {
       throw new ChatFailure({
         code: 'TOKEN_MISSING',
-        message: 'Nobody is signed in. Sign in first.',
+        message: 'No user is signed in. Sign in first.',
         retryable: false,
       });
     }
@@ -87,4 +87,4 @@ export class Rest {
   }
 }
 
-const UNEXPECTED = 'The response is not from the chat server. Check the url and the proxies in front of it.';
+const UNEXPECTED = 'The response is not from the chat server. Check the url and its proxies.';

@@ -1,6 +1,6 @@
 import type { ClientMessageId, ConversationId, Message } from '@chat-cluster/contracts';
 import { type Batch, Source } from './batch.ts';
-import type { Outbox, Outgoing } from './core/outbox.ts';
+import type { Outbox, Outgoing, OutgoingError } from './core/outbox.ts';
 import type { Clock } from './core/seams.ts';
 import { checkedDraft, checkId } from './draft.ts';
 import { Sent } from './sent.ts';
@@ -25,14 +25,14 @@ export interface SendingDeps {
 /** What tabs of one user send to each other about the outbox. */
 export type TabMessage =
   | { type: 'queued'; outgoing: StoredOutgoing }
-  | { type: 'status'; id: ClientMessageId; status: Outgoing['status']; error?: Outgoing['error'] }
+  | { type: 'status'; id: ClientMessageId; status: Outgoing['status']; error?: OutgoingError }
   | { type: 'stored'; message: Message }
   | { type: 'retry' | 'discard'; id: ClientMessageId }
   | { type: 'signed_out' };
 
 const FULL = {
   code: 'OUTBOX_FULL',
-  message: 'Too many messages are not sent yet. Wait until some are sent, then send this one again.',
+  message: 'Too many messages wait to be sent. Try again later.',
   retryable: true,
 } as const;
 
@@ -86,7 +86,7 @@ export class Sending {
   discard(id: string): void {
     const outgoing = this.#known(id);
     if (outgoing.status === 'sending') {
-      throw new Error('The message is under way and may be stored already. Discard it when it is queued or failed.');
+      throw new Error('The message is under way. Discard it when it is queued or failed.');
     }
     this.#deps.batch.run(() => this.#discard(outgoing));
     this.#deps.post({ type: 'discard', id: outgoing.clientMessageId });
@@ -96,10 +96,9 @@ export class Sending {
   restore(messages: readonly StoredOutgoing[]): void {
     for (const message of messages) {
       this.#lastOrder = Math.max(this.#lastOrder, message.order);
-      const { error, ...rest } = message;
       if (this.#deps.outbox.get(message.clientMessageId)) continue;
-      const status = error ? 'failed' : 'queued';
-      this.#add({ ...rest, status, error: error as Outgoing['error'], queuedAt: message.sentAt, attempt: 0 });
+      const status = message.error ? 'failed' : 'queued';
+      this.#add({ ...(message as Outgoing), status, queuedAt: message.sentAt, attempt: 0 });
     }
   }
 
@@ -122,7 +121,7 @@ export class Sending {
     const hadError = this.#sent.get(clientMessageId)?.settle();
     if (isOwn) {
       if (status === 'failed' || (status === 'queued' && hadError)) this.#deps.keep(stored(outgoing));
-      this.#deps.post({ type: 'status', id: clientMessageId, status, ...(error ? { error } : {}) });
+      this.#deps.post({ type: 'status', id: clientMessageId, status, ...(error && { error }) });
     }
     this.#emit(outgoing, status);
   }
@@ -177,8 +176,7 @@ export class Sending {
   #emit(outgoing: Outgoing, status: SentMessage['status'], message?: Message): void {
     const { batch } = this.#deps;
     if (!batch.hasListeners('outbox')) return;
-    const stored = message ? { stored: message } : {};
-    batch.emit('outbox', { message: snapshotOf(outgoing), status, ...stored });
+    batch.emit('outbox', { message: snapshotOf(outgoing), status, ...(message && { stored: message }) });
   }
 
   #handle(outgoing: Outgoing): Sent {
@@ -190,7 +188,7 @@ export class Sending {
 
   #known(id: string): Outgoing {
     const outgoing = this.#deps.outbox.get(id as ClientMessageId);
-    if (!outgoing) throw new Error(`No message of the outbox has the id "${id}". It is stored or discarded already.`);
+    if (!outgoing) throw new Error(`No message of the outbox has the id "${id}".`);
     return outgoing;
   }
 
@@ -204,14 +202,12 @@ export class Sending {
   }
 }
 
-function snapshotOf(outgoing: Outgoing): OutgoingMessage {
-  const { clientMessageId, conversationId, content, attachments, sentAt, status, error } = outgoing;
-  return { clientMessageId, conversationId, content, attachments, sentAt, status, ...(error ? { error } : {}) };
+function snapshotOf({ order, queuedAt, attempt, ...shown }: Outgoing): OutgoingMessage {
+  return shown;
 }
 
-function stored(outgoing: Outgoing): StoredOutgoing {
-  const { clientMessageId, conversationId, content, attachments, sentAt, order, error } = outgoing;
-  return { clientMessageId, conversationId, content, attachments, sentAt, order, ...(error ? { error } : {}) };
+function stored({ status, queuedAt, attempt, ...kept }: Outgoing): StoredOutgoing {
+  return kept;
 }
 
 /** A random UUID. React Native and pages without TLS have no `crypto.randomUUID`. */

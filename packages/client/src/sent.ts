@@ -7,7 +7,7 @@ import type { ChatError, SentMessage } from './types.ts';
 /** How a message has left the outbox of this client. */
 type End = { message: Message } | { isDiscarded: true } | { isAway: true };
 
-/** What `send` returns. Its promise exists only if somebody reads it. */
+/** What `send` returns. Its promise exists from its first use. */
 export class Sent implements SentMessage {
   readonly clientMessageId: ClientMessageId;
   #outgoing: Outgoing;
@@ -59,6 +59,6 @@ export class Sent implements SentMessage {
 const DISCARDED: ChatError = { code: 'DISCARDED', message: 'The message was discarded.', retryable: false };
 const AWAY: ChatError = {
   code: 'CONNECTION_LOST',
-  message: 'Another user is signed in, or the client was signed out. A kept message is sent when its user returns.',
+  message: 'The user has signed out or changed. A kept message is sent when its user returns.',
   retryable: false,
 };

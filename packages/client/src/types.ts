@@ -35,7 +35,7 @@ export interface ChatStatus {
 /** An error with a code: one of the server's table, or one of the library's own. */
 export interface ChatError {
   code: ErrorPayload['code'] | LocalErrorCode;
-  /** A sentence that says what to do. */
+  /** A sentence that states what to do. */
   message: string;
   retryable: boolean;
 }
@@ -80,7 +80,7 @@ export interface SentMessage {
   readonly error: ChatError | undefined;
   /**
    * Resolves with the stored message. Rejects with an Error that has the `code` of the failure when the message failed
-   * or was discarded. A message that is retried after a failure has a new promise. Nobody needs to handle it.
+   * or was discarded. A message that is retried after a failure has a new promise. Its rejection may be ignored.
    */
   readonly stored: Promise<Message>;
 }
@@ -122,6 +122,7 @@ export interface Observable<T> {
   subscribe(listener: () => void): () => void;
 }
 
+/** The conversations of the user, newest activity first. */
 export interface ConversationList extends Observable<readonly ConversationSnapshot[]> {
   /** More conversations exist on the server. */
   readonly hasMore: boolean;
@@ -137,6 +138,7 @@ export interface DraftMessage {
   clientMessageId?: string;
 }
 
+/** A conversation: its messages, and what the user does in it. */
 export interface Conversation {
   readonly id: ConversationId;
   readonly messages: Observable<MessagesSnapshot>;
@@ -187,8 +189,10 @@ export interface ChatEvents {
   error: ChatError;
 }
 
+/** The name of an event. */
 export type ChatEvent = keyof ChatEvents;
 
+/** One user on one device: connects, catches up, sends, and shows what the server has. `createChatClient` creates it. */
 export interface ChatClient {
   readonly status: ChatStatus;
   /** The last `unread_count`; undefined before the first connection of this user, and after `signOut`. */
@@ -229,7 +233,7 @@ export type TokenReason = 'first' | 'expiring' | 'expired' | 'rejected';
 
 /**
  * Returns a JWT for the user of this client. Called for one token at a time, and never because of a network failure.
- * null: nobody is signed in. Throw `Unauthorized` to stop for good; anything else that it throws is tried again.
+ * null: no user is signed in. Throw `Unauthorized` to stop for good; anything else that it throws is tried again.
  * `signal` is aborted when the token is no longer needed, and after 30 s.
  */
 export type GetToken = (request: {
@@ -335,6 +339,7 @@ export interface Page {
   channel?(name: string, receive: (message: unknown) => void): { post(message: unknown): void; close(): void };
 }
 
+/** What `createChatClient` needs to know. `url` and `getToken` are required. */
 export interface ChatClientOptions {
   /** Origin of the server, such as `https://chat.example.com`. */
   url: string;

@@ -39,7 +39,7 @@ export class TypingSignals {
     wire.call('typing', { conversationId, typing }, () => {});
   }
 
-  /** A message was sent: it ends the typing by itself. */
+  /** A message of this user is stored. It ends the typing for others, so the next key is signalled at once. */
   sent(conversationId: ConversationId): void {
     this.#sentAt.delete(conversationId);
   }

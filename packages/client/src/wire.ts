@@ -8,11 +8,9 @@ export const LIMITS = {
   attachmentUrlLength: 2_048,
   userIdLength: 64,
   clientMessageIdLength: 64,
-  maxPageSize: 100,
   pageSize: 50,
   syncConversations: 100,
   maxSyncSize: 500,
-  syncUnreadConversations: 100,
   watchedUsers: 200,
 } as const;
 

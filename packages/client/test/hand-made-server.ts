@@ -96,6 +96,7 @@ export class HandMadeServer {
   readonly sockets: HandMadeSocket[] = [];
   /** The conversations that `GET /api/messages/conversations` lists. */
   list: ConversationSummary[] = [];
+  epoch = EPOCH;
   listCalls = 0;
 
   readonly open: OpenSocket = (_url, { auth }) => {
@@ -108,7 +109,7 @@ export class HandMadeServer {
     const body =
       request.method === 'POST'
         ? { id: conversationId(9), kind: 'direct', participantIds: ['alice', 'bob'], createdAt: AT }
-        : { epoch: EPOCH, conversations: this.list, nextCursor: null };
+        : { epoch: this.epoch, conversations: this.list, nextCursor: null };
     if (String(url).includes('/messages/conversations')) this.listCalls++;
     return { ok: true, json: async () => body };
   }) as unknown as typeof fetch;

@@ -2,8 +2,11 @@ import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import * as fake from 'fake-indexeddb';
 import { deleteDB, openDB } from 'idb';
+import { createChatClient } from '../src/index.ts';
 import { indexedDbStore } from '../src/indexeddb/index.ts';
+import { createFakeCluster } from '../src/testing/index.ts';
 import type { ChatStore, StoredOutgoing } from '../src/types.ts';
+import { removeGlobals, setGlobals } from './indexeddb-globals.ts';
 import { storeContract } from './store-contract.ts';
 
 const MESSAGE = { clientMessageId: 'm', conversationId: 'c', content: 'Hello', attachments: [], sentAt: 1, order: 1 };
@@ -144,6 +147,31 @@ describe('indexedDbStore', () => {
     expect((await store.load('k'))?.badge).to.equal(1);
   });
 
+  it('keeps unsent messages over a reload without a connection; the next client sends them once', async () => {
+    const cluster = createFakeCluster({ time: 'platform' });
+    const client = () => createChatClient({ ...cluster.optionsOf('alice'), store: open({ name: 'reload' }) });
+    const first = client();
+    first.connect();
+    const { id } = await first.direct('bob');
+    await first.settled();
+    cluster.offline();
+    first.conversation(id).send('one');
+    first.conversation(id).send('two');
+    await first.close();
+    cluster.online();
+    const second = client();
+    second.connect();
+    await eventually(() => {
+      expect(cluster.messages(id).map(({ content }) => content)).to.deep.equal(['one', 'two']);
+    });
+    await second.settled();
+    const key = `${cluster.url} alice`;
+    expect((await open({ name: 'reload' }).load(key))?.conversations).to.have.lengthOf(1);
+    await second.signOut();
+    expect(await open({ name: 'reload' }).load(key)).to.equal(undefined);
+    cluster.close();
+  });
+
   it('does not read records of another version, and replaces them', async () => {
     const store = open({ name: 'records' });
     await store.write('k', { ...CHANGE, since: 's' });
@@ -178,16 +206,4 @@ async function rejection(promise: Promise<unknown>): Promise<Error> {
   );
   if (!(result instanceof Error)) throw new Error('It resolved, or rejected with something else than an Error.');
   return result;
-}
-
-/** Not enumerable: mocha takes other new globals for leaks. */
-function setGlobals(values: Record<string, unknown>): void {
-  for (const [name, value] of Object.entries(values)) {
-    if (/^(IDB|indexedDB)/.test(name)) Object.defineProperty(globalThis, name, { value, configurable: true });
-  }
-}
-
-function removeGlobals(): void {
-  for (const name of Object.keys(fake)) if (/^IDB/.test(name)) Reflect.deleteProperty(globalThis, name);
-  Reflect.deleteProperty(globalThis, 'indexedDB');
 }

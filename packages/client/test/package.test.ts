@@ -2,21 +2,22 @@ import { execFile } from 'node:child_process';
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { gzipSync } from 'node:zlib';
 import { checkPackage, Package } from '@arethetypeswrong/core';
 import { repository } from '@chat-cluster/local-cluster';
 import { expect } from 'chai';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
-import { rolldown } from 'rolldown';
 import { apiReference } from '../build/api-reference.ts';
-import { buildPackage } from '../build/build.ts';
+import { buildPackage, manifestOf } from '../build/build.ts';
+import { bundledSize } from '../build/bundled-size.ts';
 import { readmeBlocks } from './readme-blocks.ts';
 
 /** Bytes of a minified and gzipped bundle without the dependencies, for each entry of the package. */
 const BUDGET: Record<string, number> = {
   '.': 15_000,
+  './core': 6_000,
   './react': 2_000,
   './indexeddb': 2_000,
 };
@@ -35,7 +36,7 @@ describe('the npm package', () => {
   });
 
   it('has types that every module system resolves', async () => {
-    const { name, version } = manifest(dist);
+    const { name, version } = manifestOf(dist);
     const files = globSync('**/*.{js,ts,json}', { cwd: dist }).map((file) => [
       `/node_modules/${name}/${file}`,
       readFileSync(join(dist, file), 'utf8'),
@@ -50,13 +51,41 @@ describe('the npm package', () => {
   });
 
   it('imports its declared dependencies only, and nothing of Node', () => {
-    const { dependencies, peerDependencies } = manifest(dist);
+    const { dependencies, peerDependencies } = manifestOf(dist);
     const declared = Object.keys({ ...dependencies, ...peerDependencies });
     for (const file of globSync('**/*.{js,d.ts}', { cwd: dist })) {
       const text = readFileSync(join(dist, file), 'utf8');
       const imported = [...text.matchAll(/\b(?:from|import)\s*\(?\s*["']([^."'][^"']*)["']/g)].map(([, name]) => name);
       expect(declared, `imports of ${file}`).to.include.members(imported);
     }
+  });
+
+  it('runs as it is published', async () => {
+    const load = (entry: string) => import(pathToFileURL(join(dist, entry)).href);
+    const { createChatClient } = (await load('index.js')) as typeof import('@chat-cluster/client');
+    const { createFakeCluster } = (await load('testing.js')) as typeof import('@chat-cluster/client/testing');
+    const cluster = createFakeCluster();
+    const chat = createChatClient(cluster.optionsOf('alice'));
+    chat.connect();
+    await cluster.advance(1_000);
+    const { id, seq } = await (await chat.direct('bob')).send('Hello!').stored;
+    expect(cluster.messages((await chat.direct('bob')).id).map((message) => message.id)).to.deep.equal([id]);
+    expect(seq).to.equal(1);
+    await chat.close();
+    cluster.close();
+  });
+
+  it('starts no timer and touches nothing of a page when it is imported', async () => {
+    // After the dependencies, which are not under control here.
+    const code = `
+      for (const name of ['socket.io-client', 'idb', 'react']) await import(name);
+      for (const name of ['window', 'document', 'indexedDB', 'localStorage', 'setTimeout', 'setInterval']) {
+        Object.defineProperty(globalThis, name, { get() { throw new Error(name + ' is used by an import'); } });
+      }
+      for (const file of process.argv.slice(1)) await import(file);`;
+    const files = globSync('*.js', { cwd: dist }).map((file) => pathToFileURL(join(dist, file)).href);
+    expect(files).to.have.lengthOf.at.least(5);
+    await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code, ...files], { cwd: folder });
   });
 
   for (const [entry, bytes] of Object.entries(BUDGET)) {
@@ -81,19 +110,6 @@ describe('the npm package', () => {
     });
   }
 });
-
-/**
- * Not size-limit: it measures with esbuild, whose install script this repository does not allow. Rolldown and zlib do
- * the same.
- */
-async function bundledSize(dist: string, entry: string): Promise<number> {
-  const { exports, dependencies, peerDependencies } = manifest(dist);
-  const external = Object.keys({ ...dependencies, ...peerDependencies });
-  const bundle = await rolldown({ input: join(dist, exports[entry]?.default ?? ''), external, platform: 'browser' });
-  const { output } = await bundle.generate({ minify: true, codeSplitting: false });
-  await bundle.close();
-  return output.reduce((sum, file) => sum + (file.type === 'chunk' ? gzipSync(file.code, { level: 9 }).length : 0), 0);
-}
 
 /** Compiles test/consumer and the code of README.md with the package in node_modules. */
 async function compile(dist: string, options: { types: string[]; lib: string[] }): Promise<void> {
@@ -124,16 +140,4 @@ function link(project: string, name: string, target: string): void {
   const path = join(project, 'node_modules', name);
   mkdirSync(dirname(path), { recursive: true });
   symlinkSync(target, path);
-}
-
-interface PublishedManifest {
-  name: string;
-  version: string;
-  exports: Record<string, { types: string; default: string }>;
-  dependencies: Record<string, string>;
-  peerDependencies: Record<string, string>;
-}
-
-function manifest(dist: string): PublishedManifest {
-  return JSON.parse(readFileSync(join(dist, 'package.json'), 'utf8')) as PublishedManifest;
 }

@@ -79,11 +79,9 @@ export function storeContract(name: string, open: () => ChatStore): void {
       }
     });
 
-    it('does not change with an object that was written or loaded', async () => {
+    it('does not change with a list that it has returned', async () => {
       const store = open();
-      const message = { ...outgoing('m', 1) };
-      await store.write('copy', { outbox: [message] });
-      message.content = 'changed';
+      await store.write('copy', { outbox: [outgoing('m', 1)] });
       (await store.load('copy'))?.outbox.pop();
       expect((await store.load('copy'))?.outbox).to.deep.equal([outgoing('m', 1)]);
     });

@@ -53,6 +53,7 @@ const REFRESH_PAUSE_MS = 5_000;
  *
  * Each attempt has a number and a socket of its own: callbacks of earlier ones are ignored, and nothing that a socket
  * has buffered is sent later. The token is there before the socket opens, since a server waits for strangers briefly.
+ * The file is longer than others: each transition ends the timers and the socket of the state before.
  */
 export class Connection {
   status: ChatStatus;

@@ -24,7 +24,7 @@ export class Tokens {
     this.#clock = clock;
   }
 
-  /** Resolves with a token that may be used, or null when nobody is signed in. Rejects with what `getToken` throws. */
+  /** Resolves with a token that may be used, or null when no user is signed in. Rejects with what `getToken` throws. */
   get(): Promise<string | null> {
     if (this.#token !== undefined && this.#clock.now() < this.#renewAt) return Promise.resolve(this.#token);
     if (this.#token !== undefined) this.replace('expiring');
@@ -67,11 +67,9 @@ export class Tokens {
     const { signal } = abort;
     let cancel = () => {};
     const ended = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(new Error('getToken was ended, because no token is needed.')));
+      signal.addEventListener('abort', () => reject(new Error('it was ended')));
       cancel = this.#clock.after(LIMIT_MS, () => {
-        reject(
-          new Error(`getToken has not resolved within ${LIMIT_MS / 1_000} s. Check the service that issues tokens.`),
-        );
+        reject(new Error(`it has not resolved within ${LIMIT_MS / 1_000} s`));
         abort.abort();
       });
     });
@@ -80,9 +78,7 @@ export class Tokens {
       // In a function of its own, since it may throw instead of rejecting.
       const token = await Promise.race([(async () => this.#getToken({ reason, signal }))(), ended]);
       if (token !== null && (typeof token !== 'string' || token === '')) {
-        throw new TypeError(
-          'getToken resolved with no token. Resolve with a JWT, or with null when nobody is signed in.',
-        );
+        throw new TypeError('it resolved with neither a JWT nor null');
       }
       return token;
     } finally {

@@ -7,7 +7,8 @@ import type { MessageWindow } from './message-window.ts';
  *
  *   1 … base │ delivered, or skipped in a hole … `upTo` │ missing │ `#beyond`: received, and waiting for the missing ones
  *
- * `upTo` is unknown until the first message or sync shows where the conversation begins for this device.
+ * `upTo` is unknown until a list or a sync shows where the conversation begins for this device. Until then messages
+ * wait, because those before them may be new too.
  */
 export class ConversationState {
   readonly id: ConversationId;
@@ -18,11 +19,15 @@ export class ConversationState {
   lastSeq = 0;
   upTo: number | undefined;
   unreadCount = 0;
+  /** Number of the sync request during which an event brought the unread count: its answer may be older. */
+  countedDuring = 0;
   readMarks: Readonly<Record<UserId, number>> = {};
   /** Time of the last activity, in ms since 1970, by the clock of the server. */
   updatedAt = 0;
   window: MessageWindow | undefined;
   #beyond = new Map<number, Message>();
+  /** After a restore: what is loaded again is not new, whether it was read or not. */
+  #isReloaded = false;
 
   constructor(id: ConversationId) {
     this.id = id;
@@ -44,27 +49,30 @@ export class ConversationState {
    */
   receive(message: Message, maxWaiting: number, deliver: (message: Message) => void): void {
     const { seq } = message;
-    this.upTo ??= seq - 1;
     this.#note(message);
-    if (seq <= this.upTo) {
+    if (seq === 1) this.upTo ??= 0;
+    const { upTo = Number.NEGATIVE_INFINITY } = this;
+    if (seq <= upTo) {
       this.window?.add(message);
       return;
     }
-    if (seq === this.upTo + 1) {
+    if (seq === upTo + 1) {
       this.upTo = seq;
-      this.window?.add(message);
+      this.window?.append(message);
       deliver(message);
       if (this.#beyond.size > 0) this.#deliverNext(deliver);
     } else if (this.#beyond.size < maxWaiting && !this.#beyond.has(seq)) {
       this.#beyond.set(seq, message);
-      this.window?.add(message);
+      this.window?.append(message);
     }
   }
 
-  /** Where the conversation begins for this device: what it has so far is history, which is not delivered. */
-  begin(lastSeq: number): void {
+  /** Where the conversation begins for this device: the messages up to `upTo` are history, which is not delivered. */
+  begin(lastSeq: number, upTo: number, deliver: (message: Message) => void): void {
     this.lastSeq = Math.max(this.lastSeq, lastSeq);
-    this.upTo ??= lastSeq;
+    if (this.upTo !== undefined) return;
+    const end = this.#isReloaded ? lastSeq : Math.min(lastSeq, upTo);
+    this.skipTo(Math.min(end, ...[...this.#beyond.keys()].map(before)), deliver);
   }
 
   /** Takes in a last message that a list shows. Without effect on what is delivered. */
@@ -99,6 +107,7 @@ export class ConversationState {
     this.unreadCount = 0;
     this.readMarks = {};
     this.#beyond.clear();
+    this.#isReloaded = true;
     this.window?.reset();
   }
 
@@ -119,4 +128,8 @@ export class ConversationState {
       deliver(message);
     }
   }
+}
+
+function before(seq: number): number {
+  return seq - 1;
 }

@@ -1,5 +1,7 @@
 import type {
   ConversationId,
+  ConversationSummary,
+  FeedEntry,
   Message,
   MessagesRead,
   Session,
@@ -8,14 +10,13 @@ import type {
   UnreadCount,
   UserId,
 } from '@chat-cluster/contracts';
-import type { FeedEntry } from '../feed.ts';
 import { NO_MESSAGES } from '../wire.ts';
 import { ConversationState } from './conversation-state.ts';
 import { History } from './history.ts';
 import { MessageWindow } from './message-window.ts';
-import { Outbox, type OutboxOwner } from './outbox.ts';
+import { Outbox, type OutboxOwner, type Outgoing } from './outbox.ts';
 import type { Clock, Wire } from './seams.ts';
-import { Sync } from './sync.ts';
+import { Sync, type SyncOwner } from './sync.ts';
 
 export interface CoreOptions {
   /** Messages kept of an open conversation. */
@@ -31,13 +32,14 @@ export interface CoreOptions {
 export interface CoreOutput {
   /** A message that this device did not have, once, in the order of `seq` per conversation. */
   message(message: Message): void;
-  conversation(state: ConversationState): void;
-  /** The user is not in this conversation. */
-  removed(state: ConversationState): void;
-  badge(count: number): void;
+  changed(state: ConversationState): void;
+  /** The badge is this. */
+  counted(count: number): void;
   read(mark: MessagesRead): void;
-  outboxChanged: OutboxOwner['changed'];
-  acknowledged: OutboxOwner['acknowledged'];
+  /** The status of a message of the outbox has changed. */
+  outboxChanged(outgoing: Outgoing): void;
+  /** The server has stored the message; it has left the outbox. */
+  acknowledged(outgoing: Outgoing, message: Message): void;
   /** The missing messages of the conversation were skipped; without a conversation: the history was replaced. */
   discontinuity(state: ConversationState | undefined): void;
   caughtUp(): void;
@@ -50,10 +52,11 @@ export const NEWEST_PAGE = 50;
  * The protocol part of one device, without I/O: connections come as a `Wire`, time as a `Clock`. Everything that a
  * server event or an answer changes is changed before the call returns, and reported to the output.
  *
- * All paths of a message (event, ack, sync, history) end in `receive` or in a window, which drop what they hold.
+ * All paths of a message (event, ack, sync, history) end in `receive` or in a window, which drop what they hold. The file
+ * is longer than others, because it is the one place where these paths meet.
  */
-export class ChatCore {
-  readonly conversations = new Map<ConversationId, ConversationState>();
+export class ChatCore implements OutboxOwner, SyncOwner {
+  readonly conversations: Map<ConversationId, ConversationState> = new Map();
   readonly outbox: Outbox;
   readonly sync: Sync;
   readonly history: History;
@@ -67,30 +70,11 @@ export class ChatCore {
   constructor(clock: Clock, options: CoreOptions, output: CoreOutput) {
     this.#options = options;
     this.#output = output;
-    this.outbox = new Outbox(
-      clock,
-      { maxAgeMs: options.maxOutboxAgeMs, perConversation: options.perConversation },
-      {
-        changed: (outgoing) => output.outboxChanged(outgoing),
-        acknowledged: (outgoing, message) => {
-          this.receive(message);
-          output.acknowledged(outgoing, message);
-        },
-      },
-    );
-    this.sync = new Sync(clock, {
-      known: () => this.conversations.keys(),
-      isComplete: (id) => this.conversations.get(id)?.isComplete ?? true,
-      afterSeq: (id) => this.#afterSeq(id),
-      synced: (conversation, afterSeq) => this.#synced(conversation, afterSeq),
-      listed: (entry) => this.#listed(entry),
-      unread: (conversations) => this.#unread(conversations, true),
-      notFound: (id) => this.#notFound(id),
-      entered: (epoch) => this.enter(epoch),
-      caughtUp: () => output.caughtUp(),
-    });
+    const { maxOutboxAgeMs: maxAgeMs, perConversation } = options;
+    this.outbox = new Outbox(clock, { maxAgeMs, perConversation }, this);
+    this.sync = new Sync(clock, this);
     this.history = new History(clock, (epoch) => {
-      const isOther = this.enter(epoch);
+      const isOther = this.entered(epoch);
       if (isOther) this.sync.restart();
       return isOther;
     });
@@ -99,7 +83,7 @@ export class ChatCore {
   /** A connection is open and has its session. The outbox is started by the owner. */
   connected(wire: Wire, { userId, epoch }: Session): void {
     this.userId = userId;
-    if (this.enter(epoch)) this.sync.since = undefined;
+    if (this.entered(epoch)) this.sync.since = undefined;
     this.history.start(wire);
     this.sync.start(wire);
   }
@@ -129,8 +113,8 @@ export class ChatCore {
     const isOwn = message.senderId === this.userId;
     state.otherUserId ??= isOwn ? message.receiverId : message.senderId;
     state.receive(message, this.#options.maxBacklog, this.#deliver);
-    if (state.waiting > 0) this.sync.want(state.id, { delayed: true });
-    this.#output.conversation(state);
+    if (state.waiting > 0) this.sync.want(state.id, { delayed: state.upTo !== undefined });
+    this.#output.changed(state);
     const outgoing = isOwn ? this.outbox.get(message.clientMessageId) : undefined;
     if (outgoing?.conversationId === message.conversationId) this.outbox.settle(outgoing, message);
   }
@@ -139,7 +123,7 @@ export class ChatCore {
   markRead(mark: MessagesRead): void {
     const state = this.conversations.get(mark.conversationId);
     if (!state?.markRead(mark.userId, mark.upToSeq)) return;
-    this.#output.conversation(state);
+    this.#output.changed(state);
     this.#output.read(mark);
   }
 
@@ -163,35 +147,41 @@ export class ChatCore {
     return state.window;
   }
 
-  /** A conversation as the list of the server shows it. */
-  summary(entry: Omit<FeedEntry, 'readMarks'>): ConversationState {
+  /** A conversation as the list of the server shows it. `isCurrent`: its unread count is not older than this device's. */
+  summary(entry: ConversationSummary, isCurrent = false): ConversationState {
     const state = this.state(entry.id);
+    // A page of the list may be older than events that came meanwhile.
+    if (isCurrent || state.otherUserId === undefined || entry.lastSeq > state.lastSeq) {
+      state.unreadCount = entry.unreadCount;
+    }
     state.otherUserId = entry.otherUserId;
     state.updatedAt = Math.max(state.updatedAt, Date.parse(entry.updatedAt));
-    // An older page than the events that came meanwhile.
-    if (entry.lastSeq >= state.lastSeq) state.unreadCount = entry.unreadCount;
-    if (state.upTo === undefined) state.begin(entry.lastSeq);
     state.lastSeq = Math.max(state.lastSeq, entry.lastSeq);
+    // Where an open conversation begins depends on its read mark, which the sync that is due brings.
+    if (state.waiting === 0 && !state.window) state.begin(entry.lastSeq, entry.lastSeq, this.#deliver);
     const { lastMessage } = entry;
-    if (lastMessage?.seq === (state.upTo as number) + 1) this.receive(lastMessage);
+    if (lastMessage && state.upTo !== undefined && lastMessage.seq === state.upTo + 1) this.receive(lastMessage);
     else if (lastMessage) state.note(lastMessage);
     if (!state.isComplete) this.sync.want(state.id);
-    this.#output.conversation(state);
+    this.#output.changed(state);
     return state;
   }
 
   /** Returns true when the epoch is another one: everything but the outbox is discarded, and must be loaded anew. */
-  enter(epoch: StoreEpoch | undefined): boolean {
+  entered(epoch: StoreEpoch | undefined): boolean {
     if (epoch === undefined || epoch === this.epoch) return false;
     const isOther = this.epoch !== undefined;
     this.epoch = epoch;
-    if (!isOther) return false;
+    if (isOther) this.discard();
+    return isOther;
+  }
+
+  discard(): void {
     for (const state of this.conversations.values()) {
       state.restart();
       if (!state.window) this.conversations.delete(state.id);
     }
     this.#output.discontinuity(undefined);
-    return true;
   }
 
   /** Forgets everything but the outbox: another user is signed in. */
@@ -203,40 +193,63 @@ export class ChatCore {
     this.sync.reset();
   }
 
+  // What the outbox and the sync need of their owner. Others do not call it.
+
+  changed(outgoing: Outgoing): void {
+    this.#output.outboxChanged(outgoing);
+  }
+
+  acknowledged(outgoing: Outgoing, message: Message): void {
+    this.receive(message);
+    this.#output.acknowledged(outgoing, message);
+  }
+
+  caughtUp(): void {
+    this.#output.caughtUp();
+  }
+
+  known(): Iterable<ConversationId> {
+    return this.conversations.keys();
+  }
+
+  isComplete(id: ConversationId): boolean {
+    return this.conversations.get(id)?.isComplete ?? true;
+  }
+
   #deliver = (message: Message): void => this.#output.message(message);
 
   #counted({ count, conversations = [] }: UnreadCount): void {
     this.badge = count;
-    this.#unread(conversations, false);
-    this.#output.badge(count);
+    this.unread(conversations, false);
+    this.#output.counted(count);
   }
 
   /** `discover`: conversations that are not known are new ones. */
-  #unread(conversations: readonly { conversationId: ConversationId; count: number }[], discover: boolean): void {
+  unread(conversations: readonly { conversationId: ConversationId; count: number }[], discover = true): void {
     for (const { conversationId, count } of conversations) {
       const state = this.conversations.get(conversationId);
       if (!state) {
         if (!discover) continue;
         this.state(conversationId).unreadCount = count;
         this.sync.want(conversationId, { isCheck: true });
-      } else if (state.unreadCount !== count) {
+      } else if (state.unreadCount !== count || !discover) {
         state.unreadCount = count;
-        this.#output.conversation(state);
+        if (!discover) state.countedDuring = this.sync.request;
+        this.#output.changed(state);
       }
     }
   }
 
-  #listed(entry: FeedEntry): void {
-    const isNew = !this.conversations.has(entry.id);
-    const own = entry.readMarks.find(({ userId }) => userId === this.userId);
-    // A conversation that this device does not know: what is not read anywhere is new.
-    if (isNew) this.state(entry.id).upTo = Math.min(entry.lastSeq, own?.upToSeq ?? 0);
-    const state = this.summary(entry);
+  listed(entry: FeedEntry): void {
+    const state = this.state(entry.id);
     this.#marks(state, entry.readMarks);
-    this.#output.conversation(state);
+    // A conversation that this device does not know: what is not read anywhere is new.
+    state.begin(entry.lastSeq, this.#readUpTo(state), this.#deliver);
+    this.summary(entry, state.countedDuring !== this.sync.request);
+    this.#output.changed(state);
   }
 
-  #afterSeq(id: ConversationId): number {
+  afterSeq(id: ConversationId): number {
     const state = this.conversations.get(id);
     if (!state) return NO_MESSAGES;
     this.#skipBacklog(state);
@@ -257,24 +270,26 @@ export class ChatCore {
     return true;
   }
 
-  #synced({ id, messages, lastSeq, hasMore, readMarks }: SyncedConversation, afterSeq: number): void {
+  synced({ id, messages, lastSeq, hasMore, readMarks }: SyncedConversation, afterSeq: number): void {
     const state = this.conversations.get(id);
     if (!state) return;
-    state.begin(lastSeq);
     this.#marks(state, readMarks);
+    state.begin(lastSeq, this.#readUpTo(state), this.#deliver);
     const isSkipped = this.#skipBacklog(state);
     const upTo = state.upTo as number;
     const { window } = state;
     if (window) {
-      window.extend(messages.filter(({ seq }) => seq <= upTo));
+      // Of a backlog only the newest page is shown: the rest is a hole, as if it was not here.
+      if (!isSkipped) window.extend(messages.filter(({ seq }) => seq <= upTo));
       // A window that was opened during this request is loaded by the next one.
       const isAsked = afterSeq === NO_MESSAGES || !Number.isNaN(window.loadAfter);
       if (isAsked && !isSkipped) window.loadAfter = loadedUpTo(afterSeq, messages, state, hasMore);
     }
-    for (const message of messages) if (message.seq > upTo) this.receive(message);
-    const last = messages.at(-1);
-    if (last) state.note(last);
-    this.#output.conversation(state);
+    for (const message of messages) {
+      if (message.seq > upTo) this.receive(message);
+      else state.note(message);
+    }
+    this.#output.changed(state);
   }
 
   #marks(state: ConversationState, marks: SyncedConversation['readMarks']): void {
@@ -288,15 +303,20 @@ export class ChatCore {
     }
   }
 
-  #notFound(id: ConversationId): void {
+  /** How far this user has read, as far as known. */
+  #readUpTo({ readMarks }: ConversationState): number {
+    return this.userId === undefined ? 0 : (readMarks[this.userId] ?? 0);
+  }
+
+  notFound(id: ConversationId): void {
     const state = this.conversations.get(id);
     if (!state) return;
     state.restart();
-    state.begin(0);
+    state.begin(0, 0, this.#deliver);
     state.otherUserId = undefined;
     if (state.window) state.window.loadAfter = undefined;
     else this.conversations.delete(id);
-    this.#output.removed(state);
+    this.#output.changed(state);
   }
 }
 

@@ -13,7 +13,7 @@ type OnLoaded = (error: LoadError | undefined, messages: readonly Message[]) => 
 
 const LOST: LoadError = {
   code: 'CONNECTION_LOST',
-  message: 'There is no connection. Load the messages again when the client is live.',
+  message: 'There is no connection. Try again when the client is live.',
   retryable: true,
 };
 
@@ -68,11 +68,11 @@ export class History {
 const LATE: LoadError = { code: 'TIMEOUT', message: 'The server did not respond in time. Try again.', retryable: true };
 const REPLACED: LoadError = {
   code: 'UNAVAILABLE',
-  message: 'The history was replaced and is being loaded again. Load older messages after that.',
+  message: 'The history was replaced. Try again.',
   retryable: true,
 };
 const NOT_FOUND: LoadError = {
   code: 'CONVERSATION_NOT_FOUND',
-  message: 'There is no such conversation, or this user is not in it.',
+  message: 'There is no such conversation, or you are not in it.',
   retryable: false,
 };

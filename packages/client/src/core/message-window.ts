@@ -26,18 +26,20 @@ export class MessageWindow {
     this.#limit = limit;
   }
 
-  /** Adds a message within or after the window. Returns false for one that it holds, and for one before it. */
-  add(message: Message): boolean {
+  /** Adds a message within or after the window. One before it was dropped, or is not loaded yet. */
+  add(message: Message): void {
+    const first = this.messages[0];
+    if (first && message.seq > first.seq) this.append(message);
+  }
+
+  /** Adds a message that was not delivered yet, also before the first one: events may overtake each other. */
+  append(message: Message): void {
     const { messages } = this;
-    const first = messages[0];
-    if (first && message.seq < first.seq) return false;
-    const isNew = this.#insert(message);
-    if (isNew && messages.length > this.#limit) messages.splice(0, messages.length - this.#limit);
-    return isNew;
+    if (this.#insert(message) && messages.length > this.#limit) messages.splice(0, messages.length - this.#limit);
   }
 
   /** Adds loaded messages, also before the window. `grow`: the limit grows by their number, so that they stay. */
-  extend(loaded: readonly Message[], { grow = false } = {}): void {
+  extend(loaded: readonly Message[], { grow = false }: { grow?: boolean } = {}): void {
     for (const message of loaded) if (this.#insert(message) && grow) this.#limit++;
   }
 

@@ -10,6 +10,13 @@ import type {
 import { ANSWER_TIMEOUT_MS } from '../wire.ts';
 import { backOffMs, type Clock, type Wire } from './seams.ts';
 
+/** Why a message failed. */
+export interface OutgoingError {
+  code: ErrorPayload['code'] | 'EXPIRED_IN_OUTBOX' | 'OUTBOX_FULL';
+  message: string;
+  retryable: boolean;
+}
+
 /** A message of this user that is not stored yet. */
 export interface Outgoing {
   readonly clientMessageId: ClientMessageId;
@@ -21,9 +28,7 @@ export interface Outgoing {
   /** Sorts the outbox. */
   readonly order: number;
   status: 'queued' | 'sending' | 'failed';
-  error?:
-    | { code: ErrorPayload['code'] | 'EXPIRED_IN_OUTBOX' | 'OUTBOX_FULL'; message: string; retryable: boolean }
-    | undefined;
+  error?: OutgoingError;
   /** From here its age counts, in ms since 1970: `sentAt`, or the last retry by the user. */
   queuedAt: number;
   /** Number of the attempt under way; 0 for none. */
@@ -62,7 +67,7 @@ const EXPIRY_CHECK_MS = 1_000;
  *
  * After a retryable refusal nothing is sent until its pause is over and everything under way is answered. Then messages
  * go out in order again, with the same ids: first one, after its ack two, and so on, so that a client that was limited
- * does not send everything at once.
+ * does not send everything at once. The file is longer than others: the states share the counters of one machine.
  */
 export class Outbox {
   #clock: Clock;
@@ -75,7 +80,7 @@ export class Outbox {
   #underWay = 0;
   #attempts = 0;
   #refusals = 0;
-  /** Largest number of messages under way. */
+  /** Largest number of messages under way. Each ack adds one, so it doubles per round trip. */
   #window = Number.POSITIVE_INFINITY;
   #isPaused = false;
   #cancelPause: (() => void) | undefined;
@@ -123,7 +128,7 @@ export class Outbox {
   /** Sends a failed message again. Without effect on one that is queued or under way. */
   retry(outgoing: Outgoing): void {
     if (outgoing.status !== 'failed') return;
-    outgoing.error = undefined;
+    delete outgoing.error;
     outgoing.queuedAt = this.#clock.now();
     this.#change(outgoing, 'queued');
     this.#fill(this.#enqueue(outgoing));
@@ -137,11 +142,12 @@ export class Outbox {
   }
 
   /** Another tab sends, and reports this status. */
-  mirror(outgoing: Outgoing, status: Outgoing['status'], error: Outgoing['error']): void {
+  mirror(outgoing: Outgoing, status: Outgoing['status'], error: OutgoingError | undefined): void {
     if (this.#wire || outgoing.status === status) return;
     if (outgoing.status === 'failed') this.#enqueue(outgoing);
     if (status === 'failed') this.#dequeue(outgoing);
-    outgoing.error = error;
+    if (error) outgoing.error = error;
+    else delete outgoing.error;
     this.#change(outgoing, status);
   }
 
@@ -255,7 +261,7 @@ export class Outbox {
       if (queue) this.#fill(queue);
       return;
     }
-    if (isStored) this.#window *= 2;
+    if (isStored) this.#window++;
     if (this.#window > LARGEST_WINDOW) this.#window = Number.POSITIVE_INFINITY;
     this.#fillAll();
   }
@@ -319,7 +325,7 @@ export class Outbox {
     this.#cancelTimeout = undefined;
   }
 
-  #fail(outgoing: Outgoing, error: NonNullable<Outgoing['error']>): void {
+  #fail(outgoing: Outgoing, error: OutgoingError): void {
     this.#dequeue(outgoing);
     outgoing.error = error;
     this.#change(outgoing, 'failed');
@@ -356,6 +362,6 @@ export class Outbox {
 
 const EXPIRED = {
   code: 'EXPIRED_IN_OUTBOX',
-  message: 'The message was not sent in time. Send it again with retry, or remove it with discard.',
+  message: 'The message was not sent in time. Call retry or discard.',
   retryable: true,
 } as const;

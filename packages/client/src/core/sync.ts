@@ -1,5 +1,12 @@
-import type { ConversationId, FailureAck, StoreEpoch, SyncedConversation } from '@chat-cluster/contracts';
-import type { FeedEntry, SyncAckWithFeed } from '../feed.ts';
+import type {
+  ConversationId,
+  FailureAck,
+  FeedEntry,
+  StoreEpoch,
+  SyncAck,
+  SyncedConversation,
+  SyncFeed,
+} from '@chat-cluster/contracts';
 import { ANSWER_TIMEOUT_MS, LIMITS } from '../wire.ts';
 import { backOffMs, type Clock, type Wire } from './seams.ts';
 
@@ -13,11 +20,13 @@ export interface SyncOwner {
   /** Takes in a part of an answer; `afterSeq` is that of the request. */
   synced(conversation: SyncedConversation, afterSeq: number): void;
   listed(entry: FeedEntry): void;
-  unread(conversations: SyncAckWithFeed['unread']['conversations']): void;
+  unread(conversations: SyncAck['unread']['conversations']): void;
   /** The user is not in this conversation. */
   notFound(id: ConversationId): void;
   /** Returns true when the history was replaced: the owner has discarded its state, and the answer is of no use. */
   entered(epoch: StoreEpoch | undefined): boolean;
+  /** The history was replaced: the owner discards its state. */
+  discard(): void;
   /** Nothing is missing, as far as known. Called each time. */
   caughtUp(): void;
 }
@@ -61,10 +70,13 @@ export class Sync {
   /** Position in the feed of the current pass. */
   #cursor: string | undefined;
   #request: Request | undefined;
+  #requests = 0;
   #refusals = 0;
   #cancelTimer: (() => void) | undefined;
   #timerAt = 0;
   #isPaused = false;
+  /** An answer is being taken in: the next request follows after that. */
+  #isApplying = false;
 
   constructor(clock: Clock, owner: SyncOwner) {
     this.#clock = clock;
@@ -74,6 +86,11 @@ export class Sync {
   /** True while a sync is due or under way. */
   get isBusy(): boolean {
     return this.#isFeedDue || this.#isRepeatDue || this.#wanted.size > 0 || this.#request !== undefined;
+  }
+
+  /** Number of the request under way, or of the last one. */
+  get request(): number {
+    return this.#requests;
   }
 
   /** Syncs over this connection from now on. */
@@ -103,20 +120,22 @@ export class Sync {
   }
 
   /** Messages of this conversation are missing. `isCheck`: name it even if nothing seems to be missing. */
-  want(id: ConversationId, { isCheck = false, delayed = false } = {}): void {
+  want(id: ConversationId, { isCheck = false, delayed = false }: { isCheck?: boolean; delayed?: boolean } = {}): void {
     this.#wanted.set(id, isCheck || this.#wanted.get(id) === true);
     this.#schedule(delayed ? GAP_DELAY_MS * (1 + this.#clock.random()) : 0);
   }
 
   /** Begins anew: the history was replaced. */
   restart(): void {
-    this.since = undefined;
-    this.#wanted.clear();
+    this.reset();
+    // Its answer would belong to the earlier history.
+    this.#request = undefined;
+    this.#endTimer();
     this.#require();
     this.#schedule(0);
   }
 
-  /** Forgets everything, for another user. Call it without a connection. */
+  /** Forgets what is due. */
   reset(): void {
     this.since = undefined;
     this.#wanted.clear();
@@ -137,7 +156,11 @@ export class Sync {
   }
 
   #schedule(ms: number): void {
-    if (!this.#wire || this.#request || this.#isPaused) return;
+    if (!this.#wire || this.#request || this.#isPaused || this.#isApplying) return;
+    if (ms === 0) {
+      this.#next();
+      return;
+    }
     const at = this.#clock.now() + ms;
     if (this.#cancelTimer && this.#timerAt <= at) return;
     this.#endTimer();
@@ -171,9 +194,10 @@ export class Sync {
     }
     const request = { since, conversations };
     this.#request = request;
+    this.#requests++;
     this.#cancelTimer = this.#clock.after(ANSWER_TIMEOUT_MS, () => this.#refused(undefined));
     const payload = { conversations, limit: LIMITS.maxSyncSize, ...(since === undefined ? {} : { since }) };
-    wire.call<SyncAckWithFeed>('sync', payload, (answer) => {
+    wire.call<SyncAck>('sync', payload, (answer) => {
       if (this.#request !== request) return;
       if (answer.ok) this.#answered(request, answer);
       else this.#refused(answer.error);
@@ -204,26 +228,32 @@ export class Sync {
     this.#pause(error?.retryAfterMs === undefined ? backOff : error.retryAfterMs * (1 + this.#clock.random() / 2));
   }
 
-  #answered(request: Request, answer: SyncAckWithFeed): void {
+  #answered(request: Request, answer: SyncAck): void {
     this.#endTimer();
     this.#request = undefined;
-    if (this.#owner.entered(answer.epoch)) {
+    const isOther = this.#owner.entered(answer.epoch);
+    if (answer.feed?.reset && !isOther) this.#owner.discard();
+    if (isOther || answer.feed?.reset) {
       this.restart();
       return;
     }
+    this.#isApplying = true;
     this.#apply(request, answer);
-    // Messages that are known to exist and do not come: a pause keeps this from being a loop.
-    if (request.since === undefined && this.#isStuck(request)) this.#refused(undefined);
-    else {
+    this.#isApplying = false;
+    // Messages that are known to exist and do not come: no reason to loop, nor to keep the client from being live.
+    if (request.since === undefined && this.#isStuck(request)) {
+      this.#owner.caughtUp();
+      this.#refused(undefined);
+    } else {
       this.#refusals = 0;
       this.#next();
     }
   }
 
-  #apply(request: Request, { conversations, notFound, unread, feed }: SyncAckWithFeed): void {
+  #apply(request: Request, { conversations, notFound, unread, feed }: SyncAck): void {
     const asked = new Map(request.conversations.map(({ id, afterSeq }) => [id, afterSeq]));
+    for (const id of asked.keys()) this.#wanted.set(id, false);
     for (const conversation of conversations) {
-      this.#wanted.set(conversation.id, false);
       this.#owner.synced(conversation, asked.get(conversation.id) ?? 0);
     }
     for (const id of notFound) {
@@ -241,7 +271,7 @@ export class Sync {
     }
   }
 
-  #follow(feed: NonNullable<SyncAckWithFeed['feed']>): void {
+  #follow(feed: SyncFeed): void {
     for (const entry of feed.conversations) this.#owner.listed(entry);
     this.#isFeedDue = feed.hasMore;
     this.#cursor = feed.since;

@@ -6,8 +6,8 @@ export interface IndexedDbStoreOptions {
   /** Name of the database (default `chat-cluster`). */
   name?: string;
   /**
-   * Time to open the database, in ms (default 5,000). Another tab may hold an older version, and some browsers never
-   * answer.
+   * Time to open the database, in ms (default 4,000; the client waits for 5 s). Another tab may hold an older version,
+   * and some browsers never answer.
    */
   openTimeoutMs?: number;
 }
@@ -34,7 +34,7 @@ const STORES = ['meta', 'conversations', 'outbox'] as const;
  * private mode, a newer version of the application in another tab) rejects with an Error that explains it.
  */
 export function indexedDbStore(options: IndexedDbStoreOptions = {}): ChatStore {
-  const { name = 'chat-cluster', openTimeoutMs = 5_000 } = options;
+  const { name = 'chat-cluster', openTimeoutMs = 4_000 } = options;
   /** Keys with records of this version in the open database. Their unsent messages are written without reading first. */
   const known = new Set<string>();
   const ended = () => known.clear();

@@ -11,13 +11,17 @@ export interface OpenedConversation {
 
 /**
  * A conversation: by its id at once, and with `{ userId }` as soon as the server has opened or found it. Other ids open
- * another one. Unmounting does not release its messages; `conversation.release()` does.
+ * another one. A closed client opens none. Unmounting does not release its messages; `conversation.release()` does.
  */
 export function useConversation(of: string | { userId: string }): OpenedConversation {
   const client = useChatClient();
   const id = typeof of === 'string' ? of : undefined;
   const userId = typeof of === 'string' ? undefined : of.userId;
-  const byId = useMemo(() => (id === undefined ? undefined : opened(client.conversation(id))), [client, id]);
+  const isClosed = client.status.state === 'closed';
+  const byId = useMemo(
+    () => (id === undefined || isClosed ? undefined : opened(client.conversation(id))),
+    [client, id, isClosed],
+  );
   const [direct, setDirect] = useState<DirectResult>();
   useEffect(
     () => (userId === undefined ? undefined : openDirect(client, userId, (result) => setDirect(result))),

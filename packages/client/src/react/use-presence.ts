@@ -20,7 +20,8 @@ function presenceStore(client: ChatClient, userIds: readonly string[]) {
   return {
     subscribe(listener: () => void): () => void {
       const off = client.on('presence', listener);
-      const unwatch = userIds.length > 0 ? client.watch(userIds) : undefined;
+      const watches = userIds.length > 0 && client.status.state !== 'closed';
+      const unwatch = watches ? client.watch(userIds) : undefined;
       return () => {
         off();
         unwatch?.();

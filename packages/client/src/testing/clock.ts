@@ -1,4 +1,4 @@
-/** The time of a fake cluster. */
+/** The time of a fake cluster, without chance. */
 export interface FakeClock {
   /** ms since 1970. */
   now(): number;
@@ -20,23 +20,31 @@ export class ManualClock implements FakeClock {
   }
 
   after(ms: number, due: () => void): () => void {
-    const timer = { at: this.#now + Math.max(0, ms), due };
+    // Whole milliseconds, as the timers of the platform.
+    const timer = { at: this.#now + Math.max(0, Math.ceil(ms)), due };
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);
   }
 
-  /** Moves the time forward and calls what is due, in the order of time. */
-  advance(ms: number): void {
-    const end = this.#now + ms;
-    for (;;) {
-      const [next] = [...this.#timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
-      if (!next) break;
-      this.#timers.delete(next);
-      this.#now = next.at;
-      next.due();
-    }
-    this.#now = end;
+  /** Moves the time to the next timer that is due until `end`, and calls it. Without one, moves it to `end`: false. */
+  step(end: number): boolean {
+    const [next] = [...this.#timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
+    this.#now = next?.at ?? end;
+    if (!next) return false;
+    this.#timers.delete(next);
+    next.due();
+    return true;
   }
+}
+
+/** Numbers from 0 to 1 that are the same in each run. */
+export function repeatableRandom(): () => number {
+  let state = 1;
+  return () => {
+    // The generator of Park and Miller.
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  };
 }
 
 /** The clock and the timers of the platform. */

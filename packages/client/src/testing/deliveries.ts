@@ -73,6 +73,11 @@ export class Deliveries {
     };
   }
 
+  /** Ends all faults, and delivers what is held. */
+  heal(): void {
+    for (const { held } of this.#rules.splice(0)) for (const arrive of held.splice(0)) this.schedule(arrive);
+  }
+
   /** Resolves when nothing is under way, and nothing was for QUIET_TURNS microtasks. */
   async idle(): Promise<void> {
     this.#quietTurns = 0;

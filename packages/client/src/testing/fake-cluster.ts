@@ -1,6 +1,6 @@
 import type { ClientMessageId, ConversationId, UserId } from '@chat-cluster/contracts';
 import type { OpenSocket } from '../types.ts';
-import { ManualClock, platformClock } from './clock.ts';
+import { ManualClock, platformClock, repeatableRandom } from './clock.ts';
 import type { FakeConnection } from './connection.ts';
 import { Deliveries } from './deliveries.ts';
 import { FakeEvents } from './events.ts';
@@ -55,6 +55,11 @@ function access(parts: Parts, { tokenLifetimeMs = HOUR_MS }: FakeClusterOptions)
   const { manual, clock, deliveries, tokens, gateways, presences } = parts;
   const socket: OpenSocket = (_url, { auth }) => new FakeSocket(gateways, auth);
   const fetch = createFetch({ ...parts, url: URL, isOffline: () => gateways.isOffline() });
+  const clientClock = {
+    now: () => clock.now(),
+    after: clock.after.bind(clock),
+    random: manual ? repeatableRandom() : Math.random,
+  };
   const tokenFor = (userId: string, { expiresInMs = tokenLifetimeMs }: { expiresInMs?: number } = {}) =>
     tokens.issue(userId, expiresInMs);
   return {
@@ -62,13 +67,13 @@ function access(parts: Parts, { tokenLifetimeMs = HOUR_MS }: FakeClusterOptions)
     socket,
     fetch,
     tokenFor,
-    optionsOf: (userId: string) => ({ url: URL, socket, fetch, getToken: () => tokenFor(userId) }),
+    optionsOf: (userId: string) => ({ url: URL, socket, fetch, clock: clientClock, getToken: () => tokenFor(userId) }),
     idle: () => deliveries.idle(),
     async advance(ms: number) {
       if (!manual) throw new TypeError("advance needs the option time: 'manual'.");
-      await deliveries.idle();
-      manual.advance(ms);
-      await deliveries.idle();
+      const end = manual.now() + Math.ceil(ms);
+      do await deliveries.idle();
+      while (manual.step(end));
     },
     now: () => clock.now(),
     close() {
@@ -117,6 +122,11 @@ function faults({ history, deliveries, refusals, tokens, gateways }: Parts) {
     duplicate: (delivery, scope) => deliveries.duplicate(delivery, scope),
     hold: (delivery, scope) => deliveries.hold(delivery, scope),
     refuse: (request, code, refusal) => refusals.add(request, code, refusal),
+    heal() {
+      refusals.clear();
+      deliveries.heal();
+      gateways.setOffline(false);
+    },
     disconnect(userId) {
       for (const connection of gateways.of(userId)) connection.close('transport close');
     },

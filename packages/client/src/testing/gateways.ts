@@ -26,13 +26,16 @@ export interface GatewayDeps {
   announceMs: number;
 }
 
+/** Time from the end of a drain until the gateway accepts connections again, in ms. */
+const RESTART_MS = 1_000;
+
 /** The gateways of a fake cluster: they accept connections in turn, and reach all connections of a user. */
 export class Gateways implements FakeNetwork {
   readonly connections = new Set<FakeConnection>();
   readonly #deps: GatewayDeps;
   readonly #names: string[];
-  /** Gateways that accept no connections, until their last one has ended. */
-  readonly #draining = new Set<string>();
+  /** Gateways that accept no connections, with functions that cancel the timers of their return. */
+  readonly #draining = new Map<string, () => void>();
   /** Functions that cancel the timers of each connection. */
   readonly #timers = new Map<FakeConnection, { token?: () => void; drain?: () => void }>();
   #turn = 0;
@@ -115,25 +118,31 @@ export class Gateways implements FakeNetwork {
     return this.#names.reduce((a, b) => (load(b) > load(a) ? b : a));
   }
 
-  /** Announces the end of a gateway to its connections, and ends them after `reconnectInMs`. */
+  /** Announces the end of a gateway to its connections, and ends them after `reconnectInMs`. Later it is back. */
   drain(gatewayId: string, reconnectInMs: number): void {
     if (!this.#names.includes(gatewayId)) {
       throw new TypeError(`There is no ${gatewayId}; use one of ${this.#names.join(', ')}.`);
     }
-    this.#draining.add(gatewayId);
+    const { clock } = this.#deps;
+    this.#draining.get(gatewayId)?.();
+    this.#draining.set(
+      gatewayId,
+      clock.after(reconnectInMs + RESTART_MS, () => this.#draining.delete(gatewayId)),
+    );
     for (const connection of this.of()) {
       if (connection.gatewayId !== gatewayId) continue;
       connection.emit('server_draining', { reconnectInMs });
       const timers = this.#timers.get(connection) ?? {};
       timers.drain?.();
-      timers.drain = this.#deps.clock.after(reconnectInMs, () => connection.close('transport close'));
+      timers.drain = clock.after(reconnectInMs, () => connection.close('transport close'));
     }
-    this.#endDrains();
   }
 
   /** Cancels all timers and ends all connections. */
   close(): void {
     for (const connection of this.of()) connection.close('transport close');
+    for (const cancel of this.#draining.values()) cancel();
+    this.#draining.clear();
   }
 
   #welcome(connection: FakeConnection, socket: FakeSocket, expiresAt: number): void {
@@ -179,12 +188,5 @@ export class Gateways implements FakeNetwork {
     drain?.();
     this.#timers.delete(connection);
     if (this.of(connection.userId).length === 0) this.#deps.presences.left(connection.userId);
-    this.#endDrains();
-  }
-
-  #endDrains(): void {
-    for (const name of this.#draining) {
-      if (!this.of().some(({ gatewayId }) => gatewayId === name)) this.#draining.delete(name);
-    }
   }
 }

@@ -50,6 +50,7 @@ export class FakeHistory {
   readonly #ids: FakeIds;
   #conversations = new Map<ConversationId, StoredConversation>();
   #changes = 0;
+  #lastAt = 0;
 
   constructor(clock: FakeClock, ids: FakeIds) {
     this.#clock = clock;
@@ -172,7 +173,9 @@ export class FakeHistory {
   }
 
   #nextPlace(): FeedPlace {
-    return { at: this.#clock.now(), order: ++this.#changes };
+    // Each change has a time of its own, so that clients sort conversations alike in each run.
+    this.#lastAt = Math.max(this.#clock.now(), this.#lastAt + 1);
+    return { at: this.#lastAt, order: ++this.#changes };
   }
 }
 

@@ -25,6 +25,10 @@ export class Refusals {
     this.#rules.push({ ...refusal, request, code, left: refusal.times ?? 1 });
   }
 
+  clear(): void {
+    this.#rules.length = 0;
+  }
+
   /** Throws the error of the first refusal that applies. */
   check(request: FakeRequest, user: UserId): void {
     const rule = this.#rules.find(

@@ -1,5 +1,5 @@
 import type { Conversation, Message } from '@chat-cluster/contracts';
-import type { OpenSocket } from '../types.ts';
+import type { ChatClientOptions, OpenSocket } from '../types.ts';
 import type { FakeDelivery, FakeScope } from './deliveries.ts';
 import type { ErrorCode } from './errors.ts';
 import type { FakeBackup } from './history.ts';
@@ -50,9 +50,9 @@ export interface FakeSend {
  * control of the test. Nothing leaves the process, no port is opened, and nothing happens without an order:
  *
  *     const cluster = createFakeCluster();
- *     const chat = createChatClient({ ...cluster.optionsOf('alice') });
+ *     const chat = createChatClient(cluster.optionsOf('alice'));
  *     chat.connect();
- *     await cluster.idle();
+ *     await cluster.advance(1_000);
  *     cluster.send({ from: 'bob', to: 'alice', content: 'Hello!' });
  *     await cluster.idle();
  *
@@ -65,12 +65,12 @@ export interface FakeCluster {
   readonly fetch: typeof fetch;
   /** A token of the user, in the form of a JWT. */
   tokenFor(userId: string, options?: { expiresInMs?: number }): string;
-  /** The options of a client of this user: `url`, `getToken`, `socket` and `fetch`. */
-  optionsOf(userId: string): { url: string; getToken: () => string; socket: OpenSocket; fetch: typeof fetch };
+  /** The options of a client of this user. Its timers follow the time of the cluster: `advance` moves both. */
+  optionsOf(userId: string): Required<Pick<ChatClientOptions, 'url' | 'getToken' | 'socket' | 'fetch' | 'clock'>>;
 
-  /** Resolves when everything is delivered, and the clients have reacted. Work of clients that awaits timers is not awaited. */
+  /** Resolves when everything is delivered, and the clients have reacted. It does not wait for timers. */
   idle(): Promise<void>;
-  /** Moves the time of the cluster forward, and resolves when everything that this caused is delivered. */
+  /** Moves the time of the cluster and its clients forward, and resolves when everything that this caused is delivered. */
   advance(ms: number): Promise<void>;
   /** The time of the cluster, in ms since 1970. */
   now(): number;
@@ -98,6 +98,9 @@ export interface FakeCluster {
   /** Refuses the next requests of this kind with a coded error, without any effect. */
   refuse(request: FakeRequest, code: ErrorCode, refusal?: FakeRefusal): void;
 
+  /** Ends the faults above, delivers what is held, and is online. */
+  heal(): void;
+
   /** Breaks the connections of a user, or all, as a network fault does. Clients can connect again at once. */
   disconnect(userId?: string): void;
   /** Breaks all connections, and lets no client connect until `online`. HTTP requests fail too. */
@@ -105,7 +108,7 @@ export interface FakeCluster {
   online(): void;
   /**
    * Announces that a gateway shuts down, and ends its connections after `reconnectInMs` (default 1,000) by the time of
-   * the cluster. Until they have ended, new ones go to the others. Default: the gateway with the most connections.
+   * the cluster. New ones go to other gateways until a second later. Default: the gateway with the most connections.
    */
   drain(options?: { gatewayId?: string; reconnectInMs?: number }): void;
   /** Announces to the connections of a user that their token expires. */

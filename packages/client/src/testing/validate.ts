@@ -49,8 +49,8 @@ export const validators: { [E in ClientEvent]: (payload: unknown) => ValidPayloa
     if (since !== undefined && (typeof since !== 'string' || since.length === 0 || since.length > 200))
       fail('since: must be a string of 1 to 200 characters');
     return {
-      conversations: listOf(fields.conversations, 'conversations', 100).map((one) => ({
-        id: uuid(objectOf(one), 'id') as ConversationId,
+      conversations: listOf(fields.conversations, 'conversations', 100).map((one, i) => ({
+        id: uuid(objectOf(one), 'id', `conversations.${i}.id`) as ConversationId,
         afterSeq: wholeNumber(objectOf(one), 'afterSeq', 0),
       })),
       limit: limit === undefined ? 200 : wholeNumber(fields, 'limit', 1, 500),
@@ -108,9 +108,9 @@ function shortId(fields: Fields, field: string): string {
   return value as string;
 }
 
-function uuid(fields: Fields, field: string): string {
+function uuid(fields: Fields, field: string, path = field): string {
   const value = fields[field];
-  if (typeof value !== 'string' || !UUID.test(value)) fail(`${field}: must be a UUID`);
+  if (typeof value !== 'string' || !UUID.test(value)) fail(`${path}: must be a UUID`);
   return (value as string).toLowerCase();
 }
 
@@ -125,11 +125,11 @@ function wholeNumber(fields: Fields, field: string, least: number, most = Number
   return value as number;
 }
 
-function attachment(value: unknown): Attachment {
+function attachment(value: unknown, i: number): Attachment {
   const { url, type } = objectOf(value);
   if (typeof url !== 'string' || url.length > 2_048 || !/^https:\/\/[^/?#@\s\\]/i.test(url) || !URL.canParse(url))
-    fail('attachments.url: must be an absolute URL that begins with https://');
-  if (type !== 'IMAGE' && type !== 'PDF') fail('attachments.type: must be IMAGE or PDF');
+    fail(`attachments.${i}.url: must be an absolute URL that begins with https://`);
+  if (type !== 'IMAGE' && type !== 'PDF') fail(`attachments.${i}.type: must be IMAGE or PDF`);
   return { url: new URL(url as string).href, type: type as Attachment['type'] };
 }
 

@@ -36,7 +36,7 @@ export async function startSlowStage(): Promise<Stage> {
     lanes: 2,
     env: { ...STAGE_SETTINGS, ADMIN_TOKEN },
   });
-  const slow = { kind: 'delay', ms: 5, jitterMs: 40 } as const;
+  const slow = { kind: 'delay', ms: 2, jitterMs: 20 } as const;
   cluster.entry.set(slow);
   const servers = { databaseUrl: cluster.postgres.url, redisUrl: cluster.redis.url, jwtSecret: cluster.jwtSecret };
   return {

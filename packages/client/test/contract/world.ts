@@ -87,6 +87,9 @@ export class World {
     const toBob = await alice.chat.direct(bob.userId);
     const toAlice = await bob.chat.direct(alice.userId);
     expect(toAlice.id).to.equal(toBob.id);
+    // Messages that are stored before the first sync of a conversation are history, and no `message` event.
+    await isLoaded(toBob);
+    await isLoaded(toAlice);
     return { alice, bob, toBob, toAlice };
   }
 
@@ -109,6 +112,11 @@ export class World {
 /** Waits until the device is live. */
 export async function isLive({ chat }: Device): Promise<void> {
   await eventually(() => expect(chat.status.state, JSON.stringify(chat.status)).to.equal('live'));
+}
+
+/** Waits until the newest messages of an open conversation are loaded. */
+export async function isLoaded({ messages }: Conversation): Promise<void> {
+  await eventually(() => expect(messages.get().isLoading).to.equal(false));
 }
 
 /** Sends texts one after another and waits until all are stored. */

@@ -1,3 +1,4 @@
+import type { ConversationId, UserId } from '@chat-cluster/contracts';
 import { expect } from 'chai';
 import { act, createElement, type ReactNode } from 'react';
 import { renderToString } from 'react-dom/server';
@@ -142,6 +143,28 @@ describe('useConversation', () => {
     await fail(false);
     await act(async () => made.setStatus('live'));
     expect(made.direct).to.have.lengthOf(attempts + 1);
+    await hook.unmount();
+  });
+});
+
+describe('useTyping', () => {
+  withDocument();
+
+  it('shows the users who type in this conversation', async () => {
+    const made = handMadeClient();
+    const hook = await renderHook(made.client, useTyping, made.conversation('c'));
+    const signal = (userId: string, typing: boolean, id = 'c') =>
+      act(async () => made.emit('typing', { conversationId: id as ConversationId, userId: userId as UserId, typing }));
+    await signal('bob', true);
+    await signal('carol', true);
+    await signal('dave', true, 'other');
+    expect(hook.current()).to.deep.equal(['bob', 'carol']);
+    await signal('bob', false);
+    expect(hook.current()).to.deep.equal(['carol']);
+    await hook.rerender(made.conversation('other'));
+    expect(hook.current()).to.deep.equal([]);
+    await hook.rerender(made.conversation('c'));
+    expect(hook.current(), 'users of an earlier time').to.deep.equal([]);
     await hook.unmount();
   });
 });

@@ -1,3 +1,4 @@
+import { eventually } from '@chat-cluster/testkit';
 import { Window } from 'happy-dom';
 import { act, createElement, type ReactNode, StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -44,6 +45,17 @@ export async function renderHook<P, T>(
 function Probe({ render }: { render: () => unknown }): ReactNode {
   render();
   return null;
+}
+
+/** Awaits a condition of what is rendered, while React renders as in an application: `act` would hold renders back. */
+export async function shows(expected: () => void): Promise<void> {
+  const environment = globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean };
+  environment.IS_REACT_ACT_ENVIRONMENT = false;
+  try {
+    await eventually(expected, 5_000);
+  } finally {
+    environment.IS_REACT_ACT_ENVIRONMENT = true;
+  }
 }
 
 /** Gives the tests of a suite a document. Not enumerable: mocha takes other new globals for leaks. */

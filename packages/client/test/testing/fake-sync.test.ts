@@ -59,7 +59,7 @@ describe('sync of a fake cluster', () => {
     const { conversationId } = cluster.send({ from: 'bob', to: 'alice', content: 'x' });
     const { since } = await feed(cluster, 'now');
     expect((await feed(cluster, since)).conversations.map(({ id }) => id)).to.deep.equal([conversationId]);
-    await cluster.advance(60_001);
+    await cluster.advance(61_000);
     expect((await feed(cluster, (await feed(cluster, since)).since)).conversations).to.deep.equal([]);
   });
 

@@ -1,7 +1,7 @@
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { type ChatStore, memoryStore } from '../../../src/index.ts';
-import { isLive, numbered, sendAll, shown, textsOf, type World } from '../world.ts';
+import { isLive, isLoaded, numbered, sendAll, shown, textsOf, type World } from '../world.ts';
 
 export function outboxScenarios(world: World): void {
   describe('the outbox', () => {
@@ -20,9 +20,10 @@ export function outboxScenarios(world: World): void {
 
     it('sends again in order what the server has refused because of its rate', async () => {
       const alice = await world.live(world.user('alice'));
-      const conversations = await Promise.all(['b', 'c', 'd', 'e'].map((name) => alice.chat.direct(world.user(name))));
+      const conversations = await Promise.all(numbered(1, 16).map((name) => alice.chat.direct(world.user(name))));
+      for (const conversation of conversations) await isLoaded(conversation);
       world.stage.limitSends(alice.userId);
-      const texts = numbered(1, 100);
+      const texts = numbered(1, 25);
       await Promise.all(conversations.map((conversation) => sendAll(conversation, texts)));
       const codes = alice.tap.calls.map(({ ack }) => ack?.error?.code);
       expect(codes).to.include('RATE_LIMITED');

@@ -78,7 +78,7 @@ export function sessionScenarios(world: World, { drains }: { drains: boolean }):
       const events = alice.received.length;
       expect(alice.chat.status.state).to.equal('closed');
       alice.tap.reachable(true);
-      await sendAll(toAlice, ['to nobody']);
+      await sendAll(toAlice, ['unseen']);
       expect([sent.status, alice.tap.sockets.now, alice.received.length]).to.deep.equal(['queued', 0, events]);
       expect(() => alice.chat.connect()).to.throw();
     });

@@ -1,9 +1,9 @@
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-import { isLive, numbered, sendAll, shown, textsOf, type World } from '../world.ts';
+import { isLive, isLoaded, numbered, sendAll, shown, textsOf, type World } from '../world.ts';
 
 /** More than one request of `sync` may name. */
-const MANY = 120;
+const MANY = 102;
 
 export function syncScenarios(world: World): void {
   describe('after a reconnect', () => {
@@ -53,31 +53,32 @@ export function syncScenarios(world: World): void {
 
     it('a long backlog is a hole that can be loaded, and the application learns of it', async () => {
       const alice = await world.live(world.user('alice'));
-      const bob = await world.live(world.user('bob'), { maxBacklog: 60 });
+      const bob = await world.live(world.user('bob'), { maxBacklog: 55 });
       const toBob = await alice.chat.direct(bob.userId);
       const toAlice = await bob.chat.direct(alice.userId);
+      await isLoaded(toAlice);
       await sendAll(toBob, numbered(1, 5));
       await eventually(() => expect(shown(toAlice)).to.deep.equal(numbered(1, 5)));
       bob.tap.reachable(false);
-      await sendAll(toBob, numbered(6, 130));
+      await sendAll(toBob, numbered(6, 70));
       bob.tap.reachable(true);
-      await eventually(() => expect(shown(toAlice).at(-1)).to.equal('130'));
+      await eventually(() => expect(shown(toAlice).at(-1)).to.equal('70'));
       await isLive(bob);
       expect(bob.discontinuities).to.deep.equal([{ reason: 'backlog', conversationId: toAlice.id }]);
       const [hole, ...others] = toAlice.messages.get().holes;
       expect([hole?.fromSeq, others]).to.deep.equal([6, []]);
       while (toAlice.messages.get().holes[0]) await toAlice.loadHole(toAlice.messages.get().holes[0] as never);
-      expect(shown(toAlice)).to.deep.equal(numbered(1, 130));
+      expect(shown(toAlice)).to.deep.equal(numbered(1, 70));
     });
 
     it('older messages are loaded page by page', async () => {
       const { alice, bob, toBob } = await world.pair();
-      await sendAll(toBob, numbered(1, 130));
+      await sendAll(toBob, numbered(1, 70));
       const again = await world.live(alice.userId);
       const reopened = await again.chat.direct(bob.userId);
-      await eventually(() => expect(shown(reopened).at(-1)).to.equal('130'));
-      while (reopened.messages.get().hasOlder) await reopened.loadOlder(40);
-      expect(shown(reopened)).to.deep.equal(numbered(1, 130));
+      await eventually(() => expect(shown(reopened).at(-1)).to.equal('70'));
+      while (reopened.messages.get().hasOlder) await reopened.loadOlder(10);
+      expect(shown(reopened)).to.deep.equal(numbered(1, 70));
       expect(reopened.messages.get().holes).to.deep.equal([]);
     });
 
