@@ -27,6 +27,7 @@ const WAITING = [
   'services/gateway/test/keep-alive',
   'services/gateway/test/presence',
   'services/worker/test/takeover',
+  'packages/client/test/browser/minute',
 ];
 
 /** The suites of all test files: the one that must run alone, those that mostly wait, and the others. */

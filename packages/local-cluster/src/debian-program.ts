@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { globSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '@chat-cluster/runtime';
 import { familyOf, unpackDebianPackage } from './debian-package.ts';
@@ -18,6 +18,8 @@ export interface DebianProgram {
 export interface WantedProgram {
   /** Names of the program and of its package, which are the same. The first one that exists is used. */
   names: readonly string[];
+  /** Folder of the program in the unpacked package. Default: usr/bin and usr/sbin. */
+  unpackedIn?: string;
   /** The argument that makes it print its version. */
   versionFlag: string;
   /** Reads the version from that output; undefined when this version is not suitable. */
@@ -51,11 +53,11 @@ export function programOnPath(wanted: WantedProgram): DebianProgram | undefined 
 }
 
 function unpacked(wanted: WantedProgram, folder: string): DebianProgram | undefined {
-  const libraries = join(folder, 'usr', 'lib');
-  const env = existsSync(libraries)
-    ? { LD_LIBRARY_PATH: [libraries, ...readdirSync(libraries).map((name) => join(libraries, name))].join(':') }
-    : {};
-  const places = ['bin', 'sbin'].flatMap((place) => wanted.names.map((name) => join(folder, 'usr', place, name)));
+  // Packages of Debian 12 and older have some libraries in lib, which is a link to usr/lib in an installed system.
+  const libraries = globSync(['{usr/,}lib/', '{usr/,}lib/{*,*/*}/'], { cwd: folder }).map((name) => join(folder, name));
+  const env = libraries.length > 0 ? { LD_LIBRARY_PATH: libraries.join(':') } : {};
+  const folders = wanted.unpackedIn === undefined ? ['usr/bin', 'usr/sbin'] : [wanted.unpackedIn];
+  const places = folders.flatMap((place) => wanted.names.map((name) => join(folder, place, name)));
   return firstThatRuns(wanted, places, env);
 }
 

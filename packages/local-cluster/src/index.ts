@@ -5,7 +5,7 @@ export type { ClusterOptions } from './cluster-options.ts';
 export { loadEnvFile, readDataDir } from './data-dir.ts';
 export { unpackDebianPackage } from './debian-package.ts';
 export { type DebianProgram, findProgram, hasProgram, programOnPath, type WantedProgram } from './debian-program.ts';
-export { HAPROXY, NGINX, PGBOUNCER, PROMETHEUS } from './debian-programs.ts';
+export { CHROMIUM, HAPROXY, NGINX, PGBOUNCER, PROMETHEUS } from './debian-programs.ts';
 export { checkPort, freePort } from './free-port.ts';
 export { type LocalPostgres, type PostgresOptions, startPostgres } from './postgres.ts';
 export type { Step } from './progress.ts';

@@ -4,6 +4,7 @@
  * ignored here: the test that needs the program reports it.
  */
 import {
+  CHROMIUM,
   findProgram,
   findRedis,
   HAPROXY,
@@ -20,5 +21,5 @@ const log = (line: string) => process.stderr.write(`${line}\n`);
 await Promise.allSettled([
   makePostgresTemplate(postgres),
   findRedis(toolsFolder, log),
-  ...[PROMETHEUS, HAPROXY, NGINX, PGBOUNCER].map((wanted) => findProgram(wanted, toolsFolder, log)),
+  ...[CHROMIUM, PROMETHEUS, HAPROXY, NGINX, PGBOUNCER].map((wanted) => findProgram(wanted, toolsFolder, log)),
 ]);

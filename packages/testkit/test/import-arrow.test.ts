@@ -6,12 +6,13 @@ import { expect } from 'chai';
 /**
  * The packages that each package may depend on:
  *
- *   contracts ← domain ← postgres | redis | queue ← gateway | worker        contracts ← prober
+ *   contracts ← domain ← postgres | redis | queue ← gateway | worker        contracts ← prober, client
  *
  * `runtime` is for adapters, services and tools. Tests may use more: they are resolved from the root package.json.
  */
 const ARROW: Record<string, string[]> = {
   'packages/contracts': [],
+  'packages/client': ['contracts'],
   'packages/domain': ['contracts'],
   'packages/runtime': [],
   'packages/postgres': ['contracts', 'domain', 'runtime'],
@@ -58,7 +59,8 @@ describe('the import arrow', () => {
 
   for (const [folder, allowed] of Object.entries(ARROW)) {
     it(`holds in ${folder}`, () => {
-      const declared = Object.keys(manifestOf(folder).dependencies ?? {});
+      const { dependencies, peerDependencies } = manifestOf(folder);
+      const declared = Object.keys({ ...dependencies, ...peerDependencies });
       const own = declared.filter((name) => name.startsWith(SCOPE)).map((name) => name.slice(SCOPE.length));
       expect(allowed, `dependencies of ${folder}/package.json`).to.include.members(own);
       for (const { file, specifier } of importsOf(`${folder}/src/**/*.ts`)) {
@@ -140,6 +142,7 @@ function packageFolders(): string[] {
 
 interface Manifest {
   dependencies?: Record<string, string>;
+  peerDependencies?: Record<string, string>;
   exports?: Record<string, string>;
 }
 

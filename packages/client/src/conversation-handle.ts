@@ -1,0 +1,142 @@
+import type { ConversationId, Message } from '@chat-cluster/contracts';
+import { type Batch, Source } from './batch.ts';
+import type { ChatCore } from './core/core.ts';
+import { ChatFailure } from './errors.ts';
+import type { Sending } from './sending.ts';
+import type { Conversation, DraftMessage, Hole, MessagesSnapshot, SentMessage, ShownMessage } from './types.ts';
+import { LIMITS } from './wire.ts';
+
+export interface ConversationHandleDeps {
+  batch: Batch;
+  core: ChatCore;
+  sending: Sending;
+  read(id: ConversationId, upToSeq: number): void;
+  typing(id: ConversationId, isTyping: boolean): void;
+  /** Throws when the client is closed. */
+  checkOpen(): void;
+}
+
+const OLDER = 50;
+const HOLE = 200;
+
+/** A conversation as the application uses it. Its window opens with the first use, and again after `release`. */
+export class ConversationHandle implements Conversation {
+  readonly id: ConversationId;
+  readonly messages: Source<MessagesSnapshot>;
+  #deps: ConversationHandleDeps;
+  /** A message is shown as the same object until its status changes. */
+  #shown = new WeakMap<Message, ShownMessage>();
+
+  constructor(id: ConversationId, deps: ConversationHandleDeps) {
+    this.id = id;
+    this.#deps = deps;
+    this.messages = new Source(deps.batch, () => this.#build());
+  }
+
+  /** Opens the window of messages. */
+  open(): this {
+    this.#deps.batch.run(() => this.#deps.core.open(this.id));
+    return this;
+  }
+
+  async loadOlder(count = OLDER): Promise<void> {
+    checkCount(count);
+    const { core } = this.#deps;
+    const state = core.state(this.id);
+    const window = core.open(this.id);
+    const before = window.messages[0]?.seq ?? (state.upTo ?? 0) + 1;
+    if (before <= 1) return;
+    await this.#load(Math.max(1, before - count), before - 1);
+  }
+
+  async loadHole({ fromSeq, toSeq }: Hole, count = HOLE): Promise<void> {
+    checkCount(count);
+    if (!(fromSeq >= 1 && toSeq >= fromSeq)) throw new TypeError('loadHole: pass one of the holes of the snapshot.');
+    await this.#load(Math.max(fromSeq, toSeq - count + 1), toSeq);
+  }
+
+  send(draft: DraftMessage | string): SentMessage {
+    this.#deps.checkOpen();
+    return this.#deps.sending.send(this.id, draft);
+  }
+
+  retry(clientMessageId: string): SentMessage {
+    this.#deps.checkOpen();
+    return this.#deps.sending.retry(clientMessageId);
+  }
+
+  discard(clientMessageId: string): void {
+    this.#deps.checkOpen();
+    this.#deps.sending.discard(clientMessageId);
+  }
+
+  read(): void {
+    const state = this.#deps.core.conversations.get(this.id);
+    this.#deps.read(this.id, state?.window?.messages.at(-1)?.seq ?? state?.upTo ?? 0);
+  }
+
+  typing(isTyping: boolean): void {
+    this.#deps.typing(this.id, isTyping);
+  }
+
+  release(): void {
+    const state = this.#deps.core.conversations.get(this.id);
+    if (state) state.window = undefined;
+    this.messages.invalidate();
+  }
+
+  #load(fromSeq: number, toSeq: number): Promise<void> {
+    this.#deps.checkOpen();
+    const { core, batch } = this.#deps;
+    const window = core.open(this.id);
+    window.loads++;
+    this.messages.invalidate();
+    return new Promise((resolve, reject) => {
+      core.history.load(this.id, fromSeq, toSeq, (error, messages) =>
+        batch.run(() => {
+          window.loads--;
+          if (core.state(this.id).window === window) {
+            window.extend(
+              messages.filter(({ seq }) => seq <= toSeq),
+              { grow: true },
+            );
+          }
+          this.messages.invalidate();
+          if (error) reject(new ChatFailure(error));
+          else resolve();
+        }),
+      );
+    });
+  }
+
+  #build(): MessagesSnapshot {
+    const { core, sending } = this.#deps;
+    const state = core.conversations.get(this.id);
+    const outgoing = sending.of(this.id);
+    if (!state?.window) return { messages: outgoing, holes: [], hasOlder: false, isLoading: false };
+    const { window, upTo = 0, readMarks } = state;
+    const stored = window.messages.map((message) => this.#show(message, readMarks[message.receiverId] ?? 0));
+    const first = window.messages[0]?.seq ?? upTo + 1;
+    return {
+      messages: [...stored, ...outgoing],
+      holes: window.loadAfter === undefined ? window.holes(upTo) : [],
+      hasOlder: first > 1,
+      isLoading: window.loads > 0 || !state.isComplete,
+    };
+  }
+
+  #show(message: Message, readUpTo: number): ShownMessage {
+    const status = message.isRead || message.seq <= readUpTo ? 'read' : 'stored';
+    let shown = this.#shown.get(message);
+    if (shown?.status !== status) {
+      shown = { ...message, status };
+      this.#shown.set(message, shown);
+    }
+    return shown;
+  }
+}
+
+function checkCount(count: number): void {
+  if (Number.isInteger(count) && count >= 1 && count <= LIMITS.maxSyncSize) return;
+  throw new RangeError(`count: pass a whole number from 1 to ${LIMITS.maxSyncSize}.`);
+}

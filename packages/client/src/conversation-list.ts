@@ -1,0 +1,103 @@
+import type { ConversationId, ConversationsPage, UserId } from '@chat-cluster/contracts';
+import { type Batch, Source } from './batch.ts';
+import type { ConversationState } from './core/conversation-state.ts';
+import type { ChatCore } from './core/core.ts';
+import type { Rest } from './rest.ts';
+import type { ConversationSnapshot, ConversationList as List } from './types.ts';
+import { LIMITS } from './wire.ts';
+
+export interface ConversationListDeps {
+  batch: Batch;
+  core: ChatCore;
+  rest: Pick<Rest, 'list'>;
+}
+
+/** The conversations of the user, newest activity first, as far as they are loaded or had activity. */
+export class ConversationList implements List {
+  hasMore = true;
+  #deps: ConversationListDeps;
+  #snapshots = new Map<ConversationId, ConversationSnapshot>();
+  #source: Source<readonly ConversationSnapshot[]>;
+  #cursor: string | undefined;
+  /** Counts the starts from the first page. */
+  #round = 0;
+  #loading: Promise<void> | undefined;
+
+  constructor(deps: ConversationListDeps) {
+    this.#deps = deps;
+    this.#source = new Source(deps.batch, () =>
+      [...deps.core.conversations.values()]
+        .filter(({ otherUserId }) => otherUserId !== undefined)
+        .map((state) => this.snapshot(state))
+        .sort((a, b) => b.updatedAt - a.updatedAt || (a.id < b.id ? -1 : 1)),
+    );
+  }
+
+  get(): readonly ConversationSnapshot[] {
+    return this.#source.get();
+  }
+
+  subscribe(listener: () => void): () => void {
+    return this.#source.subscribe(listener);
+  }
+
+  /** Loads pages until one has a conversation that is not known yet. */
+  loadMore(): Promise<void> {
+    this.#loading ??= this.#load(this.#round).finally(() => {
+      this.#loading = undefined;
+    });
+    return this.#loading;
+  }
+
+  /** The list begins anew: the history was replaced, or there is another user. */
+  restart(): void {
+    this.#round++;
+    this.#cursor = undefined;
+    this.hasMore = true;
+    this.#snapshots.clear();
+    this.#source.invalidate();
+  }
+
+  changed(id: ConversationId): void {
+    this.#snapshots.delete(id);
+    this.#source.invalidate();
+  }
+
+  snapshot(state: ConversationState): ConversationSnapshot {
+    let snapshot = this.#snapshots.get(state.id);
+    if (!snapshot) {
+      snapshot = snapshotOf(state);
+      this.#snapshots.set(state.id, snapshot);
+    }
+    return snapshot;
+  }
+
+  async #load(round: number): Promise<void> {
+    const { batch, core, rest } = this.#deps;
+    while (this.hasMore && round === this.#round) {
+      const page = await rest.list(LIMITS.pageSize, this.#cursor);
+      if (round !== this.#round) return;
+      const isNew = page.conversations.some(({ id }) => core.conversations.get(id)?.otherUserId === undefined);
+      batch.run(() => this.#add(page));
+      if (isNew) return;
+    }
+  }
+
+  #add({ conversations, nextCursor, epoch }: ConversationsPage): void {
+    const { core } = this.#deps;
+    if (core.entered(epoch)) {
+      core.sync.restart();
+      return;
+    }
+    for (const entry of conversations) core.summary(entry);
+    this.#cursor = nextCursor ?? undefined;
+    this.hasMore = nextCursor !== null;
+    this.#source.invalidate();
+  }
+}
+
+/** Only conversations whose other user is known are listed. */
+function snapshotOf(state: ConversationState): ConversationSnapshot {
+  const { id, otherUserId, lastMessage, lastSeq, unreadCount, readMarks, updatedAt } = state;
+  return { id, otherUserId: otherUserId as UserId, lastMessage, lastSeq, unreadCount, readMarks, updatedAt };
+}

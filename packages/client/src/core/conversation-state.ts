@@ -1,0 +1,135 @@
+import type { ConversationId, Message, UserId } from '@chat-cluster/contracts';
+import type { MessageWindow } from './message-window.ts';
+
+/**
+ * What a device knows of one conversation. Each message is delivered once, in the order of `seq`, whichever path brings
+ * it first (event, ack, sync):
+ *
+ *   1 … base │ delivered, or skipped in a hole … `upTo` │ missing │ `#beyond`: received, and waiting for the missing ones
+ *
+ * `upTo` is unknown until a list or a sync shows where the conversation begins for this device. Until then messages
+ * wait, because those before them may be new too.
+ */
+export class ConversationState {
+  readonly id: ConversationId;
+  otherUserId: UserId | undefined;
+  /** The newest message that is known, also one that waits. */
+  lastMessage: Message | null = null;
+  /** The last seq that the server has, as far as known. */
+  lastSeq = 0;
+  upTo: number | undefined;
+  unreadCount = 0;
+  /** Number of the sync request during which an event brought the unread count: its answer may be older. */
+  countedDuring = 0;
+  readMarks: Readonly<Record<UserId, number>> = {};
+  /** Time of the last activity, in ms since 1970, by the clock of the server. */
+  updatedAt = 0;
+  window: MessageWindow | undefined;
+  #beyond = new Map<number, Message>();
+  /** After a restore: what is loaded again is not new, whether it was read or not. */
+  #isReloaded = false;
+
+  constructor(id: ConversationId) {
+    this.id = id;
+  }
+
+  /** Messages that wait for others. */
+  get waiting(): number {
+    return this.#beyond.size;
+  }
+
+  /** Nothing is missing, as far as known. */
+  get isComplete(): boolean {
+    return this.upTo !== undefined && this.upTo >= this.lastSeq && this.window?.loadAfter === undefined;
+  }
+
+  /**
+   * Takes in a message of any path. Calls `deliver` for each message that is in order now. At most `maxWaiting` messages
+   * wait; a sync brings the others again.
+   */
+  receive(message: Message, maxWaiting: number, deliver: (message: Message) => void): void {
+    const { seq } = message;
+    this.#note(message);
+    if (seq === 1) this.upTo ??= 0;
+    const { upTo = Number.NEGATIVE_INFINITY } = this;
+    if (seq <= upTo) {
+      this.window?.add(message);
+      return;
+    }
+    if (seq === upTo + 1) {
+      this.upTo = seq;
+      this.window?.append(message);
+      deliver(message);
+      if (this.#beyond.size > 0) this.#deliverNext(deliver);
+    } else if (this.#beyond.size < maxWaiting && !this.#beyond.has(seq)) {
+      this.#beyond.set(seq, message);
+      this.window?.append(message);
+    }
+  }
+
+  /** Where the conversation begins for this device: the messages up to `upTo` are history, which is not delivered. */
+  begin(lastSeq: number, upTo: number, deliver: (message: Message) => void): void {
+    this.lastSeq = Math.max(this.lastSeq, lastSeq);
+    if (this.upTo !== undefined) return;
+    const end = this.#isReloaded ? lastSeq : Math.min(lastSeq, upTo);
+    this.skipTo(Math.min(end, ...[...this.#beyond.keys()].map(before)), deliver);
+  }
+
+  /** Takes in a last message that a list shows. Without effect on what is delivered. */
+  note(message: Message): void {
+    this.#note(message);
+  }
+
+  /** Gives up the missing messages up to `seq`. Those of them that wait are delivered. */
+  skipTo(seq: number, deliver: (message: Message) => void): void {
+    this.upTo ??= seq;
+    for (const waiting of [...this.#beyond.keys()].sort((a, b) => a - b)) {
+      if (waiting > seq) break;
+      deliver(this.#beyond.get(waiting) as Message);
+      this.#beyond.delete(waiting);
+    }
+    this.upTo = Math.max(this.upTo, seq);
+    this.#deliverNext(deliver);
+  }
+
+  /** Moves a read mark forward. Returns false if it was there already. */
+  markRead(userId: UserId, upToSeq: number): boolean {
+    if (upToSeq <= (this.readMarks[userId] ?? 0)) return false;
+    this.readMarks = { ...this.readMarks, [userId]: upToSeq };
+    return true;
+  }
+
+  /** Forgets everything: the history was replaced. */
+  restart(): void {
+    this.lastMessage = null;
+    this.lastSeq = 0;
+    this.upTo = undefined;
+    this.unreadCount = 0;
+    this.readMarks = {};
+    this.#beyond.clear();
+    this.#isReloaded = true;
+    this.window?.reset();
+  }
+
+  #note(message: Message): void {
+    if (message.seq > this.lastSeq) this.lastSeq = message.seq;
+    if (this.lastMessage && message.seq <= this.lastMessage.seq) return;
+    this.lastMessage = message;
+    this.updatedAt = Math.max(this.updatedAt, Date.parse(message.createdAt));
+  }
+
+  #deliverNext(deliver: (message: Message) => void): void {
+    for (;;) {
+      const next = (this.upTo as number) + 1;
+      const message = this.#beyond.get(next);
+      if (!message) return;
+      this.#beyond.delete(next);
+      this.upTo = next;
+      deliver(message);
+    }
+  }
+}
+
+function before(seq: number): number {
+  return seq - 1;
+}

@@ -1,0 +1,5 @@
+export { ConversationState } from './conversation-state.ts';
+export { ChatCore, type CoreOptions, type CoreOutput } from './core.ts';
+export { MessageWindow } from './message-window.ts';
+export type { Outgoing } from './outbox.ts';
+export { type Clock, systemClock, type Wire } from './seams.ts';

@@ -1,0 +1,367 @@
+import type {
+  Attachment,
+  ClientMessageId,
+  ConversationId,
+  ErrorPayload,
+  FailureAck,
+  Message,
+  SendAck,
+} from '@chat-cluster/contracts';
+import { ANSWER_TIMEOUT_MS } from '../wire.ts';
+import { backOffMs, type Clock, type Wire } from './seams.ts';
+
+/** Why a message failed. */
+export interface OutgoingError {
+  code: ErrorPayload['code'] | 'EXPIRED_IN_OUTBOX' | 'OUTBOX_FULL';
+  message: string;
+  retryable: boolean;
+}
+
+/** A message of this user that is not stored yet. */
+export interface Outgoing {
+  readonly clientMessageId: ClientMessageId;
+  readonly conversationId: ConversationId;
+  readonly content: string | null;
+  readonly attachments: readonly Attachment[];
+  /** When the user sent it, in ms since 1970. */
+  readonly sentAt: number;
+  /** Sorts the outbox. */
+  readonly order: number;
+  status: 'queued' | 'sending' | 'failed';
+  error?: OutgoingError;
+  /** From here its age counts, in ms since 1970: `sentAt`, or the last retry by the user. */
+  queuedAt: number;
+  /** Number of the attempt under way; 0 for none. */
+  attempt: number;
+}
+
+export interface OutboxOptions {
+  maxAgeMs: number;
+  /** Messages of one conversation under way at a time. 1 keeps their order, also when the server refuses one of them. */
+  perConversation: number;
+}
+
+export interface OutboxOwner {
+  /** The status has changed. */
+  changed(outgoing: Outgoing): void;
+  /** The server has stored the message; it has left the outbox. */
+  acknowledged(outgoing: Outgoing, message: Message): void;
+}
+
+/** Pause after a refusal without `retryAfterMs`: up to the first figure, doubling up to the second. */
+const PAUSE = { firstMs: 500, longestMs: 30_000 };
+/** Messages under way at a time after a refusal, until a window of this size was acknowledged. */
+const LARGEST_WINDOW = 64;
+/** Shortest time between two checks of the age, in ms. */
+const EXPIRY_CHECK_MS = 1_000;
+
+/**
+ * The messages that have no ack yet. A message leaves with its ack, or when it arrives on another path, or by `discard`.
+ *
+ *   queued ──start, in order──▶ sending ──ack──▶ (gone)
+ *     ▲  ▲                        │ │
+ *     │  └──lost connection, ─────┘ └──final refusal──▶ failed ──retry──▶ queued
+ *     │     retryable refusal,                            ▲
+ *     │     no answer for 10 s                            │
+ *     └──────────────────── older than maxAgeMs ──────────┘
+ *
+ * After a retryable refusal nothing is sent until its pause is over and everything under way is answered. Then messages
+ * go out in order again, with the same ids: first one, after its ack two, and so on, so that a client that was limited
+ * does not send everything at once. The file is longer than others: the states share the counters of one machine.
+ */
+export class Outbox {
+  #clock: Clock;
+  #options: OutboxOptions;
+  #owner: OutboxOwner;
+  #items = new Map<ClientMessageId, Outgoing>();
+  /** Messages that are queued or under way, by `order`. */
+  #queues = new Map<ConversationId, Outgoing[]>();
+  #wire: Wire | undefined;
+  #underWay = 0;
+  #attempts = 0;
+  #refusals = 0;
+  /** Largest number of messages under way. Each ack adds one, so it doubles per round trip. */
+  #window = Number.POSITIVE_INFINITY;
+  #isPaused = false;
+  #cancelPause: (() => void) | undefined;
+  #cancelTimeout: (() => void) | undefined;
+  #cancelExpiry: (() => void) | undefined;
+  /** Start of each attempt under way, the oldest first, in ms since 1970. */
+  #startedAt = new Map<Outgoing, number>();
+
+  constructor(clock: Clock, options: OutboxOptions, owner: OutboxOwner) {
+    this.#clock = clock;
+    this.#options = options;
+    this.#owner = owner;
+  }
+
+  get size(): number {
+    return this.#items.size;
+  }
+
+  /** Messages that are queued or under way. */
+  get unsent(): number {
+    let unsent = 0;
+    for (const queue of this.#queues.values()) unsent += queue.length;
+    return unsent;
+  }
+
+  get(id: ClientMessageId): Outgoing | undefined {
+    return this.#items.get(id);
+  }
+
+  /** All messages, oldest first. */
+  all(): Outgoing[] {
+    return [...this.#items.values()].sort((a, b) => a.order - b.order);
+  }
+
+  /** Adds a message that is queued or failed. A known id changes nothing. */
+  add(outgoing: Outgoing): void {
+    if (this.#items.has(outgoing.clientMessageId)) return;
+    this.#items.set(outgoing.clientMessageId, outgoing);
+    if (outgoing.status === 'failed') return;
+    const queue = this.#enqueue(outgoing);
+    if (this.#cancelExpiry) this.#fill(queue);
+    else this.#fillAll();
+  }
+
+  /** Sends a failed message again. Without effect on one that is queued or under way. */
+  retry(outgoing: Outgoing): void {
+    if (outgoing.status !== 'failed') return;
+    delete outgoing.error;
+    outgoing.queuedAt = this.#clock.now();
+    this.#change(outgoing, 'queued');
+    this.#fill(this.#enqueue(outgoing));
+  }
+
+  /** Removes a message. Returns false for one under way: it may be stored already. */
+  discard(outgoing: Outgoing): boolean {
+    if (outgoing.attempt > 0) return false;
+    this.#remove(outgoing);
+    return true;
+  }
+
+  /** Another tab sends, and reports this status. */
+  mirror(outgoing: Outgoing, status: Outgoing['status'], error: OutgoingError | undefined): void {
+    if (this.#wire || outgoing.status === status) return;
+    if (outgoing.status === 'failed') this.#enqueue(outgoing);
+    if (status === 'failed') this.#dequeue(outgoing);
+    if (error) outgoing.error = error;
+    else delete outgoing.error;
+    this.#change(outgoing, status);
+  }
+
+  /** The message arrived on another path than its ack. */
+  settle(outgoing: Outgoing, message: Message): void {
+    this.#remove(outgoing);
+    this.#owner.acknowledged(outgoing, message);
+    this.#answered(outgoing.conversationId, true);
+  }
+
+  /** Sends, in order, over this connection from now on. */
+  start(wire: Wire): void {
+    if (this.#wire) this.stop();
+    this.#wire = wire;
+    this.#window = Number.POSITIVE_INFINITY;
+    this.#refusals = 0;
+    this.#fillAll();
+  }
+
+  /** The connection is lost, or another tab sends from now on: messages under way may have arrived or not. */
+  stop(): void {
+    this.#wire = undefined;
+    this.#endPause();
+    this.#interrupt();
+  }
+
+  /** Forgets every message, without a change of their status. */
+  clear(): void {
+    this.stop();
+    this.#items.clear();
+    this.#queues.clear();
+    this.#cancelExpiry?.();
+    this.#cancelExpiry = undefined;
+  }
+
+  /** Fails the messages that are older than the bound, and looks again when the next one is. */
+  #expire(): void {
+    const { maxAgeMs } = this.#options;
+    const now = this.#clock.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const queue of [...this.#queues.values()]) {
+      for (const outgoing of [...queue]) {
+        const expiresAt = outgoing.queuedAt + maxAgeMs;
+        if (expiresAt < now && outgoing.attempt === 0) this.#fail(outgoing, EXPIRED);
+        else next = Math.min(next, expiresAt);
+      }
+    }
+    this.#cancelExpiry?.();
+    const waitMs = Math.max(EXPIRY_CHECK_MS, next - now + 1);
+    this.#cancelExpiry = Number.isFinite(next) ? this.#clock.after(waitMs, () => this.#expire()) : undefined;
+  }
+
+  #fillAll(): void {
+    this.#expire();
+    for (const queue of [...this.#queues.values()]) this.#fill(queue);
+    if (this.#underWay < this.#window) this.#window = Number.POSITIVE_INFINITY;
+  }
+
+  #fill(queue: Outgoing[]): void {
+    if (!this.#wire || this.#isPaused) return;
+    let underWay = 0;
+    for (const outgoing of queue) {
+      if (underWay >= this.#options.perConversation || this.#underWay >= this.#window) return;
+      underWay++;
+      if (outgoing.attempt === 0) this.#send(this.#wire, outgoing);
+    }
+  }
+
+  #send(wire: Wire, outgoing: Outgoing): void {
+    const attempt = ++this.#attempts;
+    outgoing.attempt = attempt;
+    this.#underWay++;
+    this.#startedAt.set(outgoing, this.#clock.now());
+    this.#cancelTimeout ??= this.#clock.after(ANSWER_TIMEOUT_MS, () => this.#checkTimeout());
+    this.#change(outgoing, 'sending');
+    const { conversationId, content, attachments, clientMessageId } = outgoing;
+    const draft = { conversationId, content, clientMessageId, ...(attachments.length > 0 ? { attachments } : {}) };
+    wire.call<SendAck>('send_message', draft, (answer) => {
+      if (this.#items.get(clientMessageId) !== outgoing) return;
+      // The refusal of an earlier attempt decides nothing about the attempt under way.
+      if (answer.ok) this.#stored(outgoing, answer.message);
+      else if (outgoing.attempt === attempt) this.#refused(outgoing, answer);
+    });
+  }
+
+  #stored(outgoing: Outgoing, message: Message): void {
+    this.#refusals = 0;
+    this.#remove(outgoing);
+    this.#owner.acknowledged(outgoing, message);
+    this.#answered(outgoing.conversationId, true);
+  }
+
+  #refused(outgoing: Outgoing, { error }: FailureAck): void {
+    this.#endAttempt(outgoing);
+    // The connection ends, and the next one has another token.
+    const isOver = error.code.startsWith('TOKEN_');
+    if (error.retryable || isOver) {
+      this.#change(outgoing, 'queued');
+      this.#pause(error.retryAfterMs);
+    } else this.#fail(outgoing, { code: error.code, message: error.message, retryable: false });
+    this.#answered(outgoing.conversationId, false);
+  }
+
+  #answered(conversationId: ConversationId, isStored: boolean): void {
+    if (this.#isPaused) {
+      if (this.#underWay === 0 && !this.#cancelPause) this.#resume();
+      return;
+    }
+    if (this.#window === Number.POSITIVE_INFINITY) {
+      const queue = this.#queues.get(conversationId);
+      if (queue) this.#fill(queue);
+      return;
+    }
+    if (isStored) this.#window++;
+    if (this.#window > LARGEST_WINDOW) this.#window = Number.POSITIVE_INFINITY;
+    this.#fillAll();
+  }
+
+  #pause(ms: number | undefined): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    const { firstMs, longestMs } = PAUSE;
+    // Never earlier than the server demands, and not all clients at the same time.
+    const pauseMs =
+      ms === undefined
+        ? firstMs / 5 + backOffMs(this.#clock, this.#refusals, firstMs, longestMs)
+        : ms * (1 + this.#clock.random() / 4);
+    this.#refusals++;
+    this.#cancelPause = this.#clock.after(pauseMs, () => {
+      this.#cancelPause = undefined;
+      if (this.#underWay === 0) this.#resume();
+    });
+  }
+
+  #resume(): void {
+    this.#endPause();
+    this.#window = 1;
+    this.#fillAll();
+  }
+
+  #endPause(): void {
+    this.#cancelPause?.();
+    this.#cancelPause = undefined;
+    this.#isPaused = false;
+  }
+
+  #checkTimeout(): void {
+    this.#cancelTimeout = undefined;
+    const oldest = this.#startedAt.values().next().value;
+    if (oldest === undefined) return;
+    const leftMs = oldest + ANSWER_TIMEOUT_MS - this.#clock.now();
+    if (leftMs > 0) {
+      this.#cancelTimeout = this.#clock.after(leftMs, () => this.#checkTimeout());
+      return;
+    }
+    this.#endPause();
+    this.#interrupt();
+    this.#pause(undefined);
+  }
+
+  /** Ends all attempts. */
+  #interrupt(): void {
+    for (const outgoing of [...this.#startedAt.keys()]) {
+      this.#endAttempt(outgoing);
+      this.#change(outgoing, 'queued');
+    }
+  }
+
+  #endAttempt(outgoing: Outgoing): void {
+    if (outgoing.attempt > 0) this.#underWay--;
+    outgoing.attempt = 0;
+    this.#startedAt.delete(outgoing);
+    if (this.#startedAt.size > 0) return;
+    this.#cancelTimeout?.();
+    this.#cancelTimeout = undefined;
+  }
+
+  #fail(outgoing: Outgoing, error: OutgoingError): void {
+    this.#dequeue(outgoing);
+    outgoing.error = error;
+    this.#change(outgoing, 'failed');
+  }
+
+  #remove(outgoing: Outgoing): void {
+    this.#endAttempt(outgoing);
+    this.#items.delete(outgoing.clientMessageId);
+    this.#dequeue(outgoing);
+  }
+
+  #enqueue(outgoing: Outgoing): Outgoing[] {
+    const queue = this.#queues.get(outgoing.conversationId) ?? [];
+    this.#queues.set(outgoing.conversationId, queue);
+    let at = queue.length;
+    while (at > 0 && (queue[at - 1] as Outgoing).order > outgoing.order) at--;
+    queue.splice(at, 0, outgoing);
+    return queue;
+  }
+
+  #dequeue(outgoing: Outgoing): void {
+    const queue = this.#queues.get(outgoing.conversationId);
+    const at = queue?.indexOf(outgoing) ?? -1;
+    if (!queue || at < 0) return;
+    queue.splice(at, 1);
+    if (queue.length === 0) this.#queues.delete(outgoing.conversationId);
+  }
+
+  #change(outgoing: Outgoing, status: Outgoing['status']): void {
+    outgoing.status = status;
+    this.#owner.changed(outgoing);
+  }
+}
+
+const EXPIRED = {
+  code: 'EXPIRED_IN_OUTBOX',
+  message: 'The message was not sent in time. Call retry or discard.',
+  retryable: true,
+} as const;

@@ -1,0 +1,36 @@
+import type { FailureAck } from '@chat-cluster/contracts';
+
+/** One connection. */
+export interface Wire {
+  /** Sends an event. `onAnswer` receives its ack, which may never come. */
+  call<Answer extends { ok: true }>(
+    event: string,
+    payload: object,
+    onAnswer: (answer: Answer | FailureAck) => void,
+  ): void;
+}
+
+/** Time and chance. A seam for tests. */
+export interface Clock {
+  /** Wall clock, in ms since 1970. */
+  now(): number;
+  /** Calls `run` once after `ms`. Returns a function that cancels it. */
+  after(ms: number, run: () => void): () => void;
+  /** A number from 0 to 1, for jitter. */
+  random(): number;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(ms, run) {
+    // Longer delays than 2^31 - 1 ms would fire at once.
+    const timer = setTimeout(run, Math.min(ms, 2 ** 31 - 1));
+    return () => clearTimeout(timer);
+  },
+  random: () => Math.random(),
+};
+
+/** Full jitter: any time up to a bound that doubles with each attempt, in ms. */
+export function backOffMs(clock: Clock, attempt: number, firstMs: number, longestMs: number): number {
+  return clock.random() * Math.min(longestMs, firstMs * 2 ** Math.min(attempt, 20));
+}

@@ -1,0 +1,27 @@
+import type { ChatError } from './types.ts';
+
+/** Throw it in `getToken` when the user may not sign in any more: the client stops and has the state `unauthorized`. */
+export class Unauthorized extends Error {
+  constructor(message = 'The user is not signed in. Sign in, then call connect().') {
+    super(message);
+    this.name = 'Unauthorized';
+  }
+}
+
+/** An Error with the fields of a `ChatError`: the reason of each rejected promise of the library. */
+export class ChatFailure extends Error implements ChatError {
+  readonly code: ChatError['code'];
+  readonly retryable: boolean;
+
+  constructor({ code, message, retryable }: ChatError) {
+    super(message);
+    this.name = 'ChatFailure';
+    this.code = code;
+    this.retryable = retryable;
+  }
+}
+
+/** The text of anything thrown. */
+export function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

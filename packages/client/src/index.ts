@@ -1,0 +1,15 @@
+/** The types of the contract that the API uses. */
+export type {
+  Attachment,
+  ClientMessageId,
+  ConversationId,
+  ErrorPayload,
+  Message,
+  MessageId,
+  StoreEpoch,
+  UserId,
+} from '@chat-cluster/contracts';
+export { createChatClient } from './client.ts';
+export { Unauthorized } from './errors.ts';
+export { memoryStore } from './memory-store.ts';
+export type * from './types.ts';

@@ -1,0 +1,82 @@
+import type { Connection } from '../connection/connection.ts';
+import type { Clock } from '../core/seams.ts';
+import type { Page } from '../types.ts';
+
+/** Time after which an open socket of a hidden page, or of a device that slept, counts as dead, in ms. */
+const DEAD_AFTER_MS = 25_000;
+/** Interval of the checks whether the device slept, in ms. */
+const CHECK_MS = 10_000;
+
+export interface LivenessDeps {
+  page: Page;
+  clock: Clock;
+  connection: Pick<Connection, 'suspend' | 'wake' | 'replace'>;
+  batch(work: () => void): void;
+  /** The page can be seen again. */
+  visible(): void;
+}
+
+/**
+ * What the page and the device do to a connection. A page that is hidden for good closes it, so that the browser can
+ * keep the page for "back". After a long time in the background, after sleep and after a change of the network an open
+ * socket is replaced: it may be dead, and a phone does not notice that for a minute.
+ */
+export class Liveness {
+  #deps: LivenessDeps;
+  #hiddenAt: number | undefined;
+  #wasOffline = false;
+  #cancelCheck: () => void = () => {};
+  #unlisten: () => void = () => {};
+
+  constructor(deps: LivenessDeps) {
+    this.#deps = deps;
+    const { page, clock, batch } = deps;
+    if (page.isVisible?.() === false) this.#hiddenAt = clock.now();
+    const listeners = {
+      hidden: () => {
+        this.#hiddenAt ??= clock.now();
+      },
+      visible: () => this.#shown(),
+      show: () => this.#shown(),
+      hide: () => deps.connection.suspend(),
+      offline: () => {
+        this.#wasOffline = true;
+      },
+      online: () => this.#online(),
+    };
+    this.#unlisten = page.listen?.((change) => batch(() => listeners[change]())) ?? this.#unlisten;
+    this.#check(clock.now());
+  }
+
+  end(): void {
+    this.#unlisten();
+    this.#cancelCheck();
+  }
+
+  #shown(): void {
+    const { page, clock, connection, visible } = this.#deps;
+    const isVisible = page.isVisible?.() !== false;
+    const hiddenMs = this.#hiddenAt === undefined ? 0 : clock.now() - this.#hiddenAt;
+    if (isVisible) this.#hiddenAt = undefined;
+    if (hiddenMs > DEAD_AFTER_MS) connection.replace();
+    else connection.wake();
+    if (isVisible) visible();
+  }
+
+  #online(): void {
+    if (this.#wasOffline) this.#deps.connection.replace();
+    else this.#deps.connection.wake();
+    this.#wasOffline = false;
+  }
+
+  /** A timer that fires much too late: the device slept. Browsers delay the timers of hidden pages too. */
+  #check(startedAt: number): void {
+    const { clock, connection, page } = this.#deps;
+    this.#cancelCheck = clock.after(CHECK_MS, () => {
+      const now = clock.now();
+      const isLate = now - startedAt > CHECK_MS + DEAD_AFTER_MS;
+      if (isLate && page.isVisible?.() !== false) connection.replace();
+      this.#check(now);
+    });
+  }
+}

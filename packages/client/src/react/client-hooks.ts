@@ -1,0 +1,38 @@
+import { useCallback, useSyncExternalStore } from 'react';
+import type { ChatClient, ChatEvent, ChatStatus, ConversationSnapshot, Observable, OutgoingMessage } from '../types.ts';
+import { useChatClient } from './provider.ts';
+
+/** Where the client stands: connecting, live, waiting … */
+export function useChatStatus(): ChatStatus {
+  return useClientValue('status', (client) => client.status);
+}
+
+/** The number of unread messages, as the server counts it. undefined before the first connection of this user. */
+export function useBadge(): number | undefined {
+  return useClientValue('badge', (client) => client.badge);
+}
+
+/** The conversations, newest activity first. `useChatClient().conversations` has `hasMore` and `loadMore`. */
+export function useConversations(): readonly ConversationSnapshot[] {
+  return useObservable(useChatClient().conversations);
+}
+
+/** What is not stored yet, over all conversations, oldest first. */
+export function useOutbox(): readonly OutgoingMessage[] {
+  return useObservable(useChatClient().outbox);
+}
+
+/** The value of an observable, also on the server. */
+export function useObservable<T>(observable: Observable<T>): T {
+  const subscribe = useCallback((listener: () => void) => observable.subscribe(listener), [observable]);
+  const get = () => observable.get();
+  return useSyncExternalStore(subscribe, get, get);
+}
+
+/** A value of the client that changes together with an event. */
+function useClientValue<T>(event: ChatEvent, read: (client: ChatClient) => T): T {
+  const client = useChatClient();
+  const subscribe = useCallback((listener: () => void) => client.on(event, listener), [client, event]);
+  const get = () => read(client);
+  return useSyncExternalStore(subscribe, get, get);
+}

@@ -1,0 +1,34 @@
+import { openSocket } from '../../src/connection/socket-io.ts';
+import { messageScenarios } from './scenarios/messages.ts';
+import { outboxScenarios } from './scenarios/outbox.ts';
+import { readScenarios } from './scenarios/reads.ts';
+import { sessionScenarios } from './scenarios/sessions.ts';
+import { syncScenarios } from './scenarios/sync.ts';
+import type { Stage } from './stage.ts';
+import { World } from './world.ts';
+
+/**
+ * Registers with mocha the behaviours of the client library, which hold on any cluster: the fake one, a real one, and
+ * one behind a bad network. `drains`: the stage has gateways that can be shut down one by one.
+ */
+export function contractSuite(name: string, startStage: () => Promise<Stage>, { drains = false } = {}): void {
+  describe(`the client on ${name}`, () => {
+    let stage: Stage | undefined;
+    const world = new World(() => {
+      if (!stage) throw new Error('The stage is not started.');
+      return stage;
+    }, openSocket);
+
+    before(async () => {
+      stage = await startStage();
+    });
+    afterEach(() => world.end());
+    after(() => stage?.stop());
+
+    messageScenarios(world);
+    outboxScenarios(world);
+    syncScenarios(world);
+    readScenarios(world);
+    sessionScenarios(world, { drains });
+  });
+}
