@@ -1,4 +1,4 @@
-import { EventOrder, SeqWindow } from '@chat-cluster/testkit/lean-client';
+import { EventOrder } from '@chat-cluster/testkit/lean-client';
 
 /** Index of one of the two participants of a conversation. */
 export type Side = 0 | 1;
@@ -10,6 +10,8 @@ export interface TrackedMessage {
   /** When the message is due by the schedule, on the clock of performance.now(). */
   readonly dueAt: number;
   attempts: number;
+  /** An attempt has no ack yet, and its connection is open. */
+  isUnderWay: boolean;
   /** Connection of the first attempt, and the highest seq that the sender had an ack of at that time. */
   connection: number;
   ackedBefore: number;
@@ -33,7 +35,8 @@ export interface ReceivedMessage {
 /** The state of one participant of a conversation, as its device and its acks show it. */
 export interface Participant {
   readonly userId: string;
-  readonly held: SeqWindow;
+  /** The device has received all messages from `base` to this seq. */
+  upTo: number;
   /** Events of the current connection. */
   events: EventOrder;
   /** Seqs of held messages of the other participant above the read mark. */
@@ -52,7 +55,7 @@ export interface Participant {
 export function newParticipant(userId: string): Participant {
   return {
     userId,
-    held: new SeqWindow(),
+    upTo: 0,
     events: new EventOrder(),
     unread: [],
     readMark: 0,

@@ -48,8 +48,8 @@ export async function createPopulation(plan: Plan, meter: Meter, onOpened: () =>
     // The second user sends the request: in a fan-in the first one would exceed the rate limit of a user.
     const id = await api.openConversation(second.token, first.userId, OPEN_MS);
     const checker = new ConversationChecker(id, [first.userId, second.userId], plan.run, meter);
-    first.conversations.set(id, { checker, side: 0 });
-    second.conversations.set(id, { checker, side: 1 });
+    first.join({ checker, side: 0 });
+    second.join({ checker, side: 1 });
     conversations.push({ checker, devices: [first, second], senders: plan.fanIn ? [1] : [0, 1] });
     onOpened();
   });
