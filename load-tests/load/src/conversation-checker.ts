@@ -1,6 +1,7 @@
 import type { ClientMessageId, ConversationId } from '@chat-cluster/contracts';
 import { EventOrder } from '@chat-cluster/testkit/lean-client';
 import {
+  newMessage,
   newParticipant,
   type Participant,
   type ReceivedMessage,
@@ -44,20 +45,7 @@ export class ConversationChecker {
 
   /** A new message of `sender`, due at `dueAt` (performance.now()). */
   track(sender: Side, dueAt: number): TrackedMessage {
-    const message: TrackedMessage = {
-      number: this.#next++,
-      sender,
-      dueAt,
-      attempts: 0,
-      isUnderWay: false,
-      connection: 0,
-      ackedBefore: 0,
-      seq: 0,
-      acked: false,
-      ackedAt: 0,
-      givenUp: false,
-      heldBy: 0,
-    };
+    const message = newMessage(this.#next++, sender, dueAt);
     this.#messages.set(message.number, message);
     this.#counts.sent++;
     return message;
@@ -75,7 +63,6 @@ export class ConversationChecker {
 
   /** The message is sent, for the first time or again, on the sender's connection with this number. */
   attempt(message: TrackedMessage, connection: number): void {
-    message.isUnderWay = true;
     if (message.attempts++ > 0) return;
     message.connection = connection;
     message.ackedBefore = this.participants[message.sender].acked;

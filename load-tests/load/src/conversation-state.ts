@@ -10,8 +10,6 @@ export interface TrackedMessage {
   /** When the message is due by the schedule, on the clock of performance.now(). */
   readonly dueAt: number;
   attempts: number;
-  /** An attempt has no ack yet, and its connection is open. */
-  isUnderWay: boolean;
   /** Connection of the first attempt, and the highest seq that the sender had an ack of at that time. */
   connection: number;
   ackedBefore: number;
@@ -63,5 +61,21 @@ export function newParticipant(userId: string): Participant {
     newest: { connection: 0, number: 0, seq: 0 },
     base: undefined,
     lastSeq: 0,
+  };
+}
+
+export function newMessage(number: number, sender: Side, dueAt: number): TrackedMessage {
+  return {
+    number,
+    sender,
+    dueAt,
+    attempts: 0,
+    connection: 0,
+    ackedBefore: 0,
+    seq: 0,
+    acked: false,
+    ackedAt: 0,
+    givenUp: false,
+    heldBy: 0,
   };
 }

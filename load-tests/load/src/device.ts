@@ -1,13 +1,5 @@
-import type {
-  ConversationId,
-  FailureAck,
-  Message,
-  ReadAck,
-  ReadMessages,
-  SendAck,
-  SyncAck,
-} from '@chat-cluster/contracts';
-import { LeanDevice, type LeanDeviceObserver, type LeanTls } from '@chat-cluster/testkit/lean-client';
+import type { ConversationId, FailureAck, Message, ReadAck, SyncAck } from '@chat-cluster/contracts';
+import { LeanDevice, type LeanTls, type Outgoing } from '@chat-cluster/testkit/lean-client';
 import type { ConversationChecker } from './conversation-checker.ts';
 import type { Side } from './conversation-state.ts';
 import { countRefusal } from './counts.ts';
@@ -30,16 +22,14 @@ export interface ConversationSide {
   side: Side;
 }
 
-type Outgoing = Parameters<NonNullable<LeanDeviceObserver['acknowledged']>>[0];
-
 /** Refusals that mean: not accepted. With other codes the message may be stored. */
 const NOT_ACCEPTED = ['OVERLOADED', 'RATE_LIMITED'];
 
 /**
- * One device of a user: a lean device of the client library, whose events, requests and acks it records. The library
- * decides what is sent and resent, when to sync, and what a message is that the device did not have.
+ * One device of a user, and the record of its events, requests and acks. The client library decides what is sent and
+ * resent, when to sync, and what a message is that the device did not have.
  */
-export class Device {
+export class Device extends LeanDevice {
   readonly userId: string;
   readonly token: string;
   readonly context: DeviceContext;
@@ -50,71 +40,49 @@ export class Device {
   changedAt = 0;
   /** Number of connections so far. */
   #connection = 0;
-  #device: LeanDevice;
   #sent = 0;
-  #closed = false;
+  #isClosed = false;
   #lostAt = 0;
-  /** An event is being received, not an answer to sync. */
+  /** An event is being received, not an answer. */
   #isEvent = false;
-  /** Code of the refusal that the outbox is receiving. */
+  /** Code of the refusal that the library is receiving. */
   #refusedBy: string | undefined;
   #isSyncUnderWay = false;
-  /** Messages that arrived before their acks, by client message id. */
-  #unacked = new Map<string, Message>();
   #onReady: (() => void)[] = [];
   #onFailure: ((reason: string) => void) | undefined;
 
   constructor(user: { userId: string; token: string }, context: DeviceContext, localAddress?: string) {
-    this.userId = user.userId;
-    this.token = user.token;
-    this.context = context;
     const { url, tls } = context;
     const address = localAddress === undefined ? {} : { localAddress };
     const target = { url, token: user.token, ...address, ...(tls === undefined ? {} : { tls }) };
-    this.#device = new LeanDevice(() => target, this.#observer());
+    super(() => target);
+    this.userId = user.userId;
+    this.token = user.token;
+    this.context = context;
   }
 
-  /** The last `unread_count`. */
-  get badge(): number | undefined {
-    return this.#device.core.badge;
-  }
-
-  /** Connected, and every conversation was synced on this connection. */
-  get current(): boolean {
-    return this.#device.isLive;
-  }
-
-  /** Messages that wait for their acks or to be sent. */
-  get unsent(): number {
-    return this.#device.core.outbox.size;
-  }
-
+  /** Before the first connection. */
   join(conversation: ConversationSide): void {
-    const id = conversation.checker.conversationId;
-    this.conversations.set(id, conversation);
-    this.#device.core.state(id);
+    const { conversationId } = conversation.checker;
+    this.conversations.set(conversationId, conversation);
+    this.core.state(conversationId);
   }
 
-  /** Resolves when the device is connected, has its badge and is in sync. `onFailure`: called per failed attempt. */
-  connect(onFailure?: (reason: string) => void): Promise<void> {
+  /** Resolves when the device is connected and in sync. `onFailure`: called per failed attempt. */
+  whenConnected(onFailure: (reason: string) => void): Promise<void> {
     this.#onFailure = onFailure;
-    this.#device.connect();
+    this.connect();
     return this.whenReady();
   }
 
   whenReady(): Promise<void> {
-    if (this.current && !this.#device.core.sync.isBusy) return Promise.resolve();
+    if (this.isLive && !this.core.sync.isBusy) return Promise.resolve();
     return new Promise((resolve) => this.#onReady.push(resolve));
   }
 
-  /** Loses the connection, as in a network failure, and reconnects as a stock client does. */
-  drop(): void {
-    this.#device.drop();
-  }
-
-  close(): void {
-    this.#closed = true;
-    this.#device.close();
+  override close(): void {
+    this.#isClosed = true;
+    super.close();
   }
 
   /** Sends a message that is due at `dueAt` (performance.now()). */
@@ -122,7 +90,7 @@ export class Device {
     const message = checker.track(side, dueAt);
     this.context.meter.inFlight++;
     const sentAt = Date.now();
-    this.#device.core.outbox.add({
+    this.core.outbox.add({
       clientMessageId: checker.clientMessageId(message),
       conversationId: checker.conversationId,
       content: this.context.content,
@@ -136,35 +104,28 @@ export class Device {
   }
 
   /** Marks the messages that it holds as read. A failed request is not repeated: the next one covers it. */
-  read({ checker, side }: ConversationSide): void {
+  markRead({ checker, side }: ConversationSide): void {
     const { upTo } = checker.participants[side];
-    if (!this.#device.isOpen || upTo === 0) return;
+    if (!this.isOpen || upTo === 0) return;
     this.changedAt = performance.now();
-    this.#device.call('read_messages', { conversationId: checker.conversationId, upToSeq: upTo }, () => {});
+    this.call(
+      'read_messages',
+      { conversationId: checker.conversationId, upToSeq: upTo },
+      (answer: ReadAck | FailureAck) => {
+        this.changedAt = performance.now();
+        if (!answer.ok) return;
+        this.context.meter.counts.reads++;
+        checker.markRead(side, answer.upToSeq);
+      },
+    );
   }
 
   /** Compares every conversation with the store. `whenReady` resolves when what was missing is here. */
   sync(): void {
-    const { core } = this.#device;
-    for (const id of this.conversations.keys()) core.sync.want(id, { isCheck: true });
+    for (const id of this.conversations.keys()) this.core.sync.want(id, { isCheck: true });
   }
 
-  #observer(): LeanDeviceObserver {
-    return {
-      opened: () => this.#opened(),
-      event: (name, payload) => this.#event(name, payload),
-      requested: (event) => this.#requested(event),
-      answered: (event, payload, answer, proceed) => this.#answered(event, payload, answer, proceed),
-      lost: (wasOpen, refusal, error) => this.#lost(wasOpen, refusal, error),
-      message: (message) => this.#received(message),
-      outboxChanged: (outgoing) => this.#outboxChanged(outgoing),
-      acknowledged: (_, message) => this.#settled(message),
-      discontinuity: () => this.#restart(),
-      caughtUp: () => this.#ready(),
-    };
-  }
-
-  #opened(): void {
+  override opened(): void {
     this.#connection++;
     const { meter } = this.context;
     meter.connected++;
@@ -172,7 +133,7 @@ export class Device {
     for (const { checker, side } of this.conversations.values()) checker.newConnection(side);
   }
 
-  #lost(wasOpen: boolean, refusal: string | undefined, error: Error | undefined): void {
+  override lost(wasOpen: boolean, refusal: string | undefined, error: Error | undefined): void {
     const { meter } = this.context;
     if (wasOpen) {
       meter.connected--;
@@ -181,29 +142,26 @@ export class Device {
     }
     if (refusal !== undefined) countRefusal(meter.counts, refusal);
     this.#isSyncUnderWay = false;
-    // Their acks cannot come any more, and are of no use: the messages are known to be stored.
-    for (const message of this.#unacked.values()) this.#acknowledge(message);
-    if (!this.#closed) this.#onFailure?.(refusal ?? error?.message ?? 'the connection was closed');
+    if (!this.#isClosed) this.#onFailure?.(refusal ?? error?.message ?? 'the connection was closed');
   }
 
-  #event(name: string, payload: Message): void {
-    this.#isEvent = name === 'new_message';
+  override event(name: string, payload: Message): void {
+    this.#isEvent = true;
     if (name === 'sync_required') this.context.meter.counts.syncRequired++;
-    if (!this.#isEvent) return;
+    if (name !== 'new_message') return;
     this.changedAt = performance.now();
-    const conversation = this.conversations.get(payload.conversationId);
-    if (!conversation) return;
-    const state = this.#device.core.conversations.get(payload.conversationId);
-    conversation.checker.event(conversation.side, payload, state?.holds(payload.seq) === true);
+    const { conversationId, seq } = payload;
+    const conversation = this.conversations.get(conversationId);
+    conversation?.checker.event(conversation.side, payload, this.core.state(conversationId).holds(seq));
   }
 
   /** A message that the device did not have, in the order of seq. */
-  #received(message: Message): void {
+  override message(message: Message): void {
     const conversation = this.conversations.get(message.conversationId);
     conversation?.checker.receive(conversation.side, message, this.#isEvent);
   }
 
-  #requested(event: string): void {
+  override requested(event: string): void {
     if (event !== 'sync') return;
     const { counts } = this.context.meter;
     counts.syncs++;
@@ -211,25 +169,63 @@ export class Device {
     this.#isSyncUnderWay = true;
   }
 
-  #answered(event: string, payload: never, answer: never, proceed: (answer: never) => void): void {
-    const { ok } = answer as { ok: boolean };
+  override answered(event: string, answer: SyncAck | FailureAck, proceed: () => void): void {
     this.#isEvent = false;
     if (event === 'sync') this.#isSyncUnderWay = false;
-    if (!ok) {
-      this.#refusedBy = (answer as FailureAck).error.code;
-      countRefusal(this.context.meter.counts, this.#refusedBy);
-    } else if (event === 'send_message') this.#acknowledge((answer as SendAck).message);
-    else if (event === 'read_messages') this.#read(payload, answer);
-    else if (event === 'sync') this.#synced(answer);
-    proceed(answer);
+    if (!answer.ok) {
+      this.#refusedBy = answer.error.code;
+      countRefusal(this.context.meter.counts, answer.error.code);
+    } else if (event === 'sync') this.#synced(answer);
+    proceed();
     this.#refusedBy = undefined;
   }
 
-  #read({ conversationId }: ReadMessages, { upToSeq }: ReadAck): void {
-    this.changedAt = performance.now();
-    this.context.meter.counts.reads++;
-    const conversation = this.conversations.get(conversationId);
-    conversation?.checker.markRead(conversation.side, upToSeq);
+  override outboxChanged(outgoing: Outgoing): void {
+    const { status, conversationId, clientMessageId } = outgoing;
+    const checker = this.conversations.get(conversationId)?.checker;
+    const message = checker?.find(clientMessageId);
+    if (!checker || !message || this.#isClosed) return;
+    if (status === 'sending') {
+      checker.attempt(message, this.#connection);
+      return;
+    }
+    const { resend, meter } = this.context;
+    const code = this.#refusedBy;
+    // By its time-out: neither a refusal nor a lost connection.
+    if (code === undefined && this.isOpen) countRefusal(meter.counts, 'no answer');
+    if (status === 'queued' && resend) return;
+    this.core.outbox.discard(outgoing);
+    meter.inFlight--;
+    meter.counts.givenUp++;
+    if (status === 'failed' || NOT_ACCEPTED.includes(code ?? '')) checker.refuse(message);
+    else checker.giveUp(message);
+  }
+
+  override acknowledged({ conversationId, clientMessageId }: Outgoing, { seq }: Message): void {
+    const checker = this.conversations.get(conversationId)?.checker;
+    const message = checker?.find(clientMessageId);
+    if (!checker || !message) return;
+    this.context.meter.inFlight--;
+    checker.acknowledge(message, seq);
+  }
+
+  /** The store has another epoch. The library has discarded everything; the conversations are loaded anew. */
+  override discontinuity(): void {
+    for (const [id, { checker, side }] of this.conversations) {
+      checker.restart(side);
+      this.core.state(id).upTo = 0;
+    }
+  }
+
+  override caughtUp(): void {
+    this.#onFailure = undefined;
+    for (const [id, { checker, side }] of this.conversations) {
+      if (checker.participants[side].base === undefined) checker.startAt(side, this.core.state(id).upTo ?? 0);
+    }
+    if (this.#lostAt > 0) this.context.meter.record('recoveries', this.#lostAt);
+    this.#lostAt = 0;
+    super.caughtUp();
+    for (const resolve of this.#onReady.splice(0)) resolve();
   }
 
   #synced({ conversations, unread }: SyncAck): void {
@@ -242,66 +238,5 @@ export class Device {
       const mark = readMarks.find(({ userId }) => userId === this.userId);
       if (mark) checker.markRead(side, mark.upToSeq);
     }
-  }
-
-  /** The store has another epoch. The library has discarded everything; the messages of this run are loaded anew. */
-  #restart(): void {
-    for (const [id, { checker, side }] of this.conversations) {
-      checker.restart(side);
-      this.#device.core.state(id).upTo = 0;
-    }
-  }
-
-  /** The message is stored. It left the outbox with its ack, or arrived on another path: then its ack may follow. */
-  #settled(stored: Message): void {
-    const { message } = this.#tracked(stored);
-    if (!message || message.acked) return;
-    if (message.isUnderWay) this.#unacked.set(stored.clientMessageId, stored);
-    else this.#acknowledge(stored);
-  }
-
-  #acknowledge(stored: Message): void {
-    const { checker, message } = this.#tracked(stored);
-    this.#unacked.delete(stored.clientMessageId);
-    if (!checker || !message) return;
-    if (!message.acked) this.context.meter.inFlight--;
-    checker.acknowledge(message, stored.seq);
-  }
-
-  #outboxChanged(outgoing: Outgoing): void {
-    const { checker, message } = this.#tracked(outgoing);
-    if (!checker || !message || this.#closed) return;
-    if (outgoing.status === 'sending') {
-      checker.attempt(message, this.#connection);
-      return;
-    }
-    message.isUnderWay = false;
-    const { resend, meter } = this.context;
-    const code = this.#refusedBy;
-    // By its time-out: neither a refusal nor a lost connection.
-    if (code === undefined && this.#device.isOpen) countRefusal(meter.counts, 'no answer');
-    if (outgoing.status === 'queued' && resend) return;
-    this.#device.core.outbox.discard(outgoing);
-    meter.inFlight--;
-    meter.counts.givenUp++;
-    if (outgoing.status === 'failed' || NOT_ACCEPTED.includes(code ?? '')) checker.refuse(message);
-    else checker.giveUp(message);
-  }
-
-  /** The checker of a message, and the message while it is not complete. */
-  #tracked({ conversationId, clientMessageId }: Pick<Message, 'conversationId' | 'clientMessageId'>) {
-    const checker = this.conversations.get(conversationId)?.checker;
-    return { checker, message: checker?.find(clientMessageId) };
-  }
-
-  #ready(): void {
-    this.#onFailure = undefined;
-    for (const [id, { checker, side }] of this.conversations) {
-      if (checker.participants[side].base !== undefined) continue;
-      checker.startAt(side, this.#device.core.conversations.get(id)?.upTo ?? 0);
-    }
-    if (this.#lostAt > 0) this.context.meter.record('recoveries', this.#lostAt);
-    this.#lostAt = 0;
-    for (const resolve of this.#onReady.splice(0)) resolve();
   }
 }

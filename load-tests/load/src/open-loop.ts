@@ -86,7 +86,7 @@ export class OpenLoop {
     devices[sender].send({ checker, side: sender }, dueAt);
     if (Math.random() >= this.#plan.reads) return;
     const reader = sender === 0 ? 1 : 0;
-    devices[reader].read({ checker, side: reader });
+    devices[reader].markRead({ checker, side: reader });
   }
 
   #nextConversation(): Conversation | undefined {

@@ -82,7 +82,7 @@ export async function connectAll(devices: readonly Device[], perSecond: number):
   const all = devices.map(async (device, i) => {
     const wait = start + (i * 1_000) / perSecond - performance.now();
     if (wait > 0) await delay(wait);
-    await device.connect((reason) => {
+    await device.whenConnected((reason) => {
       failure = reason;
     });
   });

@@ -25,6 +25,8 @@ export interface CoreOptions {
   maxOutboxAgeMs: number;
   /** Messages of one conversation under way at a time (1 keeps their order after any refusal). */
   perConversation: number;
+  /** For measurements: a message stays in the outbox until its ack, also when it has arrived on another path. */
+  onlyAcksSettle?: boolean;
 }
 
 /** What the core reports. Each is called after the state has changed. */
@@ -131,7 +133,7 @@ export class ChatCore {
     state.receive(message, this.#options.maxBacklog, this.#deliver);
     if (state.waiting > 0) this.sync.want(state.id, { delayed: true });
     this.#output.conversation(state);
-    const outgoing = isOwn ? this.outbox.get(message.clientMessageId) : undefined;
+    const outgoing = isOwn && !this.#options.onlyAcksSettle ? this.outbox.get(message.clientMessageId) : undefined;
     if (outgoing?.conversationId === message.conversationId) this.outbox.settle(outgoing, message);
   }
 

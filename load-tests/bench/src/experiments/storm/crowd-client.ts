@@ -24,12 +24,11 @@ export interface CrowdCounts {
  * A device of the client library on a lean connection, which reconnects with the back-off of a stock client. It is in
  * sync when it is connected, has its session and its badge, and the library has nothing more to sync.
  */
-export class CrowdClient {
+export class CrowdClient extends LeanDevice {
+  readonly #user: string;
   readonly #conversationId: ConversationId;
-  readonly #device: LeanDevice;
   readonly #counts: CrowdCounts;
   readonly #onInSync: () => void;
-  #hasConnected = false;
   /** Of this connection. */
   #events = new EventOrder();
   #syncs = 0;
@@ -43,56 +42,52 @@ export class CrowdClient {
     counts: CrowdCounts,
     onInSync: () => void,
   ) {
+    super(() => {
+      // Not the first connection.
+      if (this.core.userId !== undefined) counts.attempts++;
+      return { url: url(), token };
+    });
+    this.#user = user;
     this.#conversationId = conversationId as ConversationId;
     this.#counts = counts;
     this.#onInSync = onInSync;
-    this.#device = new LeanDevice(() => this.#attempt({ url: url(), token }), {
-      opened: () => {
-        this.#hasConnected = true;
-      },
-      event: (name, payload: Message) => {
-        if (name === 'new_message' && this.#events.add(payload.seq) === 'repeated') counts.duplicates++;
-      },
-      requested: (event) => {
-        if (event === 'sync' && this.#syncs++ > 0) counts.extraSyncs++;
-      },
-      badge: () => {
-        this.#hasBadge = true;
-        this.#check();
-      },
-      caughtUp: () => this.#check(),
-      lost: (_, refusal = '') => {
-        if (refusal === 'HTTP 503') counts.refused++;
-        if (refusal && !refusal.startsWith('HTTP')) throw new Error(`${user} was refused: ${refusal}`);
-      },
-    });
-    this.#device.core.state(this.#conversationId);
-  }
-
-  get badge(): number {
-    return this.#device.core.badge ?? -1;
+    this.core.state(this.#conversationId);
   }
 
   /** Every message up to this seq is here. */
   get upTo(): number {
-    return this.#device.core.state(this.#conversationId).upTo ?? 0;
+    return this.core.state(this.#conversationId).upTo ?? 0;
   }
 
-  connect(): void {
-    this.#device.connect();
+  override event(name: string, { seq }: Message): void {
+    if (name === 'new_message' && this.#events.add(seq) === 'repeated') this.#counts.duplicates++;
   }
 
-  #attempt<Target>(target: Target): Target {
-    if (this.#hasConnected) this.#counts.attempts++;
+  override requested(event: string): void {
+    if (event === 'sync' && this.#syncs++ > 0) this.#counts.extraSyncs++;
+  }
+
+  override badge(): void {
+    this.#hasBadge = true;
+    this.#check();
+  }
+
+  override caughtUp(): void {
+    super.caughtUp();
+    this.#check();
+  }
+
+  override lost(_wasOpen: boolean, refusal = ''): void {
+    if (refusal === 'HTTP 503') this.#counts.refused++;
+    if (refusal && !refusal.startsWith('HTTP')) throw new Error(`${this.#user} was refused: ${refusal}`);
     this.#events = new EventOrder();
     this.#syncs = 0;
     this.#hasBadge = false;
     this.#isInSync = false;
-    return target;
   }
 
   #check(): void {
-    if (this.#isInSync || !this.#hasBadge || !this.#device.isLive) return;
+    if (this.#isInSync || !this.#hasBadge || !this.isLive) return;
     this.#isInSync = true;
     this.#onInSync();
   }
