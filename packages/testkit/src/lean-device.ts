@@ -35,7 +35,6 @@ export class LeanDevice implements Wire, CoreOutput {
   constructor(target: () => LeanClientOptions) {
     this.core = new ChatCore(systemClock, OPTIONS, this);
     this.#client = new ReconnectingClient(target, {
-      connected() {},
       event: (name, payload) => this.#event(name, payload),
       lost: (refusal, error) => this.#lost(refusal, error),
     });

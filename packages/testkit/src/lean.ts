@@ -10,6 +10,5 @@ export * from './lean-device.ts';
 export * from './lean-websocket.ts';
 export * from './map-concurrently.ts';
 export * from './quantile.ts';
-export * from './reconnecting-client.ts';
 export * from './samples.ts';
 export * from './yielder.ts';

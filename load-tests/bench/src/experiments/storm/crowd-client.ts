@@ -29,7 +29,7 @@ export class CrowdClient extends LeanDevice {
   readonly #conversationId: ConversationId;
   readonly #counts: CrowdCounts;
   readonly #onInSync: () => void;
-  /** Of this connection. */
+  /** Events and syncs of this connection. */
   #events = new EventOrder();
   #syncs = 0;
   #hasBadge = false;
