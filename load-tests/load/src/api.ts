@@ -32,7 +32,7 @@ export class Api {
   }
 
   /** Opens or finds the conversation of the token's user with another one. Retries for `withinMs`; throws UserError. */
-  async openConversation(token: string, participantId: string, withinMs: number): Promise<string> {
+  async openConversation(token: string, participantId: string, withinMs: number): Promise<Conversation['id']> {
     const { id } = await this.#call<Conversation>(token, 'POST', '/api/conversations', { participantId }, withinMs);
     return id;
   }

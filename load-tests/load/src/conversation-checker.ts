@@ -1,5 +1,7 @@
+import type { ClientMessageId, ConversationId } from '@chat-cluster/contracts';
 import { EventOrder } from '@chat-cluster/testkit/lean-client';
 import {
+  newMessage,
   newParticipant,
   type Participant,
   type ReceivedMessage,
@@ -18,7 +20,7 @@ const BOTH = 0b11;
  * soon as they show, the rest by `finish`.
  */
 export class ConversationChecker {
-  readonly conversationId: string;
+  readonly conversationId: ConversationId;
   readonly participants: readonly [Participant, Participant];
   readonly #prefix: string;
   readonly #meter: Meter;
@@ -29,9 +31,11 @@ export class ConversationChecker {
   /** Numbers of messages that must not be stored. */
   readonly #refused = new Set<number>();
   #next = 0;
+  /** Messages before this number come again after a restart, also complete ones. */
+  #restartedAt = 0;
 
   /** `run`, 1 to 40 characters, makes the client message ids unique to this run. */
-  constructor(conversationId: string, userIds: readonly [string, string], run: string, meter: Meter) {
+  constructor(conversationId: ConversationId, userIds: readonly [string, string], run: string, meter: Meter) {
     this.conversationId = conversationId;
     this.participants = [newParticipant(userIds[0]), newParticipant(userIds[1])];
     this.#prefix = `${run}.`;
@@ -41,26 +45,20 @@ export class ConversationChecker {
 
   /** A new message of `sender`, due at `dueAt` (performance.now()). */
   track(sender: Side, dueAt: number): TrackedMessage {
-    const message: TrackedMessage = {
-      number: this.#next++,
-      sender,
-      dueAt,
-      attempts: 0,
-      connection: 0,
-      ackedBefore: 0,
-      seq: 0,
-      acked: false,
-      ackedAt: 0,
-      givenUp: false,
-      heldBy: 0,
-    };
+    const message = newMessage(this.#next++, sender, dueAt);
     this.#messages.set(message.number, message);
     this.#counts.sent++;
     return message;
   }
 
-  clientMessageId(message: TrackedMessage): string {
-    return this.#prefix + message.number;
+  clientMessageId({ number }: Pick<TrackedMessage, 'number'>): ClientMessageId {
+    return `${this.#prefix}${number}` as ClientMessageId;
+  }
+
+  /** The message with this id, while it is not complete. */
+  find(clientMessageId: string): TrackedMessage | undefined {
+    const number = this.#numberOf(clientMessageId);
+    return number === undefined ? undefined : this.#messages.get(number);
   }
 
   /** The message is sent, for the first time or again, on the sender's connection with this number. */
@@ -104,46 +102,60 @@ export class ConversationChecker {
     this.participants[side].events = new EventOrder();
   }
 
-  /** The device of one side receives a stored message, as an event or in an answer to sync. */
+  /** The device of one side receives an event of a stored message. `isHeld`: it had the message already. */
+  event(side: Side, { seq, clientMessageId }: ReceivedMessage, isHeld: boolean): void {
+    const { events, base, upTo } = this.participants[side];
+    // Events of one connection come in the order of seq. After a fault an event may be repeated.
+    const order = events.add(seq);
+    if (order === 'repeated') this.#counts.repeated++;
+    else if (order === 'late' && !isHeld) this.#counts.outOfOrder++;
+    if (base === undefined || seq > upTo) return;
+    const message = this.find(clientMessageId);
+    // The device holds this seq, but as another message: two messages have one seq.
+    if (message && (message.heldBy & (1 << side)) === 0) this.#counts.gaps++;
+  }
+
+  /** The device of one side has a message that it did not have, by an event or by an answer to sync. */
   receive(side: Side, { seq, senderId, clientMessageId }: ReceivedMessage, asEvent: boolean): void {
     const participant = this.participants[side];
-    const isNew = participant.held.add(seq);
-    if (asEvent) this.#checkEvent(participant, seq, isNew);
+    // The first sync is under way: the message is older than this run.
+    if (participant.base === undefined) return;
+    if (seq !== participant.upTo + 1) this.#counts.gaps++;
+    participant.upTo = seq;
+    if (senderId !== participant.userId && seq > participant.readMark) participant.unread.push(seq);
     const number = this.#numberOf(clientMessageId);
-    const message = number === undefined ? undefined : this.#messages.get(number);
-    if (!isNew) {
-      // The device holds this seq, but as another message: two messages have one seq.
-      if (message && (message.heldBy & (1 << side)) === 0) this.#counts.gaps++;
+    if (number === undefined) {
+      this.#counts.foreign++;
       return;
     }
-    if (senderId !== participant.userId) participant.unread.push(seq);
-    if (number === undefined) this.#counts.foreign++;
-    else if (message) this.#hold(side, message, seq, asEvent);
+    const message = this.#messages.get(number);
+    if (message) this.#hold(side, message, seq, asEvent);
     else if (this.#refused.has(number)) this.#counts.unexpected++;
     // It was complete: both devices hold it under another seq.
-    else this.#counts.duplicated++;
+    else if (number >= this.#restartedAt) this.#counts.duplicated++;
   }
 
   /** The first sync of one side: messages up to `lastSeq` are older than this run. */
   startAt(side: Side, lastSeq: number): void {
     const participant = this.participants[side];
     participant.base = lastSeq;
-    participant.held.upTo = lastSeq;
+    participant.upTo = lastSeq;
   }
 
   /**
-   * The store has another epoch: the device of one side discards the messages of this run and loads them anew. Numbers
+   * The store has another epoch: the device of one side discards its messages and loads all of the conversation. Numbers
    * are assigned again, so known ones mean nothing. Acknowledged messages that the store has lost count as lost at the
    * end.
    */
   restart(side: Side): void {
     const participant = this.participants[side];
-    participant.held.restart(participant.base ?? 0);
+    this.startAt(side, 0);
     participant.events = new EventOrder();
     participant.unread = [];
     participant.readMark = 0;
     participant.acked = 0;
     participant.newest = { ...participant.newest, seq: 0 };
+    this.#restartedAt = this.#next;
     this.#bySeq.clear();
     for (const message of this.#messages.values()) {
       message.seq = 0;
@@ -173,9 +185,9 @@ export class ConversationChecker {
     return missing;
   }
 
-  /** Every message is acknowledged and held by both devices, and no device has a gap. */
+  /** Every message is acknowledged and held by both devices. */
   get isComplete(): boolean {
-    return this.#messages.size === 0 && this.participants.every(({ held }) => !held.hasGap);
+    return this.#messages.size === 0;
   }
 
   /** Counts the failures that show after the final sync. `synced`: the sides whose final sync was answered. */
@@ -185,11 +197,11 @@ export class ConversationChecker {
       if (!acked) continue;
       for (const side of [0, 1] as const) if (synced[side] && (heldBy & (1 << side)) === 0) this.#counts.lost++;
     }
-    this.participants.forEach(({ held, lastSeq }, side) => {
+    this.participants.forEach(({ upTo, lastSeq }, side) => {
       if (!synced[side]) return;
       // Messages that the device holds and the store has lost.
-      this.#counts.lost += Math.max(0, held.newest - lastSeq);
-      if (held.upTo < lastSeq) this.#counts.gaps++;
+      this.#counts.lost += Math.max(0, upTo - lastSeq);
+      if (upTo < lastSeq) this.#counts.gaps++;
     });
   }
 
@@ -240,13 +252,6 @@ export class ConversationChecker {
       }
     }
     if (wrong) this.#counts.outOfOrder++;
-  }
-
-  /** Events of one connection come in the order of seq. After a fault an event may be repeated. */
-  #checkEvent({ events }: Participant, seq: number, isNew: boolean): void {
-    const order = events.add(seq);
-    if (order === 'repeated') this.#counts.repeated++;
-    else if (order === 'late' && isNew) this.#counts.outOfOrder++;
   }
 
   #numberOf(clientMessageId: string): number | undefined {

@@ -1,4 +1,4 @@
-import { EventOrder, SeqWindow } from '@chat-cluster/testkit/lean-client';
+import { EventOrder } from '@chat-cluster/testkit/lean-client';
 
 /** Index of one of the two participants of a conversation. */
 export type Side = 0 | 1;
@@ -33,7 +33,8 @@ export interface ReceivedMessage {
 /** The state of one participant of a conversation, as its device and its acks show it. */
 export interface Participant {
   readonly userId: string;
-  readonly held: SeqWindow;
+  /** The device has received all messages from `base` to this seq. */
+  upTo: number;
   /** Events of the current connection. */
   events: EventOrder;
   /** Seqs of held messages of the other participant above the read mark. */
@@ -52,7 +53,7 @@ export interface Participant {
 export function newParticipant(userId: string): Participant {
   return {
     userId,
-    held: new SeqWindow(),
+    upTo: 0,
     events: new EventOrder(),
     unread: [],
     readMark: 0,
@@ -60,5 +61,21 @@ export function newParticipant(userId: string): Participant {
     newest: { connection: 0, number: 0, seq: 0 },
     base: undefined,
     lastSeq: 0,
+  };
+}
+
+export function newMessage(number: number, sender: Side, dueAt: number): TrackedMessage {
+  return {
+    number,
+    sender,
+    dueAt,
+    attempts: 0,
+    connection: 0,
+    ackedBefore: 0,
+    seq: 0,
+    acked: false,
+    ackedAt: 0,
+    givenUp: false,
+    heldBy: 0,
   };
 }

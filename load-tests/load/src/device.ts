@@ -1,173 +1,242 @@
-import type { FailureAck, Message, ReadAck } from '@chat-cluster/contracts';
-import { type LeanClient, type LeanTls, ReconnectingClient } from '@chat-cluster/testkit/lean-client';
-import { type ConversationSide, ConversationSync } from './conversation-sync.ts';
+import type { ConversationId, FailureAck, Message, ReadAck, SyncAck } from '@chat-cluster/contracts';
+import { LeanDevice, type LeanTls, type Outgoing } from '@chat-cluster/testkit/lean-client';
+import type { ConversationChecker } from './conversation-checker.ts';
+import type { Side } from './conversation-state.ts';
 import { countRefusal } from './counts.ts';
-import { Outbox, type SendContext } from './outbox.ts';
+import type { Meter } from './meter.ts';
 
 /** Settings that all devices of a process share. */
-export interface DeviceContext extends SendContext {
+export interface DeviceContext {
   url: string;
   tls: LeanTls | undefined;
+  meter: Meter;
+  /** Content of every message. */
+  content: string;
+  /** False: refused messages are given up. */
+  resend: boolean;
 }
 
+/** A conversation, and which of its participants the device belongs to. */
+export interface ConversationSide {
+  checker: ConversationChecker;
+  side: Side;
+}
+
+/** Refusals that mean: not accepted. With other codes the message may be stored. */
+const NOT_ACCEPTED = ['OVERLOADED', 'RATE_LIMITED'];
+
 /**
- * One device of a user: a lean client that does a client's part of packages/contracts/README.md. It reconnects with the
- * back-off of a stock client, sends `sync` after each connect, on `sync_required` and when it has a gap
- * (conversation-sync.ts), and keeps each message until its ack (outbox.ts).
+ * One device of a user, and the record of its events, requests and acks. The client library decides what is sent and
+ * resent, when to sync, and what a message is that the device did not have.
  */
-export class Device {
+export class Device extends LeanDevice {
   readonly userId: string;
   readonly token: string;
   readonly context: DeviceContext;
-  readonly conversations = new Map<string, ConversationSide>();
-  readonly outbox: Outbox;
-  /** The last `unread_count`. */
-  badge: number | undefined;
+  readonly conversations = new Map<ConversationId, ConversationSide>();
+  /** Unread count of the last answer to sync. */
+  unreadBySync: number | undefined;
   /** Time of the last event or request that may change the badge. */
   changedAt = 0;
-  /** Connected, and every conversation was synced on this connection. */
-  current = false;
   /** Number of connections so far. */
-  connection = 0;
-  #sync: ConversationSync;
-  #client: ReconnectingClient;
-  #connected = false;
-  #closed = false;
+  #connection = 0;
+  #sent = 0;
+  #isClosed = false;
   #lostAt = 0;
+  /** An event is being received, not an answer. */
+  #isEvent = false;
+  /** Code of the refusal that the library is receiving. */
+  #refusedBy: string | undefined;
+  #isSyncUnderWay = false;
   #onReady: (() => void)[] = [];
   #onFailure: ((reason: string) => void) | undefined;
 
   constructor(user: { userId: string; token: string }, context: DeviceContext, localAddress?: string) {
-    this.userId = user.userId;
-    this.token = user.token;
-    this.context = context;
-    this.outbox = new Outbox(this);
-    this.#sync = new ConversationSync(this, () => this.#ready());
     const { url, tls } = context;
     const address = localAddress === undefined ? {} : { localAddress };
     const target = { url, token: user.token, ...address, ...(tls === undefined ? {} : { tls }) };
-    this.#client = new ReconnectingClient(() => target, {
-      connected: () => this.#opened(),
-      event: (name, payload) => this.#event(name, payload),
-      lost: (refusal, error) => this.#lost(refusal, error),
-    });
+    super(() => target);
+    this.userId = user.userId;
+    this.token = user.token;
+    this.context = context;
   }
 
-  /** The connection, once the server has accepted it. */
-  get client(): LeanClient | undefined {
-    return this.#client.connection;
+  /** Before the first connection. */
+  join(conversation: ConversationSide): void {
+    const { conversationId } = conversation.checker;
+    this.conversations.set(conversationId, conversation);
+    this.core.state(conversationId);
   }
 
-  /** Unread count of the last answer to sync. */
-  get unreadBySync(): number | undefined {
-    return this.#sync.unread;
-  }
-
-  /** Resolves when the device is connected, has its badge and is in sync. `onFailure`: called per failed attempt. */
-  connect(onFailure?: (reason: string) => void): Promise<void> {
+  /** Resolves when the device is connected and in sync. `onFailure`: called per failed attempt. */
+  whenConnected(onFailure: (reason: string) => void): Promise<void> {
     this.#onFailure = onFailure;
-    this.#client.connect();
+    this.connect();
     return this.whenReady();
   }
 
   whenReady(): Promise<void> {
-    if (this.current && this.#sync.isIdle) return Promise.resolve();
+    if (this.isLive && !this.core.sync.isBusy) return Promise.resolve();
     return new Promise((resolve) => this.#onReady.push(resolve));
   }
 
-  /** Loses the connection, as in a network failure, and reconnects as a stock client does. */
-  drop(): void {
-    this.#client.drop();
+  override close(): void {
+    this.#isClosed = true;
+    super.close();
   }
 
-  close(): void {
-    this.#closed = true;
-    this.#sync.interrupt();
-    this.outbox.close();
-    this.#client.close();
-  }
-
-  /** Marks the messages that it holds as read. A failed request is not repeated: the next one covers it. */
-  read({ checker, side }: ConversationSide): void {
-    const upToSeq = checker.participants[side].held.upTo;
-    if (!this.client || upToSeq === 0) return;
-    const { counts } = this.context.meter;
-    this.changedAt = performance.now();
-    const request = { conversationId: checker.conversationId, upToSeq };
-    this.client.call('read_messages', request, (answer: ReadAck | FailureAck) => {
-      this.changedAt = performance.now();
-      if (!answer.ok) {
-        countRefusal(counts, answer.error.code);
-        return;
-      }
-      counts.reads++;
-      checker.markRead(side, answer.upToSeq);
+  /** Sends a message that is due at `dueAt` (performance.now()). */
+  send({ checker, side }: ConversationSide, dueAt: number): void {
+    const message = checker.track(side, dueAt);
+    this.context.meter.inFlight++;
+    const sentAt = Date.now();
+    this.core.outbox.add({
+      clientMessageId: checker.clientMessageId(message),
+      conversationId: checker.conversationId,
+      content: this.context.content,
+      attachments: [],
+      sentAt,
+      queuedAt: sentAt,
+      order: this.#sent++,
+      status: 'queued',
+      attempt: 0,
     });
   }
 
-  /** Requests missing messages. `whenReady` resolves when they are here. */
+  /** Marks the messages that it holds as read. A failed request is not repeated: the next one covers it. */
+  markRead({ checker, side }: ConversationSide): void {
+    const { upTo } = checker.participants[side];
+    if (!this.isOpen || upTo === 0) return;
+    this.changedAt = performance.now();
+    this.call(
+      'read_messages',
+      { conversationId: checker.conversationId, upToSeq: upTo },
+      (answer: ReadAck | FailureAck) => {
+        this.changedAt = performance.now();
+        if (!answer.ok) return;
+        this.context.meter.counts.reads++;
+        checker.markRead(side, answer.upToSeq);
+      },
+    );
+  }
+
+  /** Compares every conversation with the store. `whenReady` resolves when what was missing is here. */
   sync(): void {
-    this.#sync.request();
+    for (const id of this.conversations.keys()) this.core.sync.want(id, { isCheck: true });
   }
 
-  /** Repeats requests that have no answer in time. Call it about once a second. */
-  expire(now: number): void {
-    this.outbox.expire(now);
-    this.#sync.expire(now);
-  }
-
-  #opened(): void {
-    this.#connected = true;
-    this.connection++;
+  override opened(): void {
+    this.#connection++;
     const { meter } = this.context;
     meter.connected++;
-    if (this.connection > 1) meter.counts.reconnects++;
+    if (this.#connection > 1) meter.counts.reconnects++;
     for (const { checker, side } of this.conversations.values()) checker.newConnection(side);
-    this.outbox.flush();
-    if (this.conversations.size > 0) this.sync();
-    else this.#ready();
   }
 
-  #lost(refusal: string | undefined, error: Error | undefined): void {
+  override lost(wasOpen: boolean, refusal: string | undefined, error: Error | undefined): void {
     const { meter } = this.context;
-    if (this.#connected) {
+    if (wasOpen) {
       meter.connected--;
       meter.counts.lostConnections++;
       this.#lostAt = performance.now();
     }
     if (refusal !== undefined) countRefusal(meter.counts, refusal);
-    this.#connected = false;
-    this.current = false;
-    this.#sync.interrupt();
-    this.outbox.interrupt();
-    if (!this.#closed) this.#onFailure?.(refusal ?? error?.message ?? 'the connection was closed');
+    this.#isSyncUnderWay = false;
+    if (!this.#isClosed) this.#onFailure?.(refusal ?? error?.message ?? 'the connection was closed');
   }
 
-  #event(name: string, payload: Message & { count: number }): void {
-    if (name === 'new_message') {
-      const conversation = this.conversations.get(payload.conversationId);
-      if (!conversation) return;
-      this.changedAt = performance.now();
-      const { checker, side } = conversation;
-      const { base, held } = checker.participants[side];
-      // The answer to the first sync contains it.
-      if (base === undefined) return;
-      checker.receive(side, payload, true);
-      if (held.hasGap) this.sync();
-    } else if (name === 'unread_count') {
-      this.badge = payload.count;
-      if (this.conversations.size === 0) this.#ready();
-    } else if (name === 'sync_required') {
-      this.context.meter.counts.syncRequired++;
-      this.sync();
+  override event(name: string, payload: Message): void {
+    this.#isEvent = true;
+    if (name === 'sync_required') this.context.meter.counts.syncRequired++;
+    if (name !== 'new_message') return;
+    this.changedAt = performance.now();
+    const { conversationId, seq } = payload;
+    const conversation = this.conversations.get(conversationId);
+    conversation?.checker.event(conversation.side, payload, this.core.state(conversationId).holds(seq));
+  }
+
+  /** A message that the device did not have, in the order of seq. */
+  override message(message: Message): void {
+    const conversation = this.conversations.get(message.conversationId);
+    conversation?.checker.receive(conversation.side, message, this.#isEvent);
+  }
+
+  override requested(event: string): void {
+    if (event !== 'sync') return;
+    const { counts } = this.context.meter;
+    counts.syncs++;
+    if (this.#isSyncUnderWay) countRefusal(counts, 'no answer');
+    this.#isSyncUnderWay = true;
+  }
+
+  override answered(event: string, answer: SyncAck | FailureAck, proceed: () => void): void {
+    this.#isEvent = false;
+    if (event === 'sync') this.#isSyncUnderWay = false;
+    if (!answer.ok) {
+      this.#refusedBy = answer.error.code;
+      countRefusal(this.context.meter.counts, answer.error.code);
+    } else if (event === 'sync') this.#synced(answer);
+    proceed();
+    this.#refusedBy = undefined;
+  }
+
+  override outboxChanged(outgoing: Outgoing): void {
+    const { status, conversationId, clientMessageId } = outgoing;
+    const checker = this.conversations.get(conversationId)?.checker;
+    const message = checker?.find(clientMessageId);
+    if (!checker || !message || this.#isClosed) return;
+    if (status === 'sending') {
+      checker.attempt(message, this.#connection);
+      return;
+    }
+    const { resend, meter } = this.context;
+    const code = this.#refusedBy;
+    // By its time-out: neither a refusal nor a lost connection.
+    if (code === undefined && this.isOpen) countRefusal(meter.counts, 'no answer');
+    if (status === 'queued' && resend) return;
+    this.core.outbox.discard(outgoing);
+    meter.inFlight--;
+    meter.counts.givenUp++;
+    if (status === 'failed' || NOT_ACCEPTED.includes(code ?? '')) checker.refuse(message);
+    else checker.giveUp(message);
+  }
+
+  override acknowledged({ conversationId, clientMessageId }: Outgoing, { seq }: Message): void {
+    const checker = this.conversations.get(conversationId)?.checker;
+    const message = checker?.find(clientMessageId);
+    if (!checker || !message) return;
+    this.context.meter.inFlight--;
+    checker.acknowledge(message, seq);
+  }
+
+  /** The store has another epoch. The library has discarded everything; the conversations are loaded anew. */
+  override discontinuity(): void {
+    for (const [id, { checker, side }] of this.conversations) {
+      checker.restart(side);
+      this.core.state(id).upTo = 0;
     }
   }
 
-  #ready(): void {
-    this.current = true;
+  override caughtUp(): void {
     this.#onFailure = undefined;
+    for (const [id, { checker, side }] of this.conversations) {
+      if (checker.participants[side].base === undefined) checker.startAt(side, this.core.state(id).upTo ?? 0);
+    }
     if (this.#lostAt > 0) this.context.meter.record('recoveries', this.#lostAt);
     this.#lostAt = 0;
+    super.caughtUp();
     for (const resolve of this.#onReady.splice(0)) resolve();
+  }
+
+  #synced({ conversations, unread }: SyncAck): void {
+    this.unreadBySync = unread.count;
+    for (const { id, lastSeq, readMarks } of conversations) {
+      const conversation = this.conversations.get(id);
+      if (!conversation) continue;
+      const { checker, side } = conversation;
+      checker.participants[side].lastSeq = lastSeq;
+      const mark = readMarks.find(({ userId }) => userId === this.userId);
+      if (mark) checker.markRead(side, mark.upToSeq);
+    }
   }
 }

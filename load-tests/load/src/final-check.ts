@@ -56,7 +56,7 @@ export async function finalCheck(population: Population, meter: Meter, settleSec
     report(problem);
   });
   for (const device of idle) {
-    if (device.badge !== undefined && device.current) continue;
+    if (device.core.badge !== undefined && device.isLive) continue;
     counts.unchecked++;
     report(`${device.userId} (idle) is not connected`);
   }
@@ -68,7 +68,7 @@ async function settle({ conversations, active, idle }: Population, meter: Meter,
   let progress = -1;
   let changedAt = performance.now();
   while (performance.now() < until) {
-    const answered = meter.inFlight === 0 && [...active, ...idle].every(({ current }) => current);
+    const answered = meter.inFlight === 0 && [...active, ...idle].every(({ isLive }) => isLive);
     if (answered && conversations.every(({ checker }) => checker.isComplete)) return;
     const sum = meter.counts.delivered + meter.counts.acked + meter.connected;
     if (sum !== progress) changedAt = performance.now();
@@ -82,7 +82,8 @@ async function settle({ conversations, active, idle }: Population, meter: Meter,
 async function badgeProblem(device: Device, api: Population['api']): Promise<string | undefined> {
   for (const until = performance.now() + CHECK_MS; ; device.sync()) {
     const byApi = await api.unread(device.token, API_MS).catch(() => undefined);
-    const { userId, badge, unreadBySync } = device;
+    const { userId, unreadBySync } = device;
+    const { badge } = device.core;
     const expected = expectedBadge(device);
     if (badge === byApi && unreadBySync === byApi && (expected === undefined || expected === byApi)) return undefined;
     if (performance.now() > until) {

@@ -84,7 +84,6 @@ function startSampler(population: Population, measureFrom: number): { stop(): vo
     const { user, system } = process.cpuUsage(cpu);
     const share = (user + system) / 1_000 / (now - at);
     [cpu, at] = [process.cpuUsage(), now];
-    for (const device of population.active) device.expire(now);
     emit({
       at: (now - measureFrom) / 1_000,
       counts: meter.counts,
@@ -107,7 +106,7 @@ function startSampler(population: Population, measureFrom: number): { stop(): vo
 
 /** The device has been at rest for BADGE_MS and its badge is not the number of its unread messages. */
 function hasWrongBadge(device: Device, now: number): boolean {
-  if (!device.current || device.outbox.size > 0 || now - device.changedAt < BADGE_MS) return false;
+  if (!device.isLive || device.core.outbox.size > 0 || now - device.changedAt < BADGE_MS) return false;
   const expected = expectedBadge(device);
-  return expected !== undefined && device.badge !== expected;
+  return expected !== undefined && device.core.badge !== expected;
 }

@@ -83,10 +83,10 @@ export class OpenLoop {
     const { checker, devices, senders } = conversation;
     const sender = senders[Math.floor(Math.random() * senders.length)] ?? 0;
     this.#meter.record('lateness', dueAt);
-    devices[sender].outbox.add(checker, checker.track(sender, dueAt));
+    devices[sender].send({ checker, side: sender }, dueAt);
     if (Math.random() >= this.#plan.reads) return;
     const reader = sender === 0 ? 1 : 0;
-    devices[reader].read({ checker, side: reader });
+    devices[reader].markRead({ checker, side: reader });
   }
 
   #nextConversation(): Conversation | undefined {

@@ -48,8 +48,8 @@ export async function createPopulation(plan: Plan, meter: Meter, onOpened: () =>
     // The second user sends the request: in a fan-in the first one would exceed the rate limit of a user.
     const id = await api.openConversation(second.token, first.userId, OPEN_MS);
     const checker = new ConversationChecker(id, [first.userId, second.userId], plan.run, meter);
-    first.conversations.set(id, { checker, side: 0 });
-    second.conversations.set(id, { checker, side: 1 });
+    first.join({ checker, side: 0 });
+    second.join({ checker, side: 1 });
     conversations.push({ checker, devices: [first, second], senders: plan.fanIn ? [1] : [0, 1] });
     onOpened();
   });
@@ -82,7 +82,7 @@ export async function connectAll(devices: readonly Device[], perSecond: number):
   const all = devices.map(async (device, i) => {
     const wait = start + (i * 1_000) / perSecond - performance.now();
     if (wait > 0) await delay(wait);
-    await device.connect((reason) => {
+    await device.whenConnected((reason) => {
       failure = reason;
     });
   });

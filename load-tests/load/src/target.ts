@@ -52,7 +52,7 @@ export async function tryTarget({ url, tls, active }: Target): Promise<void> {
   await api.openConversation(first.token, second.userId, 0).finally(() => api.close());
   const device = new Device(first, { url, tls, meter: new Meter(), content: '', resend: true });
   const connected = new Promise<void>((resolve, reject) => {
-    device.connect((reason) => reject(new Error(reason))).then(resolve, reject);
+    device.whenConnected((reason) => reject(new Error(reason))).then(resolve, reject);
   });
   await withDeadline(connected, CONNECT_MS, 'connect')
     .catch((error: Error) => {

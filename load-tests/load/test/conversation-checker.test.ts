@@ -1,3 +1,4 @@
+import type { ConversationId } from '@chat-cluster/contracts';
 import { expect } from 'chai';
 import { ConversationChecker } from '../src/conversation-checker.ts';
 import type { Side } from '../src/conversation-state.ts';
@@ -7,7 +8,7 @@ import { Meter } from '../src/meter.ts';
 /** A conversation of ann and bob after the first sync of both, with the steps that a test takes. */
 function conversation() {
   const meter = new Meter();
-  const checker = new ConversationChecker('conversation', ['ann', 'bob'], 'run', meter);
+  const checker = new ConversationChecker('conversation' as ConversationId, ['ann', 'bob'], 'run', meter);
   const users = ['ann', 'bob'];
   for (const side of [0, 1] as const) {
     checker.startAt(side, 0);
@@ -27,7 +28,14 @@ function conversation() {
       return {
         tracked,
         ack: (seq: number) => checker.acknowledge(tracked, seq),
-        event: (side: Side, seq: number) => checker.receive(side, message(seq), true),
+        /** The device has a new message by an event, or receives the event of one that it has. */
+        event(side: Side, seq: number) {
+          const isHeld = seq <= checker.participants[side].upTo;
+          checker.event(side, message(seq), isHeld);
+          if (!isHeld) checker.receive(side, message(seq), true);
+        },
+        /** An event that waits for earlier messages, or that a sync has overtaken. */
+        early: (side: Side, seq: number) => checker.event(side, message(seq), false),
         synced: (side: Side, seq: number) => checker.receive(side, message(seq), false),
         /** Both devices receive it, then its ack comes. */
         deliver(seq: number) {
@@ -119,7 +127,7 @@ describe('load: the checker of a conversation', () => {
     const messages = [1, 2, 3].map(() => send(0));
     const [first, second, third] = messages;
     first?.event(1, 1);
-    third?.event(1, 3);
+    third?.early(1, 3);
     second?.event(1, 2);
     expect(counts.outOfOrder).to.equal(1);
 
@@ -162,6 +170,24 @@ describe('load: the checker of a conversation', () => {
     shared.send(0).deliver(1);
     shared.send(1).event(0, 1);
     expect(shared.counts.gaps).to.equal(1);
+  });
+
+  it('counts no messages that come again after a restore as stored twice, but those that follow', () => {
+    const { checker, send, counts, finish } = conversation();
+    const [first, second] = [send(0), send(1)];
+    first.deliver(1);
+    second.deliver(2);
+    for (const side of [0, 1] as const) {
+      checker.restart(side);
+      first.synced(side, 1);
+    }
+    const third = send(1);
+    third.deliver(2);
+    expect(checker.isComplete).to.equal(true);
+    finish(2);
+    expect(failures(counts)).to.equal(0);
+    third.event(0, 3);
+    expect(counts.duplicated).to.equal(1);
   });
 
   it('counts a message that is stored although it was finally refused', () => {

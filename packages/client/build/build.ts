@@ -1,6 +1,6 @@
 /*
  * `node packages/client/build/build.ts`: builds what is published to npm into packages/client/dist: ESM and one .d.ts for
- * each entry of packages/client/package.json, with a package.json of its own. Publish it with `npm publish packages/client/dist`.
+ * each published entry of packages/client/package.json, with a package.json of its own. Publish it with `npm publish packages/client/dist`.
  */
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -9,6 +9,8 @@ import { dts } from 'rolldown-plugin-dts';
 
 const folder = resolve(import.meta.dirname, '..');
 const repository = resolve(folder, '../..');
+/** The protocol part of one device, for load generators of this repository: its types change with any version. */
+const UNPUBLISHED = './core';
 const CONTRACTS = '@chat-cluster/contracts';
 /** Node versions that run the package: the oldest that is maintained, and newer ones. Browsers: those since 2023. */
 const NODE = '>=22';
@@ -62,11 +64,9 @@ function readManifest(): Manifest {
 
 /** `./react` has the name `react`, and `.` the name `index`. */
 function entriesOf(manifest: Manifest): { path: string; name: string; source: string }[] {
-  return Object.entries(manifest.exports).map(([path, source]) => ({
-    path,
-    name: path === '.' ? 'index' : path.slice('./'.length),
-    source,
-  }));
+  return Object.entries(manifest.exports)
+    .filter(([path]) => path !== UNPUBLISHED)
+    .map(([path, source]) => ({ path, name: path === '.' ? 'index' : path.slice('./'.length), source }));
 }
 
 /** The contract is no dependency of the published package: only its types are used, and they are inlined. */

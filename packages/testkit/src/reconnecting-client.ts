@@ -2,8 +2,6 @@ import { LeanClient, type LeanClientOptions } from './lean-client.ts';
 
 /** Callbacks of a reconnecting client. */
 export interface ReconnectingClientEvents {
-  /** The server accepted the token, on the first or a later connection. */
-  connected(): void;
   event(name: string, payload: never): void;
   /** A connection or an attempt ended. The arguments are those of `closed` of a lean client. */
   lost(refusal: string | undefined, error: Error | undefined): void;
@@ -59,7 +57,6 @@ export class ReconnectingClient {
     clearTimeout(this.#timer);
     this.#connected = true;
     this.#failures = 0;
-    this.#events.connected();
   }
 
   #lost(refusal: string | undefined, error: Error | undefined): void {

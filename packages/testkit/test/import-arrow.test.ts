@@ -19,7 +19,7 @@ const ARROW: Record<string, string[]> = {
   'packages/redis': ['contracts', 'domain', 'runtime'],
   'packages/queue': ['contracts', 'domain', 'runtime', 'redis'],
   'packages/local-cluster': ['runtime'],
-  'packages/testkit': ['contracts', 'local-cluster', 'postgres', 'redis', 'runtime'],
+  'packages/testkit': ['client', 'contracts', 'local-cluster', 'postgres', 'redis', 'runtime'],
   'services/gateway': ['contracts', 'domain', 'runtime', 'postgres', 'redis', 'queue'],
   'services/prober': ['contracts', 'runtime'],
   'services/worker': ['contracts', 'domain', 'runtime', 'postgres', 'redis', 'queue'],

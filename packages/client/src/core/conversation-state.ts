@@ -38,6 +38,11 @@ export class ConversationState {
     return this.#beyond.size;
   }
 
+  /** The message with this seq was received, or skipped. */
+  holds(seq: number): boolean {
+    return (this.upTo !== undefined && seq <= this.upTo) || this.#beyond.has(seq);
+  }
+
   /** Nothing is missing, as far as known. */
   get isComplete(): boolean {
     return this.upTo !== undefined && this.upTo >= this.lastSeq && this.window?.loadAfter === undefined;

@@ -26,6 +26,8 @@ export interface CoreOptions {
   maxOutboxAgeMs: number;
   /** Messages of one conversation under way at a time (1 keeps their order after any refusal). */
   perConversation: number;
+  /** For measurements: a message stays in the outbox until its ack, also when it has arrived on another path. */
+  onlyAcksSettle?: boolean;
 }
 
 /** What the core reports. Each is called after the state has changed. */
@@ -115,7 +117,7 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     state.receive(message, this.#options.maxBacklog, this.#deliver);
     if (state.waiting > 0) this.sync.want(state.id, { delayed: state.upTo !== undefined });
     this.#output.changed(state);
-    const outgoing = isOwn ? this.outbox.get(message.clientMessageId) : undefined;
+    const outgoing = isOwn && !this.#options.onlyAcksSettle ? this.outbox.get(message.clientMessageId) : undefined;
     if (outgoing?.conversationId === message.conversationId) this.outbox.settle(outgoing, message);
   }
 

@@ -246,7 +246,8 @@ export class Outbox {
     const isOver = error.code.startsWith('TOKEN_');
     if (error.retryable || isOver) {
       this.#change(outgoing, 'queued');
-      this.#pause(error.retryAfterMs);
+      // The owner may have discarded it.
+      if (this.#items.has(outgoing.clientMessageId)) this.#pause(error.retryAfterMs);
     } else this.#fail(outgoing, { code: error.code, message: error.message, retryable: false });
     this.#answered(outgoing.conversationId, false);
   }

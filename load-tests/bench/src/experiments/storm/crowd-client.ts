@@ -1,5 +1,5 @@
-import type { Message, SyncAck } from '@chat-cluster/contracts';
-import { EventOrder, type LeanClientOptions, ReconnectingClient, SeqWindow } from '@chat-cluster/testkit/lean-client';
+import type { ConversationId, Message } from '@chat-cluster/contracts';
+import { EventOrder, LeanDevice } from '@chat-cluster/testkit/lean-client';
 
 /** A client of the crowd. In its only conversation another user writes to it. */
 export interface CrowdUser {
@@ -16,32 +16,24 @@ export interface CrowdCounts {
   refused: number;
   /** Messages that came twice on one connection. */
   duplicates: number;
-  /** Syncs beyond the one after each connect: because of a gap, of `sync_required`, or repeated after an error. */
+  /** Syncs beyond the one after each connect: for missed messages, after `sync_required`, or repeated after an error. */
   extraSyncs: number;
 }
 
-type SyncReply = SyncAck | { ok: false; error: { retryAfterMs?: number } };
-type Part = 'session' | 'badge' | 'sync';
-
-/** Pause before a repeated sync whose error has no `retryAfterMs`, in ms. */
-const RETRY_MS = 1_000;
-
 /**
- * A chat client that follows packages/contracts/README.md on a lean connection: it reconnects with the back-off of a
- * stock client, sends `sync` after each connect, and again when a seq is skipped. It is in sync when it is connected
- * and has its session, its badge and the answer to that `sync`.
+ * A device of the client library on a lean connection, which reconnects with the back-off of a stock client. It is in
+ * sync when it is connected, has its session and its badge, and the library has nothing more to sync.
  */
-export class CrowdClient {
-  badge = -1;
-  readonly held = new SeqWindow();
-  #conversationId: string;
-  #client: ReconnectingClient;
-  #counts: CrowdCounts;
-  #onInSync: () => void;
-  #hasConnected = false;
-  #missing = new Set<Part>();
-  /** The events of this connection. */
+export class CrowdClient extends LeanDevice {
+  readonly #user: string;
+  readonly #conversationId: ConversationId;
+  readonly #counts: CrowdCounts;
+  readonly #onInSync: () => void;
+  /** Events and syncs of this connection. */
   #events = new EventOrder();
+  #syncs = 0;
+  #hasBadge = false;
+  #isInSync = false;
 
   /** `onInSync` is called once for each connection. */
   constructor(
@@ -50,71 +42,53 @@ export class CrowdClient {
     counts: CrowdCounts,
     onInSync: () => void,
   ) {
-    this.#conversationId = conversationId;
+    super(() => {
+      // Not the first connection.
+      if (this.core.userId !== undefined) counts.attempts++;
+      return { url: url(), token };
+    });
+    this.#user = user;
+    this.#conversationId = conversationId as ConversationId;
     this.#counts = counts;
     this.#onInSync = onInSync;
-    this.#client = new ReconnectingClient(() => this.#attempt({ url: url(), token }), {
-      connected: () => {
-        this.#hasConnected = true;
-        this.#sync();
-      },
-      event: (name, payload) => this.#event(name, payload),
-      lost: (refusal = '') => {
-        if (refusal === 'HTTP 503') counts.refused++;
-        if (refusal && !refusal.startsWith('HTTP')) throw new Error(`${user} was refused: ${refusal}`);
-      },
-    });
+    this.core.state(this.#conversationId);
   }
 
-  connect(): void {
-    this.#client.connect();
+  /** Every message up to this seq is here. */
+  get upTo(): number {
+    return this.core.state(this.#conversationId).upTo ?? 0;
   }
 
-  #attempt(target: LeanClientOptions): LeanClientOptions {
-    if (this.#hasConnected) this.#counts.attempts++;
-    this.#missing = new Set(['session', 'badge', 'sync']);
+  override event(name: string, { seq }: Message): void {
+    if (name === 'new_message' && this.#events.add(seq) === 'repeated') this.#counts.duplicates++;
+  }
+
+  override requested(event: string): void {
+    if (event === 'sync' && this.#syncs++ > 0) this.#counts.extraSyncs++;
+  }
+
+  override badge(): void {
+    this.#hasBadge = true;
+    this.#check();
+  }
+
+  override caughtUp(): void {
+    super.caughtUp();
+    this.#check();
+  }
+
+  override lost(_wasOpen: boolean, refusal = ''): void {
+    if (refusal === 'HTTP 503') this.#counts.refused++;
+    if (refusal && !refusal.startsWith('HTTP')) throw new Error(`${this.#user} was refused: ${refusal}`);
     this.#events = new EventOrder();
-    return target;
+    this.#syncs = 0;
+    this.#hasBadge = false;
+    this.#isInSync = false;
   }
 
-  #event(name: string, payload: { count: number } & Message): void {
-    if (name === 'session') this.#obtained('session');
-    if (name === 'unread_count') {
-      this.badge = payload.count;
-      this.#obtained('badge');
-    }
-    if (name === 'sync_required') this.#syncAgain();
-    if (name !== 'new_message') return;
-    if (this.#events.add(payload.seq) === 'repeated') this.#counts.duplicates++;
-    this.held.add(payload.seq);
-    // While the first sync is under way, its answer will close the gap.
-    if (this.held.hasGap && !this.#missing.has('sync')) this.#syncAgain();
-  }
-
-  #syncAgain(): void {
-    this.#counts.extraSyncs++;
-    this.#sync();
-  }
-
-  #sync(): void {
-    const request = { conversations: [{ id: this.#conversationId, afterSeq: this.held.upTo }] };
-    this.#client.connection?.call('sync', request, (reply: SyncReply) => this.#synced(reply));
-  }
-
-  #synced(reply: SyncReply): void {
-    if (!reply.ok) {
-      this.#counts.extraSyncs++;
-      const { connection } = this.#client;
-      const again = () => connection === this.#client.connection && this.#sync();
-      setTimeout(again, reply.error.retryAfterMs ?? RETRY_MS);
-      return;
-    }
-    for (const { seq } of reply.conversations[0]?.messages ?? []) this.held.add(seq);
-    if (reply.hasMore) this.#sync();
-    else this.#obtained('sync');
-  }
-
-  #obtained(part: Part): void {
-    if (this.#missing.delete(part) && this.#missing.size === 0) this.#onInSync();
+  #check(): void {
+    if (this.#isInSync || !this.#hasBadge || !this.isLive) return;
+    this.#isInSync = true;
+    this.#onInSync();
   }
 }

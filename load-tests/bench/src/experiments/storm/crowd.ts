@@ -39,11 +39,11 @@ const methods = {
   /** Compares each client with the last seq of its conversation, which is also its badge, since it reads nothing. */
   async settle(lastSeq: number[]): Promise<{ lost: number; wrongBadges: number; counts: CrowdCounts }> {
     const until = performance.now() + SETTLE_MS;
-    const isWrong = ({ held, badge }: CrowdClient, i: number) => held.upTo !== lastSeq[i] || badge !== lastSeq[i];
+    const isWrong = ({ upTo, core }: CrowdClient, i: number) => upTo !== lastSeq[i] || core.badge !== lastSeq[i];
     while (clients.some(isWrong) && performance.now() < until) await delay(20);
     return {
-      lost: clients.reduce((sum, { held }, i) => sum + Math.max(0, (lastSeq[i] ?? 0) - held.upTo), 0),
-      wrongBadges: clients.filter(({ badge }, i) => badge !== lastSeq[i]).length,
+      lost: clients.reduce((sum, { upTo }, i) => sum + Math.max(0, (lastSeq[i] ?? 0) - upTo), 0),
+      wrongBadges: clients.filter(({ core }, i) => core.badge !== lastSeq[i]).length,
       counts,
     };
   },

@@ -1,0 +1,114 @@
+import { ChatCore, type CoreOptions, type CoreOutput, systemClock, type Wire } from '@chat-cluster/client/core';
+import type { FailureAck, Message, Session } from '@chat-cluster/contracts';
+import type { LeanClientOptions } from './lean-client.ts';
+import { ReconnectingClient } from './reconnecting-client.ts';
+
+/** A message of the outbox. */
+export type Outgoing = Parameters<CoreOutput['acknowledged']>[0];
+
+/**
+ * Messages are sent at once, as by a program that awaits no ack, and none is skipped: a generator counts all of them,
+ * and measures each ack. No window of messages is ever opened.
+ */
+const OPTIONS: CoreOptions = {
+  windowSize: 0,
+  maxBacklog: Number.POSITIVE_INFINITY,
+  maxOutboxAgeMs: 24 * 3_600_000,
+  perConversation: Number.POSITIVE_INFINITY,
+  onlyAcksSettle: true,
+};
+
+/**
+ * A device of the client library (its outbox, its sync, its order of messages) on lean connections, one after another:
+ * no page, no tabs, no store. One process holds thousands, so there is one object per device, and no function: a load
+ * generator overrides the methods below `call` to record what happens.
+ */
+export class LeanDevice implements Wire, CoreOutput {
+  readonly core: ChatCore;
+  /** Connected, and has its session. */
+  isOpen = false;
+  /** Everything that was missed before this connection is here, and messages are sent. */
+  isLive = false;
+  #client: ReconnectingClient;
+
+  /** `target` is called for each attempt. */
+  constructor(target: () => LeanClientOptions) {
+    this.core = new ChatCore(systemClock, OPTIONS, this);
+    this.#client = new ReconnectingClient(target, {
+      event: (name, payload) => this.#event(name, payload),
+      lost: (refusal, error) => this.#lost(refusal, error),
+    });
+  }
+
+  connect(): void {
+    this.#client.connect();
+  }
+
+  /** Loses the connection, as in a network failure, and reconnects as a stock client does. */
+  drop(): void {
+    this.#client.drop();
+  }
+
+  close(): void {
+    this.#client.close();
+    this.isOpen = false;
+    this.core.disconnected();
+    this.core.outbox.clear();
+  }
+
+  /** Sends a request; dropped without a connection. */
+  call<Answer extends { ok: true }>(event: string, payload: object, onAnswer: (answer: Answer | FailureAck) => void) {
+    this.requested(event);
+    this.#client.connection?.call(event, payload, (answer: Answer | FailureAck) => {
+      this.answered(event, answer as never, () => onAnswer(answer));
+    });
+  }
+
+  /** A connection has its session; the first sync follows. */
+  opened(): void {}
+  /**
+   * A connection or an attempt has ended, and the core knows. `refusal` and `error` are those of `closed` of a lean
+   * client. `wasOpen`: it had its session.
+   */
+  lost(_wasOpen: boolean, _refusal: string | undefined, _error: Error | undefined): void {}
+  /** An event of the server, before the core receives it. */
+  event(_name: string, _payload: never): void {}
+  /** A request is sent. */
+  requested(_event: string): void {}
+  /** An ack has arrived. The core receives it when `proceed` is called. */
+  answered(_event: string, _answer: never, proceed: () => void): void {
+    proceed();
+  }
+  message(_message: Message): void {}
+  conversation(): void {}
+  removed(): void {}
+  badge(): void {}
+  read(): void {}
+  outboxChanged(_outgoing: Outgoing): void {}
+  acknowledged(_outgoing: Outgoing, _message: Message): void {}
+  discontinuity(): void {}
+  caughtUp(): void {
+    if (this.isLive) return;
+    this.isLive = true;
+    this.core.outbox.start(this);
+  }
+
+  #event(name: string, payload: never): void {
+    this.event(name, payload);
+    if (name !== 'session') {
+      this.core.event(name, payload);
+      return;
+    }
+    this.isOpen = true;
+    this.opened();
+    this.core.connected(this, payload as Session);
+  }
+
+  #lost(refusal: string | undefined, error: Error | undefined): void {
+    const wasOpen = this.isOpen;
+    this.isOpen = false;
+    this.isLive = false;
+    this.core.disconnected();
+    this.lost(wasOpen, refusal, error);
+  }
+}
