@@ -73,17 +73,13 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     const { maxOutboxAgeMs: maxAgeMs, perConversation } = options;
     this.outbox = new Outbox(clock, { maxAgeMs, perConversation }, this);
     this.sync = new Sync(clock, this);
-    this.history = new History(clock, (epoch) => {
-      const isOther = this.entered(epoch);
-      if (isOther) this.sync.restart();
-      return isOther;
-    });
+    this.history = new History(clock, (epoch) => this.entered(epoch));
   }
 
   /** A connection is open and has its session. The outbox is started by the owner. */
   connected(wire: Wire, { userId, epoch }: Session): void {
     this.userId = userId;
-    if (this.entered(epoch)) this.sync.since = undefined;
+    this.entered(epoch);
     this.history.start(wire);
     this.sync.start(wire);
   }
@@ -108,12 +104,12 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     if (!state) {
       state = this.state(message.conversationId);
       // For its read marks.
-      this.sync.want(state.id, { isCheck: true, delayed: true });
+      this.sync.check(state.id, true);
     }
     const isOwn = message.senderId === this.userId;
     state.otherUserId ??= isOwn ? message.receiverId : message.senderId;
     state.receive(message, this.#options.maxBacklog, this.#deliver);
-    if (state.waiting > 0) this.sync.want(state.id, { delayed: state.upTo !== undefined });
+    if (state.waiting > 0) this.sync.want(state.id, state.upTo !== undefined);
     this.#output.changed(state);
     const outgoing = isOwn ? this.outbox.get(message.clientMessageId) : undefined;
     if (outgoing?.conversationId === message.conversationId) this.outbox.settle(outgoing, message);
@@ -137,12 +133,22 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     return state;
   }
 
+  /** How far a participant (default: this user) has read, as far as known. */
+  readUpTo(id: ConversationId, userId: UserId | undefined = this.userId): number {
+    return this.conversations.get(id)?.readMarks[userId as UserId] ?? 0;
+  }
+
+  /** The other participant has read the message. */
+  isRead({ conversationId, receiverId, seq, isRead }: Message): boolean {
+    return isRead || seq <= this.readUpTo(conversationId, receiverId);
+  }
+
   /** Opens the window of messages, and loads the newest ones. */
   open(id: ConversationId): MessageWindow {
     const state = this.state(id);
     if (!state.window) {
       state.window = new MessageWindow(this.#options.windowSize);
-      this.sync.want(id, { isCheck: true });
+      this.sync.check(id);
     }
     return state.window;
   }
@@ -182,6 +188,7 @@ export class ChatCore implements OutboxOwner, SyncOwner {
       if (!state.window) this.conversations.delete(state.id);
     }
     this.#output.discontinuity(undefined);
+    this.sync.restart();
   }
 
   /** Forgets everything but the outbox: another user is signed in. */
@@ -208,14 +215,6 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     this.#output.caughtUp();
   }
 
-  known(): Iterable<ConversationId> {
-    return this.conversations.keys();
-  }
-
-  isComplete(id: ConversationId): boolean {
-    return this.conversations.get(id)?.isComplete ?? true;
-  }
-
   #deliver = (message: Message): void => this.#output.message(message);
 
   #counted({ count, conversations = [] }: UnreadCount): void {
@@ -231,7 +230,7 @@ export class ChatCore implements OutboxOwner, SyncOwner {
       if (!state) {
         if (!discover) continue;
         this.state(conversationId).unreadCount = count;
-        this.sync.want(conversationId, { isCheck: true });
+        this.sync.check(conversationId);
       } else if (state.unreadCount !== count || !discover) {
         state.unreadCount = count;
         if (!discover) state.countedDuring = this.sync.request;
@@ -244,9 +243,8 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     const state = this.state(entry.id);
     this.#marks(state, entry.readMarks);
     // A conversation that this device does not know: what is not read anywhere is new.
-    state.begin(entry.lastSeq, this.#readUpTo(state), this.#deliver);
+    state.begin(entry.lastSeq, this.readUpTo(entry.id), this.#deliver);
     this.summary(entry, state.countedDuring !== this.sync.request);
-    this.#output.changed(state);
   }
 
   afterSeq(id: ConversationId): number {
@@ -274,7 +272,7 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     const state = this.conversations.get(id);
     if (!state) return;
     this.#marks(state, readMarks);
-    state.begin(lastSeq, this.#readUpTo(state), this.#deliver);
+    state.begin(lastSeq, this.readUpTo(id), this.#deliver);
     const isSkipped = this.#skipBacklog(state);
     const upTo = state.upTo as number;
     const { window } = state;
@@ -301,11 +299,6 @@ export class ChatCore implements OutboxOwner, SyncOwner {
         this.#output.read({ conversationId: state.id, userId, upToSeq, readAt });
       }
     }
-  }
-
-  /** How far this user has read, as far as known. */
-  #readUpTo({ readMarks }: ConversationState): number {
-    return this.userId === undefined ? 0 : (readMarks[this.userId] ?? 0);
   }
 
   notFound(id: ConversationId): void {

@@ -34,3 +34,13 @@ export const systemClock: Clock = {
 export function backOffMs(clock: Clock, attempt: number, firstMs: number, longestMs: number): number {
   return clock.random() * Math.min(longestMs, firstMs * 2 ** Math.min(attempt, 20));
 }
+
+/** Longest pause after a refusal without `retryAfterMs`, in ms. */
+const LONGEST_PAUSE_MS = 30_000;
+
+/** Pause after a refusal, in ms: never shorter than the server demands, and not the same for all clients. */
+export function pauseMs(clock: Clock, retryAfterMs: number | undefined, refusals: number, firstMs: number): number {
+  return retryAfterMs === undefined
+    ? firstMs / 4 + backOffMs(clock, refusals, firstMs, LONGEST_PAUSE_MS)
+    : retryAfterMs * (1 + clock.random() / 4);
+}

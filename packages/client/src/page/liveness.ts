@@ -1,5 +1,7 @@
+import type { Batch } from '../batch.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { Clock } from '../core/seams.ts';
+import type { ReadMarks } from '../read-marks.ts';
 import type { Page } from '../types.ts';
 
 /** Time after which an open socket of a hidden page, or of a device that slept, counts as dead, in ms. */
@@ -8,12 +10,11 @@ const DEAD_AFTER_MS = 25_000;
 const CHECK_MS = 10_000;
 
 export interface LivenessDeps {
-  page: Page;
-  clock: Clock;
-  connection: Pick<Connection, 'suspend' | 'wake' | 'replace'>;
-  batch(work: () => void): void;
-  /** The page can be seen again. */
-  visible(): void;
+  readonly page: Page;
+  readonly clock: Clock;
+  readonly batch: Batch;
+  readonly connection: Pick<Connection, 'suspend' | 'wake' | 'replace'>;
+  readonly reads: Pick<ReadMarks, 'flush'>;
 }
 
 /**
@@ -44,7 +45,7 @@ export class Liveness {
       },
       online: () => this.#online(),
     };
-    this.#unlisten = page.listen?.((change) => batch(() => listeners[change]())) ?? this.#unlisten;
+    this.#unlisten = page.listen?.((change) => batch.run(() => listeners[change]())) ?? this.#unlisten;
     this.#check(clock.now());
   }
 
@@ -54,13 +55,13 @@ export class Liveness {
   }
 
   #shown(): void {
-    const { page, clock, connection, visible } = this.#deps;
+    const { page, clock, connection, reads } = this.#deps;
     const isVisible = page.isVisible?.() !== false;
     const hiddenMs = this.#hiddenAt === undefined ? 0 : clock.now() - this.#hiddenAt;
     if (isVisible) this.#hiddenAt = undefined;
     if (hiddenMs > DEAD_AFTER_MS) connection.replace();
     else connection.wake();
-    if (isVisible) visible();
+    if (isVisible) reads.flush();
   }
 
   #online(): void {
