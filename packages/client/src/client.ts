@@ -1,4 +1,4 @@
-import type { ConversationId, UserId } from '@chat-cluster/contracts';
+import type { UserId } from '@chat-cluster/contracts';
 import { checkedConversationId, checkId } from './draft.ts';
 import { Engine } from './engine.ts';
 import { checkedOptions } from './options.ts';
@@ -16,27 +16,17 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     },
     conversations: engine.list,
     outbox: engine.sending.observable,
-    connect: () => engine.connect(),
+    connect: () => engine.open().connect(),
     close: () => engine.close(),
     signOut: () => engine.close({ forget: true }),
     on: (event, listener) => engine.batch.on(event, listener),
     async direct(userId) {
-      engine.checkOpen();
       checkId('direct', userId);
-      return engine.direct(userId as UserId);
+      return engine.open().direct(userId as UserId);
     },
-    conversation(id) {
-      engine.checkOpen();
-      return engine.conversations.open(checkedConversationId(id) as ConversationId);
-    },
-    watch(userIds) {
-      engine.checkOpen();
-      return engine.watches.watch(userIds);
-    },
+    conversation: (id) => engine.open().conversations.open(checkedConversationId(id)),
+    watch: (userIds) => engine.open().watches.watch(userIds),
     presenceOf: (userId) => engine.watches.of(userId),
-    async settled() {
-      engine.checkOpen();
-      return engine.settling.wait();
-    },
+    settled: async () => engine.open().settling.wait(),
   };
 }

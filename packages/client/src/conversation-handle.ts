@@ -15,7 +15,7 @@ export interface ConversationHandleDeps {
   readonly reads: ReadMarks;
   readonly typing: TypingSignals;
   /** Throws when the client is closed. */
-  checkOpen(): void;
+  open(): unknown;
 }
 
 const OLDER = 50;
@@ -85,7 +85,7 @@ export class ConversationHandle implements Conversation {
   }
 
   #load(fromSeq: number, toSeq: number): Promise<void> {
-    this.#deps.checkOpen();
+    this.#deps.open();
     const { core, batch } = this.#deps;
     const window = core.open(this.id);
     window.loads++;

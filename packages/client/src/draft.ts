@@ -1,4 +1,4 @@
-import type { Attachment, ClientMessageId } from '@chat-cluster/contracts';
+import type { Attachment, ClientMessageId, ConversationId } from '@chat-cluster/contracts';
 import { check } from './errors.ts';
 import type { DraftMessage } from './types.ts';
 import { ATTACHMENT_URL_LENGTH, ATTACHMENTS, CONTENT_LENGTH, ID_LENGTH } from './wire.ts';
@@ -44,10 +44,10 @@ export function checkId(name: string, id: string): void {
 }
 
 /** The id of a conversation in lower case. */
-export function checkedConversationId(id: string): string {
+export function checkedConversationId(id: string): ConversationId {
   const lower = String(id).toLowerCase();
   check(UUID.test(lower), 'conversation: pass its id, which is a UUID.');
-  return lower;
+  return lower as ConversationId;
 }
 
 function checkContent(content: unknown): void {

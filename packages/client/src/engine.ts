@@ -51,19 +51,19 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
   readonly batch: Batch;
   readonly clock: Timers;
   readonly core: ChatCore;
-  readonly tokens: Tokens;
+  readonly tokens: Tokens = new Tokens(this);
   readonly connection: Connection;
-  readonly rest: Rest;
+  readonly rest: Rest = new Rest(this);
   readonly list: ConversationList;
-  readonly conversations: Conversations;
+  readonly conversations: Conversations = new Conversations(this);
   readonly persistence: Persistence;
-  readonly tabs: Tabs;
+  readonly tabs: Tabs = new Tabs(this);
   readonly sending: Sending;
-  readonly typing: TypingSignals;
-  readonly reads: ReadMarks;
-  readonly watches: Watches;
-  readonly settling: Settling;
-  readonly user: CurrentUser;
+  readonly typing: TypingSignals = new TypingSignals(this);
+  readonly reads: ReadMarks = new ReadMarks(this);
+  readonly watches: Watches = new Watches(this);
+  readonly settling: Settling = new Settling(this);
+  readonly user: CurrentUser = new CurrentUser(this);
   /** The connection, while it is live. */
   live: Wire | undefined;
   #isClosed = false;
@@ -83,23 +83,13 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
     });
     this.clock = new Timers(options.clock ?? systemClock, this.batch);
     this.core = new ChatCore(this.clock, { ...options, perConversation: 1 }, this);
-    this.tokens = new Tokens(this);
     this.connection = new Connection(this);
-    this.rest = new Rest(this);
     this.list = new ConversationList(this);
-    this.conversations = new Conversations(this);
     this.persistence = new Persistence(this);
-    this.tabs = new Tabs(this);
     this.sending = new Sending(this);
-    this.typing = new TypingSignals(this);
-    this.reads = new ReadMarks(this);
-    this.watches = new Watches(this);
-    this.settling = new Settling(this);
-    this.user = new CurrentUser(this);
   }
 
   connect(): void {
-    this.checkOpen();
     this.#liveness ??= new Liveness(this);
     this.batch.run(() => this.connection.connect());
   }
@@ -111,19 +101,21 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
       if (state.otherUserId === userId) return conversations.open(state.id);
     }
     const { id, createdAt } = await rest.open(userId);
-    this.checkOpen();
+    this.open();
     return batch.run(() => {
       const state = core.state(id);
       state.otherUserId = userId;
-      state.updatedAt = Math.max(state.updatedAt, Date.parse(createdAt));
+      state.active(createdAt);
       this.changed(state);
       watches.met(userId);
       return conversations.open(id);
     });
   }
 
-  checkOpen(): void {
+  /** Throws when the client is closed. */
+  open(): this {
     if (this.#isClosed) throw new Error('This client is closed. Create another one with createChatClient.');
+    return this;
   }
 
   async close({ forget = false } = {}): Promise<void> {

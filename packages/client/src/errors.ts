@@ -24,13 +24,13 @@ export class ChatFailure extends Error implements ChatError {
 
 /** The text of anything thrown. */
 export function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return String((error as Error | null)?.message ?? error);
 }
 
 /** What a failure of `getToken` means. Not retryable: it has thrown `Unauthorized`. */
 export function tokenProblem(error: unknown): ChatError {
   const message = textOf(error);
-  return error instanceof Error && error.name === 'Unauthorized'
+  return (error as Error | null)?.name === 'Unauthorized'
     ? problem('TOKEN_MISSING', message, false)
     : problem('GET_TOKEN_FAILED', `getToken failed: ${message}. Check the service that issues tokens.`);
 }

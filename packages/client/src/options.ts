@@ -23,10 +23,7 @@ export function checkedOptions(options: ChatClientOptions): CheckedOptions {
   check(options, 'createChatClient: pass {url, getToken}.');
   const { url, getToken, store } = options;
   const origin = originOf(url);
-  check(
-    typeof getToken === 'function',
-    'getToken: pass a function that resolves with a JWT of the user, or with null.',
-  );
+  check(typeof getToken === 'function', 'getToken: pass a function that returns a JWT or null.');
   check(!store || typeof store.load === 'function', 'store: pass a ChatStore, such as memoryStore().');
   const checked: Record<string, unknown> = { ...options, origin };
   for (const [name, [usual, least]] of Object.entries(NUMBERS)) {

@@ -22,7 +22,7 @@ export interface SendingDeps {
     invalidate(id: ConversationId): void;
   };
   /** Throws when the client is closed. */
-  checkOpen(): void;
+  open(): unknown;
 }
 
 /** What tabs of one user send to each other about the outbox. */
@@ -53,7 +53,7 @@ export class Sending {
 
   send(conversationId: ConversationId, draft: DraftMessage | string): SentMessage {
     const { core, clock, options, persistence, tabs } = this.#deps;
-    this.#deps.checkOpen();
+    this.#deps.open();
     const checked = checkedDraft(draft);
     const known = core.outbox.get(checked.clientMessageId);
     if (known) return this.#handle(known);
@@ -175,7 +175,7 @@ export class Sending {
   }
 
   #known(id: string): Outgoing {
-    this.#deps.checkOpen();
+    this.#deps.open();
     const outgoing = this.#deps.core.outbox.get(id as ClientMessageId);
     if (!outgoing) throw new Error(`No message of the outbox has the id "${id}".`);
     return outgoing;
@@ -202,8 +202,4 @@ function shown({ order, queuedAt, attempt, ...snapshot }: Outgoing): OutgoingMes
 }
 
 const DISCARDED = problem('DISCARDED', 'The message was discarded.', false);
-const AWAY = problem(
-  'CONNECTION_LOST',
-  'The user has signed out or changed. The message is sent when the user returns.',
-  false,
-);
+const AWAY = problem('CONNECTION_LOST', 'The user has signed out. The message is sent when the user returns.', false);

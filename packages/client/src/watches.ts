@@ -70,13 +70,6 @@ export class Watches {
     this.#cancelTimer = undefined;
   }
 
-  clear(): void {
-    this.stop();
-    this.#counts.clear();
-    this.#known.clear();
-    this.#due.clear();
-  }
-
   receive(presence: Presence): void {
     const { userId, online, lastSeenAt } = presence;
     if (!this.#counts.has(userId)) return;
@@ -107,11 +100,11 @@ export class Watches {
   #unwatch(users: readonly UserId[]): void {
     const ended = users.filter((userId) => {
       const count = (this.#counts.get(userId) ?? 0) - 1;
-      if (count > 0) this.#counts.set(userId, count);
-      else this.#counts.delete(userId);
-      return count <= 0;
+      this.#counts.set(userId, count);
+      return count === 0;
     });
     for (const userId of ended) {
+      this.#counts.delete(userId);
       this.#known.delete(userId);
       this.#due.delete(userId);
     }

@@ -10,6 +10,8 @@ export const ID_LENGTH = 64;
 export const PAGE_SIZE = 50;
 export const SYNC_CONVERSATIONS = 100;
 export const SYNC_SIZE = 500;
+/** Conversations with their unread counts in an ack of `sync`. With fewer of them, it names all that have unread messages. */
+export const UNREAD_CONVERSATIONS = 100;
 export const WATCHED_USERS = 200;
 
 /** The figures by their names in contracts. Bundlers drop this table, and inline the constants. */
@@ -22,6 +24,7 @@ export const LIMITS = {
   pageSize: PAGE_SIZE,
   syncConversations: SYNC_CONVERSATIONS,
   maxSyncSize: SYNC_SIZE,
+  syncUnreadConversations: UNREAD_CONVERSATIONS,
   watchedUsers: WATCHED_USERS,
 } as const;
 

@@ -26,8 +26,8 @@ export interface ConnectionOwner {
 
 /** Time from the start of an attempt to `session`, in ms. */
 const ATTEMPT_MS = 20_000;
-/** Back-off: any time up to the first figure, doubling up to the second; in ms. */
-const BACK_OFF = { firstMs: 1_000, longestMs: 30_000 };
+/** Longest first back-off, in ms. */
+const BACK_OFF_MS = 1_000;
 /** A connection that lasted this long ends a series of failures, in ms. */
 const STABLE_MS = 10_000;
 /** Refused tokens of one series, and failures of `getToken`, after which the client stops. */
@@ -214,8 +214,7 @@ export class Connection {
 
   #retryLater(error: ChatError, attempt: number, atLeastMs: number): void {
     const { clock } = this.#owner;
-    const { firstMs, longestMs } = BACK_OFF;
-    const ms = atLeastMs + backOffMs(clock, this.#failures++, firstMs, longestMs);
+    const ms = atLeastMs + backOffMs(clock, this.#failures++, BACK_OFF_MS);
     this.#end();
     const wait = (nextAttemptAt?: number) =>
       this.#set({ state: 'waiting', attempt, error, ...(nextAttemptAt && { nextAttemptAt }) });

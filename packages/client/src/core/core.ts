@@ -6,11 +6,12 @@ import type {
   MessagesRead,
   Session,
   StoreEpoch,
+  SyncAck,
   SyncedConversation,
   UnreadCount,
   UserId,
 } from '@chat-cluster/contracts';
-import { NO_MESSAGES } from '../wire.ts';
+import { NO_MESSAGES, UNREAD_CONVERSATIONS } from '../wire.ts';
 import { ConversationState } from './conversation-state.ts';
 import { History } from './history.ts';
 import { MessageWindow } from './message-window.ts';
@@ -154,14 +155,14 @@ export class ChatCore implements OutboxOwner, SyncOwner {
   }
 
   /** A conversation as the list of the server shows it. `isCurrent`: its unread count is not older than this device's. */
-  summary(entry: ConversationSummary, isCurrent = false): ConversationState {
+  summary(entry: ConversationSummary, isCurrent = false): void {
     const state = this.state(entry.id);
     // A page of the list may be older than events that came meanwhile.
     if (isCurrent || state.otherUserId === undefined || entry.lastSeq > state.lastSeq) {
       state.unreadCount = entry.unreadCount;
     }
     state.otherUserId = entry.otherUserId;
-    state.updatedAt = Math.max(state.updatedAt, Date.parse(entry.updatedAt));
+    state.active(entry.updatedAt);
     state.lastSeq = Math.max(state.lastSeq, entry.lastSeq);
     // Where an open conversation begins depends on its read mark, which the sync that is due brings.
     if (state.waiting === 0 && !state.window) state.begin(entry.lastSeq, entry.lastSeq, this.#deliver);
@@ -170,7 +171,6 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     else if (lastMessage) state.note(lastMessage);
     if (!state.isComplete) this.sync.want(state.id);
     this.#output.changed(state);
-    return state;
   }
 
   /** Returns true when the epoch is another one: everything but the outbox is discarded, and must be loaded anew. */
@@ -219,24 +219,34 @@ export class ChatCore implements OutboxOwner, SyncOwner {
 
   #counted({ count, conversations = [] }: UnreadCount): void {
     this.badge = count;
-    this.unread(conversations, false);
+    for (const { conversationId, count } of conversations) {
+      const state = this.conversations.get(conversationId);
+      if (!state) continue;
+      state.countedDuring = this.sync.request;
+      this.#setUnread(state, count);
+    }
     this.#output.counted(count);
   }
 
-  /** `discover`: conversations that are not known are new ones. */
-  unread(conversations: readonly { conversationId: ConversationId; count: number }[], discover = true): void {
-    for (const { conversationId, count } of conversations) {
-      const state = this.conversations.get(conversationId);
-      if (!state) {
-        if (!discover) continue;
-        this.state(conversationId).unreadCount = count;
-        this.sync.check(conversationId);
-      } else if (state.unreadCount !== count || !discover) {
-        state.unreadCount = count;
-        if (!discover) state.countedDuring = this.sync.request;
-        this.#output.changed(state);
-      }
+  unread(conversations: SyncAck['unread']['conversations'], discover: boolean): void {
+    const counts = new Map(conversations.map(({ conversationId, count }) => [conversationId, count]));
+    const isAll = counts.size < UNREAD_CONVERSATIONS;
+    for (const state of this.conversations.values()) {
+      const count = counts.get(state.id) ?? (isAll ? 0 : state.unreadCount);
+      counts.delete(state.id);
+      if (state.countedDuring !== this.sync.request) this.#setUnread(state, count);
     }
+    if (!discover) return;
+    for (const [id, count] of counts) {
+      this.state(id).unreadCount = count;
+      this.sync.check(id);
+    }
+  }
+
+  #setUnread(state: ConversationState, count: number): void {
+    if (state.unreadCount === count) return;
+    state.unreadCount = count;
+    this.#output.changed(state);
   }
 
   listed(entry: FeedEntry): void {
@@ -273,7 +283,9 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     if (!state) return;
     this.#marks(state, readMarks);
     state.begin(lastSeq, this.readUpTo(id), this.#deliver);
-    const isSkipped = this.#skipBacklog(state);
+    // When the answer has everything, nothing is skipped, however much it is.
+    const isWhole = !hasMore && afterSeq <= (state.upTo as number);
+    const isSkipped = !isWhole && this.#skipBacklog(state);
     const upTo = state.upTo as number;
     const { window } = state;
     if (window) {

@@ -80,10 +80,9 @@ export class Outbox {
   #window = Number.POSITIVE_INFINITY;
   #isPaused = false;
   #cancelPause: (() => void) | undefined;
-  #cancelTimeout: (() => void) | undefined;
   #cancelExpiry: (() => void) | undefined;
-  /** Start of each attempt under way, the oldest first, in ms since 1970. */
-  #startedAt = new Map<Outgoing, number>();
+  /** The messages under way, and the ends of their timeouts. */
+  #underWay = new Map<Outgoing, () => void>();
 
   constructor(clock: Clock, options: OutboxOptions, owner: OutboxOwner) {
     this.#clock = clock;
@@ -199,14 +198,14 @@ export class Outbox {
   #fillAll(): void {
     this.#expire();
     for (const queue of [...this.#queues.values()]) this.#fill(queue);
-    if (this.#startedAt.size < this.#window) this.#window = Number.POSITIVE_INFINITY;
+    if (this.#underWay.size < this.#window) this.#window = Number.POSITIVE_INFINITY;
   }
 
   #fill(queue: Outgoing[]): void {
     if (!this.#wire || this.#isPaused) return;
     let underWay = 0;
     for (const outgoing of queue) {
-      if (underWay >= this.#options.perConversation || this.#startedAt.size >= this.#window) return;
+      if (underWay >= this.#options.perConversation || this.#underWay.size >= this.#window) return;
       underWay++;
       if (outgoing.attempt === 0) this.#send(this.#wire, outgoing);
     }
@@ -215,8 +214,10 @@ export class Outbox {
   #send(wire: Wire, outgoing: Outgoing): void {
     const attempt = ++this.#attempts;
     outgoing.attempt = attempt;
-    this.#startedAt.set(outgoing, this.#clock.now());
-    this.#cancelTimeout ??= this.#clock.after(ANSWER_TIMEOUT_MS, () => this.#checkTimeout());
+    this.#underWay.set(
+      outgoing,
+      this.#clock.after(ANSWER_TIMEOUT_MS, () => this.#unanswered()),
+    );
     this.#change(outgoing, 'sending');
     const { conversationId, content, attachments, clientMessageId } = outgoing;
     const draft = { conversationId, content, clientMessageId, ...(attachments.length > 0 ? { attachments } : {}) };
@@ -243,7 +244,7 @@ export class Outbox {
 
   #answered(conversationId: ConversationId, isStored: boolean): void {
     if (this.#isPaused) {
-      if (this.#startedAt.size === 0 && !this.#cancelPause) this.#resume();
+      if (this.#underWay.size === 0 && !this.#cancelPause) this.#resume();
       return;
     }
     if (this.#window === Number.POSITIVE_INFINITY) {
@@ -261,7 +262,7 @@ export class Outbox {
     this.#isPaused = true;
     this.#cancelPause = this.#clock.after(pauseMs(this.#clock, ms, this.#refusals++, PAUSE_MS), () => {
       this.#cancelPause = undefined;
-      if (this.#startedAt.size === 0) this.#resume();
+      if (this.#underWay.size === 0) this.#resume();
     });
   }
 
@@ -277,15 +278,7 @@ export class Outbox {
     this.#isPaused = false;
   }
 
-  #checkTimeout(): void {
-    this.#cancelTimeout = undefined;
-    const oldest = this.#startedAt.values().next().value;
-    if (oldest === undefined) return;
-    const leftMs = oldest + ANSWER_TIMEOUT_MS - this.#clock.now();
-    if (leftMs > 0) {
-      this.#cancelTimeout = this.#clock.after(leftMs, () => this.#checkTimeout());
-      return;
-    }
+  #unanswered(): void {
     this.#endPause();
     this.#interrupt();
     this.#pause(undefined);
@@ -293,7 +286,7 @@ export class Outbox {
 
   /** Ends all attempts. */
   #interrupt(): void {
-    for (const outgoing of [...this.#startedAt.keys()]) {
+    for (const outgoing of [...this.#underWay.keys()]) {
       this.#endAttempt(outgoing);
       this.#change(outgoing, 'queued');
     }
@@ -301,10 +294,8 @@ export class Outbox {
 
   #endAttempt(outgoing: Outgoing): void {
     outgoing.attempt = 0;
-    this.#startedAt.delete(outgoing);
-    if (this.#startedAt.size > 0) return;
-    this.#cancelTimeout?.();
-    this.#cancelTimeout = undefined;
+    this.#underWay.get(outgoing)?.();
+    this.#underWay.delete(outgoing);
   }
 
   #fail(outgoing: Outgoing, error: OutgoingError): void {

@@ -17,8 +17,8 @@ export interface SyncOwner {
   /** Takes in a part of an answer; `afterSeq` is that of the request. */
   synced(conversation: SyncedConversation, afterSeq: number): void;
   listed(entry: FeedEntry): void;
-  /** The conversations with unread messages, the newest first. */
-  unread(conversations: SyncAck['unread']['conversations']): void;
+  /** Conversations with unread messages, the newest first. `discover`: those that are not known are new ones. */
+  unread(conversations: SyncAck['unread']['conversations'], discover: boolean): void;
   /** The user is not in this conversation. */
   notFound(id: ConversationId): void;
   /** Returns true when the history was replaced: then the answer is of no use, and the owner has called `restart`. */
@@ -63,6 +63,8 @@ export class Sync {
   /** Conversations to name; `true`: even if nothing seems to be missing. */
   #wanted = new Map<ConversationId, boolean>();
   #isFeedDue = false;
+  /** The server has refused `since`: there may be conversations that no list has shown. */
+  #isRefused = false;
   /** `require` was called during a request, whose answer may be older than the loss. */
   #isRepeatDue = false;
   /** Position in the feed of the current pass. */
@@ -218,6 +220,7 @@ export class Sync {
     if (error?.code === 'VALIDATION_FAILED' && request?.since !== undefined && request.since !== 'now') {
       // The server does not accept the point any more: without it, everything is checked.
       this.since = undefined;
+      this.#isRefused = true;
       this.#require();
     }
     this.#endTimer();
@@ -258,15 +261,17 @@ export class Sync {
       this.#owner.notFound(id);
     }
     if (request.since === undefined) return;
+    // No feed shows what was read meanwhile.
+    if (!feed || request.since === 'now') this.#owner.unread(unread.conversations, !feed || this.#isRefused);
+    this.#isRefused = false;
     if (feed) {
       for (const entry of feed.conversations) this.#owner.listed(entry);
       this.#isFeedDue = feed.hasMore;
       this.#cursor = feed.since;
     } else {
-      // A gateway of an earlier version. (Its `unread` also names conversations that are new to this device.)
+      // A gateway of an earlier version.
       this.#isFeedDue = false;
       this.#cursor = undefined;
-      this.#owner.unread(unread.conversations);
       if (this.since !== undefined) this.#nameAll();
     }
   }

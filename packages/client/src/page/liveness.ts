@@ -27,47 +27,36 @@ export class Liveness {
   #hiddenAt: number | undefined;
   #wasOffline = false;
   #cancelCheck: () => void = () => {};
-  #unlisten: () => void = () => {};
+  #unlisten: (() => void) | undefined;
 
   constructor(deps: LivenessDeps) {
     this.#deps = deps;
     const { page, clock, batch } = deps;
     if (page.isVisible?.() === false) this.#hiddenAt = clock.now();
-    const listeners = {
-      hidden: () => {
-        this.#hiddenAt ??= clock.now();
-      },
-      visible: () => this.#shown(),
-      show: () => this.#shown(),
-      hide: () => deps.connection.suspend(),
-      offline: () => {
-        this.#wasOffline = true;
-      },
-      online: () => this.#online(),
-    };
-    this.#unlisten = page.listen?.((change) => batch.run(() => listeners[change]())) ?? this.#unlisten;
+    this.#unlisten = page.listen?.((change) => batch.run(() => this.#changed(change)));
     this.#check(clock.now());
   }
 
   end(): void {
-    this.#unlisten();
+    this.#unlisten?.();
     this.#cancelCheck();
   }
 
-  #shown(): void {
+  #changed(change: Parameters<Parameters<NonNullable<Page['listen']>>[0]>[0]): void {
     const { page, clock, connection, reads } = this.#deps;
-    const isVisible = page.isVisible?.() !== false;
-    const hiddenMs = this.#hiddenAt === undefined ? 0 : clock.now() - this.#hiddenAt;
-    if (isVisible) this.#hiddenAt = undefined;
-    if (hiddenMs > DEAD_AFTER_MS) connection.replace();
-    else connection.wake();
-    if (isVisible) reads.flush();
-  }
-
-  #online(): void {
-    if (this.#wasOffline) this.#deps.connection.replace();
-    else this.#deps.connection.wake();
-    this.#wasOffline = false;
+    if (change === 'hide') connection.suspend();
+    else if (change === 'offline') this.#wasOffline = true;
+    else if (change === 'hidden') this.#hiddenAt ??= clock.now();
+    else {
+      const isVisible = page.isVisible?.() !== false;
+      const now = clock.now();
+      const isDead = change === 'online' ? this.#wasOffline : now - (this.#hiddenAt ?? now) > DEAD_AFTER_MS;
+      if (change === 'online') this.#wasOffline = false;
+      else if (isVisible) this.#hiddenAt = undefined;
+      if (isDead) connection.replace();
+      else connection.wake();
+      reads.flush();
+    }
   }
 
   /** A timer that fires much too late: the device slept. Browsers delay the timers of hidden pages too. */
