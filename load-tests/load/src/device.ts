@@ -122,7 +122,7 @@ export class Device extends LeanDevice {
 
   /** Compares every conversation with the store. `whenReady` resolves when what was missing is here. */
   sync(): void {
-    for (const id of this.conversations.keys()) this.core.sync.want(id, { isCheck: true });
+    for (const id of this.conversations.keys()) this.core.sync.want(id, false, true);
   }
 
   override opened(): void {

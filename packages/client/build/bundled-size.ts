@@ -9,7 +9,8 @@ import { buildPackage, manifestOf } from './build.ts';
 
 /**
  * Bytes of an entry in a minified and gzipped bundle without the dependencies of the package. Not size-limit: it measures
- * with esbuild, whose install script this repository does not allow. Rolldown and zlib do the same.
+ * with esbuild, whose install script this repository does not allow. Rolldown and zlib do the same. Minifiers also
+ * remove the annotations that rolldown keeps by default.
  */
 export async function bundledSize(dist: string, entry: string): Promise<number> {
   return gzipSync(await bundled(dist, entry), { level: 9 }).length;
@@ -21,7 +22,7 @@ async function bundled(dist: string, entry: string): Promise<string> {
   if (typeof target !== 'object') throw new Error(`The package has no entry ${entry}.`);
   const external = Object.keys({ ...dependencies, ...peerDependencies });
   const bundle = await rolldown({ input: join(dist, target.default), external, platform: 'browser' });
-  const { output } = await bundle.generate({ minify: true, codeSplitting: false });
+  const { output } = await bundle.generate({ minify: true, codeSplitting: false, comments: false });
   await bundle.close();
   return output.map((file) => (file.type === 'chunk' ? file.code : '')).join('');
 }

@@ -1,3 +1,4 @@
+import { problem } from './core/problem.ts';
 import { textOf } from './errors.ts';
 import type { ChatEvent, ChatEvents, Logger, Observable } from './types.ts';
 
@@ -31,7 +32,7 @@ export class Batch {
       return work();
     } finally {
       this.#depth--;
-      if (this.#depth === 0 && !this.#isFlushing) this.#flush();
+      this.#flush();
     }
   }
 
@@ -44,30 +45,26 @@ export class Batch {
     return () => listeners.delete(own);
   }
 
-  /** An event has listeners: otherwise its value need not be built. */
-  hasListeners(event: ChatEvent): boolean {
-    return !this.#isEnded && (this.#listeners.get(event)?.size ?? 0) > 0;
-  }
-
   emit<E extends ChatEvent>(event: E, value: ChatEvents[E]): void {
-    if (!this.hasListeners(event)) return;
+    if (!this.#listeners.get(event)?.size) return;
     this.#events.push({ event, value } as Emitted);
-    if (this.#depth === 0) this.run(() => {});
+    this.#flush();
   }
 
   changed(source: Source<unknown>): void {
     this.#changed.add(source);
-    if (this.#depth === 0) this.run(() => {});
+    this.#flush();
   }
 
   /** After what is emitted so far, no listener is called again. */
   end(): void {
-    this.run(() => {});
+    this.#flush();
     this.#isEnded = true;
     this.#listeners.clear();
   }
 
   #flush(): void {
+    if (this.#depth > 0 || this.#isFlushing) return;
     this.#isFlushing = true;
     for (this.#prepare(); this.#changed.size > 0 || this.#events.length > 0; this.#prepare()) {
       const sources = [...this.#changed];
@@ -91,7 +88,7 @@ export class Batch {
     } catch (error) {
       const message = `A listener of "${event}" threw: ${textOf(error)}. Catch errors in the listener.`;
       this.#logger?.error(message, { error });
-      if (event !== 'error') this.emit('error', { code: 'LISTENER_FAILED', message, retryable: false });
+      if (event !== 'error') this.emit('error', problem('LISTENER_FAILED', message, false));
     }
   }
 }
@@ -101,7 +98,7 @@ export class Source<T> implements Observable<T> {
   readonly listeners = new Set<() => void>();
   #batch: Batch;
   #build: () => T;
-  #value: { value: T } | undefined;
+  #value: T | undefined;
 
   constructor(batch: Batch, build: () => T) {
     this.#batch = batch;
@@ -109,8 +106,8 @@ export class Source<T> implements Observable<T> {
   }
 
   get(): T {
-    this.#value ??= { value: this.#build() };
-    return this.#value.value;
+    this.#value ??= this.#build();
+    return this.#value;
   }
 
   subscribe(listener: () => void): () => void {

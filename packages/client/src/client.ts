@@ -1,9 +1,8 @@
-import type { ConversationId, UserId } from '@chat-cluster/contracts';
+import type { UserId } from '@chat-cluster/contracts';
 import { checkedConversationId, checkId } from './draft.ts';
 import { Engine } from './engine.ts';
 import { checkedOptions } from './options.ts';
 import type { ChatClient, ChatClientOptions } from './types.ts';
-import { LIMITS } from './wire.ts';
 
 /** Creates a client. It does nothing before `connect`. Throws a TypeError for a wrong option. */
 export function createChatClient(options: ChatClientOptions): ChatClient {
@@ -17,27 +16,17 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     },
     conversations: engine.list,
     outbox: engine.sending.observable,
-    connect() {
-      engine.checkOpen();
-      engine.connect();
-    },
+    connect: () => engine.open().connect(),
     close: () => engine.close(),
     signOut: () => engine.close({ forget: true }),
     on: (event, listener) => engine.batch.on(event, listener),
     async direct(userId) {
-      engine.checkOpen();
-      checkId('direct', userId, LIMITS.userIdLength);
-      return engine.direct(userId as UserId);
+      checkId('direct', userId);
+      return engine.open().direct(userId as UserId);
     },
-    conversation(id) {
-      engine.checkOpen();
-      return engine.conversation(checkedConversationId(id) as ConversationId);
-    },
-    watch(userIds) {
-      engine.checkOpen();
-      return engine.watches.watch(userIds);
-    },
+    conversation: (id) => engine.open().conversations.open(checkedConversationId(id)),
+    watch: (userIds) => engine.open().watches.watch(userIds),
     presenceOf: (userId) => engine.watches.of(userId),
-    settled: async () => engine.settled(),
+    settled: async () => engine.open().settling.wait(),
   };
 }

@@ -1,19 +1,21 @@
 import type { ConversationId, Message } from '@chat-cluster/contracts';
 import { type Batch, Source } from './batch.ts';
 import type { ChatCore } from './core/core.ts';
-import { ChatFailure } from './errors.ts';
+import { ChatFailure, check } from './errors.ts';
+import type { ReadMarks } from './read-marks.ts';
 import type { Sending } from './sending.ts';
 import type { Conversation, DraftMessage, Hole, MessagesSnapshot, SentMessage, ShownMessage } from './types.ts';
-import { LIMITS } from './wire.ts';
+import type { TypingSignals } from './typing-signals.ts';
+import { SYNC_SIZE } from './wire.ts';
 
 export interface ConversationHandleDeps {
-  batch: Batch;
-  core: ChatCore;
-  sending: Sending;
-  read(id: ConversationId, upToSeq: number): void;
-  typing(id: ConversationId, isTyping: boolean): void;
+  readonly batch: Batch;
+  readonly core: ChatCore;
+  readonly sending: Sending;
+  readonly reads: ReadMarks;
+  readonly typing: TypingSignals;
   /** Throws when the client is closed. */
-  checkOpen(): void;
+  open(): unknown;
 }
 
 const OLDER = 50;
@@ -51,32 +53,29 @@ export class ConversationHandle implements Conversation {
 
   async loadHole({ fromSeq, toSeq }: Hole, count = HOLE): Promise<void> {
     checkCount(count);
-    if (!(fromSeq >= 1 && toSeq >= fromSeq)) throw new TypeError('loadHole: pass one of the holes of the snapshot.');
+    check(fromSeq >= 1 && toSeq >= fromSeq, 'loadHole: pass one of the holes of the snapshot.');
     await this.#load(Math.max(fromSeq, toSeq - count + 1), toSeq);
   }
 
   send(draft: DraftMessage | string): SentMessage {
-    this.#deps.checkOpen();
     return this.#deps.sending.send(this.id, draft);
   }
 
   retry(clientMessageId: string): SentMessage {
-    this.#deps.checkOpen();
     return this.#deps.sending.retry(clientMessageId);
   }
 
   discard(clientMessageId: string): void {
-    this.#deps.checkOpen();
     this.#deps.sending.discard(clientMessageId);
   }
 
   read(): void {
     const state = this.#deps.core.conversations.get(this.id);
-    this.#deps.read(this.id, state?.window?.messages.at(-1)?.seq ?? state?.upTo ?? 0);
+    this.#deps.reads.read(this.id, state?.window?.messages.at(-1)?.seq ?? state?.upTo ?? 0);
   }
 
   typing(isTyping: boolean): void {
-    this.#deps.typing(this.id, isTyping);
+    this.#deps.typing.send(this.id, isTyping);
   }
 
   release(): void {
@@ -86,7 +85,7 @@ export class ConversationHandle implements Conversation {
   }
 
   #load(fromSeq: number, toSeq: number): Promise<void> {
-    this.#deps.checkOpen();
+    this.#deps.open();
     const { core, batch } = this.#deps;
     const window = core.open(this.id);
     window.loads++;
@@ -114,8 +113,8 @@ export class ConversationHandle implements Conversation {
     const state = core.conversations.get(this.id);
     const outgoing = sending.of(this.id);
     if (!state?.window) return { messages: outgoing, holes: [], hasOlder: false, isLoading: false };
-    const { window, upTo = 0, readMarks } = state;
-    const stored = window.messages.map((message) => this.#show(message, readMarks[message.receiverId] ?? 0));
+    const { window, upTo = 0 } = state;
+    const stored = window.messages.map((message) => this.#show(message));
     const first = window.messages[0]?.seq ?? upTo + 1;
     return {
       messages: [...stored, ...outgoing],
@@ -125,8 +124,8 @@ export class ConversationHandle implements Conversation {
     };
   }
 
-  #show(message: Message, readUpTo: number): ShownMessage {
-    const status = message.isRead || message.seq <= readUpTo ? 'read' : 'stored';
+  #show(message: Message): ShownMessage {
+    const status = this.#deps.core.isRead(message) ? 'read' : 'stored';
     let shown = this.#shown.get(message);
     if (shown?.status !== status) {
       shown = { ...message, status };
@@ -137,6 +136,6 @@ export class ConversationHandle implements Conversation {
 }
 
 function checkCount(count: number): void {
-  if (Number.isInteger(count) && count >= 1 && count <= LIMITS.maxSyncSize) return;
-  throw new RangeError(`count: pass a whole number from 1 to ${LIMITS.maxSyncSize}.`);
+  const isCount = Number.isInteger(count) && count >= 1 && count <= SYNC_SIZE;
+  check(isCount, `count: pass a whole number from 1 to ${SYNC_SIZE}.`);
 }

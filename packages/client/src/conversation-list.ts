@@ -2,19 +2,27 @@ import type { ConversationId, ConversationsPage, UserId } from '@chat-cluster/co
 import { type Batch, Source } from './batch.ts';
 import type { ConversationState } from './core/conversation-state.ts';
 import type { ChatCore } from './core/core.ts';
+import type { Clock } from './core/seams.ts';
+import { textOf } from './errors.ts';
 import type { Rest } from './rest.ts';
-import type { ConversationSnapshot, ConversationList as List } from './types.ts';
-import { LIMITS } from './wire.ts';
+import type { ConversationSnapshot, ConversationList as List, Logger } from './types.ts';
 
 export interface ConversationListDeps {
-  batch: Batch;
-  core: ChatCore;
-  rest: Pick<Rest, 'list'>;
+  readonly options: { logger?: Logger };
+  readonly batch: Batch;
+  readonly clock: Clock;
+  readonly core: ChatCore;
+  readonly rest: Pick<Rest, 'list'>;
 }
+
+/** Time that the first page may take before the client is live without it, in ms. */
+const FIRST_PAGE_MS = 5_000;
 
 /** The conversations of the user, newest activity first, as far as they are loaded or had activity. */
 export class ConversationList implements List {
   hasMore = true;
+  /** The first page is loaded, or what the store has. */
+  isBegun = false;
   #deps: ConversationListDeps;
   #snapshots = new Map<ConversationId, ConversationSnapshot>();
   #source: Source<readonly ConversationSnapshot[]>;
@@ -49,8 +57,24 @@ export class ConversationList implements List {
     return this.#loading;
   }
 
+  /** Loads the first page. Without it the client is of use too: the next connection tries again. */
+  first(): Promise<void> {
+    const { clock, options } = this.#deps;
+    const failed = (error: unknown) =>
+      options.logger?.warn('The list of conversations was not loaded.', { error: textOf(error) });
+    return new Promise((resolve) => {
+      const cancel = clock.after(FIRST_PAGE_MS, resolve);
+      const end = () => {
+        cancel();
+        resolve();
+      };
+      void this.loadMore().catch(failed).then(end);
+    });
+  }
+
   /** The list begins anew: the history was replaced, or there is another user. */
-  restart(): void {
+  restart(isBegun = false): void {
+    this.isBegun = isBegun;
     this.#round++;
     this.#cursor = undefined;
     this.hasMore = true;
@@ -75,7 +99,7 @@ export class ConversationList implements List {
   async #load(round: number): Promise<void> {
     const { batch, core, rest } = this.#deps;
     while (this.hasMore && round === this.#round) {
-      const page = await rest.list(LIMITS.pageSize, this.#cursor);
+      const page = await rest.list(this.#cursor);
       if (round !== this.#round) return;
       const isNew = page.conversations.some(({ id }) => core.conversations.get(id)?.otherUserId === undefined);
       batch.run(() => this.#add(page));
@@ -85,10 +109,8 @@ export class ConversationList implements List {
 
   #add({ conversations, nextCursor, epoch }: ConversationsPage): void {
     const { core } = this.#deps;
-    if (core.entered(epoch)) {
-      core.sync.restart();
-      return;
-    }
+    if (core.entered(epoch)) return;
+    this.isBegun = true;
     for (const entry of conversations) core.summary(entry);
     this.#cursor = nextCursor ?? undefined;
     this.hasMore = nextCursor !== null;

@@ -1,6 +1,7 @@
-import type { Attachment } from '@chat-cluster/contracts';
+import type { Attachment, ClientMessageId, ConversationId } from '@chat-cluster/contracts';
+import { check } from './errors.ts';
 import type { DraftMessage } from './types.ts';
-import { LIMITS } from './wire.ts';
+import { ATTACHMENT_URL_LENGTH, ATTACHMENTS, CONTENT_LENGTH, ID_LENGTH } from './wire.ts';
 
 /** White space, controls and what Unicode hides: a reader sees nothing. The same characters as in contracts. */
 const ONLY_INVISIBLE =
@@ -10,46 +11,59 @@ const HTTPS = /^https:\/\/[^/?#]/i;
 const PRINTABLE = /^[^\u0000-\u001f\u007f]+$/;
 const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
+export interface CheckedDraft {
+  clientMessageId: ClientMessageId;
+  content: string | null;
+  attachments: Attachment[];
+}
+
 /** Throws a TypeError for a draft that the server would never accept. */
-export function checkedDraft(draft: DraftMessage | string): { content: string | null; attachments: Attachment[] } {
-  const { content = null, attachments = [] } = typeof draft === 'string' ? { content: draft } : draft;
+export function checkedDraft(draft: DraftMessage | string): CheckedDraft {
+  const given = typeof draft === 'string' ? { content: draft } : draft;
+  const { content = null, attachments = [], clientMessageId = newId() }: DraftMessage = given;
   if (content !== null) checkContent(content);
-  if (!Array.isArray(attachments) || attachments.length > LIMITS.attachments || !attachments.every(isAttachment)) {
-    throw new TypeError(
-      `attachments: pass at most ${LIMITS.attachments} of {url, type}: an https:// URL of at most ` +
-        `${LIMITS.attachmentUrlLength} characters, and "IMAGE" or "PDF".`,
-    );
-  }
-  if (attachments.length === 0 && ONLY_INVISIBLE.test(content ?? '')) {
-    throw new TypeError('content: a message needs visible text or an attachment.');
-  }
-  return { content, attachments: attachments.map(({ url, type }) => ({ url, type })) };
+  check(
+    Array.isArray(attachments) && attachments.length <= ATTACHMENTS && attachments.every(isAttachment),
+    `attachments: pass at most ${ATTACHMENTS} of {url, type}: an https:// URL of at most ` +
+      `${ATTACHMENT_URL_LENGTH} characters, and "IMAGE" or "PDF".`,
+  );
+  const isVisible = attachments.length > 0 || !ONLY_INVISIBLE.test(content ?? '');
+  check(isVisible, 'content: a message needs visible text or an attachment.');
+  checkId('clientMessageId', clientMessageId);
+  return {
+    clientMessageId: clientMessageId as ClientMessageId,
+    content,
+    attachments: attachments.map(({ url, type }) => ({ url, type })),
+  };
 }
 
 /** Throws a TypeError for an id that the server would never accept. */
-export function checkId(name: string, id: string, longest: number): void {
-  if (typeof id !== 'string' || id.length > longest || !PRINTABLE.test(id)) {
-    throw new TypeError(`${name}: pass 1 to ${longest} characters without control characters.`);
-  }
+export function checkId(name: string, id: string): void {
+  const isId = typeof id === 'string' && id.length <= ID_LENGTH && PRINTABLE.test(id);
+  check(isId, `${name}: pass 1 to ${ID_LENGTH} characters without control characters.`);
 }
 
 /** The id of a conversation in lower case. */
-export function checkedConversationId(id: string): string {
-  const lower = typeof id === 'string' ? id.toLowerCase() : '';
-  if (!UUID.test(lower)) throw new TypeError('conversation: pass its id, which is a UUID.');
-  return lower;
+export function checkedConversationId(id: string): ConversationId {
+  const lower = String(id).toLowerCase();
+  check(UUID.test(lower), 'conversation: pass its id, which is a UUID.');
+  return lower as ConversationId;
 }
 
 function checkContent(content: unknown): void {
   // Older engines have no isWellFormed; the server checks it again.
-  if (typeof content !== 'string' || content.includes('\u0000') || content.isWellFormed?.() === false) {
-    throw new TypeError('content: pass well-formed text without NUL.');
-  }
-  if (content.length > LIMITS.contentLength) {
-    throw new TypeError(`content: pass at most ${LIMITS.contentLength} characters. Split a longer text.`);
-  }
+  const isText = typeof content === 'string' && !content.includes('\u0000') && content.isWellFormed?.() !== false;
+  check(isText, 'content: pass well-formed text without NUL.');
+  const fits = content.length <= CONTENT_LENGTH;
+  check(fits, `content: pass at most ${CONTENT_LENGTH} characters. Split a longer text.`);
 }
 
 function isAttachment({ url, type }: Attachment): boolean {
-  return (type === 'IMAGE' || type === 'PDF') && HTTPS.test(url) && url.length <= LIMITS.attachmentUrlLength;
+  return (type === 'IMAGE' || type === 'PDF') && HTTPS.test(url) && url.length <= ATTACHMENT_URL_LENGTH;
+}
+
+/** A random id. React Native and pages without TLS have no `crypto.randomUUID`. */
+function newId(): string {
+  const part = () => Math.random().toString(36).slice(2);
+  return globalThis.crypto?.randomUUID?.() ?? part() + part() + part();
 }

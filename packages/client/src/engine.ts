@@ -1,11 +1,10 @@
 import type {
-  ConversationId,
   Exception,
+  FailureAck,
   Message,
   MessagesRead,
   Presence,
   Session,
-  StoreEpoch,
   Typing,
   UserId,
 } from '@chat-cluster/contracts';
@@ -13,15 +12,14 @@ import { Batch } from './batch.ts';
 import { Connection, type ConnectionOwner } from './connection/connection.ts';
 import { openSocket } from './connection/socket-io.ts';
 import { Tokens } from './connection/tokens.ts';
-import { ConversationHandle } from './conversation-handle.ts';
+import type { ConversationHandle } from './conversation-handle.ts';
 import { ConversationList } from './conversation-list.ts';
+import { Conversations } from './conversations.ts';
 import type { ConversationState } from './core/conversation-state.ts';
 import { ChatCore, type CoreOutput } from './core/core.ts';
 import type { Outgoing } from './core/outbox.ts';
-import { type Clock, systemClock, type Wire } from './core/seams.ts';
-import { type Deferred, defer } from './defer.ts';
-import { ChatFailure, textOf } from './errors.ts';
-import { memoryStore } from './memory-store.ts';
+import { systemClock, type Wire } from './core/seams.ts';
+import { CurrentUser } from './current-user.ts';
 import type { CheckedOptions } from './options.ts';
 import { browserPage } from './page/browser-page.ts';
 import { Liveness } from './page/liveness.ts';
@@ -30,199 +28,134 @@ import { Persistence } from './persistence.ts';
 import { ReadMarks } from './read-marks.ts';
 import { Rest } from './rest.ts';
 import { Sending, type TabMessage } from './sending.ts';
+import { Settling } from './settling.ts';
 import { Timers } from './timers.ts';
-import type { ChatError, ChatStatus, Page, StoreChange, StoredState } from './types.ts';
+import type { ChatError, OpenSocket, Page } from './types.ts';
 import { TypingSignals } from './typing-signals.ts';
 import { Watches } from './watches.ts';
 
-/** Time that the first page of the list may delay `live`, in ms. */
-const FIRST_PAGE_MS = 5_000;
-
 /**
- * The parts of a client, and what they do to each other. Longer than other files: it is the one list of these effects.
+ * The parts of a client, and what they do to each other. Each part declares what it needs of the others, and receives
+ * this object. The file is longer than others: it is the one list of these effects.
  *
- *   page, timers ──▶ Liveness ──▶ Connection ──session──▶ (user, store) ──▶ ChatCore ──caughtUp──▶ live
- *                                     │                                        ▲ │
- *                                     └── events, answers ─────────────────────┘ └──▶ list, handles, events, store
+ *   page, timers ──▶ Liveness ──▶ Connection ──session──▶ CurrentUser (store) ──▶ ChatCore ──caughtUp──▶ live
+ *                                     │                                              ▲ │
+ *                                     └── events, answers ───────────────────────────┘ └──▶ list, handles, events, store
  *
  * `live` starts the outbox (in one tab), read marks, typing and watches; the end of the connection stops them.
  */
 export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
+  readonly options: CheckedOptions;
+  readonly page: Page;
+  readonly openSocket: OpenSocket;
   readonly batch: Batch;
+  readonly clock: Timers;
   readonly core: ChatCore;
+  readonly tokens: Tokens = new Tokens(this);
   readonly connection: Connection;
+  readonly rest: Rest = new Rest(this);
   readonly list: ConversationList;
+  readonly conversations: Conversations = new Conversations(this);
+  readonly persistence: Persistence;
+  readonly tabs: Tabs = new Tabs(this);
   readonly sending: Sending;
-  readonly rest: Rest;
-  readonly watches: Watches;
-  isClosed = false;
-  #options: CheckedOptions;
-  #page: Page;
-  #clock: Clock;
-  #timers: Timers;
-  #persistence: Persistence;
-  #tabs: Tabs;
-  #tokens: Tokens;
-  #typing: TypingSignals;
-  #reads: ReadMarks;
+  readonly typing: TypingSignals = new TypingSignals(this);
+  readonly reads: ReadMarks = new ReadMarks(this);
+  readonly watches: Watches = new Watches(this);
+  readonly settling: Settling = new Settling(this);
+  readonly user: CurrentUser = new CurrentUser(this);
+  /** The connection, while it is live. */
+  live: Wire | undefined;
+  #isClosed = false;
   #liveness: Liveness | undefined;
-  #loaded: Promise<void> | undefined;
-  #userId: UserId | undefined;
+  /** The connection, from its session on. */
   #wire: Wire | undefined;
   /** Events that arrive while the state of their user is being loaded. */
   #early: [string, unknown][] | undefined;
-  /** The first page of the list is loaded. */
-  #isListed = false;
-  #handles = new Map<ConversationId, ConversationHandle>();
-  #changed = new Set<ConversationState>();
-  #settling: Deferred<void>[] = [];
 
   constructor(options: CheckedOptions) {
-    const { origin, store = memoryStore(), logger, page = browserPage(), windowSize, maxBacklog } = options;
-    this.#options = options;
-    this.#page = page;
-    this.batch = new Batch(logger, () => this.#report());
-    const batch = <T>(work: () => T): T => this.batch.run(work);
-    this.#timers = new Timers(options.clock ?? systemClock, batch);
-    const clock = this.#timers;
-    this.#clock = clock;
-    this.#tokens = new Tokens(options.getToken, clock);
-    const tokens = this.#tokens;
-    const { maxOutboxAgeMs } = options;
-    this.core = new ChatCore(clock, { windowSize, maxBacklog, maxOutboxAgeMs, perConversation: 1 }, this);
-    this.connection = new Connection(
-      {
-        url: origin,
-        openSocket: options.socket ?? openSocket,
-        tokens,
-        clock,
-        batch,
-        mayRetry: (failures) => this.#mayRetry(failures),
-        ready: () => this.#load(),
-      },
-      this,
-    );
-    this.rest = new Rest({ origin, fetch: options.fetch ?? globalThis.fetch, tokens, clock });
-    this.list = new ConversationList({ batch: this.batch, core: this.core, rest: this.rest });
-    this.#persistence = new Persistence({
-      store,
-      origin,
-      failed: (error) => this.#fail(error),
-      conversation: (id) => this.#kept(id),
+    this.options = options;
+    this.page = options.page ?? browserPage();
+    this.openSocket = options.socket ?? openSocket;
+    this.batch = new Batch(options.logger, () => {
+      this.conversations.report();
+      this.settling.check();
     });
-    this.#persistence.isWriter = page.lock === undefined;
-    this.#tabs = new Tabs(page, this);
-    this.sending = new Sending({
-      batch: this.batch,
-      clock,
-      outbox: this.core.outbox,
-      maxOutbox: options.maxOutbox,
-      isRead: (message) => this.#isRead(message),
-      changed: (id) => this.#handles.get(id)?.messages.invalidate(),
-      keep: (outgoing) => this.#persistence.put(outgoing),
-      forget: (id) => this.#persistence.remove(id),
-      post: (message) => this.#tabs.post(message),
-    });
-    this.#typing = new TypingSignals(clock, (typing) => this.batch.emit('typing', typing));
-    this.#reads = new ReadMarks({
-      clock,
-      isVisible: () => page.isVisible?.() !== false,
-      readUpTo: (id) => this.core.conversations.get(id)?.readMarks[this.#userId as UserId] ?? 0,
-    });
-    this.watches = new Watches({
-      clock,
-      emit: (presence) => this.batch.emit('presence', presence),
-      refused: (error) => this.#fail(error),
-    });
+    this.clock = new Timers(options.clock ?? systemClock, this.batch);
+    this.core = new ChatCore(this.clock, { ...options, perConversation: 1 }, this);
+    this.connection = new Connection(this);
+    this.list = new ConversationList(this);
+    this.persistence = new Persistence(this);
+    this.sending = new Sending(this);
   }
 
   connect(): void {
-    const { connection, batch } = this;
-    const visible = () => this.#reads.flush();
-    const work = <T>(run: () => T) => batch.run(run);
-    this.#liveness ??= new Liveness({ page: this.#page, clock: this.#clock, connection, batch: work, visible });
-    batch.run(() => connection.connect());
-  }
-
-  conversation(id: ConversationId): ConversationHandle {
-    const { batch, core, sending } = this;
-    let handle = this.#handles.get(id);
-    if (!handle) {
-      handle = new ConversationHandle(id, {
-        batch,
-        core,
-        sending,
-        read: (conversationId, upToSeq) => this.#reads.read(conversationId, upToSeq),
-        typing: (conversationId, isTyping) => this.#typing.send(conversationId, isTyping),
-        checkOpen: () => this.checkOpen(),
-      });
-      this.#handles.set(id, handle);
-    }
-    return handle.open();
+    this.#liveness ??= new Liveness(this);
+    this.batch.run(() => this.connection.connect());
   }
 
   /** Opens the conversation with a user on the server, unless it is known. */
   async direct(userId: UserId): Promise<ConversationHandle> {
-    const known = [...this.core.conversations.values()].find(({ otherUserId }) => otherUserId === userId);
-    if (known) return this.conversation(known.id);
-    const { id, createdAt } = await this.rest.open(userId);
-    this.checkOpen();
-    return this.batch.run(() => {
-      const state = this.core.state(id);
+    const { batch, core, conversations, rest, watches } = this;
+    for (const state of core.conversations.values()) {
+      if (state.otherUserId === userId) return conversations.open(state.id);
+    }
+    const { id, createdAt } = await rest.open(userId);
+    this.open();
+    return batch.run(() => {
+      const state = core.state(id);
       state.otherUserId = userId;
-      state.updatedAt = Math.max(state.updatedAt, Date.parse(createdAt));
+      state.active(createdAt);
       this.changed(state);
-      this.watches.met(userId);
-      return this.conversation(id);
+      watches.met(userId);
+      return conversations.open(id);
     });
   }
 
-  /** Resolves when the client is live and no message waits. */
-  settled(): Promise<void> {
-    this.checkOpen();
-    const waiting = defer<void>();
-    this.#settling.push(waiting);
-    this.batch.run(() => {});
-    return waiting.promise;
-  }
-
-  checkOpen(): void {
-    if (this.isClosed) throw new Error('This client is closed. Create another one with createChatClient.');
+  /** Throws when the client is closed. */
+  open(): this {
+    if (this.#isClosed) throw new Error('This client is closed. Create another one with createChatClient.');
+    return this;
   }
 
   async close({ forget = false } = {}): Promise<void> {
-    if (this.isClosed) return;
-    this.isClosed = true;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.batch.run(() => {
       this.connection.stop('closed');
-      if (forget) this.#forgetUser();
+      this.typing.clear();
+      if (forget) this.user.forget();
     });
-    if (forget) this.#tabs.post({ type: 'signed_out' } satisfies TabMessage);
+    if (forget) this.tabs.post({ type: 'signed_out' } satisfies TabMessage);
     this.#liveness?.end();
-    this.#tabs.leave();
+    this.tabs.leave();
     this.rest.abort();
-    this.#typing.clear();
     this.batch.end();
-    this.#timers.end();
-    await (forget ? this.#persistence.delete() : this.#persistence.flush());
-    await this.#persistence.close();
+    this.clock.end();
+    await this.persistence.close({ forget });
+  }
+
+  /** A problem that no call returns. */
+  fail({ code, message, retryable }: ChatError | FailureAck['error']): void {
+    this.options.logger?.error(message, { code });
+    this.batch.emit('error', { code, message, retryable });
   }
 
   // What the core reports.
 
   message(message: Message): void {
-    this.#typing.end(message.conversationId, message.senderId);
+    this.typing.end(message.conversationId, message.senderId);
     this.batch.emit('message', message);
   }
 
   changed(state: ConversationState): void {
-    this.#changed.add(state);
-    this.#persistence.changed(state.id);
+    this.conversations.changed(state);
+    this.persistence.changed(state.id);
   }
 
-  counted(count: number): void {
-    this.#persistence.set({ badge: count });
-    this.batch.emit('badge', count);
+  counted(badge: number): void {
+    this.persistence.set({ badge });
+    this.batch.emit('badge', badge);
   }
 
   read(mark: MessagesRead): void {
@@ -230,234 +163,112 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
   }
 
   outboxChanged(outgoing: Outgoing): void {
-    this.sending.changed(outgoing, this.#tabs.isLeading);
+    this.sending.changed(outgoing);
   }
 
   acknowledged(outgoing: Outgoing, message: Message): void {
-    this.#typing.sent(outgoing.conversationId);
-    this.sending.acknowledged(outgoing, message, this.#tabs.isLeading);
+    this.typing.sent(outgoing.conversationId);
+    this.sending.acknowledged(outgoing, message);
   }
 
   discontinuity(state: ConversationState | undefined): void {
-    if (!state) this.#restart();
+    if (!state) {
+      this.conversations.restart();
+      this.persistence.discard();
+      this.persistence.set({ epoch: this.core.epoch });
+    }
     this.batch.emit('discontinuity', state ? { reason: 'backlog', conversationId: state.id } : { reason: 'epoch' });
   }
 
   caughtUp(): void {
-    const { core, batch } = this;
+    const { core, batch, list, persistence } = this;
     const wire = this.#wire;
-    this.#persistence.set(defined({ since: core.sync.since, epoch: core.epoch }));
-    if (this.#isListed) this.#live();
-    else void this.#listFirst().then(() => batch.run(() => this.#wire === wire && this.#live()));
+    persistence.set({ since: core.sync.since, epoch: core.epoch });
+    if (list.isBegun) this.#live();
+    else void list.first().then(() => batch.run(() => this.#wire === wire && this.#live()));
   }
 
   // What the connection reports.
 
+  ready(): Promise<void> {
+    return this.user.load();
+  }
+
   opened(wire: Wire, session: Session): void {
+    const { batch, core, user } = this;
     this.#wire = wire;
     this.#early = [];
     const begin = () => {
       if (this.#wire !== wire) return;
-      this.core.connected(wire, session);
+      core.connected(wire, session);
       const early = this.#early ?? [];
       this.#early = undefined;
       for (const [name, payload] of early) this.event(name, payload);
     };
-    if (session.userId === this.#userId) begin();
-    else void this.#enterUser(session.userId).then(() => this.batch.run(begin));
+    if (session.userId === core.userId) begin();
+    else void user.enter(session.userId).then(() => batch.run(begin));
   }
 
   event(name: string, payload: unknown): void {
     if (this.#early) this.#early.push([name, payload]);
-    else if (name === 'typing') this.#typing.receive(payload as Typing);
+    else if (name === 'typing') this.typing.receive(payload as Typing);
     else if (name === 'presence') this.watches.receive(payload as Presence);
-    else if (name === 'exception') this.#fail((payload as Exception).error);
+    else if (name === 'exception') this.fail((payload as Exception).error);
     else this.core.event(name, payload);
   }
 
   lost(): void {
     this.#wire = undefined;
+    this.live = undefined;
     this.#early = undefined;
     this.core.disconnected();
-    this.#tabs.release();
-    this.#reads.stop();
-    this.#typing.stop();
+    this.tabs.release();
+    this.reads.flush();
+    this.typing.stop();
     this.watches.stop();
   }
 
-  statusChanged(status: ChatStatus): void {
-    this.batch.emit('status', status);
-  }
-
   #live(): void {
-    const wire = this.#wire;
-    if (!wire || this.connection.status.state !== 'catching_up') return;
+    if (!this.#wire || this.live) return;
+    this.live = this.#wire;
     this.connection.live();
-    this.#tabs.want();
-    this.#reads.start(wire);
-    this.#typing.start(wire);
-    this.watches.start(wire);
-  }
-
-  /** Loads the first page of the list. Without it the client is of use too: the next connection tries again. */
-  async #listFirst(): Promise<void> {
-    const late = defer<void>();
-    const cancel = this.#clock.after(FIRST_PAGE_MS, () => late.resolve());
-    const load = this.list.loadMore().then(
-      () => {
-        this.#isListed = true;
-      },
-      (error: unknown) =>
-        this.#options.logger?.warn('The list of conversations was not loaded.', { error: textOf(error) }),
-    );
-    await Promise.race([load, late.promise]);
-    cancel();
+    this.tabs.want();
+    this.reads.flush();
+    this.watches.start();
   }
 
   // What the tabs report.
 
   /** This tab sends from now on, and writes the store. */
   lead(): void {
+    const { batch, core, page, persistence, sending } = this;
     const wire = this.#wire;
-    if (wire) this.batch.run(() => this.core.outbox.start(wire));
-    this.#persistence.write(true);
-    if (!this.#page.lock) return;
-    const userId = this.#userId;
+    if (wire) batch.run(() => core.outbox.start(wire));
+    persistence.lead(true);
+    const { userId } = core;
     // Messages of a tab that has ended.
-    void this.#persistence
-      .outbox()
-      .then((messages) => this.batch.run(() => this.#userId === userId && this.sending.restore(messages)));
+    if (page.lock) {
+      void persistence
+        .outbox()
+        .then((messages) => batch.run(() => core.userId === userId && sending.restore(messages)));
+    }
   }
 
   follow(): void {
     this.batch.run(() => this.core.outbox.stop());
-    if (!this.isClosed) this.#persistence.write(this.#page.lock === undefined);
+    if (!this.#isClosed) this.persistence.lead(false);
   }
 
   receive(message: unknown): void {
-    if (!this.isClosed) this.batch.run(() => this.#mirror(message as TabMessage));
+    if (!this.#isClosed) this.batch.run(() => this.#mirror(message as TabMessage));
   }
 
   #mirror(message: TabMessage): void {
     if (message.type === 'stored') this.core.receive(message.message);
     else if (message.type === 'signed_out') {
       this.connection.stop('signed_out');
-      this.#forgetUser();
-      this.#persistence.forget();
+      this.user.forget();
+      this.persistence.forget();
     } else this.sending.mirror(message);
   }
-
-  /** Loads the state of the last user of this origin, once. */
-  #load(): Promise<void> {
-    this.#loaded ??= this.#persistence.lastUser(this.#after).then((userId) => {
-      if (userId !== undefined && this.#userId === undefined) return this.#enterUser(userId as UserId);
-    });
-    return this.#loaded;
-  }
-
-  /** Loads the state of a user, and forgets that of another one. */
-  async #enterUser(userId: UserId): Promise<void> {
-    if (this.#userId !== undefined) {
-      await this.#persistence.flush();
-      this.batch.run(() => this.#forgetUser());
-      this.#persistence.forget();
-    }
-    this.#userId = userId;
-    this.core.userId = userId;
-    this.#tabs.join(`chat:${this.#options.origin}:${userId}`);
-    const state = await this.#persistence.open(userId, this.#after);
-    if (state && this.#userId === userId) this.batch.run(() => this.#restore(state));
-  }
-
-  #after = (ms: number, run: () => void): (() => void) => this.#clock.after(ms, run);
-
-  #restore({ epoch, since, badge, conversations, outbox }: StoredState): void {
-    const { core } = this;
-    core.epoch = epoch;
-    core.sync.since = since;
-    core.badge = badge;
-    this.#isListed = since !== undefined;
-    for (const { id, lastSeq, ...rest } of conversations) {
-      const state = core.state(id);
-      Object.assign(state, rest);
-      state.begin(lastSeq, lastSeq, (message) => this.batch.emit('message', message));
-      this.#handles.get(id)?.messages.invalidate();
-    }
-    this.list.restart();
-    if (badge !== undefined) this.batch.emit('badge', badge);
-    this.sending.restore(outbox);
-  }
-
-  #forgetUser(): void {
-    this.sending.clear();
-    this.core.reset();
-    this.#reads.clear();
-    this.#typing.clear();
-    this.#userId = undefined;
-    this.#restart(false);
-  }
-
-  /** Everything but the outbox is loaded anew. */
-  #restart(isReplaced = true): void {
-    this.#isListed = false;
-    this.#changed.clear();
-    if (isReplaced) {
-      this.#persistence.discard();
-      this.#persistence.set(defined({ epoch: this.core.epoch }));
-    }
-    this.list.restart();
-    for (const handle of this.#handles.values()) handle.messages.invalidate();
-  }
-
-  /** At the end of a batch: what has changed, once per conversation. */
-  #report(): void {
-    for (const state of this.#changed) {
-      this.list.changed(state.id);
-      this.#handles.get(state.id)?.messages.invalidate();
-      if (state.otherUserId !== undefined && this.batch.hasListeners('conversation')) {
-        this.batch.emit('conversation', this.list.snapshot(state));
-      }
-    }
-    this.#changed.clear();
-    if (this.#settling.length > 0) this.#settle(this.connection.status);
-  }
-
-  #settle({ state, error }: ChatStatus): void {
-    if (state === 'live' && this.core.outbox.unsent === 0) {
-      for (const { resolve } of this.#settling.splice(0)) resolve();
-    } else if (state === 'closed' || state === 'unauthorized' || state === 'signed_out') {
-      const reason = error ?? { code: 'CONNECTION_LOST', message: `The client is ${state}.`, retryable: false };
-      for (const { reject } of this.#settling.splice(0)) reject(new ChatFailure(reason));
-    }
-  }
-
-  #kept(id: ConversationId) {
-    const state = this.core.conversations.get(id);
-    if (!state || state.otherUserId === undefined) return undefined;
-    // After a restart, delivery goes on after this seq.
-    return { ...this.list.snapshot(state), lastSeq: state.upTo ?? 0 };
-  }
-
-  #isRead({ conversationId, receiverId, seq, isRead }: Message): boolean {
-    return isRead || seq <= (this.core.conversations.get(conversationId)?.readMarks[receiverId] ?? 0);
-  }
-
-  /** A hidden page tries once after it has lost its connection, and then waits until it is visible. */
-  #mayRetry(failures: number): boolean {
-    const { isOnline, isVisible } = this.#page;
-    return isOnline?.() !== false && (failures === 0 || isVisible?.() !== false);
-  }
-
-  #fail({ code, message, retryable }: ChatError): void {
-    this.#options.logger?.error(message, { code });
-    this.batch.emit('error', { code, message, retryable });
-  }
-}
-
-/** Without the fields that are undefined: an absent field of a change keeps its value. */
-function defined(values: {
-  since?: string | undefined;
-  epoch?: StoreEpoch | undefined;
-}): Pick<StoreChange, 'since' | 'epoch'> {
-  return JSON.parse(JSON.stringify(values)) as Pick<StoreChange, 'since' | 'epoch'>;
 }

@@ -1,3 +1,4 @@
+import { problem } from './core/problem.ts';
 import type { ChatError } from './types.ts';
 
 /** Throw it in `getToken` when the user may not sign in any more: the client stops and has the state `unauthorized`. */
@@ -23,5 +24,18 @@ export class ChatFailure extends Error implements ChatError {
 
 /** The text of anything thrown. */
 export function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return String((error as Error | null)?.message ?? error);
+}
+
+/** What a failure of `getToken` means. Not retryable: it has thrown `Unauthorized`. */
+export function tokenProblem(error: unknown): ChatError {
+  const message = textOf(error);
+  return (error as Error | null)?.name === 'Unauthorized'
+    ? problem('TOKEN_MISSING', message, false)
+    : problem('GET_TOKEN_FAILED', `getToken failed: ${message}. Check the service that issues tokens.`);
+}
+
+/** Throws a TypeError unless the condition holds. */
+export function check(condition: unknown, sentence: string): asserts condition {
+  if (!condition) throw new TypeError(sentence);
 }

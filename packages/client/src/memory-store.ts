@@ -18,7 +18,7 @@ export function memoryStore(): ChatStore {
       const inOrder = [...outbox.values()].sort((a, b) => a.order - b.order);
       return { ...values, version: 1, conversations: [...conversations.values()], outbox: inOrder };
     },
-    async write(key, { conversations = [], outbox = [], removed = [], discard, ...values }) {
+    async write(key, { conversations = [], forgotten = [], outbox = [], removed = [], discard, ...values }) {
       const kept: Kept = states.get(key) ?? { values: {}, conversations: new Map(), outbox: new Map() };
       states.set(key, kept);
       if (discard) {
@@ -28,6 +28,7 @@ export function memoryStore(): ChatStore {
       }
       Object.assign(kept.values, values);
       for (const one of conversations) kept.conversations.set(one.id, one);
+      for (const id of forgotten) kept.conversations.delete(id);
       for (const one of outbox) kept.outbox.set(one.clientMessageId, one);
       for (const id of removed) kept.outbox.delete(id);
     },

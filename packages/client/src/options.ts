@@ -1,3 +1,4 @@
+import { check } from './errors.ts';
 import type { ChatClientOptions } from './types.ts';
 
 /** The options with their defaults and the origin of the server. */
@@ -9,45 +10,38 @@ export interface CheckedOptions extends ChatClientOptions {
   maxBacklog: number;
 }
 
-const DAY_MS = 24 * 60 * 60 * 1_000;
-/** Smallest values of the numbers. A backlog needs more than the newest page. */
-const LEAST = [
-  ['windowSize', 100],
-  ['maxOutbox', 1],
-  ['maxOutboxAgeMs', 1],
-  ['maxBacklog', 50],
-] as const;
+/** The default and the smallest value of each number. A backlog needs more than the newest page. */
+const NUMBERS = {
+  windowSize: [500, 100],
+  maxOutbox: [1_000, 1],
+  maxOutboxAgeMs: [24 * 60 * 60 * 1_000, 1],
+  maxBacklog: [500, 50],
+} as const;
 
 /** Throws a TypeError with a sentence about the first wrong option. */
 export function checkedOptions(options: ChatClientOptions): CheckedOptions {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError('createChatClient: pass {url, getToken}.');
+  check(options, 'createChatClient: pass {url, getToken}.');
+  const { url, getToken, store } = options;
+  const origin = originOf(url);
+  check(typeof getToken === 'function', 'getToken: pass a function that returns a JWT or null.');
+  check(!store || typeof store.load === 'function', 'store: pass a ChatStore, such as memoryStore().');
+  const checked: Record<string, unknown> = { ...options, origin };
+  for (const [name, [usual, least]] of Object.entries(NUMBERS)) {
+    const { [name]: value = usual } = checked;
+    check(typeof value === 'number' && value >= least, `${name}: pass a number of at least ${least}, not ${value}.`);
+    checked[name] = value;
   }
-  const origin = originOf(options.url);
-  if (typeof options.getToken !== 'function') {
-    throw new TypeError('getToken: pass a function that resolves with a JWT of the user, or with null.');
-  }
-  if (options.store && typeof options.store.load !== 'function') {
-    throw new TypeError('store: pass a ChatStore, such as memoryStore() or indexedDbStore().');
-  }
-  const checked = { windowSize: 500, maxOutbox: 1_000, maxOutboxAgeMs: DAY_MS, maxBacklog: 500, ...options, origin };
-  for (const [name, least] of LEAST) {
-    const value: unknown = checked[name];
-    if (typeof value !== 'number' || !(value >= least)) {
-      throw new TypeError(`${name}: pass a number of at least ${least}, not ${String(value)}.`);
-    }
-  }
-  return checked;
+  return checked as unknown as CheckedOptions;
 }
 
-function originOf(text: unknown): string {
+function originOf(text: string): string {
   let url: URL | undefined;
   try {
-    url = new URL(String(text));
+    url = new URL(text);
   } catch {}
-  const isOrigin = url && /^https?:$/.test(url.protocol) && url.pathname === '/' && !url.search && !url.hash;
-  if (!url || !isOrigin) {
-    throw new TypeError(`url: pass the origin of the server, such as "https://chat.example.com", not "${text}".`);
-  }
+  check(
+    url && /^https?:\/\/[^/]+\/$/.test(url.href),
+    `url: pass the origin of the server, such as "https://chat.example.com", not "${text}".`,
+  );
   return url.origin;
 }

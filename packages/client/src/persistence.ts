@@ -1,13 +1,27 @@
 import type { ClientMessageId, ConversationId } from '@chat-cluster/contracts';
-import { ChatFailure, textOf } from './errors.ts';
-import type { ChatError, ChatStore, ConversationSnapshot, StoreChange, StoredOutgoing, StoredState } from './types.ts';
+import { problem } from './core/problem.ts';
+import type { Clock } from './core/seams.ts';
+import { textOf } from './errors.ts';
+import { memoryStore } from './memory-store.ts';
+import type {
+  ChatError,
+  ChatStore,
+  ConversationSnapshot,
+  Page,
+  StoreChange,
+  StoredOutgoing,
+  StoredState,
+} from './types.ts';
 
 export interface PersistenceDeps {
-  store: ChatStore;
-  origin: string;
-  failed(error: ChatError): void;
-  /** The conversation as it is kept; undefined: it is not kept. */
-  conversation(id: ConversationId): ConversationSnapshot | undefined;
+  readonly options: { store?: ChatStore; origin: string };
+  readonly page: Page;
+  readonly clock: Clock;
+  readonly conversations: {
+    /** The conversation as it is kept; undefined: it is not kept. */
+    kept(id: ConversationId): ConversationSnapshot | undefined;
+  };
+  fail(error: ChatError): void;
 }
 
 /** Time in which the store must be loaded, in ms. A database that another tab blocks would stop the client. */
@@ -21,11 +35,11 @@ const LOAD_LIMIT_MS = 5_000;
  * the state can be loaded before a connection shows who the user is.
  */
 export class Persistence {
-  /** False: another tab writes everything but the messages that were sent in this one. */
-  isWriter = true;
   #deps: PersistenceDeps;
   #store: ChatStore | undefined;
   #key: string | undefined;
+  /** False: another tab writes everything but the messages that were sent in this one. */
+  #isWriter: boolean;
   #conversations = new Set<ConversationId>();
   #rest: Pick<StoreChange, 'epoch' | 'since' | 'badge' | 'discard'> = {};
   #outbox = new Map<ClientMessageId, StoredOutgoing>();
@@ -34,21 +48,23 @@ export class Persistence {
 
   constructor(deps: PersistenceDeps) {
     this.#deps = deps;
-    this.#store = deps.store;
+    this.#store = deps.options.store ?? memoryStore();
+    this.#isWriter = !deps.page.lock;
   }
 
   /** The last user of this origin. */
-  async lastUser(after: (ms: number, run: () => void) => () => void): Promise<string | undefined> {
-    return (await this.#load(this.#deps.origin, after))?.since;
+  async lastUser(): Promise<string | undefined> {
+    return (await this.#load(this.#deps.options.origin))?.since;
   }
 
   /** Opens the state of a user. */
-  async open(userId: string, after: (ms: number, run: () => void) => () => void): Promise<StoredState | undefined> {
+  async open(userId: string): Promise<StoredState | undefined> {
+    const { origin } = this.#deps.options;
     await this.flush();
-    this.#key = `${this.#deps.origin} ${userId}`;
-    const state = await this.#load(this.#key, after);
-    await this.#attempt((store) => store.write(this.#deps.origin, { since: userId }));
-    if (this.#outbox.size > 0) this.#schedule();
+    this.#key = `${origin} ${userId}`;
+    const state = await this.#load(this.#key);
+    await this.#attempt((store) => store.write(origin, { since: userId }));
+    this.#schedule();
     return state;
   }
 
@@ -61,19 +77,19 @@ export class Persistence {
 
   changed(id: ConversationId): void {
     this.#conversations.add(id);
-    if (this.isWriter) this.#schedule();
+    this.#schedule();
   }
 
-  set(values: Pick<StoreChange, 'epoch' | 'since' | 'badge'>): void {
-    Object.assign(this.#rest, values);
-    if (this.isWriter) this.#schedule();
+  /** Undefined values do not change. */
+  set(values: { [Name in 'epoch' | 'since' | 'badge']?: StoreChange[Name] | undefined }): void {
+    Object.assign(this.#rest, JSON.parse(JSON.stringify(values)));
+    this.#schedule();
   }
 
   /** The history was replaced. */
   discard(): void {
     this.#conversations.clear();
     this.#rest = { discard: true };
-    if (this.isWriter) this.#schedule();
   }
 
   put(outgoing: StoredOutgoing): void {
@@ -88,10 +104,10 @@ export class Persistence {
     this.#schedule();
   }
 
-  /** This tab writes everything from now on, or no more. */
-  write(isWriter: boolean): void {
-    this.isWriter = isWriter;
-    if (isWriter) this.#schedule();
+  /** This tab sends from now on, or not. Of tabs that share a lock, the sending one writes everything. */
+  lead(isLeading: boolean): void {
+    this.#isWriter = isLeading || !this.#deps.page.lock;
+    this.#schedule();
   }
 
   /** Forgets changes that are not written, for another user. */
@@ -104,88 +120,75 @@ export class Persistence {
 
   /** Resolves when everything is written. */
   async flush(): Promise<void> {
-    this.#schedule();
     while (this.#writing) await this.#writing;
   }
 
-  /** Deletes what is kept for the user. */
-  async delete(): Promise<void> {
+  /** Writes everything, or deletes what is kept for the user. Then the store is not used any more. */
+  async close({ forget }: { forget: boolean }): Promise<void> {
     const key = this.#key;
-    this.forget();
-    await this.#writing;
-    await this.#attempt((store) => store.delete(this.#deps.origin));
-    if (key !== undefined) await this.#attempt((store) => store.delete(key));
-    this.#key = undefined;
-  }
-
-  async close(): Promise<void> {
+    if (forget) this.forget();
+    await this.flush();
+    if (forget) {
+      await this.#attempt((store) => store.delete(this.#deps.options.origin));
+      if (key !== undefined) await this.#attempt((store) => store.delete(key));
+    }
     await this.#attempt(async (store) => store.close?.());
     this.#store = undefined;
   }
 
   #schedule(): void {
-    if (this.#writing || !this.#store || this.#key === undefined) return;
+    if (this.#writing || !this.#store || this.#key === undefined || !this.#hasChanges()) return;
     // After the present work, so that all of its changes leave together.
     this.#writing = Promise.resolve()
-      .then(() => this.#write())
+      .then(() => this.#write(this.#key as string))
       .finally(() => {
         this.#writing = undefined;
-        if (this.#hasChanges()) this.#schedule();
+        this.#schedule();
       });
   }
 
   #hasChanges(): boolean {
     const hasState = this.#conversations.size > 0 || Object.keys(this.#rest).length > 0;
-    return this.#outbox.size > 0 || this.#removed.size > 0 || (this.isWriter && hasState);
+    return this.#outbox.size > 0 || this.#removed.size > 0 || (this.#isWriter && hasState);
   }
 
-  async #write(): Promise<void> {
-    const key = this.#key;
-    if (key === undefined || !this.#hasChanges()) return;
-    const change: StoreChange = {};
-    if (this.#outbox.size > 0) change.outbox = [...this.#outbox.values()];
-    if (this.#removed.size > 0) change.removed = [...this.#removed];
+  async #write(key: string): Promise<void> {
+    const removed = [...this.#removed];
+    const change: StoreChange = { outbox: [...this.#outbox.values()], removed };
     this.#outbox.clear();
-    if (this.isWriter) {
+    if (this.#isWriter) {
+      const ids = [...this.#conversations];
+      const { conversations } = this.#deps;
       Object.assign(change, this.#rest);
-      const conversations = [...this.#conversations].flatMap((id) => this.#deps.conversation(id) ?? []);
-      if (conversations.length > 0) change.conversations = conversations;
+      change.conversations = ids.flatMap((id) => conversations.kept(id) ?? []);
+      change.forgotten = ids.filter((id) => !conversations.kept(id));
       this.#conversations.clear();
       this.#rest = {};
     }
     await this.#attempt((store) => store.write(key, change));
-    for (const id of change.removed ?? []) this.#removed.delete(id);
+    for (const id of removed) this.#removed.delete(id);
   }
 
-  async #load(key: string, after: (ms: number, run: () => void) => () => void): Promise<StoredState | undefined> {
+  #load(key: string): Promise<StoredState | undefined> {
     return this.#attempt(async (store) => {
       let cancel = () => {};
       const late = new Promise<never>((_, reject) => {
-        cancel = after(LOAD_LIMIT_MS, () => reject(new Error(`it did not open within ${LOAD_LIMIT_MS / 1_000} s`)));
+        const error = new Error(`it did not open within ${LOAD_LIMIT_MS / 1_000} s`);
+        cancel = this.#deps.clock.after(LOAD_LIMIT_MS, () => reject(error));
       });
-      try {
-        const state = await Promise.race([store.load(key), late]);
-        return state?.version === 1 ? state : undefined;
-      } finally {
-        cancel();
-      }
+      const state = await Promise.race([store.load(key), late]).finally(cancel);
+      return state?.version === 1 ? state : undefined;
     });
   }
 
   async #attempt<T>(work: (store: ChatStore) => Promise<T>): Promise<T | undefined> {
-    if (!this.#store) return undefined;
     try {
-      return await work(this.#store);
+      if (this.#store) return await work(this.#store);
     } catch (error) {
       this.#store = undefined;
-      this.#deps.failed(
-        new ChatFailure({
-          code: 'STORE_FAILED',
-          message: `The store failed: ${textOf(error)}. The client goes on in memory. Check the store.`,
-          retryable: false,
-        }),
-      );
-      return undefined;
+      const message = `The store failed: ${textOf(error)}. The client goes on in memory. Check the store.`;
+      this.#deps.fail(problem('STORE_FAILED', message, false));
     }
+    return undefined;
   }
 }

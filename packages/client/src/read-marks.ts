@@ -1,20 +1,22 @@
-import type { ConversationId, FailureAck, ReadAck } from '@chat-cluster/contracts';
+import type { ConversationId, ReadAck } from '@chat-cluster/contracts';
+import type { ChatCore } from './core/core.ts';
 import type { Clock, Wire } from './core/seams.ts';
+import type { Page } from './types.ts';
 
 /** Shortest time between two read marks of one conversation, in ms. */
 const INTERVAL_MS = 1_000;
 
 export interface ReadMarksDeps {
-  clock: Clock;
-  isVisible(): boolean;
-  /** How far this user has read, as far as known. */
-  readUpTo(id: ConversationId): number;
+  readonly clock: Clock;
+  readonly page: Page;
+  readonly core: Pick<ChatCore, 'readUpTo'>;
+  /** The connection, while live. */
+  readonly live: Wire | undefined;
 }
 
 /** Sends read marks: the newest one per conversation, at most once per second, and while the page is visible. */
 export class ReadMarks {
   #deps: ReadMarksDeps;
-  #wire: Wire | undefined;
   #pending = new Map<ConversationId, number>();
   /** Earliest time of the next mark, in ms since 1970. */
   #nextAt = new Map<ConversationId, number>();
@@ -25,21 +27,9 @@ export class ReadMarks {
   }
 
   read(id: ConversationId, upToSeq: number): void {
-    if (upToSeq <= Math.max(this.#deps.readUpTo(id), this.#pending.get(id) ?? 0)) return;
+    if (upToSeq <= Math.max(this.#deps.core.readUpTo(id), this.#pending.get(id) ?? 0)) return;
     this.#pending.set(id, upToSeq);
     this.flush();
-  }
-
-  start(wire: Wire): void {
-    this.#wire = wire;
-    this.flush();
-  }
-
-  /** The connection is lost. Marks that are not sent stay. */
-  stop(): void {
-    this.#wire = undefined;
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
   }
 
   clear(): void {
@@ -47,19 +37,17 @@ export class ReadMarks {
     this.#nextAt.clear();
   }
 
-  /** Sends the marks that are due. */
+  /** Sends the marks that are due. Without a connection and on a hidden page they stay. */
   flush(): void {
-    const { clock, isVisible } = this.#deps;
-    const wire = this.#wire;
+    const { clock, page, live } = this.#deps;
     this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-    if (!wire || !isVisible()) return;
+    if (!live || page.isVisible?.() === false) return;
     const now = clock.now();
     let next = Number.POSITIVE_INFINITY;
     for (const [id, at] of this.#nextAt) if (at <= now) this.#nextAt.delete(id);
     for (const [id, upToSeq] of this.#pending) {
       const at = this.#nextAt.get(id);
-      if (at === undefined) this.#send(wire, id, upToSeq, now);
+      if (at === undefined) this.#send(live, id, upToSeq, now);
       else next = Math.min(next, at);
     }
     if (Number.isFinite(next)) this.#cancelTimer = clock.after(next - now, () => this.flush());
@@ -68,7 +56,7 @@ export class ReadMarks {
   #send(wire: Wire, id: ConversationId, upToSeq: number, now: number): void {
     this.#pending.delete(id);
     this.#nextAt.set(id, now + INTERVAL_MS);
-    wire.call<ReadAck>('read_messages', { conversationId: id, upToSeq }, (answer: ReadAck | FailureAck) => {
+    wire.call<ReadAck>('read_messages', { conversationId: id, upToSeq }, (answer) => {
       if (answer.ok || !answer.error.retryable) return;
       this.#pending.set(id, Math.max(upToSeq, this.#pending.get(id) ?? 0));
       this.#nextAt.set(id, this.#deps.clock.now() + Math.max(INTERVAL_MS, answer.error.retryAfterMs ?? 0));

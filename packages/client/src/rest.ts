@@ -1,16 +1,17 @@
 import type { Conversation, ConversationsPage, Problem } from '@chat-cluster/contracts';
 import type { Tokens } from './connection/tokens.ts';
+import { problem } from './core/problem.ts';
 import type { Clock } from './core/seams.ts';
-import { ChatFailure, textOf } from './errors.ts';
+import { ChatFailure, textOf, tokenProblem, Unauthorized } from './errors.ts';
+import { PAGE_SIZE } from './wire.ts';
 
 /** Time in which a request must be answered, in ms. */
 const LIMIT_MS = 10_000;
 
 export interface RestDeps {
-  origin: string;
-  fetch: typeof fetch;
-  tokens: Tokens;
-  clock: Clock;
+  readonly options: { origin: string; fetch?: typeof fetch };
+  readonly tokens: Tokens;
+  readonly clock: Clock;
 }
 
 /** The two requests that have no event: to open a conversation, and to list them. They reject with a ChatFailure. */
@@ -23,13 +24,12 @@ export class Rest {
   }
 
   open(participantId: string): Promise<Conversation> {
-    const body = JSON.stringify({ participantId });
-    return this.#request('/api/conversations', { method: 'POST', body });
+    return this.#request('/api/conversations', JSON.stringify({ participantId }));
   }
 
-  list(limit: number, cursor: string | undefined): Promise<ConversationsPage> {
+  list(cursor: string | undefined): Promise<ConversationsPage> {
     const page = cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-    return this.#request(`/api/messages/conversations?limit=${limit}${page}`, { method: 'GET' });
+    return this.#request(`/api/messages/conversations?limit=${PAGE_SIZE}${page}`);
   }
 
   /** Ends the requests under way. */
@@ -37,49 +37,38 @@ export class Rest {
     for (const request of this.#underWay) request.abort();
   }
 
-  async #request<T>(path: string, request: { method: string; body?: string }, isRetry = false): Promise<T> {
+  /** With a body it is a POST, without one a GET. */
+  async #request<T>(path: string, body?: string, isRetry = false): Promise<T> {
     const { tokens } = this.#deps;
     const token = await tokens.get().catch((error: unknown) => {
-      throw new ChatFailure({
-        code: 'GET_TOKEN_FAILED',
-        message: `getToken failed: ${textOf(error)}.`,
-        retryable: true,
-      });
+      throw new ChatFailure(tokenProblem(error));
     });
-    if (token === null) {
-      throw new ChatFailure({
-        code: 'TOKEN_MISSING',
-        message: 'No user is signed in. Sign in first.',
-        retryable: false,
-      });
+    if (token === null) throw new ChatFailure(tokenProblem(new Unauthorized()));
+    const answer = await this.#fetch(path, token, body);
+    if (answer.ok) return answer.body as T;
+    const error = (answer.body as Partial<Problem> | undefined)?.error;
+    if (!isRetry && (error?.code === 'TOKEN_EXPIRED' || error?.code === 'TOKEN_INVALID')) {
+      tokens.refused(error.code);
+      return this.#request(path, body, true);
     }
-    const { ok, body } = await this.#fetch(path, request, token);
-    if (ok) return body as T;
-    const error = (body as Partial<Problem> | undefined)?.error;
-    const isToken = error?.code === 'TOKEN_EXPIRED' || error?.code === 'TOKEN_INVALID';
-    if (isToken && !isRetry) {
-      tokens.replace(error.code === 'TOKEN_EXPIRED' ? 'expired' : 'rejected');
-      return this.#request(path, request, true);
-    }
-    throw new ChatFailure(error ?? { code: 'UNAVAILABLE', message: UNEXPECTED, retryable: true });
+    throw new ChatFailure(error ?? problem('UNAVAILABLE', UNEXPECTED));
   }
 
-  async #fetch(path: string, request: { method: string; body?: string }, token: string) {
-    const { origin, fetch, clock } = this.#deps;
+  async #fetch(path: string, token: string, body: string | undefined) {
+    const { options, clock } = this.#deps;
+    const { origin, fetch = globalThis.fetch } = options;
     const abort = new AbortController();
     this.#underWay.add(abort);
     const cancel = clock.after(LIMIT_MS, () => abort.abort());
     try {
-      const headers = {
-        Authorization: `Bearer ${token}`,
-        ...(request.body === undefined ? {} : { 'Content-Type': 'application/json' }),
-      };
-      const response = await fetch(`${origin}${path}`, { ...request, headers, signal: abort.signal });
-      const body: unknown = await response.json().catch(() => undefined);
-      return { ok: response.ok && body !== undefined, body };
+      const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
+      const request = body === undefined ? { method: 'GET' } : { method: 'POST', body };
+      const response = await fetch(origin + path, { ...request, headers, signal: abort.signal });
+      const answer: unknown = await response.json().catch(() => undefined);
+      return { ok: response.ok && answer !== undefined, body: answer };
     } catch (error) {
       const message = `The server cannot be reached (${textOf(error)}). Try again when the client is live.`;
-      throw new ChatFailure({ code: 'CONNECTION_LOST', message, retryable: true });
+      throw new ChatFailure(problem('CONNECTION_LOST', message));
     } finally {
       cancel();
       this.#underWay.delete(abort);

@@ -1,13 +1,14 @@
+import type { Batch } from './batch.ts';
 import type { Clock } from './core/seams.ts';
 
 /** The clock of one client. Each timer runs as a batch, and `end` cancels all of them. */
 export class Timers implements Clock {
   #clock: Clock;
-  #batch: (work: () => void) => void;
+  #batch: Batch;
   #active = new Set<() => void>();
   #isEnded = false;
 
-  constructor(clock: Clock, batch: (work: () => void) => void) {
+  constructor(clock: Clock, batch: Batch) {
     this.#clock = clock;
     this.#batch = batch;
   }
@@ -24,7 +25,7 @@ export class Timers implements Clock {
     if (this.#isEnded) return () => {};
     const stop = this.#clock.after(ms, () => {
       this.#active.delete(cancel);
-      this.#batch(run);
+      this.#batch.run(run);
     });
     const cancel = () => {
       this.#active.delete(cancel);

@@ -276,6 +276,8 @@ export interface StoreChange {
   since?: string;
   badge?: number;
   conversations?: ConversationSnapshot[];
+  /** Conversations that are not kept any more: the user is not in them. */
+  forgotten?: ConversationId[];
   outbox?: StoredOutgoing[];
   /** Client message ids that leave the outbox. */
   removed?: ClientMessageId[];

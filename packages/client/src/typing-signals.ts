@@ -1,42 +1,43 @@
 import type { ConversationId, Typing, UserId } from '@chat-cluster/contracts';
+import type { Batch } from './batch.ts';
 import type { Clock, Wire } from './core/seams.ts';
 
 /** Interval at which the sender repeats its signal, and time for which the receiver shows it; in ms. */
 const REPEAT_MS = 3_000;
 const SHOWN_MS = 5_000;
 
+export interface TypingSignalsDeps {
+  readonly clock: Clock;
+  readonly batch: Batch;
+  /** The connection, while live. */
+  readonly live: Wire | undefined;
+}
+
 /** Typing of this user (sent while live, otherwise dropped) and of others (ended when no signal follows). */
 export class TypingSignals {
-  #clock: Clock;
-  #emit: (typing: Typing) => void;
-  #wire: Wire | undefined;
+  #deps: TypingSignalsDeps;
   /** Time of the last signal of this user, in ms since 1970. */
   #sentAt = new Map<ConversationId, number>();
   #shown = new Map<ConversationId, { userId: UserId; cancel: () => void }>();
 
-  constructor(clock: Clock, emit: (typing: Typing) => void) {
-    this.#clock = clock;
-    this.#emit = emit;
+  constructor(deps: TypingSignalsDeps) {
+    this.#deps = deps;
   }
 
-  start(wire: Wire): void {
-    this.#wire = wire;
-  }
-
+  /** The connection is lost. */
   stop(): void {
-    this.#wire = undefined;
     this.#sentAt.clear();
   }
 
   send(conversationId: ConversationId, typing: boolean): void {
-    const wire = this.#wire;
-    const now = this.#clock.now();
+    const { live, clock } = this.#deps;
+    const now = clock.now();
     const agoMs = now - (this.#sentAt.get(conversationId) ?? Number.NEGATIVE_INFINITY);
-    if (!wire || (typing ? agoMs < REPEAT_MS : agoMs > SHOWN_MS)) return;
+    if (!live || (typing ? agoMs < REPEAT_MS : agoMs > SHOWN_MS)) return;
     if (typing) this.#sentAt.set(conversationId, now);
     else this.#sentAt.delete(conversationId);
     // Volatile: a refusal has no consequence.
-    wire.call('typing', { conversationId, typing }, () => {});
+    live.call('typing', { conversationId, typing }, () => {});
   }
 
   /** A message of this user is stored. It ends the typing for others, so the next key is signalled at once. */
@@ -52,9 +53,9 @@ export class TypingSignals {
     }
     const shown = this.#shown.get(conversationId);
     shown?.cancel();
-    const cancel = this.#clock.after(SHOWN_MS, () => this.end(conversationId, userId));
+    const cancel = this.#deps.clock.after(SHOWN_MS, () => this.end(conversationId, userId));
     this.#shown.set(conversationId, { userId, cancel });
-    if (!shown) this.#emit(typing);
+    if (!shown) this.#deps.batch.emit('typing', typing);
   }
 
   /** The user has stopped, or has sent a message. */
@@ -63,12 +64,12 @@ export class TypingSignals {
     if (shown?.userId !== userId) return;
     shown.cancel();
     this.#shown.delete(conversationId);
-    this.#emit({ conversationId, userId, typing: false });
+    this.#deps.batch.emit('typing', { conversationId, userId, typing: false });
   }
 
+  /** Nobody types any more, as far as this user knows. */
   clear(): void {
     this.stop();
-    for (const { cancel } of this.#shown.values()) cancel();
-    this.#shown.clear();
+    for (const [id, { userId }] of this.#shown) this.end(id, userId);
   }
 }

@@ -1,21 +1,23 @@
 import type { FailureAck, Presence, UserId, WatchPresenceAck } from '@chat-cluster/contracts';
-import type { Clock, Wire } from './core/seams.ts';
+import type { Batch } from './batch.ts';
+import { type Clock, pauseMs, type Wire } from './core/seams.ts';
 import { checkId } from './draft.ts';
-import { LIMITS } from './wire.ts';
+import { WATCHED_USERS } from './wire.ts';
 
-/** Pause before a refused watch is sent again, without `retryAfterMs`; in ms. */
+/** Pause before a refused watch is sent again, without `retryAfterMs`: about this time, in ms. */
 const PAUSE_MS = 5_000;
 
 export interface WatchesDeps {
-  clock: Clock;
-  emit(presence: Presence): void;
-  refused(error: FailureAck['error']): void;
+  readonly clock: Clock;
+  readonly batch: Batch;
+  /** The connection, while live. */
+  readonly live: Wire | undefined;
+  fail(error: FailureAck['error']): void;
 }
 
 /** Users whose presence is watched, over reconnects: a watch of the server ends with its connection. */
 export class Watches {
   #deps: WatchesDeps;
-  #wire: Wire | undefined;
   /** How often each user is watched. */
   #counts = new Map<UserId, number>();
   #known = new Map<UserId, Presence>();
@@ -33,10 +35,10 @@ export class Watches {
 
   watch(userIds: readonly string[]): () => void {
     const users = [...new Set(userIds)] as UserId[];
-    for (const userId of users) checkId('watch', userId, LIMITS.userIdLength);
+    for (const userId of users) checkId('watch', userId);
     const total = new Set([...this.#counts.keys(), ...users]).size;
-    if (total > LIMITS.watchedUsers) {
-      throw new RangeError(`watch: a client watches at most ${LIMITS.watchedUsers} users. End other watches first.`);
+    if (total > WATCHED_USERS) {
+      throw new RangeError(`watch: a client watches at most ${WATCHED_USERS} users. End other watches first.`);
     }
     for (const userId of users) {
       const count = this.#counts.get(userId) ?? 0;
@@ -58,23 +60,14 @@ export class Watches {
     this.#send();
   }
 
-  start(wire: Wire): void {
-    this.#wire = wire;
+  start(): void {
     for (const userId of this.#counts.keys()) this.#due.add(userId);
     this.#send();
   }
 
   stop(): void {
-    this.#wire = undefined;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-  }
-
-  clear(): void {
-    this.stop();
-    this.#counts.clear();
-    this.#known.clear();
-    this.#due.clear();
   }
 
   receive(presence: Presence): void {
@@ -83,41 +76,38 @@ export class Watches {
     const known = this.#known.get(userId);
     if (known?.online === online && known.lastSeenAt === lastSeenAt) return;
     this.#known.set(userId, presence);
-    this.#deps.emit(presence);
+    this.#deps.batch.emit('presence', presence);
   }
 
   #send(): void {
-    if (!this.#wire || this.#cancelTimer || this.#due.size === 0) return;
+    const { live, clock } = this.#deps;
+    if (!live || this.#cancelTimer || this.#due.size === 0) return;
     const userIds = [...this.#due];
     this.#due.clear();
-    this.#wire.call<WatchPresenceAck>('watch_presence', { userIds }, (answer) => {
+    live.call<WatchPresenceAck>('watch_presence', { userIds }, (answer) => {
       if (answer.ok) for (const presence of answer.presence) this.receive(presence);
-      else if (!answer.error.retryable) this.#deps.refused(answer.error);
+      else if (!answer.error.retryable) this.#deps.fail(answer.error);
       else {
         for (const userId of userIds) if (this.#counts.has(userId)) this.#due.add(userId);
-        this.#sendLater(answer.error.retryAfterMs ?? PAUSE_MS);
+        this.#cancelTimer ??= clock.after(pauseMs(clock, answer.error.retryAfterMs, 0, PAUSE_MS), () => {
+          this.#cancelTimer = undefined;
+          this.#send();
+        });
       }
-    });
-  }
-
-  #sendLater(ms: number): void {
-    this.#cancelTimer ??= this.#deps.clock.after(ms * (1 + this.#deps.clock.random() / 2), () => {
-      this.#cancelTimer = undefined;
-      this.#send();
     });
   }
 
   #unwatch(users: readonly UserId[]): void {
     const ended = users.filter((userId) => {
       const count = (this.#counts.get(userId) ?? 0) - 1;
-      if (count > 0) this.#counts.set(userId, count);
-      else this.#counts.delete(userId);
-      return count <= 0;
+      this.#counts.set(userId, count);
+      return count === 0;
     });
     for (const userId of ended) {
+      this.#counts.delete(userId);
       this.#known.delete(userId);
       this.#due.delete(userId);
     }
-    if (ended.length > 0) this.#wire?.call('unwatch_presence', { userIds: ended }, () => {});
+    if (ended.length > 0) this.#deps.live?.call('unwatch_presence', { userIds: ended }, () => {});
   }
 }

@@ -2,16 +2,30 @@
  * Figures of the protocol that are needed at run time. Copies of those in contracts, because importing them from there
  * would put the schema library into every bundle; a test compares them.
  */
+export const CONTENT_LENGTH = 10_000;
+export const ATTACHMENTS = 10;
+export const ATTACHMENT_URL_LENGTH = 2_048;
+/** Of a user and of a message. */
+export const ID_LENGTH = 64;
+export const PAGE_SIZE = 50;
+export const SYNC_CONVERSATIONS = 100;
+export const SYNC_SIZE = 500;
+/** Conversations with their unread counts in an ack of `sync`. With fewer of them, it names all that have unread messages. */
+export const UNREAD_CONVERSATIONS = 100;
+export const WATCHED_USERS = 200;
+
+/** The figures by their names in contracts. Bundlers drop this table, and inline the constants. */
 export const LIMITS = {
-  contentLength: 10_000,
-  attachments: 10,
-  attachmentUrlLength: 2_048,
-  userIdLength: 64,
-  clientMessageIdLength: 64,
-  pageSize: 50,
-  syncConversations: 100,
-  maxSyncSize: 500,
-  watchedUsers: 200,
+  contentLength: CONTENT_LENGTH,
+  attachments: ATTACHMENTS,
+  attachmentUrlLength: ATTACHMENT_URL_LENGTH,
+  userIdLength: ID_LENGTH,
+  clientMessageIdLength: ID_LENGTH,
+  pageSize: PAGE_SIZE,
+  syncConversations: SYNC_CONVERSATIONS,
+  maxSyncSize: SYNC_SIZE,
+  syncUnreadConversations: UNREAD_CONVERSATIONS,
+  watchedUsers: WATCHED_USERS,
 } as const;
 
 /** Events of the server that a client registers for. */

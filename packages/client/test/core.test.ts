@@ -20,9 +20,8 @@ function connected(options: Partial<CoreOptions> = {}, output: Partial<CoreOutpu
     { ...OPTIONS, ...options },
     {
       message: nothing,
-      conversation: nothing,
-      removed: nothing,
-      badge: nothing,
+      changed: nothing,
+      counted: nothing,
       read: nothing,
       outboxChanged: nothing,
       acknowledged: nothing,

@@ -194,6 +194,19 @@ describe('a client', () => {
     await client.close();
   });
 
+  it('ends the typing of others when the client ends or has another user', async () => {
+    const setup = await connected();
+    const { client, server, clock, events } = setup;
+    const typing = { conversationId: ID, userId: 'bob', typing: true };
+    server.socket.push('typing', typing);
+    server.socket.lose();
+    await clock.advance(1_000);
+    await goLive(setup, { userId: 'carol' });
+    server.socket.push('typing', typing);
+    await client.close();
+    expect(events.typing.map((one) => one.typing)).to.deep.equal([true, false, true, false]);
+  });
+
   it('signals typing at once after an own message, which has ended it for others', async () => {
     const { client, server } = await connected();
     const conversation = client.conversation(ID);

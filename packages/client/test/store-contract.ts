@@ -38,6 +38,18 @@ export function storeContract(name: string, open: () => ChatStore): void {
       expect(orders).to.deep.equal([1, 3, 4]);
     });
 
+    it('forgets conversations, also unknown ones', async () => {
+      const store = open();
+      await store.write('forget', { since: 's1', conversations: [conversation('c1'), conversation('c2')] });
+      await store.write('forget', { forgotten: ['c1', 'unknown'] as ConversationId[] });
+      expect(await store.load('forget')).to.deep.equal({
+        version: 1,
+        since: 's1',
+        conversations: [conversation('c2')],
+        outbox: [],
+      });
+    });
+
     it('discards the history before a change, and keeps the outbox', async () => {
       const store = open();
       const before = {

@@ -75,6 +75,20 @@ describe('the store of a client', () => {
     await second.client.close();
   });
 
+  it('forgets a conversation in which the user is not any more', async () => {
+    const store = memoryStore();
+    const setup = setUp({ store });
+    setup.server.list = [summary(1, 4), summary(2, 4)];
+    await goLive(setup);
+    setup.server.socket.push('new_message', message(1, 6));
+    await settle();
+    expect((await store.load(ALICE))?.conversations).to.have.length(2);
+    await setup.clock.advance(500);
+    setup.server.socket.take('sync').answer(synced({ feed: undefined, notFound: [ID] }));
+    await setup.client.close();
+    expect((await store.load(ALICE))?.conversations.map(({ id }) => id)).to.deep.equal([conversationId(2)]);
+  });
+
   it('is written one transaction at a time, with all changes of that time', async () => {
     const store = memoryStore();
     const writes: StoreChange[] = [];

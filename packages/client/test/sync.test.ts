@@ -175,6 +175,40 @@ describe('the sync of a client', () => {
     expect(payload).to.deep.include({ since: 'now', conversations: [{ id: conversationId(1), afterSeq: 3 }] });
   });
 
+  it('refreshes the unread counts, and finds new conversations, when the server does not accept its point', async () => {
+    know(3);
+    parts.core.summary(summary(2, 7, { unreadCount: 4 }));
+    reconnect();
+    wire.take('sync').answer(failure({ code: 'VALIDATION_FAILED' }));
+    await clock.advance(3_000);
+    const unread = [1, 5].map((n) => ({ conversationId: conversationId(n), count: n }));
+    wire.take('sync').answer(synced({ unread: { count: 6, conversations: unread }, conversations: [part(1, 4, 4)] }));
+    expect([1, 2].map((n) => parts.core.state(conversationId(n)).unreadCount)).to.deep.equal([1, 0]);
+    const { conversations } = wire.take('sync').payload;
+    expect(conversations.map(({ id }: { id: ConversationId }) => id)).to.include(conversationId(5));
+  });
+
+  it('refreshes the unread counts with the first ack, of known conversations only', () => {
+    parts.core.summary(summary(1, 3));
+    parts.core.connected(wire, session);
+    parts.core.event('unread_count', { count: 1, conversations: [{ conversationId: conversationId(1), count: 1 }] });
+    const unread = [1, 5].map((n) => ({ conversationId: conversationId(n), count: 9 }));
+    wire.take('sync').answer(synced({ unread: { count: 18, conversations: unread } }));
+    expect(parts.core.state(conversationId(1)).unreadCount).to.equal(1);
+    expect([...parts.core.conversations.keys()]).to.deep.equal([conversationId(1)]);
+  });
+
+  it('delivers an answer that has everything, also when it is longer than a backlog', () => {
+    parts = createCore(clock, { maxBacklog: 50 });
+    know(3);
+    const window = parts.core.open(conversationId(1));
+    wire.take('sync').answer(synced({ ...NOTHING, conversations: [part(1, 1, 80)] }));
+    expect([seqs()[0], seqs().length]).to.deep.equal([4, 77]);
+    expect(parts.discontinuities).to.deep.equal([]);
+    expect([window.messages.length, window.holes(80)]).to.deep.equal([80, []]);
+    expect(wire.count('sync')).to.equal(0);
+  });
+
   it('skips a long backlog: the newest page, a hole, and a discontinuity', () => {
     know(3);
     parts.core.open(conversationId(1));

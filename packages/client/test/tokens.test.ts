@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { Unauthorized } from '../src/index.ts';
 import type { GetToken, TokenReason } from '../src/types.ts';
 import { connected, goLive, setUp } from './connected-client.ts';
+import { HandMadePage } from './hand-made-page.ts';
 import { settle } from './hand-made-server.ts';
 
 /** A token whose payload has this `exp`. */
@@ -109,6 +110,24 @@ describe('the tokens of a client', () => {
     await clock.advance(3_600_000);
     expect(server.sockets).to.have.length(3);
     await goLive({ client, server, clock, events });
+    await client.close();
+  });
+
+  it('do not lead to unauthorized when the refusals are hours apart', async () => {
+    const page = new HandMadePage();
+    const { client, server, clock } = setUp({ page });
+    client.connect();
+    for (let i = 0; i < 4; i++) {
+      await settle();
+      server.socket.refuse({ code: 'TOKEN_EXPIRED' });
+      await settle();
+      // The next attempt fails for another reason, and the page is hidden for hours.
+      page.change('hidden');
+      server.socket.push('connect_error', new Error('websocket error'));
+      await clock.advance(3_600_000);
+      page.change('visible');
+    }
+    expect(client.status.state).to.equal('connecting');
     await client.close();
   });
 

@@ -80,9 +80,8 @@ export class LeanDevice implements Wire, CoreOutput {
     proceed();
   }
   message(_message: Message): void {}
-  conversation(): void {}
-  removed(): void {}
-  badge(): void {}
+  changed(): void {}
+  counted(): void {}
   read(): void {}
   outboxChanged(_outgoing: Outgoing): void {}
   acknowledged(_outgoing: Outgoing, _message: Message): void {}

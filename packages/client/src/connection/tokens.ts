@@ -1,34 +1,45 @@
 import type { Clock } from '../core/seams.ts';
+import { check } from '../errors.ts';
 import type { GetToken, TokenReason } from '../types.ts';
+
+export interface TokensDeps {
+  readonly options: { getToken: GetToken };
+  readonly clock: Clock;
+}
 
 /** Time after which `getToken` counts as failed, in ms. */
 const LIMIT_MS = 30_000;
 /** Part of its remaining life at which a token is replaced before its expiry, and the longest such time in ms. */
-const MARGIN = { part: 0.1, longestMs: 60_000 };
+const MARGIN = 0.1;
+const LONGEST_MARGIN_MS = 60_000;
 
 /**
  * Tokens of the application. `getToken` runs once at a time. Its result is used until shortly before its `exp`, or until
  * the server refuses it; a lost connection needs no new token.
  */
 export class Tokens {
-  #getToken: GetToken;
-  #clock: Clock;
+  #deps: TokensDeps;
   #token: string | undefined;
   /** From here on the token is not used for another connection, in ms since 1970. */
   #renewAt = 0;
   #reason: TokenReason = 'first';
   #pending: { promise: Promise<string | null>; abort: AbortController } | undefined;
 
-  constructor(getToken: GetToken, clock: Clock) {
-    this.#getToken = getToken;
-    this.#clock = clock;
+  constructor(deps: TokensDeps) {
+    this.#deps = deps;
   }
 
   /** Resolves with a token that may be used, or null when no user is signed in. Rejects with what `getToken` throws. */
   get(): Promise<string | null> {
-    if (this.#token !== undefined && this.#clock.now() < this.#renewAt) return Promise.resolve(this.#token);
-    if (this.#token !== undefined) this.replace('expiring');
-    return this.#fetch();
+    if (this.#token !== undefined) {
+      if (this.#deps.clock.now() < this.#renewAt) return Promise.resolve(this.#token);
+      this.replace('expiring');
+    }
+    if (!this.#pending) {
+      const abort = new AbortController();
+      this.#pending = { promise: this.#fetch(abort), abort };
+    }
+    return this.#pending.promise;
   }
 
   /** The present token cannot be used again: the next `get` fetches another one. */
@@ -37,62 +48,45 @@ export class Tokens {
     this.#reason = reason;
   }
 
+  /** The server has refused the token with this code. */
+  refused(code: string): void {
+    this.replace(code === 'TOKEN_EXPIRED' ? 'expired' : 'rejected');
+  }
+
   /** Ends a call of `getToken`. Its result is dropped. */
   abort(): void {
     this.#pending?.abort.abort();
     this.#pending = undefined;
   }
 
-  #fetch(): Promise<string | null> {
-    if (this.#pending) return this.#pending.promise;
-    const abort = new AbortController();
-    const promise = this.#call(abort).then(
-      (token) => {
-        if (this.#pending?.abort === abort) {
-          this.#pending = undefined;
-          if (token !== null) this.#keep(token);
-        }
-        return token;
-      },
-      (error: unknown) => {
-        if (this.#pending?.abort === abort) this.#pending = undefined;
-        throw error;
-      },
-    );
-    this.#pending = { promise, abort };
-    return promise;
-  }
-
-  async #call(abort: AbortController): Promise<string | null> {
+  async #fetch(abort: AbortController): Promise<string | null> {
     const { signal } = abort;
-    let cancel = () => {};
+    const cancel = this.#deps.clock.after(LIMIT_MS, () => abort.abort());
     const ended = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(new Error('it was ended')));
-      cancel = this.#clock.after(LIMIT_MS, () => {
-        reject(new Error(`it has not resolved within ${LIMIT_MS / 1_000} s`));
-        abort.abort();
-      });
+      const error = new Error(`it was ended, or has not resolved within ${LIMIT_MS / 1_000} s`);
+      signal.addEventListener('abort', () => reject(error));
     });
     try {
       const reason = this.#reason;
       // In a function of its own, since it may throw instead of rejecting.
-      const token = await Promise.race([(async () => this.#getToken({ reason, signal }))(), ended]);
-      if (token !== null && (typeof token !== 'string' || token === '')) {
-        throw new TypeError('it resolved with neither a JWT nor null');
-      }
+      const token = await Promise.race([(async () => this.#deps.options.getToken({ reason, signal }))(), ended]);
+      check(token === null || (typeof token === 'string' && token), 'it resolved with neither a JWT nor null');
+      if (token !== null && this.#pending?.abort === abort) this.#keep(token);
       return token;
     } finally {
       cancel();
+      if (this.#pending?.abort === abort) this.#pending = undefined;
     }
   }
 
   #keep(token: string): void {
+    const { clock } = this.#deps;
+    const expiresAt = expiryOf(token);
+    const lifeMs = expiresAt - clock.now();
+    const margin = Math.min(LONGEST_MARGIN_MS, lifeMs * MARGIN) * (0.5 + clock.random() / 2);
     this.#token = token;
-    const lifeMs = expiryOf(token) - this.#clock.now();
-    const margin = Math.min(MARGIN.longestMs, lifeMs * MARGIN.part) * (0.5 + this.#clock.random() / 2);
     // A new token that seems to be expired: the clock of this device is wrong. The server decides.
-    const isUsable = Number.isFinite(lifeMs) && lifeMs > 0;
-    this.#renewAt = isUsable ? this.#clock.now() + lifeMs - margin : Number.POSITIVE_INFINITY;
+    this.#renewAt = lifeMs > 0 ? expiresAt - margin : Number.POSITIVE_INFINITY;
   }
 }
 

@@ -54,7 +54,7 @@ export class ConversationState {
    */
   receive(message: Message, maxWaiting: number, deliver: (message: Message) => void): void {
     const { seq } = message;
-    this.#note(message);
+    this.note(message);
     if (seq === 1) this.upTo ??= 0;
     const { upTo = Number.NEGATIVE_INFINITY } = this;
     if (seq <= upTo) {
@@ -65,7 +65,7 @@ export class ConversationState {
       this.upTo = seq;
       this.window?.append(message);
       deliver(message);
-      if (this.#beyond.size > 0) this.#deliverNext(deliver);
+      if (this.#beyond.has(seq + 1)) this.skipTo(seq, deliver);
     } else if (this.#beyond.size < maxWaiting && !this.#beyond.has(seq)) {
       this.#beyond.set(seq, message);
       this.window?.append(message);
@@ -77,24 +77,32 @@ export class ConversationState {
     this.lastSeq = Math.max(this.lastSeq, lastSeq);
     if (this.upTo !== undefined) return;
     const end = this.#isReloaded ? lastSeq : Math.min(lastSeq, upTo);
-    this.skipTo(Math.min(end, ...[...this.#beyond.keys()].map(before)), deliver);
+    this.skipTo(Math.min(end, ...[...this.#beyond.keys()].map((seq) => seq - 1)), deliver);
   }
 
   /** Takes in a last message that a list shows. Without effect on what is delivered. */
   note(message: Message): void {
-    this.#note(message);
+    if (message.seq > this.lastSeq) this.lastSeq = message.seq;
+    if (this.lastMessage && message.seq <= this.lastMessage.seq) return;
+    this.lastMessage = message;
+    this.active(message.createdAt);
   }
 
-  /** Gives up the missing messages up to `seq`. Those of them that wait are delivered. */
+  /** There was activity at this time. */
+  active(at: string): void {
+    this.updatedAt = Math.max(this.updatedAt, Date.parse(at));
+  }
+
+  /** Gives up the missing messages up to `seq`. Those that wait are delivered, as far as nothing is missing before them. */
   skipTo(seq: number, deliver: (message: Message) => void): void {
-    this.upTo ??= seq;
+    this.upTo = Math.max(this.upTo ?? seq, seq);
     for (const waiting of [...this.#beyond.keys()].sort((a, b) => a - b)) {
-      if (waiting > seq) break;
-      deliver(this.#beyond.get(waiting) as Message);
+      if (waiting > this.upTo + 1) break;
+      this.upTo = Math.max(this.upTo, waiting);
+      const message = this.#beyond.get(waiting) as Message;
       this.#beyond.delete(waiting);
+      deliver(message);
     }
-    this.upTo = Math.max(this.upTo, seq);
-    this.#deliverNext(deliver);
   }
 
   /** Moves a read mark forward. Returns false if it was there already. */
@@ -115,26 +123,4 @@ export class ConversationState {
     this.#isReloaded = true;
     this.window?.reset();
   }
-
-  #note(message: Message): void {
-    if (message.seq > this.lastSeq) this.lastSeq = message.seq;
-    if (this.lastMessage && message.seq <= this.lastMessage.seq) return;
-    this.lastMessage = message;
-    this.updatedAt = Math.max(this.updatedAt, Date.parse(message.createdAt));
-  }
-
-  #deliverNext(deliver: (message: Message) => void): void {
-    for (;;) {
-      const next = (this.upTo as number) + 1;
-      const message = this.#beyond.get(next);
-      if (!message) return;
-      this.#beyond.delete(next);
-      this.upTo = next;
-      deliver(message);
-    }
-  }
-}
-
-function before(seq: number): number {
-  return seq - 1;
 }

@@ -6,11 +6,12 @@ import type {
   MessagesRead,
   Session,
   StoreEpoch,
+  SyncAck,
   SyncedConversation,
   UnreadCount,
   UserId,
 } from '@chat-cluster/contracts';
-import { NO_MESSAGES } from '../wire.ts';
+import { NO_MESSAGES, UNREAD_CONVERSATIONS } from '../wire.ts';
 import { ConversationState } from './conversation-state.ts';
 import { History } from './history.ts';
 import { MessageWindow } from './message-window.ts';
@@ -75,17 +76,13 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     const { maxOutboxAgeMs: maxAgeMs, perConversation } = options;
     this.outbox = new Outbox(clock, { maxAgeMs, perConversation }, this);
     this.sync = new Sync(clock, this);
-    this.history = new History(clock, (epoch) => {
-      const isOther = this.entered(epoch);
-      if (isOther) this.sync.restart();
-      return isOther;
-    });
+    this.history = new History(clock, (epoch) => this.entered(epoch));
   }
 
   /** A connection is open and has its session. The outbox is started by the owner. */
   connected(wire: Wire, { userId, epoch }: Session): void {
     this.userId = userId;
-    if (this.entered(epoch)) this.sync.since = undefined;
+    this.entered(epoch);
     this.history.start(wire);
     this.sync.start(wire);
   }
@@ -110,12 +107,12 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     if (!state) {
       state = this.state(message.conversationId);
       // For its read marks.
-      this.sync.want(state.id, { isCheck: true, delayed: true });
+      this.sync.check(state.id, true);
     }
     const isOwn = message.senderId === this.userId;
     state.otherUserId ??= isOwn ? message.receiverId : message.senderId;
     state.receive(message, this.#options.maxBacklog, this.#deliver);
-    if (state.waiting > 0) this.sync.want(state.id, { delayed: state.upTo !== undefined });
+    if (state.waiting > 0) this.sync.want(state.id, state.upTo !== undefined);
     this.#output.changed(state);
     const outgoing = isOwn && !this.#options.onlyAcksSettle ? this.outbox.get(message.clientMessageId) : undefined;
     if (outgoing?.conversationId === message.conversationId) this.outbox.settle(outgoing, message);
@@ -139,25 +136,35 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     return state;
   }
 
+  /** How far a participant (default: this user) has read, as far as known. */
+  readUpTo(id: ConversationId, userId: UserId | undefined = this.userId): number {
+    return this.conversations.get(id)?.readMarks[userId as UserId] ?? 0;
+  }
+
+  /** The other participant has read the message. */
+  isRead({ conversationId, receiverId, seq, isRead }: Message): boolean {
+    return isRead || seq <= this.readUpTo(conversationId, receiverId);
+  }
+
   /** Opens the window of messages, and loads the newest ones. */
   open(id: ConversationId): MessageWindow {
     const state = this.state(id);
     if (!state.window) {
       state.window = new MessageWindow(this.#options.windowSize);
-      this.sync.want(id, { isCheck: true });
+      this.sync.check(id);
     }
     return state.window;
   }
 
   /** A conversation as the list of the server shows it. `isCurrent`: its unread count is not older than this device's. */
-  summary(entry: ConversationSummary, isCurrent = false): ConversationState {
+  summary(entry: ConversationSummary, isCurrent = false): void {
     const state = this.state(entry.id);
     // A page of the list may be older than events that came meanwhile.
     if (isCurrent || state.otherUserId === undefined || entry.lastSeq > state.lastSeq) {
       state.unreadCount = entry.unreadCount;
     }
     state.otherUserId = entry.otherUserId;
-    state.updatedAt = Math.max(state.updatedAt, Date.parse(entry.updatedAt));
+    state.active(entry.updatedAt);
     state.lastSeq = Math.max(state.lastSeq, entry.lastSeq);
     // Where an open conversation begins depends on its read mark, which the sync that is due brings.
     if (state.waiting === 0 && !state.window) state.begin(entry.lastSeq, entry.lastSeq, this.#deliver);
@@ -166,7 +173,6 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     else if (lastMessage) state.note(lastMessage);
     if (!state.isComplete) this.sync.want(state.id);
     this.#output.changed(state);
-    return state;
   }
 
   /** Returns true when the epoch is another one: everything but the outbox is discarded, and must be loaded anew. */
@@ -184,6 +190,7 @@ export class ChatCore implements OutboxOwner, SyncOwner {
       if (!state.window) this.conversations.delete(state.id);
     }
     this.#output.discontinuity(undefined);
+    this.sync.restart();
   }
 
   /** Forgets everything but the outbox: another user is signed in. */
@@ -210,45 +217,46 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     this.#output.caughtUp();
   }
 
-  known(): Iterable<ConversationId> {
-    return this.conversations.keys();
-  }
-
-  isComplete(id: ConversationId): boolean {
-    return this.conversations.get(id)?.isComplete ?? true;
-  }
-
   #deliver = (message: Message): void => this.#output.message(message);
 
   #counted({ count, conversations = [] }: UnreadCount): void {
     this.badge = count;
-    this.unread(conversations, false);
+    for (const { conversationId, count } of conversations) {
+      const state = this.conversations.get(conversationId);
+      if (!state) continue;
+      state.countedDuring = this.sync.request;
+      this.#setUnread(state, count);
+    }
     this.#output.counted(count);
   }
 
-  /** `discover`: conversations that are not known are new ones. */
-  unread(conversations: readonly { conversationId: ConversationId; count: number }[], discover = true): void {
-    for (const { conversationId, count } of conversations) {
-      const state = this.conversations.get(conversationId);
-      if (!state) {
-        if (!discover) continue;
-        this.state(conversationId).unreadCount = count;
-        this.sync.want(conversationId, { isCheck: true });
-      } else if (state.unreadCount !== count || !discover) {
-        state.unreadCount = count;
-        if (!discover) state.countedDuring = this.sync.request;
-        this.#output.changed(state);
-      }
+  unread(conversations: SyncAck['unread']['conversations'], discover: boolean): void {
+    const counts = new Map(conversations.map(({ conversationId, count }) => [conversationId, count]));
+    const isAll = counts.size < UNREAD_CONVERSATIONS;
+    for (const state of this.conversations.values()) {
+      const count = counts.get(state.id) ?? (isAll ? 0 : state.unreadCount);
+      counts.delete(state.id);
+      if (state.countedDuring !== this.sync.request) this.#setUnread(state, count);
     }
+    if (!discover) return;
+    for (const [id, count] of counts) {
+      this.state(id).unreadCount = count;
+      this.sync.check(id);
+    }
+  }
+
+  #setUnread(state: ConversationState, count: number): void {
+    if (state.unreadCount === count) return;
+    state.unreadCount = count;
+    this.#output.changed(state);
   }
 
   listed(entry: FeedEntry): void {
     const state = this.state(entry.id);
     this.#marks(state, entry.readMarks);
     // A conversation that this device does not know: what is not read anywhere is new.
-    state.begin(entry.lastSeq, this.#readUpTo(state), this.#deliver);
+    state.begin(entry.lastSeq, this.readUpTo(entry.id), this.#deliver);
     this.summary(entry, state.countedDuring !== this.sync.request);
-    this.#output.changed(state);
   }
 
   afterSeq(id: ConversationId): number {
@@ -276,8 +284,10 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     const state = this.conversations.get(id);
     if (!state) return;
     this.#marks(state, readMarks);
-    state.begin(lastSeq, this.#readUpTo(state), this.#deliver);
-    const isSkipped = this.#skipBacklog(state);
+    state.begin(lastSeq, this.readUpTo(id), this.#deliver);
+    // When the answer has everything, nothing is skipped, however much it is.
+    const isWhole = !hasMore && afterSeq <= (state.upTo as number);
+    const isSkipped = !isWhole && this.#skipBacklog(state);
     const upTo = state.upTo as number;
     const { window } = state;
     if (window) {
@@ -303,11 +313,6 @@ export class ChatCore implements OutboxOwner, SyncOwner {
         this.#output.read({ conversationId: state.id, userId, upToSeq, readAt });
       }
     }
-  }
-
-  /** How far this user has read, as far as known. */
-  #readUpTo({ readMarks }: ConversationState): number {
-    return this.userId === undefined ? 0 : (readMarks[this.userId] ?? 0);
   }
 
   notFound(id: ConversationId): void {

@@ -1,21 +1,14 @@
 import type { ConversationId, ErrorPayload, Message, StoreEpoch, SyncAck } from '@chat-cluster/contracts';
 import { ANSWER_TIMEOUT_MS } from '../wire.ts';
+import { type Problem, problem } from './problem.ts';
 import type { Clock, Wire } from './seams.ts';
 
 /** Why a load failed. */
-export interface LoadError {
-  code: ErrorPayload['code'] | 'CONNECTION_LOST';
-  message: string;
-  retryable: boolean;
-}
+export type LoadError = Problem<ErrorPayload['code'] | 'CONNECTION_LOST'>;
 
 type OnLoaded = (error: LoadError | undefined, messages: readonly Message[]) => void;
 
-const LOST: LoadError = {
-  code: 'CONNECTION_LOST',
-  message: 'There is no connection. Try again when the client is live.',
-  retryable: true,
-};
+const LOST = problem('CONNECTION_LOST', 'There is no connection. Try again when the client is live.');
 
 /** Loads ranges of messages with `sync`: `seq` has no gaps, so a range is known by its ends. */
 export class History {
@@ -53,26 +46,18 @@ export class History {
       onLoaded(error, messages);
     };
     const fail = (error: LoadError) => end(error, []);
-    const cancelTimeout = this.#clock.after(ANSWER_TIMEOUT_MS, () => fail(LATE));
+    const late = problem('TIMEOUT', 'The server did not respond in time. Try again.');
+    const cancelTimeout = this.#clock.after(ANSWER_TIMEOUT_MS, () => fail(late));
     this.#underWay.add(fail);
     const payload = { conversations: [{ id, afterSeq: fromSeq - 1 }], limit: toSeq - fromSeq + 1 };
     this.#wire.call<SyncAck>('sync', payload, (answer) => {
       if (!answer.ok) fail(answer.error);
-      else if (this.#entered(answer.epoch)) fail(REPLACED);
-      else if (answer.notFound.length > 0) fail(NOT_FOUND);
+      // Of another history: what was requested does not exist any more.
+      else if (this.#entered(answer.epoch)) end(undefined, []);
+      else if (answer.notFound.length > 0) fail(problem('CONVERSATION_NOT_FOUND', NOT_FOUND, false));
       else end(undefined, answer.conversations[0]?.messages ?? []);
     });
   }
 }
 
-const LATE: LoadError = { code: 'TIMEOUT', message: 'The server did not respond in time. Try again.', retryable: true };
-const REPLACED: LoadError = {
-  code: 'UNAVAILABLE',
-  message: 'The history was replaced. Try again.',
-  retryable: true,
-};
-const NOT_FOUND: LoadError = {
-  code: 'CONVERSATION_NOT_FOUND',
-  message: 'There is no such conversation, or you are not in it.',
-  retryable: false,
-};
+const NOT_FOUND = 'There is no such conversation, or you are not in it.';

@@ -8,14 +8,11 @@ import type {
   SendAck,
 } from '@chat-cluster/contracts';
 import { ANSWER_TIMEOUT_MS } from '../wire.ts';
-import { backOffMs, type Clock, type Wire } from './seams.ts';
+import { type Problem, problem } from './problem.ts';
+import { type Clock, pauseMs, type Wire } from './seams.ts';
 
 /** Why a message failed. */
-export interface OutgoingError {
-  code: ErrorPayload['code'] | 'EXPIRED_IN_OUTBOX' | 'OUTBOX_FULL';
-  message: string;
-  retryable: boolean;
-}
+export type OutgoingError = Problem<ErrorPayload['code'] | 'EXPIRED_IN_OUTBOX' | 'OUTBOX_FULL'>;
 
 /** A message of this user that is not stored yet. */
 export interface Outgoing {
@@ -48,8 +45,8 @@ export interface OutboxOwner {
   acknowledged(outgoing: Outgoing, message: Message): void;
 }
 
-/** Pause after a refusal without `retryAfterMs`: up to the first figure, doubling up to the second. */
-const PAUSE = { firstMs: 500, longestMs: 30_000 };
+/** First pause after a refusal without `retryAfterMs`, in ms. */
+const PAUSE_MS = 500;
 /** Messages under way at a time after a refusal, until a window of this size was acknowledged. */
 const LARGEST_WINDOW = 64;
 /** Shortest time between two checks of the age, in ms. */
@@ -77,17 +74,15 @@ export class Outbox {
   /** Messages that are queued or under way, by `order`. */
   #queues = new Map<ConversationId, Outgoing[]>();
   #wire: Wire | undefined;
-  #underWay = 0;
   #attempts = 0;
   #refusals = 0;
   /** Largest number of messages under way. Each ack adds one, so it doubles per round trip. */
   #window = Number.POSITIVE_INFINITY;
   #isPaused = false;
   #cancelPause: (() => void) | undefined;
-  #cancelTimeout: (() => void) | undefined;
   #cancelExpiry: (() => void) | undefined;
-  /** Start of each attempt under way, the oldest first, in ms since 1970. */
-  #startedAt = new Map<Outgoing, number>();
+  /** The messages under way, and the ends of their timeouts. */
+  #underWay = new Map<Outgoing, () => void>();
 
   constructor(clock: Clock, options: OutboxOptions, owner: OutboxOwner) {
     this.#clock = clock;
@@ -151,7 +146,7 @@ export class Outbox {
     this.#change(outgoing, status);
   }
 
-  /** The message arrived on another path than its ack. */
+  /** The message is stored: its ack, or the message itself on another path, has arrived. */
   settle(outgoing: Outgoing, message: Message): void {
     this.#remove(outgoing);
     this.#owner.acknowledged(outgoing, message);
@@ -203,14 +198,14 @@ export class Outbox {
   #fillAll(): void {
     this.#expire();
     for (const queue of [...this.#queues.values()]) this.#fill(queue);
-    if (this.#underWay < this.#window) this.#window = Number.POSITIVE_INFINITY;
+    if (this.#underWay.size < this.#window) this.#window = Number.POSITIVE_INFINITY;
   }
 
   #fill(queue: Outgoing[]): void {
     if (!this.#wire || this.#isPaused) return;
     let underWay = 0;
     for (const outgoing of queue) {
-      if (underWay >= this.#options.perConversation || this.#underWay >= this.#window) return;
+      if (underWay >= this.#options.perConversation || this.#underWay.size >= this.#window) return;
       underWay++;
       if (outgoing.attempt === 0) this.#send(this.#wire, outgoing);
     }
@@ -219,25 +214,21 @@ export class Outbox {
   #send(wire: Wire, outgoing: Outgoing): void {
     const attempt = ++this.#attempts;
     outgoing.attempt = attempt;
-    this.#underWay++;
-    this.#startedAt.set(outgoing, this.#clock.now());
-    this.#cancelTimeout ??= this.#clock.after(ANSWER_TIMEOUT_MS, () => this.#checkTimeout());
+    this.#underWay.set(
+      outgoing,
+      this.#clock.after(ANSWER_TIMEOUT_MS, () => this.#unanswered()),
+    );
     this.#change(outgoing, 'sending');
     const { conversationId, content, attachments, clientMessageId } = outgoing;
     const draft = { conversationId, content, clientMessageId, ...(attachments.length > 0 ? { attachments } : {}) };
     wire.call<SendAck>('send_message', draft, (answer) => {
       if (this.#items.get(clientMessageId) !== outgoing) return;
       // The refusal of an earlier attempt decides nothing about the attempt under way.
-      if (answer.ok) this.#stored(outgoing, answer.message);
-      else if (outgoing.attempt === attempt) this.#refused(outgoing, answer);
+      if (answer.ok) {
+        this.#refusals = 0;
+        this.settle(outgoing, answer.message);
+      } else if (outgoing.attempt === attempt) this.#refused(outgoing, answer);
     });
-  }
-
-  #stored(outgoing: Outgoing, message: Message): void {
-    this.#refusals = 0;
-    this.#remove(outgoing);
-    this.#owner.acknowledged(outgoing, message);
-    this.#answered(outgoing.conversationId, true);
   }
 
   #refused(outgoing: Outgoing, { error }: FailureAck): void {
@@ -248,13 +239,13 @@ export class Outbox {
       this.#change(outgoing, 'queued');
       // The owner may have discarded it.
       if (this.#items.has(outgoing.clientMessageId)) this.#pause(error.retryAfterMs);
-    } else this.#fail(outgoing, { code: error.code, message: error.message, retryable: false });
+    } else this.#fail(outgoing, problem(error.code, error.message, false));
     this.#answered(outgoing.conversationId, false);
   }
 
   #answered(conversationId: ConversationId, isStored: boolean): void {
     if (this.#isPaused) {
-      if (this.#underWay === 0 && !this.#cancelPause) this.#resume();
+      if (this.#underWay.size === 0 && !this.#cancelPause) this.#resume();
       return;
     }
     if (this.#window === Number.POSITIVE_INFINITY) {
@@ -270,16 +261,9 @@ export class Outbox {
   #pause(ms: number | undefined): void {
     if (this.#isPaused) return;
     this.#isPaused = true;
-    const { firstMs, longestMs } = PAUSE;
-    // Never earlier than the server demands, and not all clients at the same time.
-    const pauseMs =
-      ms === undefined
-        ? firstMs / 5 + backOffMs(this.#clock, this.#refusals, firstMs, longestMs)
-        : ms * (1 + this.#clock.random() / 4);
-    this.#refusals++;
-    this.#cancelPause = this.#clock.after(pauseMs, () => {
+    this.#cancelPause = this.#clock.after(pauseMs(this.#clock, ms, this.#refusals++, PAUSE_MS), () => {
       this.#cancelPause = undefined;
-      if (this.#underWay === 0) this.#resume();
+      if (this.#underWay.size === 0) this.#resume();
     });
   }
 
@@ -295,15 +279,7 @@ export class Outbox {
     this.#isPaused = false;
   }
 
-  #checkTimeout(): void {
-    this.#cancelTimeout = undefined;
-    const oldest = this.#startedAt.values().next().value;
-    if (oldest === undefined) return;
-    const leftMs = oldest + ANSWER_TIMEOUT_MS - this.#clock.now();
-    if (leftMs > 0) {
-      this.#cancelTimeout = this.#clock.after(leftMs, () => this.#checkTimeout());
-      return;
-    }
+  #unanswered(): void {
     this.#endPause();
     this.#interrupt();
     this.#pause(undefined);
@@ -311,19 +287,16 @@ export class Outbox {
 
   /** Ends all attempts. */
   #interrupt(): void {
-    for (const outgoing of [...this.#startedAt.keys()]) {
+    for (const outgoing of [...this.#underWay.keys()]) {
       this.#endAttempt(outgoing);
       this.#change(outgoing, 'queued');
     }
   }
 
   #endAttempt(outgoing: Outgoing): void {
-    if (outgoing.attempt > 0) this.#underWay--;
     outgoing.attempt = 0;
-    this.#startedAt.delete(outgoing);
-    if (this.#startedAt.size > 0) return;
-    this.#cancelTimeout?.();
-    this.#cancelTimeout = undefined;
+    this.#underWay.get(outgoing)?.();
+    this.#underWay.delete(outgoing);
   }
 
   #fail(outgoing: Outgoing, error: OutgoingError): void {
@@ -361,8 +334,4 @@ export class Outbox {
   }
 }
 
-const EXPIRED = {
-  code: 'EXPIRED_IN_OUTBOX',
-  message: 'The message was not sent in time. Call retry or discard.',
-  retryable: true,
-} as const;
+const EXPIRED = problem('EXPIRED_IN_OUTBOX', 'The message was not sent in time. Call retry or discard.');

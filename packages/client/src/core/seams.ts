@@ -30,7 +30,17 @@ export const systemClock: Clock = {
   random: () => Math.random(),
 };
 
+/** Longest back-off, in ms. */
+const LONGEST_MS = 30_000;
+
 /** Full jitter: any time up to a bound that doubles with each attempt, in ms. */
-export function backOffMs(clock: Clock, attempt: number, firstMs: number, longestMs: number): number {
-  return clock.random() * Math.min(longestMs, firstMs * 2 ** Math.min(attempt, 20));
+export function backOffMs(clock: Clock, attempt: number, firstMs: number): number {
+  return clock.random() * Math.min(LONGEST_MS, firstMs * 2 ** attempt);
+}
+
+/** Pause after a refusal, in ms: never shorter than the server demands, and not the same for all clients. */
+export function pauseMs(clock: Clock, retryAfterMs: number | undefined, refusals: number, firstMs: number): number {
+  return retryAfterMs === undefined
+    ? firstMs / 4 + backOffMs(clock, refusals, firstMs)
+    : retryAfterMs * (1 + clock.random() / 4);
 }

@@ -5,27 +5,25 @@ import type {
   StoreEpoch,
   SyncAck,
   SyncedConversation,
-  SyncFeed,
 } from '@chat-cluster/contracts';
-import { ANSWER_TIMEOUT_MS, LIMITS } from '../wire.ts';
-import { backOffMs, type Clock, type Wire } from './seams.ts';
+import { ANSWER_TIMEOUT_MS, SYNC_CONVERSATIONS, SYNC_SIZE } from '../wire.ts';
+import { type Clock, pauseMs, type Wire } from './seams.ts';
 
 export interface SyncOwner {
-  /** Ids of all known conversations. */
-  known(): Iterable<ConversationId>;
-  /** False while messages of the conversation are missing, as far as known. */
-  isComplete(id: ConversationId): boolean;
+  /** All known conversations, and whether nothing of them is missing, as far as known. */
+  readonly conversations: ReadonlyMap<ConversationId, { readonly isComplete: boolean }>;
   /** The seq after which messages are requested. May give up a backlog first. */
   afterSeq(id: ConversationId): number;
   /** Takes in a part of an answer; `afterSeq` is that of the request. */
   synced(conversation: SyncedConversation, afterSeq: number): void;
   listed(entry: FeedEntry): void;
-  unread(conversations: SyncAck['unread']['conversations']): void;
+  /** Conversations with unread messages, the newest first. `discover`: those that are not known are new ones. */
+  unread(conversations: SyncAck['unread']['conversations'], discover: boolean): void;
   /** The user is not in this conversation. */
   notFound(id: ConversationId): void;
-  /** Returns true when the history was replaced: the owner has discarded its state, and the answer is of no use. */
+  /** Returns true when the history was replaced: then the answer is of no use, and the owner has called `restart`. */
   entered(epoch: StoreEpoch | undefined): boolean;
-  /** The history was replaced: the owner discards its state. */
+  /** The history was replaced: the owner discards its state, and calls `restart`. */
   discard(): void;
   /** Nothing is missing, as far as known. Called each time. */
   caughtUp(): void;
@@ -37,8 +35,8 @@ interface Request {
   conversations: { id: ConversationId; afterSeq: number }[];
 }
 
-/** Pauses after a refusal without `retryAfterMs`: up to the first figure, doubling up to the second; in ms. */
-const PAUSE = { firstMs: 1_000, longestMs: 30_000 };
+/** First pause after a refusal without `retryAfterMs`, in ms. */
+const PAUSE_MS = 1_000;
 /** Longest delay of a sync that the server demands from all of its clients at once, in ms. */
 const SPREAD_MS = 500;
 /** Delay of a sync for a gap in ms: events and acks overtake each other, so the message may be under way. */
@@ -65,6 +63,8 @@ export class Sync {
   /** Conversations to name; `true`: even if nothing seems to be missing. */
   #wanted = new Map<ConversationId, boolean>();
   #isFeedDue = false;
+  /** The server has refused `since`: there may be conversations that no list has shown. */
+  #isRefused = false;
   /** `require` was called during a request, whose answer may be older than the loss. */
   #isRepeatDue = false;
   /** Position in the feed of the current pass. */
@@ -119,10 +119,15 @@ export class Sync {
     this.#schedule(this.#clock.random() * SPREAD_MS);
   }
 
-  /** Messages of this conversation are missing. `isCheck`: name it even if nothing seems to be missing. */
-  want(id: ConversationId, { isCheck = false, delayed = false }: { isCheck?: boolean; delayed?: boolean } = {}): void {
-    this.#wanted.set(id, isCheck || this.#wanted.get(id) === true);
-    this.#schedule(delayed ? GAP_DELAY_MS * (1 + this.#clock.random()) : 0);
+  /** Messages of this conversation are missing. `isDelayed`: they may be under way. */
+  want(id: ConversationId, isDelayed = false, isCheck: boolean = this.#wanted.get(id) ?? false): void {
+    this.#wanted.set(id, isCheck);
+    this.#schedule(isDelayed ? GAP_DELAY_MS * (1 + this.#clock.random()) : 0);
+  }
+
+  /** Names this conversation, even if nothing seems to be missing. */
+  check(id: ConversationId, isDelayed?: boolean): void {
+    this.want(id, isDelayed, true);
   }
 
   /** Begins anew: the history was replaced. */
@@ -152,7 +157,7 @@ export class Sync {
   }
 
   #nameAll(): void {
-    for (const id of this.#owner.known()) this.#wanted.set(id, true);
+    for (const id of this.#owner.conversations.keys()) this.#wanted.set(id, true);
   }
 
   #schedule(ms: number): void {
@@ -165,12 +170,6 @@ export class Sync {
     if (this.#cancelTimer && this.#timerAt <= at) return;
     this.#endTimer();
     this.#timerAt = at;
-    this.#cancelTimer = this.#clock.after(ms, () => this.#next());
-  }
-
-  #pause(ms: number): void {
-    this.#endTimer();
-    this.#isPaused = true;
     this.#cancelTimer = this.#clock.after(ms, () => this.#next());
   }
 
@@ -196,7 +195,7 @@ export class Sync {
     this.#request = request;
     this.#requests++;
     this.#cancelTimer = this.#clock.after(ANSWER_TIMEOUT_MS, () => this.#refused(undefined));
-    const payload = { conversations, limit: LIMITS.maxSyncSize, ...(since === undefined ? {} : { since }) };
+    const payload = { conversations, limit: SYNC_SIZE, ...(since === undefined ? {} : { since }) };
     wire.call<SyncAck>('sync', payload, (answer) => {
       if (this.#request !== request) return;
       if (answer.ok) this.#answered(request, answer);
@@ -208,8 +207,8 @@ export class Sync {
   #slice(): Request['conversations'] {
     const slice: Request['conversations'] = [];
     for (const [id, isCheck] of this.#wanted) {
-      if (slice.length === LIMITS.syncConversations) break;
-      if (!isCheck && this.#owner.isComplete(id)) this.#wanted.delete(id);
+      if (slice.length === SYNC_CONVERSATIONS) break;
+      if (!isCheck && this.#isComplete(id)) this.#wanted.delete(id);
       else slice.push({ id, afterSeq: this.#owner.afterSeq(id) });
     }
     return slice;
@@ -221,20 +220,21 @@ export class Sync {
     if (error?.code === 'VALIDATION_FAILED' && request?.since !== undefined && request.since !== 'now') {
       // The server does not accept the point any more: without it, everything is checked.
       this.since = undefined;
+      this.#isRefused = true;
       this.#require();
     }
-    const { firstMs, longestMs } = PAUSE;
-    const backOff = firstMs / 2 + backOffMs(this.#clock, this.#refusals++, firstMs, longestMs);
-    this.#pause(error?.retryAfterMs === undefined ? backOff : error.retryAfterMs * (1 + this.#clock.random() / 2));
+    this.#endTimer();
+    this.#isPaused = true;
+    const ms = pauseMs(this.#clock, error?.retryAfterMs, this.#refusals++, PAUSE_MS);
+    this.#cancelTimer = this.#clock.after(ms, () => this.#next());
   }
 
   #answered(request: Request, answer: SyncAck): void {
     this.#endTimer();
     this.#request = undefined;
-    const isOther = this.#owner.entered(answer.epoch);
-    if (answer.feed?.reset && !isOther) this.#owner.discard();
-    if (isOther || answer.feed?.reset) {
-      this.restart();
+    if (this.#owner.entered(answer.epoch)) return;
+    if (answer.feed?.reset) {
+      this.#owner.discard();
       return;
     }
     this.#isApplying = true;
@@ -261,25 +261,28 @@ export class Sync {
       this.#owner.notFound(id);
     }
     if (request.since === undefined) return;
-    if (feed) this.#follow(feed);
-    else {
-      // A gateway of an earlier version. (Its `unread` also names conversations that are new to this device.)
+    // No feed shows what was read meanwhile.
+    if (!feed || request.since === 'now') this.#owner.unread(unread.conversations, !feed || this.#isRefused);
+    this.#isRefused = false;
+    if (feed) {
+      for (const entry of feed.conversations) this.#owner.listed(entry);
+      this.#isFeedDue = feed.hasMore;
+      this.#cursor = feed.since;
+    } else {
+      // A gateway of an earlier version.
       this.#isFeedDue = false;
       this.#cursor = undefined;
-      this.#owner.unread(unread.conversations);
       if (this.since !== undefined) this.#nameAll();
     }
   }
 
-  #follow(feed: SyncFeed): void {
-    for (const entry of feed.conversations) this.#owner.listed(entry);
-    this.#isFeedDue = feed.hasMore;
-    this.#cursor = feed.since;
-  }
-
   /** Nothing that the request named has come nearer to its end. */
   #isStuck({ conversations }: Request): boolean {
-    const incomplete = conversations.filter(({ id }) => !this.#owner.isComplete(id));
+    const incomplete = conversations.filter(({ id }) => !this.#isComplete(id));
     return incomplete.length > 0 && incomplete.every(({ id, afterSeq }) => this.#owner.afterSeq(id) === afterSeq);
+  }
+
+  #isComplete(id: ConversationId): boolean {
+    return this.#owner.conversations.get(id)?.isComplete ?? true;
   }
 }

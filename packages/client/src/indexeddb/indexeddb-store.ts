@@ -76,7 +76,7 @@ async function write(stores: Stores, key: string, change: StoreChange): Promise<
   const found = await stores.meta.get(key);
   const isOfThisVersion = found?.version === VERSION;
   const { epoch, since, badge }: MetaFields = isOfThisVersion ? found : {};
-  const { conversations = [], outbox = [], removed = [], discard = false } = change;
+  const { conversations = [], forgotten = [], outbox = [], removed = [], discard = false } = change;
   const kept: MetaFields = discard ? { epoch } : { epoch, since, badge };
   const changed: MetaFields = { epoch: change.epoch, since: change.since, badge: change.badge };
   await Promise.all([
@@ -84,6 +84,7 @@ async function write(stores: Stores, key: string, change: StoreChange): Promise<
     ...(discard ? [stores.conversations.delete(under(key))] : []),
     stores.meta.put({ ...defined(kept), ...defined(changed), version: VERSION }, key),
     ...conversations.map((conversation) => stores.conversations.put(conversation, [key, conversation.id])),
+    ...forgotten.map((id) => stores.conversations.delete([key, id])),
     ...outboxRequests(stores, key, outbox, removed),
   ]);
 }

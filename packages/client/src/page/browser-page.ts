@@ -1,6 +1,7 @@
 import type { Page } from '../types.ts';
 
 type Listener = Parameters<NonNullable<Page['listen']>>[0];
+type Change = Parameters<Listener>[0];
 
 /** The members of a browser's global scope that the library uses. Each may be absent. */
 interface BrowserScope {
@@ -12,7 +13,6 @@ interface BrowserScope {
     };
   };
   addEventListener?: EventSource['addEventListener'];
-  removeEventListener?: EventSource['removeEventListener'];
   BroadcastChannel?: new (
     name: string,
   ) => {
@@ -29,34 +29,34 @@ interface EventSource {
 
 /** The page of the browser. Without a document (Node, React Native, a server that renders) it has no members. */
 export function browserPage(scope: unknown = globalThis): Page {
-  const { document, navigator, addEventListener, removeEventListener, BroadcastChannel } = scope as BrowserScope;
-  if (!document || !addEventListener || !removeEventListener) return {};
-  const window: EventSource = {
-    addEventListener: addEventListener.bind(scope),
-    removeEventListener: removeEventListener.bind(scope),
-  };
+  const { document, navigator, addEventListener, BroadcastChannel } = scope as BrowserScope;
+  if (!document || !addEventListener) return {};
   const locks = navigator?.locks;
   return {
     isVisible: () => document.visibilityState !== 'hidden',
     isOnline: () => navigator?.onLine !== false,
-    listen: (listener) => listen(window, document, listener),
-    ...(locks ? { lock: (name, signal, hold) => locks.request(name, { signal }, hold) } : {}),
-    ...(BroadcastChannel ? { channel: (name, receive) => openChannel(new BroadcastChannel(name), receive) } : {}),
+    listen: (listener) => listen(scope as EventSource, document, listener),
+    ...(locks && { lock: (name, signal, hold) => locks.request(name, { signal }, hold) }),
+    ...(BroadcastChannel && { channel: (name, receive) => openChannel(new BroadcastChannel(name), receive) }),
   };
 }
 
 function listen(window: EventSource, document: NonNullable<BrowserScope['document']>, listener: Listener): () => void {
-  const registered: [EventSource, string, () => void][] = [
-    [document, 'visibilitychange', () => listener(document.visibilityState === 'hidden' ? 'hidden' : 'visible')],
-    [document, 'resume', () => listener('show')],
-    [window, 'pageshow', () => listener('show')],
-    [window, 'pagehide', () => listener('hide')],
-    [window, 'online', () => listener('online')],
-    [window, 'offline', () => listener('offline')],
+  const events: [EventSource, string, () => Change][] = [
+    [document, 'visibilitychange', () => (document.visibilityState === 'hidden' ? 'hidden' : 'visible')],
+    [document, 'resume', () => 'show'],
+    [window, 'pageshow', () => 'show'],
+    [window, 'pagehide', () => 'hide'],
+    [window, 'online', () => 'online'],
+    [window, 'offline', () => 'offline'],
   ];
-  for (const [source, type, listen] of registered) source.addEventListener(type, listen);
+  const ends = events.map(([source, type, change]) => {
+    const listen = () => listener(change());
+    source.addEventListener(type, listen);
+    return () => source.removeEventListener(type, listen);
+  });
   return () => {
-    for (const [source, type, listen] of registered) source.removeEventListener(type, listen);
+    for (const end of ends) end();
   };
 }
 

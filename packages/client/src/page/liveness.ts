@@ -1,5 +1,7 @@
+import type { Batch } from '../batch.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { Clock } from '../core/seams.ts';
+import type { ReadMarks } from '../read-marks.ts';
 import type { Page } from '../types.ts';
 
 /** Time after which an open socket of a hidden page, or of a device that slept, counts as dead, in ms. */
@@ -8,12 +10,11 @@ const DEAD_AFTER_MS = 25_000;
 const CHECK_MS = 10_000;
 
 export interface LivenessDeps {
-  page: Page;
-  clock: Clock;
-  connection: Pick<Connection, 'suspend' | 'wake' | 'replace'>;
-  batch(work: () => void): void;
-  /** The page can be seen again. */
-  visible(): void;
+  readonly page: Page;
+  readonly clock: Clock;
+  readonly batch: Batch;
+  readonly connection: Pick<Connection, 'suspend' | 'wake' | 'replace'>;
+  readonly reads: Pick<ReadMarks, 'flush'>;
 }
 
 /**
@@ -26,47 +27,36 @@ export class Liveness {
   #hiddenAt: number | undefined;
   #wasOffline = false;
   #cancelCheck: () => void = () => {};
-  #unlisten: () => void = () => {};
+  #unlisten: (() => void) | undefined;
 
   constructor(deps: LivenessDeps) {
     this.#deps = deps;
     const { page, clock, batch } = deps;
     if (page.isVisible?.() === false) this.#hiddenAt = clock.now();
-    const listeners = {
-      hidden: () => {
-        this.#hiddenAt ??= clock.now();
-      },
-      visible: () => this.#shown(),
-      show: () => this.#shown(),
-      hide: () => deps.connection.suspend(),
-      offline: () => {
-        this.#wasOffline = true;
-      },
-      online: () => this.#online(),
-    };
-    this.#unlisten = page.listen?.((change) => batch(() => listeners[change]())) ?? this.#unlisten;
+    this.#unlisten = page.listen?.((change) => batch.run(() => this.#changed(change)));
     this.#check(clock.now());
   }
 
   end(): void {
-    this.#unlisten();
+    this.#unlisten?.();
     this.#cancelCheck();
   }
 
-  #shown(): void {
-    const { page, clock, connection, visible } = this.#deps;
-    const isVisible = page.isVisible?.() !== false;
-    const hiddenMs = this.#hiddenAt === undefined ? 0 : clock.now() - this.#hiddenAt;
-    if (isVisible) this.#hiddenAt = undefined;
-    if (hiddenMs > DEAD_AFTER_MS) connection.replace();
-    else connection.wake();
-    if (isVisible) visible();
-  }
-
-  #online(): void {
-    if (this.#wasOffline) this.#deps.connection.replace();
-    else this.#deps.connection.wake();
-    this.#wasOffline = false;
+  #changed(change: Parameters<Parameters<NonNullable<Page['listen']>>[0]>[0]): void {
+    const { page, clock, connection, reads } = this.#deps;
+    if (change === 'hide') connection.suspend();
+    else if (change === 'offline') this.#wasOffline = true;
+    else if (change === 'hidden') this.#hiddenAt ??= clock.now();
+    else {
+      const isVisible = page.isVisible?.() !== false;
+      const now = clock.now();
+      const isDead = change === 'online' ? this.#wasOffline : now - (this.#hiddenAt ?? now) > DEAD_AFTER_MS;
+      if (change === 'online') this.#wasOffline = false;
+      else if (isVisible) this.#hiddenAt = undefined;
+      if (isDead) connection.replace();
+      else connection.wake();
+      reads.flush();
+    }
   }
 
   /** A timer that fires much too late: the device slept. Browsers delay the timers of hidden pages too. */

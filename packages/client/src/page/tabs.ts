@@ -1,6 +1,7 @@
 import type { Page } from '../types.ts';
 
 export interface TabsOwner {
+  readonly page: Page;
   /** This tab sends the messages of the user from now on. */
   lead(): void;
   /** Another tab does. */
@@ -20,14 +21,12 @@ export interface TabsOwner {
  */
 export class Tabs {
   isLeading = false;
-  #page: Page;
   #owner: TabsOwner;
   #name: string | undefined;
   #channel: ReturnType<NonNullable<Page['channel']>> | undefined;
   #release: (() => void) | undefined;
 
-  constructor(page: Page, owner: TabsOwner) {
-    this.#page = page;
+  constructor(owner: TabsOwner) {
     this.#owner = owner;
   }
 
@@ -36,15 +35,16 @@ export class Tabs {
     this.leave();
     this.#name = name;
     try {
-      this.#channel = this.#page.channel?.(name, (message) => this.#owner.receive(message));
+      this.#channel = this.#owner.page.channel?.(name, (message) => this.#owner.receive(message));
     } catch {
       // Without a channel the tabs learn of each other's messages from the server.
     }
   }
 
   want(): void {
+    const { page } = this.#owner;
     if (this.#release || this.#name === undefined) return;
-    if (!this.#page.lock) {
+    if (!page.lock) {
       this.#release = () => {};
       this.#lead();
       return;
@@ -62,8 +62,8 @@ export class Tabs {
         if (this.#release === release) this.#lead();
         else resolve();
       });
-    this.#page.lock(this.#name, abort.signal, hold).then(
-      () => this.#lost(release),
+    page.lock(this.#name, abort.signal, hold).then(
+      () => this.#release === release && this.release(),
       // Locks are forbidden here, or another tab has taken the lock: this tab works alone, if it still wants to.
       () => this.#release === release && !this.isLeading && this.#lead(),
     );
@@ -96,9 +96,5 @@ export class Tabs {
   #lead(): void {
     this.isLeading = true;
     this.#owner.lead();
-  }
-
-  #lost(release: () => void): void {
-    if (this.#release === release) this.release();
   }
 }

@@ -67,7 +67,7 @@ export class CrowdClient extends LeanDevice {
     if (event === 'sync' && this.#syncs++ > 0) this.#counts.extraSyncs++;
   }
 
-  override badge(): void {
+  override counted(): void {
     this.#hasBadge = true;
     this.#check();
   }
