@@ -25,6 +25,7 @@ const DETECTION_MS = 50;
 export const reconnectStorm: Fault = {
   id: 'F20',
   title: 'the entry fails, and all clients reconnect',
+  clients: 'mixed',
   pairs: 150,
   secondDeviceEvery: 3,
   cluster: { env: { PG_POOL_SIZE: String(POOL_SIZE) } },
