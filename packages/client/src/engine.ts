@@ -77,8 +77,8 @@ export class Engine {
     this.#clock = clock;
     this.#tokens = new Tokens(options.getToken, clock);
     const tokens = this.#tokens;
-    const { maxOutboxAgeMs } = options;
-    this.core = new ChatCore(clock, { windowSize, maxBacklog, maxOutboxAgeMs, perConversation: 1 }, this.#output());
+    const { maxOutboxAgeMs, maxSending: perConversation } = options;
+    this.core = new ChatCore(clock, { windowSize, maxBacklog, maxOutboxAgeMs, perConversation }, this.#output());
     this.connection = new Connection(
       {
         url: origin,

@@ -6,6 +6,7 @@ export interface CheckedOptions extends ChatClientOptions {
   windowSize: number;
   maxOutbox: number;
   maxOutboxAgeMs: number;
+  maxSending: number;
   maxBacklog: number;
 }
 
@@ -23,12 +24,14 @@ export function checkedOptions(options: ChatClientOptions): CheckedOptions {
   if (options.store && typeof options.store.load !== 'function') {
     throw new TypeError('store: pass a ChatStore, such as memoryStore() or indexedDbStore().');
   }
-  const { windowSize = 500, maxOutbox = 1_000, maxOutboxAgeMs = DAY_MS, maxBacklog = 500 } = options;
+  const { windowSize = 500, maxOutbox = 1_000, maxOutboxAgeMs = DAY_MS } = options;
+  const { maxSending = 1, maxBacklog = 500 } = options;
   checkNumber('windowSize', windowSize, 100);
   checkNumber('maxOutbox', maxOutbox, 1);
   checkNumber('maxOutboxAgeMs', maxOutboxAgeMs, 1);
+  checkNumber('maxSending', maxSending, 1);
   checkNumber('maxBacklog', maxBacklog, 50);
-  return { ...options, origin, windowSize, maxOutbox, maxOutboxAgeMs, maxBacklog };
+  return { ...options, origin, windowSize, maxOutbox, maxOutboxAgeMs, maxSending, maxBacklog };
 }
 
 function originOf(text: unknown): string {
