@@ -16,6 +16,8 @@ export class ReadMarks {
   #deps: ReadMarksDeps;
   #wire: Wire | undefined;
   #pending = new Map<ConversationId, number>();
+  /** Sent on this connection, without an answer. */
+  #underWay = new Map<ConversationId, number>();
   /** Earliest time of the next mark, in ms since 1970. */
   #nextAt = new Map<ConversationId, number>();
   #cancelTimer: (() => void) | undefined;
@@ -35,15 +37,18 @@ export class ReadMarks {
     this.flush();
   }
 
-  /** The connection is lost. Marks that are not sent stay. */
+  /** The connection is lost. Marks without an answer are sent again. */
   stop(): void {
     this.#wire = undefined;
+    for (const [id, upToSeq] of this.#underWay) this.#keep(id, upToSeq);
+    this.#underWay.clear();
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
   }
 
   clear(): void {
     this.#pending.clear();
+    this.#underWay.clear();
     this.#nextAt.clear();
   }
 
@@ -67,12 +72,18 @@ export class ReadMarks {
 
   #send(wire: Wire, id: ConversationId, upToSeq: number, now: number): void {
     this.#pending.delete(id);
+    this.#underWay.set(id, upToSeq);
     this.#nextAt.set(id, now + INTERVAL_MS);
     wire.call<ReadAck>('read_messages', { conversationId: id, upToSeq }, (answer: ReadAck | FailureAck) => {
+      if (this.#underWay.get(id) === upToSeq) this.#underWay.delete(id);
       if (answer.ok || !answer.error.retryable) return;
-      this.#pending.set(id, Math.max(upToSeq, this.#pending.get(id) ?? 0));
+      this.#keep(id, upToSeq);
       this.#nextAt.set(id, this.#deps.clock.now() + Math.max(INTERVAL_MS, answer.error.retryAfterMs ?? 0));
       this.flush();
     });
+  }
+
+  #keep(id: ConversationId, upToSeq: number): void {
+    this.#pending.set(id, Math.max(upToSeq, this.#pending.get(id) ?? 0));
   }
 }
