@@ -62,7 +62,7 @@ export type DeviceEvent =
   | ({ kind: 'message'; at: number } & SeenMessage)
   | { kind: 'badge'; at: number; count: number }
   | { kind: 'syncRequired'; at: number }
-  /** Of the client library: a message of the outbox has another status. `seq`: that of a stored one. */
+  /** The client library reports another status of a message of its outbox. `seq`: that of a stored one. */
   | { kind: 'outbox'; at: number; conversationId: string; clientMessageId: string; status: OutboxStatus; seq?: number }
   /**
    * An ack of `sync`; of the client library: all messages that it shows. `final`: after nothing was in progress any

@@ -48,7 +48,7 @@ describe('the history checker, for devices on the client library', () => {
       ['a message reported as stored that is not stored', 'lost', (it) => outbox(it, 'm9', 'stored', 9)],
       ['a message reported as stored with another seq', 'wrongAck', (it) => outbox(it, 'm0', 'stored', 2)],
       ['a message that stays on its way', 'unsent', (it) => outbox(it, 'm9', 'sending')],
-      ['a failed message that nobody discarded', 'unsent', (it) => outbox(it, 'm9', 'failed')],
+      ['a failed message that was not discarded', 'unsent', (it) => outbox(it, 'm9', 'failed')],
       ['messages stored in another order than that of `send`', 'outOfOrder', (it) => queueInReverse(it)],
     ];
 
