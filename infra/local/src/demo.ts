@@ -1,13 +1,13 @@
 /*
- * `npm run demo`: two users exchange messages through the running cluster with the stock socket.io-client, on two
- * gateways if there are two. Prints each event that they receive. Ends by itself within 15 s.
+ * `npm run demo`: two users exchange messages through the running cluster with the client library, on two gateways if
+ * there are two. Prints each event that they receive. Ends by itself within 15 s.
  */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
+import { type ChatClient, type Conversation, createChatClient } from '@chat-cluster/client';
 import { loadEnvFile, readClusterFile, readDataDir, readSecret, signToken, until } from '@chat-cluster/local-cluster';
 import { parseOptions, runCommand, UserError } from '@chat-cluster/runtime';
-import { io, type Socket } from 'socket.io-client';
 import { z } from 'zod';
 
 const HELP = `npm run demo [-- --url http://host:port]: two users exchange messages through the running cluster.
@@ -33,10 +33,10 @@ interface Person {
   name: string;
   user: string;
   color: 'cyan' | 'magenta';
-  socket: Socket;
+  chat: ChatClient;
   gateway: string;
   /** `seqs` of the received messages, in order of arrival. */
-  received: { seqs: number[]; messagesRead: number; badge: number };
+  received: { seqs: number[]; marks: number };
 }
 
 await runCommand(async () => {
@@ -54,30 +54,34 @@ await runCommand(async () => {
 });
 process.exit();
 
-async function demonstrate({ url, secret, gateways }: Target): Promise<void> {
+async function demonstrate(target: Target): Promise<void> {
+  const { url, gateways } = target;
   const suffix = randomBytes(2).toString('hex');
   const [alice, bob] = [`alice-${suffix}`, `bob-${suffix}`];
-  const conversationId = await openConversation(url, signToken(alice, secret), bob);
+  const first = await connectPerson(target, 'Alice', alice, 'cyan');
+  const { id } = await first.chat.direct(bob).catch((error: Error) => {
+    throw new UserError(`${url} did not open a conversation: ${error.message}`);
+  });
   print(
-    `${styleText('bold', alice)} and ${styleText('bold', bob)} use conversation ${styleText('dim', conversationId)} ` +
-      `at ${url}\n`,
+    `${styleText('bold', alice)} and ${styleText('bold', bob)} use conversation ${styleText('dim', id)} at ${url}\n`,
   );
-
-  const first = await connectPerson(url, secret, 'Alice', alice, 'cyan');
-  const second = await connectElsewhere(url, secret, bob, first.gateway, gateways);
+  const second = await connectElsewhere(target, bob, first.gateway);
   const people: [Person, Person] = [first, second];
   for (const person of people) print(`${label(person)} connected to ${styleText('bold', person.gateway)}`);
   const hint = gateways === 1 ? '; with GATEWAY_PROCESSES=2 or more the messages cross gateways' : '';
   print(first.gateway === second.gateway ? styleText('dim', `(both on one gateway${hint})\n`) : '');
 
   for (const [index, [speaker, line]] of TALK.entries())
-    await sendLine(people, speaker, line, conversationId, index + 1);
-  for (const person of people) await markRead(person, conversationId);
-  const isQuiet = ({ received: { seqs, messagesRead, badge } }: Person) =>
-    seqs.length >= TALK.length && badge === 0 && messagesRead >= 2;
+    await sendLine(people, speaker, line, { id, count: index + 1 });
+  for (const person of people) {
+    print(`${label(person)} ${styleText('bold', 'reads')}`);
+    person.chat.conversation(id).read();
+  }
+  const isQuiet = ({ chat, received: { seqs, marks } }: Person) =>
+    seqs.length >= TALK.length && chat.badge === 0 && marks >= 2;
   const arrived = await until(() => people.every(isQuiet) || undefined, { withinMs: STEP_WITHIN_MS });
 
-  for (const { socket } of people) socket.disconnect();
+  for (const { chat } of people) await chat.close();
   if (!arrived)
     throw new UserError(`Not every message, badge and read mark arrived within ${STEP_WITHIN_MS / 1000} s.`);
   const expected = TALK.map((_, index) => index + 1).join();
@@ -103,99 +107,78 @@ function findCluster(url: string | undefined): Target {
   return { url: running?.url ?? '', secret, gateways: running?.gateways.length };
 }
 
-async function openConversation(url: string, token: string, participantId: string): Promise<string> {
-  const response = await fetch(`${url}/api/conversations`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ participantId }),
-    signal: AbortSignal.timeout(STEP_WITHIN_MS),
-  }).catch((error: Error) => {
-    throw new UserError(`${url} does not respond (${(error.cause as Error | undefined)?.message ?? error.message}).`);
-  });
-  const body = (await response.json().catch(() => ({}))) as { id?: string; error?: { message: string } };
-  if (response.ok && body.id) return body.id;
-  throw new UserError(
-    `${url} refused to open a conversation (${response.status} ${body.error?.message ?? response.statusText}).`,
-  );
-}
-
-async function connectElsewhere(
-  url: string,
-  secret: string,
-  user: string,
-  taken: string,
-  gateways: number | undefined,
-) {
-  const attempts = gateways === 1 ? 1 : GATEWAY_ATTEMPTS;
+async function connectElsewhere(target: Target, user: string, taken: string): Promise<Person> {
+  const attempts = target.gateways === 1 ? 1 : GATEWAY_ATTEMPTS;
   for (let attempt = 1; ; attempt++) {
-    const person = await connectPerson(url, secret, 'Bob', user, 'magenta');
+    const person = await connectPerson(target, 'Bob', user, 'magenta');
     if (person.gateway !== taken || attempt >= attempts) return person;
-    person.socket.disconnect();
+    await person.chat.close();
   }
 }
 
-async function connectPerson(url: string, secret: string, name: string, user: string, color: Person['color']) {
-  const socket = io(url, { auth: { token: signToken(user, secret) }, forceNew: true, reconnection: false });
-  const received = { seqs: [], messagesRead: 0, badge: 0 };
-  const person: Person = { name, user, color, socket, gateway: '', received };
-  const session = new Promise<{ gatewayId: string }>((resolve, reject) => {
-    socket.once('session', resolve).once('connect_error', (error: Error & { data?: { code?: string } }) => {
-      const why = error.data?.code ?? error.message;
-      reject(
-        new UserError(`${url} refused the connection of ${user} (${why}): is JWT_SECRET the one of that cluster?`),
-      );
-    });
-  });
+async function connectPerson(
+  { url, secret }: Target,
+  name: string,
+  user: string,
+  color: Person['color'],
+): Promise<Person> {
+  const chat = createClient(url, () => signToken(user, secret));
+  const person: Person = { name, user, color, chat, gateway: '', received: { seqs: [], marks: 0 } };
   listen(person);
-  person.gateway = (await session).gatewayId;
-  return person;
+  chat.connect();
+  await until(() => ['live', 'unauthorized'].includes(chat.status.state) || undefined, { withinMs: STEP_WITHIN_MS });
+  const { state, gatewayId, error } = chat.status;
+  if (state === 'live') return Object.assign(person, { gateway: gatewayId });
+  await chat.close();
+  throw new UserError(
+    state === 'unauthorized'
+      ? `${url} refused the connection of ${user} (${error?.code}): is JWT_SECRET the one of that cluster?`
+      : `${url} did not accept a connection within ${STEP_WITHIN_MS / 1000} s. Check that the cluster runs there.`,
+  );
+}
+
+function createClient(url: string, getToken: () => string): ChatClient {
+  try {
+    return createChatClient({ url, getToken });
+  } catch (error) {
+    throw new UserError((error as Error).message);
+  }
 }
 
 function listen(person: Person): void {
-  const { socket, received, user } = person;
-  socket.on('new_message', (message: { seq: number; senderId: string; content: string }) => {
-    received.seqs.push(message.seq);
-    const from = message.senderId === user ? 'own' : 'new';
-    print(`${label(person)} ${styleText('dim', `receives new_message #${message.seq} (${from})`)} ${message.content}`);
+  const { chat, received, user } = person;
+  const event = (text: string) => styleText('dim', `receives ${text}`);
+  chat.on('message', ({ seq, senderId, content }) => {
+    received.seqs.push(seq);
+    print(`${label(person)} ${event(`message #${seq} (${senderId === user ? 'own' : 'new'})`)} ${content}`);
   });
-  socket.on('unread_count', ({ count }: { count: number }) => {
-    received.badge = count;
+  chat.on('badge', (count) => {
     // Every connection receives its badge. The zero of an empty mailbox is not printed.
-    if (count > 0 || received.seqs.length > 0)
-      print(`${label(person)} ${styleText('dim', `receives unread_count ${count}`)}`);
+    if (count > 0 || received.seqs.length > 0) print(`${label(person)} ${event(`badge ${count}`)}`);
   });
-  socket.on('messages_read', (mark: { userId: string; upToSeq: number }) => {
-    received.messagesRead++;
-    const who = mark.userId === user ? 'own' : mark.userId;
-    print(`${label(person)} ${styleText('dim', `receives messages_read: ${who} up to #${mark.upToSeq}`)}`);
+  chat.on('read', ({ userId, upToSeq }) => {
+    received.marks++;
+    print(`${label(person)} ${event(`read: ${(userId as string) === user ? 'own' : userId} up to #${upToSeq}`)}`);
   });
 }
-
-type Ack = { ok: true; duplicate?: boolean } | { ok: false; error: { code: string; message: string } };
 
 async function sendLine(
   people: [Person, Person],
   speaker: 0 | 1,
   content: string,
-  conversationId: string,
-  count: number,
-) {
+  { id, count }: Pick<Conversation, 'id'> & { count: number },
+): Promise<void> {
   const person = people[speaker];
   print(`${label(person)} ${styleText('bold', 'sends')} ${content}`);
-  const payload = { conversationId, content, clientMessageId: randomUUID() };
-  check((await person.socket.timeout(STEP_WITHIN_MS).emitWithAck('send_message', payload)) as Ack);
+  await person.chat
+    .conversation(id)
+    .send(content)
+    .stored.catch((error: Error) => {
+      throw new UserError(`The line was not stored: ${error.message}`);
+    });
   const other = people[speaker === 0 ? 1 : 0];
   const arrived = await until(() => other.received.seqs.length >= count || undefined, { withinMs: STEP_WITHIN_MS });
   if (!arrived) throw new UserError(`${other.user} did not receive the line within ${STEP_WITHIN_MS / 1000} s.`);
-}
-
-async function markRead(person: Person, conversationId: string): Promise<void> {
-  print(`${label(person)} ${styleText('bold', 'reads')}`);
-  check((await person.socket.timeout(STEP_WITHIN_MS).emitWithAck('read_messages', { conversationId })) as Ack);
-}
-
-function check(ack: Ack): void {
-  if (!ack.ok) throw new UserError(`The gateway returned ${ack.error.code}: ${ack.error.message}`);
 }
 
 function label(person: Person): string {

@@ -1,6 +1,6 @@
 import type { ConversationId } from '@chat-cluster/contracts';
 import { laneNumberOf } from '@chat-cluster/queue';
-import { checkHistory, quantile, type SendAttempt } from '@chat-cluster/testkit';
+import { checkHistory, type Outcome, quantile, type SendAttempt } from '@chat-cluster/testkit';
 import type { RoundOutcome } from './fault.ts';
 
 /*
@@ -111,6 +111,6 @@ function tookMs({ at, outcome }: SendAttempt): number {
 }
 
 /** `acked`, `unknown`, or the error code of a refusal. */
-export function resultOf({ outcome }: Pick<SendAttempt, 'outcome'>): string {
+export function resultOf({ outcome }: { outcome: Outcome<object> }): string {
   return outcome.kind === 'refused' ? outcome.code : outcome.kind;
 }

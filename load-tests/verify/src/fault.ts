@@ -1,5 +1,5 @@
 import type { FaultCluster, FaultClusterOptions, History, Random } from '@chat-cluster/testkit';
-import type { Population } from './clients/population.ts';
+import type { Clients, Population } from './clients/population.ts';
 import type { Traffic, TrafficOptions } from './clients/traffic.ts';
 
 /** One kind of fault: how it is injected, and what the product must do under it. */
@@ -16,6 +16,8 @@ export interface Fault {
   secondDeviceEvery?: number;
   /** Every n-th user uses long-polling; needs a load balancer. Default: none. */
   pollingEvery?: number;
+  /** Kinds of devices, unless the command line sets them. Default: library. `mixed` for faults that clients notice. */
+  clients?: Clients;
   /** True: each round gets a new cluster, because the fault leaves traces. */
   freshCluster?: boolean;
   /**

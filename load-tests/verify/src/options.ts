@@ -1,5 +1,6 @@
 import { parseOptions, UserError, wholeNumber } from '@chat-cluster/runtime';
 import { z } from 'zod';
+import { CLIENTS, type Clients } from './clients/population.ts';
 import type { Fault } from './fault.ts';
 import { FAULTS, faultsWith } from './faults.ts';
 
@@ -15,6 +16,8 @@ export interface VerifyOptions {
   rate: number | undefined;
   /** A saved history to check, instead of a run. */
   check: string | undefined;
+  /** Kinds of devices. Undefined: those that each fault states. */
+  clients: Clients | undefined;
 }
 
 export const HELP = `npm run verify -- [faults] [options]
@@ -27,6 +30,7 @@ guarantees. Without a fault, all faults run.
   --round N      run only round N of that seed
   --users N      number of users, rounded up to pairs (40; some faults have more)
   --rate N       messages a second (120)
+  --clients KIND library, stock or mixed devices (mixed for faults that clients notice, else library)
   --from REF     F26: the commit to upgrade from (HEAD~1)
   --next         F26: also run migrations that no version has yet
   --check FILE   check a saved history again, without a cluster
@@ -40,6 +44,7 @@ const schema = z.object({
   round: wholeNumber(1).optional(),
   users: wholeNumber(1).optional(),
   rate: wholeNumber(1).optional(),
+  clients: z.enum(CLIENTS).optional(),
   from: z.string().optional(),
   next: z.boolean().default(false),
   check: z.string().optional(),
@@ -58,6 +63,7 @@ export function readOptions(args: readonly string[]): VerifyOptions | undefined 
     seed: seed ?? String(Math.floor(Math.random() * 1e9)),
     pairs: users === undefined ? undefined : Math.max(2, Math.ceil(users / 2)),
     rate: values.rate,
+    clients: values.clients,
     check: values.check,
   };
 }

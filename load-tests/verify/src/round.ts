@@ -9,7 +9,7 @@ import {
   seededRandom,
   type Verdict,
 } from '@chat-cluster/testkit';
-import { type Population, populate } from './clients/population.ts';
+import { type Clients, type Population, populate } from './clients/population.ts';
 import { DEFAULT_TRAFFIC, Traffic } from './clients/traffic.ts';
 import type { ActiveFault, Fault, FaultContext } from './fault.ts';
 import { healTime } from './heal-time.ts';
@@ -22,6 +22,8 @@ export interface RoundOptions {
   pairs: number | undefined;
   /** Messages a second. Undefined: the rate that the fault states. */
   rate: number | undefined;
+  /** Kinds of devices. Undefined: those that the fault states. */
+  clients?: Clients | undefined;
   timing?: RoundTiming;
 }
 
@@ -120,6 +122,7 @@ async function prepare(
     pairs: options.pairs ?? fault.pairs ?? DEFAULT_PAIRS,
     secondDeviceEvery: fault.secondDeviceEvery ?? DEFAULT_SECOND_DEVICE_EVERY,
     pollingEvery: fault.pollingEvery,
+    clients: options.clients ?? fault.clients ?? 'library',
     now,
     random,
   });
@@ -188,20 +191,22 @@ async function wrongBadges(cluster: FaultCluster, { conversations, devices }: Po
 
 /** Lets each device sync once more, reads the database and puts the history together. */
 async function collectHistory(
-  { cluster, population, traffic }: FaultContext,
+  { cluster, population }: FaultContext,
   unsettled: string[],
   { exitsBefore, start }: { exitsBefore: number; start: number },
 ): Promise<History> {
-  const syncs = await Promise.allSettled(population.devices.map((device) => device.finalSync()));
+  const { devices } = population;
+  const syncs = await Promise.allSettled(devices.map((device) => device.finalSync()));
   const failedSyncs = syncs.flatMap((sync) => (sync.status === 'rejected' ? [(sync.reason as Error).message] : []));
+  const problems = devices.flatMap(({ history, problems }) => problems.map((one) => `${history.id}: ${one}`));
   const ids = population.conversations.map(({ id }) => id);
   return {
-    sends: traffic.sends,
-    reads: traffic.reads,
-    devices: population.devices.map(({ history }) => history),
+    sends: devices.flatMap(({ sends }) => sends),
+    reads: devices.flatMap(({ reads }) => reads),
+    devices: devices.map(({ history }) => history),
     // On a busy machine a new connection may take too long, for example after a failover.
     database: await eventually(() => readDatabase(cluster.db, ids), READ_TIMEOUT_MS),
     exits: cluster.exits.slice(exitsBefore).map((exit) => ({ ...exit, at: exit.at - start })),
-    unsettled: [...unsettled, ...failedSyncs],
+    unsettled: [...unsettled, ...failedSyncs, ...problems],
   };
 }

@@ -65,7 +65,7 @@ async function tryRound(
   fault: Fault,
   round: number,
   tally: Tally,
-  { seed, pairs, rate }: VerifyOptions,
+  { seed, pairs, rate, clients }: VerifyOptions,
   print: Print,
 ): Promise<boolean> {
   const started = performance.now();
@@ -75,7 +75,7 @@ async function tryRound(
     if (stopped) return new Promise(() => {});
     running ??= startCluster(fault, `${seed}/${fault.id}`, round);
     cluster = await running;
-    const report = await runRound(fault, cluster, { seed, round, pairs, rate });
+    const report = await runRound(fault, cluster, { seed, round, pairs, rate, clients });
     addRound(tally, report);
     print(`  round ${round}  ${summary(report)}  (${secondsSince(started)} s)`);
     if (isWrong(report)) printFindings(id, cluster, report, print);

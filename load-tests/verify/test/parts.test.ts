@@ -113,6 +113,10 @@ describe('the command line of verify', () => {
     });
     expect(readOptions(['f4', 'F8'])?.faults.map(({ id }) => id)).to.deep.equal(['F4', 'F8']);
     expect(readOptions([])?.faults).to.equal(FAULTS);
+    expect([readOptions([])?.clients, readOptions(['--clients', 'stock'])?.clients]).to.deep.equal([
+      undefined,
+      'stock',
+    ]);
     expect(readOptions(['F26', '--from', 'v1'])?.faults[0]?.title).to.equal('an upgrade from the commit v1');
   });
 

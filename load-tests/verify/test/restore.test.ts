@@ -11,14 +11,19 @@ import {
   queryPostgres,
   readDatabase,
   startFaultCluster,
+  type ViolationKind,
 } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-import { Device } from '../src/clients/device.ts';
+import type { Device, DeviceKind } from '../src/clients/device.ts';
+import { LibraryDevice } from '../src/clients/library-device.ts';
+import { StockDevice } from '../src/clients/stock-device.ts';
 
 const run = promisify(execFile);
 
 /** Time limit for everything that follows a restart of Postgres on a busy machine, in ms. */
 const WITHIN_MS = 60_000;
+
+const OF_DEVICES: ViolationKind[] = ['deviceDiffers', 'wrongBadge', 'misdelivered', 'unsent'];
 
 describe('a database that is restored to an earlier state', () => {
   let cluster: FaultCluster;
@@ -32,8 +37,8 @@ describe('a database that is restored to an earlier state', () => {
     await cluster[Symbol.asyncDispose]();
   });
 
-  async function connectDevice(userId: string, conversationId: string): Promise<Device> {
-    const device = new Device({
+  async function connectDevice(kind: DeviceKind, userId: string, conversationId: string): Promise<Device> {
+    const device = new (kind === 'library' ? LibraryDevice : StockDevice)({
       id: `${userId}'s device ${devices.length + 1}`,
       userId,
       conversations: [conversationId],
@@ -74,10 +79,13 @@ describe('a database that is restored to an earlier state', () => {
    * A device that holds the numbers 1 to 8, a database that has 1 to 4 and assigns the others again, and a second user.
    * `beforeRestore` runs between the last message and the restore.
    */
-  async function restoredBehind(beforeRestore = async () => {}): Promise<{ bob: string; conversationId: string }> {
+  async function restoredBehind(
+    kind: DeviceKind,
+    beforeRestore = async () => {},
+  ): Promise<{ bob: string; conversationId: string }> {
     const [alice, bob] = [newUser('alice'), newUser('bob')];
     const conversationId = await openConversation(cluster, alice, bob);
-    const holder = await connectDevice(alice, conversationId);
+    const holder = await connectDevice(kind, alice, conversationId);
     await send(holder, conversationId, ['1', '2', '3', '4']);
     await offline(back);
     await send(holder, conversationId, ['lost 5', 'lost 6', 'lost 7', 'lost 8']);
@@ -106,25 +114,25 @@ describe('a database that is restored to an earlier state', () => {
     const histories = devices.map(({ history }) => history);
     const empty = { sends: [], reads: [], exits: [], unsettled: [] };
     const { violations } = checkHistory({ ...empty, devices: histories, database });
-    const ofDevices = violations.filter(({ kind }) => kind === 'deviceDiffers' || kind === 'wrongBadge');
+    const ofDevices = violations.filter(({ kind }) => OF_DEVICES.includes(kind));
     expect(ofDevices).to.deep.equal([]);
     expect(database.messages.map(({ seq }) => seq)).to.deep.equal([1, 2, 3, 4, 5, 6]);
   }
 
   it('reaches devices that hold higher numbers when the operator renews the epoch', async () => {
-    const { bob, conversationId } = await restoredBehind();
+    const { bob, conversationId } = await restoredBehind('library');
     const env = { ...process.env, DATABASE_URL: cluster.postgres.url, REDIS_URL: cluster.redis.url };
     const command = join(repository, 'services/worker/src/commands/renew-epoch.ts');
     const { stdout } = await run(process.execPath, [command, 'now'], { env });
     expect(stdout).to.match(/^The epoch is [0-9a-f-]{36}; it was [0-9a-f-]{36}\.\n$/);
-    const writer = await connectDevice(bob, conversationId);
+    const writer = await connectDevice('stock', bob, conversationId);
     await send(writer, conversationId, ['new 5', 'new 6']);
     await expectConvergence(conversationId);
   });
 
   it('reaches them without an operator too, because a gateway finds that its beats are gone', async () => {
-    const { bob, conversationId } = await restoredBehind(nextBeat);
-    const writer = await connectDevice(bob, conversationId);
+    const { bob, conversationId } = await restoredBehind('stock', nextBeat);
+    const writer = await connectDevice('library', bob, conversationId);
     await send(writer, conversationId, ['new 5', 'new 6']);
     await expectConvergence(conversationId);
   });

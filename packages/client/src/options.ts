@@ -7,6 +7,7 @@ export interface CheckedOptions extends ChatClientOptions {
   windowSize: number;
   maxOutbox: number;
   maxOutboxAgeMs: number;
+  maxSending: number;
   maxBacklog: number;
 }
 
@@ -15,6 +16,7 @@ const NUMBERS = {
   windowSize: [500, 100],
   maxOutbox: [1_000, 1],
   maxOutboxAgeMs: [24 * 60 * 60 * 1_000, 1],
+  maxSending: [1, 1],
   maxBacklog: [500, 50],
 } as const;
 

@@ -363,6 +363,11 @@ export interface ChatClientOptions {
   maxOutbox?: number;
   /** Age after which an unsent message fails with EXPIRED_IN_OUTBOX, in ms (default 24 h). */
   maxOutboxAgeMs?: number;
+  /**
+   * Messages of one conversation that may be on their way at a time (default 1). With more, a message that is refused
+   * and sent again may be stored after later ones.
+   */
+  maxSending?: number;
   /** Missed messages of a conversation beyond which they are not replayed but lie in a hole (default 500). */
   maxBacklog?: number;
 }

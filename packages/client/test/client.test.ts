@@ -44,4 +44,24 @@ describe('a chat client', () => {
     await settle();
     expect(server.alive).to.have.length(0);
   });
+
+  it('sends a read mark again whose connection was lost before its ack, and an acknowledged one only once', async () => {
+    const setup = await connected();
+    const { client, server, clock } = setup;
+    server.socket.push('new_message', message(1, 1));
+    const conversation = client.conversation(conversationId(1));
+    await clock.advance(500);
+    server.socket.take('sync').answer(synced({ feed: undefined, conversations: [part(1, 1, 1)] }));
+    conversation.read();
+    expect(server.socket.take('read_messages').payload).to.include({ upToSeq: 1 });
+    server.socket.lose();
+    await goLive(setup);
+    await clock.advance(1_000);
+    server.socket.take('read_messages').answer({ ok: true, upToSeq: 1, unread: { count: 0 } });
+    server.socket.lose();
+    await goLive(setup);
+    await clock.advance(1_000);
+    expect(server.socket.has('read_messages')).to.equal(false);
+    await client.close();
+  });
 });

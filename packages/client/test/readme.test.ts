@@ -8,8 +8,12 @@ import { readmeBlocks } from './readme-blocks.ts';
 const EXAMPLE = join(import.meta.dirname, '../examples/first-chat.mjs');
 
 describe('README.md', () => {
-  it('shows the first example as it is in its file', () => {
-    expect(readmeBlocks('js')[0]).to.equal(readFileSync(EXAMPLE, 'utf8'));
+  it('shows the first example as it is in its file, like the README of the repository', () => {
+    const example = readFileSync(EXAMPLE, 'utf8');
+    expect(readmeBlocks('js')[0]).to.equal(example);
+    const readme = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8');
+    const [, block] = /^## Your own client$.*?^```js\n(.*?)^```$/ms.exec(readme) ?? [];
+    expect(block).to.equal(example);
   });
 
   it('has a first example that sends a message and receives one', async () => {

@@ -1,5 +1,6 @@
 import type { DatabaseState, History, SendAttempt } from './history.ts';
 import { deviceDiffers, differences, lateLive, wrongBadges } from './history-device-checks.ts';
+import { libraryViolations } from './history-library-checks.ts';
 import type { Violation } from './violation.ts';
 
 export interface Verdict {
@@ -26,6 +27,8 @@ export interface Verdict {
  *   dense seq · after `sync` a device holds what the database holds · the last badge is the recount · counters are the
  *   recount · all acks of a message agree · no process ends unless a fault ordered it
  *
+ * and devices on the client library against what it promises beyond them (history-library-checks.ts).
+ *
  * Pure: the same history gives the same verdict. An operation without an ack may have happened or not.
  */
 export function checkHistory(history: History): Verdict {
@@ -40,6 +43,7 @@ export function checkHistory(history: History): Verdict {
       ...gaps(history.database),
       ...wrongAcks(messages, rows),
       ...deviceDiffers(history),
+      ...libraryViolations(history),
       ...wrongBadges(history),
       ...wrongCounters(history.database),
       ...history.exits

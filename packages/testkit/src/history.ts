@@ -46,6 +46,8 @@ export type Outcome<Ack> =
 export interface DeviceHistory {
   id: string;
   userId: string;
+  /** It uses the client library, which promises more than a stock client: see history-library-checks.ts. */
+  client?: 'library';
   /** All conversations of the user. */
   conversations: string[];
   /** In order of arrival. */
@@ -60,8 +62,15 @@ export type DeviceEvent =
   | ({ kind: 'message'; at: number } & SeenMessage)
   | { kind: 'badge'; at: number; count: number }
   | { kind: 'syncRequired'; at: number }
-  /** An ack of `sync`. `final`: the one after nothing was in progress any more. */
+  /** The client library reports another status of a message of its outbox. `seq`: that of a stored one. */
+  | { kind: 'outbox'; at: number; conversationId: string; clientMessageId: string; status: OutboxStatus; seq?: number }
+  /**
+   * An ack of `sync`; of the client library: all messages that it shows. `final`: after nothing was in progress any
+   * more.
+   */
   | { kind: 'synced'; at: number; messages: SeenMessage[]; unread: number; final: boolean };
+
+export type OutboxStatus = 'queued' | 'sending' | 'stored' | 'read' | 'failed' | 'discarded';
 
 export interface SeenMessage {
   conversationId: string;

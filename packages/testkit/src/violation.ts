@@ -7,6 +7,8 @@ export const VIOLATIONS = {
   gap: 'the seq of a conversation is not 1, 2, 3 …',
   wrongAck: 'two acks of a message differ, or an ack and the database',
   deviceDiffers: 'after its last sync a device does not hold what the database holds',
+  misdelivered: 'the client library reported messages twice, out of order or not at all',
+  unsent: 'a message stayed in the outbox of the client library',
   wrongBadge: 'the last badge of a device is not the recount',
   wrongCounter: 'a stored counter is not the recount',
   unexpectedExit: 'a process ended without an order of a fault',

@@ -6,7 +6,7 @@ import { expect } from 'chai';
 /**
  * The packages that each package may depend on:
  *
- *   contracts ← domain ← postgres | redis | queue ← gateway | worker        contracts ← prober, client
+ *   contracts ← domain ← postgres | redis | queue ← gateway | worker        contracts ← client ← prober
  *
  * `runtime` is for adapters, services and tools. Tests may use more: they are resolved from the root package.json.
  */
@@ -21,15 +21,15 @@ const ARROW: Record<string, string[]> = {
   'packages/local-cluster': ['runtime'],
   'packages/testkit': ['client', 'contracts', 'local-cluster', 'postgres', 'redis', 'runtime'],
   'services/gateway': ['contracts', 'domain', 'runtime', 'postgres', 'redis', 'queue'],
-  'services/prober': ['contracts', 'runtime'],
+  'services/prober': ['client', 'contracts', 'runtime'],
   'services/worker': ['contracts', 'domain', 'runtime', 'postgres', 'redis', 'queue'],
   'infra/doctor': ['contracts', 'gateway', 'postgres', 'queue', 'redis', 'runtime', 'worker'],
-  'infra/local': ['local-cluster', 'runtime'],
+  'infra/local': ['client', 'local-cluster', 'runtime'],
   'infra/prose': [],
   'load-tests/bench': ['contracts', 'local-cluster', 'redis', 'runtime', 'testkit'],
   'load-tests/fuzz': ['local-cluster', 'runtime', 'testkit'],
   'load-tests/load': ['contracts', 'local-cluster', 'runtime', 'testkit'],
-  'load-tests/verify': ['contracts', 'local-cluster', 'postgres', 'queue', 'runtime', 'testkit'],
+  'load-tests/verify': ['client', 'contracts', 'local-cluster', 'postgres', 'queue', 'runtime', 'testkit'],
 };
 
 /** The entries of services that other packages may import: a service has no other interface than its process. */

@@ -1,8 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { repository } from '@chat-cluster/local-cluster';
 import { eventually, newUser, startTestCluster, tokenFor } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 
@@ -29,11 +27,5 @@ describe('the example of a client', () => {
       client.kill();
       await closed;
     }
-  });
-
-  it('is the code in README.md', () => {
-    const readme = readFileSync(join(repository, 'README.md'), 'utf8');
-    const [, block] = /^## Your own client$.*?^```js\n(.*?)^```$/ms.exec(readme) ?? [];
-    expect(block).to.equal(readFileSync(EXAMPLE, 'utf8'));
   });
 });

@@ -41,28 +41,41 @@ export interface Probe {
 
 /**
  * Two users send messages to each other at a fixed rate. Each day (UTC) has a pair of users of its own, so that its
- * conversation ends and can be deleted. A message counts from the moment it is due, so an outage shows in full, also
- * one that keeps the pair from opening its conversation.
+ * conversation ends and can be deleted; it replaces the pair of the day before once both users are in sync. A message
+ * counts from the moment it is due, so an outage shows in full, also one that keeps the pair from opening its
+ * conversation.
  */
 export function startProbe(options: ProbeOptions): Probe {
   const { intervalMs, lostAfterMs, logger } = options;
   const onFault = (error: unknown) => logger.error({ err: error }, 'probe: a fault');
   const deliveries = new Deliveries(lostAfterMs);
-  let pair = openPair(options, deliveries);
+  const open = () => openPair(options, deliveries, () => show(pair.users));
+  let pair: Pair = open();
+  let next: Pair | undefined;
   let due = performance.now();
+  show([]);
+  const changePair = () => {
+    const day = today();
+    if (pair.day === day) return;
+    if (next?.day !== day) {
+      if (next) closePair(next);
+      next = open();
+    }
+    if (!isReady(next)) return;
+    setTimeout(closePair, lostAfterMs, pair).unref();
+    [pair, next] = [next, undefined];
+    show(pair.users);
+  };
   const send = () => {
     const now = performance.now();
     // After a pause of the process, the messages that would be lost already are skipped.
     due = Math.max(due, now - lostAfterMs);
-    if (pair.day !== today()) {
-      setTimeout(closePair, lostAfterMs, pair).unref();
-      pair = openPair(options, deliveries);
-    }
+    changePair();
     for (; due <= now; due += intervalMs) {
       for (const i of [0, 1]) {
         const id = randomUUID() as string as ClientMessageId;
         deliveries.due(id, due);
-        pair.users[i]?.send(id, lostAfterMs, () => deliveries.acknowledged(id));
+        if (isReady(pair)) pair.users[i]?.send(id);
       }
     }
     deliveries.sweep(now);
@@ -76,7 +89,7 @@ export function startProbe(options: ProbeOptions): Probe {
     },
     async stop() {
       await Promise.all([sending.stop(), reading.stop()]);
-      closePair(pair);
+      for (const one of [pair, next]) if (one) closePair(one);
     },
   };
 }
@@ -89,7 +102,17 @@ interface Pair {
   end: AbortController;
 }
 
-function openPair({ urls, admin, signToken, logger }: ProbeOptions, deliveries: Deliveries): Pair {
+/** Both users receive what is sent from now on. Before that, a message could be acknowledged and count as undelivered. */
+function isReady({ users }: Pair): boolean {
+  return users.length === 2 && users.every((user) => user.isReady);
+}
+
+/** `changed` is called whenever a user connects or disconnects. */
+function openPair(
+  { urls, admin, signToken, lostAfterMs, logger }: ProbeOptions,
+  deliveries: Deliveries,
+  changed: () => void,
+): Pair {
   const day = today();
   const ids = ['a', 'b'].map((side) => `${PROBER_USER_PREFIX}${day}-${side}`) as [UserId, UserId];
   const [first = '', second = first] = urls;
@@ -99,24 +122,28 @@ function openPair({ urls, admin, signToken, logger }: ProbeOptions, deliveries: 
   const open = async () => {
     const onFailure = logFirstFailure(logger, 'probe: opening the conversation');
     const openConversation = async () => openProbedConversation(first, await signToken(ids[0]), ids, admin);
-    const conversation = await retry(openConversation, { minMs: 200, maxMs: 5_000, signal, onFailure });
+    const conversationId = await retry(openConversation, { minMs: 200, maxMs: 5_000, signal, onFailure });
     signal.throwIfAborted();
-    const onChange = createSpread(pair, logger);
+    const spread = createSpread(pair, logger);
     pair.users = ids.map(
       (userId, i) =>
         new SyntheticUser({
           url: i === 0 ? first : second,
           userId,
           signToken: () => signToken(userId),
-          conversation,
+          conversationId,
+          withinMs: lostAfterMs,
           onMessage({ receiverId, clientMessageId }) {
             if (receiverId === userId) deliveries.arrived(clientMessageId);
           },
-          onChange,
+          onStored: (clientMessageId) => deliveries.acknowledged(clientMessageId),
+          onChange() {
+            changed();
+            spread();
+          },
         }),
     );
   };
-  show([]);
   // Rejects only when the pair is closed.
   open().catch(() => {});
   return pair;
@@ -128,8 +155,8 @@ function closePair({ users, end }: Pair): void {
 }
 
 /**
- * Returns the function to call whenever a user connects or disconnects. It updates the gauges, and makes the second
- * user reconnect while both are on one gateway.
+ * Returns the function to call whenever a user connects or disconnects. It makes the second user reconnect while both
+ * are on one gateway.
  */
 function createSpread(pair: Pair, logger: Logger): () => void {
   let wait = MOVE_MS.first;
@@ -137,7 +164,6 @@ function createSpread(pair: Pair, logger: Logger): () => void {
   return () => {
     clearTimeout(timer);
     if (pair.end.signal.aborted) return;
-    show(pair.users);
     const [a, b] = pair.users;
     if (!a?.gatewayId || !b?.gatewayId) return;
     if (a.gatewayId !== b.gatewayId) {

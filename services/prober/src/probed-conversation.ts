@@ -1,5 +1,4 @@
-import type { Conversation, ConversationsPage, UserId } from '@chat-cluster/contracts';
-import type { ProbedConversation } from './synthetic-user.ts';
+import type { Conversation, ConversationId, UserId } from '@chat-cluster/contracts';
 
 /** Time limit of one request, in ms. */
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -19,20 +18,17 @@ export async function openProbedConversation(
   token: string,
   userIds: readonly [UserId, UserId],
   admin?: AdminEntry,
-): Promise<ProbedConversation> {
+): Promise<ConversationId> {
   const { id } = admin
-    ? await request<Conversation>(admin.url, '/conversations', admin.token, { userIds })
-    : await request<Conversation>(url, '/api/conversations', token, { participantId: userIds[1] });
-  const { conversations } = await request<ConversationsPage>(url, '/api/messages/conversations?limit=1', token);
-  return { id, lastSeq: conversations.find((one) => one.id === id)?.lastSeq ?? 0 };
+    ? await request(admin.url, '/conversations', admin.token, { userIds })
+    : await request(url, '/api/conversations', token, { participantId: userIds[1] });
+  return id;
 }
 
-/** With a body a POST. */
-async function request<T>(url: string, path: string, token: string, body?: object): Promise<T> {
+async function request(url: string, path: string, token: string, body: object): Promise<Conversation> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
-  const post = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
-  const response = await fetch(url + path, { ...post, headers, signal });
+  const response = await fetch(url + path, { method: 'POST', body: JSON.stringify(body), headers, signal });
   if (!response.ok) throw new Error(`${path} responded ${response.status}`);
-  return (await response.json()) as T;
+  return (await response.json()) as Conversation;
 }

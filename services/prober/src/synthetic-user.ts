@@ -1,146 +1,97 @@
-import type {
-  ClientMessageId,
-  ClientToServerEvents,
-  ConversationId,
-  Message,
-  ServerToClientEvents,
-  UserId,
-} from '@chat-cluster/contracts';
+import { type ChatClient, type Conversation, createChatClient } from '@chat-cluster/client';
+import type { ClientMessageId, ConversationId, Message, UserId } from '@chat-cluster/contracts';
 import { io, type Socket } from 'socket.io-client';
 
-/** Delay before a reconnect after a refusal in Socket.IO, in ms. A stock client does not retry after such a refusal. */
-const RETURN_MS = 5_000;
-/** Time limit of one `sync`, in ms. */
-const SYNC_TIMEOUT_MS = 5_000;
-
-/** The conversation of the pair, and its last seq before the users connected. */
-export interface ProbedConversation {
-  id: ConversationId;
-  lastSeq: number;
-}
+/**
+ * Longest wait before an attempt to connect, in ms. The library would wait up to 30 s after a long outage, or for a call
+ * of `connect` after its token was refused; the prober must show soon that the chat is back.
+ */
+const LONGEST_WAIT_MS = 5_000;
 
 export interface SyntheticUserOptions {
   url: string;
   userId: UserId;
-  /** Signs a new token, for each connection, and before the token of a connection expires. */
+  /** Signs a new token, for a connection, and before the token of a connection expires. */
   signToken(): Promise<string>;
-  conversation: ProbedConversation;
-  /** A message of the conversation was received, by event or by sync. A message may be received twice. */
+  conversationId: ConversationId;
+  /** Time after which a message is not sent any more, in ms. */
+  withinMs: number;
+  /** A message of the conversation was received, by event or by sync. Each is received once. */
   onMessage(message: Message): void;
-  /** The user has connected or disconnected. */
+  /** A message of this user is stored. */
+  onStored(clientMessageId: ClientMessageId): void;
+  /** The user has connected or disconnected, or is in sync. */
   onChange(): void;
 }
 
 /**
- * A stock client that behaves like a well-made app: it always reconnects, syncs missed messages, and marks messages as
- * read. It uses websockets, since a Node client stores no cookies for the affinity that long-polling needs.
+ * An application on the client library: it reconnects, catches up, resends, and marks messages as read. It uses
+ * websockets, since a Node client stores no cookies for the affinity that long-polling needs.
  */
 export class SyntheticUser {
-  /** The gateway of the current connection. */
-  gatewayId: string | undefined;
-  #socket: Socket<ServerToClientEvents, ClientToServerEvents>;
-  #options: SyntheticUserOptions;
-  /** All messages up to this seq have been received. */
-  #upTo: number;
-  #epoch: string | undefined;
-  #syncing = false;
-  #returnTimer: NodeJS.Timeout | undefined;
+  /** True once the user has been in sync: it receives every message that is sent from then on. */
+  isReady = false;
+  #chat: ChatClient;
+  #conversation: Conversation;
+  #socket: Socket | undefined;
+  #waitTimer: NodeJS.Timeout | undefined;
 
-  constructor(options: SyntheticUserOptions) {
-    this.#options = options;
-    this.#upTo = options.conversation.lastSeq;
-    this.#socket = io(options.url, {
-      forceNew: true,
-      transports: ['websocket'],
-      auth: (authenticate) => void options.signToken().then((token) => authenticate({ token })),
+  constructor({ url, signToken, conversationId, withinMs, ...on }: SyntheticUserOptions) {
+    this.#chat = createChatClient({
+      url,
+      getToken: signToken,
+      maxOutboxAgeMs: withinMs,
+      // One slow message must not delay the measurement of the next ones.
+      maxSending: Number.MAX_SAFE_INTEGER,
+      socket: (origin, { auth }) => {
+        const options = { auth, forceNew: true, autoConnect: false, reconnection: false, transports: ['websocket'] };
+        this.#socket = io(origin, options);
+        return this.#socket;
+      },
     });
-    this.#socket.on('session', ({ gatewayId }) => {
-      clearTimeout(this.#returnTimer);
-      this.gatewayId = gatewayId;
-      options.onChange();
-      void this.#sync();
+    this.#conversation = this.#chat.conversation(conversationId);
+    this.#chat.on('message', (message) => {
+      if (message.conversationId === conversationId) on.onMessage(message);
     });
-    this.#socket.on('new_message', (message) => this.#receive(message));
-    this.#socket.on('token_expiring', async () => {
-      this.#socket.emit('refresh_token', { token: await options.signToken() });
+    this.#chat.on('outbox', ({ message: { clientMessageId }, status }) => {
+      if (status === 'stored') on.onStored(clientMessageId);
+      // Too old, or refused for good.
+      else if (status === 'failed') this.#conversation.discard(clientMessageId);
     });
-    this.#socket.on('sync_required', () => void this.#sync());
-    this.#socket.on('connect_error', () => this.#onDisconnect());
-    this.#socket.on('disconnect', () => this.#onDisconnect());
+    this.#chat.on('status', ({ state }) => {
+      clearTimeout(this.#waitTimer);
+      if (state === 'live') this.isReady = true;
+      if (state === 'waiting' || state === 'unauthorized') {
+        this.#waitTimer = setTimeout(() => this.#chat.connect(), LONGEST_WAIT_MS);
+      }
+      on.onChange();
+    });
+    this.#chat.connect();
   }
 
-  /**
-   * Sends a message. While there is no connection Socket.IO buffers it, for at most `withinMs`. Calls `onStored` only
-   * on an ack that the message is stored.
-   */
-  send(clientMessageId: ClientMessageId, withinMs: number, onStored: () => void): void {
-    const draft = { conversationId: this.#options.conversation.id, content: 'Are you there?', clientMessageId };
-    this.#socket
-      .timeout(withinMs)
-      .emitWithAck('send_message', draft)
-      .then(
-        ({ ok }) => {
-          if (ok) onStored();
-        },
-        () => {},
-      );
+  /** The gateway of the current connection. */
+  get gatewayId(): string | undefined {
+    const { state, gatewayId } = this.#chat.status;
+    return state === 'catching_up' || state === 'live' ? gatewayId : undefined;
+  }
+
+  /** Sends a message, also after a reconnect. */
+  send(clientMessageId: ClientMessageId): void {
+    this.#conversation.send({ content: 'Are you there?', clientMessageId });
   }
 
   /** Marks all messages as read, so that the unread count stays small. */
   read(): void {
-    if (this.#socket.connected) this.#socket.emit('read_messages', { conversationId: this.#options.conversation.id });
+    this.#conversation.read();
   }
 
-  /** Reconnects, possibly to another gateway. */
+  /** Loses its connection, and opens one that may lead to another gateway. */
   move(): void {
-    this.#socket.disconnect().connect();
+    this.#socket?.disconnect();
   }
 
   close(): void {
-    clearTimeout(this.#returnTimer);
-    this.#socket.off().disconnect();
-    this.gatewayId = undefined;
-  }
-
-  #receive(message: Message): void {
-    if (message.conversationId !== this.#options.conversation.id) return;
-    this.#options.onMessage(message);
-    if (message.seq === this.#upTo + 1) this.#upTo = message.seq;
-    else if (message.seq > this.#upTo) void this.#sync();
-  }
-
-  /** Receives missed messages. One sync at a time; after a failed one the next connection or gap starts another. */
-  async #sync(): Promise<void> {
-    if (this.#syncing) return;
-    this.#syncing = true;
-    try {
-      for (let hasMore = true; hasMore; ) {
-        const request = { conversations: [{ id: this.#options.conversation.id, afterSeq: this.#upTo }] };
-        const ack = await this.#socket.timeout(SYNC_TIMEOUT_MS).emitWithAck('sync', request);
-        if (!ack.ok) return;
-        // A gateway of an earlier version sends no epoch.
-        const epoch: string | undefined = ack.epoch;
-        const restored = this.#epoch !== undefined && epoch !== undefined && this.#epoch !== epoch;
-        this.#epoch = epoch ?? this.#epoch;
-        // The numbers are assigned again from here; the messages before are of no interest.
-        if (restored) this.#upTo = ack.conversations[0]?.lastSeq ?? 0;
-        for (const message of ack.conversations[0]?.messages ?? []) {
-          this.#options.onMessage(message);
-          this.#upTo = Math.max(this.#upTo, message.seq);
-        }
-        hasMore = ack.hasMore;
-      }
-    } catch {
-    } finally {
-      this.#syncing = false;
-    }
-  }
-
-  #onDisconnect(): void {
-    this.gatewayId = undefined;
-    this.#options.onChange();
-    clearTimeout(this.#returnTimer);
-    // An inactive socket does not reconnect by itself.
-    if (!this.#socket.active) this.#returnTimer = setTimeout(() => this.#socket.connect(), RETURN_MS);
+    clearTimeout(this.#waitTimer);
+    void this.#chat.close();
   }
 }

@@ -1,6 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually, newUser, openConversation, type Random, type Target } from '@chat-cluster/testkit';
-import { Device } from './device.ts';
+import type { Device } from './device.ts';
+import { LibraryDevice } from './library-device.ts';
+import { StockDevice } from './stock-device.ts';
+
+/** `mixed`: one user of each pair has library devices, the other one stock devices. */
+export const CLIENTS = ['library', 'stock', 'mixed'] as const;
+export type Clients = (typeof CLIENTS)[number];
 
 export interface Conversation {
   id: string;
@@ -26,6 +32,7 @@ export interface PopulationOptions {
   secondDeviceEvery: number;
   /** Every n-th user uses long-polling. Undefined: none. */
   pollingEvery?: number | undefined;
+  clients: Clients;
   now(): number;
   random: Random;
 }
@@ -38,18 +45,20 @@ const READY_TIMEOUT_MS = 20_000;
  * with the next pair too, so that a badge is the sum of several counters.
  */
 export async function populate(target: Target, options: PopulationOptions): Promise<Population> {
-  const { pairs, secondDeviceEvery, pollingEvery, now, random } = options;
+  const { pairs, secondDeviceEvery, pollingEvery, clients, now, random } = options;
   const users = Array.from({ length: pairs * 2 }, (_, i): User => {
     return { id: newUser(`u${i}`), devices: [], conversations: [] };
   });
   const conversations = await Promise.all(partners(users).map((pair) => startConversation(target, pair)));
   const addDevice = (user: User) => {
-    const device = new Device({
+    const index = users.indexOf(user);
+    const DeviceOf = isLibrary(clients, index) ? LibraryDevice : StockDevice;
+    const device = new DeviceOf({
       id: `${user.id}/${user.devices.length + 1}`,
       userId: user.id,
       conversations: user.conversations.map(({ id }) => id),
       target,
-      polls: pollingEvery !== undefined && users.indexOf(user) % pollingEvery === 1,
+      polls: pollingEvery !== undefined && index % pollingEvery === 1,
       now,
       random,
     });
@@ -62,6 +71,12 @@ export async function populate(target: Target, options: PopulationOptions): Prom
   await allInSync(users);
   await Promise.all(withTwo.map(separateDevices));
   return { users, conversations, devices: users.flatMap(({ devices }) => devices) };
+}
+
+/** In a mixed population, the first user of every other pair, so that second devices are of both kinds too. */
+function isLibrary(clients: Clients, index: number): boolean {
+  if (clients !== 'mixed') return clients === 'library';
+  return index % 2 === Math.floor(index / 2) % 2;
 }
 
 /** The two users of each conversation. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConversationId } from '@chat-cluster/contracts';
 import { laneNumberOf } from '@chat-cluster/queue';
-import { between, fingerprint, oneOf, type Random, type ReadAttempt, type SendAttempt } from '@chat-cluster/testkit';
+import { between, oneOf, type Random } from '@chat-cluster/testkit';
 import { clientBackoff, type Device, type SendOutcome } from './device.ts';
 import { type OpenLoop, openLoop } from './open-loop.ts';
 import type { Conversation, Population, User } from './population.ts';
@@ -34,22 +34,17 @@ export interface Draft {
 interface AckedMessage {
   conversation: Conversation;
   sender: User;
-  /** Start of its first attempt. */
+  /** When it was first sent. */
   sentAt: number;
   seq: number;
 }
 
-/** Time of an answer that never came. Not Infinity, which JSON cannot represent. */
-const NEVER = 1e12;
-
 /**
- * The load: an open loop that starts messages by the clock. A message is retried with the same client message id
- * until it is acknowledged or refused permanently. Some messages are sent at once from two devices, some again after
+ * The load: an open loop that starts messages by the clock. A message of a stock device is retried with the same client
+ * message id until it is acknowledged or refused permanently; a library device does this itself. Some messages are sent at once from two devices, some again after
  * their ack, and users mark messages as read.
  */
 export class Traffic {
-  readonly sends: SendAttempt[] = [];
-  readonly reads: ReadAttempt[] = [];
   #population: Population;
   #options: TrafficOptions;
   #now: () => number;
@@ -63,7 +58,7 @@ export class Traffic {
   /** Running operations by a key that names them. */
   #pending = new Map<string, number>();
   #loops: OpenLoop[] = [];
-  /** Start of the first attempt of each message, by conversation and client message id. */
+  /** When each message was first sent, by conversation and client message id. */
   #firstSentAt = new Map<string, number>();
   /** The acknowledged messages of each lane, in the order of their acks. */
   #ackedOfLane = new Map<number, AckedMessage[]>();
@@ -96,6 +91,7 @@ export class Traffic {
   /** Ends the retries of pending messages. */
   abandon(): void {
     this.#abandoned = true;
+    for (const device of this.#population.devices) device.abandon();
   }
 
   /** Messages and reads that are neither acknowledged nor refused permanently. */
@@ -153,28 +149,11 @@ export class Traffic {
     await Promise.all(drafts.map((draft) => this.deliver(draft, oneOf(this.#random, draft.sender.devices))));
   }
 
-  async #attempt(draft: Draft, device: Device): Promise<SendOutcome> {
-    while (!device.connected || device.connection === '') {
-      if (this.#abandoned) return { kind: 'unknown', at: this.#now() };
-      await delay(20);
-    }
-    const { sender, conversation, content, clientMessageId } = draft;
-    const attempt: SendAttempt = {
-      at: this.#now(),
-      device: device.history.id,
-      connection: device.connection,
-      sender: sender.id,
-      conversationId: conversation.id,
-      clientMessageId,
-      content: fingerprint(content),
-      outcome: { kind: 'unknown', at: NEVER },
-    };
-    this.sends.push(attempt);
+  async #attempt({ sender, conversation, content, clientMessageId }: Draft, device: Device): Promise<SendOutcome> {
     const key = `${conversation.id} ${clientMessageId}`;
-    const sentAt = this.#firstSentAt.get(key) ?? attempt.at;
+    const sentAt = this.#firstSentAt.get(key) ?? this.#now();
     this.#firstSentAt.set(key, sentAt);
     const outcome = await device.send({ conversationId: conversation.id, clientMessageId, content });
-    attempt.outcome = outcome;
     if (outcome.kind === 'acked') this.#noteAck({ conversation, sender, sentAt, seq: outcome.seq });
     return outcome;
   }
@@ -208,15 +187,11 @@ export class Traffic {
     const user = oneOf(this.#random, this.#population.users);
     const device = oneOf(this.#random, user.devices);
     const { id: conversationId } = oneOf(this.#random, user.conversations);
-    if (!device.connected) return;
-    const at = this.#now();
     const everything = this.#random() < 0.5;
     const upToSeq = Math.floor(device.receivedUpTo(conversationId) * this.#random());
-    const attempt: ReadAttempt = { at, userId: user.id, conversationId, outcome: { kind: 'unknown', at: NEVER } };
-    this.reads.push(attempt);
-    const key = `read ${user.id} ${at}`;
+    const key = `read ${user.id} ${this.#now()}`;
     this.#pending.set(key, 1);
-    attempt.outcome = await device.read({ conversationId, ...(everything ? {} : { upToSeq }) });
+    await device.read({ conversationId, ...(everything ? {} : { upToSeq }) });
     this.#pending.delete(key);
   }
 }

@@ -52,7 +52,13 @@ export function rollingRestart({ gateways = 3, workers = 2, ofEach = Number.POSI
  * successor is ready and the load balancer uses it.
  */
 export function deploy(fault: Omit<Fault, 'inject'>, steps: DeploySteps): Fault {
-  return { ...fault, pairs: 50, pollingEvery: 5, inject: async (context) => injectDeploy(context, steps) };
+  return {
+    ...fault,
+    clients: 'mixed',
+    pairs: 50,
+    pollingEvery: 5,
+    inject: async (context) => injectDeploy(context, steps),
+  };
 }
 
 function injectDeploy({ cluster, population }: FaultContext, { cells, ...steps }: DeploySteps): ActiveFault {

@@ -10,6 +10,7 @@ import type { Fault, RoundOutcome } from '../fault.ts';
 export const balancerRestarted: Fault = {
   id: 'F21',
   title: 'the load balancer is restarted or reloaded',
+  clients: 'mixed',
   pollingEvery: 3,
   cluster: { balancer: startHaproxy },
   async inject({ cluster, random, round }) {

@@ -16,6 +16,7 @@ const CONTENTS = ['good', POISON, 'good', POISON, 'good'];
 export const poisonMessages: Fault = {
   id: 'F15',
   title: 'messages that Postgres never accepts',
+  clients: 'mixed',
   async inject(context) {
     const { url } = context.cluster.postgres;
     await queryPostgres(url, ADD_CONSTRAINT);
@@ -58,9 +59,13 @@ async function sendContents({ traffic, population, random }: FaultContext) {
   );
 }
 
-function sendOnce({ traffic, random }: FaultContext, content: string): Promise<SendOutcome> {
-  const draft = traffic.randomDraft(content);
-  return traffic.deliver(draft, oneOf(random, draft.sender.devices));
+/** From a stock device if there is one: the library itself refuses an invalid text. */
+function sendOnce({ traffic, population }: FaultContext, content: string): Promise<SendOutcome> {
+  const device = population.devices.find(({ kind }) => kind === 'stock') ?? population.devices[0];
+  const sender = population.users.find(({ id }) => id === device?.userId);
+  const conversation = sender?.conversations[0];
+  if (!device || !sender || !conversation) throw new Error('there is no device');
+  return traffic.deliver({ ...traffic.randomDraft(content), sender, conversation }, device);
 }
 
 function expectResult(content: string, outcome: SendOutcome, expected: string): string[] {

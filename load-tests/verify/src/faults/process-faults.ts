@@ -7,6 +7,7 @@ import { waitUntil } from '../wait-until.ts';
 export const gatewayKilled: Fault = {
   id: 'F1',
   title: 'a gateway is killed',
+  clients: 'mixed',
   async inject({ cluster, random }) {
     oneOf(random, cluster.gateways).kill();
     return undefined;
@@ -41,6 +42,7 @@ export const workerPaused: Fault = {
 export const processPaused: Fault = {
   id: 'F24',
   title: 'a gateway or worker is paused for 5 to 20 s',
+  clients: 'mixed',
   inject: async ({ cluster, random, round }) => {
     const target = oneOf(random, round % 2 === 0 ? cluster.workers : cluster.gateways);
     return pause(target, round === 3 ? 20_000 : between(random, 5_000, 10_000));

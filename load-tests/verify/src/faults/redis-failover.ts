@@ -22,6 +22,7 @@ function failover(id: string, title: string, parts: readonly RedisPart[]): Fault
   return {
     id,
     title,
+    clients: 'mixed',
     cluster: { behindAddress: parts },
     async inject({ cluster, random }) {
       const { redisAddress } = cluster;

@@ -24,6 +24,7 @@ function respondsLate(outcome: RoundOutcome): string[] {
 export const redisRestarted: Fault = {
   id: 'F4',
   title: 'Redis is killed and comes back',
+  clients: 'mixed',
   async inject({ cluster, random, round }) {
     await cluster.redis.kill();
     const lastsMs = round === 3 ? 15_000 : between(random, 1_000, 6_000);
@@ -36,6 +37,7 @@ export const redisRestarted: Fault = {
 export const redisFailover: Fault = {
   id: 'F5',
   title: 'the Redis primary fails, a replica takes over',
+  clients: 'mixed',
   cluster: { sentinel: true },
   async inject({ cluster, random, round }) {
     const lastsMs = between(random, 4_000, 8_000);
@@ -54,6 +56,7 @@ export const redisFailover: Fault = {
 export const redisHung: Fault = {
   id: 'F6',
   title: 'Redis hangs, or is slow',
+  clients: 'mixed',
   async inject(context) {
     const { cluster, random, round } = context;
     const heal = async () => setLinks(context, { kind: 'pass' });
@@ -104,6 +107,7 @@ const CUTS: readonly [NetworkFault, Direction][] = [
 export const gatewayCutOff: Fault = {
   id: 'F11',
   title: 'a gateway is cut off from Redis',
+  clients: 'mixed',
   async inject({ cluster, random, round }) {
     const { name, redis } = oneOf(random, cluster.gateways);
     redis.set(...(CUTS[(round - 1) % CUTS.length] ?? oneOf(random, CUTS)));
@@ -135,6 +139,7 @@ const FLUSHING_MS = 2_000;
 export const scriptsFlushed: Fault = {
   id: 'F22',
   title: 'Redis loses its cached scripts',
+  clients: 'mixed',
   async inject({ cluster }) {
     const end = performance.now() + FLUSHING_MS;
     while (performance.now() < end) {
@@ -154,6 +159,7 @@ export const scriptsFlushed: Fault = {
 export const redisWiped: Fault = {
   id: 'F13',
   title: 'every message is sent twice, and Redis loses its data',
+  clients: 'mixed',
   traffic: { duplicateShare: 1, resendShare: 0.5, rate: 60 },
   secondDeviceEvery: 1,
   async inject({ cluster, traffic }) {

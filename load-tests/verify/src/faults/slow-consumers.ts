@@ -22,6 +22,7 @@ const DISCONNECT_LIMIT_MS = 30_000;
 export const slowConsumers: Fault = {
   id: 'F16',
   title: 'clients stop reading',
+  clients: 'mixed',
   traffic: { rate: 40 },
   freshCluster: true,
   async inject({ cluster, population, traffic, random }) {

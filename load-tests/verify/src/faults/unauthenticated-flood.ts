@@ -26,6 +26,7 @@ const GROWTH_LIMIT_MB = 120;
 export const unauthenticatedFlood: Fault = {
   id: 'F17',
   title: 'a flood of connections that never authenticate',
+  clients: 'mixed',
   async inject(context) {
     const { cluster, random } = context;
     const memory = watchMemory(

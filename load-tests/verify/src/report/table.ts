@@ -15,6 +15,7 @@ const COLUMNS: Column[] = [
   ['gaps', ({ violations }) => violations.gap],
   ['acks', ({ violations }) => violations.wrongAck],
   ['devices', ({ violations }) => violations.deviceDiffers],
+  ['library', ({ violations }) => violations.misdelivered + violations.unsent],
   ['badges', ({ violations }) => violations.wrongBadge + violations.wrongCounter],
   ['exits', ({ violations }) => violations.unexpectedExit],
   ['unsettled', ({ violations, neverHealed }) => violations.unsettled + neverHealed],
@@ -25,9 +26,10 @@ const COLUMNS: Column[] = [
   ['verdict', (tally) => (countFindings(tally) === 0 ? 'ok' : 'WRONG')],
 ];
 
-export const LEGEND = `acks: acks of one message that differ · devices: differ from the database after their last sync · badges: badges or
-counters that differ from the recount · exits: no fault caused them · unsettled: not settled at the deadline · breaches: of
-the fault's own expectations · stale (not an error): devices that lacked something until their last sync
+export const LEGEND = `acks: acks of one message that differ · devices: differ from the database after their last sync · library: messages that
+the client library reported wrongly or did not send · badges: badges or counters that differ from the recount · exits: no
+fault caused them · unsettled: not settled at the deadline · breaches: of the fault's own expectations · stale (not an
+error): devices that lacked something until their last sync
 heal: until every lane acknowledges and delivers again`;
 
 /** One line per fault. */
