@@ -118,7 +118,8 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
     return this;
   }
 
-  async close({ forget = false } = {}): Promise<void> {
+  /** `forget`: also deletes what is stored for the user. */
+  async close(forget = false): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.batch.run(() => {
@@ -132,7 +133,7 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
     this.rest.abort();
     this.batch.end();
     this.clock.end();
-    await this.persistence.close({ forget });
+    await this.persistence.close(forget);
   }
 
   /** A problem that no call returns. */

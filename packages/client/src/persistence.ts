@@ -124,7 +124,7 @@ export class Persistence {
   }
 
   /** Writes everything, or deletes what is kept for the user. Then the store is not used any more. */
-  async close({ forget }: { forget: boolean }): Promise<void> {
+  async close(forget: boolean): Promise<void> {
     const key = this.#key;
     if (forget) this.forget();
     await this.flush();

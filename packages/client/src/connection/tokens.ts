@@ -85,17 +85,17 @@ export class Tokens {
     const lifeMs = expiresAt - clock.now();
     const margin = Math.min(LONGEST_MARGIN_MS, lifeMs * MARGIN) * (0.5 + clock.random() / 2);
     this.#token = token;
-    // A new token that seems to be expired: the clock of this device is wrong. The server decides.
+    // A new token that seems to be expired: the clock of this device is wrong. The server decides then too.
     this.#renewAt = lifeMs > 0 ? expiresAt - margin : Number.POSITIVE_INFINITY;
   }
 }
 
-/** `exp` of a JWT in ms since 1970; Infinity if it cannot be read: then the server decides. */
+/** `exp` of a JWT in ms since 1970; NaN if it cannot be read: then the server decides. */
 function expiryOf(token: string): number {
   try {
-    const payload = (token.split('.')[1] ?? '').replace(/-/g, '+').replace(/_/g, '/');
-    const { exp } = JSON.parse(atob(payload)) as { exp?: unknown };
-    if (typeof exp === 'number') return exp * 1_000;
-  } catch {}
-  return Number.POSITIVE_INFINITY;
+    const payload = token.split('.')[1] as string;
+    return JSON.parse(atob(payload.replace(/-/g, '+').replace(/_/g, '/'))).exp * 1_000;
+  } catch {
+    return Number.NaN;
+  }
 }
