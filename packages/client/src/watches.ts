@@ -36,7 +36,7 @@ export class Watches {
     for (const userId of users) checkId('watch', userId);
     const total = new Set([...this.#counts.keys(), ...users]).size;
     if (total > WATCHED_USERS) {
-      throw new RangeError(`watch: a client watches at most ${WATCHED_USERS} users. End other watches first.`);
+      throw new RangeError(`watch: pass at most ${WATCHED_USERS} users in all. End other watches first.`);
     }
     const added = users.filter((userId) => !this.#counts.has(userId));
     for (const userId of users) this.#counts.set(userId, (this.#counts.get(userId) ?? 0) + 1);

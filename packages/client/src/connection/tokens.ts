@@ -63,14 +63,14 @@ export class Tokens {
     const { signal } = abort;
     const cancel = this.#deps.clock.after(LIMIT_MS, () => abort.abort());
     const ended = new Promise<never>((_, reject) => {
-      const error = new Error(`it was ended, or has not resolved within ${LIMIT_MS / 1_000} s`);
+      const error = new Error('it did not resolve in time');
       signal.addEventListener('abort', () => reject(error));
     });
     try {
       const reason = this.#reason;
       // In a function of its own, since it may throw instead of rejecting.
       const token = await Promise.race([(async () => this.#deps.options.getToken({ reason, signal }))(), ended]);
-      check(token === null || (typeof token === 'string' && token), 'it resolved with neither a JWT nor null');
+      check(token === null || (typeof token === 'string' && token), 'it returned neither a JWT nor null');
       if (token !== null && this.#pending?.abort === abort) this.#keep(token);
       return token;
     } finally {
