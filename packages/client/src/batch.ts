@@ -39,10 +39,7 @@ export class Batch {
   on<E extends ChatEvent>(event: E, listener: (value: ChatEvents[E]) => void): () => void {
     const listeners = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, listeners);
-    // A function of its own, so that a listener that is registered twice is called twice.
-    const own: Listener = (value) => listener(value);
-    listeners.add(own);
-    return () => listeners.delete(own);
+    return added(listeners, listener);
   }
 
   emit<E extends ChatEvent>(event: E, value: ChatEvents[E]): void {
@@ -111,9 +108,7 @@ export class Source<T> implements Observable<T> {
   }
 
   subscribe(listener: () => void): () => void {
-    const own = () => listener();
-    this.listeners.add(own);
-    return () => this.listeners.delete(own);
+    return added(this.listeners, listener);
   }
 
   /** The value has changed. */
@@ -121,4 +116,11 @@ export class Source<T> implements Observable<T> {
     this.#value = undefined;
     if (this.listeners.size > 0) this.#batch.changed(this as Source<unknown>);
   }
+}
+
+/** Adds a listener. In a function of its own, so that a listener that is added twice is called twice. */
+function added<Value>(listeners: Set<(value: Value) => void>, listener: (value: Value) => void): () => void {
+  const own = (value: Value) => listener(value);
+  listeners.add(own);
+  return () => listeners.delete(own);
 }

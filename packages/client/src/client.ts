@@ -18,7 +18,7 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     outbox: engine.sending.observable,
     connect: () => engine.open().connect(),
     close: () => engine.close(),
-    signOut: () => engine.close({ forget: true }),
+    signOut: () => engine.close(true),
     on: (event, listener) => engine.batch.on(event, listener),
     async direct(userId) {
       checkId('direct', userId);

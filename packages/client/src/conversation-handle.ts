@@ -53,7 +53,7 @@ export class ConversationHandle implements Conversation {
 
   async loadHole({ fromSeq, toSeq }: Hole, count = HOLE): Promise<void> {
     checkCount(count);
-    check(fromSeq >= 1 && toSeq >= fromSeq, 'loadHole: pass one of the holes of the snapshot.');
+    check(fromSeq >= 1 && toSeq >= fromSeq, 'loadHole: pass one of the holes.');
     await this.#load(Math.max(fromSeq, toSeq - count + 1), toSeq);
   }
 

@@ -58,12 +58,11 @@ export class CurrentUser {
 
   /** The state of this user ends here; it stays in the store. */
   forget(): void {
-    const { sending, core, reads, typing, conversations } = this.#deps;
-    sending.clear();
-    core.reset();
-    reads.clear();
-    typing.clear();
-    conversations.restart();
+    this.#deps.sending.clear();
+    this.#deps.core.reset();
+    this.#deps.reads.clear();
+    this.#deps.typing.clear();
+    this.#deps.conversations.restart();
   }
 
   #restore({ epoch, since, badge, conversations, outbox }: StoredState): void {
@@ -74,7 +73,7 @@ export class CurrentUser {
     for (const { id, lastSeq, ...rest } of conversations) {
       const state = core.state(id);
       Object.assign(state, rest);
-      state.begin(lastSeq, lastSeq, (message) => batch.emit('message', message));
+      state.begin(lastSeq, lastSeq);
     }
     this.#deps.conversations.restart(since !== undefined);
     if (badge !== undefined) batch.emit('badge', badge);

@@ -28,7 +28,7 @@ export function checkedDraft(draft: DraftMessage | string): CheckedDraft {
       `${ATTACHMENT_URL_LENGTH} characters, and "IMAGE" or "PDF".`,
   );
   const isVisible = attachments.length > 0 || !ONLY_INVISIBLE.test(content ?? '');
-  check(isVisible, 'content: a message needs visible text or an attachment.');
+  check(isVisible, 'content: pass visible text or an attachment.');
   checkId('clientMessageId', clientMessageId);
   return {
     clientMessageId: clientMessageId as ClientMessageId,
@@ -46,7 +46,7 @@ export function checkId(name: string, id: string): void {
 /** The id of a conversation in lower case. */
 export function checkedConversationId(id: string): ConversationId {
   const lower = String(id).toLowerCase();
-  check(UUID.test(lower), 'conversation: pass its id, which is a UUID.');
+  check(UUID.test(lower), 'conversation: pass its id, a UUID.');
   return lower as ConversationId;
 }
 

@@ -96,19 +96,18 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
 
   /** Opens the conversation with a user on the server, unless it is known. */
   async direct(userId: UserId): Promise<ConversationHandle> {
-    const { batch, core, conversations, rest, watches } = this;
-    for (const state of core.conversations.values()) {
-      if (state.otherUserId === userId) return conversations.open(state.id);
+    for (const state of this.core.conversations.values()) {
+      if (state.otherUserId === userId) return this.conversations.open(state.id);
     }
-    const { id, createdAt } = await rest.open(userId);
+    const { id, createdAt } = await this.rest.open(userId);
     this.open();
-    return batch.run(() => {
-      const state = core.state(id);
+    return this.batch.run(() => {
+      const state = this.core.state(id);
       state.otherUserId = userId;
       state.active(createdAt);
       this.changed(state);
-      watches.met(userId);
-      return conversations.open(id);
+      this.watches.met(userId);
+      return this.conversations.open(id);
     });
   }
 
@@ -118,7 +117,8 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
     return this;
   }
 
-  async close({ forget = false } = {}): Promise<void> {
+  /** `forget`: also deletes what is stored for the user. */
+  async close(forget = false): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.batch.run(() => {
@@ -132,7 +132,7 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
     this.rest.abort();
     this.batch.end();
     this.clock.end();
-    await this.persistence.close({ forget });
+    await this.persistence.close(forget);
   }
 
   /** A problem that no call returns. */
@@ -181,11 +181,11 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
   }
 
   caughtUp(): void {
-    const { core, batch, list, persistence } = this;
+    const { core } = this;
     const wire = this.#wire;
-    persistence.set({ since: core.sync.since, epoch: core.epoch });
-    if (list.isBegun) this.#live();
-    else void list.first().then(() => batch.run(() => this.#wire === wire && this.#live()));
+    this.persistence.set({ since: core.sync.since, epoch: core.epoch });
+    if (this.list.isBegun) this.#live();
+    else void this.list.first().then(() => this.batch.run(() => this.#wire === wire && this.#live()));
   }
 
   // What the connection reports.
@@ -195,18 +195,17 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
   }
 
   opened(wire: Wire, session: Session): void {
-    const { batch, core, user } = this;
     this.#wire = wire;
     this.#early = [];
     const begin = () => {
       if (this.#wire !== wire) return;
-      core.connected(wire, session);
+      this.core.connected(wire, session);
       const early = this.#early ?? [];
       this.#early = undefined;
       for (const [name, payload] of early) this.event(name, payload);
     };
-    if (session.userId === core.userId) begin();
-    else void user.enter(session.userId).then(() => batch.run(begin));
+    if (session.userId === this.core.userId) begin();
+    else void this.user.enter(session.userId).then(() => this.batch.run(begin));
   }
 
   event(name: string, payload: unknown): void {
@@ -241,17 +240,15 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
 
   /** This tab sends from now on, and writes the store. */
   lead(): void {
-    const { batch, core, page, persistence, sending } = this;
     const wire = this.#wire;
-    if (wire) batch.run(() => core.outbox.start(wire));
-    persistence.lead(true);
-    const { userId } = core;
+    if (wire) this.batch.run(() => this.core.outbox.start(wire));
+    this.persistence.lead(true);
+    if (!this.page.lock) return;
+    const { userId } = this.core;
     // Messages of a tab that has ended.
-    if (page.lock) {
-      void persistence
-        .outbox()
-        .then((messages) => batch.run(() => core.userId === userId && sending.restore(messages)));
-    }
+    void this.persistence
+      .outbox()
+      .then((messages) => this.batch.run(() => this.core.userId === userId && this.sending.restore(messages)));
   }
 
   follow(): void {

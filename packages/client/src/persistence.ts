@@ -124,7 +124,7 @@ export class Persistence {
   }
 
   /** Writes everything, or deletes what is kept for the user. Then the store is not used any more. */
-  async close({ forget }: { forget: boolean }): Promise<void> {
+  async close(forget: boolean): Promise<void> {
     const key = this.#key;
     if (forget) this.forget();
     await this.flush();
@@ -173,7 +173,7 @@ export class Persistence {
     return this.#attempt(async (store) => {
       let cancel = () => {};
       const late = new Promise<never>((_, reject) => {
-        const error = new Error(`it did not open within ${LOAD_LIMIT_MS / 1_000} s`);
+        const error = new Error('it did not open in time');
         cancel = this.#deps.clock.after(LOAD_LIMIT_MS, () => reject(error));
       });
       const state = await Promise.race([store.load(key), late]).finally(cancel);

@@ -44,10 +44,9 @@ export class ReadMarks {
     if (!live || page.isVisible?.() === false) return;
     const now = clock.now();
     let next = Number.POSITIVE_INFINITY;
-    for (const [id, at] of this.#nextAt) if (at <= now) this.#nextAt.delete(id);
     for (const [id, upToSeq] of this.#pending) {
-      const at = this.#nextAt.get(id);
-      if (at === undefined) this.#send(live, id, upToSeq, now);
+      const at = this.#nextAt.get(id) ?? 0;
+      if (at <= now) this.#send(live, id, upToSeq, now);
       else next = Math.min(next, at);
     }
     if (Number.isFinite(next)) this.#cancelTimer = clock.after(next - now, () => this.flush());

@@ -52,22 +52,22 @@ export class Sending {
   }
 
   send(conversationId: ConversationId, draft: DraftMessage | string): SentMessage {
-    const { core, clock, options, persistence, tabs } = this.#deps;
+    const { core } = this.#deps;
     this.#deps.open();
     const checked = checkedDraft(draft);
     const known = core.outbox.get(checked.clientMessageId);
     if (known) return this.#handle(known);
-    const sentAt = clock.now();
+    const sentAt = this.#deps.clock.now();
     const kept: StoredOutgoing = { ...checked, conversationId, sentAt, order: Math.max(this.#lastOrder + 1, sentAt) };
     const outgoing = restored(kept);
-    if (core.outbox.size >= options.maxOutbox) {
+    if (core.outbox.size >= this.#deps.options.maxOutbox) {
       const error = problem('OUTBOX_FULL', 'Too many messages wait to be sent. Try again later.');
       return new Sent({ ...outgoing, status: 'failed', error }, core);
     }
     const sent = this.#handle(outgoing);
-    persistence.put(kept);
+    this.#deps.persistence.put(kept);
     this.#add(outgoing);
-    tabs.post({ type: 'queued', outgoing: kept });
+    this.#deps.tabs.post({ type: 'queued', outgoing: kept });
     return sent;
   }
 

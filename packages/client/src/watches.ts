@@ -21,8 +21,6 @@ export class Watches {
   /** How often each user is watched. */
   #counts = new Map<UserId, number>();
   #known = new Map<UserId, Presence>();
-  /** Users whose watch is not sent on this connection yet. */
-  #due = new Set<UserId>();
   #cancelTimer: (() => void) | undefined;
 
   constructor(deps: WatchesDeps) {
@@ -38,14 +36,11 @@ export class Watches {
     for (const userId of users) checkId('watch', userId);
     const total = new Set([...this.#counts.keys(), ...users]).size;
     if (total > WATCHED_USERS) {
-      throw new RangeError(`watch: a client watches at most ${WATCHED_USERS} users. End other watches first.`);
+      throw new RangeError(`watch: pass at most ${WATCHED_USERS} users in all. End other watches first.`);
     }
-    for (const userId of users) {
-      const count = this.#counts.get(userId) ?? 0;
-      this.#counts.set(userId, count + 1);
-      if (count === 0) this.#due.add(userId);
-    }
-    this.#send();
+    const added = users.filter((userId) => !this.#counts.has(userId));
+    for (const userId of users) this.#counts.set(userId, (this.#counts.get(userId) ?? 0) + 1);
+    this.#send(added);
     let isEnded = false;
     return () => {
       if (!isEnded) this.#unwatch(users);
@@ -55,14 +50,13 @@ export class Watches {
 
   /** Users may see each other from now on. Watching again brings the state. */
   met(userId: UserId): void {
-    if (!this.#counts.has(userId)) return;
-    this.#due.add(userId);
-    this.#send();
+    if (this.#counts.has(userId)) this.#send([userId]);
   }
 
+  /** Sends the watches of all users. */
   start(): void {
-    for (const userId of this.#counts.keys()) this.#due.add(userId);
-    this.#send();
+    this.#cancelTimer = undefined;
+    this.#send([...this.#counts.keys()]);
   }
 
   stop(): void {
@@ -79,20 +73,15 @@ export class Watches {
     this.#deps.batch.emit('presence', presence);
   }
 
-  #send(): void {
+  #send(userIds: UserId[]): void {
     const { live, clock } = this.#deps;
-    if (!live || this.#cancelTimer || this.#due.size === 0) return;
-    const userIds = [...this.#due];
-    this.#due.clear();
+    if (!live || this.#cancelTimer || userIds.length === 0) return;
     live.call<WatchPresenceAck>('watch_presence', { userIds }, (answer) => {
       if (answer.ok) for (const presence of answer.presence) this.receive(presence);
       else if (!answer.error.retryable) this.#deps.fail(answer.error);
       else {
-        for (const userId of userIds) if (this.#counts.has(userId)) this.#due.add(userId);
-        this.#cancelTimer ??= clock.after(pauseMs(clock, answer.error.retryAfterMs, 0, PAUSE_MS), () => {
-          this.#cancelTimer = undefined;
-          this.#send();
-        });
+        const ms = pauseMs(clock, answer.error.retryAfterMs, 0, PAUSE_MS);
+        this.#cancelTimer ??= clock.after(ms, () => this.start());
       }
     });
   }
@@ -106,7 +95,6 @@ export class Watches {
     for (const userId of ended) {
       this.#counts.delete(userId);
       this.#known.delete(userId);
-      this.#due.delete(userId);
     }
     if (ended.length > 0) this.#deps.live?.call('unwatch_presence', { userIds: ended }, () => {});
   }

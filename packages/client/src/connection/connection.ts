@@ -78,6 +78,11 @@ export class Connection {
     return this.status.state === 'catching_up' || this.status.state === 'live';
   }
 
+  /** There is a connection, or there will be one without a call of `connect`. */
+  get isActive(): boolean {
+    return this.isOpen || this.status.state === 'connecting' || this.status.state === 'waiting';
+  }
+
   /** By the user: also leaves `unauthorized`. */
   connect(): void {
     if (this.isOpen || this.status.state === 'connecting') return;
@@ -101,7 +106,7 @@ export class Connection {
 
   /** The page may be frozen: no connection until `wake`. */
   suspend(): void {
-    if (!this.isOpen && this.status.state !== 'connecting' && this.status.state !== 'waiting') return;
+    if (!this.isActive) return;
     this.#end();
     this.#set({ state: 'waiting' });
   }
@@ -140,7 +145,7 @@ export class Connection {
     const failure = tokenProblem(error);
     this.#tokenFailures++;
     if (!failure.retryable || this.#tokenFailures >= MAX_TOKEN_FAILURES) this.stop('unauthorized', failure);
-    else this.#failed(failure);
+    else this.#retryLater(failure);
   }
 
   #open(token: string): void {
@@ -153,7 +158,7 @@ export class Connection {
     on('disconnect', (reason: string) => this.#lost(lost(`The connection was lost (${reason}).`)));
     for (const name of SERVER_EVENTS) on(name, (payload: never) => this.#event(name, payload));
     this.#cancelTimer = clock.after(ATTEMPT_MS, () =>
-      this.#failed(lost(`The server did not respond within ${ATTEMPT_MS / 1_000} s.`)),
+      this.#retryLater(lost(`The server did not respond within ${ATTEMPT_MS / 1_000} s.`)),
     );
     socket.connect();
   }
@@ -170,36 +175,35 @@ export class Connection {
     if (this.isOpen) return;
     this.#cancelTimer?.();
     this.#refusals = 0;
-    const { batch, clock } = this.#owner;
-    this.#openedAt = clock.now();
+    this.#openedAt = this.#owner.clock.now();
     const { userId, gatewayId } = session;
     this.#set({ state: 'catching_up', userId, gatewayId });
-    const run = this.#run;
-    const wire: Wire = {
-      call: (event, payload, onAnswer) => {
-        this.#socket?.emit(event, payload, (answer) =>
-          batch.run(() => this.#run === run && onAnswer(answer as Parameters<typeof onAnswer>[0])),
-        );
+    this.#owner.opened(
+      {
+        call: (event, payload, onAnswer) => {
+          this.#socket?.emit(event, payload, this.#current(onAnswer) as (answer: unknown) => void);
+        },
       },
-    };
-    this.#owner.opened(wire, session);
+      session,
+    );
   }
 
   #refused({ data, message }: Error & { data?: ErrorPayload }): void {
     if (!data?.code.startsWith('TOKEN_')) {
       const error = data ? chatError(data) : lost(`The server cannot be reached (${message}).`);
-      this.#failed(error, data?.retryAfterMs);
+      this.#retryLater(error, data?.retryAfterMs);
       return;
     }
+    const error = chatError(data);
     const { tokens, clock } = this.#owner;
     tokens.refused(data.code);
     if (clock.now() - this.#refusedAt > SERIES_MS) this.#refusals = 0;
     this.#refusedAt = clock.now();
     this.#refusals++;
-    if (data.code === 'TOKEN_REVOKED' || this.#refusals >= MAX_REFUSALS) this.stop('unauthorized', chatError(data));
+    if (data.code === 'TOKEN_REVOKED' || this.#refusals >= MAX_REFUSALS) this.stop('unauthorized', error);
     // An expired token is replaced at once. If the next one is refused too, there is no hurry.
     else if (this.#refusals === 1) this.#attempt();
-    else this.#failed(chatError(data));
+    else this.#retryLater(error);
   }
 
   #lost(error: ChatError): void {
@@ -208,11 +212,7 @@ export class Connection {
     else this.#retryLater(error, 0, 0);
   }
 
-  #failed(error: ChatError, retryAfterMs = 0): void {
-    this.#retryLater(error, this.status.attempt + 1, retryAfterMs);
-  }
-
-  #retryLater(error: ChatError, attempt: number, atLeastMs: number): void {
+  #retryLater(error: ChatError, atLeastMs = 0, attempt = this.status.attempt + 1): void {
     const { clock } = this.#owner;
     const ms = atLeastMs + backOffMs(clock, this.#failures++, BACK_OFF_MS);
     this.#end();

@@ -63,14 +63,14 @@ export class Tokens {
     const { signal } = abort;
     const cancel = this.#deps.clock.after(LIMIT_MS, () => abort.abort());
     const ended = new Promise<never>((_, reject) => {
-      const error = new Error(`it was ended, or has not resolved within ${LIMIT_MS / 1_000} s`);
+      const error = new Error('it did not resolve in time');
       signal.addEventListener('abort', () => reject(error));
     });
     try {
       const reason = this.#reason;
       // In a function of its own, since it may throw instead of rejecting.
       const token = await Promise.race([(async () => this.#deps.options.getToken({ reason, signal }))(), ended]);
-      check(token === null || (typeof token === 'string' && token), 'it resolved with neither a JWT nor null');
+      check(token === null || (typeof token === 'string' && token), 'it returned neither a JWT nor null');
       if (token !== null && this.#pending?.abort === abort) this.#keep(token);
       return token;
     } finally {
@@ -85,17 +85,17 @@ export class Tokens {
     const lifeMs = expiresAt - clock.now();
     const margin = Math.min(LONGEST_MARGIN_MS, lifeMs * MARGIN) * (0.5 + clock.random() / 2);
     this.#token = token;
-    // A new token that seems to be expired: the clock of this device is wrong. The server decides.
+    // A new token that seems to be expired: the clock of this device is wrong. The server decides then too.
     this.#renewAt = lifeMs > 0 ? expiresAt - margin : Number.POSITIVE_INFINITY;
   }
 }
 
-/** `exp` of a JWT in ms since 1970; Infinity if it cannot be read: then the server decides. */
+/** `exp` of a JWT in ms since 1970; NaN if it cannot be read: then the server decides. */
 function expiryOf(token: string): number {
   try {
-    const payload = (token.split('.')[1] ?? '').replace(/-/g, '+').replace(/_/g, '/');
-    const { exp } = JSON.parse(atob(payload)) as { exp?: unknown };
-    if (typeof exp === 'number') return exp * 1_000;
-  } catch {}
-  return Number.POSITIVE_INFINITY;
+    const payload = token.split('.')[1] as string;
+    return JSON.parse(atob(payload.replace(/-/g, '+').replace(/_/g, '/'))).exp * 1_000;
+  } catch {
+    return Number.NaN;
+  }
 }

@@ -29,8 +29,12 @@ export class ConversationState {
   /** After a restore: what is loaded again is not new, whether it was read or not. */
   #isReloaded = false;
 
-  constructor(id: ConversationId) {
+  #deliver: (message: Message) => void;
+
+  /** `deliver` is called for each message that is in order. */
+  constructor(id: ConversationId, deliver: (message: Message) => void) {
     this.id = id;
+    this.#deliver = deliver;
   }
 
   /** Messages that wait for others. */
@@ -49,10 +53,10 @@ export class ConversationState {
   }
 
   /**
-   * Takes in a message of any path. Calls `deliver` for each message that is in order now. At most `maxWaiting` messages
+   * Takes in a message of any path. Delivers each message that is in order now. At most `maxWaiting` messages
    * wait; a sync brings the others again.
    */
-  receive(message: Message, maxWaiting: number, deliver: (message: Message) => void): void {
+  receive(message: Message, maxWaiting: number): void {
     const { seq } = message;
     this.note(message);
     if (seq === 1) this.upTo ??= 0;
@@ -64,8 +68,8 @@ export class ConversationState {
     if (seq === upTo + 1) {
       this.upTo = seq;
       this.window?.append(message);
-      deliver(message);
-      if (this.#beyond.has(seq + 1)) this.skipTo(seq, deliver);
+      this.#deliver(message);
+      if (this.#beyond.has(seq + 1)) this.skipTo(seq);
     } else if (this.#beyond.size < maxWaiting && !this.#beyond.has(seq)) {
       this.#beyond.set(seq, message);
       this.window?.append(message);
@@ -73,11 +77,11 @@ export class ConversationState {
   }
 
   /** Where the conversation begins for this device: the messages up to `upTo` are history, which is not delivered. */
-  begin(lastSeq: number, upTo: number, deliver: (message: Message) => void): void {
+  begin(lastSeq: number, upTo: number): void {
     this.lastSeq = Math.max(this.lastSeq, lastSeq);
     if (this.upTo !== undefined) return;
     const end = this.#isReloaded ? lastSeq : Math.min(lastSeq, upTo);
-    this.skipTo(Math.min(end, ...[...this.#beyond.keys()].map((seq) => seq - 1)), deliver);
+    this.skipTo(Math.min(end, ...[...this.#beyond.keys()].map((seq) => seq - 1)));
   }
 
   /** Takes in a last message that a list shows. Without effect on what is delivered. */
@@ -94,14 +98,14 @@ export class ConversationState {
   }
 
   /** Gives up the missing messages up to `seq`. Those that wait are delivered, as far as nothing is missing before them. */
-  skipTo(seq: number, deliver: (message: Message) => void): void {
+  skipTo(seq: number): void {
     this.upTo = Math.max(this.upTo ?? seq, seq);
     for (const waiting of [...this.#beyond.keys()].sort((a, b) => a - b)) {
       if (waiting > this.upTo + 1) break;
       this.upTo = Math.max(this.upTo, waiting);
       const message = this.#beyond.get(waiting) as Message;
       this.#beyond.delete(waiting);
-      deliver(message);
+      this.#deliver(message);
     }
   }
 

@@ -111,7 +111,7 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     }
     const isOwn = message.senderId === this.userId;
     state.otherUserId ??= isOwn ? message.receiverId : message.senderId;
-    state.receive(message, this.#options.maxBacklog, this.#deliver);
+    state.receive(message, this.#options.maxBacklog);
     if (state.waiting > 0) this.sync.want(state.id, state.upTo !== undefined);
     this.#output.changed(state);
     const outgoing = isOwn && !this.#options.onlyAcksSettle ? this.outbox.get(message.clientMessageId) : undefined;
@@ -130,7 +130,7 @@ export class ChatCore implements OutboxOwner, SyncOwner {
   state(id: ConversationId): ConversationState {
     let state = this.conversations.get(id);
     if (!state) {
-      state = new ConversationState(id);
+      state = new ConversationState(id, (message) => this.#output.message(message));
       this.conversations.set(id, state);
     }
     return state;
@@ -167,7 +167,7 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     state.active(entry.updatedAt);
     state.lastSeq = Math.max(state.lastSeq, entry.lastSeq);
     // Where an open conversation begins depends on its read mark, which the sync that is due brings.
-    if (state.waiting === 0 && !state.window) state.begin(entry.lastSeq, entry.lastSeq, this.#deliver);
+    if (state.waiting === 0 && !state.window) state.begin(entry.lastSeq, entry.lastSeq);
     const { lastMessage } = entry;
     if (lastMessage && state.upTo !== undefined && lastMessage.seq === state.upTo + 1) this.receive(lastMessage);
     else if (lastMessage) state.note(lastMessage);
@@ -217,8 +217,6 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     this.#output.caughtUp();
   }
 
-  #deliver = (message: Message): void => this.#output.message(message);
-
   #counted({ count, conversations = [] }: UnreadCount): void {
     this.badge = count;
     for (const { conversationId, count } of conversations) {
@@ -255,7 +253,7 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     const state = this.state(entry.id);
     this.#marks(state, entry.readMarks);
     // A conversation that this device does not know: what is not read anywhere is new.
-    state.begin(entry.lastSeq, this.readUpTo(entry.id), this.#deliver);
+    state.begin(entry.lastSeq, this.readUpTo(entry.id));
     this.summary(entry, state.countedDuring !== this.sync.request);
   }
 
@@ -274,7 +272,7 @@ export class ChatCore implements OutboxOwner, SyncOwner {
 
   #skipBacklog(state: ConversationState): boolean {
     if (state.upTo === undefined || state.lastSeq - state.upTo <= this.#options.maxBacklog) return false;
-    state.skipTo(state.lastSeq - NEWEST_PAGE, this.#deliver);
+    state.skipTo(state.lastSeq - NEWEST_PAGE);
     if (state.window) state.window.loadAfter = undefined;
     this.#output.discontinuity(state);
     return true;
@@ -284,7 +282,7 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     const state = this.conversations.get(id);
     if (!state) return;
     this.#marks(state, readMarks);
-    state.begin(lastSeq, this.readUpTo(id), this.#deliver);
+    state.begin(lastSeq, this.readUpTo(id));
     // When the answer has everything, nothing is skipped, however much it is.
     const isWhole = !hasMore && afterSeq <= (state.upTo as number);
     const isSkipped = !isWhole && this.#skipBacklog(state);
@@ -319,7 +317,7 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     const state = this.conversations.get(id);
     if (!state) return;
     state.restart();
-    state.begin(0, 0, this.#deliver);
+    state.begin(0, 0);
     state.otherUserId = undefined;
     if (state.window) state.window.loadAfter = undefined;
     else this.conversations.delete(id);

@@ -44,11 +44,6 @@ export class Tabs {
   want(): void {
     const { page } = this.#owner;
     if (this.#release || this.#name === undefined) return;
-    if (!page.lock) {
-      this.#release = () => {};
-      this.#lead();
-      return;
-    }
     const abort = new AbortController();
     let end = () => {};
     const release = () => {
@@ -62,7 +57,8 @@ export class Tabs {
         if (this.#release === release) this.#lead();
         else resolve();
       });
-    page.lock(this.#name, abort.signal, hold).then(
+    const held = page.lock ? page.lock(this.#name, abort.signal, hold) : hold();
+    held.then(
       () => this.#release === release && this.release(),
       // Locks are forbidden here, or another tab has taken the lock: this tab works alone, if it still wants to.
       () => this.#release === release && !this.isLeading && this.#lead(),
