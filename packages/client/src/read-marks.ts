@@ -14,10 +14,16 @@ export interface ReadMarksDeps {
   readonly live: Wire | undefined;
 }
 
-/** Sends read marks: the newest one per conversation, at most once per second, and while the page is visible. */
+/**
+ * Sends read marks: the newest one per conversation, at most once per second, and while the page is visible. A mark whose
+ * connection is lost before its ack is sent again.
+ */
 export class ReadMarks {
   #deps: ReadMarksDeps;
+  /** Marks without an ack. */
   #pending = new Map<ConversationId, number>();
+  /** Marks that were sent, with their connection. */
+  #sent = new Map<ConversationId, { wire: Wire; upToSeq: number }>();
   /** Earliest time of the next mark, in ms since 1970. */
   #nextAt = new Map<ConversationId, number>();
   #cancelTimer: (() => void) | undefined;
@@ -34,6 +40,7 @@ export class ReadMarks {
 
   clear(): void {
     this.#pending.clear();
+    this.#sent.clear();
     this.#nextAt.clear();
   }
 
@@ -45,6 +52,8 @@ export class ReadMarks {
     const now = clock.now();
     let next = Number.POSITIVE_INFINITY;
     for (const [id, upToSeq] of this.#pending) {
+      const sent = this.#sent.get(id);
+      if (sent?.wire === live && sent.upToSeq === upToSeq) continue;
       const at = this.#nextAt.get(id) ?? 0;
       if (at <= now) this.#send(live, id, upToSeq, now);
       else next = Math.min(next, at);
@@ -53,11 +62,13 @@ export class ReadMarks {
   }
 
   #send(wire: Wire, id: ConversationId, upToSeq: number, now: number): void {
-    this.#pending.delete(id);
+    this.#sent.set(id, { wire, upToSeq });
     this.#nextAt.set(id, now + INTERVAL_MS);
     wire.call<ReadAck>('read_messages', { conversationId: id, upToSeq }, (answer) => {
-      if (answer.ok || !answer.error.retryable) return;
-      this.#pending.set(id, Math.max(upToSeq, this.#pending.get(id) ?? 0));
+      this.#sent.delete(id);
+      const isDone = answer.ok || !answer.error.retryable;
+      if (isDone && this.#pending.get(id) === upToSeq) this.#pending.delete(id);
+      if (isDone) return;
       this.#nextAt.set(id, this.#deps.clock.now() + Math.max(INTERVAL_MS, answer.error.retryAfterMs ?? 0));
       this.flush();
     });

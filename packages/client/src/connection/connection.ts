@@ -26,8 +26,13 @@ export interface ConnectionOwner {
 
 /** Time from the start of an attempt to `session`, in ms. */
 const ATTEMPT_MS = 20_000;
-/** Longest first back-off, in ms. */
+/**
+ * Longest first back-off, and longest one during an outage of about a minute (that of a stock client), in ms. Later it
+ * grows, so that a cluster that is away for long does not get all of its clients every few seconds.
+ */
 const BACK_OFF_MS = 1_000;
+const OUTAGE_BACK_OFF_MS = 5_000;
+const OUTAGE_ATTEMPTS = 20;
 /** A connection that lasted this long ends a series of failures, in ms. */
 const STABLE_MS = 10_000;
 /** Refused tokens of one series, and failures of `getToken`, after which the client stops. */
@@ -214,7 +219,14 @@ export class Connection {
 
   #retryLater(error: ChatError, atLeastMs = 0, attempt = this.status.attempt + 1): void {
     const { clock } = this.#owner;
-    const ms = atLeastMs + backOffMs(clock, this.#failures++, BACK_OFF_MS);
+    const ms =
+      atLeastMs +
+      backOffMs(
+        clock,
+        this.#failures,
+        BACK_OFF_MS,
+        this.#failures++ < OUTAGE_ATTEMPTS ? OUTAGE_BACK_OFF_MS : undefined,
+      );
     this.#end();
     const wait = (nextAttemptAt?: number) =>
       this.#set({ state: 'waiting', attempt, error, ...(nextAttemptAt && { nextAttemptAt }) });

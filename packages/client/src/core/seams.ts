@@ -34,8 +34,8 @@ export const systemClock: Clock = {
 const LONGEST_MS = 30_000;
 
 /** Full jitter: any time up to a bound that doubles with each attempt, in ms. */
-export function backOffMs(clock: Clock, attempt: number, firstMs: number): number {
-  return clock.random() * Math.min(LONGEST_MS, firstMs * 2 ** attempt);
+export function backOffMs(clock: Clock, attempt: number, firstMs: number, longestMs: number = LONGEST_MS): number {
+  return clock.random() * Math.min(longestMs, firstMs * 2 ** attempt);
 }
 
 /** Pause after a refusal, in ms: never shorter than the server demands, and not the same for all clients. */
