@@ -88,11 +88,8 @@ export class ConversationList implements List {
   }
 
   snapshot(state: ConversationState): ConversationSnapshot {
-    let snapshot = this.#snapshots.get(state.id);
-    if (!snapshot) {
-      snapshot = snapshotOf(state);
-      this.#snapshots.set(state.id, snapshot);
-    }
+    const snapshot = this.#snapshots.get(state.id) ?? snapshotOf(state);
+    this.#snapshots.set(state.id, snapshot);
     return snapshot;
   }
 
@@ -120,6 +117,6 @@ export class ConversationList implements List {
 
 /** Only conversations whose other user is known are listed. */
 function snapshotOf(state: ConversationState): ConversationSnapshot {
-  const { id, otherUserId, lastMessage, lastSeq, unreadCount, readMarks, updatedAt } = state;
-  return { id, otherUserId: otherUserId as UserId, lastMessage, lastSeq, unreadCount, readMarks, updatedAt };
+  const { id, lastMessage, lastSeq, unreadCount, readMarks, updatedAt } = state;
+  return { id, otherUserId: state.otherUserId as UserId, lastMessage, lastSeq, unreadCount, readMarks, updatedAt };
 }

@@ -10,7 +10,6 @@ import type {
 } from '@chat-cluster/contracts';
 import { Batch } from './batch.ts';
 import { Connection, type ConnectionOwner } from './connection/connection.ts';
-import { openSocket } from './connection/socket-io.ts';
 import { Tokens } from './connection/tokens.ts';
 import type { ConversationHandle } from './conversation-handle.ts';
 import { ConversationList } from './conversation-list.ts';
@@ -18,6 +17,7 @@ import { Conversations } from './conversations.ts';
 import type { ConversationState } from './core/conversation-state.ts';
 import { ChatCore, type CoreOutput } from './core/core.ts';
 import type { Outgoing } from './core/outbox.ts';
+import { problem } from './core/problem.ts';
 import { systemClock, type Wire } from './core/seams.ts';
 import { CurrentUser } from './current-user.ts';
 import type { CheckedOptions } from './options.ts';
@@ -30,7 +30,7 @@ import { Rest } from './rest.ts';
 import { Sending, type TabMessage } from './sending.ts';
 import { Settling } from './settling.ts';
 import { Timers } from './timers.ts';
-import type { ChatError, OpenSocket, Page } from './types.ts';
+import type { ChatError, Page } from './types.ts';
 import { TypingSignals } from './typing-signals.ts';
 import { Watches } from './watches.ts';
 
@@ -47,7 +47,6 @@ import { Watches } from './watches.ts';
 export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
   readonly options: CheckedOptions;
   readonly page: Page;
-  readonly openSocket: OpenSocket;
   readonly batch: Batch;
   readonly clock: Timers;
   readonly core: ChatCore;
@@ -76,7 +75,6 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
   constructor(options: CheckedOptions) {
     this.options = options;
     this.page = options.page ?? browserPage();
-    this.openSocket = options.socket ?? openSocket;
     this.batch = new Batch(options.logger, () => {
       this.conversations.report();
       this.settling.check();
@@ -138,7 +136,7 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
   /** A problem that no call returns. */
   fail({ code, message, retryable }: ChatError | FailureAck['error']): void {
     this.options.logger?.error(message, { code });
-    this.batch.emit('error', { code, message, retryable });
+    this.batch.emit('error', problem(code, message, retryable));
   }
 
   // What the core reports.

@@ -5,12 +5,12 @@ import { backOffMs, type Clock, type Wire } from '../core/seams.ts';
 import { tokenProblem } from '../errors.ts';
 import type { ChatError, ChatSocket, ChatStatus, OpenSocket, Page } from '../types.ts';
 import { SERVER_EVENTS } from '../wire.ts';
+import { openSocket } from './socket-io.ts';
 import type { Tokens } from './tokens.ts';
 
 /** What a connection needs, and what it reports. */
 export interface ConnectionOwner {
-  readonly options: { origin: string };
-  readonly openSocket: OpenSocket;
+  readonly options: { origin: string; socket?: OpenSocket };
   readonly page: Page;
   readonly tokens: Tokens;
   readonly clock: Clock;
@@ -154,9 +154,9 @@ export class Connection {
   }
 
   #open(token: string): void {
-    const { options, openSocket, clock } = this.#owner;
+    const { options, clock } = this.#owner;
     this.#tokenFailures = 0;
-    const socket = openSocket(options.origin, { auth: (send) => send({ token }) });
+    const socket = (options.socket ?? openSocket)(options.origin, { auth: (send) => send({ token }) });
     this.#socket = socket;
     const on = <Payload>(name: string, listen: (payload: Payload) => void) => socket.on(name, this.#current(listen));
     on('connect_error', (error: Error & { data?: ErrorPayload }) => this.#refused(error));

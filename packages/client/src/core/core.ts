@@ -128,11 +128,8 @@ export class ChatCore implements OutboxOwner, SyncOwner {
 
   /** The state of a conversation, which is new if it was not known. */
   state(id: ConversationId): ConversationState {
-    let state = this.conversations.get(id);
-    if (!state) {
-      state = new ConversationState(id, (message) => this.#output.message(message));
-      this.conversations.set(id, state);
-    }
+    const state = this.conversations.get(id) ?? new ConversationState(id, (message) => this.#output.message(message));
+    this.conversations.set(id, state);
     return state;
   }
 

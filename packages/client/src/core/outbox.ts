@@ -96,9 +96,7 @@ export class Outbox {
 
   /** Messages that are queued or under way. */
   get unsent(): number {
-    let unsent = 0;
-    for (const queue of this.#queues.values()) unsent += queue.length;
-    return unsent;
+    return [...this.#queues.values()].flat().length;
   }
 
   get(id: ClientMessageId): Outgoing | undefined {
@@ -183,12 +181,10 @@ export class Outbox {
     const { maxAgeMs } = this.#options;
     const now = this.#clock.now();
     let next = Number.POSITIVE_INFINITY;
-    for (const queue of [...this.#queues.values()]) {
-      for (const outgoing of [...queue]) {
-        const expiresAt = outgoing.queuedAt + maxAgeMs;
-        if (expiresAt < now && outgoing.attempt === 0) this.#fail(outgoing, EXPIRED);
-        else next = Math.min(next, expiresAt);
-      }
+    for (const outgoing of [...this.#queues.values()].flat()) {
+      const expiresAt = outgoing.queuedAt + maxAgeMs;
+      if (expiresAt < now && outgoing.attempt === 0) this.#fail(outgoing, EXPIRED);
+      else next = Math.min(next, expiresAt);
     }
     this.#cancelExpiry?.();
     const waitMs = Math.max(EXPIRY_CHECK_MS, next - now + 1);
@@ -321,11 +317,11 @@ export class Outbox {
   }
 
   #dequeue(outgoing: Outgoing): void {
-    const queue = this.#queues.get(outgoing.conversationId);
-    const at = queue?.indexOf(outgoing) ?? -1;
-    if (!queue || at < 0) return;
-    queue.splice(at, 1);
-    if (queue.length === 0) this.#queues.delete(outgoing.conversationId);
+    const { conversationId } = outgoing;
+    const queue = this.#queues.get(conversationId) ?? [];
+    const at = queue.indexOf(outgoing);
+    if (at >= 0) queue.splice(at, 1);
+    if (queue.length === 0) this.#queues.delete(conversationId);
   }
 
   #change(outgoing: Outgoing, status: Outgoing['status']): void {

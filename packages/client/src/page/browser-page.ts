@@ -42,16 +42,18 @@ export function browserPage(scope: unknown = globalThis): Page {
 }
 
 function listen(window: EventSource, document: NonNullable<BrowserScope['document']>, listener: Listener): () => void {
-  const events: [EventSource, string, () => Change][] = [
-    [document, 'visibilitychange', () => (document.visibilityState === 'hidden' ? 'hidden' : 'visible')],
-    [document, 'resume', () => 'show'],
-    [window, 'pageshow', () => 'show'],
-    [window, 'pagehide', () => 'hide'],
-    [window, 'online', () => 'online'],
-    [window, 'offline', () => 'offline'],
+  // The change is named as the event, unless it has a third part.
+  const events: [EventSource, string, Change?][] = [
+    [document, 'visibilitychange'],
+    [document, 'resume', 'show'],
+    [window, 'pageshow', 'show'],
+    [window, 'pagehide', 'hide'],
+    [window, 'online'],
+    [window, 'offline'],
   ];
   const ends = events.map(([source, type, change]) => {
-    const listen = () => listener(change());
+    const name = () => change ?? ((type === 'visibilitychange' ? document.visibilityState : type) as Change);
+    const listen = () => listener(name());
     source.addEventListener(type, listen);
     return () => source.removeEventListener(type, listen);
   });
