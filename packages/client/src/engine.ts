@@ -80,7 +80,7 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
       this.settling.check();
     });
     this.clock = new Timers(options.clock ?? systemClock, this.batch);
-    this.core = new ChatCore(this.clock, { ...options, perConversation: options.maxSending }, this);
+    this.core = new ChatCore(this.clock, options, this);
     this.connection = new Connection(this);
     this.list = new ConversationList(this);
     this.persistence = new Persistence(this);

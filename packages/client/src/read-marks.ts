@@ -23,7 +23,7 @@ export class ReadMarks {
   /** Marks without an ack. */
   #pending = new Map<ConversationId, number>();
   /** Marks that were sent, with their connection. */
-  #sent = new Map<ConversationId, { wire: Wire; upToSeq: number }>();
+  #sent = new Map<ConversationId, [Wire, number]>();
   /** Earliest time of the next mark, in ms since 1970. */
   #nextAt = new Map<ConversationId, number>();
   #cancelTimer: (() => void) | undefined;
@@ -52,8 +52,8 @@ export class ReadMarks {
     const now = clock.now();
     let next = Number.POSITIVE_INFINITY;
     for (const [id, upToSeq] of this.#pending) {
-      const sent = this.#sent.get(id);
-      if (sent?.wire === live && sent.upToSeq === upToSeq) continue;
+      const [wire, sent] = this.#sent.get(id) ?? [];
+      if (wire === live && sent === upToSeq) continue;
       const at = this.#nextAt.get(id) ?? 0;
       if (at <= now) this.#send(live, id, upToSeq, now);
       else next = Math.min(next, at);
@@ -62,13 +62,14 @@ export class ReadMarks {
   }
 
   #send(wire: Wire, id: ConversationId, upToSeq: number, now: number): void {
-    this.#sent.set(id, { wire, upToSeq });
+    this.#sent.set(id, [wire, upToSeq]);
     this.#nextAt.set(id, now + INTERVAL_MS);
     wire.call<ReadAck>('read_messages', { conversationId: id, upToSeq }, (answer) => {
       this.#sent.delete(id);
-      const isDone = answer.ok || !answer.error.retryable;
-      if (isDone && this.#pending.get(id) === upToSeq) this.#pending.delete(id);
-      if (isDone) return;
+      if (answer.ok || !answer.error.retryable) {
+        if (this.#pending.get(id) === upToSeq) this.#pending.delete(id);
+        return;
+      }
       this.#nextAt.set(id, this.#deps.clock.now() + Math.max(INTERVAL_MS, answer.error.retryAfterMs ?? 0));
       this.flush();
     });

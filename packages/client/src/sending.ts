@@ -80,7 +80,7 @@ export class Sending {
 
   discard(id: string): void {
     const { clientMessageId, status } = this.#known(id);
-    if (status === 'sending') throw new Error('The message is under way. Discard it when it is queued or failed.');
+    if (status === 'sending') throw new Error('The message is under way. Discard it later.');
     this.#report({ type: 'discard', id: clientMessageId });
   }
 
@@ -202,4 +202,4 @@ function shown({ order, queuedAt, attempt, ...snapshot }: Outgoing): OutgoingMes
 }
 
 const DISCARDED = problem('DISCARDED', 'The message was discarded.', false);
-const AWAY = problem('CONNECTION_LOST', 'The user has signed out. The message is sent when the user returns.', false);
+const AWAY = problem('CONNECTION_LOST', 'The user is away. The message is sent when the user returns.', false);

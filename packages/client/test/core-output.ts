@@ -11,7 +11,7 @@ export function createCore(clock: ManualClock, options: Partial<CoreOptions> = {
   let caughtUp = 0;
   const core = new ChatCore(
     clock,
-    { windowSize: 500, maxBacklog: 500, maxOutboxAgeMs: 86_400_000, perConversation: 1, ...options },
+    { windowSize: 500, maxBacklog: 500, maxOutboxAgeMs: 86_400_000, maxSending: 1, ...options },
     {
       message: (message) => messages.push(message),
       changed: () => {},

@@ -8,7 +8,7 @@ const OPTIONS: CoreOptions = {
   windowSize: 100,
   maxBacklog: 500,
   maxOutboxAgeMs: 3_600_000,
-  perConversation: Number.POSITIVE_INFINITY,
+  maxSending: Number.POSITIVE_INFINITY,
 };
 
 /** A core of alice that is connected, and the requests that it has sent. */

@@ -20,7 +20,7 @@ describe('the outbox', () => {
     outbox = create();
   });
 
-  function create(options = { maxAgeMs: 86_400_000, perConversation: 1 }): Outbox {
+  function create(options = { maxOutboxAgeMs: 86_400_000, maxSending: 1 }): Outbox {
     return new Outbox(clock, options, {
       changed: () => {},
       acknowledged: ({ clientMessageId }) => acknowledged.push(clientMessageId),
@@ -67,7 +67,7 @@ describe('the outbox', () => {
   });
 
   it('sends several of a conversation at a time if its owner wants that', () => {
-    outbox = create({ maxAgeMs: 86_400_000, perConversation: Number.POSITIVE_INFINITY });
+    outbox = create({ maxOutboxAgeMs: 86_400_000, maxSending: Number.POSITIVE_INFINITY });
     outbox.start(wire);
     for (const id of ['1', '2', '3']) add(id);
     expect(underWay()).to.deep.equal(['1', '2', '3']);

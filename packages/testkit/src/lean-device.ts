@@ -14,7 +14,7 @@ const OPTIONS: CoreOptions = {
   windowSize: 0,
   maxBacklog: Number.POSITIVE_INFINITY,
   maxOutboxAgeMs: 24 * 3_600_000,
-  perConversation: Number.POSITIVE_INFINITY,
+  maxSending: Number.POSITIVE_INFINITY,
   onlyAcksSettle: true,
 };
 

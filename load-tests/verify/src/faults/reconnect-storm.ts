@@ -7,7 +7,7 @@ import { waitUntil } from '../wait-until.ts';
 
 const POOL_SIZE = 5;
 /** Longest back-off of a device itself, in ms. */
-const OWN_BACK_OFF_MS: Record<DeviceKind, number> = { stock: 3_000, library: 30_000 };
+const OWN_BACK_OFF_MS: Record<DeviceKind, number> = { stock: 3_000, library: 5_000 };
 /** Time that the gateways have, beyond the back-off of the devices, until all devices must be in sync again, in ms. */
 const GATEWAYS_LIMIT_MS = 7_000;
 /**

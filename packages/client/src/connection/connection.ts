@@ -162,9 +162,7 @@ export class Connection {
     on('connect_error', (error: Error & { data?: ErrorPayload }) => this.#refused(error));
     on('disconnect', (reason: string) => this.#lost(lost(`The connection was lost (${reason}).`)));
     for (const name of SERVER_EVENTS) on(name, (payload: never) => this.#event(name, payload));
-    this.#cancelTimer = clock.after(ATTEMPT_MS, () =>
-      this.#retryLater(lost(`The server did not respond within ${ATTEMPT_MS / 1_000} s.`)),
-    );
+    this.#cancelTimer = clock.after(ATTEMPT_MS, () => this.#retryLater(lost('The server did not respond in time.')));
     socket.connect();
   }
 

@@ -26,7 +26,7 @@ export interface CoreOptions {
   maxBacklog: number;
   maxOutboxAgeMs: number;
   /** Messages of one conversation under way at a time (1 keeps their order after any refusal). */
-  perConversation: number;
+  maxSending: number;
   /** For measurements: a message stays in the outbox until its ack, also when it has arrived on another path. */
   onlyAcksSettle?: boolean;
 }
@@ -73,8 +73,7 @@ export class ChatCore implements OutboxOwner, SyncOwner {
   constructor(clock: Clock, options: CoreOptions, output: CoreOutput) {
     this.#options = options;
     this.#output = output;
-    const { maxOutboxAgeMs: maxAgeMs, perConversation } = options;
-    this.outbox = new Outbox(clock, { maxAgeMs, perConversation }, this);
+    this.outbox = new Outbox(clock, options, this);
     this.sync = new Sync(clock, this);
     this.history = new History(clock, (epoch) => this.entered(epoch));
   }

@@ -33,9 +33,9 @@ export interface Outgoing {
 }
 
 export interface OutboxOptions {
-  maxAgeMs: number;
+  maxOutboxAgeMs: number;
   /** Messages of one conversation under way at a time. 1 keeps their order, also when the server refuses one of them. */
-  perConversation: number;
+  maxSending: number;
 }
 
 export interface OutboxOwner {
@@ -60,7 +60,7 @@ const EXPIRY_CHECK_MS = 1_000;
  *     │  └──lost connection, ─────┘ └──final refusal──▶ failed ──retry──▶ queued
  *     │     retryable refusal,                            ▲
  *     │     no answer for 10 s                            │
- *     └──────────────────── older than maxAgeMs ──────────┘
+ *     └──────────────────── older than maxOutboxAgeMs ────┘
  *
  * After a retryable refusal nothing is sent until its pause is over and everything under way is answered. Then messages
  * go out in order again, with the same ids: first one, after its ack two, and so on, so that a client that was limited
@@ -178,11 +178,11 @@ export class Outbox {
 
   /** Fails the messages that are older than the bound, and looks again when the next one is. */
   #expire(): void {
-    const { maxAgeMs } = this.#options;
+    const { maxOutboxAgeMs } = this.#options;
     const now = this.#clock.now();
     let next = Number.POSITIVE_INFINITY;
     for (const outgoing of [...this.#queues.values()].flat()) {
-      const expiresAt = outgoing.queuedAt + maxAgeMs;
+      const expiresAt = outgoing.queuedAt + maxOutboxAgeMs;
       if (expiresAt < now && outgoing.attempt === 0) this.#fail(outgoing, EXPIRED);
       else next = Math.min(next, expiresAt);
     }
@@ -201,7 +201,7 @@ export class Outbox {
     if (!this.#wire || this.#isPaused) return;
     let underWay = 0;
     for (const outgoing of queue) {
-      if (underWay >= this.#options.perConversation || this.#underWay.size >= this.#window) return;
+      if (underWay >= this.#options.maxSending || this.#underWay.size >= this.#window) return;
       underWay++;
       if (outgoing.attempt === 0) this.#send(this.#wire, outgoing);
     }
