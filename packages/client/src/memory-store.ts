@@ -13,10 +13,14 @@ export function memoryStore(): ChatStore {
   return {
     async load(key) {
       const kept = states.get(key);
-      if (!kept) return undefined;
-      const { values, conversations, outbox } = kept;
-      const inOrder = [...outbox.values()].sort((a, b) => a.order - b.order);
-      return { ...values, version: 1, conversations: [...conversations.values()], outbox: inOrder };
+      return (
+        kept && {
+          ...kept.values,
+          version: 1,
+          conversations: [...kept.conversations.values()],
+          outbox: [...kept.outbox.values()].sort((a, b) => a.order - b.order),
+        }
+      );
     },
     async write(key, { conversations = [], forgotten = [], outbox = [], removed = [], discard, ...values }) {
       const kept: Kept = states.get(key) ?? { values: {}, conversations: new Map(), outbox: new Map() };

@@ -31,7 +31,7 @@ export class History {
   /** The connection is lost. */
   stop(): void {
     this.#wire = undefined;
-    for (const fail of [...this.#underWay]) fail(LOST);
+    for (const end of [...this.#underWay]) end(LOST);
   }
 
   /** Loads the messages from `fromSeq` to `toSeq`. A long text may need several loads: then the last ones are missing. */
@@ -40,21 +40,20 @@ export class History {
       onLoaded(LOST, []);
       return;
     }
-    const end = (error: LoadError | undefined, messages: readonly Message[]) => {
-      if (!this.#underWay.delete(fail)) return;
+    const end = (error?: LoadError, messages: readonly Message[] = []) => {
+      if (!this.#underWay.delete(end)) return;
       cancelTimeout();
       onLoaded(error, messages);
     };
-    const fail = (error: LoadError) => end(error, []);
     const late = problem('TIMEOUT', 'The server did not respond in time. Try again.');
-    const cancelTimeout = this.#clock.after(ANSWER_TIMEOUT_MS, () => fail(late));
-    this.#underWay.add(fail);
+    const cancelTimeout = this.#clock.after(ANSWER_TIMEOUT_MS, () => end(late));
+    this.#underWay.add(end);
     const payload = { conversations: [{ id, afterSeq: fromSeq - 1 }], limit: toSeq - fromSeq + 1 };
     this.#wire.call<SyncAck>('sync', payload, (answer) => {
-      if (!answer.ok) fail(answer.error);
+      if (!answer.ok) end(answer.error);
       // Of another history: what was requested does not exist any more.
-      else if (this.#entered(answer.epoch)) end(undefined, []);
-      else if (answer.notFound.length > 0) fail(problem('CONVERSATION_NOT_FOUND', NOT_FOUND, false));
+      else if (this.#entered(answer.epoch)) end();
+      else if (answer.notFound.length > 0) end(problem('CONVERSATION_NOT_FOUND', NOT_FOUND, false));
       else end(undefined, answer.conversations[0]?.messages ?? []);
     });
   }
