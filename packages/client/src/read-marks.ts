@@ -33,8 +33,9 @@ export class ReadMarks {
   }
 
   read(id: ConversationId, upToSeq: number): void {
-    if (upToSeq <= Math.max(this.#deps.core.readUpTo(id), this.#pending.get(id) ?? 0)) return;
+    if (upToSeq <= this.#deps.core.readUpTo(id) || upToSeq < (this.#pending.get(id) ?? 0)) return;
     this.#pending.set(id, upToSeq);
+    this.#sent.delete(id);
     this.flush();
   }
 

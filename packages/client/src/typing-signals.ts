@@ -67,7 +67,7 @@ export class TypingSignals {
     this.#deps.batch.emit('typing', { conversationId, userId, typing: false });
   }
 
-  /** Nobody types any more, as far as this user knows. */
+  /** The signals of a user end, for another user. */
   clear(): void {
     this.stop();
     for (const [id, { userId }] of this.#shown) this.end(id, userId);
