@@ -28,6 +28,8 @@ const WAITING = [
   'services/gateway/test/presence',
   'services/worker/test/takeover',
   'packages/client/test/browser/minute',
+  'packages/client/test/contract/local',
+  'packages/client/test/contract/slow',
 ];
 
 /** The suites of all test files: the one that must run alone, those that mostly wait, and the others. */
