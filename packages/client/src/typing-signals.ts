@@ -67,7 +67,7 @@ export class TypingSignals {
     this.#deps.batch.emit('typing', { conversationId, userId, typing: false });
   }
 
-  /** The signals of a user end, for another user. */
+  /** Ends the typing of all others, for another user or the end of the client. */
   clear(): void {
     this.stop();
     for (const [id, { userId }] of this.#shown) this.end(id, userId);

@@ -5,7 +5,7 @@
 export const CONTENT_LENGTH = 10_000;
 export const ATTACHMENTS = 10;
 export const ATTACHMENT_URL_LENGTH = 2_048;
-/** Length of the id of a user, and of a message. */
+/** Longest user id and client message id, in characters. */
 export const ID_LENGTH = 64;
 export const PAGE_SIZE = 50;
 export const SYNC_CONVERSATIONS = 100;

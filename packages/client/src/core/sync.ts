@@ -146,6 +146,7 @@ export class Sync {
     this.#wanted.clear();
     this.#isFeedDue = false;
     this.#isRepeatDue = false;
+    this.#isRefused = false;
     this.#cursor = undefined;
   }
 
