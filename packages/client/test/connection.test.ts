@@ -67,9 +67,9 @@ describe('the connection of a client', () => {
     const { client, server, clock, events } = setup;
     events.status.length = 0;
     server.socket.push('server_draining', { reconnectInMs: 10_000 });
-    await clock.advance(4_000);
+    await clock.advance(9_499);
     expect(server.sockets).to.have.length(1);
-    await clock.advance(6_000);
+    await clock.advance(501);
     expect(server.sockets).to.have.length(2);
     await goLive(setup, { gatewayId: 'gateway-2' });
     expect(events.status.map(({ state, error }) => [state, error])).to.deep.equal([
