@@ -1,3 +1,6 @@
+/*
+ * Longer than 250 lines on purpose: the whole public interface of the library, in the order in which an application meets it.
+ */
 import type {
   Attachment,
   ClientMessageId,

@@ -1,3 +1,6 @@
+/*
+ * Longer than 250 lines on purpose: one list of examples for the generated reference, which tests compare with the schemas.
+ */
 import type { z } from 'zod';
 import { type ErrorCode, Rejection } from './errors.ts';
 import type { conversation, conversationsPage, historyPage, openConversationBody, Problem } from './http.ts';

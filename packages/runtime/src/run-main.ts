@@ -55,7 +55,7 @@ const SOLVABLE = /^(EADDR\w+|EACCES|ECONN\w+|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|
 
 /** Why an operation failed, without a stack: for sentences and log fields of faults that an operator can solve. */
 export function reasonOf(error: unknown): string {
-  const { code, message, errors } = error as { code?: string; message?: string; errors?: unknown[] };
+  const { code, message, errors } = Object(error) as { code?: string; message?: string; errors?: unknown[] };
   // A host with several addresses gives one error for each address.
   if (errors?.length) return reasonOf(errors[0]);
   return message || code || String(error);
