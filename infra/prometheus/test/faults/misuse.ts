@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { inboxLane, streamOf } from '@chat-cluster/queue';
-import { askRedis, connect, LeanClient, newUser, tokenFor } from '@chat-cluster/testkit';
+import { askRedis, connect, eventually, LeanClient, newUser, tokenFor } from '@chat-cluster/testkit';
 import { openPolling, POLLING } from '@chat-cluster/testkit/balancers';
 import { sql } from 'kysely';
 import {
@@ -157,7 +157,9 @@ export const MISUSE: Scenario = {
         title: 'such a message while dead letters cannot be stored either',
         alerts: ['ChatDeadLettersLost'],
         async make(stage) {
-          await sql`alter table dead_letters add constraint none check (false) not valid`.execute(stage.cluster.db);
+          // Postgres may still start again after an earlier fault.
+          const reject = sql`alter table dead_letters add constraint none check (false) not valid`;
+          await eventually(() => reject.execute(stage.cluster.db), 20_000);
           await appendBatch(stage, await connectSender(stage), UNSTORABLE);
         },
       },
