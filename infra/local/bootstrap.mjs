@@ -25,6 +25,7 @@ npm run load:artillery          loads a running cluster with Artillery (npm run 
 npm run verify                  checks the guarantees of the cluster under faults (npm run verify -- --help)
 npm run --silent sbom           prints the dependencies of the services as CycloneDX JSON
 npm run fuzz                    sends malformed traffic to a cluster of its own (npm run fuzz -- --help)
+npm run pictures                takes the pictures of the README from the pages of a cluster of its own
 `;
 
 const TASKS = {
@@ -42,6 +43,7 @@ const TASKS = {
   verify: (args) => script('load-tests/verify/src/main.ts', args),
   sbom: (args) => run('npx', [...SBOM, ...args], { stdio: 'inherit' }),
   fuzz: (args) => script('load-tests/fuzz/src/main.ts', args),
+  pictures: (args) => script('services/web/pictures/take-pictures.ts', args),
   check: (args) => script('infra/local/src/check.ts', args),
   test: (args) => script('infra/local/src/test.ts', args, { ipc: true, onMessage: setTally }),
   // Called by tasks whose own dependencies are in a folder with a separate lockfile.

@@ -12,7 +12,7 @@ const OWN =
   /^(PATH|HOME|USER|LOGNAME|SHELL|TERM|COLORTERM|COLUMNS|LINES|TMPDIR|CI|GITHUB_.*|FORCE_COLOR|NO_COLOR|INIT_CWD|npm_.*|TEST_JOBS|UPDATE_.*|CHAT_TEST_.*|((HTTPS?|NO|ALL)_PROXY)|((https?|no|all)_proxy)|SSL_CERT_.*|NODE_EXTRA_CA_CERTS|NODE_COMPILE_CACHE|XDG_.*|LD_LIBRARY_PATH|DOCKER_.*|KUBECONFIG)$/;
 
 /** Commands whose clusters are their own: the settings in the shell are for another cluster. */
-const PRIVATE = ['test', 'check', 'verify', 'fuzz'];
+const PRIVATE = ['test', 'check', 'verify', 'fuzz', 'pictures'];
 
 /** The environment of a command: without foreign variables; a private command gets no settings either. */
 export function environmentOf(command, env) {

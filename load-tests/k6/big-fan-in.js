@@ -1,12 +1,9 @@
-// @ts-check
-
 // How much can one user receive when many write at once?
 // JWT_SECRET="$(cat .local/data/jwt-secret)" k6 run load-tests/k6/big-fan-in.js
 
-import { bigFanIn } from './lib/plans.js';
-import { scenario } from './wiring/scenario.js';
+import { bigFanIn } from './lib/plans.ts';
+import { scenario } from './wiring/scenario.ts';
 
 const { options, setup, run, handleSummary } = scenario(bigFanIn);
 
-export { handleSummary, options, setup };
-export default run;
+export { handleSummary, options, run as default, setup };

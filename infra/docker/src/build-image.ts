@@ -39,12 +39,22 @@ export async function buildImage(options: BuildOptions): Promise<Image> {
   rmSync(options.work, { recursive: true, force: true });
   const stages = new Map<string, Image>();
   let image: Image | undefined;
-  for (const [i, stage] of readDockerfile(options.dockerfile).entries()) {
-    image = await buildStage(stage, join(options.work, stage.name ?? `stage-${i}`), stages, options);
-    stages.set(stage.name ?? String(i), image);
+  for (const stage of neededStages(readDockerfile(options.dockerfile))) {
+    const name = stage.name ?? 'final';
+    image = await buildStage(stage, join(options.work, name), stages, options);
+    stages.set(name, image);
   }
   if (!image) throw new Error('the Dockerfile has no stage');
   return image;
+}
+
+/** The last stage and those from which it copies, directly or through others, in the order of the Dockerfile. */
+function neededStages(all: readonly Stage[]): Stage[] {
+  const needed = new Set<string | undefined>([all.at(-1)?.name]);
+  for (const { name, instructions } of all.toReversed()) {
+    if (needed.has(name)) for (const { flags } of instructions) needed.add(flags.from);
+  }
+  return all.filter(({ name }) => needed.has(name));
 }
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

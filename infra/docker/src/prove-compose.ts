@@ -69,7 +69,7 @@ await runCommand(async () => {
 /** `folder`: for the report of the load test, and with the secrets. */
 async function proveCompose(folder: string): Promise<void> {
   log('Building the image and starting 3 gateways, 2 workers and a prober …');
-  await compose('build', 'gateway');
+  await compose('build', 'gateway', 'web');
   await compose('--profile', 'probe', 'up', '--detach', 'haproxy', 'worker', 'prober', 'prometheus');
   await untilHealthy('gateway', 3);
   await untilHealthy('worker', 2);

@@ -13,9 +13,11 @@ import { askRedis, eventually } from '@chat-cluster/testkit';
 import { loadConfig as loadWorker } from '@chat-cluster/worker/config';
 import { expect } from 'chai';
 import { parse } from 'yaml';
+import { readDockerfile } from '../src/dockerfile.ts';
 
 interface Service {
   image?: string;
+  build?: { dockerfile: string; target?: string };
   entrypoint?: string[];
   command?: string[];
   secrets?: string[];
@@ -140,6 +142,17 @@ describe('compose.yaml', () => {
     ] as const) {
       expect(scrapes).to.match(new RegExp(`names: \\[${name}\\]\\n +type: A\\n +port: ${port}\\n`));
     }
+  });
+
+  it('points HAProxy at the chat page, built from the stage that serves it', () => {
+    const { WEB } = services.haproxy?.environment ?? {};
+    const [name = '', port] = WEB?.split(':') ?? [];
+    const { target, dockerfile = '' } = services[name]?.build ?? {};
+    const stages = readDockerfile(readFileSync(join(repository, dockerfile), 'utf8'));
+    const { instructions = [] } = stages.find((stage) => stage.name === target) ?? {};
+    expect(instructions.find((instruction) => instruction.name === 'EXPOSE')?.text).to.equal(port);
+    const read = readFileSync(join(INFRA, 'docker/web/start.sh'), 'utf8');
+    for (const variable of Object.keys(services[name]?.environment ?? {})) expect(read).to.include(`{${variable}:-}`);
   });
 
   it('gives a container more time to stop than a drain and a shutdown take', () => {

@@ -26,8 +26,8 @@ const MAINS = [
   'packages/postgres/src/migrate.ts',
 ];
 
-/** Folders of the services and packages that the entry points need. */
-function neededFolders(): string[] {
+/** Folders of the services and packages that these parts need, their own included. */
+function neededBy(parts: readonly string[]): string[] {
   const needed = new Set<string>();
   const add = (folder: string): void => {
     if (needed.has(folder)) return;
@@ -37,8 +37,21 @@ function neededFolders(): string[] {
       if (name.startsWith('@chat-cluster/')) add(name.replace('@chat-cluster/', 'packages/'));
     }
   };
-  for (const main of MAINS) add(dirname(dirname(main)));
+  for (const part of parts) add(part);
   return [...needed].sort();
+}
+
+const SERVICES = MAINS.map((main) => dirname(dirname(main)));
+
+/** The folders of the `package.json` that a stage copies from the build context. */
+function installedIn(stage: string): string[] {
+  const { instructions = [] } = stages.find(({ name }) => name === stage) ?? {};
+  return instructions
+    .filter(({ name, flags }) => name === 'COPY' && flags.from === undefined)
+    .flatMap((instruction) => copiedPaths(instruction).sources)
+    .filter((source) => source.endsWith('/package.json'))
+    .map((source) => dirname(source))
+    .sort();
 }
 
 describe('the Dockerfile', () => {
@@ -53,9 +66,30 @@ describe('the Dockerfile', () => {
     }
   });
 
-  it('installs the dependencies of gateway, worker and prober, and no others', () => {
-    const copied = copiedFromContext.filter((source) => source.endsWith('/package.json'));
-    expect(copied.map((source) => dirname(source)).sort()).to.deep.equal(neededFolders());
+  it('installs the dependencies of gateway, worker and prober, and of the page, and no others', () => {
+    expect(installedIn('build')).to.deep.equal(neededBy(SERVICES));
+    expect(installedIn('web-build')).to.deep.equal(neededBy(['services/web']));
+  });
+
+  it('has the built page in both images, whose second one runs nginx, not as root', () => {
+    const page = '/app/services/web/dist';
+    const { instructions = [] } = stages.find(({ name }) => name === 'web') ?? {};
+    // The build would succeed without the runbook, but the cluster view would have no sections of it.
+    expect(copiedFromContext).to.include('infra/RUNBOOK.md');
+    for (const [stage, target] of [
+      [stages.find(({ name }) => name === 'build')?.instructions ?? [], 'services/web/dist'],
+      [instructions, '/usr/share/chat'],
+    ] as const) {
+      const copied = stage.filter(({ flags }) => flags.from === 'web-build').map(copiedPaths);
+      expect(copied).to.deep.equal([{ sources: [page], target }]);
+    }
+    const textOf = (name: string) => instructions.find((instruction) => instruction.name === name)?.text ?? '';
+    expect([...execForm(textOf('ENTRYPOINT')), ...execForm(textOf('CMD'))]).to.deep.equal([
+      'sh',
+      '/etc/chat/start.sh',
+      'nginx',
+    ]);
+    expect(textOf('USER')).to.match(/^[1-9]\d+:[1-9]\d+$/);
   });
 
   it('compiles every entry point, and starts a gateway by default, not as root', () => {
@@ -80,9 +114,16 @@ describe('the .dockerignore', () => {
     expect(kept).to.include.members([...MAINS, 'infra/docker/healthcheck.mjs', ...gatewayFiles]);
     expect(
       kept.filter(
-        (file) => !/^(packages|services)\/[\w-]+\/(src|sql|package\.json|roles\.sql)|^[\w-]+\.(json|yaml)$/.test(file),
+        (file) =>
+          !/^(packages|services)\/[\w-]+\/(src|sql|package\.json|roles\.sql)|^[\w.-]+\.(json|yaml)$/.test(file) &&
+          !/^services\/web\/[\w.-]+\.(html|json|ts)$/.test(file),
       ),
-    ).to.deep.equal(['infra/docker/healthcheck.mjs']);
+    ).to.deep.equal([
+      'infra/RUNBOOK.md',
+      'infra/docker/healthcheck.mjs',
+      'infra/docker/web/nginx.conf',
+      'infra/docker/web/start.sh',
+    ]);
     for (const file of [
       '.env',
       '.git/config',
@@ -94,11 +135,11 @@ describe('the .dockerignore', () => {
     }
   });
 
-  it('leaves out packages that the image does not need', () => {
+  it('leaves out packages that no image needs', () => {
     const folders = kept
       .filter((file) => /^(packages|services)\//.test(file))
       .map((file) => file.split('/', 2).join('/'));
-    expect([...new Set(folders)].sort()).to.deep.equal(neededFolders());
+    expect([...new Set(folders)].sort()).to.deep.equal(neededBy([...SERVICES, 'services/web']));
   });
 });
 

@@ -1,5 +1,6 @@
 import { checkAdminPort } from './checks/admin-port.ts';
 import { checkEntry } from './checks/entry.ts';
+import { checkWorkerLimits } from './checks/groups.ts';
 import { checkIdleConnections } from './checks/idle-connections.ts';
 import { checkPostgres } from './checks/postgres.ts';
 import { checkRedis } from './checks/redis.ts';
@@ -17,6 +18,7 @@ export async function examine(deployment: Deployment): Promise<Finding[]> {
     examineEntry(deployment),
     checkRedis(deployment),
     checkPostgres(deployment),
+    checkWorkerLimits(deployment),
     checkSecret(deployment),
     checkPublicKeys(deployment),
     checkAdminToken(deployment),

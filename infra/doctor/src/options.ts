@@ -18,9 +18,9 @@ Checks a deployment for common misconfigurations and prints each finding with it
 From outside, through the entry that clients use (--url; default: the cluster that runs on DATA_DIR):
   TLS, session affinity, websockets, idle time-outs, tokens, origins, clock, paths that must not be public
 From inside, with the environment of the services (DATABASE_URL, REDIS_URL and the other REDIS_… settings, CLUSTER_NAME, JWT_SECRET, LANES,
-PG_POOL_SIZE; default: the settings of the cluster that runs on DATA_DIR):
-  Redis: version, adapter, eviction, persistence, cluster state, clock, lanes, workers
-  Postgres: version, migrations, durability, connections, clock
+PG_POOL_SIZE, MAX_GROUP_MEMBERS, MAX_GROUPS_PER_USER; default: the settings of the cluster that runs on DATA_DIR):
+  Redis: version, adapter, eviction, persistence, cluster state, clock, lanes, workers and their limits
+  Postgres: version, migrations, durability, connections, clock, groups above the limits
   JWT secret, public keys, admin token, grace period, keep-alive
 From inside, at the admin port of a gateway (--admin): its protection, TRUSTED_HOPS
 
@@ -55,6 +55,8 @@ export interface Deployment {
   lanes: number;
   /** Postgres connections of one process. */
   poolSize: { gateway: number; worker: number };
+  /** Most members of a group, and most groups of a user, that the workers allow. */
+  groups: { members: number; perUser: number };
   secret: string | undefined;
   /** JWT_KEYS_FILE, JWT_PROBER_KEYS_FILE and JWT_JWKS_URL. */
   keySources: string[];
@@ -119,6 +121,10 @@ export function readDeployment(args: readonly string[], env: NodeJS.ProcessEnv):
   const values = parseOptions(args, options)?.values;
   if (!values) return undefined;
   const config = parseConfig(settings, env);
+  const worker = parseConfig(
+    workerSettings.pick({ PG_POOL_SIZE: true, MAX_GROUP_MEMBERS: true, MAX_GROUPS_PER_USER: true }),
+    env,
+  );
   const { REDIS_URL, REDIS_PUBSUB_URL, REDIS_QUEUE_URLS, REDIS_CACHE_URL } = config;
   const redisIsKnown = REDIS_URL ?? REDIS_PUBSUB_URL ?? REDIS_QUEUE_URLS ?? REDIS_CACHE_URL;
   return {
@@ -134,10 +140,8 @@ export function readDeployment(args: readonly string[], env: NodeJS.ProcessEnv):
     redis: redisIsKnown === undefined ? undefined : { ...redisServers(config), adapter: config.REDIS_ADAPTER },
     databaseUrl: config.DATABASE_URL,
     lanes: config.LANES,
-    poolSize: {
-      gateway: config.PG_POOL_SIZE,
-      worker: parseConfig(workerSettings.pick({ PG_POOL_SIZE: true }), env).PG_POOL_SIZE,
-    },
+    poolSize: { gateway: config.PG_POOL_SIZE, worker: worker.PG_POOL_SIZE },
+    groups: { members: worker.MAX_GROUP_MEMBERS, perUser: worker.MAX_GROUPS_PER_USER },
     secret: config.JWT_SECRET,
     keySources: [config.JWT_KEYS_FILE, config.JWT_PROBER_KEYS_FILE, config.JWT_JWKS_URL].filter(
       (source) => source !== undefined,

@@ -80,8 +80,9 @@ describe('doctor', () => {
   });
 
   it('3. reports a proxy that cuts idle connections', async () => {
-    await using proxy = await proxyWithIdleTimeout(gatewayPort(), 400);
-    expectFailed(await runDoctor(['--url', proxy.url, '--idle', '2']), /^idle websocket$/, /^idle poll$/);
+    // A slow machine may need more than a second for an upgrade.
+    await using proxy = await proxyWithIdleTimeout(gatewayPort(), 3_000);
+    expectFailed(await runDoctor(['--url', proxy.url, '--idle', '5']), /^idle websocket$/, /^idle poll$/);
   });
 
   it('4. reports a wrong clock', async () => {
@@ -234,6 +235,45 @@ describe('doctor', () => {
       expectFailed(await runDoctor(), /^cluster name/);
     } finally {
       await askRedis(cluster.redis.url, 'SET', 'chat:database', own);
+    }
+  });
+
+  it('22. reports workers with different limits', async () => {
+    const limits = { MAX_GROUP_MEMBERS: 7, EDIT_WINDOW_MS: 0 };
+    const other = { id: 'other', kind: 'worker', name: 'worker-9', limits };
+    const [seconds] = (await askRedis(cluster.redis.url, 'TIME')) as string[];
+    await askRedis(cluster.redis.url, 'SET', 'chat:process:other', JSON.stringify(other));
+    // In an hour it is still a running one.
+    await askRedis(cluster.redis.url, 'ZADD', 'chat:processes', String((Number(seconds) + 3_600) * 1_000), 'other');
+    try {
+      const findings = await runDoctor();
+      expectFailed(findings, /^limits of workers$/, /^limits of workers$/);
+      const found = findings.filter(({ check }) => check === 'limits of workers').map((finding) => finding.found);
+      expect(found).to.deep.equal([
+        'EDIT_WINDOW_MS is 900000 (worker-1) and 0 (worker-9)',
+        'MAX_GROUP_MEMBERS is 1000 (worker-1) and 7 (worker-9)',
+      ]);
+    } finally {
+      await askRedis(cluster.redis.url, 'ZREM', 'chat:processes', 'other');
+      await askRedis(cluster.redis.url, 'DEL', 'chat:process:other');
+    }
+  });
+
+  it('23. warns about groups and users above the limits', async () => {
+    await sql`insert into conversations (id, kind, member_count) select gen_random_uuid(), 'group', n
+      from generate_series(1, 40) n`.execute(cluster.db);
+    await sql`insert into user_groups values ('many', 30)`.execute(cluster.db);
+    try {
+      const groupsOf = async (env: NodeJS.ProcessEnv) =>
+        (await runDoctor([], env)).filter(({ check }) => check === 'groups').map(({ state, found }) => [state, found]);
+      expect(await groupsOf({ MAX_GROUP_MEMBERS: '38', MAX_GROUPS_PER_USER: '29' })).to.deep.equal([
+        ['warning', '2 groups have more than MAX_GROUP_MEMBERS = 38 members'],
+        ['warning', '1 users are in more than MAX_GROUPS_PER_USER = 29 groups'],
+      ]);
+      expect(await groupsOf({})).to.deep.equal([['ok', 'none is above the limits of its members']]);
+    } finally {
+      await sql`delete from conversations where kind = 'group'`.execute(cluster.db);
+      await sql`delete from user_groups`.execute(cluster.db);
     }
   });
 

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { freePort } from '@chat-cluster/local-cluster';
 import { eventually } from '@chat-cluster/testkit';
 import {
@@ -75,3 +78,35 @@ describe('HAProxy in front of three gateways', () => {
     }
   });
 });
+
+describe('HAProxy with the chat page', () => {
+  it('sends /api and /socket.io to the gateways, and every other path to the page', async () => {
+    await using undo = new AsyncDisposableStack();
+    const gateway = undo.use(await answering('gateway'));
+    const web = undo.use(await answering('web'));
+    const balancer = undo.use(await startHaproxy(Array(3).fill(gateway.port), { WEB: `127.0.0.1:${web.port}` }));
+    const served = async (path: string) => (await fetch(balancer.url + path)).text();
+    await eventually(async () => {
+      for (const path of ['/', '/assets/chat-1a2b.js', '/config.json', '/apis', '/socket.iox']) {
+        expect(await served(path), path).to.equal('web');
+      }
+      for (const path of ['/api', '/api/docs', '/socket.io', '/socket.io/?EIO=4&transport=polling']) {
+        expect(await served(path), path).to.equal('gateway');
+      }
+    });
+    for (const path of ['/healthz', '/readyz']) expect((await fetch(balancer.url + path)).status).to.equal(404);
+  });
+});
+
+/** A server whose responses have its name. */
+async function answering(name: string): Promise<{ port: number } & AsyncDisposable> {
+  const server = createServer((_request, response) => response.end(name));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}

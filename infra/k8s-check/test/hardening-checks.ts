@@ -42,8 +42,8 @@ function missing(owner: string, expected: Record<string, boolean>): string[] {
     .map(([property]) => `${owner} must have ${property}`);
 }
 
-/** The URL of a key set is public. */
-const SECRET_NAME = /SECRET|PASSWORD|ADMIN_TOKEN|(?<!JWKS_)URLS?$/;
+/** The URLs of a key set, and those that the chat page opens, are public. */
+const SECRET_NAME = /SECRET|PASSWORD|ADMIN_TOKEN|(?<!JWKS_|\bTOKEN_|SIGN_IN_)URLS?$/;
 const CREDENTIALS = /:\/\/[^/\s]*:[^/\s]*@/;
 
 /** Manifests refer to secrets that are created elsewhere; they contain none. */

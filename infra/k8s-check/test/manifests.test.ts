@@ -1,3 +1,6 @@
+/*
+ * Longer than 250 lines on purpose: one table of checks and builds, and a planted mistake for each check.
+ */
 import { expect } from 'chai';
 import * as deployment from './deployment-checks.ts';
 import * as hardening from './hardening-checks.ts';
@@ -51,11 +54,20 @@ const entry = (name: string): Edit[] => [
   { file: PRODUCTION, from: 'components/entry-envoy', to: `components/${name}` },
 ];
 
+/** The chat page, with the entry that its route belongs to. */
+const page = (name: string): Edit[] => [
+  { file: PRODUCTION, from: '# - ../../components/web-envoy', to: `- ../../components/web-${name}` },
+  ...(name === 'envoy' ? [] : entry(`entry-${name}`)),
+];
+
 const BUILDS: Record<string, { folder: string; edits: Edit[] }> = {
   dev: { folder: 'overlays/dev', edits: [] },
   production: { folder: 'overlays/production', edits: [] },
   'production behind HAProxy': { folder: 'overlays/production', edits: entry('entry-haproxy') },
   'production behind Traefik': { folder: 'overlays/production', edits: entry('entry-traefik') },
+  'production with the chat page': { folder: 'overlays/production', edits: page('envoy') },
+  'production with the chat page behind HAProxy': { folder: 'overlays/production', edits: page('haproxy') },
+  'production with the chat page behind Traefik': { folder: 'overlays/production', edits: page('traefik') },
   'production with a prober': {
     folder: 'overlays/production',
     edits: [{ file: PRODUCTION, from: '# - ../../components/probe', to: '- ../../components/probe' }],

@@ -3,10 +3,9 @@
  * there are two. Prints each event that they receive. Ends by itself within 15 s.
  */
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { styleText } from 'node:util';
 import { type ChatClient, type Conversation, createChatClient } from '@chat-cluster/client';
-import { loadEnvFile, readClusterFile, readDataDir, readSecret, signToken, until } from '@chat-cluster/local-cluster';
+import { clusterSecret, findCluster, loadEnvFile, signToken, until } from '@chat-cluster/local-cluster';
 import { parseOptions, runCommand, UserError } from '@chat-cluster/runtime';
 import { z } from 'zod';
 
@@ -26,6 +25,8 @@ const TALK: readonly [speaker: 0 | 1, line: string][] = [
 /** Time limits of the demo and of one step, in ms. */
 const ALL_WITHIN_MS = 14_000;
 const STEP_WITHIN_MS = 4_000;
+/** Lifetime of a token, in s. */
+const DEMO_TOKEN_S = 3_600;
 /** Most connects of the second user, until it is on another gateway. With two, 1 of 256 runs stays on one gateway. */
 const GATEWAY_ATTEMPTS = 8;
 
@@ -50,7 +51,7 @@ await runCommand(async () => {
     process.stderr.write('The demo did not end within 15 s: the cluster responds too slowly.\n');
     process.exit(1);
   }, ALL_WITHIN_MS).unref();
-  await demonstrate(findCluster(options.values.url));
+  await demonstrate(findTarget(options.values.url));
 });
 process.exit();
 
@@ -96,15 +97,11 @@ interface Target {
   gateways: number | undefined;
 }
 
-function findCluster(url: string | undefined): Target {
-  const dataDir = readDataDir(process.env);
-  const running = readClusterFile(dataDir);
-  if (url === undefined && !running)
-    throw new UserError(`No cluster runs on ${dataDir}: run npm start first, or pass --url.`);
-  const secret = process.env.JWT_SECRET || readSecret(join(dataDir, 'jwt-secret'));
+function findTarget(url: string | undefined): Target {
+  const cluster = findCluster(url);
+  const secret = clusterSecret();
   if (!secret) throw new UserError('Set JWT_SECRET to the secret of that cluster.');
-  if (url !== undefined) return { url: url.replace(/\/+$/, ''), secret, gateways: undefined };
-  return { url: running?.url ?? '', secret, gateways: running?.gateways.length };
+  return { ...cluster, secret };
 }
 
 async function connectElsewhere(target: Target, user: string, taken: string): Promise<Person> {
@@ -122,7 +119,7 @@ async function connectPerson(
   user: string,
   color: Person['color'],
 ): Promise<Person> {
-  const chat = createClient(url, () => signToken(user, secret));
+  const chat = createClient(url, () => signToken(user, secret, DEMO_TOKEN_S, process.env));
   const person: Person = { name, user, color, chat, gateway: '', received: { seqs: [], marks: 0 } };
   listen(person);
   chat.connect();

@@ -9,6 +9,7 @@ export async function runGates(): Promise<{ passed: number; failed: number }> {
   const codes = await Promise.all([
     runProgram(bin('tsc'), ['--noEmit', '-p', 'tsconfig.json']),
     runProgram(bin('tsc'), ['--noEmit', '-p', 'load-tests/k6/tsconfig.json']),
+    runProgram(bin('tsc'), ['--noEmit', '-p', 'services/web/tsconfig.json']),
     runProgram(bin('biome'), ['check', '.']),
     runProgram(process.execPath, ['infra/prose/src/check-prose.ts']),
   ]);

@@ -1,7 +1,7 @@
 /*
- * The commands of operators: `npm run dead-letters`, `npm run unread`, `npm run renew-epoch` and `npm run doctor`. They take DATABASE_URL, the
- * REDIS_… variables, LANES and RECOUNT_LANES (doctor also its URL and JWT_SECRET) from the environment. Variables that
- * are not set come from the cluster that runs on DATA_DIR.
+ * The commands of operators: `npm run dead-letters`, `npm run unread`, `npm run renew-epoch` and `npm run doctor`. They
+ * take DATABASE_URL, the REDIS_… variables, LANES and RECOUNT_LANES (doctor also its URL and JWT_SECRET) from the
+ * environment. Variables that are not set come from the cluster that runs on DATA_DIR.
  */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -1,20 +1,26 @@
 /*
- * `npm test`: the gates, then all suites. `npm test -- <mocha arguments>`: without the gates; with test files among the
- * arguments, only these in one mocha process. The counts go to bootstrap.mjs, which prints the last line.
+ * `npm test`: the gates, then all suites. `npm test -- <mocha arguments>`: without the gates; with folders among the
+ * arguments, only their suites; with test files, only these and those of the folders, in one mocha process. The counts go
+ * to bootstrap.mjs, which prints the last line.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runGates } from './gates.ts';
 import { root, runProgram } from './run-program.ts';
-import { findSuites, type Suite } from './test-suites.ts';
+import { readTestArguments } from './test-arguments.ts';
+import { findSuites, type Suite, type Suites } from './test-suites.ts';
 
-/** `reasons`: name and error of each failed test. */
+/** `reasons`: name and error of each failed test. `seconds`: duration of each test file. */
 interface Result {
   passed: number;
   failed: number;
   reasons: string[];
+  seconds?: Record<string, number>;
 }
+
+/** Test files in the table of the slowest ones. */
+const SLOWEST = 15;
 
 const folder = mkdtempSync(join(tmpdir(), 'chat-tests-'));
 // See packages/testkit/src/postgres-template.ts.
@@ -32,25 +38,49 @@ if (process.connected) process.disconnect();
 
 /** Tests do not run after a failed gate. */
 async function test(args: readonly string[]): Promise<Result> {
-  if (args.some((argument) => argument.endsWith('.ts'))) return mocha(args);
+  const read = readTestArguments(args);
+  if (typeof read === 'string') return refuse(read);
+  const { folders, files, options } = read;
+  const suites = findSuites(folders);
+  const found = Object.values(suites).flat();
+  if (folders.length > 0 && found.length === 0) return refuse(`${folders.join(', ')}: there are no tests.`);
+  if (files.length > 0) {
+    const inFolders = folders.length > 0 ? found.flatMap((suite) => suite.files) : [];
+    return mocha([...options, ...files, ...inFolders]);
+  }
   const prepared = runProgram(process.execPath, ['packages/testkit/src/prepare.ts', join(folder, 'postgres')]);
   const gates = args.length > 0 ? { passed: 0, failed: 0 } : await runGates();
   await prepared;
   if (gates.failed > 0) return { ...gates, reasons: [] };
-  const tests = await runSuites(args);
+  const tests = await runSuites(suites, options);
+  if (args.length === 0) showSlowest(tests.seconds ?? {});
   // Repeated at the end of a long output, where they are found first.
   if (tests.reasons.length > 0) process.stdout.write(`\n── Failed\n\n${tests.reasons.join('\n\n')}\n\n`);
   return { ...tests, passed: gates.passed + tests.passed };
 }
 
+/** `npm test` has a time limit, so this table shows where it is spent. */
+function showSlowest(seconds: Record<string, number>): void {
+  const slowest = Object.entries(seconds)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, SLOWEST);
+  const rows = slowest.map(([file, duration]) => `${duration.toFixed(0).padStart(6)} s  ${file}`);
+  process.stdout.write(`\n── The slowest test files\n\n${rows.join('\n')}\n\n`);
+}
+
+function refuse(sentence: string): Result {
+  process.stderr.write(`${sentence}\n`);
+  return { passed: 0, failed: 1, reasons: [] };
+}
+
 /**
- * Runs several suites at once, each in its own mocha process: `jobs` suites that compute, and beside them two that
- * mostly wait. TEST_JOBS=1 runs all suites one after another.
+ * Runs several suites at once, each in its own mocha process: `jobs` suites that compute, one more than there are cores,
+ * because each of them also waits at times, and beside them two that mostly wait. TEST_JOBS=1 runs all suites one after
+ * another.
  */
-async function runSuites(args: readonly string[]): Promise<Result> {
-  const { alone, waiting, working } = findSuites();
-  const jobs = Number(process.env.TEST_JOBS) || Math.min(4, availableParallelism());
-  const total: Result = { passed: 0, failed: 0, reasons: [] };
+async function runSuites({ alone, waiting, working }: Suites, options: readonly string[]): Promise<Result> {
+  const jobs = Number(process.env.TEST_JOBS) || Math.min(4, availableParallelism() + 1);
+  const total = { passed: 0, failed: 0, reasons: [] as string[], seconds: {} };
   const show = oneAtATime();
   let interrupted = false;
   const runAll = async (suites: Suite[]) => {
@@ -58,10 +88,11 @@ async function runSuites(args: readonly string[]): Promise<Result> {
       const { name, files } = suite;
       const output = show(`\n── ${name}\n`);
       const colors = process.stdout.isTTY ? ['--colors'] : [];
-      const { code, ...result } = await mocha([...colors, ...args, ...files], output.write);
+      const { code, ...result } = await mocha([...colors, ...options, ...files], output.write);
       total.passed += result.passed;
       total.failed += result.failed;
       total.reasons.push(...result.reasons.map((reason) => `${name}: ${reason}`));
+      Object.assign(total.seconds, result.seconds);
       // A signal that ended one suite was meant for all of them.
       interrupted ||= code >= 128;
       output.end();

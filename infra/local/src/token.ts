@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { loadEnvFile, readDataDir, readSecret, signToken } from '@chat-cluster/local-cluster';
+import { clusterSecret, loadEnvFile, readDataDir, signToken } from '@chat-cluster/local-cluster';
 import { parseOptions, runCommand, seconds, UserError } from '@chat-cluster/runtime';
 import { z } from 'zod';
 
@@ -8,6 +7,8 @@ const HELP = `npm run token -- --user alice [--ttl 24h] [--secret …]: prints a
   --user     the user id, 1 to 64 characters
   --ttl      lifetime: a number with s, m, h or d (default 24h)
   --secret   default: JWT_SECRET, else the secret of the cluster in DATA_DIR
+
+The claims follow JWT_ISSUER, JWT_AUDIENCE and JWT_USER_CLAIM, as in the gateways.
 
 In a script: TOKEN=$(npm run --silent token -- --user alice)
 `;
@@ -26,15 +27,14 @@ await runCommand(async () => {
   }
   const { user, ttl, secret } = options.values;
   loadEnvFile();
-  process.stdout.write(`${signToken(user, secret ?? clusterSecret(), ttl)}\n`);
+  process.stdout.write(`${signToken(user, secret ?? localSecret(), ttl, process.env)}\n`);
 });
 
 /** JWT_SECRET, else the secret that `npm start` generated. Throws UserError when there is neither. */
-function clusterSecret(): string {
-  const dataDir = readDataDir(process.env);
-  const secret = process.env.JWT_SECRET || readSecret(join(dataDir, 'jwt-secret'));
+function localSecret(): string {
+  const secret = clusterSecret();
   if (secret) return secret;
   throw new UserError(
-    `No cluster has been started on ${dataDir}, so there is no secret yet: run npm start first, or pass --secret.`,
+    `No cluster has been started on ${readDataDir(process.env)}, so there is no secret yet: run npm start first, or pass --secret.`,
   );
 }

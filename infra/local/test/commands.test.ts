@@ -22,6 +22,13 @@ describe('the npm commands', () => {
     expect((claims.exp ?? 0) - (claims.iat ?? 0)).to.equal(90);
   });
 
+  it('token has the claims that the gateways require', () => {
+    const env = { JWT_ISSUER: 'https://id.example.com/', JWT_AUDIENCE: 'chat', JWT_USER_CLAIM: 'uid' };
+    const { stdout } = bootstrap(['token', '--user', 'alice', '--secret', 'secret'], env);
+    const claims = jwt.verify(stdout.trim(), 'secret', { issuer: env.JWT_ISSUER, audience: 'chat' }) as jwt.JwtPayload;
+    expect(claims).to.include({ uid: 'alice' }).and.not.have.property('sub');
+  });
+
   it('token and demo report in one sentence that no cluster was started', async () => {
     await using folder = temporaryFolder();
     const env = { DATA_DIR: folder.path, JWT_SECRET: '' };

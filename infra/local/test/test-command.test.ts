@@ -61,26 +61,26 @@ describe('npm test', () => {
     write('packages/a/test/one.test.ts', PASSING);
     write('packages/redis/test/two.test.ts', PASSING);
     write('infra/prometheus/test/three.test.ts', PASSING);
-    expect(npmTest()).to.include({ last: '7 passed, 0 failed', status: 0 });
+    expect(npmTest()).to.include({ last: '8 passed, 0 failed', status: 0 });
   });
 
   it('repeats failed tests at the end', () => {
     write('packages/a/test/one.test.ts', FAILING);
     write('packages/b/test/two.test.ts', PASSING);
     const { last, status, stdout } = npmTest();
-    expect({ last, status }).to.deep.equal({ last: '5 passed, 1 failed', status: 1 });
+    expect({ last, status }).to.deep.equal({ last: '6 passed, 1 failed', status: 1 });
     expect(stdout.slice(stdout.indexOf('── Failed'))).to.match(/packages\/a: a suite fails\nError: planted/);
   });
 
   it('counts a test file that cannot be loaded as one failure', () => {
     write('packages/a/test/one.test.ts', `import './missing.ts';`);
-    expect(npmTest()).to.include({ last: '4 passed, 1 failed', status: 1 });
+    expect(npmTest()).to.include({ last: '5 passed, 1 failed', status: 1 });
   });
 
   it('runs no tests after a failed gate', () => {
     write('packages/a/test/one.test.ts', PASSING);
     gate('biome', 1);
-    expect(npmTest()).to.include({ last: '3 passed, 1 failed', status: 1 });
+    expect(npmTest()).to.include({ last: '4 passed, 1 failed', status: 1 });
   });
 
   it('runs only the given files, without gates', () => {
@@ -91,6 +91,36 @@ describe('npm test', () => {
       last: '1 passed, 0 failed',
       status: 0,
     });
+  });
+
+  it('runs only the tests of a given folder, without gates', () => {
+    write('packages/a/test/one.test.ts', PASSING);
+    write('packages/a/test/deep/two.test.ts', PASSING);
+    write('packages/ab/test/three.test.ts', FAILING);
+    write('packages/redis/test/four.test.ts', PASSING);
+    gate('biome', 1);
+    for (const [args, last] of [
+      [['packages/a'], '2 passed, 0 failed'],
+      [['packages/a/test/deep/'], '1 passed, 0 failed'],
+      [['--bail', 'packages/a', join(folder.path, 'packages/redis')], '3 passed, 0 failed'],
+      [['packages/a', 'packages/redis/test/four.test.ts'], '3 passed, 0 failed'],
+      [['packages/a', '-g', 'packages'], '0 passed, 0 failed'],
+    ] as const) {
+      expect(npmTest(args), args.join(' ')).to.include({ last, status: 0 });
+    }
+  });
+
+  it('refuses an argument that names no test, with a sentence', () => {
+    write('packages/a/test/one.test.ts', PASSING);
+    write('packages/b/src/b.ts', '');
+    for (const [name, sentence] of [
+      ['packages/missing', 'packages/missing is no test file and no folder. Pass test files, folders'],
+      ['packages/b', 'packages/b: there are no tests.'],
+    ] as const) {
+      const { stderr, last, status } = npmTest([name]);
+      expect({ last, status }).to.deep.equal({ last: '0 passed, 1 failed', status: 1 });
+      expect(stderr).to.include(sentence);
+    }
   });
 
   it('ends with the line of counts when the install fails', () => {
@@ -120,7 +150,7 @@ describe('npm test', () => {
     await eventually(() => expect(output).to.include('begun'));
     child.kill('SIGTERM');
     const [status] = await closed;
-    expect({ last: lastLine(output), status }).to.deep.equal({ last: '4 passed, 1 failed', status: 1 });
+    expect({ last: lastLine(output), status }).to.deep.equal({ last: '5 passed, 1 failed', status: 1 });
   });
 });
 

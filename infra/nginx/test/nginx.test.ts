@@ -1,6 +1,8 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { startFaultCluster } from '@chat-cluster/testkit';
 import { closing, describeBalancer, expectDrain, openPolling, POLLING } from '@chat-cluster/testkit/balancers';
@@ -27,6 +29,24 @@ describe('nginx in front of three gateways', () => {
   });
 
   describe('with a changed configuration', () => {
+    it('serves the chat page as the README describes', async () => {
+      await using stack = new AsyncDisposableStack();
+      const web = createServer(({ url }, response) => response.end(`the page at ${url}`));
+      await once(web.listen(0, '127.0.0.1'), 'listening');
+      stack.defer(() => void web.close());
+      const { balancer } = balanced();
+      const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8');
+      const [, block = ''] = /```nginx\n([^`]*)```/.exec(readme) ?? [];
+      const page = block.replace('web:8080', `127.0.0.1:${(web.address() as AddressInfo).port}`);
+      await reloadWith(balancer, (config) => config.replace('    location / {', `${page}\n    location / {`));
+      for (const path of ['/', '/assets/chat-1a2b.js', '/config.json', '/icon.svg']) {
+        expect(await (await fetch(balancer.url + path)).text()).to.equal(`the page at ${path}`);
+      }
+      expect((await fetch(`${balancer.url}/api/docs`)).headers.get('x-gateway-id')).to.match(/^gateway-/);
+      expect((await fetch(`${balancer.url}/healthz`)).status).to.equal(404);
+      await reloadWith(balancer, (config) => config.replace(`${page}\n`, ''));
+    });
+
     it('keeps the sessions of a gateway that is marked as down, and opens new ones elsewhere', async () => {
       const { balancer } = balanced();
       await expectDrain(balanced(), () =>

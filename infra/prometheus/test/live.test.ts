@@ -18,9 +18,8 @@ interface RuleGroup {
 describe('Prometheus on running clusters', () => {
   let running: RunningScenario[] = [];
 
-  before(async function () {
+  before(async () => {
     // Starts nine services and their servers; the first run also fetches Debian's Prometheus.
-    this.timeout(180_000);
     running = await startScenarios(SCENARIOS);
   });
   after(async () => {

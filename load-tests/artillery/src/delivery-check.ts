@@ -34,6 +34,8 @@ export class DeliveryCheck {
   #acked = 0;
   #seqs = new Set<number>();
   #highestSeq = 0;
+  #changes = 0;
+  #lastRev = 0;
   #listeners = new Set<() => void>();
 
   constructor(conversationId: string, metrics: Metrics) {
@@ -85,6 +87,23 @@ export class DeliveryCheck {
     if (this.#seqs.has(message.seq)) this.#metrics.emit('counter', 'chat.duplicated', 1);
     else if (message.seq < this.#highestSeq) this.#metrics.emit('counter', 'chat.out_of_order', 1);
     this.receiveBySync(message);
+  }
+
+  /** An edit or a reaction was acknowledged. */
+  acknowledgeChange(): void {
+    this.#changes++;
+    this.#metrics.emit('counter', 'chat.changes', 1);
+  }
+
+  /** A `message_changed` event. `rev` counts the changes of the conversation: 1, 2, 3 … */
+  receiveChange({ rev }: { rev: number }): void {
+    this.#lastRev = Math.max(this.#lastRev, rev);
+    this.changed();
+  }
+
+  /** The peer has received the last of the acknowledged changes. */
+  get hasAllChanges(): boolean {
+    return this.#lastRev >= this.#changes;
   }
 
   /** A message of an answer to `sync`, which may have been received before. */

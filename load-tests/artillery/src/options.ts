@@ -1,5 +1,13 @@
 import { resolve } from 'node:path';
-import { parseOptions, seconds, UserError, wholeNumber } from '@chat-cluster/runtime';
+import {
+  describeOptions,
+  flagOption,
+  parseOptions,
+  seconds,
+  textOption,
+  UserError,
+  wholeNumber,
+} from '@chat-cluster/runtime';
 import { z } from 'zod';
 
 /** The question that each scenario answers, by the name of its file in scenarios/. */
@@ -10,7 +18,28 @@ export const SCENARIOS: Readonly<Record<string, string>> = {
   soak: 'an hour of low traffic: does anything leak or drift?',
   'reconnect-storm': 'all connections are lost at once: how soon are they back, and is anything lost?',
   'big-fan-in': 'all users write to one user: does one inbox become slow?',
+  groups: 'messages, reactions and edits in groups: does the cluster handle them?',
 };
+
+const OPTIONS = z.object({
+  short: flagOption('the short form, of a few seconds'),
+  url: textOption('URL', 'the cluster; default: the one that runs on DATA_DIR').refine(
+    (url) => url === undefined || /^https?:\/\/[^/]+\/?$/.test(url),
+    'must be a URL of the form http://host:port',
+  ),
+  secretFile: textOption('FILE', 'the JWT secret of the cluster; default: JWT_SECRET, else the secret in DATA_DIR'),
+  duration: seconds(1)
+    .optional()
+    .describe('time during which pairs arrive: seconds, or with s, m, h; all phases in proportion'),
+  rate: wholeNumber(1).optional().describe('new pairs per second in the busiest phase, the other phases in proportion'),
+  messages: wholeNumber(1).optional().describe('messages per pair'),
+  every: wholeNumber(1).optional().describe('milliseconds between two messages of a pair'),
+  maxP99: wholeNumber(1)
+    .optional()
+    .describe('fail when the p99 of a latency exceeds N ms, instead of the limits of the scenario'),
+  json: textOption('FILE', "keep Artillery's report"),
+  quiet: flagOption('print only the result'),
+});
 
 export const HELP = `npm run load:artillery -- [scenario] [options]
 
@@ -22,35 +51,10 @@ ${Object.entries(SCENARIOS)
 
 The default scenario is steady. The first run installs Artillery into load-tests/artillery.
 
-  --short            the short form, of a few seconds
-  --url U            the cluster; default: the one that runs on DATA_DIR
-  --secret-file F    file with the JWT secret of the cluster; default: JWT_SECRET, else the secret in DATA_DIR
-  --duration S       time during which pairs arrive: seconds, or with s, m, h; all phases in proportion
-  --rate N           new pairs per second in the busiest phase, the other phases in proportion
-  --messages N       messages per pair
-  --every MS         milliseconds between two messages of a pair
-  --max-p99 MS       fail when the p99 of a latency exceeds MS; replaces the limits of the scenario
-  --json FILE        keep Artillery's report
-  --quiet            print only the result
+${describeOptions(OPTIONS)}
 
 The exit code is 1 after any error or missed threshold. Ctrl-C ends the run.
 `;
-
-const OPTIONS = z.object({
-  short: z.boolean().default(false),
-  url: z
-    .string()
-    .regex(/^https?:\/\/[^/]+\/?$/, 'must be a URL of the form http://host:port')
-    .optional(),
-  'secret-file': z.string().optional(),
-  duration: seconds(1).optional(),
-  rate: wholeNumber(1).optional(),
-  messages: wholeNumber(1).optional(),
-  every: wholeNumber(1).optional(),
-  'max-p99': wholeNumber(1).optional(),
-  json: z.string().optional(),
-  quiet: z.boolean().default(false),
-});
 
 /** Options of a run; see HELP. `duration` is in seconds, `every` and `maxP99` in ms, `json` an absolute path. */
 export type Options = NonNullable<ReturnType<typeof readOptions>>;
@@ -59,13 +63,11 @@ export type Options = NonNullable<ReturnType<typeof readOptions>>;
 export function readOptions(args: readonly string[]) {
   const options = parseOptions(args, OPTIONS, { positionals: true });
   if (!options) return undefined;
-  const { 'secret-file': secretFile, 'max-p99': maxP99, url, json, ...rest } = options.values;
+  const { url, json, ...rest } = options.values;
   return {
     ...rest,
     scenario: scenarioOf(options.positionals),
     url: url?.replace(/\/$/, ''),
-    secretFile,
-    maxP99,
     json: json === undefined ? undefined : resolve(json),
   };
 }

@@ -1,4 +1,5 @@
-import { createHmac, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
+import jwt from 'jsonwebtoken';
 import type { Socket } from 'socket.io-client';
 
 /** Life of a token, in seconds. Longer than any run: an expired token would end its connection. */
@@ -23,28 +24,21 @@ export function connectAs(socket: Socket, user: string): void {
   users.set(socket, user);
 }
 
-/** The `auth` option as a function, which socket.io-client calls on the socket at each connect. */
-export function ownToken(this: Socket, answer: (auth: { token: string }) => void): void {
-  answer({ token: tokenOf(userOf(this)) });
+/**
+ * The `auth` option as a function, which socket.io-client calls on the socket at each connect. Protocol 2: also the events
+ * of changes of messages.
+ */
+export function ownToken(this: Socket, answer: (auth: { token: string; protocol: 2 }) => void): void {
+  answer({ token: tokenOf(userOf(this)), protocol: 2 });
 }
 
-/**
- * An HS256 token of `user`, signed with JWT_SECRET; JWT_ISSUER, JWT_AUDIENCE and JWT_USER_CLAIM are used as in the
- * gateways. Written without a library, so that this folder runs without the repository, on the machine of the
- * generator.
- */
+/** An HS256 token of `user`, signed with JWT_SECRET; JWT_ISSUER, JWT_AUDIENCE and JWT_USER_CLAIM as in the gateways. */
 export function tokenOf(user: string, env: Readonly<Record<string, string | undefined>> = process.env): string {
   if (!env.JWT_SECRET) throw new Error('JWT_SECRET is not set');
-  const now = Math.floor(Date.now() / 1_000);
   const claims = {
     [env.JWT_USER_CLAIM || 'sub']: user,
-    iat: now,
-    exp: now + TTL_S,
     ...(env.JWT_ISSUER ? { iss: env.JWT_ISSUER } : {}),
     ...(env.JWT_AUDIENCE ? { aud: env.JWT_AUDIENCE } : {}),
   };
-  const signed = [{ alg: 'HS256', typ: 'JWT' }, claims]
-    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
-    .join('.');
-  return `${signed}.${createHmac('sha256', env.JWT_SECRET).update(signed).digest('base64url')}`;
+  return jwt.sign(claims, env.JWT_SECRET, { algorithm: 'HS256', expiresIn: TTL_S });
 }

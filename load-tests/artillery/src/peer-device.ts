@@ -27,6 +27,9 @@ export async function connectPeerDevice(url: string, user: string, metrics: Metr
   connectAs(socket, user);
   const device: PeerDevice = { socket, badge: 0, checks: new Map() };
   socket.on('new_message', (message: ReceivedMessage) => device.checks.get(message.conversationId)?.receive(message));
+  socket.on('message_changed', (change: { conversationId: string; rev: number }) =>
+    device.checks.get(change.conversationId)?.receiveChange(change),
+  );
   socket.on('unread_count', ({ count }: { count: number }) => {
     device.badge = count;
     for (const check of device.checks.values()) check.changed();

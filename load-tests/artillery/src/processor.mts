@@ -29,6 +29,8 @@ interface Pair {
   device: PeerDevice;
   nextDueAt: number;
   lostAt: number;
+  /** When the latest change was to be sent. */
+  changeAt: number;
 }
 
 type Step = (user: VirtualUser, metrics: Metrics) => Promise<void>;
@@ -37,6 +39,7 @@ interface Ack {
   ok: boolean;
   error?: { code: string };
   unread?: { count: number };
+  message?: { seq: number };
 }
 
 /** Chooses the receiver of all messages (big-fan-in). Artillery calls it once, before the first virtual user. */
@@ -44,7 +47,7 @@ export const chooseReceiver: Step = async (user) => {
   user.vars.receiver = newUser();
 };
 
-/** Sets `token` and `peer` for the REST call. */
+/** Sets `token`, `peer` and `others`, the other members of a group, for the REST call. */
 export const prepareUser = step(async (user) => {
   const socket = engineSocket(user);
   // The engine keeps these listeners after the connect and would call its callback twice: the worker thread would crash
@@ -52,6 +55,10 @@ export const prepareUser = step(async (user) => {
   socket.off('connect_error').off('error');
   user.vars.token = tokenOf(userOf(socket));
   user.vars.peer = user.vars.receiver ?? newUser();
+  user.vars.others = [
+    user.vars.peer,
+    ...Array.from({ length: Math.max(0, Number(user.vars.members ?? 2) - 2) }, newUser),
+  ];
 });
 
 /** Connects the peer's device, or shares the receiver's, and checks the deliveries of `conversationId` there. */
@@ -64,7 +71,7 @@ export const connectPeer = step(async (user, metrics) => {
   device.checks.set(check.conversationId, check);
   // At random, so that pairs that arrived together do not send together.
   const nextDueAt = performance.now() + Math.random() * Number(everyMs ?? DEFAULT_EVERY_MS);
-  user.pair = { check, device, nextDueAt, lostAt: 0 };
+  user.pair = { check, device, nextDueAt, lostAt: 0, changeAt: 0 };
 });
 
 /**
@@ -82,13 +89,27 @@ export const messageNow = step(async (user) => {
   user.vars.message = pairOf(user).check.nextDraft(performance.now());
 });
 
-/** Fails unless the ack confirms that the message is stored. */
+/** Fails unless the ack confirms that the message is stored. Sets `reaction` and `edit`, two changes of the message. */
 export const checkAck = step(async (user) => {
-  takeAck(user, 'send_message');
-  pairOf(user).check.acknowledge();
+  const { message } = takeAck(user, 'send_message');
+  const pair = pairOf(user);
+  pair.check.acknowledge();
+  pair.changeAt = performance.now();
+  const place = { conversationId: pair.check.conversationId, seq: message?.seq };
+  user.vars.reaction = { ...place, emoji: '👍', on: true };
+  user.vars.edit = { ...place, content: 'An edited message of a load test' };
 });
 
-/** Fails unless every acknowledged message is delivered and the peer's badge counts all of them. Sets `readMark`. */
+/** Fails unless the ack confirms that the change is stored. */
+export const checkChange = step(async (user, metrics) => {
+  takeAck(user, 'change');
+  const pair = pairOf(user);
+  pair.check.acknowledgeChange();
+  metrics.emit('histogram', 'chat.change_ms', performance.now() - pair.changeAt);
+  pair.changeAt = performance.now();
+});
+
+/** Fails unless all acknowledged messages and changes are delivered and the peer's badge is right. Sets `readMark`. */
 export const awaitDelivery = step(async (user, metrics) => {
   const { check, device } = pairOf(user);
   await check.until(() => check.undelivered === 0, DELIVERY_TIMEOUT_MS);
@@ -98,6 +119,8 @@ export const awaitDelivery = step(async (user, metrics) => {
   if (check.undelivered > 0) throw new Error(`acknowledged, but not delivered within ${DELIVERY_TIMEOUT_MS / 1_000} s`);
   if (user.vars.receiver !== undefined) return;
   if (!(await check.until(() => device.badge === check.acked, DELIVERY_TIMEOUT_MS))) throw new Error('wrong badge');
+  if (!(await check.until(() => check.hasAllChanges, DELIVERY_TIMEOUT_MS)))
+    throw new Error('a change was not delivered');
   user.vars.readMark = { conversationId: check.conversationId };
 });
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { alignRows } from '@chat-cluster/testkit/report';
 
 /** Percentiles of one metric, in milliseconds. */
 interface Summary {
@@ -57,6 +58,7 @@ export function resultLines(report: Report): string[] {
 const LATENCIES: readonly [metric: string, name: string][] = [
   ['chat.ack_ms', 'ack'],
   ['chat.delivery_ms', 'delivery'],
+  ['chat.change_ms', 'change'],
   ['chat.connect_ms', 'connect'],
   ['chat.back_ms', 'back in sync'],
 ];
@@ -101,8 +103,5 @@ function ms(value: number): string {
 }
 
 function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    `  ${row.map((cell, column) => (column === 0 ? cell.padEnd(Math.max(12, widths[0] ?? 0)) : cell.padStart((widths[column] ?? 0) + 3))).join('')}`.trimEnd(),
-  );
+  return alignRows(rows).map((row) => `  ${row}`);
 }

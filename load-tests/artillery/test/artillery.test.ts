@@ -1,12 +1,8 @@
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repository } from '@chat-cluster/local-cluster';
-import { startTestCluster, type TestCluster } from '@chat-cluster/testkit';
+import { runNode, startTestCluster, type TestCluster, temporaryFolder } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-
-const folder = mkdtempSync(join(tmpdir(), 'chat-artillery-test-'));
 
 interface Ended {
   code: number | null;
@@ -15,10 +11,11 @@ interface Ended {
 
 /** Installs Artillery unless it is installed: a download of about 15 s. */
 describe('npm run load:artillery', () => {
+  const temporary = temporaryFolder();
+  const folder = temporary.path;
   let cluster: TestCluster;
 
-  before(async function () {
-    this.timeout(240_000);
+  before(async () => {
     const [started, installed] = await Promise.all([
       startTestCluster(),
       bootstrap(['install', 'load-tests/artillery']),
@@ -29,19 +26,22 @@ describe('npm run load:artillery', () => {
 
   after(async () => {
     await cluster?.stop();
-    rmSync(folder, { recursive: true, force: true });
+    await temporary[Symbol.asyncDispose]();
   });
 
   it('runs scenarios without error or loss, and fails when tokens are refused or a latency exceeds its limit', async () => {
     // Concurrently, since most of it is waiting.
-    const [steady, storm, refused, late] = await Promise.all([
+    const [steady, storm, groups, refused, late] = await Promise.all([
       load('steady', ['--duration', '2'], cluster.jwtSecret),
       load('reconnect-storm', [], cluster.jwtSecret),
+      load('groups', ['--duration', '2'], cluster.jwtSecret),
       load('big-fan-in', ['--duration', '1', '--rate', '1'], 'a secret that is not the one of this cluster'),
       load('spike', ['--duration', '1', '--rate', '1', '--max-p99', '1'], cluster.jwtSecret),
     ]);
     expectAllDelivered(steady, 10 * 4);
     expectAllDelivered(storm, 10 * 2);
+    expectAllDelivered(groups, 6 * 3);
+    expect(groups.counters['chat.changes']).to.equal(6 * 3 * 2);
     expect(storm.counters['socketio.emit'], 'with a read mark for each pair').to.equal(30);
     expect(late.code).to.equal(1);
     expect(late.output).to.include('A threshold is missed');
@@ -79,19 +79,8 @@ describe('npm run load:artillery', () => {
   }
 });
 
-function bootstrap(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
-  const child = spawn(process.execPath, [join(repository, 'infra/local/bootstrap.mjs'), ...args], {
-    env: { ...process.env, NO_COLOR: '1', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  const keep = (text: string) => {
-    output += text;
-  };
-  child.stdout.setEncoding('utf8').on('data', keep);
-  child.stderr.setEncoding('utf8').on('data', keep);
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, output }));
-  });
+async function bootstrap(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  const all = { ...process.env, NO_COLOR: '1', ...env };
+  const { code, stdout, stderr } = await runNode([join(repository, 'infra/local/bootstrap.mjs'), ...args], all).ended;
+  return { code, output: stdout + stderr };
 }

@@ -100,6 +100,12 @@ describe('artillery: the check of deliveries', () => {
     expect(check.receivedUpTo).to.equal(3);
     expect(counted).to.include({ 'chat.sent': 3, 'chat.acked': 3, 'chat.delivered': 3, 'chat.delivery_ms': 3 });
     expect(counted).to.include({ 'chat.duplicated': 1, 'chat.out_of_order': 1 });
+    for (const rev of [1, 2]) {
+      check.acknowledgeChange();
+      expect(check.hasAllChanges).to.equal(false);
+      check.receiveChange({ rev });
+      expect(check.hasAllChanges).to.equal(true);
+    }
   });
 });
 

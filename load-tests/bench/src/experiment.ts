@@ -1,4 +1,4 @@
-import { parseOptions } from '@chat-cluster/runtime';
+import { describeOptions, flagOption, parseOptions } from '@chat-cluster/runtime';
 import { z } from 'zod';
 import type { Report } from './results/report.ts';
 
@@ -23,21 +23,17 @@ interface Definition<Options extends z.ZodObject> extends Omit<Experiment, 'run'
   run(options: z.output<Options>, log: Log): Promise<Report>;
 }
 
-const SAVE = z.boolean().default(false).describe('writes the report to load-tests/results');
-
 /** An experiment with typed options. `--help` and `--save` are added, and the list of all options to `help`. */
 export function defineExperiment<T extends z.ZodObject>({ options, help, run, ...texts }: Definition<T>): Experiment {
-  const fields = Object.entries({ ...options.shape, save: SAVE } as Record<string, z.ZodType>);
-  const schema = z.object(Object.fromEntries(fields.map(([name, field]) => [kebabCase(name), field])));
-  const list = fields.map(describeOption).join('\n');
+  const schema = z.object({ ...options.shape, save: flagOption('writes the report to load-tests/results') });
   return {
     ...texts,
-    help: `npm run bench -- ${texts.name} [options]: ${texts.about}\n\n${help}\n\n${list}\n`,
+    help: `npm run bench -- ${texts.name} [options]: ${texts.about}\n\n${help}\n\n${describeOptions(schema)}\n`,
     async run(args, log) {
       const parsed = parseOptions(args, schema);
       if (!parsed) return undefined;
-      const { save, ...given } = Object.fromEntries(fields.map(([name]) => [name, parsed.values[kebabCase(name)]]));
-      return { report: await run(given as z.output<T>, log), save: save === true };
+      const { save, ...given } = parsed.values;
+      return { report: await run(given as z.output<T>, log), save };
     },
   };
 }
@@ -50,17 +46,4 @@ export function someOf<Name extends string>(names: readonly Name[]) {
     .refine((given) => given.every((name) => names.includes(name)), `must be some of ${names.join(',')}`)
     .transform((given) => names.filter((name) => given.includes(name)))
     .default([...names]);
-}
-
-function kebabCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
-
-function describeOption([name, field]: [string, z.ZodType]): string {
-  const value = field.parse(undefined);
-  const isList = Array.isArray(value);
-  const placeholder =
-    typeof value === 'boolean' ? '' : isList && typeof value[0] === 'string' ? 'A,B' : isList ? 'N,N' : 'N';
-  const shown = typeof value === 'boolean' || value === undefined ? '' : ` (${value})`;
-  return `  --${`${kebabCase(name)} ${placeholder}`.padEnd(17)}${field.description}${shown}`;
 }

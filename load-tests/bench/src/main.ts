@@ -1,4 +1,4 @@
-import { parseOptions, runCommand, UserError } from '@chat-cluster/runtime';
+import { flagOption, parseOptions, runCommand, UserError } from '@chat-cluster/runtime';
 import { z } from 'zod';
 import { EXPERIMENTS } from './experiments.ts';
 import { printReport } from './results/print.ts';
@@ -11,10 +11,10 @@ const HELP = `npm run bench -- [experiment] [options]
 
 Measures a cluster of its own on this machine. --help after an experiment lists its options.
 
-${EXPERIMENTS.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join('\n')}
-  all       ${ALL.join(', ')}, one after the other, with their defaults
+${EXPERIMENTS.map(({ name, about }) => `  ${name.padEnd(14)}${about}`).join('\n')}
+  all           ${ALL.join(', ')}, one after the other, with their defaults
 
-  --save    writes the report to load-tests/results
+  --save        writes the report to load-tests/results
 
 Exit code 1: a target was missed, or a message was lost, duplicated or out of order.
 `;
@@ -28,7 +28,7 @@ await runCommand(async () => {
 });
 
 async function runAll(args: readonly string[]): Promise<void> {
-  const options = parseOptions(args, z.object({ save: z.boolean().default(false) }));
+  const options = parseOptions(args, z.object({ save: flagOption('') }));
   if (!options) print(HELP);
   else for (const name of ALL) await run(name, options.values.save ? ['--save'] : []);
 }

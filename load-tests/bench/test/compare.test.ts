@@ -36,9 +36,9 @@ describe('the arms of compare', () => {
 /** A short run. `gateways`: used by the pairs; `rows`: stored messages. */
 async function tryOut(start: Arm['start']) {
   await using loaded = await startUnderLoad(start, { pairs: 4, idle: 0, log() {} });
-  const { databaseUrl, pairs } = loaded.arm;
+  const { databaseUrl, conversations } = loaded.arm;
   const outcome = await loaded.run({ inFlight: 8, warmUpSeconds: 0.2, seconds: 0.6, size: 20 });
-  const gateways = new Set(pairs.flatMap(({ devices }) => devices.map(({ url }) => url))).size;
+  const gateways = new Set(conversations.flatMap(({ devices }) => devices.map(({ url }) => url))).size;
   // The older messages that some arms begin with are longer.
   const stored = 'select from messages where length(content) = 20';
   return { outcome, gateways, rows: databaseUrl && (await queryPostgres(databaseUrl, stored)).length };

@@ -5,7 +5,7 @@ import { temporaryFolder } from '@chat-cluster/testkit';
 import { lineChart } from '@chat-cluster/testkit/report';
 import { expect } from 'chai';
 import { defineExperiment, someOf } from '../src/experiment.ts';
-import { PAIRS_OPTIONS } from '../src/experiments/pairs/measure.ts';
+import { PAIRS_OPTIONS } from '../src/experiments/pairs.ts';
 import { EXPERIMENTS } from '../src/experiments.ts';
 import type { Report } from '../src/results/report.ts';
 import { saveReport } from '../src/results/save.ts';
@@ -75,5 +75,18 @@ describe('a saved report', () => {
   it('replaces the charts of an earlier one', async () => {
     await saveReport('scale', [], { ...REPORT, charts: [{ ...CHART, name: 'parts' }] }, folder);
     expect(readdirSync(folder).filter((file) => file.endsWith('.svg'))).to.deep.equal(['scale-parts.svg']);
+  });
+
+  it('of a variant has files of its own', async () => {
+    await saveReport('scale', ['--groups', '1'], { ...REPORT, variant: 'groups' }, folder);
+    await saveReport('scale', [], REPORT, folder);
+    expect(
+      readdirSync(folder)
+        .filter((file) => file.startsWith('scale'))
+        .sort(),
+    ).to.deep.equal([
+      ...['scale-cpu.svg', 'scale-groups-cpu.svg', 'scale-groups.json', 'scale-groups.md', 'scale.json', 'scale.md'],
+    ]);
+    expect(readFileSync(join(folder, 'scale-groups.md'), 'utf8')).to.include('bench -- scale --groups 1');
   });
 });

@@ -1,16 +1,20 @@
 import { expect } from 'chai';
-import type { ConnectedPair, Connection } from '../src/traffic/connection.ts';
+import type { ConnectedConversation, Connection } from '../src/traffic/connection.ts';
 import type { Run } from '../src/traffic/run.ts';
 import { Traffic } from '../src/traffic/traffic.ts';
 import { attribute, nameOf } from '../src/traffic/xmpp-connection.ts';
 
-/** The traffic of one pair on a server that delivers and acknowledges as `deliver` does, for each message in turn. */
-function trafficOn(run: Partial<Run>, deliver: typeof settle): Traffic {
+/**
+ * The traffic of a pair, or of a group, on a server that delivers and acknowledges as `deliver` does, for each message in
+ * turn.
+ */
+function trafficOn(run: Partial<Run>, deliver: typeof settle, users: string[] = ['a', 'b']): Traffic {
   const send: Connection['send'] = ({ id }, onAck) => void setImmediate(deliver, traffic, id, () => onAck(undefined));
-  const connection = { send, close() {} };
-  const pair: ConnectedPair = { conversationId: 'c', users: ['a', 'b'], connections: [connection, connection] };
+  const connections = users.map(() => ({ send, close() {} }));
+  const conversation: ConnectedConversation = { conversationId: 'c', users, connections };
   const defaults = { inFlight: 2, warmUpSeconds: 0.01, seconds: 0.01, size: 20, processes: [] };
-  const traffic = new Traffic([pair], { ...defaults, ...run }, { devicesPerMessage: 2, acks: true }, 0);
+  const plan = { devicesPerMessage: users.length, acks: true };
+  const traffic = new Traffic([conversation], { ...defaults, ...run }, plan, 0);
   return traffic;
 }
 
@@ -31,6 +35,16 @@ describe('the traffic', () => {
   it('ends a closed loop after a number of messages', async () => {
     const outcome = await trafficOn({ messages: 10, seconds: 60 }, settle).run();
     expect(outcome).to.include({ sent: 10, lost: 0, duplicated: 0, reordered: 0 });
+  });
+
+  it('of a group settles a message that all devices have received, and counts repeated deliveries to each', async () => {
+    const users = Array.from({ length: 40 }, (_, i) => `user-${i}`);
+    const deliver: typeof settle = (traffic, id, acknowledge) => {
+      acknowledge();
+      for (const device of [39, 39, ...users.keys()].slice(0, -1)) traffic.received(0, device, id, undefined);
+    };
+    const outcome = await trafficOn({ messages: 3, seconds: 60 }, deliver, users).run();
+    expect(outcome).to.include({ sent: 3, lost: 0, duplicated: 3, reordered: 0 });
   });
 
   it('counts repeated deliveries, and the ones that violate the order of a sender or of the conversation', async () => {

@@ -1,6 +1,7 @@
 import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '@chat-cluster/runtime';
+import { inputsOf } from './generators.ts';
 import { fromSaved, type Input, type SavedInput, toSaved } from './input.ts';
 import type { Mode } from './target.ts';
 
@@ -31,6 +32,12 @@ export function loadFinding(file: string): Finding {
   } catch (error) {
     throw new UserError(`${file} is not a saved finding (${(error as Error).message}).`);
   }
+}
+
+/** The inputs of a run, each made when it is needed: those of kept findings, then those of the seed, without end. */
+export function* allInputs(seed: string, generators: readonly string[]): Generator<Input> {
+  yield* keptInputs().filter(({ generator }) => generators.includes(generator));
+  yield* inputsOf(seed, generators);
 }
 
 /** The inputs of all kept findings. They are sent in both modes. */

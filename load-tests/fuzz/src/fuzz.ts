@@ -20,18 +20,7 @@ export interface FuzzOptions {
   signal?: AbortSignal;
 }
 
-export interface FuzzReport {
-  findings: Finding[];
-  sent: number;
-  /** Inputs whose connection the gateway refused. */
-  refused: number;
-  /** Latencies of the honest users, in ms; NaN without a value. */
-  p99: { messagesMs: number; connectsMs: number };
-  /** The largest growth of a gateway process, in MB. */
-  grownMb: number;
-  /** One line per gateway process: its memory. */
-  memory: string[];
-}
+export type FuzzReport = Awaited<ReturnType<typeof fuzz>>;
 
 /** Inputs that are sent at the same time. */
 const LANES = 6;
@@ -48,13 +37,14 @@ const SETTLE_MS = 12_500;
  * Sends the inputs to the gateways of a cluster and checks its invariants meanwhile. A process that ends, or an honest
  * user who suffers, ends the run; a connection that is kept too long is a finding and the run continues.
  */
-export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzReport> {
+export async function fuzz(target: Target, options: FuzzOptions) {
   const { timeFactor = 1 } = options;
   await using honest = await HonestUsers.start(target, timeFactor);
   const processes = await Processes.start(target);
   const run = new Run(target, options, { honest, processes, connections: new Connections(timeFactor) });
   await run.execute();
   const { findings, sent, refused } = run;
+  // Latencies of the honest users, in ms; NaN without a value.
   const p99 = { messagesMs: quantile(honest.messagesMs, 0.99), connectsMs: quantile(honest.connectsMs, 0.99) };
   return { findings, sent, refused, p99, grownMb: processes.grownMb, memory: processes.figures() };
 }
@@ -68,6 +58,7 @@ interface Invariants {
 class Run {
   readonly findings: Finding[] = [];
   sent = 0;
+  /** Inputs whose connection the gateway refused. */
   refused = 0;
   readonly #target: Target;
   readonly #options: FuzzOptions;

@@ -66,15 +66,11 @@ export type SavedInput = Omit<Input, 'steps'> & { steps: SavedStep[] };
 
 /** For JSON: bytes as base64. */
 export function toSaved(input: Input): SavedInput {
-  return {
-    ...input,
-    steps: input.steps.map((step) => ('write' in step ? { ...step, write: step.write.toString('base64') } : step)),
-  };
+  const encoded = (step: Step) => ('write' in step ? { ...step, write: step.write.toString('base64') } : step);
+  return { ...input, steps: input.steps.map(encoded) };
 }
 
 export function fromSaved(input: SavedInput): Input {
-  return {
-    ...input,
-    steps: input.steps.map((step) => ('write' in step ? { ...step, write: Buffer.from(step.write, 'base64') } : step)),
-  };
+  const decoded = (step: SavedStep) => ('write' in step ? { ...step, write: Buffer.from(step.write, 'base64') } : step);
+  return { ...input, steps: input.steps.map(decoded) };
 }

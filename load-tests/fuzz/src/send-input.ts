@@ -1,5 +1,5 @@
-import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { sendHttp } from '@chat-cluster/testkit/lean-client';
 import { openRawSocket, openRawWebSocket, type RawSocket } from '@chat-cluster/testkit/wire';
 import { fillIn, type Input, type Opens, SID, type Step, TOKEN } from './input.ts';
 import type { Target } from './target.ts';
@@ -32,32 +32,19 @@ async function open({ opens, address }: Input, port: number, values: Record<stri
 
 /** Opens a polling session. Resolves with its id. */
 async function openSession(port: number, opens: Opens, token: string, options: object): Promise<string> {
-  const path = '/socket.io/?EIO=4&transport=polling';
-  const call = (method: string, more: string, body?: string) =>
-    callHttp({ host: '127.0.0.1', port, method, path: path + more, ...options }, body);
+  const url = `http://127.0.0.1:${port}/socket.io/?EIO=4&transport=polling`;
+  const call = async (method: string, more: string, body?: string) => {
+    const request = { ...options, method, agent: false, timeout: PREPARE_WITHIN_MS, body };
+    const { status, text } = await sendHttp(url + more, request);
+    if (status !== 200) throw new Error(`${status} ${text}`);
+    return text;
+  };
   const { sid } = JSON.parse((await call('GET', '')).slice(1)) as { sid: string };
   if (opens === 'authenticated-polling') {
     await call('POST', `&sid=${sid}`, `40${JSON.stringify({ token })}`);
     await call('GET', `&sid=${sid}`);
   }
   return sid;
-}
-
-function callHttp(options: object, body?: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const signal = AbortSignal.timeout(PREPARE_WITHIN_MS);
-    const call = request({ ...options, agent: false, signal }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk;
-      });
-      response.on('error', reject).on('end', () => {
-        if (response.statusCode === 200) resolve(text);
-        else reject(new Error(`${response.statusCode} ${text}`));
-      });
-    });
-    call.on('error', reject).end(body);
-  });
 }
 
 async function send(raw: RawSocket, step: Step, values: Record<string, string>): Promise<void> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { repository } from '@chat-cluster/local-cluster';
 import {
   connect,
+  eventually,
   type FaultCluster,
   openConversation,
   startFaultCluster,
@@ -17,16 +18,7 @@ export const MODES = ['single', 'multi'] as const;
 export type Mode = (typeof MODES)[number];
 
 /** A cluster of real processes with two gateways. */
-export interface Target extends AsyncDisposable {
-  mode: Mode;
-  cluster: FaultCluster;
-  /** Ports that take connections: one for each gateway in single mode, one for all in multi mode. */
-  ports: number[];
-  /** The values of the placeholders, by index of the user. */
-  users: Record<string, string>[];
-  /** Folder in which the gateways write their memory, see `collectedMemory`. */
-  probes: string;
-}
+export type Target = Awaited<ReturnType<typeof startTarget>>;
 
 /** Messages of the history: an answer to `sync` holds about 50 of them. */
 const HISTORY = 60;
@@ -47,7 +39,7 @@ const ENV = {
  * - `single`: two gateways of one process, each with its own port, as pods run
  * - `multi`: one gateway of two processes behind one port, as `npm start` runs
  */
-export async function startTarget(mode: Mode): Promise<Target> {
+export async function startTarget(mode: Mode) {
   await using undo = new AsyncDisposableStack();
   const { path: probes } = undo.use(temporaryFolder());
   const gateway = {
@@ -72,12 +64,13 @@ export async function startTarget(mode: Mode): Promise<Target> {
   return {
     mode,
     cluster,
+    /** Ports that take connections: one for each gateway in single mode, one for all in multi mode. */
     ports: cluster.gateways.map(({ port }) => port),
-    users: ids.map((id) => ({
-      [TOKEN]: tokenFor(cluster, id),
-      [CONVERSATION_ID]: conversationId,
-      [OTHER_USER_ID]: second,
-    })),
+    /** The values of the placeholders, by index of the user. */
+    users: ids.map((id): Record<string, string> => {
+      return { [TOKEN]: tokenFor(cluster, id), [CONVERSATION_ID]: conversationId, [OTHER_USER_ID]: second };
+    }),
+    /** Folder in which the gateways write their memory, see `collectedMemory`. */
     probes,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
@@ -91,7 +84,10 @@ function podOptions(): string {
   return options;
 }
 
-/** Messages of the longest text, in characters that need three bytes each on the wire, so that answers are large. */
+/**
+ * Messages of the longest text, in characters that need three bytes each on the wire, so that answers are large. A machine
+ * that starts two clusters at once may respond with TIMEOUT; a repetition stores no message twice.
+ */
 async function writeHistory(
   entry: Parameters<typeof connect>[0],
   userId: string,
@@ -100,8 +96,10 @@ async function writeHistory(
   const client = await connect(entry, userId, { transports: ['websocket'] });
   const content = '\u4e2d'.repeat(LONGEST);
   for (let i = 0; i < HISTORY; i++) {
-    const ack = await client.send({ conversationId, content });
-    if (!ack.ok) throw new Error(`a message of the history was refused: ${ack.error.code}`);
+    await eventually(async () => {
+      const ack = await client.send({ conversationId, content, clientMessageId: `history-${i}` });
+      if (!ack.ok) throw new Error(`a message of the history was refused: ${ack.error.code}`);
+    });
   }
   client.close();
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { allInputs } from '../src/all-inputs.ts';
+import { allInputs } from '../src/findings.ts';
 import { type FuzzReport, fuzz } from '../src/fuzz.ts';
 import { GENERATORS } from '../src/generators.ts';
 import { MODES, type Mode, startTarget } from '../src/target.ts';

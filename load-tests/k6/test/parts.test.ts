@@ -1,17 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import jwt from 'jsonwebtoken';
-import { METRICS } from '../lib/metrics.js';
-import { PLANS, ramp, spike, steady, WARM_UP } from '../lib/plans.js';
-import { connectMs, conversationSpecs, partOf, socketCount, vuCount } from '../lib/population.js';
-import { schedule } from '../lib/schedule.js';
-import { SeqWindow } from '../lib/seq-window.js';
-import { readSettings, SETTINGS } from '../lib/settings.js';
-import { metricsOf, summaryJson, summaryText } from '../lib/summary.js';
-import { Tally } from '../lib/tally.js';
-import { thresholds } from '../lib/thresholds.js';
-import { tokenMaker, utf8 } from '../lib/token.js';
-import { readAnswer, readMessage, readSync } from '../lib/wire.js';
+import { METRICS } from '../lib/metrics.ts';
+import { PLANS, ramp, spike, steady, WARM_UP } from '../lib/plans.ts';
+import { connectMs, conversationSpecs, partOf, socketCount, vuCount } from '../lib/population.ts';
+import { readSettings, SETTINGS } from '../lib/settings.ts';
+import { metricsOf, summaryJson, summaryText } from '../lib/summary.ts';
+import { Tally } from '../lib/tally.ts';
+import { thresholds } from '../lib/thresholds.ts';
+import { tokenMaker, utf8 } from '../lib/token.ts';
 import { TestMeter } from './test-meter.ts';
 
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
@@ -19,7 +16,8 @@ const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 describe('k6: tokens', () => {
   it('are JWTs like those of the application', async () => {
     const secret = 'a sécret with ünicode, long enough';
-    const tokenOf = await tokenMaker({ secret, userClaim: 'uid', issuer: 'app', audience: 'chat', ttlSeconds: 60 });
+    const required = { JWT_USER_CLAIM: 'uid', JWT_ISSUER: 'app', JWT_AUDIENCE: 'chat' };
+    const tokenOf = await tokenMaker(readSettings({ JWT_SECRET: secret, ...required }), 60);
     for (const user of ['alice', 'Zoë 🙂', 'x'.repeat(64)]) {
       const claims = jwt.verify(await tokenOf(user), secret, {
         algorithms: ['HS256'],
@@ -28,68 +26,9 @@ describe('k6: tokens', () => {
       });
       expect(claims).to.include({ uid: user }).and.not.have.property('sub');
     }
-    const plain = jwt.verify(await (await tokenMaker({ secret }))('bob'), secret);
+    const plain = jwt.verify(await (await tokenMaker(readSettings({ JWT_SECRET: secret })))('bob'), secret);
     expect(plain).to.have.all.keys('sub', 'iat', 'exp').and.include({ sub: 'bob' });
     expect(Buffer.from(utf8('aé€🙂%'))).to.deep.equal(Buffer.from('aé€🙂%'));
-  });
-});
-
-describe('k6: the schedule', () => {
-  const flat = [{ name: 'flat', seconds: 2, from: 10, to: 10 }];
-
-  it('has even or random times at the given rate', () => {
-    const even = [...schedule(flat, { share: 1, offset: 0.5 })];
-    expect(even).to.have.length(20);
-    expect(even[0]).to.deep.equal({ at: 50, phase: 'flat' });
-    expect(even[19]?.at).to.be.closeTo(1_950, 0.001);
-    const times = [...schedule([{ ...flat[0], seconds: 500 } as never], { share: 1, random: pseudoRandom() })];
-    expect(times.length).to.be.within(4_750, 5_250);
-    const gaps = times.slice(1).map(({ at }, i) => at - (times[i]?.at ?? 0));
-    const longer = gaps.filter((gap) => gap > 100).length / gaps.length;
-    expect(longer, '1/e of exponential intervals are longer than the mean').to.be.within(0.33, 0.41);
-  });
-
-  it('rises linearly, and continues from phase to phase', () => {
-    const phases = [
-      { name: 'up', seconds: 2, from: 0, to: 10 },
-      { name: 'none', seconds: 1, from: 0, to: 0 },
-      { name: 'flat', seconds: 1, from: 10, to: 10 },
-    ];
-    const all = [...schedule(phases, { share: 1 })];
-    const of = (name: string) => all.filter(({ phase }) => phase === name).map(({ at }) => at);
-    expect([of('up').length, of('none').length, of('flat').length]).to.deep.equal([10, 0, 10]);
-    expect(of('up')[1]).to.be.closeTo(632.5, 0.1);
-    expect(of('flat')[0]).to.be.closeTo(3_000, 0.1);
-  });
-
-  it('is shared by VUs that alternate', () => {
-    const shares = [0, 1, 2, 3].map((vu) => [...schedule(flat, { share: 0.25, offset: (vu + 0.5) / 4 })]);
-    const times = shares.flat().map(({ at }) => Math.round(at));
-    expect(times.sort((a, b) => a - b)).to.deep.equal(Array.from({ length: 20 }, (_, i) => 50 + i * 100));
-  });
-});
-
-describe('k6: the seq window of a device', () => {
-  it('distinguishes new, repeated and late events, and events beyond a gap', () => {
-    const window = new SeqWindow();
-    const isNew = { isNew: true, repeated: false, late: false, gap: false };
-    expect(window.event(1)).to.deep.equal(isNew);
-    expect(window.event(3)).to.deep.equal({ ...isNew, gap: true });
-    expect(window.event(2)).to.deep.equal({ ...isNew, late: true });
-    expect(window.upTo).to.equal(3);
-    expect(window.event(3)).to.deep.equal({ ...isNew, isNew: false, repeated: true });
-  });
-
-  it('does not count the overlap of events and sync as duplicates', () => {
-    const window = new SeqWindow();
-    window.event(1);
-    expect([window.synced(1), window.synced(2)]).to.deep.equal([false, true]);
-    expect(window.event(2).repeated).to.equal(false);
-    window.event(3);
-    window.reconnected();
-    expect(window.event(3).repeated).to.equal(false);
-    expect(window.event(4)).to.include({ isNew: true, late: false });
-    expect(window.event(4).repeated).to.equal(true);
   });
 });
 
@@ -143,10 +82,10 @@ describe('k6: the tally', () => {
 
 describe('k6: settings', () => {
   it('have defaults, and those of a scenario take precedence', () => {
-    expect(readSettings({ JWT_SECRET: 'x' })).to.include({ pairs: 50, rate: 50, durationMs: 60_000, readRatio: 0.1 });
-    expect(readSettings({ JWT_SECRET: 'x' }, { PAIRS: '7', RATE: '2' })).to.include({ pairs: 7, rate: 2 });
-    expect(readSettings({ JWT_SECRET: 'x', PAIRS: '8' }, { PAIRS: '7' })).to.include({ pairs: 8 });
-    const { urls } = readSettings({ JWT_SECRET: 'x', URL: 'http://a:1, https://b/chat' });
+    expect(readSettings({ JWT_SECRET: 'x' })).to.include({ PAIRS: 50, RATE: 50, DURATION: 60_000, READ_RATIO: 0.1 });
+    expect(readSettings({ JWT_SECRET: 'x' }, { PAIRS: '7', RATE: '2' })).to.include({ PAIRS: 7, RATE: 2 });
+    expect(readSettings({ JWT_SECRET: 'x', PAIRS: '8' }, { PAIRS: '7' })).to.include({ PAIRS: 8 });
+    const { URL: urls } = readSettings({ JWT_SECRET: 'x', URL: 'http://a:1, https://b/chat' });
     expect(urls).to.deep.equal(['http://a:1', 'https://b/chat']);
   });
 
@@ -165,7 +104,7 @@ describe('k6: settings', () => {
 
   it('are in the README with their defaults and meanings, and so are metrics and scenarios', () => {
     for (const [name, setting] of Object.entries(SETTINGS)) {
-      const fallback = 'fallback' in setting && setting.fallback ? `\`${setting.fallback}\` ` : '';
+      const fallback = setting.fallback ? `\`${setting.fallback}\` ` : '';
       expect(README).to.include(`\n| \`${name}\` | ${fallback}| ${setting.about} |\n`);
     }
     for (const [name, { kind, about }] of Object.entries(METRICS)) {
@@ -209,6 +148,18 @@ describe('k6: the users of a VU', () => {
   });
 });
 
+describe('k6: the groups of a VU', () => {
+  it('have all their members in it, who all send', () => {
+    const plan = PLANS.find(({ shape }) => shape === 'groups') ?? steady;
+    const some = readSettings({ JWT_SECRET: 'x', GROUPS: '3', MEMBERS: '4', SOCKETS_PER_VU: '8' });
+    expect([vuCount(plan, some), socketCount(plan, some)]).to.deep.equal([2, 12]);
+    const setupData = { runId: 'r', startedAt: 1, conversationIds: ['c0', 'c1', 'c2'] };
+    expect(partOf(plan, some, setupData, 1).conversations).to.deep.equal([
+      { id: 'c2', users: ['r-2m0', 'r-2m1', 'r-2m2', 'r-2m3'], senders: [0, 1, 2, 3] },
+    ]);
+  });
+});
+
 describe('k6: scenarios', () => {
   const settings = readSettings({ JWT_SECRET: 'x', RATE: '10', DURATION: '1m', STEPS: '4' });
 
@@ -221,7 +172,7 @@ describe('k6: scenarios', () => {
         phases.slice(1).reduce((sum, { seconds }) => sum + seconds, 0),
         plan.name,
       ).to.be.closeTo(60, 0.001);
-      expect(names, plan.name).to.include.members(plan.phasesWithThresholds(settings));
+      expect(names, plan.name).to.include.members(plan.withoutThresholds);
       expect(new Set(names).size, plan.name).to.equal(names.length);
       for (const name of names) expect(name, 'valid in the name of a series').to.match(/^[\w.-]+$/);
     }
@@ -233,7 +184,8 @@ describe('k6: scenarios', () => {
     for (const plan of PLANS) {
       const all = thresholds(plan, settings);
       expect(all.chat_loss_ratio).to.deep.equal(['rate<=0']);
-      for (const phase of plan.phasesWithThresholds(settings)) {
+      const names = plan.phases(settings).map(({ name }) => name);
+      for (const phase of names.filter((name) => !plan.withoutThresholds.includes(name))) {
         expect(all[`chat_ack_ms{phase:${phase}}`], plan.name).to.deep.equal(['p(95)<=250', 'p(99)<=500']);
         expect(all[`chat_delivery_ms{phase:${phase}}`], plan.name).to.deep.equal(['p(95)<=250', 'p(99)<=500']);
       }
@@ -277,26 +229,3 @@ describe('k6: the summary', () => {
     expect(metricsOf({})).to.deep.equal({});
   });
 });
-
-describe('k6: answers of the cluster', () => {
-  it('are parsed, whatever their form', () => {
-    expect(readAnswer({ ok: true })).to.include({ ok: true });
-    const refusal = { ok: false, error: { code: 'OVERLOADED', retryAfterMs: 7 } };
-    expect(readAnswer(refusal)).to.deep.equal({ ok: false, code: 'OVERLOADED', retryAfterMs: 7 });
-    for (const odd of [undefined, null, 'x', 1, [], {}, { ok: false }, { ok: 'yes' }])
-      expect(readAnswer(odd)).to.include({ ok: false, code: 'UNREADABLE' });
-    for (const odd of [undefined, null, 'x', {}, { conversationId: 'c', seq: '1' }])
-      expect(readMessage(odd)).to.equal(undefined);
-    for (const odd of [undefined, {}, { conversations: [1, null, { messages: [{}] }] }])
-      expect(readSync(odd)).to.deep.equal({ epoch: undefined, messages: [], hasMore: false });
-  });
-});
-
-/** Yields the same numbers in every run (a linear congruential generator with the constants of Numerical Recipes). */
-function pseudoRandom(): () => number {
-  let state = 1;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}

@@ -1,13 +1,10 @@
-import { execFile } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { repository } from '@chat-cluster/local-cluster';
-import { startTestCluster, type TestCluster } from '@chat-cluster/testkit';
+import { runNode, startTestCluster, type TestCluster, temporaryFolder } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-import { PLANS } from '../lib/plans.js';
-import type { Metrics } from '../lib/summary.js';
+import { PLANS } from '../lib/plans.ts';
+import type { Metrics } from '../lib/summary.ts';
 
 const FOLDER = join(repository, 'load-tests/k6');
 const SCRIPTS = globSync('*.js', { cwd: FOLDER }).sort();
@@ -26,11 +23,11 @@ describe('k6: the scripts', () => {
       if (seen.has(file)) return;
       seen.add(file);
       for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(
-        /^(?:import|export)\b[^;'=]*'([^']+)';$/gm,
+        /^(?:import|export) (?!type\b)[^;'=]*'([^']+)';$/gm,
       )) {
         if (specifier.startsWith('.')) {
           // k6 adds no file endings.
-          expect(specifier, file).to.match(/\.js$/);
+          expect(specifier, file).to.match(/\.[jt]s$/);
           visit(resolve(dirname(file), specifier));
         } else {
           expect(specifier.startsWith('k6'), `${file} imports ${specifier}`).to.equal(true);
@@ -42,7 +39,7 @@ describe('k6: the scripts', () => {
     };
     for (const script of SCRIPTS) visit(join(FOLDER, script));
     expect([...seen].sort(), 'every file is used by a script').to.deep.equal(
-      globSync(['*.js', 'lib/*.js', 'wiring/*.js'], { cwd: FOLDER })
+      globSync(['*.js', 'generated/*.js', '{lib,wiring}/*.ts'], { cwd: FOLDER })
         .map((file) => join(FOLDER, file))
         .sort(),
     );
@@ -50,7 +47,7 @@ describe('k6: the scripts', () => {
     expect(
       withWebSockets.map((file) => basename(file)),
       'the only file to change for older versions of k6',
-    ).to.deep.equal(['websocket.js']);
+    ).to.deep.equal(['websocket.ts']);
   });
 });
 
@@ -61,6 +58,8 @@ describe('k6: each script, on Node with a cluster', () => {
   const SETTINGS = {
     PAIRS: '6',
     SENDERS: '9',
+    GROUPS: '2',
+    MEMBERS: '5',
     SOCKETS_PER_VU: '4',
     CONNECT_RATE: '100',
     RATE: '40',
@@ -85,11 +84,11 @@ describe('k6: each script, on Node with a cluster', () => {
   after(() => cluster.stop());
 
   for (const { name, phases } of PLANS) {
-    it(`${name}: every message is sent, acknowledged and received by both users`, () => {
+    it(`${name}: every message is sent, acknowledged and received by all participants`, () => {
       const { status, output, metrics, json } = runs.get(name) ?? missing(name);
       expect(status, output).to.equal(0);
       const count = (metric: string) => metrics[metric]?.values.count ?? 0;
-      const devices = name === 'soak' ? 4 : 2;
+      const devices = { soak: 4, groups: 5 }[name] ?? 2;
       expect(count('chat_sent')).to.be.at.least(40);
       expect(count('chat_acked')).to.equal(count('chat_sent'));
       expect(count('chat_delivered')).to.equal(count('chat_sent') * devices);
@@ -138,7 +137,7 @@ describe('k6: each script, on Node with a cluster', () => {
 });
 
 interface Run {
-  status: number;
+  status: number | null;
   output: string;
   metrics: Metrics;
   json: { ok: boolean; settings: never };
@@ -146,23 +145,14 @@ interface Run {
 
 /** Runs a script as `k6 run` does. `output`: stdout and stderr. */
 async function runScript(name: string, env: Record<string, string>): Promise<Run> {
-  const cwd = await mkdtemp(join(tmpdir(), 'chat-k6-'));
-  try {
-    const args = [join(FOLDER, 'test/k6-on-node/run.ts'), join(FOLDER, `${name}.js`), 'samples.json'];
-    const { status, output } = await new Promise<Pick<Run, 'status' | 'output'>>((done) => {
-      const child = execFile(
-        process.execPath,
-        args,
-        { cwd, env: { PATH: process.env.PATH, ...env }, timeout: 100_000 },
-        (_, out, err) => done({ status: child.exitCode ?? -1, output: out + err }),
-      );
-    });
-    const read = (file: string) =>
-      JSON.parse(globSync(file, { cwd }).length > 0 ? readFileSync(join(cwd, file), 'utf8') : '{}');
-    return { status, output, metrics: read('samples.json'), json: read(`k6-${name}.json`) };
-  } finally {
-    await rm(cwd, { recursive: true, force: true });
-  }
+  await using folder = temporaryFolder();
+  const cwd = folder.path;
+  const args = [join(FOLDER, 'test/k6-on-node/run.ts'), join(FOLDER, `${name}.js`), 'samples.json'];
+  const run = runNode(args, { PATH: process.env.PATH, ...env }, { cwd, timeout: 100_000 });
+  const { code, stdout, stderr } = await run.ended;
+  const read = (file: string) =>
+    JSON.parse(globSync(file, { cwd }).length > 0 ? readFileSync(join(cwd, file), 'utf8') : '{}');
+  return { status: code, output: stdout + stderr, metrics: read('samples.json'), json: read(`k6-${name}.json`) };
 }
 
 function missing(name: string): never {

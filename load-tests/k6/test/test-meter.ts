@@ -1,4 +1,4 @@
-import type { MetricName, Tags } from '../lib/metrics.js';
+import type { MetricName, Tags } from '../lib/metrics.ts';
 
 /** A meter that keeps every sample. */
 export class TestMeter {

@@ -1,39 +1,49 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Conversation, ConversationsPage, ErrorPayload } from '@chat-cluster/contracts';
+import type { Conversation, ConversationsPage, ErrorPayload, Group } from '@chat-cluster/contracts';
 import { UserError } from '@chat-cluster/runtime';
-import type { LeanTls } from '@chat-cluster/testkit/lean-client';
+import { type LeanTls, sendHttp } from '@chat-cluster/testkit/lean-client';
 
 /** Requests of one process under way at a time. They are few because a load does not measure the REST API. */
 const MAX_SOCKETS = 12;
 const REQUEST_MS = 10_000;
+/** Users in one request: the default of MAX_USERS_PER_ADD. */
+const USERS_PER_ADD = 100;
 /** Pause before a repeated request without `retryAfterMs`, in ms. */
 const RETRY_MS = 300;
 
-interface Response {
-  status: number;
-  body: unknown;
-}
+type Response = Awaited<ReturnType<typeof sendHttp>>;
 
 /** The REST API of a cluster at `url`, over keep-alive connections. */
 export class Api {
   #url: string;
   #agent: http.Agent;
-  #request: typeof http.request;
 
   constructor(url: string, tls: LeanTls = {}) {
     this.#url = url.replace(/\/+$/, '');
     const keep = { keepAlive: true, maxSockets: MAX_SOCKETS };
     const trust = { ...(tls.ca === undefined ? {} : { ca: tls.ca }), rejectUnauthorized: tls.insecure !== true };
-    const secure = new URL(url).protocol === 'https:';
-    this.#agent = secure ? new https.Agent({ ...keep, ...trust }) : new http.Agent(keep);
-    this.#request = secure ? https.request : http.request;
+    this.#agent = url.startsWith('https:') ? new https.Agent({ ...keep, ...trust }) : new http.Agent(keep);
   }
 
   /** Opens or finds the conversation of the token's user with another one. Retries for `withinMs`; throws UserError. */
   async openConversation(token: string, participantId: string, withinMs: number): Promise<Conversation['id']> {
     const { id } = await this.#call<Conversation>(token, 'POST', '/api/conversations', { participantId }, withinMs);
+    return id;
+  }
+
+  /**
+   * Creates a group of the token's user and others, who see all of it. A `name` is used once by each user. Retries each
+   * request for `withinMs`; throws UserError.
+   */
+  async createGroup(token: string, name: string, others: readonly string[], withinMs: number): Promise<Group['id']> {
+    const group = { title: name, userIds: others.slice(0, USERS_PER_ADD), changeId: name };
+    const { id } = await this.#call<Group>(token, 'POST', '/api/groups', group, withinMs);
+    for (let from = USERS_PER_ADD; from < others.length; from += USERS_PER_ADD) {
+      const added = { userIds: others.slice(from, from + USERS_PER_ADD), history: 'all', changeId: `${name}.${from}` };
+      await this.#call(token, 'POST', `/api/groups/${id}/members`, added, withinMs);
+    }
     return id;
   }
 
@@ -56,34 +66,19 @@ export class Api {
   /** Sends a request until it succeeds: retryable errors, and no answer, are retried for `withinMs`. */
   async #call<T>(token: string, method: string, path: string, payload: unknown, withinMs: number): Promise<T> {
     const until = performance.now() + withinMs;
+    const body = payload === undefined ? undefined : JSON.stringify(payload);
+    const headers = { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) };
+    const options = { method, agent: this.#agent, headers, timeout: REQUEST_MS, body };
     for (;;) {
-      const response = await this.#send(token, method, path, payload).catch((error: Error) => error);
-      if (!(response instanceof Error) && response.status < 300) return response.body as T;
-      const error = response instanceof Error ? undefined : (response.body as { error?: ErrorPayload }).error;
+      const response = await sendHttp(this.#url + path, options).catch((error: Error) => error);
+      const parsed = response instanceof Error ? {} : parseObject(response.text);
+      if (!(response instanceof Error) && response.status < 300) return parsed as T;
+      const { error } = parsed as { error?: ErrorPayload };
       if (performance.now() > until || (!(response instanceof Error) && !error?.retryable)) {
         throw new UserError(problemOf(this.#url, path, response, error));
       }
       await delay(error?.retryAfterMs ?? RETRY_MS);
     }
-  }
-
-  #send(token: string, method: string, path: string, payload: unknown): Promise<Response> {
-    return new Promise((resolve, reject) => {
-      const text = payload === undefined ? undefined : JSON.stringify(payload);
-      const headers = { authorization: `Bearer ${token}`, ...(text && { 'content-type': 'application/json' }) };
-      const options = { method, agent: this.#agent, headers, timeout: REQUEST_MS };
-      const request = this.#request(this.#url + path, options, (response) => {
-        let body = '';
-        response.setEncoding('utf8').on('data', (chunk: string) => {
-          body += chunk;
-        });
-        response.once('error', reject).once('end', () => {
-          resolve({ status: response.statusCode ?? 0, body: parseObject(body) });
-        });
-      });
-      request.once('timeout', () => request.destroy(new Error(`no answer within ${REQUEST_MS / 1_000} s`)));
-      request.once('error', reject).end(text);
-    });
   }
 }
 

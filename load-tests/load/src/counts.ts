@@ -2,7 +2,7 @@ import { sumsOf } from '@chat-cluster/testkit/lean-client';
 
 /** The failures that a run can find, with their meaning. Each of them makes the exit code 1. */
 export const FAILURES = {
-  lost: 'an acknowledged message that a device does not hold after its final sync',
+  lost: 'an acknowledged message or change that a device does not hold after its final sync',
   duplicated: 'a message that is stored twice',
   outOfOrder:
     "a sender's messages stored in another order than sent, or events of a connection not in the order of seq",
@@ -15,12 +15,13 @@ export const FAILURES = {
 export type Failure = keyof typeof FAILURES;
 
 /**
- * Exact counts of a generator process. `acked`, `delivered`: each message once. `bySync`: deliveries by an answer to
- * `sync`. `stale`: deliveries by the final sync, of messages that the device had missed without noticing. `repeated`:
- * events that came again on the same connection, which is allowed after a fault (clients drop a seq that they hold).
- * `foreign`: messages that are not from this run. `skipped`: messages that were not sent because too many were under
- * way. `givenUp`: refused messages with --no-resend. `unanswered`: messages without an ack at the end. `refused`: by
- * code, every attempt.
+ * Exact counts of a generator process. `acked`: each message once. `delivered`: each message once for each device of
+ * others. `groupAcked`, `groupDelivered`: those of groups. `changes`: acknowledged edits, deletions and reactions;
+ * `changesDelivered`: each once for each device. `bySync`: deliveries by an answer to `sync`, also of changes. `stale`:
+ * deliveries by the final sync, which the device had missed without noticing. `repeated`: events that came again on the
+ * same connection, which is allowed after a fault (clients drop a seq that they hold). `foreign`: messages that are not
+ * from this run. `skipped`: messages that were not sent because too many were under way. `givenUp`: refused messages with
+ * --no-resend. `unanswered`: messages without an ack at the end. `refused`: by code, every attempt.
  */
 export type Counts = Record<Failure | Observed, number> & { refused: Record<string, number> };
 
@@ -28,6 +29,10 @@ const OBSERVED = [
   'sent',
   'acked',
   'delivered',
+  'groupAcked',
+  'groupDelivered',
+  'changes',
+  'changesDelivered',
   'reads',
   'bySync',
   'stale',

@@ -1,7 +1,15 @@
-import type { ConversationId, FailureAck, Message, ReadAck, SyncAck } from '@chat-cluster/contracts';
-import { LeanDevice, type LeanTls, type Outgoing } from '@chat-cluster/testkit/lean-client';
-import type { ConversationChecker } from './conversation-checker.ts';
-import type { Side } from './conversation-state.ts';
+import type {
+  ChangeMessageAck,
+  ConversationId,
+  FailureAck,
+  Message,
+  MessageChanged,
+  ReadAck,
+  SyncAck,
+} from '@chat-cluster/contracts';
+import { isHeld, LeanClient, LeanDevice, type LeanTls, type Outgoing } from '@chat-cluster/testkit/lean-client';
+import { changeSync, takeChange } from './change-sync.ts';
+import type { ConversationSide } from './conversation-checker.ts';
 import { countRefusal } from './counts.ts';
 import type { Meter } from './meter.ts';
 
@@ -14,13 +22,12 @@ export interface DeviceContext {
   content: string;
   /** False: refused messages are given up. */
   resend: boolean;
+  /** Messages are changed, so devices receive and sync changes. */
+  changes: boolean;
 }
 
-/** A conversation, and which of its participants the device belongs to. */
-export interface ConversationSide {
-  checker: ConversationChecker;
-  side: Side;
-}
+/** Requests that change a message. */
+export type ChangeEvent = 'edit_message' | 'delete_message' | 'set_reaction';
 
 /** Refusals that mean: not accepted. With other codes the message may be stored. */
 const NOT_ACCEPTED = ['OVERLOADED', 'RATE_LIMITED'];
@@ -40,13 +47,8 @@ export class Device extends LeanDevice {
   changedAt = 0;
   /** Number of connections so far. */
   #connection = 0;
-  #sent = 0;
   #isClosed = false;
   #lostAt = 0;
-  /** An event is being received, not an answer. */
-  #isEvent = false;
-  /** Code of the refusal that the library is receiving. */
-  #refusedBy: string | undefined;
   #isSyncUnderWay = false;
   #onReady: (() => void)[] = [];
   #onFailure: ((reason: string) => void) | undefined;
@@ -54,8 +56,10 @@ export class Device extends LeanDevice {
   constructor(user: { userId: string; token: string }, context: DeviceContext, localAddress?: string) {
     const { url, tls } = context;
     const address = localAddress === undefined ? {} : { localAddress };
-    const target = { url, token: user.token, ...address, ...(tls === undefined ? {} : { tls }) };
-    super(() => target);
+    const protocol = context.changes ? { protocol: 2 as const } : {};
+    const target = { url, token: user.token, ...address, ...(tls === undefined ? {} : { tls }), ...protocol };
+    super((events) => new LeanClient(target, events));
+    if (context.changes) this.core.extension = changeSync(this);
     this.userId = user.userId;
     this.token = user.token;
     this.context = context;
@@ -85,27 +89,18 @@ export class Device extends LeanDevice {
     super.close();
   }
 
-  /** Sends a message that is due at `dueAt` (performance.now()). */
-  send({ checker, side }: ConversationSide, dueAt: number): void {
+  /** Sends a message that is due at `dueAt` (performance.now()). `onAcked` is called with its seq. */
+  send({ checker, side }: ConversationSide, dueAt: number, onAcked?: (seq: number) => void): void {
     const message = checker.track(side, dueAt);
+    message.onAcked = onAcked;
     this.context.meter.inFlight++;
-    const sentAt = Date.now();
-    this.core.outbox.add({
-      clientMessageId: checker.clientMessageId(message),
-      conversationId: checker.conversationId,
-      content: this.context.content,
-      attachments: [],
-      sentAt,
-      queuedAt: sentAt,
-      order: this.#sent++,
-      status: 'queued',
-      attempt: 0,
-    });
+    const { conversationId } = checker;
+    this.queue({ conversationId, clientMessageId: checker.clientMessageId(message), content: this.context.content });
   }
 
   /** Marks the messages that it holds as read. A failed request is not repeated: the next one covers it. */
   markRead({ checker, side }: ConversationSide): void {
-    const { upTo } = checker.participants[side];
+    const { upTo } = checker.participant(side);
     if (!this.isOpen || upTo === 0) return;
     this.changedAt = performance.now();
     this.call(
@@ -118,6 +113,18 @@ export class Device extends LeanDevice {
         checker.markRead(side, answer.upToSeq);
       },
     );
+  }
+
+  /** Changes a stored message. A request that fails is not repeated: it may have taken effect. */
+  change({ checker }: ConversationSide, event: ChangeEvent, seq: number, fields: object = {}): void {
+    if (!this.isOpen) return;
+    const sentAt = performance.now();
+    const payload = { conversationId: checker.conversationId, seq, ...fields };
+    this.call(event, payload, (answer: ChangeMessageAck | FailureAck) => {
+      if (!answer.ok) return;
+      checker.changes.acknowledge(answer.message.rev ?? 0, sentAt);
+      if (event === 'delete_message') checker.delete(seq);
+    });
   }
 
   /** Compares every conversation with the store. `whenReady` resolves when what was missing is here. */
@@ -146,19 +153,19 @@ export class Device extends LeanDevice {
   }
 
   override event(name: string, payload: Message): void {
-    this.#isEvent = true;
     if (name === 'sync_required') this.context.meter.counts.syncRequired++;
+    if (name === 'message_changed') takeChange(this, payload as object as MessageChanged);
     if (name !== 'new_message') return;
     this.changedAt = performance.now();
     const { conversationId, seq } = payload;
     const conversation = this.conversations.get(conversationId);
-    conversation?.checker.event(conversation.side, payload, this.core.state(conversationId).holds(seq));
+    conversation?.checker.event(conversation.side, payload, isHeld(this.core.state(conversationId), seq));
   }
 
   /** A message that the device did not have, in the order of seq. */
   override message(message: Message): void {
     const conversation = this.conversations.get(message.conversationId);
-    conversation?.checker.receive(conversation.side, message, this.#isEvent);
+    conversation?.checker.receive(conversation.side, message, this.receiving === 'new_message');
   }
 
   override requested(event: string): void {
@@ -170,14 +177,10 @@ export class Device extends LeanDevice {
   }
 
   override answered(event: string, answer: SyncAck | FailureAck, proceed: () => void): void {
-    this.#isEvent = false;
     if (event === 'sync') this.#isSyncUnderWay = false;
-    if (!answer.ok) {
-      this.#refusedBy = answer.error.code;
-      countRefusal(this.context.meter.counts, answer.error.code);
-    } else if (event === 'sync') this.#synced(answer);
+    if (!answer.ok) countRefusal(this.context.meter.counts, answer.error.code);
+    else if (event === 'sync') this.#synced(answer);
     proceed();
-    this.#refusedBy = undefined;
   }
 
   override outboxChanged(outgoing: Outgoing): void {
@@ -190,7 +193,7 @@ export class Device extends LeanDevice {
       return;
     }
     const { resend, meter } = this.context;
-    const code = this.#refusedBy;
+    const code = this.refusedBy;
     // By its time-out: neither a refusal nor a lost connection.
     if (code === undefined && this.isOpen) countRefusal(meter.counts, 'no answer');
     if (status === 'queued' && resend) return;
@@ -220,7 +223,7 @@ export class Device extends LeanDevice {
   override caughtUp(): void {
     this.#onFailure = undefined;
     for (const [id, { checker, side }] of this.conversations) {
-      if (checker.participants[side].base === undefined) checker.startAt(side, this.core.state(id).upTo ?? 0);
+      if (checker.participant(side).base === undefined) checker.startAt(side, this.core.state(id).upTo ?? 0);
     }
     if (this.#lostAt > 0) this.context.meter.record('recoveries', this.#lostAt);
     this.#lostAt = 0;
@@ -234,7 +237,7 @@ export class Device extends LeanDevice {
       const conversation = this.conversations.get(id);
       if (!conversation) continue;
       const { checker, side } = conversation;
-      checker.participants[side].lastSeq = lastSeq;
+      checker.participant(side).lastSeq = lastSeq;
       const mark = readMarks.find(({ userId }) => userId === this.userId);
       if (mark) checker.markRead(side, mark.upToSeq);
     }

@@ -41,9 +41,9 @@ export async function finalCheck(population: Population, meter: Meter, settleSec
   });
   counts.stale += counts.bySync - bySync;
   counts.unchecked += active.length - synced.size;
-  for (const { checker, devices } of conversations) {
+  for (const { checker, members } of conversations) {
     const before = { ...counts };
-    checker.finish([synced.has(devices[0]), synced.has(devices[1])]);
+    checker.finish(members.map(({ device }) => synced.has(device)));
     for (const name of ['lost', 'gaps'] as const) {
       if (counts[name] > before[name]) report(`${checker.conversationId}: ${counts[name] - before[name]} ${name}`);
     }
@@ -70,7 +70,8 @@ async function settle({ conversations, active, idle }: Population, meter: Meter,
   while (performance.now() < until) {
     const answered = meter.inFlight === 0 && [...active, ...idle].every(({ isLive }) => isLive);
     if (answered && conversations.every(({ checker }) => checker.isComplete)) return;
-    const sum = meter.counts.delivered + meter.counts.acked + meter.connected;
+    const { delivered, acked, changesDelivered } = meter.counts;
+    const sum = delivered + acked + changesDelivered + meter.connected;
     if (sum !== progress) changedAt = performance.now();
     progress = sum;
     if (answered && performance.now() - changedAt > QUIET_MS) return;

@@ -6,7 +6,7 @@ import { expectedBadge, finalCheck } from './final-check.ts';
 import { Meter } from './meter.ts';
 import { OpenLoop } from './open-loop.ts';
 import { connectAll, createPopulation, type Population } from './population.ts';
-import type { Connecting, Done, Plan, Sample } from './protocol.ts';
+import type { Connecting, Plan, Sample } from './protocol.ts';
 
 const SECOND_MS = 1_000;
 /** Age from which an acknowledged message counts as missing, and a badge of a user at rest as wrong; in ms. */
@@ -15,6 +15,7 @@ const BADGE_MS = 3_000;
 
 const meter = new Meter();
 let prepared: { plan: Plan; population: Population } | undefined;
+/** With the CPU time while messages were sent, in microseconds, and the resident memory at the end of it, in bytes. */
 let running: { loop: OpenLoop; sampler: { stop(): void }; cpuMicroseconds: number; rss: number } | undefined;
 let stopped = false;
 
@@ -60,7 +61,7 @@ const methods = {
   },
 
   /** The final check, after all processes have sent. */
-  async check(): Promise<Done> {
+  async check() {
     if (!prepared || !running) throw new Error('check before send');
     const { plan, population } = prepared;
     const details = await finalCheck(population, meter, plan.settle);
@@ -73,6 +74,8 @@ const methods = {
 };
 
 export type GeneratorMethods = typeof methods;
+/** The result of a generator process, after its final check. `details`: sentences about the first failures. */
+export type Done = Awaited<ReturnType<GeneratorMethods['check']>>;
 
 const emit = serveParent(methods);
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { UserError } from '@chat-cluster/runtime';
 import { type Child, startChild } from '@chat-cluster/testkit/processes';
-import type { GeneratorMethods } from './generator.ts';
-import type { Connecting, Done, Plan, Sample } from './protocol.ts';
+import type { Done, GeneratorMethods } from './generator.ts';
+import type { Connecting, Plan, Sample } from './protocol.ts';
 
 export interface GeneratorEvents {
   sample(process: number, sample: Sample): void;
@@ -12,19 +12,10 @@ export interface GeneratorEvents {
 }
 
 /** The generator processes of a run, until disposed of. All promises reject with UserError when a process fails. */
-export interface Generators extends AsyncDisposable {
-  /** Resolves when all users are connected. */
-  prepare(): Promise<void>;
-  /** Resolves when nothing more is sent. */
-  send(): Promise<void>;
-  /** Ends the sending. */
-  stop(): void;
-  /** Resolves when everything is checked. */
-  check(): Promise<void>;
-}
+export type Generators = ReturnType<typeof startGenerators>;
 
 /** Starts one process per plan. */
-export function startGenerators(plans: readonly Plan[], events: GeneratorEvents): Generators {
+export function startGenerators(plans: readonly Plan[], events: GeneratorEvents) {
   const connecting = plans.map((): Connecting => ({ opened: 0, connected: 0 }));
   const sum = (field: keyof Connecting) => connecting.reduce((total, one) => total + one[field], 0);
   const children = plans.map((_, i) => {
@@ -41,9 +32,13 @@ export function startGenerators(plans: readonly Plan[], events: GeneratorEvents)
     });
   };
   return {
+    /** Resolves when all users are connected. */
     prepare: () => all((child, i) => child.call('prepare', plans[i] as Plan)),
+    /** Resolves when nothing more is sent. */
     send: () => all((child) => child.call('send', undefined)),
+    /** Ends the sending. */
     stop: () => void all((child) => child.call('stop', undefined)).catch(() => {}),
+    /** Resolves when everything is checked. */
     check: () => all(async (child, i) => events.done(i, await child.call('check', undefined))),
     async [Symbol.asyncDispose]() {
       await Promise.all(children.map((child) => child[Symbol.asyncDispose]()));

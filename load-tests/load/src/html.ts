@@ -1,4 +1,4 @@
-import { chartSvg, type LineChart } from '@chat-cluster/testkit/report';
+import { chartSvg, escaped, type LineChart, lineChart } from '@chat-cluster/testkit/report';
 import { count, percent, processCount } from './format.ts';
 import type { Moment, Percentiles } from './merged-results.ts';
 import { countTable, latencyTable, type Report, type Table } from './report.ts';
@@ -55,14 +55,8 @@ export function chartsOf({ moments, ack, delivery }: Pick<Report, 'moments' | 'a
     name,
     points: shown.map((moment): [number, number] => [Math.round(moment.at), value(moment)]),
   });
-  const time = (name: string, title: string, y: string, series: LineChart['series']): LineChart => ({
-    kind: 'lines',
-    name,
-    title,
-    x: 'seconds',
-    y,
-    series,
-  });
+  const time = (name: string, title: string, y: string, series: LineChart['series']) =>
+    lineChart(name, title, 'seconds', y, series);
   const latency = (kind: 'ack' | 'delivery', name: 'p50' | 'p99') =>
     line(`${kind} ${name}`, (moment) => (moment[kind].count > 0 ? moment[kind][name] : Number.NaN));
   const share = (name: string, { p50, p75, p90, p95, p99, p999, max }: Percentiles) => ({
@@ -75,19 +69,17 @@ export function chartsOf({ moments, ack, delivery }: Pick<Report, 'moments' | 'a
       line('acked', ({ acked }) => acked),
       line('delivered', ({ delivered }) => delivered),
     ]),
-    time('latency', 'Latency over time', 'ms', [
-      latency('ack', 'p50'),
-      latency('ack', 'p99'),
-      latency('delivery', 'p50'),
-      latency('delivery', 'p99'),
-    ]),
+    time(
+      'latency',
+      'Latency over time',
+      'ms',
+      (['ack', 'delivery'] as const).flatMap((kind) => [latency(kind, 'p50'), latency(kind, 'p99')]),
+    ),
     {
-      kind: 'lines',
-      name: 'percentiles',
-      title: 'Latency by percentile',
-      x: 'share of messages with a lower latency',
-      y: 'ms',
-      series: [share('ack', ack), share('delivery', delivery)],
+      ...lineChart('percentiles', 'Latency by percentile', 'share of messages with a lower latency', 'ms', [
+        share('ack', ack),
+        share('delivery', delivery),
+      ]),
       names: ['50 %', '75 %', '90 %', '95 %', '99 %', '99.9 %', 'all'],
     },
     time('in-flight', 'Connections, and messages in flight', 'count', [
@@ -108,8 +100,4 @@ function tableHtml({ columns, rows }: Table): string {
     row.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join('');
   const body = rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('\n');
   return `<table>\n<tr>${cells('th', columns)}</tr>\n${body}\n</table>`;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }

@@ -3,6 +3,7 @@ import { join, relative, resolve } from 'node:path';
 import { styleText } from 'node:util';
 import { repository } from '@chat-cluster/local-cluster';
 import { runCommand, UserError } from '@chat-cluster/runtime';
+import { roundedJson } from '@chat-cluster/testkit/report';
 import { count, processCount } from './format.ts';
 import { reportHtml } from './html.ts';
 import { load } from './load.ts';
@@ -64,14 +65,9 @@ function textOf(report: Report): string {
 function save(report: Report, folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'report.json'), `${JSON.stringify(report, rounded, 1)}\n`);
+    writeFileSync(join(folder, 'report.json'), roundedJson(report));
     writeFileSync(join(folder, 'report.html'), reportHtml(report));
   } catch (error) {
     throw new UserError(`The report cannot be written to ${folder} (${(error as NodeJS.ErrnoException).code}).`);
   }
-}
-
-/** Four decimals: more is noise and makes the file long. */
-function rounded(_key: string, value: unknown): unknown {
-  return typeof value === 'number' ? Math.round(value * 1e4) / 1e4 : value;
 }

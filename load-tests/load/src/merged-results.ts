@@ -1,42 +1,16 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { addUp, type Counts, noCounts } from './counts.ts';
-import { LATENCY_KINDS, type Latencies, type LatencyKind } from './meter.ts';
-import type { Done, Sample } from './protocol.ts';
+import type { Done } from './generator.ts';
+import type { Latencies, LatencyKind } from './meter.ts';
+import type { Sample } from './protocol.ts';
 
 /** Percentiles in milliseconds; all 0 without samples. */
-export interface Percentiles {
-  count: number;
-  p50: number;
-  p75: number;
-  p90: number;
-  p95: number;
-  p99: number;
-  p999: number;
-  max: number;
-}
+export type Percentiles = ReturnType<typeof percentiles>;
 
 /** Figures of about one second of a run. */
-export interface Moment {
-  /** End of this second, in seconds since the measured time began. */
-  at: number;
-  /** Rates per second. */
-  sent: number;
-  acked: number;
-  delivered: number;
-  ack: Percentiles;
-  delivery: Percentiles;
-  inFlight: number;
-  connected: number;
-  /** Late deliveries and wrong badges at this moment. */
-  missing: number;
-  badgesOff: number;
-  /** CPU use of the busiest generator process, 0 to 1. */
-  cpu: number;
-  /** Since the start. */
-  counts: Counts;
-}
+export type Moment = NonNullable<ReturnType<MergedResults['moment']>>;
 
-type Histograms = Record<LatencyKind, RecordableHistogram>;
+type Histograms = Map<LatencyKind, RecordableHistogram>;
 
 /**
  * The results of all generator processes, merged: exact counts, and histograms with three significant digits, whose
@@ -49,8 +23,8 @@ export class MergedResults {
   #samples: (Sample | undefined)[];
   #counts: Counts[];
   #previous: { at: number; counts: Counts };
-  #current: Histograms = histograms();
-  #whole: Histograms = histograms();
+  #current: Histograms = new Map();
+  #whole: Histograms = new Map();
 
   /** The processes begin to send `warmUp` seconds before the measured time. */
   constructor(processes: number, warmUp: number) {
@@ -65,7 +39,7 @@ export class MergedResults {
 
   /** Latencies of the whole run. */
   whole(kind: LatencyKind): Percentiles {
-    return percentiles(this.#whole[kind]);
+    return percentiles(histogram(this.#whole, kind));
   }
 
   add(process: number, sample: Sample): void {
@@ -82,7 +56,7 @@ export class MergedResults {
   }
 
   /** Figures since the previous call. undefined until each process has sent a sample, and without a new one. */
-  moment(): Moment | undefined {
+  moment() {
     const samples = this.#samples.filter((sample) => sample !== undefined);
     if (samples.length < this.#samples.length) return undefined;
     const at = Math.max(...samples.map((sample) => sample.at));
@@ -92,18 +66,23 @@ export class MergedResults {
     if (seconds <= 0) return undefined;
     const sum = (value: (sample: Sample) => number) => samples.reduce((total, sample) => total + value(sample), 0);
     const perSecond = (name: 'sent' | 'acked' | 'delivered') => (counts[name] - before.counts[name]) / seconds;
-    const moment: Moment = {
+    const moment = {
+      /** End of this second, in seconds since the measured time began. */
       at,
+      /** Rates per second. */
       sent: perSecond('sent'),
       acked: perSecond('acked'),
       delivered: perSecond('delivered'),
-      ack: percentiles(this.#current.acks),
-      delivery: percentiles(this.#current.deliveries),
+      ack: percentiles(histogram(this.#current, 'acks')),
+      delivery: percentiles(histogram(this.#current, 'deliveries')),
       inFlight: sum(({ inFlight }) => inFlight),
       connected: sum(({ connected }) => connected),
+      /** Late deliveries and wrong badges at this moment. */
       missing: sum(({ missing }) => missing),
       badgesOff: sum(({ badgesOff }) => badgesOff),
+      /** CPU use of the busiest generator process, 0 to 1. */
       cpu: Math.max(...samples.map(({ cpu }) => cpu)),
+      /** Since the start. */
       counts,
     };
     this.#previous = { at, counts };
@@ -113,22 +92,26 @@ export class MergedResults {
 
   #record(process: number, { counts, latencies }: { counts: Counts; latencies: Latencies }): void {
     this.#counts[process] = counts;
-    for (const kind of LATENCY_KINDS)
-      for (const microseconds of latencies[kind]) this.#current[kind].record(microseconds);
+    for (const [kind, values] of Object.entries(latencies)) {
+      const current = histogram(this.#current, kind as LatencyKind);
+      for (const microseconds of values) current.record(microseconds);
+    }
   }
 
   #addCurrentToWhole(): void {
-    for (const kind of LATENCY_KINDS) this.#whole[kind].add(this.#current[kind]);
-    this.#current = histograms();
+    for (const [kind, current] of this.#current) histogram(this.#whole, kind).add(current);
+    this.#current.clear();
   }
 }
 
-function histograms(): Histograms {
-  const make = () => createHistogram({ lowest: 1, highest: 2 ** 32, figures: 3 });
-  return { acks: make(), deliveries: make(), recoveries: make(), lateness: make() };
+/** The histogram of a kind, which is new if it had no value. */
+function histogram(all: Histograms, kind: LatencyKind): RecordableHistogram {
+  const found = all.get(kind) ?? createHistogram({ lowest: 1, highest: 2 ** 32, figures: 3 });
+  all.set(kind, found);
+  return found;
 }
 
-function percentiles(histogram: RecordableHistogram): Percentiles {
+function percentiles(histogram: RecordableHistogram) {
   const { count } = histogram;
   const ms = (percent: number) => (count === 0 ? 0 : histogram.percentile(percent) / 1_000);
   return {

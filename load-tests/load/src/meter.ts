@@ -1,15 +1,16 @@
 import { type Counts, noCounts } from './counts.ts';
 
 /**
- * `acks`, `deliveries`: from the due time of a message to its ack, and until the other user's device holds it.
+ * `acks`, `deliveries`: from the due time of a message to its ack, and until the device of another user holds it;
+ * `group 50`: deliveries in groups of 50. `changes`: from the request of an edit, a deletion or a reaction to its ack.
  * `recoveries`: from a lost connection until the device is connected and in sync again. `lateness`: from the due time
  * of a message until it is sent, which is the generator's own share of the first two.
  */
-export const LATENCY_KINDS = ['acks', 'deliveries', 'recoveries', 'lateness'] as const;
-export type LatencyKind = (typeof LATENCY_KINDS)[number];
+const LATENCY_KINDS = ['acks', 'deliveries', 'changes', 'recoveries', 'lateness'] as const;
+export type LatencyKind = (typeof LATENCY_KINDS)[number] | `group ${number}`;
 
 /** Latencies since the last `take`, in whole microseconds. */
-export type Latencies = Record<LatencyKind, Uint32Array>;
+export type Latencies = Record<(typeof LATENCY_KINDS)[number], Uint32Array> & Record<LatencyKind, Uint32Array>;
 
 /** Longest latency that fits a Uint32Array, in microseconds: 71 minutes. */
 const LONGEST_US = 2 ** 32 - 1;
@@ -22,16 +23,18 @@ export class Meter {
   inFlight = 0;
   /** Start of the measured time (performance.now()). Latencies that begin earlier are warm-up and dropped. */
   measureFrom = Number.POSITIVE_INFINITY;
-  #times: Record<LatencyKind, number[]> = { acks: [], deliveries: [], recoveries: [], lateness: [] };
+  readonly #times = new Map<LatencyKind, number[]>(LATENCY_KINDS.map((kind) => [kind, []]));
 
   record(kind: LatencyKind, since: number, now = performance.now()): void {
     if (since < this.measureFrom) return;
-    this.#times[kind].push(Math.min(LONGEST_US, Math.max(1, Math.round((now - since) * 1_000))));
+    const times = this.#times.get(kind) ?? [];
+    times.push(Math.min(LONGEST_US, Math.max(1, Math.round((now - since) * 1_000))));
+    this.#times.set(kind, times);
   }
 
   take(): Latencies {
-    const taken = Object.fromEntries(LATENCY_KINDS.map((kind) => [kind, Uint32Array.from(this.#times[kind])]));
-    for (const kind of LATENCY_KINDS) this.#times[kind] = [];
-    return taken as unknown as Latencies;
+    const taken = Object.fromEntries([...this.#times].map(([kind, times]) => [kind, Uint32Array.from(times)]));
+    for (const kind of this.#times.keys()) this.#times.set(kind, []);
+    return taken as Latencies;
   }
 }

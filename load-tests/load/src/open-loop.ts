@@ -1,8 +1,8 @@
-import { Yielder } from '@chat-cluster/testkit/lean-client';
-import { arrivals } from './arrivals.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { schedule, Yielder } from '@chat-cluster/testkit/lean-client';
 import type { Meter } from './meter.ts';
-import type { Conversation, Population } from './population.ts';
-import { rateOf, stormAt } from './profiles.ts';
+import type { Conversation, Member, Population } from './population.ts';
+import { phasesOf, stormAt } from './profiles.ts';
 import type { Plan } from './protocol.ts';
 
 /** Most messages of one process without an ack. Beyond it due messages are skipped: they would only queue here. */
@@ -33,20 +33,14 @@ export class OpenLoop {
 
   async run(): Promise<void> {
     const { profile, duration, warmUp, index, processes, even } = this.#plan;
-    const rate = rateOf(profile, this.#plan);
-    const times = arrivals({
-      rate: (at) => rate(at - warmUp),
-      until: warmUp + duration,
-      even,
-      phase: index / processes,
-      random: Math.random,
-    });
+    const random = even ? undefined : Math.random;
+    const times = schedule(phasesOf(profile, this.#plan), { random, offset: index / processes });
     const drop = stormAt(profile, duration);
     const storm = setTimeout(() => this.#dropConnections(), ((drop ?? 0) + warmUp) * 1_000);
     if (drop === undefined) clearTimeout(storm);
     const yielder = new Yielder();
-    for (const at of times) {
-      const dueAt = this.#start + at * 1_000;
+    for (const { at } of times) {
+      const dueAt = this.#start + at;
       await yielder.yieldWhenDue();
       for (let wait = dueAt - performance.now(); wait > 0; wait = dueAt - performance.now()) {
         await this.#pause(wait);
@@ -59,18 +53,10 @@ export class OpenLoop {
   }
 
   /** Resolves after `ms`, or when stopped. Timers have whole milliseconds: a shorter rest is rounded up to one. */
-  #pause(ms: number): Promise<void> {
+  async #pause(ms: number): Promise<void> {
     const { signal } = this.#stopped;
-    if (signal.aborted || ms <= 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const end = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = setTimeout(end, Math.max(1, Math.floor(ms)));
-      signal.addEventListener('abort', end);
-    });
+    // It rejects when it is aborted.
+    if (ms > 0) await delay(Math.max(1, Math.floor(ms)), undefined, { signal }).catch(() => {});
   }
 
   #send(dueAt: number): void {
@@ -80,23 +66,39 @@ export class OpenLoop {
     }
     const conversation = this.#nextConversation();
     if (!conversation) return;
-    const { checker, devices, senders } = conversation;
-    const sender = senders[Math.floor(Math.random() * senders.length)] ?? 0;
+    const { members, senders } = conversation;
+    const sender = oneOf(senders);
+    const other = oneOf(members.filter((member) => member !== sender));
+    if (!sender || !other) return;
     this.#meter.record('lateness', dueAt);
-    devices[sender].send({ checker, side: sender }, dueAt);
-    if (Math.random() >= this.#plan.reads) return;
-    const reader = sender === 0 ? 1 : 0;
-    devices[reader].markRead({ checker, side: reader });
+    sender.device.send(sender, dueAt, this.#changeOf(sender, other));
+    if (Math.random() < this.#plan.reads) other.device.markRead(other);
   }
 
   #nextConversation(): Conversation | undefined {
-    const { conversations } = this.#population;
-    const { length } = conversations;
-    return conversations[this.#plan.even ? this.#next++ % length : Math.floor(Math.random() * length)];
+    const { direct, groups } = this.#population;
+    const list = groups.length > 0 && Math.random() < this.#plan.groupShare ? oneOf(groups) : direct;
+    return this.#plan.even ? list?.[this.#next++ % list.length] : list && oneOf(list);
+  }
+
+  /** What happens to a message when it is acknowledged. A message is changed once at most. */
+  #changeOf(sender: Member, other: Member): ((seq: number) => void) | undefined {
+    const { deletes, edits, reactions, size } = this.#plan;
+    const draw = Math.random();
+    if (draw >= deletes + edits + reactions) return undefined;
+    if (draw < deletes) return (seq) => sender.device.change(sender, 'delete_message', seq);
+    if (draw >= deletes + edits) {
+      return (seq) => other.device.change(other, 'set_reaction', seq, { emoji: '👍', on: true });
+    }
+    return (seq) => sender.device.change(sender, 'edit_message', seq, { content: 'y'.repeat(size) });
   }
 
   #dropConnections(): void {
     const { active, idle } = this.#population;
     for (const device of [...active, ...idle]) if (Math.random() < this.#plan.drop) device.drop();
   }
+}
+
+function oneOf<T>(list: readonly T[]): T | undefined {
+  return list[Math.floor(Math.random() * list.length)];
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { UserError } from '@chat-cluster/runtime';
+import { processCount } from './format.ts';
 import type { LoadOptions } from './options.ts';
 import type { Plan } from './protocol.ts';
 import type { Target } from './target.ts';
@@ -9,8 +10,8 @@ import type { Target } from './target.ts';
 const OTHER_FILES = 200;
 
 /**
- * The shares of the generator processes. Throws UserError when there are more processes than pairs of users, or more
- * connections than the processes may open (`openFiles` each).
+ * The shares of the generator processes. Throws UserError when there are too few users for the processes (each has whole
+ * pairs, and whole groups), or more connections than the processes may open (`openFiles` each).
  */
 export function planAll(
   options: LoadOptions,
@@ -22,8 +23,13 @@ export function planAll(
   const connections = active.length + idle.length;
   const required = Math.ceil(connections / Math.max(1, openFiles - OTHER_FILES));
   const usual = Math.max(required, Math.floor(availableParallelism() / 2));
-  const processes = options.processes ?? Math.max(1, Math.min(pairs, usual));
-  if (processes > pairs) throw new UserError(`${processes} processes need at least ${processes * 2} users.`);
+  // The pairs without which the largest group does not fit.
+  const pairsEach = Math.ceil(Math.max(2, ...options.groups) / 2);
+  const processes = options.processes ?? Math.max(1, Math.min(Math.floor(pairs / pairsEach), usual));
+  if (processes * pairsEach > pairs) {
+    const of = options.groups.length > 0 ? ' with these --groups' : '';
+    throw new UserError(`${processCount(processes)}${of}: at least ${processes * pairsEach * 2} users are needed.`);
+  }
   if (processes < required) {
     throw new UserError(
       `A process may open ${openFiles} files here (ulimit -n), so ${connections} connections need ${required} --processes.`,
@@ -36,9 +42,11 @@ export function planAll(
     const first = firstConnection;
     firstConnection += users.length + quiet.length;
     const { profile, spike, drop, even, warmUp, duration, settle, size, reads, resend } = options;
+    const { groups, groupShare, edits, deletes, reactions } = options;
     return {
       ...{ url, tls, index, processes, users, run, connections, firstConnection: first, idle: quiet },
       ...{ profile, spike, drop, even, warmUp, duration, settle, size, reads, resend },
+      ...{ groups, groupShare, edits, deletes, reactions },
       fanIn: profile === 'fan-in',
       connectRate: options.connectRate / processes,
       // In proportion to its users, so that all users send at the same rate.

@@ -1,23 +1,31 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ConversationId } from '@chat-cluster/contracts';
 import { DeadlineError, withDeadline } from '@chat-cluster/runtime';
 import { mapConcurrently } from '@chat-cluster/testkit/lean-client';
 import { Api } from './api.ts';
-import { ConversationChecker } from './conversation-checker.ts';
-import type { Side } from './conversation-state.ts';
+import { ConversationChecker, type ConversationSide } from './conversation-checker.ts';
 import { Device, type DeviceContext } from './device.ts';
 import type { Meter } from './meter.ts';
 import type { Plan } from './protocol.ts';
 
-/** A conversation of two users of this process. */
+/** A participant of a conversation. */
+export interface Member extends ConversationSide {
+  device: Device;
+}
+
+/** A conversation of users of this process. */
 export interface Conversation {
   checker: ConversationChecker;
-  devices: readonly [Device, Device];
-  /** Sides that send: both, or only the second one (fan-in). */
-  senders: readonly Side[];
+  members: readonly Member[];
+  /** Those who send: all, or only the second one (fan-in). */
+  senders: readonly Member[];
 }
 
 export interface Population {
   conversations: Conversation[];
+  /** The conversations of pairs, and those of groups: a list for each size. */
+  direct: Conversation[];
+  groups: Conversation[][];
   /** Devices with conversations. */
   active: Device[];
   /** Devices that are only connected. */
@@ -35,25 +43,48 @@ const CONNECTIONS_PER_ADDRESS = 20_000;
 
 /** Creates the devices of a plan, not yet connected, and opens their conversations. Throws UserError. */
 export async function createPopulation(plan: Plan, meter: Meter, onOpened: () => void): Promise<Population> {
-  const { url, tls, resend, size } = plan;
-  const context: DeviceContext = { url, tls, meter, resend, content: 'x'.repeat(size) };
+  const { url, tls, resend, size, run, fanIn } = plan;
+  const changes = plan.edits + plan.deletes + plan.reactions > 0;
+  const context: DeviceContext = { url, tls, meter, resend, content: 'x'.repeat(size), changes };
   const address = sourceAddress(url, plan.connections);
   const device = (user: Plan['users'][number], i: number) =>
     new Device(user, context, address(plan.firstConnection + i));
   const active = plan.users.map(device);
   const idle = plan.idle.map((user, i) => device(user, plan.users.length + i));
   const api = new Api(url, tls);
-  const conversations: Conversation[] = [];
-  await mapConcurrently(pairs(plan, active), OPEN_AT_ONCE, async ([first, second]) => {
+  const conversation = (id: ConversationId, devices: readonly Device[], isGroup: boolean): Conversation => {
+    const userIds = devices.map(({ userId }) => userId);
+    // A user is in one group of each size.
+    const prefix = isGroup ? `${run}.${devices.length}` : run;
+    const checker = new ConversationChecker(id, userIds, prefix, meter, isGroup);
+    const members = devices.map((device, side): Member => ({ device, checker, side }));
+    for (const member of members) member.device.join(member);
+    onOpened();
+    return { checker, members, senders: fanIn && !isGroup ? members.slice(1) : members };
+  };
+  const direct = await mapConcurrently(pairs(plan, active), OPEN_AT_ONCE, async ([first, second]) => {
     // The second user sends the request: in a fan-in the first one would exceed the rate limit of a user.
     const id = await api.openConversation(second.token, first.userId, OPEN_MS);
-    const checker = new ConversationChecker(id, [first.userId, second.userId], plan.run, meter);
-    first.join({ checker, side: 0 });
-    second.join({ checker, side: 1 });
-    conversations.push({ checker, devices: [first, second], senders: plan.fanIn ? [1] : [0, 1] });
-    onOpened();
+    return conversation(id, [first, second], false);
   });
-  return { conversations, active, idle, api };
+  const groups: Conversation[][] = [];
+  for (const members of plan.groups) {
+    const created = await mapConcurrently(wholeGroups(active, members), OPEN_AT_ONCE, async ([owner, ...others]) => {
+      const userIds = others.map(({ userId }) => userId);
+      const id = await api.createGroup(owner.token, `${run}-${members}`, userIds, OPEN_MS);
+      return conversation(id, [owner, ...others], true);
+    });
+    groups.push(created);
+  }
+  return { conversations: [...direct, ...groups.flat()], direct, groups, active, idle, api };
+}
+
+/** Groups of `size` devices. Those that remain are in none. */
+function wholeGroups(devices: readonly Device[], size: number): [Device, ...Device[]][] {
+  return devices.flatMap((owner, i): [Device, ...Device[]][] => {
+    const others = devices.slice(i + 1, i + size);
+    return i % size === 0 && others.length === size - 1 ? [[owner, ...others]] : [];
+  });
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Rate } from './arrivals.ts';
+import type { Phase } from '@chat-cluster/testkit/lean-client';
 
 /** The shapes of a load. */
 export const PROFILES = {
@@ -12,15 +12,19 @@ export const PROFILES = {
 
 export type Profile = keyof typeof PROFILES;
 
-/** Lowest rate of a ramp, in messages per second and process: at rate 0 no first message would ever be due. */
-const LOWEST_RAMP_RATE = 1 / 3;
-
-/** The rate of `profile` over a run of `duration` seconds. Negative times (warm-up) have the rate of time 0. */
-export function rateOf(profile: Profile, options: { rate: number; duration: number; spike: number }): Rate {
-  const { rate, duration, spike } = options;
-  if (profile === 'ramp') return (at) => Math.max(LOWEST_RAMP_RATE, rate * Math.min(1, Math.max(0, at) / duration));
-  if (profile === 'spike') return (at) => (at >= duration * 0.4 && at < duration * 0.6 ? rate * spike : rate);
-  return () => rate;
+/** The rates of `profile` over `duration` seconds, after a warm-up at the first rate. Times are in seconds. */
+export function phasesOf(
+  profile: Profile,
+  { rate, duration, warmUp, spike }: Record<'rate' | 'duration' | 'warmUp' | 'spike', number>,
+): Phase[] {
+  const phase = (name: string, seconds: number, from: number, to = from) => ({ name, seconds, from, to });
+  if (profile === 'ramp') return [phase('warm-up', warmUp, 0), phase(profile, duration, 0, rate)];
+  if (profile !== 'spike') return [phase(profile, warmUp + duration, rate)];
+  return [
+    phase('before', warmUp + duration * 0.4, rate),
+    phase(profile, duration * 0.2, rate * spike),
+    phase('after', duration * 0.4, rate),
+  ];
 }
 
 /** When connections are reset, in seconds from the start; undefined when the profile resets none. */

@@ -2,10 +2,14 @@
 import type { LeanTls } from '@chat-cluster/testkit/lean-client';
 import type { Counts } from './counts.ts';
 import type { Latencies } from './meter.ts';
-import type { Profile } from './profiles.ts';
+import type { LoadOptions } from './options.ts';
+
+type Shared =
+  | ('profile' | 'spike' | 'drop' | 'even' | 'warmUp' | 'duration' | 'settle')
+  | ('size' | 'reads' | 'resend' | 'groups' | 'groupShare' | 'edits' | 'deletes' | 'reactions');
 
 /** The share of one generator process in a run. Times are in seconds, rates per second and for this process. */
-export interface Plan {
+export interface Plan extends Pick<LoadOptions, Shared> {
   url: string;
   tls: LeanTls | undefined;
   /** Number of this process, from 0, and of all processes. */
@@ -22,20 +26,7 @@ export interface Plan {
   /** Index of this process's first connection among all `connections` of the run. */
   firstConnection: number;
   connections: number;
-  profile: Profile;
   rate: number;
-  spike: number;
-  /** Share of connections that a reconnect storm resets. */
-  drop: number;
-  even: boolean;
-  warmUp: number;
-  duration: number;
-  /** Longest wait after the last message for acks and deliveries. */
-  settle: number;
-  size: number;
-  /** Share of messages after which the receiver sends read_messages. */
-  reads: number;
-  resend: boolean;
 }
 
 export interface User {
@@ -64,15 +55,4 @@ export interface Sample {
   badgesOff: number;
   /** CPU use as a share of one core; may exceed 1 slightly. */
   cpu: number;
-}
-
-/** The result of a generator process, after its final check. */
-export interface Done {
-  counts: Counts;
-  latencies: Latencies;
-  /** Sentences about the first failures. */
-  details: string[];
-  /** CPU time while messages were sent, in microseconds, and resident memory at the end of it, in bytes. */
-  cpuMicroseconds: number;
-  rss: number;
 }

@@ -1,44 +1,14 @@
 import { cpus } from 'node:os';
 import { alignRows } from '@chat-cluster/testkit/report';
-import { type Counts, FAILURES, type Failure, failures } from './counts.ts';
+import { FAILURES, type Failure, failures } from './counts.ts';
 import { count, ms, percent } from './format.ts';
 import type { MergedResults, Moment, Percentiles } from './merged-results.ts';
 import type { LoadOptions } from './options.ts';
 import { BUSY } from './progress.ts';
 
 /** The content of report.json. Latencies are in milliseconds. */
-export interface Report {
-  command: string;
-  date: string;
-  url: string;
-  profile: string;
-  options: LoadOptions;
-  users: number;
-  idle: number;
-  processes: number;
-  /** Length of the measured time, without the warm-up and the final check. */
-  seconds: number;
-  /** False when Ctrl-C ended the run. */
-  complete: boolean;
-  /** Means over the measured time. */
-  perSecond: { sent: number; acked: number; delivered: number };
-  ack: Percentiles;
-  delivery: Percentiles;
-  recovery: Percentiles;
-  /** How late the generator sent messages: its own share of the latencies. */
-  lateness: Percentiles;
-  counts: Counts;
-  details: string[];
-  generator: {
-    machine: string;
-    /** CPU use of the busiest process in its busiest second, 0 to 1. */
-    busiest: number;
-    cpuMicrosecondsPerMessage: number;
-    /** Resident memory of each process after the last message, in bytes. */
-    rss: number[];
-  };
+export interface Report extends Figures {
   verdicts: Verdict[];
-  moments: Moment[];
 }
 
 export interface Verdict {
@@ -54,24 +24,34 @@ export interface Run {
   users: number;
   idle: number;
   processes: number;
+  /** False when Ctrl-C ended the run. */
   complete: boolean;
   results: MergedResults;
   moments: readonly Moment[];
 }
 
-export function reportOf({ results, args, moments: all, ...run }: Run): Report {
+type Figures = ReturnType<typeof figuresOf>;
+
+export function reportOf(run: Run): Report {
+  const figures = figuresOf(run);
+  return { ...figures, verdicts: [...failureVerdicts(figures), ...limitVerdicts(figures), ...noteVerdicts(figures)] };
+}
+
+function figuresOf({ results, args, moments: all, ...run }: Run) {
   // Only those of the sending: after it nothing more is sent.
   const sending = all.filter(({ at }) => at > 0 && at <= run.options.duration + 0.5);
   const moments = sending.length > 0 ? sending : all;
   const mean = (value: (moment: Moment) => number) =>
     moments.reduce((sum, moment) => sum + value(moment), 0) / Math.max(1, moments.length);
   const { counts, details, rss } = results;
-  const report = {
+  return {
     command: ['npm run load --', ...args].join(' '),
     date: new Date().toISOString(),
     ...run,
     profile: run.options.profile,
+    /** Length of the measured time, without the warm-up and the final check. */
     seconds: moments.at(-1)?.at ?? 0,
+    /** Means over the measured time. */
     perSecond: {
       sent: mean(({ sent }) => sent),
       acked: mean(({ acked }) => acked),
@@ -79,27 +59,30 @@ export function reportOf({ results, args, moments: all, ...run }: Run): Report {
     },
     ack: results.whole('acks'),
     delivery: results.whole('deliveries'),
+    /** Deliveries in groups, by their size. */
+    groupDelivery: run.options.groups.map((size) => ({ size, ...results.whole(`group ${size}`) })),
+    change: results.whole('changes'),
     recovery: results.whole('recoveries'),
+    /** How late the generator sent messages: its own share of the latencies. */
     lateness: results.whole('lateness'),
     counts,
     details,
     generator: {
       machine: `${cpus().length} cores (${cpus()[0]?.model.trim()}), node ${process.version}`,
+      /** CPU use of the busiest process in its busiest second, 0 to 1. */
       busiest: Math.max(0, ...moments.map(({ cpu }) => cpu)),
       cpuMicrosecondsPerMessage: results.cpuMicroseconds / Math.max(1, counts.sent),
+      /** Resident memory of each process after the last message, in bytes. */
       rss,
     },
     moments: [...all],
   };
-  return { ...report, verdicts: [...failureVerdicts(report), ...limitVerdicts(report), ...noteVerdicts(report)] };
 }
 
 /** True when nothing was wrong. */
 export function passed({ verdicts }: Report): boolean {
   return verdicts.every(({ kind }) => kind !== 'wrong');
 }
-
-type Figures = Omit<Report, 'verdicts'>;
 
 function failureVerdicts({ counts }: Figures): Verdict[] {
   const verdicts: Verdict[] = [];
@@ -162,7 +145,7 @@ export interface Table {
   rows: string[][];
 }
 
-export function latencyTable({ ack, delivery, recovery, lateness }: Report): Table {
+export function latencyTable({ ack, delivery, groupDelivery, change, recovery, lateness }: Report): Table {
   const row = (name: string, { count: n, p50, p90, p99, p999, max }: Percentiles) => [
     name,
     count(n),
@@ -173,6 +156,8 @@ export function latencyTable({ ack, delivery, recovery, lateness }: Report): Tab
     rows: [
       row('ack', ack),
       row('delivery', delivery),
+      ...groupDelivery.map((group) => row(`delivery in groups of ${group.size}`, group)),
+      ...(change.count > 0 ? [row('ack of a change', change)] : []),
       ...(recovery.count > 0 ? [row('lost connection → in sync', recovery)] : []),
       row('sent late by the generator', lateness),
     ],

@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { loadEnvFile, readClusterFile, readDataDir, readSecret, signToken } from '@chat-cluster/local-cluster';
+import { clusterSecret, findCluster, loadEnvFile, readGivenFile, signToken } from '@chat-cluster/local-cluster';
 import { UserError, withDeadline } from '@chat-cluster/runtime';
 import type { LeanTls } from '@chat-cluster/testkit/lean-client';
 import { Api } from './api.ts';
@@ -20,26 +18,23 @@ export interface Target {
 
 /** Longest wait for the first connection, in ms. */
 const CONNECT_MS = 10_000;
+/** Lifetime of a token, in s: 24 hours. */
+const TOKEN_S = 86_400;
 
 /** The cluster and the users of a run. Without a token file the user ids contain `run`. Throws UserError. */
 export function findTarget(options: LoadOptions, run: string): Target {
   loadEnvFile();
-  const dataDir = readDataDir(process.env);
-  const url = options.url ?? readClusterFile(dataDir)?.url;
-  if (url === undefined) throw new UserError(`No cluster runs on ${dataDir}: run npm start first, or pass --url.`);
-  const ca = options.ca === undefined ? undefined : read(options.ca, '--ca');
+  const { url } = findCluster(options.url);
+  const ca = options.ca === undefined ? undefined : readGivenFile(options.ca, '--ca');
   const tls = { ...(ca === undefined ? {} : { ca }), insecure: options.insecure };
-  const address = { url: url.replace(/\/+$/, ''), tls: url.startsWith('https:') ? tls : undefined };
+  const address = { url, tls: url.startsWith('https:') ? tls : undefined };
   if (options.tokens !== undefined) return { ...address, ...usersOfFile(options.tokens, options) };
-  const secret =
-    options.secretFile === undefined
-      ? process.env.JWT_SECRET || readSecret(join(dataDir, 'jwt-secret'))
-      : read(options.secretFile, '--secret-file');
+  const secret = clusterSecret(options.secretFile);
   if (!secret) throw new UserError('Set JWT_SECRET to the secret of that cluster, or pass --secret-file or --tokens.');
   const users = (kind: string, count: number) =>
     Array.from({ length: count }, (_, i): User => {
       const userId = `load-${run}-${kind}${i + 1}`;
-      return { userId, token: signToken(userId, secret) };
+      return { userId, token: signToken(userId, secret, TOKEN_S, process.env) };
     });
   return { ...address, active: users('', even(options.users ?? 0)), idle: users('idle-', options.idle) };
 }
@@ -50,7 +45,7 @@ export async function tryTarget({ url, tls, active }: Target): Promise<void> {
   if (!first || !second) throw new UserError('At least two users are needed.');
   const api = new Api(url, tls);
   await api.openConversation(first.token, second.userId, 0).finally(() => api.close());
-  const device = new Device(first, { url, tls, meter: new Meter(), content: '', resend: true });
+  const device = new Device(first, { url, tls, meter: new Meter(), content: '', resend: true, changes: false });
   const connected = new Promise<void>((resolve, reject) => {
     device.whenConnected((reason) => reject(new Error(reason))).then(resolve, reject);
   });
@@ -62,7 +57,7 @@ export async function tryTarget({ url, tls, active }: Target): Promise<void> {
 }
 
 function usersOfFile(file: string, { users, idle }: LoadOptions): Pick<Target, 'active' | 'idle'> {
-  const tokens = read(file, '--tokens').split(/\s+/).filter(Boolean);
+  const tokens = readGivenFile(file, '--tokens').split(/\s+/).filter(Boolean);
   const active = even(users ?? tokens.length - idle);
   if (tokens.length < active + idle || active < 2) {
     throw new UserError(`${file} has ${tokens.length} tokens, but ${Math.max(2, active) + idle} are needed.`);
@@ -88,13 +83,4 @@ function userOf(token: string, line: number): string {
 
 function even(count: number): number {
   return count - (count % 2);
-}
-
-function read(file: string, option: string): string {
-  try {
-    // npm changes to the repository; a relative path is relative to where npm was called.
-    return readFileSync(resolve(process.env.INIT_CWD ?? '', file), 'utf8').trim();
-  } catch (error) {
-    throw new UserError(`${option}: ${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
-  }
 }

@@ -5,12 +5,12 @@ import type { Side } from '../src/conversation-state.ts';
 import { type Counts, failures } from '../src/counts.ts';
 import { Meter } from '../src/meter.ts';
 
-/** A conversation of ann and bob after the first sync of both, with the steps that a test takes. */
-function conversation() {
+/** A conversation of ann and bob, or a group of more, after the first sync of all, with the steps that a test takes. */
+function conversation(...more: string[]) {
   const meter = new Meter();
-  const checker = new ConversationChecker('conversation' as ConversationId, ['ann', 'bob'], 'run', meter);
-  const users = ['ann', 'bob'];
-  for (const side of [0, 1] as const) {
+  const users = ['ann', 'bob', ...more];
+  const checker = new ConversationChecker('conversation' as ConversationId, users, 'run', meter, more.length > 0);
+  for (const side of users.keys()) {
     checker.startAt(side, 0);
     checker.newConnection(side);
   }
@@ -30,24 +30,23 @@ function conversation() {
         ack: (seq: number) => checker.acknowledge(tracked, seq),
         /** The device has a new message by an event, or receives the event of one that it has. */
         event(side: Side, seq: number) {
-          const isHeld = seq <= checker.participants[side].upTo;
+          const isHeld = seq <= checker.participant(side).upTo;
           checker.event(side, message(seq), isHeld);
           if (!isHeld) checker.receive(side, message(seq), true);
         },
         /** An event that waits for earlier messages, or that a sync has overtaken. */
         early: (side: Side, seq: number) => checker.event(side, message(seq), false),
         synced: (side: Side, seq: number) => checker.receive(side, message(seq), false),
-        /** Both devices receive it, then its ack comes. */
+        /** All devices receive it, then its ack comes. */
         deliver(seq: number) {
-          this.event(0, seq);
-          this.event(1, seq);
+          for (const side of users.keys()) this.event(side, seq);
           this.ack(seq);
         },
       };
     },
     finish(lastSeq: number) {
       for (const participant of checker.participants) participant.lastSeq = lastSeq;
-      checker.finish([true, true]);
+      checker.finish(users.map(() => true));
     },
   };
 }
@@ -196,6 +195,49 @@ describe('load: the checker of a conversation', () => {
     checker.refuse(message.tracked);
     message.event(1, 1);
     expect(counts).to.include({ unexpected: 1, duplicated: 0 });
+  });
+
+  it('counts messages of a group by device: delivered, lost, stored twice', () => {
+    const { checker, send, finish, counts } = conversation('carol');
+    send(0).deliver(1);
+    expect(checker.isComplete).to.equal(true);
+    const partly = send(1);
+    for (const side of [0, 1]) partly.event(side, 2);
+    partly.ack(2);
+    const twice = send(2);
+    for (const side of [0, 1]) twice.event(side, 3);
+    twice.event(0, 4);
+    finish(4);
+    expect(counts).to.include({ acked: 2, groupAcked: 2, delivered: 5, groupDelivered: 5, duplicated: 1, lost: 1 });
+  });
+
+  it('counts a deleted message as read, whether the deletion comes before it or after', () => {
+    const { checker, send } = conversation('carol');
+    const message = send(0);
+    for (const side of [0, 1]) message.event(side, 1);
+    expect(checker.unreadOf(1)).to.equal(1);
+    checker.delete(1);
+    message.event(2, 1);
+    expect([1, 2].map((side) => checker.unreadOf(side))).to.deep.equal([0, 0]);
+  });
+
+  it('counts changes of messages once per device, and acknowledged ones as lost when a device misses them', () => {
+    const { checker, finish, counts } = conversation('carol');
+    const { changes, participants } = checker;
+    for (let rev = 1; rev <= 4; rev++) changes.acknowledge(rev, performance.now());
+    const [ann, bob, carol] = participants.map((participant) => (rev: number, covers?: number[]) => {
+      return changes.event(participant, { rev, covers });
+    });
+    if (!ann || !bob || !carol) throw new Error('there are three');
+    expect([1, 2, 2, 3, 4].map((rev) => ann(rev))).to.deep.equal([true, true, true, true, true]);
+    expect([bob(3), bob(4, [1]), bob(2)], 'out of order').to.deep.equal([false, false, true]);
+    expect([carol(1), carol(4, [2])]).to.deep.equal([true, false]);
+    expect(checker.isComplete).to.equal(false);
+    finish(0);
+    expect(counts).to.include({ changes: 4, changesDelivered: 11, lost: 2, bySync: 0 });
+    changes.synced(checker.participant(2), 4);
+    expect(checker.isComplete).to.equal(true);
+    expect(counts).to.include({ changesDelivered: 12, bySync: 1 });
   });
 
   it('counts neither an unacknowledged message as lost nor a foreign one as its own', () => {

@@ -21,6 +21,10 @@ class Stage {
   /** The history of the conversation. */
   stored: Message[] = [];
   epoch = 'e1';
+  /** Number of the last change. */
+  rev = 0;
+  /** `afterRev` of each request for the conversation. */
+  readonly afterRevs: number[] = [];
   /** Ids of the attempts to send, in their order. */
   readonly attempts: string[] = [];
   /** Responds to an attempt to send. Default: stores it and acknowledges it. */
@@ -37,7 +41,7 @@ class Stage {
     const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
     this.device = new Device(
       { userId: 'ann', token: 't' },
-      { url, tls: undefined, meter: this.meter, content: 'x', resend },
+      { url, tls: undefined, meter: this.meter, content: 'x', resend, changes: true },
     );
     this.device.join({ checker: this.checker, side: 0 });
     await this.device.whenConnected(() => {});
@@ -61,17 +65,24 @@ class Stage {
 
   #serve(socket: Socket): void {
     this.socket = socket;
-    socket.on('sync', (request, ack: Ack) => ack(this.#synced(request.conversations[0]?.afterSeq)));
+    socket.on('sync', (request, ack: Ack) => {
+      const [asked] = request.conversations;
+      if (asked) this.afterRevs.push(asked.afterRev);
+      ack(this.#synced(asked?.afterSeq));
+    });
     socket.on('send_message', (send: Send, ack: Ack) => {
       this.attempts.push(send.clientMessageId);
       this.onSend(send, ack);
     });
+    socket.on('edit_message', ({ seq }: { seq: number }, ack: Ack) =>
+      ack({ ok: true, message: { seq, rev: this.rev } }),
+    );
     socket.emit('session', { userId: 'ann', gatewayId: 'g', epoch: this.epoch });
   }
 
   #synced(afterSeq: number | undefined): Partial<SyncAck> {
     const messages = this.stored.filter(({ seq }) => afterSeq !== undefined && seq > afterSeq);
-    const part = { id: ID, messages, lastSeq: this.stored.length, hasMore: false, readMarks: [] };
+    const part = { id: ID, messages, lastSeq: this.stored.length, hasMore: false, readMarks: [], lastRev: this.rev };
     const conversations = afterSeq === undefined ? [] : [part];
     const feed = { conversations: [], since: 's', hasMore: false };
     const unread = { count: 0, conversations: [] };
@@ -112,7 +123,7 @@ describe('load: a device', () => {
     // OVERLOADED means: not stored. After TIMEOUT a message may be stored.
     for (const clientMessageId of ['run.0', 'run.1'])
       stage.socket.emit('new_message', stage.store({ clientMessageId }));
-    await eventually(() => expect(stage.checker.participants[0].upTo).to.equal(3));
+    await eventually(() => expect(stage.checker.participant(0).upTo).to.equal(3));
     expect(stage.meter.counts).to.include({ unexpected: 1, duplicated: 0 });
   });
 
@@ -126,7 +137,7 @@ describe('load: a device', () => {
       stage.socket.emit('new_message', message);
     };
     stage.send();
-    await eventually(() => expect(stage.checker.participants[0].upTo).to.equal(1));
+    await eventually(() => expect(stage.checker.participant(0).upTo).to.equal(1));
     expect([stage.meter.inFlight, stage.meter.counts.acked]).to.deep.equal([1, 0]);
     acknowledge();
     await eventually(() => expect([stage.meter.inFlight, stage.meter.counts.acked]).to.deep.equal([0, 1]));
@@ -138,9 +149,29 @@ describe('load: a device', () => {
     stage.store({ clientMessageId: 'of another run' }, 'bob');
     stage.device.sync();
     await stage.device.whenReady();
-    expect(stage.checker.participants[0]).to.include({ base: 0, upTo: 1, lastSeq: 1 });
+    expect(stage.checker.participant(0)).to.include({ base: 0, upTo: 1, lastSeq: 1 });
     expect(stage.meter.counts).to.include({ foreign: 1, syncs: 2 });
     expect(stage.checker.unreadOf(0)).to.equal(1);
+  });
+
+  it('counts changes by ack, event and sync, and syncs when the number of one is missing', async () => {
+    await using stage = new Stage();
+    await stage.start(true);
+    expect(stage.socket.handshake.auth).to.include({ protocol: 2 });
+    stage.send();
+    await eventually(() => expect(stage.meter.counts.acked).to.equal(1));
+    stage.rev = 1;
+    stage.device.change({ checker: stage.checker, side: 0 }, 'edit_message', 1, { content: 'y' });
+    await eventually(() => expect(stage.meter.counts.changes).to.equal(1));
+    expect(stage.checker.changes.missing(stage.checker.participant(0))).to.equal(1);
+    const change = (rev: number) => stage.socket.emit('message_changed', { conversationId: ID, seq: 1, rev });
+    change(1);
+    await eventually(() => expect(stage.checker.participant(0).rev).to.equal(1));
+    stage.rev = 3;
+    change(3);
+    await eventually(() => expect(stage.checker.participant(0)).to.deep.include({ rev: 3, laterRevs: [] }));
+    expect(stage.afterRevs.at(-1)).to.equal(1);
+    expect(stage.meter.counts).to.include({ changes: 1, changesDelivered: 3, bySync: 1 });
   });
 
   it('loads the whole conversation anew after a restore', async () => {
@@ -149,13 +180,13 @@ describe('load: a device', () => {
     await stage.start(true);
     stage.send(2);
     await eventually(() => expect(stage.meter.counts.acked).to.equal(2));
-    expect(stage.checker.participants[0]).to.include({ base: 1, upTo: 3 });
+    expect(stage.checker.participant(0)).to.include({ base: 1, upTo: 3 });
     stage.epoch = 'e2';
     stage.stored.pop();
     stage.device.drop();
     await eventually(() => expect(stage.meter.counts.reconnects).to.equal(1));
     await stage.device.whenReady();
-    expect(stage.checker.participants[0]).to.include({ base: 0, upTo: 2, lastSeq: 2 });
+    expect(stage.checker.participant(0)).to.include({ base: 0, upTo: 2, lastSeq: 2 });
     expect(failures(stage.meter.counts)).to.equal(0);
     // The store has lost the second message.
     stage.checker.finish([true, false]);

@@ -1,23 +1,29 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer, type Server } from 'node:tls';
 import { repository } from '@chat-cluster/local-cluster';
-import { eventually, type FaultCluster, seededRandom, selfSigned, startFaultCluster } from '@chat-cluster/testkit';
+import {
+  eventually,
+  type FaultCluster,
+  runNode,
+  seededRandom,
+  selfSigned,
+  startFaultCluster,
+  temporaryFolder,
+} from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { elementsOf } from '../../../packages/testkit/test/well-formed.ts';
 import { failures } from '../src/counts.ts';
 import type { Report } from '../src/report.ts';
 
-const USERS = 40;
+const USERS = 72;
 const IDLE = 20;
 
 /** Runs the command as a user does, against a real cluster. */
 describe('npm run load', () => {
-  let folder: string;
+  const temporary = temporaryFolder();
+  const folder = temporary.path;
   let cluster: FaultCluster;
   let secretFile: string;
   /** TLS in front of the cluster, with a certificate that only `caFile` signs. */
@@ -26,7 +32,6 @@ describe('npm run load', () => {
   let caFile: string;
 
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'chat-load-'));
     secretFile = join(folder, 'secret');
     cluster = await startFaultCluster({ gateways: 2, workers: 1, random: seededRandom('load') });
     await writeFile(secretFile, `${cluster.jwtSecret}\n`);
@@ -52,47 +57,60 @@ describe('npm run load', () => {
   after(async () => {
     tls?.close();
     await cluster?.[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true, force: true });
+    await temporary[Symbol.asyncDispose]();
   });
 
   function start(...args: string[]) {
-    const child = spawn(process.execPath, [join(repository, 'load-tests/load/src/main.ts'), ...args], {
-      env: { ...process.env, DATA_DIR: join(folder, 'none'), JWT_SECRET: '', NO_COLOR: '1' },
-    });
-    let stdout = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text;
-    });
-    let stderr = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text;
-    });
-    const ended = once(child, 'close').then(([code]) => ({ code: code as number, stdout, stderr }));
-    return { child, ended, stdout: () => stdout };
+    const env = { ...process.env, DATA_DIR: join(folder, 'none'), JWT_SECRET: '', NO_COLOR: '1' };
+    return runNode([join(repository, 'load-tests/load/src/main.ts'), ...args], env);
   }
 
   it('reports that nothing is lost while a gateway is killed', async () => {
     const out = join(folder, 'killed');
     const common = ['--url', cluster.url, '--secret-file', secretFile, '--out', out, '--warm-up', '0'];
     const size = ['--users', `${USERS}`, '--idle', `${IDLE}`, '--processes', '2', '--rate', '100', '--reads', '0.3'];
-    const { ended } = start('steady', ...common, ...size, '--duration', '5', '--max-p99', '30000');
+    // One size below and one above the bound of small groups, which are published in different ways.
+    const groups = ['--groups', '3,36', '--group-share', '0.3'];
+    const changes = ['--edits', '0.1', '--deletes', '0.05', '--reactions', '0.2'];
+    const { ended } = start(
+      'steady',
+      ...common,
+      ...size,
+      ...groups,
+      ...changes,
+      '--duration',
+      '5',
+      '--max-p99',
+      '30000',
+    );
     const [killed] = cluster.gateways;
     // Only events from clients count here, so at this figure sending is well under way.
     await eventually(async () => {
       expect((await killed?.metric('chat_events_total')) ?? 0).to.be.greaterThan(USERS + 50);
-    }, 30_000);
+    });
     killed?.kill();
     const { code, stdout, stderr } = await ended;
     expect(stderr).to.equal('');
     expect(code, stdout).to.equal(0);
-    const { counts, moments, ack, delivery } = JSON.parse(await readFile(join(out, 'report.json'), 'utf8')) as Report;
+    const { counts, moments, ack, delivery, groupDelivery, change } = JSON.parse(
+      await readFile(join(out, 'report.json'), 'utf8'),
+    ) as Report;
     expect(failures(counts)).to.equal(0);
     expect(counts.sent).to.be.within(350, 650);
-    expect(counts).to.include({ acked: counts.sent, delivered: counts.sent, unanswered: 0, skipped: 0 });
+    expect(counts).to.include({ acked: counts.sent, unanswered: 0, skipped: 0 });
+    expect(counts.groupAcked).to.be.within(counts.sent * 0.15, counts.sent * 0.45);
+    expect(counts.delivered - counts.groupDelivered, 'in pairs').to.equal(counts.acked - counts.groupAcked);
+    const [small, large] = groupDelivery.map((group) => group.count);
+    expect([Number(small) % 2, Number(large) % 35], 'each message at all other members').to.deep.equal([0, 0]);
+    expect(Number(small) / 2 + Number(large) / 35).to.equal(counts.groupAcked);
+    expect(change.count)
+      .to.equal(counts.changes)
+      .and.greaterThan(counts.sent * 0.1);
+    expect(counts.changesDelivered).to.be.at.least(counts.changes * 2);
     expect(counts.lostConnections, 'connections of the killed gateway').to.be.greaterThan(USERS / 4);
     expect(counts.reconnects).to.equal(counts.lostConnections);
     expect(counts.reads).to.be.greaterThan(20);
-    expect([ack.count, delivery.count]).to.deep.equal([counts.sent, counts.sent]);
+    expect([ack.count, delivery.count]).to.deep.equal([counts.sent, counts.delivered]);
     expect(moments.at(-1)?.connected).to.equal(USERS + IDLE);
     expect(stdout).to.include('0 lost, 0 stored twice, 0 out of order, 0 wrong badges');
 
@@ -107,7 +125,7 @@ describe('npm run load', () => {
     const out = join(folder, 'early');
     const common = ['--url', tlsUrl, '--ca', caFile, '--secret-file', secretFile, '--out', out, '--warm-up', '0'];
     const run = start('fan-in', ...common, '--users', '10', '--duration', '1h', '--max-p99', '0.001');
-    await eventually(() => expect(run.stdout(), 'the first line with figures').to.match(/sending/));
+    await eventually(() => expect(run.output.stdout, 'the first line with figures').to.match(/sending/));
     run.child.kill('SIGINT');
     const { code, stdout } = await run.ended;
     expect(stdout)

@@ -1,8 +1,7 @@
-import { seededRandom } from '@chat-cluster/testkit';
+import { schedule } from '@chat-cluster/testkit/lean-client';
 import { chartSvg } from '@chat-cluster/testkit/report';
 import { expect } from 'chai';
 import { elementsOf } from '../../../packages/testkit/test/well-formed.ts';
-import { arrivals } from '../src/arrivals.ts';
 import { addUp, noCounts } from '../src/counts.ts';
 import { chartsOf } from '../src/html.ts';
 import { MergedResults } from '../src/merged-results.ts';
@@ -10,37 +9,19 @@ import { Meter } from '../src/meter.ts';
 import { readOptions } from '../src/options.ts';
 import { planAll } from '../src/plans.ts';
 import { sourceAddress } from '../src/population.ts';
-import { rateOf } from '../src/profiles.ts';
+import { phasesOf } from '../src/profiles.ts';
 import type { Sample } from '../src/protocol.ts';
 
-describe('load: arrivals', () => {
-  const steady = { rate: () => 50, phase: 0, random: seededRandom('arrivals') };
-
-  it('are evenly spaced with --even, each process at its own offset', () => {
-    const times = [...arrivals({ ...steady, until: 0.1, even: true, phase: 0.5 })];
-    expect(times.map((at) => Math.round(at * 1e6))).to.deep.equal([10_000, 30_000, 50_000, 70_000, 90_000]);
-  });
-
-  it('are random by default, with the mean and the deviation of a Poisson process', () => {
-    const times = [...arrivals({ ...steady, until: 1_000, even: false })];
-    const gaps = times.map((at, i) => at - (times[i - 1] ?? 0));
-    const mean = gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length;
-    const deviation = Math.sqrt(gaps.reduce((sum, gap) => sum + (gap - mean) ** 2, 0) / gaps.length);
-    expect(times.length).to.be.within(49_000, 51_000);
-    expect(deviation / mean, '1 for an exponential distribution').to.be.within(0.97, 1.03);
-    expect(times).to.deep.equal(times.toSorted((a, b) => a - b));
-  });
-
-  it('follow the rate of a profile', () => {
-    const options = { rate: 100, duration: 10, spike: 5 };
-    const count = (profile: Parameters<typeof rateOf>[0], from: number, to: number) =>
-      [...arrivals({ rate: rateOf(profile, options), until: 10, even: true, phase: 0, random: Math.random })].filter(
-        (at) => at >= from && at < to,
-      ).length;
-    expect(count('spike', 0, 4)).to.be.within(399, 401);
-    expect(count('spike', 4, 6)).to.be.within(999, 1_001);
-    expect(count('ramp', 0, 10)).to.be.within(498, 503);
-    expect(count('ramp', 9, 10)).to.be.within(94, 96);
+describe('load: profiles', () => {
+  it('have their rates after the warm-up', () => {
+    const options = { rate: 100, duration: 10, warmUp: 2, spike: 5 };
+    const count = (profile: Parameters<typeof phasesOf>[0], from: number, to: number) =>
+      [...schedule(phasesOf(profile, options), {})].filter(({ at }) => at >= from * 1_000 && at < to * 1_000).length;
+    expect([count('steady', 0, 2), count('steady', 2, 12), count('steady', 12, 99)]).to.deep.equal([200, 1_000, 0]);
+    expect(count('spike', 2, 6)).to.be.within(399, 401);
+    expect(count('spike', 6, 8)).to.be.within(999, 1_001);
+    expect([count('ramp', 0, 2), count('ramp', 2, 12)]).to.deep.equal([0, 500]);
+    expect(count('ramp', 11, 12)).to.be.within(94, 96);
   });
 });
 
@@ -76,6 +57,7 @@ describe('load: merged results', () => {
     expect(results.whole('acks')).to.include({ count: 101 });
     expect(results.whole('acks').max).to.be.closeTo(700, 1);
     expect(results.whole('deliveries')).to.include({ count: 0, p99: 0 });
+    expect(results.whole('group 5')).to.include({ count: 0 });
   });
 
   it('contain no latencies of the warm-up', () => {
@@ -116,7 +98,10 @@ describe('load: the plans of the generator processes', () => {
     expect(plans.reduce((sum, { rate }) => sum + rate, 0)).to.be.closeTo(100, 1e-9);
     expect(plans.map(({ connectRate }) => connectRate)).to.deep.equal([30, 30, 30]);
     expect(plans.map(({ firstConnection }) => firstConnection)).to.deep.equal([0, 3, 9]);
-    expect(() => planAll({ ...options, processes: 6 }, target, 'run')).to.throw('6 processes need at least 12 users.');
+    expect(() => planAll({ ...options, processes: 6 }, target, 'run')).to.throw('6 processes: at least 12 users');
+    const inGroups = { ...options, processes: undefined, groups: [3, 5] };
+    expect(planAll(inGroups, target, 'run').length, 'each with 5 users').to.equal(1);
+    expect(() => planAll({ ...inGroups, processes: 2 }, target, 'run')).to.throw('2 processes with these --groups');
     expect(() => planAll({ ...options, processes: 1 }, target, 'run', 210)).to.throw(
       '15 connections need 2 --processes',
     );
@@ -142,15 +127,21 @@ describe('load: the options', () => {
       '--duration',
       '2m',
       '--reads=0.5',
+      '--groups',
+      '5,500,5',
+      '--reactions',
+      '0.1',
       '--max-p99',
       '250',
       '--no-resend',
       '--even',
     ];
-    expect(readOptions(given)).to.include({
+    expect(readOptions(given)).to.deep.include({
       users: 14,
       duration: 120,
       reads: 0.5,
+      groups: [5, 500],
+      reactions: 0.1,
       maxP99: 250,
       resend: false,
       even: true,
@@ -166,6 +157,8 @@ describe('load: the options', () => {
       [['--users', '1'], /--users must be a whole number from 2/],
       [['--idle', '1.5'], /--idle must be a whole number/],
       [['--reads', '2'], /--reads must be a number from 0 to 1/],
+      [['--groups', '1'], /--groups must be whole numbers from 2/],
+      [['--edits', '0.6', '--deletes', '0.6'], /may add up to 1/],
       [['--duration', 'long'], /--duration must be a time/],
       [['--url', 'localhost:3000'], /--url must begin with http/],
       [['--frequency', '3'], /--help lists all options\.$/],

@@ -16,6 +16,8 @@ export interface Fault {
   secondDeviceEvery?: number;
   /** Every n-th user uses long-polling; needs a load balancer. Default: none. */
   pollingEvery?: number;
+  /** Shortest and longest life of tokens, in s. Default: a day. */
+  tokenLife?: readonly [number, number];
   /** Kinds of devices, unless the command line sets them. Default: library. `mixed` for faults that clients notice. */
   clients?: Clients;
   /** True: each round gets a new cluster, because the fault leaves traces. */
@@ -39,6 +41,8 @@ export interface FaultContext {
   seed: string;
   /** Number of the round, from 1. */
   round: number;
+  /** The clock of the history, in ms. */
+  now(): number;
 }
 
 /** A fault that was injected and is still active. */

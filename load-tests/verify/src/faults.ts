@@ -26,6 +26,7 @@ import {
   scriptsFlushed,
 } from './faults/redis-faults.ts';
 import { slowConsumers } from './faults/slow-consumers.ts';
+import { tokensExpire } from './faults/token-expiry.ts';
 import { unauthenticatedFlood } from './faults/unauthenticated-flood.ts';
 
 /** The catalogue of faults, in the order in which they run. `options` apply to the upgrade (F26). */
@@ -58,6 +59,7 @@ export const faultsWith = (options: UpgradeOptions): readonly Fault[] => [
   migratedUnderLoad,
   upgrade(options),
   ...redisFailovers,
+  tokensExpire,
 ];
 
 export const FAULTS = faultsWith({});

@@ -18,6 +18,8 @@ export interface VerifyOptions {
   check: string | undefined;
   /** Kinds of devices. Undefined: those that each fault states. */
   clients: Clients | undefined;
+  /** Numbers of members of groups. Empty: no groups. */
+  groupSizes: readonly number[];
 }
 
 export const HELP = `npm run verify -- [faults] [options]
@@ -31,6 +33,7 @@ guarantees. Without a fault, all faults run.
   --users N      number of users, rounded up to pairs (40; some faults have more)
   --rate N       messages a second (120)
   --clients KIND library, stock or mixed devices (mixed for faults that clients notice, else library)
+  --groups SIZES also groups with these numbers of members, such as 5,50,500; each user has two devices
   --from REF     F26: the commit to upgrade from (HEAD~1)
   --next         F26: also run migrations that no version has yet
   --check FILE   check a saved history again, without a cluster
@@ -45,6 +48,11 @@ const schema = z.object({
   users: wholeNumber(1).optional(),
   rate: wholeNumber(1).optional(),
   clients: z.enum(CLIENTS).optional(),
+  groups: z
+    .string()
+    .regex(/^\d+(,\d+)*$/, 'must be numbers with commas between them')
+    .transform((sizes) => sizes.split(',').map(Number))
+    .default([]),
   from: z.string().optional(),
   next: z.boolean().default(false),
   check: z.string().optional(),
@@ -64,6 +72,7 @@ export function readOptions(args: readonly string[]): VerifyOptions | undefined 
     pairs: users === undefined ? undefined : Math.max(2, Math.ceil(users / 2)),
     rate: values.rate,
     clients: values.clients,
+    groupSizes: values.groups,
     check: values.check,
   };
 }

@@ -1,15 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  badgeText,
   checkHistory,
   eventually,
   type FaultCluster,
   type History,
   readDatabase,
   readParticipants,
+  recountedBadges,
   seededRandom,
   type Verdict,
 } from '@chat-cluster/testkit';
+import { CAPS } from './clients/groups.ts';
 import { type Clients, type Population, populate } from './clients/population.ts';
+import { TokenIssuer } from './clients/token-issuer.ts';
 import { DEFAULT_TRAFFIC, Traffic } from './clients/traffic.ts';
 import type { ActiveFault, Fault, FaultContext } from './fault.ts';
 import { healTime } from './heal-time.ts';
@@ -24,6 +28,8 @@ export interface RoundOptions {
   rate: number | undefined;
   /** Kinds of devices. Undefined: those that the fault states. */
   clients?: Clients | undefined;
+  /** Numbers of members of groups. Default: no groups. */
+  groupSizes?: readonly number[] | undefined;
   timing?: RoundTiming;
 }
 
@@ -123,13 +129,15 @@ async function prepare(
     secondDeviceEvery: fault.secondDeviceEvery ?? DEFAULT_SECOND_DEVICE_EVERY,
     pollingEvery: fault.pollingEvery,
     clients: options.clients ?? fault.clients ?? 'library',
+    groupSizes: options.groupSizes ?? [],
+    issuer: new TokenIssuer(cluster, seededRandom(`${seed}/tokens`), fault.tokenLife),
     now,
     random,
   });
   const rate = options.rate === undefined ? {} : { rate: options.rate };
   const trafficOptions = { ...DEFAULT_TRAFFIC, ...fault.traffic, ...rate };
   const traffic = new Traffic(population, trafficOptions, { now, random, lanes: cluster.lanes });
-  return { cluster, population, traffic, random, seed, round: options.round };
+  return { cluster, population, traffic, random, seed, round: options.round, now };
 }
 
 /** Runs the traffic, the fault, and the time after it until every lane works again or the wait times out. */
@@ -182,11 +190,11 @@ async function wrongBadges(cluster: FaultCluster, { conversations, devices }: Po
     cluster.db,
     conversations.map(({ id }) => id),
   );
-  const unread = new Map<string, number>();
-  for (const { userId, recount } of participants) unread.set(userId, (unread.get(userId) ?? 0) + recount);
-  return devices.flatMap(({ history, userId, badge }) =>
-    badge === unread.get(userId) ? [] : [`${history.id} shows ${badge} unread instead of ${unread.get(userId)}`],
-  );
+  const expectedOf = recountedBadges(participants);
+  return devices.flatMap(({ history, userId, badge }) => {
+    const [shown, expected] = [badge && badgeText(badge), badgeText(expectedOf(userId))];
+    return shown === expected ? [] : [`${history.id} shows ${shown} unread instead of ${expected}`];
+  });
 }
 
 /** Lets each device sync once more, reads the database and puts the history together. */
@@ -203,10 +211,22 @@ async function collectHistory(
   return {
     sends: devices.flatMap(({ sends }) => sends),
     reads: devices.flatMap(({ reads }) => reads),
+    ...groupHistory(population),
     devices: devices.map(({ history }) => history),
     // On a busy machine a new connection may take too long, for example after a failover.
     database: await eventually(() => readDatabase(cluster.db, ids), READ_TIMEOUT_MS),
     exits: cluster.exits.slice(exitsBefore).map((exit) => ({ ...exit, at: exit.at - start })),
     unsettled: [...unsettled, ...failedSyncs, ...problems],
+  };
+}
+
+/** Changes of groups and of messages; nothing in a round without groups. */
+function groupHistory({ groups, groupChanges, devices }: Population): Partial<History> {
+  if (groups.length === 0) return {};
+  const actions = devices.flatMap((device) => device.groups ?? []);
+  return {
+    caps: CAPS,
+    groupChanges: [...groupChanges, ...actions.flatMap((one) => one.groupChanges)],
+    messageChanges: actions.flatMap((one) => one.messageChanges),
   };
 }

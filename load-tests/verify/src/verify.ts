@@ -65,7 +65,7 @@ async function tryRound(
   fault: Fault,
   round: number,
   tally: Tally,
-  { seed, pairs, rate, clients }: VerifyOptions,
+  { seed, pairs, rate, clients, groupSizes }: VerifyOptions,
   print: Print,
 ): Promise<boolean> {
   const started = performance.now();
@@ -75,7 +75,7 @@ async function tryRound(
     if (stopped) return new Promise(() => {});
     running ??= startCluster(fault, `${seed}/${fault.id}`, round);
     cluster = await running;
-    const report = await runRound(fault, cluster, { seed, round, pairs, rate, clients });
+    const report = await runRound(fault, cluster, { seed, round, pairs, rate, clients, groupSizes });
     addRound(tally, report);
     print(`  round ${round}  ${summary(report)}  (${secondsSince(started)} s)`);
     if (isWrong(report)) printFindings(id, cluster, report, print);
@@ -113,6 +113,7 @@ function summary({ verdict, breaches, healMs, figures, settling }: RoundReport):
   return [
     findings === 0 && healMs !== undefined ? '✔' : '✖',
     `${seen.messages} sent, ${seen.acked} acked,`,
+    ...(seen.changed > 0 ? [`${seen.changed} changed,`] : []),
     findings === 0 ? 'nothing wrong,' : `${findings} WRONG,`,
     healMs === undefined ? 'never healed' : `healed in ${(healMs / 1_000).toFixed(1)} s`,
     ...(figures === undefined ? [] : [`[${figures}]`]),

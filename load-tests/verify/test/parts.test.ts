@@ -117,12 +117,14 @@ describe('the command line of verify', () => {
       undefined,
       'stock',
     ]);
+    expect([readOptions([])?.groupSizes, readOptions(['--groups', '5,50'])?.groupSizes]).to.deep.equal([[], [5, 50]]);
     expect(readOptions(['F26', '--from', 'v1'])?.faults[0]?.title).to.equal('an upgrade from the commit v1');
   });
 
   it('names the wrong argument', () => {
     expect(() => readOptions(['F99'])).to.throw('There is no fault F99. Choose among F1, F2');
     expect(() => readOptions(['--rounds', 'x'])).to.throw('--rounds must be a whole number from 1');
+    expect(() => readOptions(['--groups', 'many'])).to.throw('--groups must be numbers with commas between them');
     expect(() => readOptions(['--wat'])).to.throw("Unknown option '--wat'");
   });
 

@@ -1,6 +1,7 @@
 /*
- * `node packages/client/build/build.ts`: builds what is published to npm into packages/client/dist: ESM and one .d.ts for
- * each published entry of packages/client/package.json, with a package.json of its own. Publish it with `npm publish packages/client/dist`.
+ * `node packages/client/build/build.ts`: builds what is published to npm into packages/client/dist: ESM and one .d.ts
+ * for each published entry of packages/client/package.json, with a package.json of its own.
+ * Publish it with `npm publish packages/client/dist`.
  */
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';

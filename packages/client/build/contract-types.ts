@@ -2,6 +2,7 @@
  * The types of the wire contract in the published package, in place of those of packages/contracts, which are derived
  * from schemas: an application needs no schema library to compile. packages/client/test/contract-types.test.ts compares
  * them with the contract. The build replaces the import and fails if a type is missing here.
+ * Longer than 250 lines on purpose: the types are published as one file.
  */
 
 /** A string with a name. A plain string is accepted; the id of something else is not. */
@@ -32,14 +33,122 @@ export interface Message {
   /** Position in the conversation, without gaps: 1, 2, 3 … */
   seq: number;
   senderId: UserId;
-  receiverId: UserId;
+  /** The other participant. Absent in a group. */
+  receiverId?: UserId | undefined;
   clientMessageId: ClientMessageId;
   content: string | null;
   attachments: Attachment[];
-  /** The receiver has read up to this message or beyond. */
+  /** The receiver has read up to this message or beyond. Always false in a group. */
   isRead: boolean;
   /** Commit time, ISO 8601. */
   createdAt: string;
+  /** Only in an entry about the group itself. `senderId` is the user who did it. */
+  system?: SystemEntry | undefined;
+  replyTo?: ReplyTo | undefined;
+  /** The mentioned members. */
+  mentions?: UserId[] | undefined;
+  /** All members are mentioned. */
+  mentionsAll?: true | undefined;
+  /** In the order of the first reaction of each emoji. */
+  reactions?: Reaction[] | undefined;
+  /** Time of the last edit, ISO 8601. */
+  editedAt?: string | undefined;
+  /** Deleted: `content` is null, without attachments. */
+  deletedAt?: string | undefined;
+  deletedBy?: UserId | undefined;
+  /** Number of the last change of this message; changes of a conversation are counted 1, 2, 3 … */
+  rev?: number | undefined;
+}
+
+/** The message that a message replies to, as it was when the reply was sent, or deleted since. */
+export interface ReplyTo {
+  seq: number;
+  senderId: UserId;
+  /** Its first characters, at most 100. */
+  text: string | null;
+  /** The quoted message was deleted: `text` is null. */
+  deleted?: true | undefined;
+}
+
+/** The reactions to a message with one emoji. `mine`: the user is among them. */
+export interface Reaction {
+  emoji: string;
+  count: number;
+  mine?: boolean | undefined;
+}
+
+/** What a member of a group may do: owners all, admins all but to change roles and to remove owners and admins. */
+export type Role = 'owner' | 'admin' | 'member';
+
+/** What happened to a group. */
+export type SystemEntry =
+  | { type: 'created'; title: string; userIds: UserId[] }
+  | { type: 'added'; userIds: UserId[] }
+  | { type: 'removed'; userIds: UserId[] }
+  | { type: 'left'; newOwnerId?: UserId | undefined }
+  | { type: 'renamed'; title: string }
+  | { type: 'role'; userIds: UserId[]; role: Role };
+
+/** How much of the earlier messages a new member sees: all, none, or those since a time (ISO 8601). */
+export type VisibleHistory = 'all' | 'none' | { since: string };
+
+/** A change of a group. */
+export type GroupChange =
+  | { type: 'add'; userIds: UserId[]; history: VisibleHistory }
+  | { type: 'remove'; userId: UserId }
+  | { type: 'leave' }
+  | { type: 'rename'; title: string }
+  | { type: 'role'; userId: UserId; role: Role };
+
+/** Entries of a group that the user may see; `toSeq` null: and all later ones. */
+export interface Window {
+  fromSeq: number;
+  toSeq: number | null;
+}
+
+/** A group as a member, or former member, sees it. */
+export interface GroupOfMember {
+  title: string;
+  /** The own role; null after the user has left or was removed. */
+  role: Role | null;
+  memberCount: number;
+  /** In order, without overlap. */
+  windows: Window[];
+}
+
+/** A group. */
+export interface Group extends GroupOfMember {
+  id: ConversationId;
+  kind: 'group';
+  createdAt: string;
+  /** The last entry that the user may see. */
+  lastSeq: number;
+}
+
+/** A member of a group. `upToSeq`: the read mark. */
+export interface Member {
+  userId: UserId;
+  role: Role;
+  joinedAt: string;
+  upToSeq: number;
+  readAt: string | null;
+}
+
+/** One page of the members of a group, in the order of their ids. */
+export interface MembersPage {
+  members: Member[];
+  /** `cursor` of the next page; null: this is the last one. */
+  nextCursor: string | null;
+}
+
+/** Settings that the user has for one conversation, on all devices. */
+export interface ConversationSettings {
+  /** Counted in `mutedCount` instead of the badge, except mentions. */
+  muted: boolean;
+  /** Hidden from lists until the next message. */
+  archived: boolean;
+  /** Shown as unread; the read mark does not move back. */
+  markedUnread: boolean;
 }
 
 /** Codes of the errors of the server. */
@@ -52,6 +161,9 @@ export type ErrorCode =
   | 'FORBIDDEN'
   | 'VALIDATION_FAILED'
   | 'CONVERSATION_NOT_FOUND'
+  | 'MESSAGE_NOT_FOUND'
+  | 'MEMBER_NOT_FOUND'
+  | 'TOO_LATE'
   | 'NOT_FOUND'
   | 'METHOD_NOT_ALLOWED'
   | 'UNKNOWN_EVENT'
@@ -83,10 +195,18 @@ export interface Conversation {
 /** A conversation as its participant sees it in a list. */
 export interface ConversationSummary {
   id: ConversationId;
-  otherUserId: UserId;
+  /** The other participant. Absent for a group. */
+  otherUserId?: UserId | undefined;
+  group?: GroupOfMember | undefined;
   lastMessage: Message | null;
   unreadCount: number;
+  /** Unread messages that mention the user; absent: none. */
+  mentionCount?: number | undefined;
   lastSeq: number;
+  /** Number of the last change; absent without changes. */
+  lastRev?: number | undefined;
+  /** Absent while all of them have their defaults. */
+  settings?: ConversationSettings | undefined;
   /** Time of the last activity, ISO 8601. */
   updatedAt: string;
 }
@@ -132,6 +252,31 @@ export interface SyncedConversation {
   lastSeq: number;
   hasMore: boolean;
   readMarks: { userId: UserId; upToSeq: number; readAt: string | null }[];
+  deliveredMarks?: { userId: UserId; upToSeq: number }[] | undefined;
+  /** Only if the request has `afterRev`: messages up to `afterSeq` that have changed since, by `rev`. */
+  changed?: Message[] | undefined;
+  lastRev?: number | undefined;
+  hasMoreChanges?: true | undefined;
+  group?: GroupOfMember | undefined;
+  settings?: ConversationSettings | undefined;
+}
+
+/** The message after its change. */
+export interface ChangeMessageAck {
+  ok: true;
+  message: Message;
+}
+
+/** The group after its change. */
+export interface GroupAck {
+  ok: true;
+  group: Group;
+}
+
+/** All settings of the conversation. */
+export interface SettingsAck {
+  ok: true;
+  settings: ConversationSettings;
 }
 
 /** Committed state. Everything later arrives as an event. */
@@ -193,6 +338,37 @@ export interface Session {
 export interface UnreadCount {
   count: number;
   conversations?: { conversationId: ConversationId; count: number }[] | undefined;
+  mutedCount?: number | undefined;
+  mentionCount?: number | undefined;
+}
+
+/** A message was edited or deleted, or has other reactions. */
+export interface MessageChanged {
+  conversationId: ConversationId;
+  seq: number;
+  rev: number;
+  by: UserId;
+  at: string;
+  edited?: { content: string | null; mentions?: UserId[] | undefined } | undefined;
+  deleted?: true | undefined;
+  reactions?: Reaction[] | undefined;
+  reacted?: { emoji: string; on: boolean } | undefined;
+  /** Numbers of earlier changes that this event also contains, and that no other event has. */
+  covers?: number[] | undefined;
+}
+
+/** The group as the user sees it now, or settings that another device has changed. */
+export interface ConversationChanged {
+  conversationId: ConversationId;
+  group?: GroupOfMember | undefined;
+  settings?: ConversationSettings | undefined;
+}
+
+/** A device of `userId` has the messages up to `upToSeq`. */
+export interface MessagesDelivered {
+  conversationId: ConversationId;
+  userId: UserId;
+  upToSeq: number;
 }
 
 /** `userId` has read up to `upToSeq`. */
@@ -220,6 +396,14 @@ export type ClientEvent =
   | 'send_message'
   | 'read_messages'
   | 'sync'
+  | 'edit_message'
+  | 'delete_message'
+  | 'set_reaction'
+  | 'mark_delivered'
+  | 'create_group'
+  | 'change_group'
+  | 'set_conversation'
+  | 'set_block'
   | 'watch_presence'
   | 'unwatch_presence'
   | 'typing'
@@ -230,6 +414,9 @@ export interface ServerToClientEvents {
   session(payload: Session): void;
   new_message(payload: Message): void;
   unread_count(payload: UnreadCount): void;
+  message_changed(payload: MessageChanged): void;
+  conversation_changed(payload: ConversationChanged): void;
+  messages_delivered(payload: MessagesDelivered): void;
   messages_read(payload: MessagesRead): void;
   sync_required(payload: { reason: 'fanout_gap' | 'store_restored' }): void;
   server_draining(payload: ServerDraining): void;

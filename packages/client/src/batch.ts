@@ -1,3 +1,4 @@
+import { getOrAdd } from './core/get-or-add.ts';
 import { problem } from './core/problem.ts';
 import { textOf } from './errors.ts';
 import type { ChatEvent, ChatEvents, Logger, Observable } from './types.ts';
@@ -37,9 +38,10 @@ export class Batch {
   }
 
   on<E extends ChatEvent>(event: E, listener: (value: ChatEvents[E]) => void): () => void {
-    const listeners = this.#listeners.get(event) ?? new Set();
-    this.#listeners.set(event, listeners);
-    return added(listeners, listener);
+    return added(
+      getOrAdd<ChatEvent, Set<Listener>>(this.#listeners, event, () => new Set()),
+      listener,
+    );
   }
 
   emit<E extends ChatEvent>(event: E, value: ChatEvents[E]): void {
@@ -83,7 +85,7 @@ export class Batch {
     try {
       listener();
     } catch (error) {
-      const message = `A listener of "${event}" threw: ${textOf(error)}. Catch errors in the listener.`;
+      const message = `A listener of "${event}" threw: ${textOf(error)}. Catch its errors.`;
       this.#logger?.error(message, { error });
       if (event !== 'error') this.emit('error', problem('LISTENER_FAILED', message, false));
     }

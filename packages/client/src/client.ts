@@ -5,9 +5,9 @@ import { checkedOptions } from './options.ts';
 import type { ChatClient, ChatClientOptions } from './types.ts';
 
 /** Creates a client. It does nothing before `connect`. Throws a TypeError for a wrong option. */
-export function createChatClient(options: ChatClientOptions): ChatClient {
+export function createChatClient<Client extends ChatClient = ChatClient>(options: ChatClientOptions<Client>): Client {
   const engine = new Engine(checkedOptions(options));
-  return {
+  const client: ChatClient = {
     get status() {
       return engine.connection.status;
     },
@@ -29,4 +29,5 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     presenceOf: (userId) => engine.watches.of(userId),
     settled: async () => engine.open().settling.wait(),
   };
+  return options.extension?.extend(client, engine as never) ?? (client as Client);
 }

@@ -2,6 +2,7 @@ import type { ConversationId, Message } from '@chat-cluster/contracts';
 import { type Batch, Source } from './batch.ts';
 import type { ChatCore } from './core/core.ts';
 import { ChatFailure, check } from './errors.ts';
+import type { Extension } from './extension.ts';
 import type { ReadMarks } from './read-marks.ts';
 import type { Sending } from './sending.ts';
 import type { Conversation, DraftMessage, Hole, MessagesSnapshot, SentMessage, ShownMessage } from './types.ts';
@@ -14,11 +15,13 @@ export interface ConversationHandleDeps {
   readonly sending: Sending;
   readonly reads: ReadMarks;
   readonly typing: TypingSignals;
+  readonly extension: Extension | undefined;
   /** Throws when the client is closed. */
   open(): unknown;
 }
 
-const OLDER = 50;
+/** Messages that `loadOlder` loads, by default. */
+export const OLDER = 50;
 const HOLE = 200;
 
 /** A conversation as the application uses it. Its window opens with the first use, and again after `release`. */
@@ -41,20 +44,13 @@ export class ConversationHandle implements Conversation {
     return this;
   }
 
-  async loadOlder(count = OLDER): Promise<void> {
-    checkCount(count);
-    const { core } = this.#deps;
-    const state = core.state(this.id);
-    const window = core.open(this.id);
-    const before = window.messages[0]?.seq ?? (state.upTo ?? 0) + 1;
-    if (before <= 1) return;
-    await this.#load(Math.max(1, before - count), before - 1);
+  loadOlder(count = OLDER): Promise<void> {
+    return this.#load(1, this.#deps.core.state(this.id).firstSeq - 1, count);
   }
 
   async loadHole({ fromSeq, toSeq }: Hole, count = HOLE): Promise<void> {
-    checkCount(count);
     check(fromSeq >= 1 && toSeq >= fromSeq, 'loadHole: pass one of the holes.');
-    await this.#load(Math.max(fromSeq, toSeq - count + 1), toSeq);
+    await this.#load(fromSeq, toSeq, count);
   }
 
   send(draft: DraftMessage | string): SentMessage {
@@ -71,6 +67,7 @@ export class ConversationHandle implements Conversation {
 
   read(): void {
     const state = this.#deps.core.conversations.get(this.id);
+    if (state?.window) state.window.isUp = false;
     this.#deps.reads.read(this.id, state?.window?.messages.at(-1)?.seq ?? state?.upTo ?? 0);
   }
 
@@ -84,22 +81,24 @@ export class ConversationHandle implements Conversation {
     this.messages.invalidate();
   }
 
-  #load(fromSeq: number, toSeq: number): Promise<void> {
-    this.#deps.open();
+  /** Loads the last `count` messages of the range. */
+  async #load(fromSeq: number, toSeq: number, count: number): Promise<void> {
+    const isCount = count >= 1 && count <= SYNC_SIZE && count % 1 === 0;
+    check(isCount, `count: pass a whole number from 1 to ${SYNC_SIZE}.`);
     const { core, batch } = this.#deps;
+    this.#deps.open();
     const window = core.open(this.id);
+    const state = core.state(this.id);
+    // From now on: what arrives before the answer must not drop the messages beside the loaded ones.
+    window.isUp = toSeq < state.lastSeq;
+    if (toSeq < fromSeq) return;
     window.loads++;
     this.messages.invalidate();
-    return new Promise((resolve, reject) => {
-      core.history.load(this.id, fromSeq, toSeq, (error, messages) =>
+    await new Promise<void>((resolve, reject) => {
+      core.history.load(this.id, Math.max(fromSeq, toSeq - count + 1), toSeq, (error, messages) =>
         batch.run(() => {
           window.loads--;
-          if (core.state(this.id).window === window) {
-            window.extend(
-              messages.filter(({ seq }) => seq <= toSeq),
-              { grow: true },
-            );
-          }
+          if (state.window === window) window.extend(messages);
           this.messages.invalidate();
           if (error) reject(new ChatFailure(error));
           else resolve();
@@ -115,16 +114,17 @@ export class ConversationHandle implements Conversation {
     if (!state?.window) return { messages: outgoing, holes: [], hasOlder: false, isLoading: false };
     const { window, upTo = 0 } = state;
     const stored = window.messages.map((message) => this.#show(message));
-    const first = window.messages[0]?.seq ?? upTo + 1;
-    return {
+    const snapshot = {
       messages: [...stored, ...outgoing],
       holes: window.loadAfter === undefined ? window.holes(upTo) : [],
-      hasOlder: first > 1,
+      hasOlder: state.firstSeq > 1,
       isLoading: window.loads > 0 || !state.isComplete,
     };
+    return { ...snapshot, ...this.#deps.extension?.visible(state, snapshot) };
   }
 
-  #show(message: Message): ShownMessage {
+  #show(stored: Message): ShownMessage {
+    const message = this.#deps.extension?.shown(stored) ?? stored;
     const status = this.#deps.core.isRead(message) ? 'read' : 'stored';
     let shown = this.#shown.get(message);
     if (shown?.status !== status) {
@@ -133,9 +133,4 @@ export class ConversationHandle implements Conversation {
     }
     return shown;
   }
-}
-
-function checkCount(count: number): void {
-  const isCount = Number.isInteger(count) && count >= 1 && count <= SYNC_SIZE;
-  check(isCount, `count: pass a whole number from 1 to ${SYNC_SIZE}.`);
 }

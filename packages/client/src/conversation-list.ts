@@ -1,8 +1,8 @@
-import type { ConversationId, ConversationsPage, UserId } from '@chat-cluster/contracts';
+import type { ConversationId, ConversationsPage } from '@chat-cluster/contracts';
 import { type Batch, Source } from './batch.ts';
 import type { ConversationState } from './core/conversation-state.ts';
 import type { ChatCore } from './core/core.ts';
-import type { Clock } from './core/seams.ts';
+import { getOrAdd } from './core/get-or-add.ts';
 import { textOf } from './errors.ts';
 import type { Rest } from './rest.ts';
 import type { ConversationSnapshot, ConversationList as List, Logger } from './types.ts';
@@ -10,13 +10,9 @@ import type { ConversationSnapshot, ConversationList as List, Logger } from './t
 export interface ConversationListDeps {
   readonly options: { logger?: Logger };
   readonly batch: Batch;
-  readonly clock: Clock;
   readonly core: ChatCore;
   readonly rest: Pick<Rest, 'list'>;
 }
-
-/** Time that the first page may take before the client is live without it, in ms. */
-const FIRST_PAGE_MS = 5_000;
 
 /** The conversations of the user, newest activity first, as far as they are loaded or had activity. */
 export class ConversationList implements List {
@@ -35,7 +31,7 @@ export class ConversationList implements List {
     this.#deps = deps;
     this.#source = new Source(deps.batch, () =>
       [...deps.core.conversations.values()]
-        .filter(({ otherUserId }) => otherUserId !== undefined)
+        .filter(({ isKnown }) => isKnown)
         .map((state) => this.snapshot(state))
         .sort((a, b) => b.updatedAt - a.updatedAt || (a.id < b.id ? -1 : 1)),
     );
@@ -59,17 +55,9 @@ export class ConversationList implements List {
 
   /** Loads the first page. Without it the client is of use too: the next connection tries again. */
   first(): Promise<void> {
-    const { clock, options } = this.#deps;
-    const failed = (error: unknown) =>
-      options.logger?.warn('The list of conversations was not loaded.', { error: textOf(error) });
-    return new Promise((resolve) => {
-      const cancel = clock.after(FIRST_PAGE_MS, resolve);
-      const end = () => {
-        cancel();
-        resolve();
-      };
-      void this.loadMore().catch(failed).then(end);
-    });
+    return this.loadMore().catch((error) =>
+      this.#deps.options.logger?.warn('The list of conversations was not loaded.', { error: textOf(error) }),
+    );
   }
 
   /** The list begins anew: the history was replaced, or there is another user. */
@@ -88,9 +76,7 @@ export class ConversationList implements List {
   }
 
   snapshot(state: ConversationState): ConversationSnapshot {
-    const snapshot = this.#snapshots.get(state.id) ?? snapshotOf(state);
-    this.#snapshots.set(state.id, snapshot);
-    return snapshot;
+    return getOrAdd(this.#snapshots, state.id, () => snapshotOf(state));
   }
 
   async #load(round: number): Promise<void> {
@@ -98,7 +84,7 @@ export class ConversationList implements List {
     while (this.hasMore && round === this.#round) {
       const page = await rest.list(this.#cursor);
       if (round !== this.#round) return;
-      const isNew = page.conversations.some(({ id }) => core.conversations.get(id)?.otherUserId === undefined);
+      const isNew = page.conversations.some(({ id }) => !core.conversations.get(id)?.isKnown);
       batch.run(() => this.#add(page));
       if (isNew) return;
     }
@@ -115,8 +101,7 @@ export class ConversationList implements List {
   }
 }
 
-/** Only conversations whose other user is known are listed. */
 function snapshotOf(state: ConversationState): ConversationSnapshot {
-  const { id, lastMessage, lastSeq, unreadCount, readMarks, updatedAt } = state;
-  return { id, otherUserId: state.otherUserId as UserId, lastMessage, lastSeq, unreadCount, readMarks, updatedAt };
+  const { id, otherUserId, lastMessage, lastSeq, unreadCount, readMarks, updatedAt } = state;
+  return { ...state.extra, id, otherUserId, lastMessage, lastSeq, unreadCount, readMarks, updatedAt };
 }

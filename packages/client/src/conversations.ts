@@ -4,12 +4,15 @@ import { ConversationHandle, type ConversationHandleDeps } from './conversation-
 import type { ConversationList } from './conversation-list.ts';
 import type { ConversationState } from './core/conversation-state.ts';
 import type { ChatCore } from './core/core.ts';
+import { getOrAdd } from './core/get-or-add.ts';
+import type { Extension } from './extension.ts';
 import type { ConversationSnapshot } from './types.ts';
 
 export interface ConversationsDeps extends ConversationHandleDeps {
   readonly batch: Batch;
   readonly core: ChatCore;
   readonly list: ConversationList;
+  readonly extension: Extension | undefined;
 }
 
 /** The conversations as the application and the store see them: handles, and what has changed in a batch. */
@@ -23,9 +26,12 @@ export class Conversations {
   }
 
   open(id: ConversationId): ConversationHandle {
-    const handle = this.#handles.get(id) ?? new ConversationHandle(id, this.#deps);
-    this.#handles.set(id, handle);
-    return handle.open();
+    const create = () => {
+      const handle = new ConversationHandle(id, this.#deps);
+      this.#deps.extension?.opened(handle);
+      return handle;
+    };
+    return getOrAdd(this.#handles, id, create).open();
   }
 
   changed(state: ConversationState): void {
@@ -50,15 +56,15 @@ export class Conversations {
     for (const state of this.#changed) {
       list.changed(state.id);
       this.invalidate(state.id);
-      if (state.otherUserId !== undefined) batch.emit('conversation', list.snapshot(state));
+      if (state.isKnown) batch.emit('conversation', list.snapshot(state));
     }
     this.#changed.clear();
   }
 
-  /** A conversation for the store. One without a known user is not kept. */
+  /** A conversation for the store. One that is not known is not kept. */
   kept(id: ConversationId): ConversationSnapshot | undefined {
     const state = this.#deps.core.conversations.get(id);
-    if (!state || state.otherUserId === undefined) return undefined;
+    if (!state?.isKnown) return undefined;
     // After a restart, delivery goes on after this seq.
     return { ...this.#deps.list.snapshot(state), lastSeq: state.upTo ?? 0 };
   }

@@ -5,9 +5,11 @@ import type { ChatCore } from './core/core.ts';
 import type { Tabs } from './page/tabs.ts';
 import type { Persistence } from './persistence.ts';
 import type { ReadMarks } from './read-marks.ts';
+import type { Rest } from './rest.ts';
 import type { Sending } from './sending.ts';
 import type { StoredState } from './types.ts';
 import type { TypingSignals } from './typing-signals.ts';
+import type { Watches } from './watches.ts';
 
 export interface CurrentUserDeps {
   readonly options: { origin: string };
@@ -16,9 +18,11 @@ export interface CurrentUserDeps {
   readonly conversations: Conversations;
   readonly persistence: Persistence;
   readonly reads: ReadMarks;
+  readonly rest: Pick<Rest, 'abort'>;
   readonly sending: Sending;
   readonly tabs: Tabs;
   readonly typing: TypingSignals;
+  readonly watches: Pick<Watches, 'clear'>;
 }
 
 /**
@@ -47,8 +51,10 @@ export class CurrentUser {
     const { batch, core, persistence, tabs, options } = this.#deps;
     if (core.userId !== undefined) {
       await persistence.flush();
-      batch.run(() => this.forget());
-      persistence.forget();
+      batch.run(() => {
+        this.forget();
+        persistence.forget();
+      });
     }
     core.userId = userId;
     tabs.join(`chat:${options.origin}:${userId}`);
@@ -62,17 +68,21 @@ export class CurrentUser {
     this.#deps.core.reset();
     this.#deps.reads.clear();
     this.#deps.typing.clear();
+    this.#deps.watches.clear();
+    this.#deps.rest.abort();
     this.#deps.conversations.restart();
   }
 
-  #restore({ epoch, since, badge, conversations, outbox }: StoredState): void {
+  #restore({ epoch, since: last, hasGroups, badge, conversations, outbox }: StoredState): void {
     const { batch, core, sending } = this.#deps;
+    // What was taken in without groups lacks those of that time.
+    const since = hasGroups || !core.extension ? last : undefined;
     core.epoch = epoch;
     core.sync.since = since;
     core.badge = badge;
     for (const { id, lastSeq, ...rest } of conversations) {
       const state = core.state(id);
-      Object.assign(state, rest);
+      Object.assign(state, rest, core.extension && { extra: { rev: 0, ...rest } });
       state.begin(lastSeq, lastSeq);
     }
     this.#deps.conversations.restart(since !== undefined);

@@ -3,9 +3,6 @@ import { check } from './errors.ts';
 import type { DraftMessage } from './types.ts';
 import { ATTACHMENT_URL_LENGTH, ATTACHMENTS, CONTENT_LENGTH, ID_LENGTH } from './wire.ts';
 
-/** White space, controls and what Unicode hides: a reader sees nothing. The same characters as in contracts. */
-const ONLY_INVISIBLE =
-  /^[\p{White_Space}\p{Cc}\p{Default_Ignorable_Code_Point}\uFFF9-\uFFFB\u2800\u{16FE4}\u{1D159}]*$/u;
 const HTTPS = /^https:\/\/[^/?#]/i;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern rejects control characters.
 const PRINTABLE = /^[^\u0000-\u001f\u007f]+$/;
@@ -19,16 +16,15 @@ export interface CheckedDraft {
 }
 
 /** Throws a TypeError for a draft that the server would never accept. */
-export function checkedDraft(draft: DraftMessage | string): CheckedDraft {
-  const given = typeof draft === 'string' ? { content: draft } : draft;
-  const { content = null, attachments = [], clientMessageId = newId() }: DraftMessage = given;
+export function checkedDraft(draft: DraftMessage): CheckedDraft {
+  const { content = null, attachments = [], clientMessageId = newId() } = draft;
   if (content !== null) checkContent(content);
   check(
     Array.isArray(attachments) && attachments.length <= ATTACHMENTS && attachments.every(isAttachment),
-    `attachments: pass at most ${ATTACHMENTS} of {url, type}: an https:// URL of at most ` +
-      `${ATTACHMENT_URL_LENGTH} characters, and "IMAGE" or "PDF".`,
+    `attachments: pass at most ${ATTACHMENTS} of {url: "https://...", type: "IMAGE" or "PDF"}.`,
   );
-  const isVisible = attachments.length > 0 || !ONLY_INVISIBLE.test(content ?? '');
+  // The server also refuses other characters that a reader does not see.
+  const isVisible = attachments.length > 0 || /\S/.test(content ?? '');
   check(isVisible, 'content: pass visible text or an attachment.');
   checkId('clientMessageId', clientMessageId);
   return {
@@ -51,12 +47,11 @@ export function checkedConversationId(id: string): ConversationId {
   return lower as ConversationId;
 }
 
-function checkContent(content: unknown): void {
+export function checkContent(content: unknown): void {
   // Older engines have no isWellFormed; the server checks it again.
   const isText = typeof content === 'string' && !content.includes('\u0000') && content.isWellFormed?.() !== false;
-  check(isText, 'content: pass well-formed text without NUL.');
-  const fits = content.length <= CONTENT_LENGTH;
-  check(fits, `content: pass at most ${CONTENT_LENGTH} characters. Split a longer text.`);
+  const fits = isText && content.length <= CONTENT_LENGTH;
+  check(fits, `content: pass well-formed text without NUL of at most ${CONTENT_LENGTH} characters.`);
 }
 
 function isAttachment({ url, type }: Attachment): boolean {
@@ -64,7 +59,7 @@ function isAttachment({ url, type }: Attachment): boolean {
 }
 
 /** A random id. React Native and pages without TLS have no `crypto.randomUUID`. */
-function newId(): string {
+export function newId(): string {
   const part = () => Math.random().toString(36).slice(2);
   return globalThis.crypto?.randomUUID?.() ?? part() + part() + part();
 }

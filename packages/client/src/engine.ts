@@ -1,3 +1,6 @@
+/*
+ * Longer than 250 lines on purpose: one class that connects the parts of a client, and owns their lifetimes.
+ */
 import type {
   Exception,
   FailureAck,
@@ -17,9 +20,10 @@ import { Conversations } from './conversations.ts';
 import type { ConversationState } from './core/conversation-state.ts';
 import { ChatCore, type CoreOutput } from './core/core.ts';
 import type { Outgoing } from './core/outbox.ts';
-import { problem } from './core/problem.ts';
 import { systemClock, type Wire } from './core/seams.ts';
 import { CurrentUser } from './current-user.ts';
+import { chatError } from './errors.ts';
+import type { Extension } from './extension.ts';
 import type { CheckedOptions } from './options.ts';
 import { browserPage } from './page/browser-page.ts';
 import { Liveness } from './page/liveness.ts';
@@ -36,7 +40,7 @@ import { Watches } from './watches.ts';
 
 /**
  * The parts of a client, and what they do to each other. Each part declares what it needs of the others, and receives
- * this object. The file is longer than others: it is the one list of these effects.
+ * this object.
  *
  *   page, timers ──▶ Liveness ──▶ Connection ──session──▶ CurrentUser (store) ──▶ ChatCore ──caughtUp──▶ live
  *                                     │                                              ▲ │
@@ -63,6 +67,8 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
   readonly watches: Watches = new Watches(this);
   readonly settling: Settling = new Settling(this);
   readonly user: CurrentUser = new CurrentUser(this);
+  /** Set by an extension. */
+  extension: Extension | undefined;
   /** The connection, while it is live. */
   live: Wire | undefined;
   #isClosed = false;
@@ -77,6 +83,7 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
     this.page = options.page ?? browserPage();
     this.batch = new Batch(options.logger, () => {
       this.conversations.report();
+      this.watches.met();
       this.settling.check();
     });
     this.clock = new Timers(options.clock ?? systemClock, this.batch);
@@ -94,9 +101,8 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
 
   /** Opens the conversation with a user on the server, unless it is known. */
   async direct(userId: UserId): Promise<ConversationHandle> {
-    for (const state of this.core.conversations.values()) {
-      if (state.otherUserId === userId) return this.conversations.open(state.id);
-    }
+    const known = this.core.withUser(userId);
+    if (known) return this.conversations.open(known.id);
     const { id, createdAt } = await this.rest.open(userId);
     this.open();
     return this.batch.run(() => {
@@ -104,14 +110,13 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
       state.otherUserId = userId;
       state.active(createdAt);
       this.changed(state);
-      this.watches.met(userId);
       return this.conversations.open(id);
     });
   }
 
   /** Throws when the client is closed. */
   open(): this {
-    if (this.#isClosed) throw new Error('This client is closed. Create another one with createChatClient.');
+    if (this.#isClosed) throw new Error('This client is closed. Create another one.');
     return this;
   }
 
@@ -134,9 +139,9 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
   }
 
   /** A problem that no call returns. */
-  fail({ code, message, retryable }: ChatError | FailureAck['error']): void {
-    this.options.logger?.error(message, { code });
-    this.batch.emit('error', problem(code, message, retryable));
+  fail(error: ChatError | FailureAck['error']): void {
+    this.options.logger?.error(error.message, { code: error.code });
+    this.batch.emit('error', chatError(error));
   }
 
   // What the core reports.
@@ -181,7 +186,7 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
   caughtUp(): void {
     const { core } = this;
     const wire = this.#wire;
-    this.persistence.set({ since: core.sync.since, epoch: core.epoch });
+    this.persistence.set({ since: core.sync.since, hasGroups: !!this.extension, epoch: core.epoch });
     if (this.list.isBegun) this.#live();
     else void this.list.first().then(() => this.batch.run(() => this.#wire === wire && this.#live()));
   }
@@ -211,7 +216,10 @@ export class Engine implements ConnectionOwner, CoreOutput, TabsOwner {
     else if (name === 'typing') this.typing.receive(payload as Typing);
     else if (name === 'presence') this.watches.receive(payload as Presence);
     else if (name === 'exception') this.fail((payload as Exception).error);
-    else this.core.event(name, payload);
+    else {
+      this.core.event(name, payload);
+      this.extension?.event(name, payload);
+    }
   }
 
   lost(): void {

@@ -1,3 +1,4 @@
+import type { ErrorPayload } from '@chat-cluster/contracts';
 import { problem } from './core/problem.ts';
 import type { ChatError } from './types.ts';
 
@@ -11,15 +12,19 @@ export class Unauthorized extends Error {
 
 /** An Error with the fields of a `ChatError`: the reason of each rejected promise of the library. */
 export class ChatFailure extends Error implements ChatError {
-  readonly code: ChatError['code'];
-  readonly retryable: boolean;
+  declare readonly code: ChatError['code'];
+  declare readonly retryable: boolean;
 
-  constructor({ code, message, retryable }: ChatError) {
-    super(message);
+  constructor(error: ChatError) {
+    super(error.message);
     this.name = 'ChatFailure';
-    this.code = code;
-    this.retryable = retryable;
+    Object.assign(this, chatError(error));
   }
+}
+
+/** An error of the server as a ChatError: without `retryAfterMs`. */
+export function chatError({ code, message, retryable }: ChatError | ErrorPayload): ChatError {
+  return problem(code, message, retryable);
 }
 
 /** The text of anything thrown. */
@@ -27,12 +32,17 @@ export function textOf(error: unknown): string {
   return String((error as Error | null)?.message ?? error);
 }
 
+/** A text that another sentence follows, without the full stop that it may have. */
+export function withoutStop(text: string): string {
+  return text.replace(/\.$/, '');
+}
+
 /** What a failure of `getToken` means. Not retryable: it has thrown `Unauthorized`. */
 export function tokenProblem(error: unknown): ChatError {
   const message = textOf(error);
   return (error as Error | null)?.name === 'Unauthorized'
     ? problem('TOKEN_MISSING', message, false)
-    : problem('GET_TOKEN_FAILED', `getToken failed: ${message}. Check the service that issues tokens.`);
+    : problem('GET_TOKEN_FAILED', `getToken failed: ${withoutStop(message)}. Check the service that issues tokens.`);
 }
 
 /** Throws a TypeError unless the condition holds. */

@@ -11,5 +11,5 @@ export type {
 } from '@chat-cluster/contracts';
 export { createChatClient } from './client.ts';
 export { Unauthorized } from './errors.ts';
-export { memoryStore } from './memory-store.ts';
+export { browserPage } from './page/browser-page.ts';
 export type * from './types.ts';

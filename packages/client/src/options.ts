@@ -26,7 +26,7 @@ export function checkedOptions(options: ChatClientOptions): CheckedOptions {
   const { url, getToken, store } = options;
   const origin = originOf(url);
   check(typeof getToken === 'function', 'getToken: pass a function that returns a JWT or null.');
-  check(!store || typeof store.load === 'function', 'store: pass a ChatStore, such as memoryStore().');
+  check(!store || typeof store.load === 'function', 'store: pass a ChatStore.');
   const checked: Record<string, unknown> = { ...options, origin };
   for (const [name, [usual, least]] of Object.entries(NUMBERS)) {
     const { [name]: value = usual } = checked;
@@ -43,7 +43,7 @@ function originOf(text: string): string {
   } catch {}
   check(
     url && /^https?:\/\/[^/]+\/$/.test(url.href),
-    `url: pass the origin of the server, such as "https://chat.example.com", not "${text}".`,
+    `url: pass an origin such as "https://chat.example.com", not "${text}".`,
   );
   return url.origin;
 }

@@ -1,8 +1,8 @@
 import type { ClientMessageId, ConversationId } from '@chat-cluster/contracts';
 import { problem } from './core/problem.ts';
 import type { Clock } from './core/seams.ts';
-import { textOf } from './errors.ts';
-import { memoryStore } from './memory-store.ts';
+import { defer } from './defer.ts';
+import { textOf, withoutStop } from './errors.ts';
 import type {
   ChatError,
   ChatStore,
@@ -26,10 +26,13 @@ export interface PersistenceDeps {
 
 /** Time in which the store must be loaded, in ms. A database that another tab blocks would stop the client. */
 const LOAD_LIMIT_MS = 5_000;
+/** Writes under way at a time. Beyond, sent messages collect too: a store that hangs does not fill the memory. */
+const MAX_WRITES = 100;
 
 /**
- * Keeps the state of one user in the store. Changes are collected while a write is under way and leave as one
- * transaction after it. When the store fails, the client goes on in memory.
+ * Keeps the state of one user in the store. A message is handed over in the task of its `send`, whatever is being
+ * written, because the page may end after this task. Everything else collects while a write of it is under way, and
+ * leaves as one transaction after it. When the store fails, the client goes on in memory.
  *
  * The key of a state is `<origin> <user id>`. The record under the key `<origin>` has the last user in `since`, so that
  * the state can be loaded before a connection shows who the user is.
@@ -41,14 +44,17 @@ export class Persistence {
   /** False: another tab writes everything but the messages that were sent in this one. */
   #isWriter: boolean;
   #conversations = new Set<ConversationId>();
-  #rest: Pick<StoreChange, 'epoch' | 'since' | 'badge' | 'discard'> = {};
+  #values: Pick<StoreChange, 'epoch' | 'since' | 'hasGroups' | 'badge' | 'discard'> | undefined;
   #outbox = new Map<ClientMessageId, StoredOutgoing>();
   #removed = new Set<ClientMessageId>();
-  #writing: Promise<void> | undefined;
+  /** The removed messages of the last write. */
+  #leaving = this.#removed;
+  #writes = new Set<Promise<void>>();
+  #isRestUnderWay = false;
 
   constructor(deps: PersistenceDeps) {
     this.#deps = deps;
-    this.#store = deps.options.store ?? memoryStore();
+    this.#store = deps.options.store;
     this.#isWriter = !deps.page.lock;
   }
 
@@ -72,7 +78,7 @@ export class Persistence {
   async outbox(): Promise<StoredOutgoing[]> {
     const key = this.#key;
     const state = key === undefined ? undefined : await this.#attempt((store) => store.load(key));
-    return state?.outbox.filter(({ clientMessageId }) => !this.#removed.has(clientMessageId)) ?? [];
+    return state?.outbox.filter(({ clientMessageId: id }) => !this.#removed.has(id) && !this.#leaving.has(id)) ?? [];
   }
 
   changed(id: ConversationId): void {
@@ -81,15 +87,15 @@ export class Persistence {
   }
 
   /** Undefined values do not change. */
-  set(values: { [Name in 'epoch' | 'since' | 'badge']?: StoreChange[Name] | undefined }): void {
-    Object.assign(this.#rest, JSON.parse(JSON.stringify(values)));
+  set(values: { [Name in 'epoch' | 'since' | 'hasGroups' | 'badge']?: StoreChange[Name] | undefined }): void {
+    this.#values = { ...this.#values, ...JSON.parse(JSON.stringify(values)) };
     this.#schedule();
   }
 
   /** The history was replaced. */
   discard(): void {
     this.#conversations.clear();
-    this.#rest = { discard: true };
+    this.#values = { discard: true };
   }
 
   put(outgoing: StoredOutgoing): void {
@@ -110,17 +116,18 @@ export class Persistence {
     this.#schedule();
   }
 
-  /** Forgets changes that are not written, for another user. */
+  /** Forgets the user, and changes that are not written. */
   forget(): void {
+    this.#key = undefined;
     this.#conversations.clear();
-    this.#rest = {};
+    this.#values = undefined;
     this.#outbox.clear();
     this.#removed.clear();
   }
 
   /** Resolves when everything is written. */
   async flush(): Promise<void> {
-    while (this.#writing) await this.#writing;
+    while (this.#writes.size > 0) await Promise.all(this.#writes);
   }
 
   /** Writes everything, or deletes what is kept for the user. Then the store is not used any more. */
@@ -137,56 +144,68 @@ export class Persistence {
   }
 
   #schedule(): void {
-    if (this.#writing || !this.#store || this.#key === undefined || !this.#hasChanges()) return;
-    // After the present work, so that all of its changes leave together.
-    this.#writing = Promise.resolve()
-      .then(() => this.#write(this.#key as string))
+    const key = this.#key;
+    if (!this.#store || key === undefined) return;
+    if (this.#outbox.size > 0 && this.#writes.size < MAX_WRITES) this.#start(() => this.#writeOutbox(key));
+    const hasRest = this.#removed.size > 0 || (this.#isWriter && (this.#conversations.size > 0 || this.#values));
+    if (!hasRest || this.#isRestUnderWay) return;
+    this.#isRestUnderWay = true;
+    this.#start(() => this.#writeRest(key));
+  }
+
+  /** Starts a write after the present work, so that all changes of this task leave together. */
+  #start(write: () => Promise<void>): void {
+    const writing = Promise.resolve()
+      .then(write)
       .finally(() => {
-        this.#writing = undefined;
+        this.#writes.delete(writing);
         this.#schedule();
       });
+    this.#writes.add(writing);
   }
 
-  #hasChanges(): boolean {
-    const hasState = this.#conversations.size > 0 || Object.keys(this.#rest).length > 0;
-    return this.#outbox.size > 0 || this.#removed.size > 0 || (this.#isWriter && hasState);
-  }
-
-  async #write(key: string): Promise<void> {
-    const removed = [...this.#removed];
-    const change: StoreChange = { outbox: [...this.#outbox.values()], removed };
+  async #writeOutbox(key: string): Promise<void> {
+    const outbox = [...this.#outbox.values()];
     this.#outbox.clear();
+    // The first write of a task takes all.
+    if (outbox.length > 0) await this.#attempt((store) => store.write(key, { outbox }));
+  }
+
+  async #writeRest(key: string): Promise<void> {
+    this.#leaving = this.#removed;
+    this.#removed = new Set();
+    const change: StoreChange = { removed: [...this.#leaving] };
     if (this.#isWriter) {
       const ids = [...this.#conversations];
       const { conversations } = this.#deps;
-      Object.assign(change, this.#rest);
+      Object.assign(change, this.#values);
       change.conversations = ids.flatMap((id) => conversations.kept(id) ?? []);
       change.forgotten = ids.filter((id) => !conversations.kept(id));
       this.#conversations.clear();
-      this.#rest = {};
+      this.#values = undefined;
     }
     await this.#attempt((store) => store.write(key, change));
-    for (const id of removed) this.#removed.delete(id);
+    this.#isRestUnderWay = false;
   }
 
   #load(key: string): Promise<StoredState | undefined> {
     return this.#attempt(async (store) => {
-      let cancel = () => {};
-      const late = new Promise<never>((_, reject) => {
-        const error = new Error('it did not open in time');
-        cancel = this.#deps.clock.after(LOAD_LIMIT_MS, () => reject(error));
-      });
-      const state = await Promise.race([store.load(key), late]).finally(cancel);
+      const late = defer<never>();
+      const cancel = this.#deps.clock.after(LOAD_LIMIT_MS, () => late.reject(new Error('it did not respond in time')));
+      const state = await Promise.race([store.load(key), late.promise]).finally(cancel);
       return state?.version === 1 ? state : undefined;
     });
   }
 
   async #attempt<T>(work: (store: ChatStore) => Promise<T>): Promise<T | undefined> {
+    const store = this.#store;
     try {
-      if (this.#store) return await work(this.#store);
+      if (store) return await work(store);
     } catch (error) {
+      // Of the writes under way, the first that fails is reported.
+      if (!this.#store) return undefined;
       this.#store = undefined;
-      const message = `The store failed: ${textOf(error)}. The client goes on in memory. Check the store.`;
+      const message = `The store failed: ${withoutStop(textOf(error))}. The client goes on in memory. Check the store.`;
       this.#deps.fail(problem('STORE_FAILED', message, false));
     }
     return undefined;

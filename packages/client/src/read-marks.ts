@@ -1,6 +1,7 @@
 import type { ConversationId, ReadAck } from '@chat-cluster/contracts';
 import type { ChatCore } from './core/core.ts';
-import type { Clock, Wire } from './core/seams.ts';
+import { type Clock, isFinal, type Wire } from './core/seams.ts';
+import type { Extension } from './extension.ts';
 import type { Page } from './types.ts';
 
 /** Shortest time between two read marks of one conversation, in ms. */
@@ -9,6 +10,7 @@ const INTERVAL_MS = 1_000;
 export interface ReadMarksDeps {
   readonly clock: Clock;
   readonly page: Page;
+  readonly extension: Extension | undefined;
   readonly core: Pick<ChatCore, 'readUpTo'>;
   /** The connection, while live. */
   readonly live: Wire | undefined;
@@ -67,7 +69,8 @@ export class ReadMarks {
     this.#nextAt.set(id, now + INTERVAL_MS);
     wire.call<ReadAck>('read_messages', { conversationId: id, upToSeq }, (answer) => {
       this.#sent.delete(id);
-      if (answer.ok || !answer.error.retryable) {
+      if (answer.ok) this.#deps.extension?.marked(answer);
+      if (answer.ok || isFinal(answer.error)) {
         if (this.#pending.get(id) === upToSeq) this.#pending.delete(id);
         return;
       }

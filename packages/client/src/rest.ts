@@ -14,7 +14,7 @@ export interface RestDeps {
   readonly clock: Clock;
 }
 
-/** The two requests that have no event: to open a conversation, and to list them. They reject with a ChatFailure. */
+/** The requests that have no event, such as to open a conversation, and to list them. They reject with a ChatFailure. */
 export class Rest {
   #deps: RestDeps;
   #underWay = new Set<AbortController>();
@@ -24,12 +24,12 @@ export class Rest {
   }
 
   open(participantId: string): Promise<Conversation> {
-    return this.#request('/api/conversations', JSON.stringify({ participantId }));
+    return this.request('/api/conversations', JSON.stringify({ participantId }));
   }
 
   list(cursor: string | undefined): Promise<ConversationsPage> {
     const page = cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-    return this.#request(`/api/messages/conversations?limit=${PAGE_SIZE}${page}`);
+    return this.request(`/api/messages/conversations?limit=${PAGE_SIZE}${page}`);
   }
 
   /** Ends the requests under way. */
@@ -38,7 +38,7 @@ export class Rest {
   }
 
   /** With a body it is a POST, without one a GET. */
-  async #request<T>(path: string, body?: string, isRetry = false): Promise<T> {
+  async request<T>(path: string, body?: string, isRetry = false): Promise<T> {
     const { tokens } = this.#deps;
     const token = await tokens.get().catch((error: unknown) => {
       throw new ChatFailure(tokenProblem(error));
@@ -49,7 +49,7 @@ export class Rest {
     const error = (answer.body as Partial<Problem> | undefined)?.error;
     if (!isRetry && (error?.code === 'TOKEN_EXPIRED' || error?.code === 'TOKEN_INVALID')) {
       tokens.refused(error.code);
-      return this.#request(path, body, true);
+      return this.request(path, body, true);
     }
     throw new ChatFailure(error ?? problem('UNAVAILABLE', UNEXPECTED));
   }
@@ -62,12 +62,12 @@ export class Rest {
     const cancel = clock.after(LIMIT_MS, () => abort.abort());
     try {
       const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
-      const request = body === undefined ? { method: 'GET' } : { method: 'POST', body };
-      const response = await fetch(origin + path, { ...request, headers, signal: abort.signal });
+      const post = body === undefined ? {} : { method: 'POST', body };
+      const response = await fetch(origin + path, { ...post, headers, signal: abort.signal });
       const answer: unknown = await response.json().catch(() => undefined);
       return { ok: response.ok && answer !== undefined, body: answer };
     } catch (error) {
-      const message = `The server cannot be reached (${textOf(error)}). Try again when the client is live.`;
+      const message = `The server cannot be reached (${textOf(error)}). Try again later.`;
       throw new ChatFailure(problem('CONNECTION_LOST', message));
     } finally {
       cancel();
@@ -76,4 +76,4 @@ export class Rest {
   }
 }
 
-const UNEXPECTED = 'The response is not from the chat server. Check the url and its proxies.';
+const UNEXPECTED = 'The response is not from the chat server. Check the url.';

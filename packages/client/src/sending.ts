@@ -1,10 +1,12 @@
 import type { ClientMessageId, ConversationId, Message } from '@chat-cluster/contracts';
 import { type Batch, Source } from './batch.ts';
 import type { ChatCore } from './core/core.ts';
+import { getOrAdd } from './core/get-or-add.ts';
 import type { Outgoing, OutgoingError } from './core/outbox.ts';
 import { problem } from './core/problem.ts';
 import type { Clock } from './core/seams.ts';
 import { checkedDraft } from './draft.ts';
+import type { Extension } from './extension.ts';
 import type { Tabs } from './page/tabs.ts';
 import type { Persistence } from './persistence.ts';
 import { type End, Sent } from './sent.ts';
@@ -15,6 +17,7 @@ export interface SendingDeps {
   readonly batch: Batch;
   readonly clock: Clock;
   readonly core: ChatCore;
+  readonly extension: Extension | undefined;
   readonly tabs: Tabs;
   readonly persistence: Pick<Persistence, 'put' | 'remove'>;
   readonly conversations: {
@@ -52,16 +55,17 @@ export class Sending {
   }
 
   send(conversationId: ConversationId, draft: DraftMessage | string): SentMessage {
-    const { core } = this.#deps;
+    const { core, extension } = this.#deps;
     this.#deps.open();
-    const checked = checkedDraft(draft);
+    const given = typeof draft === 'string' ? { content: draft } : draft;
+    const checked = { ...checkedDraft(given), ...extension?.draft(given) };
     const known = core.outbox.get(checked.clientMessageId);
     if (known) return this.#handle(known);
     const sentAt = this.#deps.clock.now();
     const kept: StoredOutgoing = { ...checked, conversationId, sentAt, order: Math.max(this.#lastOrder + 1, sentAt) };
     const outgoing = restored(kept);
     if (core.outbox.size >= this.#deps.options.maxOutbox) {
-      const error = problem('OUTBOX_FULL', 'Too many messages wait to be sent. Try again later.');
+      const error = problem('OUTBOX_FULL', 'Too many messages wait. Try again later.');
       return new Sent({ ...outgoing, status: 'failed', error }, core);
     }
     const sent = this.#handle(outgoing);
@@ -169,22 +173,18 @@ export class Sending {
 
   #handle(outgoing: Outgoing): Sent {
     const { clientMessageId } = outgoing;
-    const sent = this.#sent.get(clientMessageId) ?? new Sent(outgoing, this.#deps.core);
-    this.#sent.set(clientMessageId, sent);
-    return sent;
+    return getOrAdd(this.#sent, clientMessageId, () => new Sent(outgoing, this.#deps.core));
   }
 
   #known(id: string): Outgoing {
     this.#deps.open();
     const outgoing = this.#deps.core.outbox.get(id as ClientMessageId);
-    if (!outgoing) throw new Error(`No message of the outbox has the id "${id}".`);
+    if (!outgoing) throw new Error(`The outbox has no message "${id}".`);
     return outgoing;
   }
 
   #snapshot(outgoing: Outgoing): OutgoingMessage {
-    const snapshot = this.#snapshots.get(outgoing) ?? shown(outgoing);
-    this.#snapshots.set(outgoing, snapshot);
-    return snapshot;
+    return getOrAdd(this.#snapshots, outgoing, () => shown(outgoing));
   }
 }
 
@@ -202,4 +202,4 @@ function shown({ order, queuedAt, attempt, ...snapshot }: Outgoing): OutgoingMes
 }
 
 const DISCARDED = problem('DISCARDED', 'The message was discarded.', false);
-const AWAY = problem('CONNECTION_LOST', 'The user is away. The message is sent when the user returns.', false);
+const AWAY = problem('CONNECTION_LOST', 'Its user is away. With a store, it is sent when the user returns.', false);

@@ -5,7 +5,9 @@ import type {
   Attachment,
   ClientMessageId,
   ConversationId,
+  ConversationSettings,
   ErrorPayload,
+  GroupOfMember,
   Message,
   StoreEpoch,
   UserId,
@@ -69,11 +71,19 @@ export interface OutgoingMessage {
   readonly status: 'queued' | 'sending' | 'failed';
   /** Why it failed. A retryable one may be sent again with `retry`. */
   readonly error?: ChatError;
+  /** With the extension for groups: see `FullDraft`. */
+  readonly replyToSeq?: number;
+  readonly mentions?: readonly UserId[];
+  readonly mentionsAll?: true;
 }
 
 /** A stored message, or one in the outbox, in the order in which a conversation shows them. */
 export type ShownMessage =
-  | (Message & { readonly status: 'stored' | 'read' })
+  | (Message & {
+      readonly status: 'stored' | 'read';
+      /** Own changes of it are under way, and shown already. With the extension for groups. */
+      readonly isChanging?: true;
+    })
   | (OutgoingMessage & { readonly seq?: undefined });
 
 /** What `send` returns: `status` and `error` are current at each read. */
@@ -98,7 +108,7 @@ export interface Hole {
 export interface MessagesSnapshot {
   /** Stored messages by `seq`, then the outbox in its order. */
   readonly messages: readonly ShownMessage[];
-  /** Sequence ranges inside the window that are not loaded; `loadHole` loads one. */
+  /** Sequence ranges inside and after the window that are not loaded; `loadHole` loads one. */
   readonly holes: readonly Hole[];
   /** Older messages exist on the server; `loadOlder` loads them. */
   readonly hasOlder: boolean;
@@ -108,14 +118,25 @@ export interface MessagesSnapshot {
 /** A conversation in the list, as an immutable snapshot. */
 export interface ConversationSnapshot {
   readonly id: ConversationId;
-  readonly otherUserId: UserId;
+  /** Absent for a group. */
+  readonly otherUserId?: UserId | undefined;
   readonly lastMessage: Message | null;
   readonly lastSeq: number;
   readonly unreadCount: number;
-  /** How far each participant has read. */
+  /** How far each participant has read. In a group of more than 32 members only the user. */
   readonly readMarks: Readonly<Record<UserId, number>>;
   /** Time of the last activity, in ms since 1970, by the clock of the server. */
   readonly updatedAt: number;
+  /** With the extension for groups: the group, as this user sees it. Absent for a direct conversation. */
+  readonly group?: GroupOfMember | undefined;
+  /** With the extension for groups. Absent while all of them have their defaults. */
+  readonly settings?: ConversationSettings | undefined;
+  /** With the extension for groups: unread messages that mention the user; absent for none. */
+  readonly mentionCount?: number | undefined;
+  /** With the extension for groups: up to where the devices of the others have the messages, as far as known. */
+  readonly deliveredMarks?: Readonly<Record<UserId, number>> | undefined;
+  /** With the extension for groups: number of the last change that this device knows. */
+  readonly rev?: number | undefined;
 }
 
 /** A value that changes, for `useSyncExternalStore` and others. `get` returns the same object until it changes. */
@@ -145,9 +166,15 @@ export interface DraftMessage {
 export interface Conversation {
   readonly id: ConversationId;
   readonly messages: Observable<MessagesSnapshot>;
-  /** Loads `count` older messages (default 50, at most 500). */
+  /**
+   * Loads `count` older messages (default 50, at most 500). In a full window they take the place of the newest ones, and
+   * later messages do not enter it: those lie in a hole at its end, until it is loaded.
+   */
   loadOlder(count?: number): Promise<void>;
-  /** Loads messages of a hole, from its newer end (default 200, at most 500). */
+  /**
+   * Loads messages of a hole, from its newer end (default 200, at most 500). A part of a hole is one too: its begin is what
+   * follows in a list that is scrolled down.
+   */
   loadHole(hole: Hole, count?: number): Promise<void>;
   /**
    * Puts a message into the outbox and returns at once, also without a connection. Throws a TypeError for a draft that
@@ -160,7 +187,7 @@ export interface Conversation {
   discard(clientMessageId: string): void;
   /**
    * The newest message is on the screen. Marks it as read while the page is visible, at most once per second; otherwise
-   * when the page becomes visible again.
+   * when the page becomes visible again. From now on the oldest messages make room for new ones.
    */
   read(): void;
   /** The user types (`true`: call it on each key) or has stopped. */
@@ -257,6 +284,8 @@ export interface StoredState {
   epoch?: StoreEpoch;
   /** `since` of the last feed. */
   since?: string;
+  /** The feed up to `since` was taken in with groups. */
+  hasGroups?: boolean;
   badge?: number;
   conversations: ConversationSnapshot[];
   outbox: StoredOutgoing[];
@@ -271,12 +300,16 @@ export interface StoredOutgoing {
   sentAt: number;
   order: number;
   error?: ChatError;
+  replyToSeq?: number;
+  mentions?: readonly UserId[];
+  mentionsAll?: true;
 }
 
 /** Changes that a store applies together or not at all. Absent fields do not change. */
 export interface StoreChange {
   epoch?: StoreEpoch;
   since?: string;
+  hasGroups?: boolean;
   badge?: number;
   conversations?: ConversationSnapshot[];
   /** Conversations that are not kept any more: the user is not in them. */
@@ -289,13 +322,17 @@ export interface StoreChange {
 }
 
 /**
- * Keeps the state of users over restarts. A client opens one key (origin and user) at a time. Each method may reject;
- * the client then goes on in memory and emits `error` with STORE_FAILED.
+ * Keeps the state of users over restarts. A client opens one key (origin and user) at a time. It does not wait for one
+ * call before the next: they take effect in the order in which they are made. Each method may reject; the client then
+ * goes on in memory and emits `error` with STORE_FAILED.
  */
 export interface ChatStore {
   /** Reads all that is kept under `key`; undefined for none, and for data of another version. */
   load(key: string): Promise<StoredState | undefined>;
-  /** Applies a change in one transaction. The client calls it again only after it has resolved. */
+  /**
+   * Applies a change in one transaction. `conversation.send` calls it before its task ends: a store that hands the change
+   * over at once, without reading first, keeps messages that are sent just before the page or the process ends.
+   */
   write(key: string, change: StoreChange): Promise<void>;
   /** Deletes everything under `key`. */
   delete(key: string): Promise<void>;
@@ -322,7 +359,7 @@ export interface ChatSocket {
 /** Opens a socket that does not connect, nor reconnect, by itself. `auth` is called at each attempt. */
 export type OpenSocket = (
   url: string,
-  options: { auth: (send: (data: { token: string }) => void) => void },
+  options: { auth: (send: (data: { token: string; protocol?: number }) => void) => void },
 ) => ChatSocket;
 
 /** The page, or nothing of it: outside of a browser every member is absent. A seam for tests and for React Native. */
@@ -344,23 +381,37 @@ export interface Page {
   channel?(name: string, receive: (message: unknown) => void): { post(message: unknown): void; close(): void };
 }
 
+/** An extension of the client: `groups` of `@chat-cluster/client/groups`. What is inside changes with any version. */
+export interface ChatExtension<Client extends ChatClient = ChatClient> {
+  /** Called once for each client. Returns the same object, with what the extension adds. */
+  readonly extend: (client: ChatClient, inner: never) => Client;
+}
+
 /** What `createChatClient` needs to know. `url` and `getToken` are required. */
-export interface ChatClientOptions {
+export interface ChatClientOptions<Client extends ChatClient = ChatClient> {
   /** Origin of the server, such as `https://chat.example.com`. */
   url: string;
   getToken: GetToken;
-  /** Default: memory, which does not survive a reload. In a browser: `indexedDbStore()` of `@chat-cluster/client/indexeddb`. */
+  /**
+   * Default: none; unsent messages end with the page, or when another user signs in. In a browser: `indexedDbStore()`
+   * of `@chat-cluster/client/indexeddb`.
+   */
   store?: ChatStore;
   /** Default: nothing is logged. */
   logger?: Logger;
   socket?: OpenSocket;
   /** Default: the page of the browser; nothing in Node. */
   page?: Page;
+  /** `groups` of `@chat-cluster/client/groups`. Default: none; conversations that are groups are ignored. */
+  extension?: ChatExtension<Client>;
   /** Default: the clock and the timers of the platform. A seam for tests. */
   clock?: Clock;
   /** Default: `fetch` of the platform. Used to open and to list conversations. */
   fetch?: typeof fetch;
-  /** Messages kept of an open conversation (default 500, at least 100); older ones are dropped and loaded again. */
+  /**
+   * Messages kept of an open conversation, at most (default 500, at least 100). Beyond, those far from where the application
+   * reads are dropped, and can be loaded again.
+   */
   windowSize?: number;
   /** Unsent messages of this client (default 1,000). */
   maxOutbox?: number;

@@ -18,7 +18,8 @@ export class TypingSignals {
   #deps: TypingSignalsDeps;
   /** Time of the last signal of this user, in ms since 1970. */
   #sentAt = new Map<ConversationId, number>();
-  #shown = new Map<ConversationId, { userId: UserId; cancel: () => void }>();
+  /** Those who type, by conversation and user. */
+  #shown = new Map<string, { typing: Typing; cancel: () => void }>();
 
   constructor(deps: TypingSignalsDeps) {
     this.#deps = deps;
@@ -51,25 +52,27 @@ export class TypingSignals {
       this.end(conversationId, userId);
       return;
     }
-    const shown = this.#shown.get(conversationId);
+    const key = conversationId + userId;
+    const shown = this.#shown.get(key);
     shown?.cancel();
     const cancel = this.#deps.clock.after(SHOWN_MS, () => this.end(conversationId, userId));
-    this.#shown.set(conversationId, { userId, cancel });
+    this.#shown.set(key, { typing, cancel });
     if (!shown) this.#deps.batch.emit('typing', typing);
   }
 
   /** The user has stopped, or has sent a message. */
   end(conversationId: ConversationId, userId: UserId): void {
-    const shown = this.#shown.get(conversationId);
-    if (shown?.userId !== userId) return;
+    const key = conversationId + userId;
+    const shown = this.#shown.get(key);
+    if (!shown) return;
     shown.cancel();
-    this.#shown.delete(conversationId);
+    this.#shown.delete(key);
     this.#deps.batch.emit('typing', { conversationId, userId, typing: false });
   }
 
   /** Ends the typing of all others, for another user or the end of the client. */
   clear(): void {
     this.stop();
-    for (const [id, { userId }] of this.#shown) this.end(id, userId);
+    for (const { typing } of this.#shown.values()) this.end(typing.conversationId, typing.userId);
   }
 }

@@ -56,6 +56,18 @@ describe('a read mark', () => {
     await client.close();
   });
 
+  it('that is refused because of the token is sent over the next connection', async () => {
+    const setup = await opened();
+    setup.conversation.read();
+    setup.server.socket.take('read_messages').answer(failure({ code: 'TOKEN_EXPIRED' }));
+    setup.server.socket.lose();
+    await setup.clock.advance(5_000);
+    await goLive(setup);
+    await setup.clock.advance(1_000);
+    expect(setup.server.socket.take('read_messages').payload).to.deep.equal({ conversationId: ID, upToSeq: 1 });
+    await setup.client.close();
+  });
+
   it('waits while the page is hidden, and while there is no connection', async () => {
     const { client, server, clock, page, conversation, events } = await opened();
     page.change('hidden');

@@ -28,6 +28,24 @@ interface Pairs {
   StoreEpoch: Equal<contract.StoreEpoch, published.StoreEpoch>;
   Attachment: Equal<contract.Attachment, published.Attachment>;
   Message: Equal<contract.Message, published.Message>;
+  ReplyTo: Equal<contract.ReplyTo, published.ReplyTo>;
+  Reaction: Equal<contract.Reaction, published.Reaction>;
+  Role: Equal<contract.Role, published.Role>;
+  SystemEntry: Equal<contract.SystemEntry, published.SystemEntry>;
+  VisibleHistory: Equal<contract.VisibleHistory, published.VisibleHistory>;
+  GroupChange: Equal<contract.GroupChange, published.GroupChange>;
+  Window: Equal<contract.Window, published.Window>;
+  GroupOfMember: Equal<contract.GroupOfMember, published.GroupOfMember>;
+  Group: Equal<contract.Group, published.Group>;
+  Member: Equal<contract.Member, published.Member>;
+  MembersPage: Equal<contract.MembersPage, published.MembersPage>;
+  ConversationSettings: Equal<contract.ConversationSettings, published.ConversationSettings>;
+  ChangeMessageAck: Equal<contract.ChangeMessageAck, published.ChangeMessageAck>;
+  GroupAck: Equal<contract.GroupAck, published.GroupAck>;
+  SettingsAck: Equal<contract.SettingsAck, published.SettingsAck>;
+  MessageChanged: Equal<contract.MessageChanged, published.MessageChanged>;
+  ConversationChanged: Equal<contract.ConversationChanged, published.ConversationChanged>;
+  MessagesDelivered: Equal<contract.MessagesDelivered, published.MessagesDelivered>;
   ErrorCode: Equal<contract.ErrorCode, published.ErrorCode>;
   ErrorPayload: Equal<contract.ErrorPayload, published.ErrorPayload>;
   Conversation: Equal<contract.Conversation, published.Conversation>;
@@ -62,6 +80,24 @@ const SAME: Pairs = {
   StoreEpoch: true,
   Attachment: true,
   Message: true,
+  ReplyTo: true,
+  Reaction: true,
+  Role: true,
+  SystemEntry: true,
+  VisibleHistory: true,
+  GroupChange: true,
+  Window: true,
+  GroupOfMember: true,
+  Group: true,
+  Member: true,
+  MembersPage: true,
+  ConversationSettings: true,
+  ChangeMessageAck: true,
+  GroupAck: true,
+  SettingsAck: true,
+  MessageChanged: true,
+  ConversationChanged: true,
+  MessagesDelivered: true,
   ErrorCode: true,
   ErrorPayload: true,
   Conversation: true,

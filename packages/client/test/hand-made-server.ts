@@ -96,6 +96,7 @@ export class HandMadeServer {
   readonly sockets: HandMadeSocket[] = [];
   /** The conversations that `GET /api/messages/conversations` lists. */
   list: ConversationSummary[] = [];
+  nextCursor: string | null = null;
   epoch = EPOCH;
   listCalls = 0;
 
@@ -109,7 +110,7 @@ export class HandMadeServer {
     const body =
       request.method === 'POST'
         ? { id: conversationId(9), kind: 'direct', participantIds: ['alice', 'bob'], createdAt: AT }
-        : { epoch: this.epoch, conversations: this.list, nextCursor: null };
+        : { epoch: this.epoch, conversations: this.list, nextCursor: this.nextCursor };
     if (String(url).includes('/messages/conversations')) this.listCalls++;
     return { ok: true, json: async () => body };
   }) as unknown as typeof fetch;

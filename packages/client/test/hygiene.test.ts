@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { attachment, LIMITS as CONTRACT, clientEvents, ERRORS, serverEvents } from '@chat-cluster/contracts';
+import { LIMITS as CONTRACT, clientEvents, ERRORS, serverEvents } from '@chat-cluster/contracts';
 import { expect } from 'chai';
-import { createChatClient } from '../src/index.ts';
-import type { ChatClientOptions } from '../src/types.ts';
+import { DELIVERED_CONVERSATIONS, MENTIONS, RECEIPT_MEMBERS } from '../src/groups/wire.ts';
 import { LIMITS, SERVER_EVENTS } from '../src/wire.ts';
 import { connected, goLive, setUp } from './connected-client.ts';
 import { HandMadePage } from './hand-made-page.ts';
@@ -110,14 +109,8 @@ describe('a client', () => {
       server.socket.push('new_message', message(1, seq));
       server.socket.push('new_message', message(2, seq));
     }
-    const { messages, hasOlder, holes } = conversation.messages.get();
-    expect([messages.length, messages[0]?.seq, hasOlder, holes]).to.deep.equal([100, 151, true, []]);
-    const older = conversation.loadOlder(50);
-    const { payload, answer } = server.socket.take('sync');
-    expect(payload).to.deep.equal({ conversations: [{ id: ID, afterSeq: 100 }], limit: 50 });
-    answer(synced({ feed: undefined, conversations: [part(1, 101, 150)] }));
-    await older;
-    expect(conversation.messages.get().messages).to.have.length(150);
+    const seqs = () => conversation.messages.get().messages.map(({ seq }) => seq);
+    expect([seqs().length <= 100, seqs().at(-1), conversation.messages.get().holes]).to.deep.equal([true, 250, []]);
     conversation.release();
     expect(conversation.messages.get().messages).to.deep.equal([]);
     expect(client.conversations.get().map(({ lastMessage }) => lastMessage?.seq)).to.deep.equal([250, 250]);
@@ -138,39 +131,6 @@ describe('a client', () => {
     await settle();
     server.socket.push('new_message', message(1, 1));
     expect(texts()).to.deep.equal(['text 1', 'a', 'b']);
-    await client.close();
-  });
-
-  it('restores watches after a reconnect, counts them, and drops typing during an outage', async () => {
-    const setup = await connected();
-    const { client, server, clock, events } = setup;
-    const ends = [client.watch(['bob', 'carol']), client.watch(['bob'])];
-    const answer = { ok: true, presence: [{ userId: 'bob', online: true }] };
-    server.socket.take('watch_presence').answer(answer);
-    expect(client.presenceOf('bob')).to.deep.equal({ userId: 'bob', online: true });
-    server.socket.lose();
-    client.conversation(ID).typing(true);
-    await clock.advance(1_000);
-    await goLive(setup);
-    expect(server.socket.take('watch_presence').payload).to.deep.equal({ userIds: ['bob', 'carol'] });
-    expect(server.socket.has('typing')).to.equal(false);
-    ends[0]?.();
-    ends[0]?.();
-    expect(server.socket.take('unwatch_presence').payload).to.deep.equal({ userIds: ['carol'] });
-    ends[1]?.();
-    expect(server.socket.take('unwatch_presence').payload).to.deep.equal({ userIds: ['bob'] });
-    expect(events.presence).to.have.length(1);
-    await client.close();
-  });
-
-  it('repeats a watch that the server refuses for now', async () => {
-    const { client, server, clock } = await connected();
-    client.watch(['bob']);
-    server.socket
-      .take('watch_presence')
-      .answer(failure({ code: 'RATE_LIMITED', retryable: true, retryAfterMs: 1_000 }));
-    await clock.advance(2_000);
-    expect(server.socket.has('watch_presence')).to.equal(true);
     await client.close();
   });
 
@@ -258,68 +218,16 @@ describe('a client', () => {
   });
 });
 
-describe('wrong options and calls', () => {
-  const right: ChatClientOptions = { url: 'https://chat.example.com', getToken: () => 'token' };
-  const wrong: [string, object, RegExp][] = [
-    ['no url', { url: undefined }, /url: pass the origin/],
-    ['a path', { url: 'https://chat.example.com/chat' }, /url: pass the origin/],
-    ['another protocol', { url: 'wss://chat.example.com' }, /url: pass the origin/],
-    ['no getToken', { getToken: 'token' }, /getToken: pass a function/],
-    ['a store that is none', { store: {} }, /store: pass a ChatStore/],
-    ['a small window', { windowSize: 10 }, /windowSize: pass a number of at least 100/],
-    ['a NaN', { maxBacklog: Number.NaN }, /maxBacklog/],
-  ];
-  for (const [name, options, text] of wrong) {
-    it(`are refused with a sentence: ${name}`, () => {
-      expect(() => createChatClient({ ...right, ...options })).to.throw(TypeError, text);
-    });
-  }
-
-  it('are refused with a sentence: drafts', async () => {
-    const { client } = setUp();
-    const conversation = client.conversation(ID);
-    const url = 'https://files.example.com/cat.png';
-    for (const draft of ['', ' \u200b', 'x'.repeat(10_001), '\u0000', '\ud800', {}, { content: 1 }]) {
-      expect(() => conversation.send(draft as string), JSON.stringify(draft)).to.throw(TypeError);
-    }
-    for (const attachments of [
-      [{ url: 'http://a.b', type: 'IMAGE' }],
-      [{ url, type: 'GIF' }],
-      Array(11).fill({ url, type: 'PDF' }),
-    ]) {
-      expect(() => conversation.send({ attachments } as never)).to.throw(TypeError);
-    }
-    expect(() => conversation.send({ content: 'x', clientMessageId: '\n' })).to.throw(TypeError);
-    expect(conversation.send({ attachments: [attachment.parse({ url, type: 'PDF' })] }).status).to.equal('queued');
-    expect(() => client.conversation('bob')).to.throw(TypeError, /UUID/);
-    expect(() => client.watch(Array.from({ length: 201 }, (_, i) => `u${i}`))).to.throw(RangeError, /at most 200/);
-    expect(() => conversation.discard('unknown')).to.throw(/No message of the outbox/);
-    await client.close();
-  });
-
-  it('are refused after close', async () => {
-    const { client } = setUp();
-    const conversation = client.conversation(ID);
-    await client.close();
-    await client.close();
-    for (const call of [
-      () => client.connect(),
-      () => conversation.send('late'),
-      () => client.conversation(ID),
-      () => client.watch(['bob']),
-    ]) {
-      expect(call).to.throw('This client is closed. Create another one with createChatClient.');
-    }
-    for (const rejected of [client.direct('bob'), client.settled()]) {
-      expect(await rejected.catch((error: Error) => error.message)).to.contain('closed');
-    }
-  });
-});
-
 describe('the library', () => {
   it('has the figures of the contract', () => {
     for (const [name, value] of Object.entries(LIMITS)) expect(CONTRACT).to.have.property(name, value);
-    expect([...SERVER_EVENTS]).to.have.members(Object.keys(serverEvents));
+    const ofGroups = ['message_changed', 'conversation_changed', 'messages_delivered'];
+    expect([...SERVER_EVENTS, ...ofGroups]).to.have.members(Object.keys(serverEvents));
+    expect([RECEIPT_MEMBERS, MENTIONS, DELIVERED_CONVERSATIONS]).to.deep.equal([
+      CONTRACT.smallGroup,
+      CONTRACT.mentions,
+      CONTRACT.deliveredConversations,
+    ]);
     expect(Object.keys(clientEvents)).to.include.members(['send_message', 'read_messages', 'sync', 'typing']);
     expect(Object.keys(ERRORS).filter((code) => code.startsWith('TOKEN_'))).to.have.length(4);
   });

@@ -46,19 +46,22 @@ describe('indexedDbStore', () => {
     expect((await store.load('outbox'))?.outbox).to.deep.equal([]);
   });
 
-  it('commits a change of the outbox at once, for a page that ends now', async () => {
+  it('commits each change at once after the state was loaded, for a page that ends now', async () => {
     const store = open();
-    await store.write('ending', { badge: 1 });
-    const { get } = fake.IDBObjectStore.prototype;
+    await store.load('ending');
+    const { get, getAll } = fake.IDBObjectStore.prototype;
     let reads = 0;
-    fake.IDBObjectStore.prototype.get = function (key: string) {
-      reads++;
-      return get.call(this, key);
-    };
+    const counting = (read: (key: never) => unknown) =>
+      function (this: unknown, key: never) {
+        reads++;
+        return read.call(this, key);
+      };
+    Object.assign(fake.IDBObjectStore.prototype, { get: counting(get), getAll: counting(getAll) });
     try {
       await store.write('ending', { outbox: CHANGE.outbox });
+      await store.write('ending', { badge: 1, discard: true, conversations: [], forgotten: [], removed: [] });
     } finally {
-      fake.IDBObjectStore.prototype.get = get;
+      Object.assign(fake.IDBObjectStore.prototype, { get, getAll });
     }
     expect(reads, 'reads before the commit').to.equal(0);
     expect(await store.load('ending')).to.deep.include(CHANGE);

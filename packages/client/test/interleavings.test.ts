@@ -187,6 +187,6 @@ class SmallWorld {
     const first = window?.messages[0]?.seq ?? 0;
     if (!window || first <= 1) return;
     const from = Math.max(1, first - 1 - (pick % 5));
-    core.history.load(ID, from, first - 1, (_, messages) => window.extend(messages, { grow: true }));
+    core.history.load(ID, from, first - 1, (_, messages) => window.extend(messages));
   }
 }

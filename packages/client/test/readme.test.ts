@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { groups } from '../src/groups/index.ts';
 import { type ChatClientOptions, createChatClient } from '../src/index.ts';
 import { createFakeCluster } from '../src/testing/index.ts';
 import { readmeBlocks } from './readme-blocks.ts';
@@ -38,8 +39,16 @@ describe('README.md', () => {
     expect(output.join('\n')).to.match(/^shown: (queued|sending)$/m);
   });
 
+  it('has an example of groups that works', async () => {
+    const code = readmeBlocks('ts').find((block) => block.includes('groups.create'));
+    const output: string[] = [];
+    const console = { log: (...parts: unknown[]) => output.push(parts.join(' ')) };
+    await run(code ?? '', { createChatClient, createFakeCluster, groups, console });
+    expect(output).to.deep.equal(['Lunch 3 At noon?']);
+  });
+
   it('has an example of a test that passes', async () => {
-    const code = readmeBlocks('ts').find((block) => block.includes('createFakeCluster'));
+    const code = readmeBlocks('ts').find((block) => block.includes("drop('ack:send_message')"));
     await run(code ?? '', { createChatClient, createFakeCluster });
   });
 });

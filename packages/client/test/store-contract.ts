@@ -91,6 +91,26 @@ export function storeContract(name: string, open: () => ChatStore): void {
       }
     });
 
+    it('takes calls in their order, also while earlier ones are under way', async () => {
+      const store = open();
+      const removed = ['a' as ClientMessageId];
+      const calls: Promise<unknown>[] = [
+        store.write('order', { badge: 1, outbox: [outgoing('a', 1), outgoing('b', 2)] }),
+        store.write('order', { outbox: [outgoing('c', 3)] }),
+        store.write('order', { badge: 2, removed, conversations: [conversation('c1')] }),
+        store.write('order', { outbox: [outgoing('a', 4)] }),
+        store.write('other', { badge: 9 }),
+      ];
+      const loaded = await store.load('order');
+      const order = loaded?.outbox.map(({ clientMessageId }) => clientMessageId);
+      expect([order, loaded?.badge, loaded?.conversations]).to.deep.equal([['b', 'c', 'a'], 2, [conversation('c1')]]);
+      calls.push(store.delete('order'), store.write('order', { outbox: [outgoing('d', 5)] }));
+      await Promise.all(calls);
+      const kept = { version: 1, conversations: [], outbox: [outgoing('d', 5)] };
+      expect(await store.load('order')).to.deep.equal(kept);
+      expect((await store.load('other'))?.badge).to.equal(9);
+    });
+
     it('does not change with a list that it has returned', async () => {
       const store = open();
       await store.write('copy', { outbox: [outgoing('m', 1)] });

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { memoryStore } from '../src/index.ts';
-import type { ChatStore, StoreChange } from '../src/types.ts';
+import { memoryStore } from '../src/testing/index.ts';
+import type { ChatStore } from '../src/types.ts';
 import { connected, goLive, setUp } from './connected-client.ts';
-import { conversationId, message, OTHER_EPOCH, settle, summary, synced } from './hand-made-server.ts';
+import { conversationId, HandMadeServer, message, OTHER_EPOCH, settle, summary, synced } from './hand-made-server.ts';
 
 const ID = conversationId(1);
 const ALICE = 'https://chat.example.com alice';
@@ -89,37 +89,6 @@ describe('the store of a client', () => {
     expect((await store.load(ALICE))?.conversations.map(({ id }) => id)).to.deep.equal([conversationId(2)]);
   });
 
-  it('is written one transaction at a time, with all changes of that time', async () => {
-    const store = memoryStore();
-    const writes: StoreChange[] = [];
-    let finish = () => {};
-    let underWay = 0;
-    const slow: ChatStore = {
-      ...store,
-      async write(key, change) {
-        if (key !== ALICE) return store.write(key, change);
-        expect(++underWay, 'writes at a time').to.equal(1);
-        writes.push(change);
-        await new Promise<void>((resolve) => {
-          finish = resolve;
-        });
-        underWay--;
-        return store.write(key, change);
-      },
-    };
-    const { client, server } = await connected({ store: slow });
-    for (let seq = 1; seq <= 20; seq++) server.socket.push('new_message', message(1, seq));
-    for (let i = 0; i < 5; i++) {
-      finish();
-      await settle();
-    }
-    expect(writes.length).to.be.at.most(4);
-    expect(writes.flatMap(({ conversations = [] }) => conversations).at(-1)?.lastSeq).to.equal(20);
-    const closed = client.close();
-    finish();
-    await closed;
-  });
-
   it('that fails is left: the client goes on in memory, and reports it once', async () => {
     const store = memoryStore();
     let writes = 0;
@@ -184,6 +153,47 @@ describe('the store of a client', () => {
     expect(setup.client.conversations.get().map(({ id }) => id)).to.deep.equal([ID]);
     expect(setup.server.socket.take('send_message').payload.content).to.equal('of alice');
     await setup.client.close();
+  });
+
+  it('has what is sent during the switch under the new user', async () => {
+    const store = memoryStore();
+    const setup = setUp({ store });
+    setup.server.list = [summary(1, 4)];
+    await goLive(setup);
+    setup.server.socket.lose();
+    const off = setup.client.conversations.subscribe(() => {
+      off();
+      setup.client.conversation(ID).send('of carol');
+    });
+    await setup.clock.advance(1_000);
+    setup.server.list = [];
+    await goLive(setup, { userId: 'carol' });
+    const textsOf = async (user: string) =>
+      (await store.load(`https://chat.example.com ${user}`))?.outbox.map(({ content }) => content);
+    expect([await textsOf('alice'), await textsOf('carol')]).to.deep.equal([[], ['of carol']]);
+    await setup.client.close();
+  });
+
+  it('does not open a conversation of an earlier user', async () => {
+    const server = new HandMadeServer();
+    const open = Promise.withResolvers<void>();
+    const slow = async (url: string, request: RequestInit & { method: string }) => {
+      const aborted = new Promise<never>((_, reject) =>
+        request.signal?.addEventListener('abort', () => reject(new Error('aborted'))),
+      );
+      if (request.method === 'POST') await Promise.race([open.promise, aborted]);
+      return server.fetch(url, request);
+    };
+    const setup = await connected({ fetch: slow as typeof fetch }, { server });
+    const { client, clock } = setup;
+    const opened = client.direct('bob').catch(({ code }) => code);
+    server.socket.lose();
+    await clock.advance(1_000);
+    await goLive(setup, { userId: 'carol' });
+    open.resolve();
+    expect(await opened).to.equal('CONNECTION_LOST');
+    expect(client.conversations.get()).to.deep.equal([]);
+    await client.close();
   });
 
   it('discards conversations in another epoch, and keeps the outbox', async () => {

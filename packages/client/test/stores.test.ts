@@ -1,5 +1,5 @@
 import { stripTypeScriptTypes } from 'node:module';
-import { memoryStore } from '../src/index.ts';
+import { memoryStore } from '../src/testing/index.ts';
 import type { ChatStore } from '../src/types.ts';
 import { readmeBlocks } from './readme-blocks.ts';
 import { storeContract } from './store-contract.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { memoryStore } from '../src/index.ts';
-import type { ChatStore } from '../src/types.ts';
+import { memoryStore } from '../src/testing/index.ts';
+import type { ChatClientOptions, ChatStore } from '../src/types.ts';
 import { connected, goLive, type Setup, setUp } from './connected-client.ts';
 import { HandMadeBrowser, HandMadePage } from './hand-made-page.ts';
 import { conversationId, message, settle } from './hand-made-server.ts';
@@ -20,8 +20,11 @@ describe('the tabs of a user', () => {
 
   afterEach(() => Promise.all(setups.map(({ client }) => client.close())));
 
-  async function tab(page = new HandMadePage(browser)): Promise<Setup & { page: HandMadePage }> {
-    const setup = await connected({ page, store });
+  async function tab(
+    page = new HandMadePage(browser),
+    more: Partial<ChatClientOptions> = {},
+  ): Promise<Setup & { page: HandMadePage }> {
+    const setup = await connected({ page, store, ...more });
     setups.push(setup);
     await settle();
     return { ...setup, page };
@@ -129,10 +132,14 @@ describe('the tabs of a user', () => {
 
   it('sign out together', async () => {
     const first = await tab();
-    const second = await tab();
+    let tokens = 0;
+    const second = await tab(undefined, { getToken: () => `token ${++tokens}` });
     second.server.socket.lose();
     second.client.conversation(ID).send('1');
     await first.client.signOut();
     expect([second.client.status.state, second.client.outbox.get().length]).to.deep.equal(['signed_out', 0]);
+    second.client.connect();
+    await settle();
+    expect(second.server.socket.token, 'not that of the user who has signed out').to.equal('token 2');
   });
 });

@@ -135,11 +135,14 @@ describe('the tokens of a client', () => {
     let calls = 0;
     const getToken = () => {
       calls++;
-      throw new Error('503');
+      throw new Error('The answer was 503.');
     };
     const { client, clock, server } = setUp({ getToken });
     client.connect();
     await clock.advance(600_000);
+    expect(client.status.error?.message).to.equal(
+      'getToken failed: The answer was 503. Check the service that issues tokens.',
+    );
     expect([client.status.state, client.status.error?.code, calls]).to.deep.equal([
       'unauthorized',
       'GET_TOKEN_FAILED',

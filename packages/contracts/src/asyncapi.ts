@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { clientAcks } from './client-acks.ts';
+import { clientEvents } from './client-events.ts';
 import { errorPayload, Rejection } from './errors.ts';
 import { clientAckExamples, clientEventExamples, type Example, serverEventExamples } from './examples.ts';
 import { readableSchema } from './readable-schema.ts';
-import { clientAcks, clientEvents, serverEvents } from './socket-events.ts';
+import { serverEvents } from './server-events.ts';
 
 type Json = Record<string, unknown>;
 
@@ -21,8 +23,7 @@ interface Entry {
 /**
  * The AsyncAPI 3.0 document of the Socket.IO API, from the point of view of a client: it `send`s the client events (and
  * gets the ack as reply) and `receive`s the server events. It is generated from `clientEvents`, `clientAcks` and
- * `serverEvents` (socket-events.ts), which the compiler keeps complete, and from the examples of each row
- * (examples.ts).
+ * `serverEvents`, which the compiler keeps complete, and from the examples of each row (examples.ts).
  */
 export function asyncApiDocument({ version }: { version: string }): object {
   const sends = rows(clientEvents, 'input', clientEventExamples, (event) => `${event} (client → server)`);
@@ -70,6 +71,13 @@ callback the same error arrives as an \`exception\` event. An invalid event neve
 **Gaps:** \`seq\` has no gaps within a conversation. When a number is missing, fetch it with
 \`GET /api/messages/with/{otherUserId}?after=<the last seq before the gap>\`.
 
+**Groups:** messages of a group arrive as \`new_message\` without \`receiverId\`; what happens to the group is an entry with
+\`system\`, with a \`seq\` of its own. The \`windows\` of a group are the entries that you may see.
+
+**Changes:** edits, deletions and reactions have a number of their own, \`rev\`, without gaps within a conversation. They
+arrive as \`message_changed\` on connections with \`auth: { token, protocol: 2 }\`; \`sync\` with \`afterRev\` returns those
+that a device missed.
+
 **Epoch:** \`session\` and the ack of \`sync\` have the \`epoch\` of the store. When it changes, the database was restored and
 numbers (\`seq\`) are assigned again: discard all messages and load them anew.
 
@@ -112,7 +120,12 @@ const handshake: Entry = {
   name: 'connect',
   title: 'Handshake (`auth` of the client options)',
   schema: z
-    .object({ token: z.string().meta({ description: 'JWT' }) })
+    .object({
+      token: z.string().meta({ description: 'JWT' }),
+      protocol: z.literal(2).optional().meta({
+        description: '2: this client also receives `message_changed`, `conversation_changed` and `messages_delivered`',
+      }),
+    })
     .meta({ id: 'Handshake', description: 'The Socket.IO client sends it once per connection' }),
   io: 'input',
   examples: [
@@ -120,6 +133,11 @@ const handshake: Entry = {
       name: 'token',
       summary: 'A JWT of alice (shortened)',
       value: { token: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2ln' },
+    },
+    {
+      name: 'protocol 2',
+      summary: 'A client that supports edits, reactions and settings',
+      value: { token: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2ln', protocol: 2 },
     },
   ],
 };

@@ -14,6 +14,12 @@ export const ERRORS = {
   FORBIDDEN: { retryable: false, message: 'This server does not allow this to users.' },
   VALIDATION_FAILED: { retryable: false, message: 'The payload is not valid.' },
   CONVERSATION_NOT_FOUND: { retryable: false, message: 'There is no such conversation, or you are not in it.' },
+  MESSAGE_NOT_FOUND: {
+    retryable: false,
+    message: 'There is no such message, or it was deleted, or you cannot see it.',
+  },
+  MEMBER_NOT_FOUND: { retryable: false, message: 'This user is not a member of the group.' },
+  TOO_LATE: { retryable: false, message: 'The time within which this message could be changed is over.' },
   NOT_FOUND: { retryable: false, message: 'There is no such path. See /api/docs.' },
   METHOD_NOT_ALLOWED: { retryable: false, message: 'This path does not support this method. See /api/docs.' },
   UNKNOWN_EVENT: { retryable: false, message: 'There is no such event. See /api/asyncapi.json.' },

@@ -1,17 +1,26 @@
 /*
- * Longer than 250 lines on purpose: one list of examples for the generated reference, which tests compare with the schemas.
- */
-import type { z } from 'zod';
-import { type ErrorCode, Rejection } from './errors.ts';
-import type { conversation, conversationsPage, historyPage, openConversationBody, Problem } from './http.ts';
-import type { message } from './message.ts';
-import type { clientAcks, clientEvents, serverEvents } from './socket-events.ts';
-
-/*
  * The examples of both documents. They are one short story, hence one long file of data: alice opens a conversation
  * with bob and invites him to lunch; bob reads it and replies with the menu. The compiler requires an example here for
- * each event and each ack.
+ * each event and each ack, and tests compare them with the schemas.
  */
+import type { z } from 'zod';
+import type { clientAcks } from './client-acks.ts';
+import type { clientEvents } from './client-events.ts';
+import { type ErrorCode, Rejection } from './errors.ts';
+import type { blocksPage, group, membersPage } from './group.ts';
+import type {
+  blockState,
+  conversation,
+  conversationsPage,
+  historyPage,
+  openConversationBody,
+  Problem,
+  reactorsPage,
+  readersPage,
+  versionsPage,
+} from './http.ts';
+import type { message } from './message.ts';
+import type { serverEvents } from './server-events.ts';
 
 /** One example of an event, ack or route. */
 export interface Example<T = unknown> {
@@ -55,6 +64,49 @@ const menu: z.input<typeof message> = {
   createdAt: '2026-01-01T12:00:09.000Z',
 };
 
+const groupId = '01926b3b-1d20-7a44-8a10-2f5d7c9e1a30';
+
+const lunchGroup: z.input<typeof group> = {
+  id: groupId,
+  kind: 'group',
+  title: 'Lunch',
+  role: 'owner',
+  memberCount: 3,
+  windows: [{ fromSeq: 1, toSeq: null }],
+  createdAt: '2026-01-01T12:05:00.000Z',
+  lastSeq: 1,
+};
+
+const ofMember = { title: 'Lunch', memberCount: 3, windows: [{ fromSeq: 1, toSeq: null }] };
+
+const created: z.input<typeof message> = {
+  id: '01926b3b-1d21-7b10-9c01-7a1f3e5d9b03',
+  conversationId: groupId,
+  seq: 1,
+  senderId: 'alice',
+  clientMessageId: 'c-17',
+  content: null,
+  attachments: [],
+  isRead: false,
+  createdAt: '2026-01-01T12:05:00.000Z',
+  system: { type: 'created', title: 'Lunch', userIds: ['bob', 'carol'] },
+};
+
+const lunchEdited: z.input<typeof message> = {
+  ...lunch,
+  content: 'Hi Bob, lunch at one?',
+  editedAt: '2026-01-01T12:01:00.000Z',
+  rev: 1,
+};
+
+const menuWithReaction: z.input<typeof message> = {
+  ...menu,
+  reactions: [{ emoji: '👍', count: 1, mine: true }],
+  rev: 2,
+};
+
+const unmuted = { muted: false, archived: false, markedUnread: false };
+
 const firstSince = 'NWIwZjRhNTItNmYwZS00ZDQzLTlmMGEtMGQ5ZjRiMWQ3YzExLjE3NjcyNjg3NDAwMDA';
 
 const rejected = { name: 'rejected', summary: 'Rejected: nothing was stored' };
@@ -77,6 +129,59 @@ export const clientEventExamples: ExamplesOf<typeof clientEvents> = {
       },
     },
   ],
+  edit_message: [
+    {
+      name: 'corrected',
+      summary: 'alice corrects the time',
+      value: { conversationId, seq: 1, content: 'Hi Bob, lunch at one?', changeId: 'c-16' },
+    },
+  ],
+  delete_message: [
+    { name: 'deleted', summary: 'alice deletes her message for both', value: { conversationId, seq: 1 } },
+  ],
+  set_reaction: [
+    { name: 'set', summary: 'alice likes the menu', value: { conversationId, seq: 2, emoji: '👍', on: true } },
+    { name: 'cleared', summary: 'alice takes it back', value: { conversationId, seq: 2, emoji: '👍', on: false } },
+  ],
+  mark_delivered: [
+    {
+      name: 'delivered',
+      summary: 'A device of bob has the first message',
+      value: { conversations: [{ id: conversationId, upToSeq: 1 }] },
+    },
+  ],
+  create_group: [
+    {
+      name: 'lunch',
+      summary: 'alice creates a group',
+      value: { title: 'Lunch', userIds: ['bob', 'carol'], changeId: 'c-17' },
+    },
+  ],
+  change_group: [
+    {
+      name: 'renamed',
+      summary: 'alice renames the group',
+      value: { conversationId: groupId, change: { type: 'rename', title: 'Dinner' }, changeId: 'c-18' },
+    },
+    {
+      name: 'added',
+      summary: 'alice adds dave, who sees all earlier messages',
+      value: { conversationId: groupId, change: { type: 'add', userIds: ['dave'], history: 'all' } },
+    },
+    {
+      name: 'left',
+      summary: 'bob leaves',
+      value: { conversationId: groupId, change: { type: 'leave' } },
+    },
+  ],
+  set_conversation: [
+    {
+      name: 'muted',
+      summary: 'bob mutes the group',
+      value: { conversationId: groupId, settings: { muted: true } },
+    },
+  ],
+  set_block: [{ name: 'blocked', summary: 'alice blocks mallory', value: { userId: 'mallory', blocked: true } }],
   read_messages: [
     { name: 'upToSeq', summary: 'bob has read up to the first message', value: { conversationId, upToSeq: 1 } },
     { name: 'everything', summary: 'alice has read everything so far', value: { conversationId } },
@@ -86,6 +191,11 @@ export const clientEventExamples: ExamplesOf<typeof clientEvents> = {
       name: 'reconnected',
       summary: 'alice reconnects; her device has everything up to her own message',
       value: { conversations: [{ id: conversationId, afterSeq: 1 }] },
+    },
+    {
+      name: 'changes',
+      summary: 'Also requests the changes of messages that the device has',
+      value: { conversations: [{ id: conversationId, afterSeq: 2, afterRev: 0 }] },
     },
     { name: 'fresh', summary: 'A new device requests the unread counts', value: { conversations: [] } },
     {
@@ -124,6 +234,57 @@ export const clientAckExamples: ExamplesOf<typeof clientAcks> = {
     },
     { ...rejected, value: { ok: false, error: new Rejection('CONVERSATION_NOT_FOUND').payload } },
   ],
+  edit_message: [
+    { name: 'edited', summary: 'The message after the edit', value: { ok: true, message: lunchEdited } },
+    {
+      name: 'late',
+      summary: 'The time for edits is over: nothing changes',
+      value: { ok: false, error: new Rejection('TOO_LATE').payload },
+    },
+  ],
+  delete_message: [
+    {
+      name: 'deleted',
+      summary: 'The message without its content',
+      value: {
+        ok: true,
+        message: { ...lunch, content: null, deletedAt: '2026-01-01T12:02:00.000Z', deletedBy: 'alice', rev: 2 },
+      },
+    },
+    { ...rejected, value: { ok: false, error: new Rejection('MESSAGE_NOT_FOUND').payload } },
+  ],
+  set_reaction: [
+    { name: 'set', summary: 'The message with all its reactions', value: { ok: true, message: menuWithReaction } },
+    { ...rejected, value: { ok: false, error: new Rejection('LIMIT_EXCEEDED').payload } },
+  ],
+  mark_delivered: [{ name: 'done', summary: 'Marks that do not move forward change nothing', value: { ok: true } }],
+  create_group: [
+    { name: 'created', summary: 'The group', value: { ok: true, group: lunchGroup } },
+    { ...rejected, value: { ok: false, error: new Rejection('LIMIT_EXCEEDED').payload } },
+  ],
+  change_group: [
+    {
+      name: 'renamed',
+      summary: 'The group after the change',
+      value: { ok: true, group: { ...lunchGroup, title: 'Dinner', lastSeq: 2 } },
+    },
+    {
+      name: 'forbidden',
+      summary: 'bob is no admin',
+      value: {
+        ok: false,
+        error: new Rejection('FORBIDDEN', { message: 'Only owners and admins may do this.' }).payload,
+      },
+    },
+  ],
+  set_conversation: [
+    { name: 'muted', summary: 'All settings', value: { ok: true, settings: { ...unmuted, muted: true } } },
+    { ...rejected, value: { ok: false, error: new Rejection('CONVERSATION_NOT_FOUND').payload } },
+  ],
+  set_block: [
+    { name: 'done', summary: 'Also if it was so before', value: { ok: true } },
+    { ...rejected, value: { ok: false, error: new Rejection('UNAVAILABLE').payload } },
+  ],
   read_messages: [
     {
       name: 'read',
@@ -154,6 +315,31 @@ export const clientAckExamples: ExamplesOf<typeof clientAcks> = {
         notFound: [],
         hasMore: false,
         unread: { count: 1, conversations: [{ conversationId, count: 1 }] },
+      },
+    },
+    {
+      name: 'changes',
+      summary: 'alice has corrected the first message',
+      value: {
+        ok: true,
+        epoch,
+        conversations: [
+          {
+            id: conversationId,
+            messages: [],
+            lastSeq: 2,
+            hasMore: false,
+            readMarks: [
+              { userId: 'alice', upToSeq: 2, readAt: '2026-01-01T12:00:15.000Z' },
+              { userId: 'bob', upToSeq: 1, readAt: '2026-01-01T12:00:05.000Z' },
+            ],
+            changed: [lunchEdited],
+            lastRev: 1,
+          },
+        ],
+        notFound: [],
+        hasMore: false,
+        unread: { count: 0, conversations: [] },
       },
     },
     {
@@ -241,6 +427,53 @@ export const serverEventExamples: ExamplesOf<typeof serverEvents> = {
   new_message: [
     { name: 'lunch', summary: 'To every device of alice and of bob', value: lunch },
     { name: 'menu', summary: 'The reply, with an attachment', value: menu },
+    { name: 'group', summary: 'To alice, bob and carol: alice has created a group', value: created },
+  ],
+  message_changed: [
+    {
+      name: 'edited',
+      summary: 'alice has corrected her message',
+      value: {
+        conversationId,
+        seq: 1,
+        rev: 1,
+        by: 'alice',
+        at: '2026-01-01T12:01:00.000Z',
+        edited: { content: 'Hi Bob, lunch at one?' },
+      },
+    },
+    {
+      name: 'reaction',
+      summary: 'alice likes the menu',
+      value: {
+        conversationId,
+        seq: 2,
+        rev: 2,
+        by: 'alice',
+        at: '2026-01-01T12:01:30.000Z',
+        reactions: [{ emoji: '👍', count: 1 }],
+        reacted: { emoji: '👍', on: true },
+      },
+    },
+  ],
+  conversation_changed: [
+    {
+      name: 'added',
+      summary: 'To carol: she is in a new group',
+      value: { conversationId: groupId, group: { ...ofMember, role: 'member' } },
+    },
+    {
+      name: 'muted',
+      summary: 'To the other devices of bob: he has muted the group',
+      value: { conversationId: groupId, settings: { ...unmuted, muted: true } },
+    },
+  ],
+  messages_delivered: [
+    {
+      name: 'delivered',
+      summary: 'To alice: a device of bob has her message',
+      value: { conversationId, userId: 'bob', upToSeq: 1 },
+    },
   ],
   unread_count: [
     {
@@ -341,6 +574,33 @@ export const httpExamples = {
     ],
     nextCursor: null,
   } satisfies z.input<typeof conversationsPage>,
+  groupHistoryPage: { epoch, conversationId: groupId, messages: [created], nextCursor: null } satisfies z.input<
+    typeof historyPage
+  >,
+  createGroupBody: { title: 'Lunch', userIds: ['bob', 'carol'], changeId: 'c-17' },
+  renameGroupBody: { title: 'Dinner', changeId: 'c-18' },
+  addMembersBody: { userIds: ['dave'], history: 'all' as const, changeId: 'c-19' },
+  setRoleBody: { role: 'admin' as const, changeId: 'c-20' },
+  editMessageBody: { content: 'Hi Bob, lunch at one?', changeId: 'c-16' },
+  group: lunchGroup,
+  membersPage: {
+    members: [
+      { userId: 'alice', role: 'owner', joinedAt: '2026-01-01T12:05:00.000Z', upToSeq: 1, readAt: null },
+      { userId: 'bob', role: 'member', joinedAt: '2026-01-01T12:05:00.000Z', upToSeq: 0, readAt: null },
+    ],
+    nextCursor: 'Ym9i',
+  } satisfies z.input<typeof membersPage>,
+  editedMessage: lunchEdited,
+  reactedMessage: menuWithReaction,
+  versions: {
+    versions: [{ content: 'Hi Bob, lunch at noon?', editedAt: '2026-01-01T12:01:00.000Z', editedBy: 'alice' }],
+  } satisfies z.input<typeof versionsPage>,
+  reactors: { userIds: ['alice'] } satisfies z.input<typeof reactorsPage>,
+  readers: { userIds: ['bob'], count: 1, of: 2 } satisfies z.input<typeof readersPage>,
+  settingsBody: { muted: true },
+  settings: { ...unmuted, muted: true },
+  blocks: { userIds: ['mallory'] } satisfies z.input<typeof blocksPage>,
+  blockState: { userId: 'mallory', blocked: true } satisfies z.input<typeof blockState>,
 };
 
 /** Error body of a code. `message`: for codes with which the server sends a more specific text than the table's. */

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { type ErrorCode, errorPayload } from './errors.ts';
+import { changeId, conversationSettings, groupOfMember } from './group.ts';
 import { conversationId, storeEpoch, userId } from './ids.ts';
 import { LIMITS } from './limits.ts';
-import { message } from './message.ts';
+import { content, draft, emoji, message } from './message.ts';
+import { isVisible } from './visible-text.ts';
 
 // Digits only: Number('') is 0, and `before=0` returns an empty page that looks like the end of the history.
 const wholeNumber = z.string().regex(/^\d{1,16}$/, 'must be a whole number');
@@ -66,10 +68,14 @@ export const conversationsQuery = z.object({
 export const conversationSummary = z
   .object({
     id: conversationId,
-    otherUserId: userId,
+    otherUserId: userId.optional().meta({ description: 'The other participant. Absent for a group', example: 'bob' }),
+    group: groupOfMember.optional(),
     lastMessage: message.nullable(),
     unreadCount: z.int().nonnegative().meta({ example: 3 }),
+    mentionCount: z.int().positive().optional().meta({ description: 'Unread messages that mention the user' }),
     lastSeq: z.int().nonnegative().meta({ example: 42 }),
+    lastRev: z.int().positive().optional().meta({ description: 'Number of the last change; absent without changes' }),
+    settings: conversationSettings.optional().meta({ description: 'Absent while all of them have their defaults' }),
     updatedAt: z.iso.datetime().meta({ example: '2026-01-01T12:00:00.000Z' }),
   })
   .meta({ id: 'ConversationSummary', description: 'A conversation as its participant sees it in a list' });
@@ -82,11 +88,66 @@ export const conversationsPage = z
   })
   .meta({ id: 'ConversationsPage', description: 'One page of conversations, newest activity first' });
 
+/** Path of a message: its conversation and its `seq`. */
+export const messagePath = z.object({ conversationId, seq: seqCursor.pipe(z.int().positive()) });
+
+/** `PATCH /api/messages/in/:conversationId/:seq` */
+export const editMessageBody = z
+  .object({ content, mentions: draft.shape.mentions, changeId: changeId.optional() })
+  .refine((value) => isVisible(value.content ?? ''), { message: 'an edited message needs content', path: ['content'] })
+  .meta({ id: 'EditMessageBody', description: 'The new text of a message' });
+
+/** `GET /api/messages/in/:conversationId/:seq/versions` */
+export const versionsPage = z
+  .object({
+    versions: z.array(
+      z.object({
+        content: z.string().nullable().meta({ example: 'Lunch at noon?' }),
+        editedAt: z.iso.datetime().meta({ description: 'When it was replaced', example: '2026-01-01T12:03:00.000Z' }),
+        editedBy: userId.meta({ description: 'The user who replaced it' }),
+      }),
+    ),
+  })
+  .meta({ id: 'Versions', description: 'The texts of a message before its edits, oldest first' });
+
+/** `GET /api/messages/in/:conversationId/:seq/reactions` */
+export const reactionsQuery = z.object({ emoji, limit });
+
+export const reactorsPage = z
+  .object({ userIds: z.array(userId) })
+  .meta({ id: 'Reactors', description: 'Users who reacted with the emoji, in the order of their reactions' });
+
+/** `GET /api/messages/in/:conversationId/:seq/readers` */
+export const readersQuery = z.object({ limit });
+
+export const readersPage = z
+  .object({
+    userIds: z.array(userId),
+    count: z.int().nonnegative().meta({ description: 'Members who have read the message', example: 2 }),
+    of: z.int().nonnegative().meta({ description: 'Members who could have: all except the sender', example: 3 }),
+  })
+  .meta({ id: 'Readers', description: 'Who has read a message' });
+
+/** `GET /api/groups/:conversationId/members` */
+export const membersQuery = z.object({
+  limit,
+  cursor: z.string().max(200).optional().meta({
+    description: '`nextCursor` of the previous page; opaque',
+    example: 'Y2Fyb2w',
+  }),
+});
+
+/** `PUT` and `DELETE /api/blocks/:userId` */
+export const blockState = z
+  .object({ userId, blocked: z.boolean().meta({ example: true }) })
+  .meta({ id: 'BlockState', description: 'Whether the user has blocked another one' });
+
 /** Body of each HTTP error. */
 export const problem = z.object({ error: errorPayload }).meta({ id: 'Problem', description: 'Body of an HTTP error' });
 
 export type Conversation = z.infer<typeof conversation>;
 export type HistoryQuery = z.infer<typeof historyQuery>;
+export type MessagePath = z.output<typeof messagePath>;
 export type HistoryPage = z.infer<typeof historyPage>;
 export type ConversationSummary = z.infer<typeof conversationSummary>;
 export type ConversationsPage = z.infer<typeof conversationsPage>;
@@ -102,6 +163,9 @@ export const HTTP_STATUS: Record<ErrorCode, number> = {
   FORBIDDEN: 403,
   VALIDATION_FAILED: 400,
   CONVERSATION_NOT_FOUND: 404,
+  MESSAGE_NOT_FOUND: 404,
+  MEMBER_NOT_FOUND: 404,
+  TOO_LATE: 409,
   NOT_FOUND: 404,
   METHOD_NOT_ALLOWED: 405,
   UNKNOWN_EVENT: 400,

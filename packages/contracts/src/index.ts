@@ -1,8 +1,15 @@
+export * from './client-acks.ts';
+export * from './client-events.ts';
+export * from './cluster-view.ts';
 export * from './errors.ts';
 export * from './feed.ts';
+export * from './group.ts';
 export * from './http.ts';
 export * from './ids.ts';
 export * from './lane-batch.ts';
 export * from './limits.ts';
+export * from './local-control.ts';
 export * from './message.ts';
+export type { Presence } from './presence.ts';
+export * from './server-events.ts';
 export * from './socket-events.ts';

@@ -30,4 +30,25 @@ export const LIMITS = {
   feedSinceLength: 200,
   /** Users whose presence one connection may watch: more than a chat list shows on one screen. */
   watchedUsers: 200,
+  /** Longest title of a group. */
+  titleLength: 100,
+  /** Members of a group up to which receipts are emitted, and its entries are published to the room of each member. */
+  smallGroup: 32,
+  /** Members of a group up to which presence is shown. */
+  presenceGroup: 100,
+  /** Mentioned users of one message. */
+  mentions: 50,
+  /** Text of the quoted message in a reply. */
+  replyTextLength: 100,
+  /** Different emojis among the reactions to one message. */
+  reactionKinds: 20,
+  emojiLength: 32,
+  /** Changed messages of one conversation in one ack of `sync`. */
+  syncChanges: 100,
+  /** Conversations in one `mark_delivered`. */
+  deliveredConversations: 100,
+  /** Users that one user may block. */
+  blocks: 1_000,
+  /** Longest id of a change, chosen by the client. */
+  changeIdLength: 64,
 } as const;

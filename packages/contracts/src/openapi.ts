@@ -1,18 +1,17 @@
 import { z } from 'zod';
-import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponseObject } from 'zod-openapi';
-import type { ErrorCode } from './errors.ts';
-import { httpExamples, problemExample } from './examples.ts';
+import { createDocument, type ZodOpenApiOperationObject } from 'zod-openapi';
+import { httpExamples } from './examples.ts';
 import {
   conversation,
   conversationsPage,
   conversationsQuery,
-  HTTP_STATUS,
   historyPage,
   historyQuery,
   openConversationBody,
-  problem,
 } from './http.ts';
 import { userId } from './ids.ts';
+import { conversationPaths } from './openapi-conversations.ts';
+import { errors, gatewayHeader, invalidBodies, json } from './openapi-parts.ts';
 import { readableSchema } from './readable-schema.ts';
 
 /**
@@ -33,6 +32,8 @@ export function openApiDocument({ version, serverUrl = '/' }: { version: string;
       servers: [{ url: serverUrl }],
       tags: [
         { name: 'Conversations', description: 'Conversations between users' },
+        { name: 'Groups', description: 'Conversations of several users with roles' },
+        { name: 'Settings', description: 'What a user has decided for one conversation, or about another user' },
         { name: 'Messages', description: 'History; new messages are sent and received over Socket.IO' },
         { name: 'Operations', description: 'For probes and tools; no token needed' },
       ],
@@ -41,6 +42,7 @@ export function openApiDocument({ version, serverUrl = '/' }: { version: string;
         '/api/conversations': { post: openConversation },
         '/api/messages/conversations': { get: listConversations },
         '/api/messages/with/{otherUserId}': { get: readHistory },
+        ...conversationPaths,
         '/healthz': { get: healthz },
         '/readyz': { get: readyz },
         '/api/docs': { get: page('getDocsPage', 'This documentation as an HTML page') },
@@ -97,10 +99,6 @@ document gets 405 with an \`Allow\` header.
 Every response has the id of the gateway process in \`X-Gateway-Id\`. New fields may be added to any response: ignore those
 you do not know.`;
 
-const gatewayHeader = {
-  'X-Gateway-Id': { description: 'Id of the gateway process', schema: { type: 'string' as const } },
-};
-
 const openConversation: ZodOpenApiOperationObject = {
   operationId: 'openConversation',
   tags: ['Conversations'],
@@ -116,12 +114,7 @@ const openConversation: ZodOpenApiOperationObject = {
     '200': json('The conversation already existed', conversation, { existing: httpExamples.conversation }),
     '201': json('This request created the conversation', conversation, { created: httpExamples.conversation }),
     ...errors('VALIDATION_FAILED', 'FORBIDDEN', 'RATE_LIMITED'),
-    '413': json('VALIDATION_FAILED: the body is larger than 64 kB', problem, {
-      tooLarge: problemExample('VALIDATION_FAILED', 'the body is larger than 64 kB'),
-    }),
-    '415': json('VALIDATION_FAILED: the body is not plain JSON in UTF-8', problem, {
-      notJson: problemExample('VALIDATION_FAILED', 'send a JSON body with Content-Type: application/json'),
-    }),
+    ...invalidBodies,
   },
 };
 
@@ -190,50 +183,4 @@ function page(operationId: string, summary: string): ZodOpenApiOperationObject {
 
 function document(operationId: string, summary: string): ZodOpenApiOperationObject {
   return { ...page(operationId, summary), responses: { '200': json('The document', z.looseObject({})) } };
-}
-
-function json(description: string, schema: z.ZodType, examples?: Record<string, object>): ZodOpenApiResponseObject {
-  const named = Object.entries(examples ?? {}).map(([name, value]) => [name, { value }] as const);
-  const content = { schema, ...(named.length === 0 ? {} : { examples: Object.fromEntries(named) }) };
-  return { description, headers: gatewayHeader, content: { 'application/json': content } };
-}
-
-/** Errors that any request with a token may get, and `more`. */
-function errors(...more: ErrorCode[]): Record<`${4 | 5}${number}`, ZodOpenApiResponseObject> {
-  return errorsOf([
-    'TOKEN_MISSING',
-    'TOKEN_INVALID',
-    'TOKEN_EXPIRED',
-    'TOKEN_REVOKED',
-    'TIMEOUT',
-    'UNAVAILABLE',
-    ...more,
-  ]);
-}
-
-/** One response per HTTP status, with an example body of each code. */
-function errorsOf(codes: readonly ErrorCode[]): Record<`${4 | 5}${number}`, ZodOpenApiResponseObject> {
-  const byStatus = Map.groupBy(codes, (code) => HTTP_STATUS[code]);
-  return Object.fromEntries(
-    [...byStatus].map(([status, group]) => {
-      const examples = Object.fromEntries(group.map((code) => [code, exampleOf(code)]));
-      const response = json(group.join(', '), problem, examples);
-      return [status, { ...response, headers: { ...gatewayHeader, ...extraHeaders(group) } }];
-    }),
-  );
-}
-
-function exampleOf(code: ErrorCode): object {
-  return problemExample(
-    code,
-    code === 'VALIDATION_FAILED' ? 'otherUserId: must not contain control characters' : undefined,
-  );
-}
-
-function extraHeaders(codes: readonly ErrorCode[]) {
-  if (codes.includes('TOKEN_MISSING')) {
-    return { 'WWW-Authenticate': { description: '`Bearer`', schema: { type: 'string' as const } } };
-  }
-  if (codes.every((code) => !problemExample(code).error.retryable)) return {};
-  return { 'Retry-After': { description: 'Seconds to wait, if known', schema: { type: 'integer' as const } } };
 }

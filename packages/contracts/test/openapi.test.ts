@@ -1,10 +1,25 @@
 import {
+  addMembersBody,
+  blockState,
+  blocksPage,
   conversation,
+  conversationSettings,
   conversationsPage,
+  createGroupBody,
+  editMessageBody,
+  group,
   HTTP_STATUS,
   historyPage,
+  membersPage,
+  message,
   openConversationBody,
   problem,
+  reactorsPage,
+  readersPage,
+  renameGroupBody,
+  setRoleBody,
+  settingsBody,
+  versionsPage,
 } from '@chat-cluster/contracts';
 import { liveness, openApiDocument, readiness } from '@chat-cluster/contracts/openapi';
 import { Validator } from '@seriousme/openapi-schema-validator';
@@ -36,6 +51,21 @@ const SCHEMAS: Record<string, z.ZodType> = {
   Conversation: conversation,
   ConversationsPage: conversationsPage,
   HistoryPage: historyPage,
+  CreateGroup: createGroupBody,
+  RenameGroup: renameGroupBody,
+  AddMembers: addMembersBody,
+  SetRole: setRoleBody,
+  EditMessageBody: editMessageBody,
+  Group: group,
+  MembersPage: membersPage,
+  Message: message,
+  Versions: versionsPage,
+  Reactors: reactorsPage,
+  Readers: readersPage,
+  ChangeSettings: settingsBody,
+  ConversationSettings: conversationSettings,
+  Blocks: blocksPage,
+  BlockState: blockState,
   Problem: problem,
   Liveness: liveness,
   Readiness: readiness,
@@ -94,11 +124,10 @@ describe('The OpenAPI document', () => {
     const open = operations.filter((operation) => operation.security?.length === 0).map((o) => o.operationId);
     const closed = operations.filter((operation) => operation.security === undefined);
     expect(document.security).to.deep.equal([{ bearerAuth: [] }]);
-    expect(closed.map((operation) => operation.operationId).sort()).to.deep.equal([
-      'listConversations',
-      'openConversation',
-      'readHistory',
-    ]);
+    const privatePaths = Object.keys(document.paths).filter((path) => /^\/api\/(?!docs|asyncapi)/.test(path));
+    const ofPrivatePaths = privatePaths.flatMap((path) => Object.values(document.paths[path] as object));
+    expect(closed).to.have.members(ofPrivatePaths);
+    expect(closed.length).to.be.above(20);
     expect(open).to.have.length(operations.length - closed.length);
     for (const operation of closed) expect(operation.responses).to.include.keys('401', '503', '504');
   });

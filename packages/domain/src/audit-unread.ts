@@ -1,3 +1,4 @@
+import type { MemberAudit, MemberCounts } from './group-ports.ts';
 import type { Counter, CounterKey, UnreadAudit } from './ports.ts';
 
 /** A counter that differs from the number of its unread messages, which is `truth`. */
@@ -11,12 +12,32 @@ const RANGES_PER_COUNT = 200;
 /** Attempts to heal a counter that changes meanwhile; each takes a few milliseconds. */
 const HEAL_ATTEMPTS = 10;
 
+/** Attempts to count a conversation without a change of its messages during the count. */
+const COUNT_ATTEMPTS = 5;
+
 /**
- * Returns the counters that drifted. Each counter is a snapshot of one moment, and messages never change, so a
- * difference is real even if new messages arrive during the count. Messages are counted in pieces, so that a million
- * unread messages need many short statements instead of a long one.
+ * Returns the counters that drifted. Each counter is a snapshot of one moment, so a difference is real even if new
+ * messages arrive during the count. A message may be deleted during the count: then `lastRev` has changed, and the
+ * counter is read and counted again. One that changes in each attempt is left to the next audit.
  */
-export async function findDrift(audit: UnreadAudit, counters: readonly Counter[]): Promise<Drift[]> {
+export async function findDrift(
+  audit: UnreadAudit,
+  counters: readonly Counter[],
+  attempts = COUNT_ATTEMPTS,
+): Promise<Drift[]> {
+  const suspects = attempts > 0 ? await differing(audit, counters) : [];
+  if (suspects.length === 0) return [];
+  const current = new Map((await audit.of(suspects)).map((counter) => [keyOf(counter), counter]));
+  const isUnchanged = (drift: Drift) => current.get(keyOf(drift))?.lastRev === drift.lastRev;
+  const changed = suspects.filter((drift) => !isUnchanged(drift)).flatMap((drift) => current.get(keyOf(drift)) ?? []);
+  return [...suspects.filter(isUnchanged), ...(await findDrift(audit, changed, attempts - 1))];
+}
+
+/**
+ * The counters that differ from the number of their messages. Messages are counted in pieces, so that a million unread
+ * messages need many short statements instead of a long one.
+ */
+async function differing(audit: UnreadAudit, counters: readonly Counter[]): Promise<Drift[]> {
   const truths = counters.map(() => 0);
   let open: Piece[] = [];
   let size = 0;
@@ -56,17 +77,47 @@ function piecesOf({ conversationId, userId, lastReadSeq, lastSeq }: Counter, ind
  * that were `healed`, and those that changed in each attempt (`left`). A counter that a read mark has corrected
  * meanwhile is in neither.
  */
-export async function healDrift(
-  audit: UnreadAudit,
-  drifts: readonly Drift[],
-): Promise<{ healed: Drift[]; left: Drift[] }> {
-  const healed: Drift[] = [];
+export function healDrift(audit: UnreadAudit, drifts: readonly Drift[]): Promise<Healing<Drift>> {
+  return healAll(
+    drifts,
+    (some) => audit.heal(some),
+    async (keys) => findDrift(audit, await audit.of(keys)),
+  );
+}
+
+/** Whether what a member stores differs from the truth. */
+export function hasDrifted({ stored, truth }: MemberCounts): boolean {
+  return (
+    stored.readCounted !== truth.readCounted || stored.ownAfter !== truth.ownAfter || stored.mentions !== truth.mentions
+  );
+}
+
+/** The same for the counts of members of groups. */
+export function healMemberDrift(audit: MemberAudit, drifts: readonly MemberCounts[]): Promise<Healing<MemberCounts>> {
+  return healAll(
+    drifts,
+    (some) => audit.heal(some),
+    async (keys) => (await audit.of(keys)).filter(hasDrifted),
+  );
+}
+
+export interface Healing<D> {
+  healed: D[];
+  left: D[];
+}
+
+async function healAll<D extends CounterKey>(
+  drifts: readonly D[],
+  heal: (drifts: readonly D[]) => Promise<CounterKey[]>,
+  readAgain: (keys: readonly CounterKey[]) => Promise<D[]>,
+): Promise<Healing<D>> {
+  const healed: D[] = [];
   let left = drifts;
   for (let attempt = 0; left.length > 0 && attempt < HEAL_ATTEMPTS; attempt++) {
-    const done = new Set((await audit.heal(left)).map(keyOf));
+    const done = new Set((await heal(left)).map(keyOf));
     healed.push(...left.filter((drift) => done.has(keyOf(drift))));
     const others = left.filter((drift) => !done.has(keyOf(drift)));
-    left = others.length > 0 ? await findDrift(audit, await audit.of(others)) : [];
+    left = others.length > 0 ? await readAgain(others) : [];
   }
   return { healed, left: [...left] };
 }

@@ -1,7 +1,7 @@
 import type { ReadAck, ReadMessages, UserId } from '@chat-cluster/contracts';
 import { errorOf } from './message.ts';
 import type { Conversations, Inbox } from './ports.ts';
-import { otherParticipant } from './submit-message.ts';
+import { conversationOf, otherOf } from './submit-message.ts';
 
 /**
  * Moves the read mark of `userId` forward to `upToSeq` (default: the last message) and resolves after commit with the
@@ -9,12 +9,17 @@ import { otherParticipant } from './submit-message.ts';
  * order with the messages. Monotonic and idempotent. Rejections: those of submitMessage.
  */
 export async function markRead(
-  { conversations, inbox }: { conversations: Conversations; inbox: Inbox },
+  { conversations, inbox }: { conversations: Pick<Conversations, 'participantsOf'>; inbox: Inbox },
   userId: UserId,
   { conversationId, upToSeq }: ReadMessages,
 ): Promise<ReadAck> {
-  const otherUserId = await otherParticipant(conversations, conversationId, userId);
-  const result = await inbox.submit({ kind: 'read', conversationId, userId, otherUserId, upToSeq: upToSeq ?? null });
+  const conversation = await conversationOf(conversations, conversationId, userId);
+  const mark = { conversationId, userId, upToSeq: upToSeq ?? null };
+  const result = await inbox.submit(
+    conversation.kind === 'group'
+      ? { kind: 'group_read', ...mark }
+      : { kind: 'read', ...mark, otherUserId: otherOf(conversation, userId) },
+  );
   if (result.kind !== 'read') throw errorOf(result);
   return { ok: true, conversationId, upToSeq: result.upToSeq, unread: { count: result.unreadCount } };
 }

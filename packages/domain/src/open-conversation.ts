@@ -1,6 +1,7 @@
 import { type Conversation, Rejection, type UserId } from '@chat-cluster/contracts';
 import { newConversationId } from './ids.ts';
 import type { Conversations } from './ports.ts';
+import { NO_CONVERSATION } from './submit-message.ts';
 
 /**
  * Opens the direct conversation of two users, or of one user (notes). Exactly one of all callers gets `created: true`.
@@ -20,6 +21,6 @@ export async function findConversation(
   participantId: UserId,
 ): Promise<{ conversation: Conversation; created: false }> {
   const conversation = await conversations.find(userId, participantId);
-  if (!conversation) throw new Rejection('FORBIDDEN', { message: 'On this server, users cannot open conversations.' });
+  if (!conversation) throw new Rejection('FORBIDDEN', { message: NO_CONVERSATION });
   return { conversation, created: false };
 }

@@ -1,5 +1,4 @@
 import type {
-  Attachment,
   Conversation,
   ConversationId,
   ConversationsPage,
@@ -10,12 +9,15 @@ import type {
   MessageId,
   MessagesRead,
   Presence,
+  ReplyTo,
+  Role,
   SendEntry,
   StoreEpoch,
   SyncAck,
   SyncedConversation,
   UnreadCount,
   UserId,
+  Window,
 } from '@chat-cluster/contracts';
 import type { DeadLetter } from './dead-letter.ts';
 
@@ -24,8 +26,9 @@ import type { DeadLetter } from './dead-letter.ts';
  * adapter that breaks one of these sentences is wrong, even if it compiles. Any method may throw a fault, which is
  * logged and reaches the client as UNAVAILABLE. The rejections that a method may throw are listed at the method.
  *
- * Implementations: MessageStore, UnreadCounts, DeadLetters, UnreadAudit, StoreEpochs in packages/postgres; Fanout, RecentMessages,
- * BeatMemory, presence in packages/redis; Inbox, RecountRequests in packages/queue; Conversations, History in services/gateway.
+ * Implementations: MessageStore, UnreadCounts, DeadLetters, UnreadAudit, StoreEpochs in packages/postgres; Fanout,
+ * RecentMessages, BeatMemory, presence in packages/redis; Inbox, RecountRequests in packages/queue; Conversations,
+ * History in services/gateway.
  */
 
 /** Accepted entries that are not stored yet. Implemented by `createInbox` in packages/queue/src/inbox.ts. */
@@ -77,24 +80,49 @@ export interface FeedSlice {
 }
 
 /** A conversation without its messages: its last `seq`, and how far each participant has read. */
-export type ConversationHead = Pick<SyncedConversation, 'id' | 'lastSeq' | 'readMarks'>;
+export type ConversationHead = Pick<
+  SyncedConversation,
+  'id' | 'lastSeq' | 'readMarks' | 'deliveredMarks' | 'group' | 'settings'
+> & {
+  /** Number of the last change of a message; 0 without changes. */
+  lastRev: number;
+};
 
-/** Unread messages of a user: the total, and the newest conversations with unread messages. */
-export type UnreadSummary = SyncAck['unread'];
+/**
+ * Unread messages of a user: the total, and the newest conversations with unread messages. `rooms`: the groups of the
+ * user that have a room, from the same read, since a gateway needs both when a device connects.
+ */
+export type UnreadSummary = SyncAck['unread'] &
+  Pick<UnreadCount, 'mutedCount' | 'mentionCount'> & { rooms: ConversationId[] };
 
 /** Participants of a direct conversation. They never change, so they may be cached. */
 export interface Participants {
+  kind: 'direct';
   conversationId: ConversationId;
   userIds: readonly [UserId] | readonly [UserId, UserId];
+}
+
+/** A direct conversation, and whether one of the two users has blocked the other, which changes. */
+export type DirectConversation = Participants & { isBlocked: boolean };
+
+/** A group as a member, or former member, may use it. It changes with each change of the group: do not cache it for long. */
+export interface Membership {
+  kind: 'group';
+  conversationId: ConversationId;
+  /** null: a former member, who still sees its windows. */
+  role: Role | null;
+  memberCount: number;
+  windows: readonly Window[];
 }
 
 /** Implemented by `GatewayConversations` in services/gateway/src/conversations.ts. */
 export interface Conversations {
   /**
-   * Participants of a conversation of the user. Undefined when it does not exist or the user is not a participant. Both
-   * cases cost the same queries, so that a user cannot distinguish them. Do not cache this: it may be created.
+   * A conversation of the user. Undefined when it does not exist, or the user is not a participant and was no member of
+   * it. All these cases cost the same queries, so that a user cannot distinguish them. Do not cache this: it may be
+   * created. A group may have changed since: the lane decides what a member may do.
    */
-  participantsOf(id: ConversationId, userId: UserId): Promise<Participants | undefined>;
+  participantsOf(id: ConversationId, userId: UserId): Promise<DirectConversation | Membership | undefined>;
   /**
    * The direct conversation of two users, created with the id `newId` if there is none. Idempotent under any
    * concurrency: all callers get the same conversation, and exactly one of them gets `created: true`.
@@ -104,19 +132,25 @@ export interface Conversations {
   find(a: UserId, b: UserId): Promise<Conversation | undefined>;
 }
 
-/** Which users share a conversation. Implemented by `GatewayConversations` too. */
+/**
+ * Which users share a direct conversation, or a group of up to LIMITS.presenceGroup members. Implemented by
+ * `GatewayConversations` too.
+ */
 export interface Contacts {
   /** Those of `userIds` who share a conversation with the user. Concurrent calls share a query. */
   contactsAmong(userId: UserId, userIds: readonly UserId[]): Promise<ReadonlySet<UserId>>;
+  /** Those of `userIds` that have blocked the user, or that the user has blocked. */
+  blockedAmong(userId: UserId, userIds: readonly UserId[]): Promise<ReadonlySet<UserId>>;
 }
 
 /** Participants for requests that do not justify a query. Implemented by `GatewayConversations` too. */
 export interface KnownConversations {
   /**
-   * Participants, if the user is one of them, and this process or the cache of recent messages has them. Otherwise
-   * undefined, after the same requests in every case.
+   * The users that a signal of the user reaches, if this process or the cache of recent messages knows the conversation
+   * of the user: the participants, unless one has blocked the other; or the current members of a group of at most
+   * LIMITS.smallGroup, if the user is one of them. Otherwise undefined, after the same requests in every case.
    */
-  known(id: ConversationId, userId: UserId): Promise<Participants | undefined>;
+  known(id: ConversationId, userId: UserId): Promise<readonly UserId[] | undefined>;
 }
 
 /** A stored message. Its `id` differs from that of the entry when an earlier send had the same key. */
@@ -124,8 +158,13 @@ export interface StoredMessage {
   id: MessageId;
   seq: number;
   createdAt: Date;
-  /** Content of the earlier send with the same key. Undefined for a first send: its content is that of the entry. */
-  earlier?: { content: string | null; attachments: Attachment[] };
+  /**
+   * The current state of the earlier message with the same key: its content, and what only some messages have.
+   * Undefined for a first send: its content is that of the entry.
+   */
+  earlier?: Pick<Message, 'content' | 'attachments'> & Partial<Message>;
+  /** The quote without its text: the quoted message was deleted after the reply was accepted. */
+  replyTo?: ReplyTo;
 }
 
 export interface ReadMark {
@@ -224,6 +263,8 @@ export interface RecountRequests {
 
 /** Cache of the latest messages of busy conversations. It may lose any of them, but never returns wrong data. */
 export interface RecentMessages {
+  /** Removes all messages of these conversations, because one of each has changed. In order with `append`. */
+  drop(ids: readonly ConversationId[]): Promise<void>;
   append(messages: readonly Message[]): Promise<void>;
   /**
    * Messages with `fromSeq <= seq <= toSeq` in order. Undefined when the cache lacks any of them. `isRead` is always
@@ -298,9 +339,13 @@ export interface Counter extends CounterKey {
   unreadCount: number;
   lastReadSeq: number;
   lastSeq: number;
+  /** Number of the last change of a message in the conversation: a deletion changes what is counted. */
+  lastRev: number;
+  /** Differs after each write of the counter or of the read mark, also after one that changes no value. */
+  version: string;
 }
 
-/** Unread counters and the messages they count. Messages never change, so a count of a range stays correct. */
+/** Unread counters and the messages they count. A count of a range stays correct until a message is deleted. */
 export interface UnreadAudit {
   /** Counters after the key `after`, in the order of their keys; undefined: from the first one. */
   after(after: CounterKey | undefined, limit: number): Promise<Counter[]>;
@@ -311,8 +356,8 @@ export interface UnreadAudit {
   /** `result[i]`: messages with `fromSeq < seq <= toSeq` that other users sent. */
   count(ranges: readonly (CounterKey & { fromSeq: number; toSeq: number })[]): Promise<number[]>;
   /**
-   * Sets counters to `truth`, except those that have changed, or whose read mark has changed, since they were read.
-   * Returns the keys of those it set. Only a new mark lowers a counter, so `truth` is correct if both are unchanged.
+   * Sets counters to `truth`, except those whose `version` has changed since they were read. Returns the keys of those
+   * it set. Each send, read mark and deletion that changes the truth changes the version, so `truth` is correct then.
    */
   heal(drifts: readonly (Counter & { truth: number })[]): Promise<CounterKey[]>;
 }

@@ -38,6 +38,7 @@ export function memoryWorld(): World {
   };
   return {
     store,
+    writes: { apply: () => Promise.reject(new Error('groups are only on Postgres')) },
     async open(id, users) {
       const readers = new Map(users.map((user) => [user, { upToSeq: 0, readAt: new Date(0) }]));
       conversations.set(id, { messages: [], readers });

@@ -1,8 +1,14 @@
 import type { Entry, EntryResult, UserId } from '@chat-cluster/contracts';
-import { type Conversations, type Inbox, newConversationId, type Participants } from '@chat-cluster/domain';
+import {
+  type Conversations,
+  type DirectConversation,
+  type Inbox,
+  newConversationId,
+  QuoteOrder,
+} from '@chat-cluster/domain';
 
 /** A Conversations port that has exactly these conversations. */
-export function conversationsAmong(...known: Participants[]): Conversations {
+export function conversationsAmong(...known: DirectConversation[]): Conversations {
   return {
     participantsOf: async (id, userId) =>
       known.find(({ conversationId, userIds }) => conversationId === id && userIds.some((one) => one === userId)),
@@ -11,8 +17,22 @@ export function conversationsAmong(...known: Participants[]): Conversations {
   };
 }
 
-export function conversation(...userIds: [UserId] | [UserId, UserId]): Participants {
-  return { conversationId: newConversationId(), userIds };
+export function conversation(...userIds: [UserId] | [UserId, UserId]): DirectConversation {
+  return { kind: 'direct', conversationId: newConversationId(), userIds, isBlocked: false };
+}
+
+/** What submitMessage needs beside an inbox, for drafts that are no replies. */
+export const noReplies = {
+  quotes: new QuoteOrder(),
+  history: { head: unexpected, range: unexpected },
+  recent: { range: unexpected },
+};
+
+/** Reads of messages without reactions and changes. */
+export const noReactions = { groupReads: { ownReactions: unexpected, changes: unexpected } };
+
+function unexpected(): Promise<never> {
+  return Promise.reject(new Error('unexpected call'));
 }
 
 /** An inbox that records submitted entries and returns the result of `answer`. */

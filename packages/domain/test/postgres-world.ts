@@ -1,5 +1,11 @@
-import { createConversationStore, createHistory, createMessageStore, createUnreadCounts } from '@chat-cluster/postgres';
-import { freshDatabase } from '@chat-cluster/testkit';
+import {
+  createConversationStore,
+  createConversationWrites,
+  createHistory,
+  createMessageStore,
+  createUnreadCounts,
+} from '@chat-cluster/postgres';
+import { freshDatabase, GROUP_RULES } from '@chat-cluster/testkit';
 import type { World } from './world.ts';
 
 /** The production store, on its own database. */
@@ -7,6 +13,7 @@ export async function postgresWorld(): Promise<World & { close(): Promise<void> 
   const { db, drop } = await freshDatabase();
   return {
     store: createMessageStore(db),
+    writes: createConversationWrites(db, GROUP_RULES),
     async open(id, [a, b = a]) {
       await createConversationStore(db).open(id, a, b);
     },

@@ -2,7 +2,7 @@ import type { ConversationId, HistoryQuery, Message, StoreEpoch } from '@chat-cl
 import { type History, type RecentMessages, readHistory } from '@chat-cluster/domain';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { conversation, conversationsAmong, inboxAnswering } from './ports.ts';
+import { conversation, conversationsAmong, inboxAnswering, noReactions } from './ports.ts';
 import { newUsers } from './world.ts';
 
 const { alice, bob, carol } = newUsers('alice', 'bob', 'carol');
@@ -35,6 +35,7 @@ function setting({ lastSeq = 10, marks = [0, 0], cached = false as boolean | 'br
     feed: () => Promise.reject(new Error('unexpected call')),
   };
   const recent: RecentMessages = {
+    drop: () => Promise.reject(new Error('unexpected call')),
     append: () => Promise.reject(new Error('unexpected call')),
     async range(_id, from, to) {
       reads.recent.push([from, to]);
@@ -47,7 +48,7 @@ function setting({ lastSeq = 10, marks = [0, 0], cached = false as boolean | 'br
     upToSeq: (entry.kind === 'read' && entry.upToSeq) || 0,
     unreadCount: 0,
   }));
-  const ports = { history, recent, inbox, conversations: conversationsAmong(pair), epoch: () => EPOCH };
+  const ports = { ...noReactions, history, recent, inbox, conversations: conversationsAmong(pair), epoch: () => EPOCH };
   return { ports, reads, submitted };
 }
 

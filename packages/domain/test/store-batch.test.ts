@@ -1,5 +1,5 @@
 import type { ConversationId, Entry } from '@chat-cluster/contracts';
-import { newConversationId, storeBatch } from '@chat-cluster/domain';
+import { emptyOutcome, newConversationId, storeBatch } from '@chat-cluster/domain';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { memoryWorld } from './memory-world.ts';
@@ -35,7 +35,7 @@ for (const [name, open, numRuns] of stores) {
       ];
       const entries: Entry[] = [...sends];
       entries.splice(2, 0, read(two.id, two.a, two.b));
-      const { results, messages, badges } = await storeBatch(world.store, entries);
+      const { results, messages, badges } = await storeBatch(world, entries);
       expect(kinds(results)).to.deep.equal(['stored', 'stored', 'read', 'stored']);
       expect(messages.map(({ id }) => id)).to.deep.equal(sends.map(({ id }) => id));
       expect(messages.map(({ seq }) => seq)).to.deep.equal([1, 1, 2]);
@@ -55,7 +55,7 @@ for (const [name, open, numRuns] of stores) {
         send(id, a, b, { key: 'k', content: 'second' }),
         send(id, b, a, { key: 'k', content: 'of the other sender' }),
       ];
-      const { results, messages, badges } = await storeBatch(world.store, [first, resend, foreign]);
+      const { results, messages, badges } = await storeBatch(world, [first, resend, foreign]);
       expect(kinds(results)).to.deep.equal(['stored', 'duplicate', 'stored']);
       expect(results[1]).to.deep.equal({ kind: 'duplicate', message: messages[0] });
       expect(await contents(id)).to.deep.equal(['first', 'of the other sender']);
@@ -65,19 +65,17 @@ for (const [name, open, numRuns] of stores) {
     it('returns the first result for a resend in a later batch, and no events', async () => {
       const { id, a, b } = await newPair(world);
       const attachments = [{ url: 'https://files.example.com/a.pdf', type: 'PDF' as const }];
-      const first = await storeBatch(world.store, [send(id, a, b, { key: 'k', content: null, attachments })]);
-      const again = await storeBatch(world.store, [send(id, a, b, { key: 'k', content: 'other' })]);
+      const first = await storeBatch(world, [send(id, a, b, { key: 'k', content: null, attachments })]);
+      const again = await storeBatch(world, [send(id, a, b, { key: 'k', content: 'other' })]);
       expect(again).to.deep.equal({
+        ...emptyOutcome(),
         results: [{ kind: 'duplicate', message: first.messages[0] }],
-        messages: [],
-        receipts: [],
-        badges: [],
       });
     });
 
     it('distinguishes client message ids that differ only by a space, quotes or case', async () => {
       const { id, a, b } = await newPair(world);
-      const { results } = await storeBatch(world.store, [
+      const { results } = await storeBatch(world, [
         send(id, a, b, { key: 'x' }),
         send(id, a, b, { key: 'x ' }),
         send(id, a, b, { key: '"x"' }),
@@ -91,7 +89,7 @@ for (const [name, open, numRuns] of stores) {
       const nowhere = newConversationId();
       const { stranger } = newUsers('stranger');
       const entries = [send(nowhere, a, b), send(id, a, b), read(nowhere, b, a), read(id, stranger, a), read(id, b, a)];
-      const { results, messages, badges } = await storeBatch(world.store, entries);
+      const { results, messages, badges } = await storeBatch(world, entries);
       expect(kinds(results)).to.deep.equal(['rejected', 'stored', 'rejected', 'rejected', 'read']);
       expect(results[0]).to.have.nested.property('error.code', 'CONVERSATION_NOT_FOUND');
       expect(messages).to.have.length(1);
@@ -104,7 +102,7 @@ for (const [name, open, numRuns] of stores) {
     ] as const) {
       it(`does not mark messages as read that were sent after a read of ${target}`, async () => {
         const { id, a, b } = await newPair(world);
-        const outcome = await storeBatch(world.store, [
+        const outcome = await storeBatch(world, [
           send(id, a, b),
           read(id, b, a, upToSeq),
           send(id, a, b),
@@ -118,11 +116,11 @@ for (const [name, open, numRuns] of stores) {
 
     it('returns one receipt for many reads, none for a read that moved nothing, and a badge for each', async () => {
       const { id, a, b } = await newPair(world);
-      await storeBatch(world.store, [send(id, a, b), send(id, a, b), send(id, a, b)]);
-      const moved = await storeBatch(world.store, [read(id, b, a, 2), read(id, b, a, 1)]);
+      await storeBatch(world, [send(id, a, b), send(id, a, b), send(id, a, b)]);
+      const moved = await storeBatch(world, [read(id, b, a, 2), read(id, b, a, 1)]);
       expect(moved.results).to.deep.equal(Array(2).fill({ kind: 'read', upToSeq: 2, unreadCount: 1 }));
       expect(moved.receipts.map(({ receipt }) => receipt.upToSeq)).to.deep.equal([2]);
-      const unmoved = await storeBatch(world.store, [read(id, b, a, 1)]);
+      const unmoved = await storeBatch(world, [read(id, b, a, 1)]);
       expect(unmoved.receipts).to.deep.equal([]);
       expect(unmoved.badges).to.deep.equal([{ userId: b, conversationId: id }]);
     });
@@ -131,25 +129,24 @@ for (const [name, open, numRuns] of stores) {
       const { me } = newUsers('me');
       const id = newConversationId();
       await world.open(id, [me]);
-      const { results, badges, receipts } = await storeBatch(world.store, [send(id, me, me), read(id, me, me)]);
+      const { results, badges, receipts } = await storeBatch(world, [send(id, me, me), read(id, me, me)]);
       expect(results[1]).to.deep.equal({ kind: 'read', upToSeq: 1, unreadCount: 0 });
       expect(receipts.map(({ to }) => to)).to.deep.equal([[me]]);
       expect(badges).to.deep.equal([{ userId: me, conversationId: id }]);
     });
 
     it('has no results and events when it is empty', async () => {
-      const nothing = { results: [], messages: [], receipts: [], badges: [] };
-      expect(await storeBatch(world.store, [])).to.deep.equal(nothing);
+      expect(await storeBatch(world, [])).to.deep.equal(emptyOutcome());
     });
 
     it('has the same effect as its entries stored one by one', async () => {
       const property = fc.asyncProperty(plan, async (batches) => {
         const [atOnce, oneByOne] = [await newStage(world), await newStage(world)];
         for (const batch of batches) {
-          const outcome = await storeBatch(world.store, atOnce.entriesOf(batch));
+          const outcome = await storeBatch(world, atOnce.entriesOf(batch));
           const entries = oneByOne.entriesOf(batch);
           const outcomes = [];
-          for (const entry of entries) outcomes.push(await storeBatch(world.store, [entry]));
+          for (const entry of entries) outcomes.push(await storeBatch(world, [entry]));
 
           // The result of a read has mark and badge after its whole batch: the result of a last read in it.
           const results = await Promise.all(
@@ -168,9 +165,9 @@ for (const [name, open, numRuns] of stores) {
         const stage = await newStage(world);
         for (const batch of batches) {
           const entries = stage.entriesOf(batch);
-          const first = await storeBatch(world.store, entries);
+          const first = await storeBatch(world, entries);
           const before = await stage.state();
-          const again = await storeBatch(world.store, entries);
+          const again = await storeBatch(world, entries);
           expect(again.results).to.deep.equal(first.results);
           expect(again.messages).to.deep.equal(first.messages);
           expect(eventsOf(stage, [again]).badges).to.deep.equal(eventsOf(stage, [first]).badges);
@@ -178,7 +175,7 @@ for (const [name, open, numRuns] of stores) {
           // Also in two parts, as after a split. (A read of everything so far then includes sends of the second part.)
           const outcomes = [];
           for (const part of [entries.slice(0, cut), entries.slice(cut)]) {
-            outcomes.push(await storeBatch(world.store, part));
+            outcomes.push(await storeBatch(world, part));
           }
           expect(outcomes.flatMap(({ messages }) => messages)).to.deep.equal(first.messages);
           expect((await stage.state()).history).to.deep.equal(before.history);
@@ -200,8 +197,8 @@ describe('the store on Postgres', () => {
       const property = fc.asyncProperty(plan, async (batches) => {
         const [expected, real] = [await newStage(memory), await newStage(postgres)];
         for (const batch of batches) {
-          const model = await storeBatch(memory.store, expected.entriesOf(batch));
-          const outcome = await storeBatch(postgres.store, real.entriesOf(batch));
+          const model = await storeBatch(memory, expected.entriesOf(batch));
+          const outcome = await storeBatch(postgres, real.entriesOf(batch));
           expect(real.plain(outcome)).to.deep.equal(expected.plain(model));
           expect(await real.state()).to.deep.equal(await expected.state());
         }

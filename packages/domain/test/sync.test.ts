@@ -2,6 +2,7 @@ import { type ConversationId, LIMITS, type Message, type StoreEpoch, type SyncRe
 import { newConversationId, type SyncPorts, sync } from '@chat-cluster/domain';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { noReactions } from './ports.ts';
 import { newUsers } from './world.ts';
 
 const { alice, bob } = newUsers('alice', 'bob');
@@ -41,7 +42,7 @@ function portsOf(
           { userId: alice, upToSeq: 0, readAt: null },
           { userId: bob, upToSeq: talk.readUpTo, readAt: null },
         ];
-        return { id, lastSeq: talk.lastSeq, readMarks };
+        return { id, lastSeq: talk.lastSeq, lastRev: 0, readMarks };
       },
       async range(...args) {
         reads.push('postgres');
@@ -64,14 +65,14 @@ function portsOf(
       },
     },
     recent: {
-      append: () => Promise.reject(new Error('unexpected call')),
       async range(...args) {
         reads.push('cache');
         if (cache === 'broken') throw new Error('redis is down');
         return cache === 'full' ? messagesIn(...args) : undefined;
       },
     },
-    unreadOf: async () => ({ count: 3, conversations: [] }),
+    unreadOf: async () => ({ count: 3, conversations: [], rooms: [] }),
+    ...noReactions,
     epoch: () => EPOCH,
   };
 }

@@ -7,12 +7,15 @@ describe('whose presence a user may see', () => {
   const { alice, bob, eve } = newUsers('alice', 'bob', 'eve');
 
   /** Contacts among alice and bob, and the users of each query. */
-  function contactsOfAlice() {
+  function contactsOfAlice(...blocked: UserId[]) {
     const queries: UserId[][] = [];
     const contacts: Contacts = {
       async contactsAmong(_userId, userIds) {
         queries.push([...userIds]);
         return new Set(userIds.filter((id) => id === bob));
+      },
+      async blockedAmong(_userId, userIds) {
+        return new Set(userIds.filter((id) => blocked.includes(id)));
       },
     };
     return { contacts, queries };
@@ -30,10 +33,18 @@ describe('whose presence a user may see', () => {
     expect(queries).to.have.length(2);
   });
 
-  it('anyone: everyone, without a query', async () => {
+  it('anyone: everyone, without a query for contacts', async () => {
     const { contacts, queries } = contactsOfAlice();
     const visible = await visiblePresence({ contacts, policy: 'anyone' }, alice, [bob, eve]);
     expect([...visible]).to.deep.equal([bob, eve]);
     expect(queries).to.deep.equal([]);
+  });
+
+  it('nobody sees a user behind a block, whatever the policy', async () => {
+    const { contacts } = contactsOfAlice(bob);
+    for (const policy of ['contacts', 'anyone'] as const) {
+      const visible = await visiblePresence({ contacts, policy }, alice, [bob, alice]);
+      expect([...visible], policy).to.deep.equal([alice]);
+    }
   });
 });

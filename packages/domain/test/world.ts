@@ -8,11 +8,13 @@ import type {
   SendEntry,
   UserId,
 } from '@chat-cluster/contracts';
-import { type MessageStore, newConversationId, newMessageId } from '@chat-cluster/domain';
+import { type ConversationWrites, type MessageStore, newConversationId, newMessageId } from '@chat-cluster/domain';
 
 /** A message store, and the stored state that tests compare. */
 export interface World {
   store: MessageStore;
+  /** Entries of groups and changes; only on Postgres. */
+  writes: ConversationWrites;
   open(id: ConversationId, users: readonly [UserId] | readonly [UserId, UserId]): Promise<void>;
   /** All messages of a conversation, in order of seq. */
   history(

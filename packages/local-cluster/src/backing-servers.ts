@@ -12,7 +12,7 @@ export interface BackingServers {
   /** Folders with the data of Postgres and Redis; for a server given by URL, a text that names the variable. */
   data: { postgres: string; redis: string };
   /** The servers started here, read at each call: a restarted server has a new pid. */
-  processes(): { name: string; pid: number; port: number }[];
+  processes(): BackingProcess[];
   /** Stops the servers started here, both at once. */
   stop(withinMs: number): Promise<void>;
 }
@@ -27,10 +27,18 @@ export interface BackingOptions {
   report: Report;
 }
 
+export interface BackingProcess {
+  name: 'postgres' | 'redis';
+  /** While the server is being restarted, that of its last process. */
+  pid: number;
+  port: number;
+  running: boolean;
+}
+
 interface Backing {
   url: string;
   data: string;
-  processes(): { name: string; pid: number; port: number }[];
+  processes(): BackingProcess[];
   stop(options: { withinMs: number }): Promise<void>;
 }
 
@@ -73,24 +81,31 @@ async function given(url: string, variable: string): Promise<Backing> {
 type LocalServer = LocalPostgres | LocalRedis;
 
 /** Starts a server, and starts it again at the same address whenever it ends by itself, with a try every second. */
-async function keepAlive(name: string, start: (port?: number) => Promise<LocalServer>, log: (line: string) => void) {
+async function keepAlive(
+  name: BackingProcess['name'],
+  start: (port?: number) => Promise<LocalServer>,
+  log: (line: string) => void,
+) {
   let server = await start();
+  let running = true;
   let stopping = false;
   const ended = (async () => {
     while (true) {
       const how = await server.exited;
+      running = false;
       if (stopping) return;
       log(`${name} ended unexpectedly (${how}) and is being restarted.`);
       await server.stop();
       const old = server;
       server = (await until(() => (stopping ? old : tryStart(() => start(old.port), name, log)), EVERY_SECOND)) ?? old;
       if (stopping) return;
+      running = true;
     }
   })();
   return {
     url: server.url,
     data: server.dataDir,
-    processes: () => [{ name, pid: server.pid, port: server.port }],
+    processes: () => [{ name, pid: server.pid, port: server.port, running }],
     stop: async (limits: { withinMs: number }) => {
       stopping = true;
       await server.stop(limits);

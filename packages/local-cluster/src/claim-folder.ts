@@ -18,19 +18,23 @@ export interface FolderClaim {
  * listener is taken over.
  */
 export async function claimFolder(folder: string, purpose: string): Promise<FolderClaim> {
+  const claim = await tryClaimFolder(folder, purpose);
+  if (claim) return claim;
+  throw new UserError(
+    `The data folder ${folder} is in use by another running copy. Stop that copy, or set DATA_DIR to another folder.`,
+  );
+}
+
+/** As claimFolder; undefined when another process has claimed the folder. */
+export async function tryClaimFolder(folder: string, purpose: string): Promise<FolderClaim | undefined> {
   makeFolder(folder);
   const digest = createHash('sha256')
     .update(`${process.getuid?.()}\n${purpose}\n${realpathSync(folder)}`)
     .digest('hex');
   const name = `chat-cluster-${digest.slice(0, 32)}`;
   const server = await holdName(process.platform === 'linux' ? `\0${name}` : join(tmpdir(), `${name}.sock`));
-  if (server === undefined) {
-    throw new UserError(
-      `The data folder ${folder} is in use by another running copy. Stop that copy, or set DATA_DIR to another folder.`,
-    );
-  }
-  server.unref();
-  return { release: () => new Promise((done) => server.close(() => done())) };
+  server?.unref();
+  return server && { release: () => new Promise((done) => server.close(() => done())) };
 }
 
 function makeFolder(folder: string): void {

@@ -13,6 +13,8 @@ export interface ClusterServices {
   gateway: ServiceProcess;
   workers: ServiceProcess[];
   prober: ServiceProcess | undefined;
+  /** Starts another worker. Aborting `signal` kills it while it starts. */
+  startWorker(name: string, signal: AbortSignal): Promise<ServiceProcess>;
 }
 
 /** Time of each kind of service to stop, in ms; after it the service is killed. */
@@ -26,11 +28,12 @@ export async function startServices(
   report: Report,
 ): Promise<ClusterServices> {
   const started: ServiceProcess[] = [];
-  const start = async (label: string, kind: ChatServiceOptions['kind'], name: string, more: NodeJS.ProcessEnv) => {
+  const launch = (kind: ChatServiceOptions['kind'], name: string, more: NodeJS.ProcessEnv, signal?: AbortSignal) => {
     const logFile = options.inheritLogs ? undefined : serviceLog(options.dataDir, name);
-    const running = await report(label, () =>
-      startChatService({ kind, name, env: { ...more, ...env }, logFile, log: options.log }),
-    );
+    return startChatService({ kind, name, env: { ...more, ...env }, logFile, log: options.log, signal });
+  };
+  const start = async (label: string, ...service: Parameters<typeof launch>) => {
+    const running = await report(label, () => launch(...service));
     started.push(running);
     return running;
   };
@@ -56,7 +59,8 @@ export async function startServices(
   const prober = options.probe
     ? await start('Prober', 'prober', 'prober', { ...stopTime(WORKER_STOP_MS), ...entry }).catch(stopStarted)
     : undefined;
-  return { gateway, workers, prober };
+  const startWorker = (name: string, signal: AbortSignal) => launch('worker', name, stopTime(WORKER_STOP_MS), signal);
+  return { gateway, workers, prober, startWorker };
 }
 
 /** A service gets half a second less for its own orderly stop, so that it rarely has to be killed. */

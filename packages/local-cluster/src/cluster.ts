@@ -4,7 +4,8 @@ import { type BackingServers, startBackingServers } from './backing-servers.ts';
 import { claimFolder } from './claim-folder.ts';
 import { readClusterFile, removeClusterFile, writeClusterFile, writeServersFile } from './cluster-file.ts';
 import type { ClusterOptions } from './cluster-options.ts';
-import { type ClusterServices, GATEWAY_STOP_MS, migrate, startServices, WORKER_STOP_MS } from './cluster-services.ts';
+import { ClusterProcesses } from './cluster-processes.ts';
+import { type ClusterServices, migrate, startServices } from './cluster-services.ts';
 import { checkPort } from './free-port.ts';
 import { reportTo } from './progress.ts';
 import { toolsFolder } from './repository.ts';
@@ -14,6 +15,8 @@ export interface Cluster {
   url: string;
   port: number;
   readonly gateways: string[];
+  /** Each process by itself, and how their number changes. */
+  members: ClusterProcesses;
   /** Read at each access: a restarted process has a new pid. `adminPort`: /healthz, /readyz, /metrics, POST /drain. */
   readonly processes: { name: string; pid: number; port?: number; adminPort?: number }[];
   databaseUrl: string;
@@ -114,23 +117,25 @@ function assemble(
   release: () => Promise<void>,
 ): Cluster {
   const { dataDir } = options;
-  const { backing, gateway, workers, prober } = parts;
-  const services = [gateway, ...workers, ...(prober ? [prober] : [])];
+  const { backing, gateway, prober } = parts;
+  const members = new ClusterProcesses(parts);
   const { port } = gateway.ready();
   const url = `http://127.0.0.1:${port}`;
   let stopped: Promise<void> | undefined;
   const cluster: Cluster = {
     url,
     port,
+    members,
     get gateways() {
-      return gateway.ready().gateways ?? ['gateway'];
+      return members.list().flatMap(({ kind, name, state }) => (kind === 'gateway' && state !== 'ended' ? [name] : []));
     },
     get processes() {
+      const services = [gateway, ...members.workers, ...(prober ? [prober] : [])];
       const own = services.map((one) => {
         const { port, adminPort } = one.ready();
         return { name: one.name, pid: one.pid(), port, ...(adminPort === undefined ? {} : { adminPort }) };
       });
-      return [...backing.processes(), ...own];
+      return [...backing.processes().map(({ name, pid, port }) => ({ name, pid, port })), ...own];
     },
     databaseUrl: backing.databaseUrl,
     redisUrl: backing.redisUrl,
@@ -138,15 +143,13 @@ function assemble(
     dataDir,
     data: backing.data,
     stop: () => {
-      stopped ??= stopInOrder(parts).finally(async () => {
+      stopped ??= stopInOrder(members, backing).finally(async () => {
         removeClusterFile(dataDir);
         await release();
       });
       return stopped;
     },
-    hurry: () => {
-      for (const service of services) service.kill();
-    },
+    hurry: () => members.kill(),
   };
   const { gateways, processes, databaseUrl, redisUrl } = cluster;
   writeServersFile(dataDir, { databaseUrl, redisUrl, variables });
@@ -154,8 +157,7 @@ function assemble(
   return cluster;
 }
 
-async function stopInOrder({ backing, gateway, workers, prober }: Parts): Promise<void> {
-  await Promise.all([prober?.stop(GATEWAY_STOP_MS), gateway.stop(GATEWAY_STOP_MS)]);
-  await Promise.all(workers.map((worker) => worker.stop(WORKER_STOP_MS)));
+async function stopInOrder(members: ClusterProcesses, backing: BackingServers): Promise<void> {
+  await members.stop();
   await backing.stop(BACKING_STOP_MS);
 }

@@ -8,3 +8,6 @@ export const toolsFolder = resolve(repository, '.local/tools');
 
 /** Default of DATA_DIR. */
 export const defaultDataFolder = resolve(repository, '.local/data');
+
+/** Folder of the builds of services/web, each in a folder named by the hash of its sources. */
+export const webBuildsFolder = resolve(repository, '.local/web');

@@ -82,12 +82,15 @@ function spawnDetached(options: ServerOptions, log: number): ChildProcess {
 const CONTINUE_ALL = 'while read pid; do all="$all $pid"; done; kill -CONT $all';
 
 let continuer: Writable | undefined;
+const continued = new Set<number>();
 
 /**
- * Has the process continued (SIGCONT) once this process is dead: a paused process handles its death signal only then.
- * The shell that does it is the only process besides the servers; for a pid that is in use again, SIGCONT is harmless.
+ * Continues the process (SIGCONT) once this process is dead, since a paused process does not handle its death signal. A
+ * shell does it, for all processes. For a pid that another process has by then, SIGCONT is harmless.
  */
-function continueAfterThisProcess(pid: number): void {
+export function continueAfterThisProcess(pid: number): void {
+  if (continued.has(pid)) return;
+  continued.add(pid);
   continuer ??= startContinuer();
   continuer.write(`${pid}\n`);
 }

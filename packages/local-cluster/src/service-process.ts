@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
-import { type ReadyMessage, UserError } from '@chat-cluster/runtime';
+import { type ForkOrder, type ForkState, type ForksMessage, type ReadyMessage, UserError } from '@chat-cluster/runtime';
 import { signalQuietly, withDeathSignal } from './server-process.ts';
 import { until } from './until.ts';
 
@@ -15,6 +15,8 @@ export interface ServiceOptions {
   log: (line: string) => void;
   /** Longest pause before a restart. Default: 10 s. */
   longestPauseMs?: number;
+  /** Aborting it kills the service while it starts. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface ServiceProcess {
@@ -22,6 +24,11 @@ export interface ServiceProcess {
   /** Pid of the running process, or of the last one while the service waits for its restart. */
   pid(): number;
   ready(): ReadyMessage;
+  state(): ForkState['state'];
+  /** The processes that the service has forked; none if it is a single one. */
+  forks(): readonly ForkState[];
+  /** Sends an order about its forks to the service. */
+  order(order: ForkOrder): void;
   /** Sends SIGTERM and waits, and SIGKILL after `withinMs`. No restart follows. Idempotent. */
   stop(withinMs: number): Promise<void>;
   /** Sends SIGKILL at once. No restart follows. */
@@ -30,7 +37,8 @@ export interface ServiceProcess {
 
 /** On one machine no load balancer has to notice a drain, so a gateway closes its connections at once. */
 const UNPACED = { DRAIN_DELAY_MS: '0', DRAIN_WINDOW_MS: '0' };
-const READY_WITHIN_MS = 60_000;
+/** A start takes 1 s; on a machine that is busy with other work, many times as long. */
+const READY_WITHIN_MS = 120_000;
 /** Bounds of the pause before a restart, in ms. */
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 10_000;
@@ -48,19 +56,27 @@ const HEALTHY_AFTER_MS = 30_000;
  */
 export async function startService(options: ServiceOptions): Promise<ServiceProcess> {
   const service = new Service(options);
+  const kill = () => service.kill();
+  options.signal?.addEventListener('abort', kill);
   await service.start();
+  options.signal?.removeEventListener('abort', kill);
   return {
     name: options.name,
     pid: () => service.child.pid ?? 0,
     ready: () => service.readiness,
+    state: () => service.state,
+    forks: () => service.forks,
+    order: (order) => void (service.child.connected && service.child.send(order, () => {})),
     stop: (withinMs) => service.stop(withinMs),
-    kill: () => service.kill(),
+    kill,
   };
 }
 
 class Service {
   child: ChildProcess;
   readiness: ReadyMessage = { type: 'ready', port: 0 };
+  forks: readonly ForkState[] = [];
+  private serves = false;
   private readonly options: ServiceOptions;
   private startedAt = 0;
   private pauseMs = FIRST_PAUSE_MS;
@@ -81,6 +97,11 @@ class Service {
     if (ready) return;
     this.kill();
     throw new UserError(this.startFailure());
+  }
+
+  get state(): ForkState['state'] {
+    if (this.stopping) return hasEnded(this.child) ? 'ended' : 'draining';
+    return this.serves ? 'running' : 'restarting';
   }
 
   async stop(withinMs: number): Promise<void> {
@@ -121,13 +142,22 @@ class Service {
     if (typeof output === 'number') closeSync(output);
     this.startedAt = performance.now();
     child.on('message', (message) => {
-      if (isReady(message)) this.readiness = message;
+      if (isReady(message)) {
+        this.readiness = message;
+        this.serves = true;
+      } else if (isAboutForks(message)) this.forks = message.forks;
     });
     child.once('exit', (code, signal) => this.onExit(signal ?? `exit code ${code}`));
     return child;
   }
 
   private onExit(how: string): void {
+    this.serves = false;
+    this.forks = this.forks.map(({ name, state }) => ({
+      name,
+      pid: 0,
+      state: state === 'ended' ? state : 'restarting',
+    }));
     if (this.stopping || this.readiness.port === 0) return;
     if (performance.now() - this.startedAt > HEALTHY_AFTER_MS) this.pauseMs = FIRST_PAUSE_MS;
     this.options.log(`${this.options.name} ended unexpectedly (${how}); restart in ${this.pauseMs} ms.`);
@@ -154,11 +184,13 @@ function hasEnded(child: ChildProcess): boolean {
 }
 
 function isReady(message: unknown): message is ReadyMessage {
-  return (
-    typeof message === 'object' &&
-    message !== null &&
-    'type' in message &&
-    message.type === 'ready' &&
-    'port' in message
-  );
+  return isOfType(message, 'ready') && 'port' in message;
+}
+
+function isAboutForks(message: unknown): message is ForksMessage {
+  return isOfType(message, 'forks') && 'forks' in message;
+}
+
+function isOfType(message: unknown, type: string): message is object {
+  return typeof message === 'object' && message !== null && 'type' in message && message.type === type;
 }

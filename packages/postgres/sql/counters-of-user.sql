@@ -4,9 +4,11 @@ select
   p.user_id as "userId",
   p.unread_count as "unreadCount",
   p.last_read_seq as "lastReadSeq",
-  c.last_seq as "lastSeq"
+  c.last_seq as "lastSeq",
+  coalesce(c.last_rev, 0) as "lastRev",
+  p.xmin::text as version
 from participants p
-cross join lateral (select last_seq from conversations where id = p.conversation_id limit 1) c
+cross join lateral (select last_seq, last_rev from conversations where id = p.conversation_id limit 1) c
 where p.user_id = $1 and p.conversation_id > $2::uuid
 order by p.conversation_id
 limit $3

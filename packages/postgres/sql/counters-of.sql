@@ -4,11 +4,13 @@ select
   p.user_id as "userId",
   p.unread_count as "unreadCount",
   p.last_read_seq as "lastReadSeq",
-  c.last_seq as "lastSeq"
+  c.last_seq as "lastSeq",
+  coalesce(c.last_rev, 0) as "lastRev",
+  p.xmin::text as version
 from unnest($1::uuid[], $2::text[]) k (conversation_id, user_id)
 cross join lateral (
-  select p.conversation_id, p.user_id, p.unread_count, p.last_read_seq from participants p
+  select p.conversation_id, p.user_id, p.unread_count, p.last_read_seq, p.xmin from participants p
   where p.conversation_id = k.conversation_id and p.user_id = k.user_id
   limit 1
 ) p
-cross join lateral (select last_seq from conversations where id = p.conversation_id limit 1) c
+cross join lateral (select last_seq, last_rev from conversations where id = p.conversation_id limit 1) c

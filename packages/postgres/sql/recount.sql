@@ -6,7 +6,8 @@ select
     jsonb_agg(jsonb_build_object('conversationId', p.conversation_id, 'count', p.unread_count))
       filter (where p.conversation_id = any($1::uuid[])),
     '[]'
-  ) as conversations
+  ) as conversations,
+  p.user_id = any(array(select g.user_id from user_groups g where g.user_id = any($2::text[]))) as has_more
 from participants p
-where p.user_id = any($2::text[])
+where p.user_id = any($3::text[])
 group by p.user_id

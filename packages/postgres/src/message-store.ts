@@ -1,7 +1,9 @@
-import type { MessageStore } from '@chat-cluster/domain';
+import type { SendEntry } from '@chat-cluster/contracts';
+import type { MessageStore, StoredMessage } from '@chat-cluster/domain';
 import type { Database } from './database.ts';
 import { isStoredAlready } from './faults.ts';
 import { markRead } from './mark-read.ts';
+import { withStorableQuotes } from './quotes.ts';
 import { storeCheckingResends } from './store-checking-resends.ts';
 import { storeFresh } from './store-fresh.ts';
 
@@ -10,8 +12,8 @@ const CHECK_RESENDS_MS = 5_000;
 
 /**
  * The message store on Postgres: one statement per batch of sends and one per batch of reads. A single statement is its
- * own transaction, so a batch of one kind costs one round trip. The text of each statement is the same for any batch
- * size, so it is planned once per connection.
+ * own transaction, so a batch of one kind costs one round trip; one with replies costs another, which looks up their
+ * quoted messages. The text of each statement is the same for any batch size, so it is planned once per connection.
  *
  * `storeFresh` runs first; it assumes that no send is a resend. If one is, the statement violates the unique key of
  * `messages` and stores nothing. Then `storeCheckingResends` stores the same sends, and all sends of the next
@@ -30,12 +32,12 @@ export function createMessageStore(db: Database): MessageStore {
   };
   return {
     async storeSends(sends) {
-      if (checksResends()) return storeCheckingResends(db, sends);
+      if (checksResends()) return storeWith(storeCheckingResends, db, sends);
       try {
-        return await storeFresh(db, sends);
+        return await storeWith(storeFresh, db, sends);
       } catch (error) {
         noteResend(error);
-        return storeCheckingResends(db, sends);
+        return storeWith(storeCheckingResends, db, sends);
       }
     },
     markRead: (marks) => markRead(db, marks),
@@ -55,9 +57,24 @@ export function createMessageStore(db: Database): MessageStore {
 
 function withinTransaction(tx: Database, storeSends: typeof storeFresh): MessageStore {
   const store: MessageStore = {
-    storeSends: (sends) => storeSends(tx, sends),
+    storeSends: (sends) => storeWith(storeSends, tx, sends),
     markRead: (marks) => markRead(tx, marks),
     atomically: (work) => work(store),
   };
   return store;
+}
+
+/** The results have the quotes that have changed. */
+async function storeWith(
+  storeSends: typeof storeFresh,
+  db: Database,
+  sends: readonly SendEntry[],
+): Promise<(StoredMessage | undefined)[]> {
+  const storable = await withStorableQuotes(db, sends);
+  const stored = await storeSends(db, storable);
+  if (storable === sends) return stored;
+  return stored.map((one, i) => {
+    const replyTo = storable[i]?.replyTo;
+    return one && replyTo && replyTo !== sends[i]?.replyTo ? { ...one, replyTo } : one;
+  });
 }

@@ -5,6 +5,13 @@ import * as tokenRevocations from './migrations/003-token-revocations.ts';
 import * as revocationEnd from './migrations/004-revocation-end.ts';
 import * as storeEpoch from './migrations/005-store-epoch.ts';
 import * as keysByBytes from './migrations/006-keys-by-bytes.ts';
+import * as messageIds from './migrations/007-message-ids.ts';
+import * as groups from './migrations/008-groups.ts';
+import * as conversationGroups from './migrations/009-conversation-groups.ts';
+import * as messageChanges from './migrations/010-message-changes.ts';
+import * as participantSettings from './migrations/011-participant-settings.ts';
+import * as changedMessages from './migrations/012-changed-messages.ts';
+import * as replyQuotes from './migrations/013-reply-quotes.ts';
 
 /** One step of the schema. CONTRIBUTING.md lists what an expand and a contract may do. */
 export interface Migration {
@@ -32,4 +39,11 @@ export const MIGRATIONS: Migrations = {
   '004-revocation-end': revocationEnd,
   '005-store-epoch': storeEpoch,
   '006-keys-by-bytes': keysByBytes,
+  '007-message-ids': messageIds,
+  '008-groups': groups,
+  '009-conversation-groups': conversationGroups,
+  '010-message-changes': messageChanges,
+  '011-participant-settings': participantSettings,
+  '012-changed-messages': changedMessages,
+  '013-reply-quotes': replyQuotes,
 };

@@ -1,7 +1,10 @@
-import type { Attachment, MessageId, SendEntry } from '@chat-cluster/contracts';
+import type { Attachment, MessageId, Reaction, SendEntry, UserId } from '@chat-cluster/contracts';
 import { readResult, type StoredMessage } from '@chat-cluster/domain';
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
+import { changesOf } from './message-row.ts';
+import type { MessageExtra } from './schema.ts';
+import { extraJsonOf } from './store-fresh.ts';
 
 /**
  * Stores sends, some of which may be resends, with a statement that first looks up each of them. `storeFresh` is faster
@@ -18,7 +21,7 @@ export async function storeCheckingResends(
 function toStored(row: StoredRow): StoredMessage | undefined {
   if (row.id === null || row.seq === null) return undefined;
   if (row.created_at === null) throw new TypeError('created_at is no timestamp');
-  const earlier = { content: row.content, attachments: row.attachments ?? [] };
+  const earlier = { content: row.content, attachments: row.attachments ?? [], ...row.extra, ...changesOf(row) };
   return { id: row.id, seq: row.seq, createdAt: row.created_at, ...(row.was_stored ? { earlier } : {}) };
 }
 
@@ -29,6 +32,12 @@ interface StoredRow {
   was_stored: boolean;
   content: string | null;
   attachments: Attachment[] | null;
+  extra: MessageExtra | null;
+  reactions: Reaction[] | null;
+  rev: number | null;
+  edited_at: Date | null;
+  deleted_at: Date | null;
+  deleted_by: UserId | null;
 }
 
 /**
@@ -51,18 +60,22 @@ export function storeCheckingResendsQuery(sends: readonly SendEntry[]) {
     sends.map((send) => send.clientMessageId),
     sends.map((send) => send.content),
     sends.map((send) => (send.attachments.length > 0 ? JSON.stringify(send.attachments) : null)),
+    sends.map(extraJsonOf),
   ] as const;
   return sql<StoredRow>`
 with input as (
-  select id, conversation_id, sender_id, receiver_id, client_message_id, content, attachments, ord from unnest(
+  select id, conversation_id, sender_id, receiver_id, client_message_id, content, attachments, extra, ord from unnest(
     ${columns[0]}::uuid[], ${columns[1]}::uuid[], ${columns[2]}::text[], ${columns[3]}::text[],
-    ${columns[4]}::text[], ${columns[5]}::text[], ${columns[6]}::jsonb[]
-  ) with ordinality as t (id, conversation_id, sender_id, receiver_id, client_message_id, content, attachments, ord)
+    ${columns[4]}::text[], ${columns[5]}::text[], ${columns[6]}::jsonb[],
+    ${columns[7]}::jsonb[]
+  ) with ordinality as t (id, conversation_id, sender_id, receiver_id, client_message_id, content, attachments, extra, ord)
 ), earlier as (
-  select i.ord, m.id, m.seq, m.created_at, m.content, m.attachments
+  select i.ord, m.id, m.seq, m.created_at, m.content, m.attachments, m.extra, m.reactions, m.rev, m.edited_at,
+    m.deleted_at, m.deleted_by
   from input i
   cross join lateral (
-    select m.id, m.seq, m.created_at, m.content, m.attachments
+    select m.id, m.seq, m.created_at, m.content, m.attachments, m.extra, m.reactions, m.rev, m.edited_at,
+      m.deleted_at, m.deleted_by
     from messages m
     where m.conversation_id = i.conversation_id
       and m.sender_id = i.sender_id
@@ -70,7 +83,7 @@ with input as (
     limit 1
   ) m
 ), fresh as (
-  select i.id, i.conversation_id, i.sender_id, i.receiver_id, i.client_message_id, i.content, i.attachments,
+  select i.id, i.conversation_id, i.sender_id, i.receiver_id, i.client_message_id, i.content, i.attachments, i.extra,
     row_number() over (partition by i.conversation_id order by i.ord) as nth
   from input i
   where not exists (select from earlier e where e.ord = i.ord)
@@ -81,8 +94,8 @@ with input as (
   where c.id = f.conversation_id and c.id = any(array(select conversation_id from fresh))
   returning c.id, c.last_seq - f.n as base
 ), stored as (
-  insert into messages (conversation_id, seq, id, sender_id, client_message_id, content, attachments)
-  select f.conversation_id, b.base + f.nth, f.id, f.sender_id, f.client_message_id, f.content, f.attachments
+  insert into messages (conversation_id, seq, id, sender_id, client_message_id, content, attachments, extra)
+  select f.conversation_id, b.base + f.nth, f.id, f.sender_id, f.client_message_id, f.content, f.attachments, f.extra
   from fresh f
   join bumped b on b.id = f.conversation_id
   returning id, seq, created_at
@@ -104,7 +117,13 @@ select
   coalesce(e.created_at, s.created_at) as created_at,
   e.id is not null as was_stored,
   e.content,
-  e.attachments
+  e.attachments,
+  e.extra,
+  e.reactions,
+  e.rev,
+  e.edited_at,
+  e.deleted_at,
+  e.deleted_by
 from input i
 left join earlier e on e.ord = i.ord
 left join stored s on s.id = i.id

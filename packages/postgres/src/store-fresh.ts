@@ -1,5 +1,5 @@
 import type { SendEntry } from '@chat-cluster/contracts';
-import { readResult, type StoredMessage } from '@chat-cluster/domain';
+import { extrasOf, readResult, type StoredMessage } from '@chat-cluster/domain';
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
 
@@ -29,6 +29,8 @@ interface BaseRow {
 }
 
 /**
+ * A batch in which a send has extras (a reply, mentions) takes a statement with one more column.
+ *
  * `nth[i]`: position of send i among those of its conversation. `bumped` reserves their numbers; it has no row for a
  * conversation that does not exist, so its sends are not stored. `counted`: unread counters of the receivers. `= any`
  * repeats a join condition as a list of keys; see `storeCheckingResendsQuery`.
@@ -42,6 +44,14 @@ export function storeFreshQuery(sends: readonly SendEntry[]) {
   });
   const ids = [...lengths.keys()];
   const unread = countUnread(sends);
+  const extras = sends.map(extraJsonOf);
+  const hasExtras = extras.some((extra) => extra !== null);
+  const extraName = hasExtras ? sql`, extra` : sql``;
+  const extraOfInput = hasExtras ? sql`, i.extra` : sql``;
+  const extraValues = hasExtras
+    ? sql`,
+    ${extras}::jsonb[]`
+    : sql``;
   const statement = sql<BaseRow>`
 with bumped as (
   update conversations c
@@ -50,14 +60,14 @@ with bumped as (
   where c.id = f.id and c.id = any(${ids}::uuid[])
   returning c.id, c.last_seq - f.n as base
 ), stored as (
-  insert into messages (conversation_id, seq, id, sender_id, client_message_id, content, attachments)
-  select i.conversation_id, b.base + i.nth, i.id, i.sender_id, i.client_message_id, i.content, i.attachments
+  insert into messages (conversation_id, seq, id, sender_id, client_message_id, content, attachments${extraName})
+  select i.conversation_id, b.base + i.nth, i.id, i.sender_id, i.client_message_id, i.content, i.attachments${extraOfInput}
   from unnest(
     ${sends.map((send) => send.id)}::uuid[], ${sends.map((send) => send.conversationId)}::uuid[], ${nth}::integer[],
     ${sends.map((send) => send.senderId)}::text[], ${sends.map((send) => send.clientMessageId)}::text[],
     ${sends.map((send) => send.content)}::text[],
-    ${sends.map((send) => (send.attachments.length > 0 ? JSON.stringify(send.attachments) : null))}::jsonb[]
-  ) as i (id, conversation_id, nth, sender_id, client_message_id, content, attachments)
+    ${sends.map((send) => (send.attachments.length > 0 ? JSON.stringify(send.attachments) : null))}::jsonb[]${extraValues}
+  ) as i (id, conversation_id, nth, sender_id, client_message_id, content, attachments${extraName})
   join bumped b on b.id = i.conversation_id
 ), counted as (
   update participants p
@@ -70,6 +80,12 @@ with bumped as (
 )
 select id, base, now()::timestamptz(3) as created_at from bumped`;
   return { nth, statement };
+}
+
+/** The column `extra` of a send; null: the send has none. */
+export function extraJsonOf(send: SendEntry): string | null {
+  const extras = extrasOf(send);
+  return Object.keys(extras).length > 0 ? JSON.stringify(extras) : null;
 }
 
 type Unread = Pick<SendEntry, 'conversationId' | 'receiverId'> & { n: number };

@@ -1,3 +1,4 @@
+import type { UserId } from '@chat-cluster/contracts';
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
 
@@ -55,6 +56,15 @@ export function createTokenRevocations(db: Database) {
       const changes = await changedRevocationsQuery(db, since).execute();
       return { changes, readAt: times[0]?.now ?? since };
     },
+    /** The revocation of a user that is in force, without that of all users. */
+    async ofUser(userId: UserId): Promise<TokenRevocation | undefined> {
+      return revocationOfUserQuery(db, userId).executeTakeFirst();
+    },
+    /** Number of revocations in the table, counted up to `atMost`. */
+    async count(atMost: number): Promise<number> {
+      const { rows } = await countRevocationsQuery(atMost).execute(db);
+      return rows[0]?.count ?? 0;
+    },
     /** Deletes the revocations that have ended. Resolves with their number. Several processes may call it at once. */
     async purge(): Promise<number> {
       const { numAffectedRows = 0n } = await purgeRevocationsQuery().execute(db);
@@ -85,6 +95,22 @@ export function changedRevocationsQuery(db: Database, since: Date) {
     .select(['kind', 'subject', 'issued_before as issuedBefore', ENDS_AT.as('endsAt')])
     .where('changed_at', '>=', since)
     .where(sql<boolean>`(${ENDS_AT} > now()) is not false`);
+}
+
+export function revocationOfUserQuery(db: Database, userId: UserId) {
+  return db
+    .selectFrom('token_revocations')
+    .select(['kind', 'subject', 'issued_before as issuedBefore', ENDS_AT.as('endsAt')])
+    .where('kind', '=', 'user')
+    .where('subject', '=', userId)
+    .where(sql<boolean>`(${ENDS_AT} > now()) is not false`);
+}
+
+/** The condition is always true; it makes the planner use the index. */
+export function countRevocationsQuery(atMost: number) {
+  return sql<{ count: number }>`
+select count(*)::integer as count
+from (select from token_revocations where changed_at <= 'infinity' limit ${atMost}) t`;
 }
 
 /** Not by a list of subjects: a row that is revoked again at the same time must stay. */

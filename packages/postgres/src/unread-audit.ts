@@ -52,11 +52,13 @@ const COLUMNS = sql`
   p.user_id as "userId",
   p.unread_count as "unreadCount",
   p.last_read_seq as "lastReadSeq",
-  c.last_seq as "lastSeq"`;
+  c.last_seq as "lastSeq",
+  coalesce(c.last_rev, 0) as "lastRev",
+  p.xmin::text as version`;
 
 /** One row per participant, by an index in every plan; see `storeCheckingResendsQuery`. */
 const END_OF_CONVERSATION = sql`
-cross join lateral (select last_seq from conversations where id = p.conversation_id limit 1) c`;
+cross join lateral (select last_seq, last_rev from conversations where id = p.conversation_id limit 1) c`;
 
 export function countersAfterQuery({ conversationId, userId }: CounterKey, limit: number) {
   return sql<Counter>`
@@ -82,7 +84,7 @@ export function countersOfQuery(keys: readonly CounterKey[]) {
 select${COLUMNS}
 from unnest(${conversations}::uuid[], ${users}::text[]) k (conversation_id, user_id)
 cross join lateral (
-  select p.conversation_id, p.user_id, p.unread_count, p.last_read_seq from participants p
+  select p.conversation_id, p.user_id, p.unread_count, p.last_read_seq, p.xmin from participants p
   where p.conversation_id = k.conversation_id and p.user_id = k.user_id
   limit 1
 ) p${END_OF_CONVERSATION}`;
@@ -99,6 +101,7 @@ export function countRangesQuery(ranges: readonly Range[]) {
 select (
   select count(*)::integer from messages m
   where m.conversation_id = r.conversation_id and m.seq > r.from_seq and m.seq <= r.to_seq and m.sender_id <> r.user_id
+    and m.deleted_at is null
 ) as count
 from unnest(${columns[0]}::uuid[], ${columns[1]}::text[], ${columns[2]}::bigint[], ${columns[3]}::bigint[])
   with ordinality as r (conversation_id, user_id, from_seq, to_seq, ord)
@@ -107,25 +110,24 @@ order by r.ord`;
 
 /**
  * Compare and set, without a lock beforehand: the update waits for a transaction that is writing the row, and then
- * checks the new row. While the read mark is unchanged, a counter only grows (`storeSends`); `markRead`, which may
- * lower it, moves the mark. So if mark and counter are unchanged, no message has arrived since the row was read, and
- * the count is still correct. A lock on the conversation while a million messages are counted would block its lane.
+ * checks the new row. Every write that changes the number of unread messages also writes the row of the counter: a
+ * message to the user, a read mark, the deletion of an unread message (even if the counter is 0 and stays so). So if
+ * the row is the version that was read, the count is still correct. A lock on the conversation while a million messages
+ * are counted would block its lane.
  */
 export function healCountersQuery(drifts: readonly (Counter & { truth: number })[]) {
   const columns = [
     drifts.map((drift) => drift.conversationId),
     drifts.map((drift) => drift.userId),
-    drifts.map((drift) => drift.lastReadSeq),
-    drifts.map((drift) => drift.unreadCount),
+    drifts.map((drift) => drift.version),
     drifts.map((drift) => drift.truth),
   ] as const;
   return sql<CounterKey>`
 update participants p
 set unread_count = d.truth
-from unnest(${columns[0]}::uuid[], ${columns[1]}::text[], ${columns[2]}::bigint[], ${columns[3]}::integer[], ${columns[4]}::integer[])
-  d (conversation_id, user_id, last_read_seq, unread_count, truth)
+from unnest(${columns[0]}::uuid[], ${columns[1]}::text[], ${columns[2]}::text[], ${columns[3]}::integer[])
+  d (conversation_id, user_id, version, truth)
 where p.conversation_id = d.conversation_id and p.user_id = d.user_id
-  and p.conversation_id = any(${columns[0]}::uuid[])
-  and p.last_read_seq = d.last_read_seq and p.unread_count = d.unread_count
+  and p.conversation_id = any(${columns[0]}::uuid[]) and p.xmin::text = d.version
 returning p.conversation_id as "conversationId", p.user_id as "userId"`;
 }

@@ -1,8 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import type { ClientMessageId, ConversationId, SendEntry, UserId } from '@chat-cluster/contracts';
-import { type MessageStore, newConversationId, newMessageId, storeBatch } from '@chat-cluster/domain';
-import { createConversationStore, createMessageStore, createUnreadCounts } from '@chat-cluster/postgres';
-import { freshDatabase } from '@chat-cluster/testkit';
+import {
+  type ConversationWrites,
+  type MessageStore,
+  newConversationId,
+  newMessageId,
+  storeBatch,
+} from '@chat-cluster/domain';
+import {
+  createConversationStore,
+  createConversationWrites,
+  createMessageStore,
+  createUnreadCounts,
+} from '@chat-cluster/postgres';
+import { freshDatabase, GROUP_RULES } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 
 describe('message store on Postgres', () => storeSuite(() => {}));
@@ -16,12 +27,14 @@ describe('message store on Postgres after a resend', () =>
 function storeSuite(prepare: (store: MessageStore, send: SendEntry) => Promise<void> | void): void {
   let database: Awaited<ReturnType<typeof freshDatabase>>;
   let store: MessageStore;
+  let writes: ConversationWrites;
 
   before(async () => {
     database = await freshDatabase();
   });
   beforeEach(async () => {
     store = createMessageStore(database.db);
+    writes = createConversationWrites(database.db, GROUP_RULES);
     const { id, a, b } = await pair();
     await prepare(store, send(id, a, b, 'twice'));
   });
@@ -134,7 +147,12 @@ function storeSuite(prepare: (store: MessageStore, send: SendEntry) => Promise<v
   it('stores a mixed batch with the same effect as one by one', async () => {
     const { id, a, b } = await pair();
     const readAll = { kind: 'read' as const, conversationId: id, userId: b, otherUserId: a, upToSeq: null };
-    const outcome = await storeBatch(store, [send(id, a, b, '1'), send(id, a, b, '2'), readAll, send(id, a, b, '3')]);
+    const outcome = await storeBatch({ store, writes }, [
+      send(id, a, b, '1'),
+      send(id, a, b, '2'),
+      readAll,
+      send(id, a, b, '3'),
+    ]);
     expect(outcome.results[2]).to.deep.equal({ kind: 'read', upToSeq: 2, unreadCount: 1 });
     expect(outcome.receipts.map(({ receipt }) => receipt.upToSeq)).to.deep.equal([2]);
     expect(await unread(b)).to.equal(1);
@@ -144,8 +162,8 @@ function storeSuite(prepare: (store: MessageStore, send: SendEntry) => Promise<v
     const { id, a, b } = await pair();
     const readAll = { kind: 'read' as const, conversationId: id, userId: b, otherUserId: a, upToSeq: null };
     const batch = [send(id, a, b, '1'), readAll, send(id, a, b, '2', 'k'), send(id, a, b, 'twin', 'k')];
-    const first = await storeBatch(store, batch);
-    const again = await storeBatch(store, batch);
+    const first = await storeBatch({ store, writes }, batch);
+    const again = await storeBatch({ store, writes }, batch);
     expect(again.results).to.deep.equal(first.results);
     expect(again.messages).to.deep.equal(first.messages);
     expect(first.results.map((result) => result.kind)).to.deep.equal(['stored', 'read', 'stored', 'duplicate']);

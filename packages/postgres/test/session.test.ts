@@ -2,6 +2,7 @@ import type { ClientMessageId, SendEntry, UserId } from '@chat-cluster/contracts
 import { newConversationId, newMessageId, storeBatch } from '@chat-cluster/domain';
 import {
   createConversationStore,
+  createConversationWrites,
   createDeadLetters,
   createHistory,
   createMessageStore,
@@ -17,6 +18,7 @@ import {
   emptyDatabase,
   eventually,
   freshDatabase,
+  GROUP_RULES,
   newUser,
   privateServers,
   queryPostgres,
@@ -97,12 +99,13 @@ describe('a session', () => {
       };
     };
     const store = createMessageStore(db);
+    const writes = createConversationWrites(db, GROUP_RULES);
     const image = [{ url: 'https://example.com/a.png' }] as unknown as SendEntry['attachments'];
     const entries = [send('€ 🙂 \\ \' "'), send(null, image), send('NULL')];
-    const first = await storeBatch(store, entries);
+    const first = await storeBatch({ store, writes }, entries);
     expect(first.results.map(({ kind }) => kind)).to.deep.equal(['stored', 'stored', 'stored']);
     const resent = await storeBatch(
-      store,
+      { store, writes },
       entries.map((entry) => ({ ...entry, id: newMessageId() })),
     );
     expect(resent.results.map(({ kind }) => kind)).to.deep.equal(['duplicate', 'duplicate', 'duplicate']);
@@ -111,9 +114,9 @@ describe('a session', () => {
     const strip = (messages: object[]) => messages.map((one) => ({ ...one, isRead: false }));
     expect(strip(range)).to.deep.equal(strip(first.messages));
     const unread = await createUnreadCounts(db).summaries([bob]);
-    expect(unread).to.deep.equal([{ count: 3, conversations: [{ conversationId: id, count: 3 }] }]);
+    expect(unread).to.deep.equal([{ count: 3, conversations: [{ conversationId: id, count: 3 }], rooms: [] }]);
     const read = { kind: 'read' as const, conversationId: id, userId: bob, otherUserId: alice, upToSeq: 2 };
-    const marked = await storeBatch(store, [read, send('4')]);
+    const marked = await storeBatch({ store, writes }, [read, send('4')]);
     expect(marked.results[0]).to.deep.include({ kind: 'read', upToSeq: 2 });
     const readAt = Date.parse(marked.receipts[0]?.receipt.readAt ?? '');
     expect(Math.abs(Date.now() - readAt)).to.be.lessThan(60_000);

@@ -140,8 +140,17 @@ function unavailable(): Rejection {
 
 /** Characters of an entry, roughly: its text, which dominates, and 250 for its ids. */
 function charactersOf(entry: Entry): number {
-  if (entry.kind === 'read') return 250;
-  return 250 + (entry.content?.length ?? 0) + entry.attachments.reduce((sum, { url }) => sum + url.length, 0);
+  switch (entry.kind) {
+    case 'send':
+    case 'group_send':
+      return 250 + (entry.content?.length ?? 0) + entry.attachments.reduce((sum, { url }) => sum + url.length, 0);
+    case 'group_change':
+      return 250 + ('userIds' in entry.change ? 30 * entry.change.userIds.length : 0);
+    case 'message_change':
+      return 250 + (entry.change.type === 'edit' ? entry.change.content.length : 0);
+    default:
+      return 250;
+  }
 }
 
 const batchSize = new Histogram({

@@ -5,9 +5,13 @@ export type { JoinRule, LaneProcessor, Outcome } from './consumer/lane-processor
 export * from './consumer/lane-share.ts';
 export * from './consumer/lane-telemetry.ts';
 export * from './consumer/lane-view.ts';
-export { leaseQueue, type QueueServer, queueServer } from './consumer/queue-server.ts';
+export { type QueueServer, queueServer, readOnlyQueue } from './consumer/queue-server.ts';
+export { type RegularJob, type RegularJobOptions, startRegularJob } from './consumer/regular-job.ts';
+export { type LetterSummary, summaryOf } from './dead-letters/letter-summary.ts';
+export { type ReplayResult, replayLetters } from './dead-letters/replay-dead-letters.ts';
 export { appendToLane, givenUpOf, streamOf } from './lane-stream.ts';
 export * from './producer.ts';
+export { type GroupBadgesOptions, recountGroups } from './recounts/group-badges.ts';
 export * from './recounts/recount-dirty-badges.ts';
 export { createRecountRequests, type LaneRecountRequests } from './recounts/recount-requests.ts';
 export * from './watch-eviction.ts';

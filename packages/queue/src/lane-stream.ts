@@ -68,7 +68,10 @@ export interface LaneLock {
 /** Duration of a lane's lock after a renewal, in ms. With a much shorter one, a brief stall would lose the lane. */
 export const LOCK_MS = 3_000;
 
-/** Members to add to the dirty set of a recount lane. Its stream gets an entry if the set was empty (recounts/). */
+/**
+ * Members to add to the dirty set of a recount lane. Its stream, unless its name is empty, gets an entry if the set was
+ * empty (recounts/).
+ */
 export interface RecountNote {
   set: string;
   stream: string;
@@ -88,7 +91,7 @@ local at = 5 + ARGV[4]
 for k = 3, #KEYS, 2 do
   local empty = redis.call('EXISTS', KEYS[k]) == 0
   redis.call('SADD', KEYS[k], unpack(ARGV, at + 1, at + ARGV[at]))
-  if empty then redis.call('XADD', KEYS[k + 1], '*', '${FIELD}', '{}') end
+  if empty and KEYS[k + 1] ~= '' then redis.call('XADD', KEYS[k + 1], '*', '${FIELD}', '{}') end
   at = at + ARGV[at] + 1
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])

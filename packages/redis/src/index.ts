@@ -10,10 +10,22 @@ export { findPrimary } from './connection/sentinel.ts';
 export { parseClusterUrl, parseSentinelUrl } from './connection/server-url.ts';
 export { type GatewayRegistry, joinGatewayRegistry } from './presence/gateway-registry.ts';
 export { type ClusterPresence, createPresence } from './presence/presence.ts';
-export { EPOCH_CHANNEL, EVERY_GATEWAY, newContactsChannel, REVOKED_CHANNEL, roomChannel } from './pubsub/channels.ts';
+export { createPresenceReader, type PresenceReader } from './presence/reader.ts';
+export {
+  BLOCKS_CHANNEL,
+  conversationOfRoom,
+  conversationRoom,
+  EPOCH_CHANNEL,
+  EVERY_GATEWAY,
+  newContactsChannel,
+  REVOKED_CHANNEL,
+  roomChannel,
+} from './pubsub/channels.ts';
 export { createEphemeralEmitter, type EphemeralEmitter } from './pubsub/ephemeral.ts';
-export { createFanout } from './pubsub/fanout.ts';
-export { createGatewayAdapter } from './pubsub/gateway-adapter.ts';
-export { connectPublisher, connectPubSub } from './pubsub/pubsub.ts';
+export { createBadges, createFanout, type FanoutControl } from './pubsub/fanout.ts';
+export { createGatewayAdapter, type RoomListeners } from './pubsub/gateway-adapter.ts';
+export { connectPublisher, connectPubSub, type OwnPublisher } from './pubsub/pubsub.ts';
 export type { Publisher, PubSub, PubSubKind, RawListener, Subscriber } from './pubsub/pubsub-port.ts';
+export { signalRevocation } from './pubsub/revocation-signal.ts';
+export { replyToRequest, requestOfUser, type UserReplies, type UserRequest } from './pubsub/user-requests.ts';
 export { createRecentMessages } from './recent-messages.ts';

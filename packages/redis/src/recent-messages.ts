@@ -29,7 +29,8 @@ end`;
 
 /**
  * The recent-message cache: for each conversation a sorted set of messages as JSON, by seq. A lost write leaves a hole,
- * which `range` detects because seq has no gaps. Messages never change, so only a restore of the database needs `clear`.
+ * which `range` detects because seq has no gaps. The messages of a conversation are dropped when one of them changes; a
+ * restore of the database needs `clear`.
  */
 export function createRecentMessages(client: RedisClient): RecentMessages & NewestMessages & ClearableMessages {
   return {
@@ -52,6 +53,10 @@ export function createRecentMessages(client: RedisClient): RecentMessages & Newe
         DEADLINE_MS,
         'cache append',
       );
+    },
+    async drop(ids) {
+      if (ids.length === 0) return;
+      await withDeadline(client.unlink(ids.map(keyOf)), DEADLINE_MS, 'cache drop');
     },
     async range(id, fromSeq, toSeq) {
       const size = toSeq - fromSeq + 1;

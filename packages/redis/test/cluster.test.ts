@@ -67,7 +67,7 @@ describe('pub/sub on a Redis Cluster', () => {
     await eventually(async () => {
       const mark = next++;
       await emit(users, mark);
-      await eventually(() => expect(receivedOf(device, mark)).to.have.length.at.least(users.length), 2_000);
+      await eventually(() => expect(receivedOf(device, mark)).to.have.length.at.least(users.length), 10_000);
     });
   }
 

@@ -16,11 +16,19 @@ describe('a connection to Redis', () => {
     await using server = await ownRedis();
     await server.stop();
     const { logger, lines } = memoryLogger();
+    // A server that starts may refuse commands while it loads its data: another line of the same outage.
+    const logged = () =>
+      lines.map(({ level, text }) => [level, text]).filter(([, text]) => !text?.includes('loading its data'));
+    const outage = [
+      ['warn', 'redis: connection lost, reconnecting'],
+      ['info', 'redis: connection restored'],
+    ];
     const connecting = connectRedis(server.url, 'publish', logger);
     await eventually(() => expect(lines).to.have.length(1));
     await server.restart();
     const client = await connecting;
     expect(await client.ping()).to.equal('PONG');
+    await eventually(() => expect(logged()).to.deep.equal(outage));
 
     await server.stop();
     await eventually(() => expect(client.isReady).to.equal(false));
@@ -28,11 +36,7 @@ describe('a connection to Redis', () => {
     expect(failed).to.be.an('error');
     await server.restart();
     await eventually(async () => expect(await client.ping()).to.equal('PONG'));
-    const logged = [
-      ['warn', 'redis: connection lost, reconnecting'],
-      ['info', 'redis: connection restored'],
-    ];
-    await eventually(() => expect(lines.map(({ level, text }) => [level, text])).to.deep.equal([...logged, ...logged]));
+    await eventually(() => expect(logged()).to.deep.equal([...outage, ...outage]));
     await disconnectRedis(client);
   });
 
@@ -80,7 +84,7 @@ describe('a connection to Redis', () => {
     try {
       expect(client.pulse.answers).to.equal(true);
       server.hang();
-      await eventually(() => expect(changes).to.deep.equal([false]), 5_000);
+      await eventually(() => expect(changes).to.deep.equal([false]));
       expect([client.pulse.answers, client.isReady]).to.deep.equal([false, true]);
       server.resume();
       await eventually(() => expect(changes).to.deep.equal([false, true]));

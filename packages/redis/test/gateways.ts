@@ -1,7 +1,13 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createGatewayAdapter, type PubSub, type RawListener, type Subscriber } from '@chat-cluster/redis';
+import {
+  createGatewayAdapter,
+  type PubSub,
+  type RawListener,
+  type RoomListeners,
+  type Subscriber,
+} from '@chat-cluster/redis';
 import { Server, type Socket } from 'socket.io';
 import { io as connectTo } from 'socket.io-client';
 
@@ -10,6 +16,7 @@ export interface Gateway {
   io: Server;
   subscribed(room: string): Promise<void>;
   onGap(listener: () => void): void;
+  onRoomSignal(listeners: RoomListeners): void;
   /** Channels of the messages that Redis sent to this gateway, in order. */
   arrived: string[];
   /** A device that is connected to this gateway by `websocket` or `polling`. `socketId` replaces its random id. */
@@ -27,7 +34,7 @@ export interface Device {
 
 export async function startGateway({ publisher, subscriber }: PubSub): Promise<Gateway> {
   const arrived = recordArrivals(subscriber);
-  const { adapter, subscribed, onGap } = createGatewayAdapter({ publisher, subscriber });
+  const { adapter, subscribed, onGap, onRoomSignal } = createGatewayAdapter({ publisher, subscriber });
   const http = createServer();
   const io = new Server(http, { adapter, serveClient: false });
   io.use((socket, next) => {
@@ -42,6 +49,7 @@ export async function startGateway({ publisher, subscriber }: PubSub): Promise<G
     io,
     subscribed,
     onGap,
+    onRoomSignal,
     arrived,
     async device(transport = 'websocket', socketId) {
       const options = { transports: [transport], auth: { socketId }, forceNew: true };

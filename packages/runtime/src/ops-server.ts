@@ -11,7 +11,7 @@ import type { Readiness } from './readiness.ts';
  * - `/readyz`: the state of `readiness`, 200 or 503;
  * - `/metrics`: Prometheus text;
  * - `POST /drain`: starts the stop and responds at once;
- * - the `pages` and `actions` of the process, which no page of another origin may use.
+ * - the `pages`, `apps` and `actions` of the process, which no page of another origin may use.
  *
  * The first three are open, for probes and scrapers. The others are protected: see `refusalOf` in ops-access.ts.
  */
@@ -19,6 +19,8 @@ export async function serveOps(given: OpsOptions) {
   const options = { ...given };
   const { host, port, metrics = ownMetrics } = options;
   const server = createServer(async (request, response) => {
+    // A browser must not take data for a script or a page.
+    response.setHeader('x-content-type-options', 'nosniff');
     const answer: Answer = (status, body, type = 'application/json') => {
       response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
     };
@@ -46,7 +48,8 @@ export async function serveOps(given: OpsOptions) {
     server,
     port: (server.address() as AddressInfo).port,
     /** Replaces what the process shows while it starts. */
-    show: (parts: Partial<Pick<OpsOptions, 'readiness' | 'pages' | 'actions'>>) => void Object.assign(options, parts),
+    show: (parts: Partial<Pick<OpsOptions, 'readiness' | 'pages' | 'apps' | 'actions'>>) =>
+      void Object.assign(options, parts),
   };
 }
 
@@ -80,30 +83,41 @@ export interface OpsOptions {
   drain(): void;
   /** Default: the metrics of this process. */
   metrics?: () => Promise<MetricsText>;
-  /** Further pages for operators, by the first segment of their path (`/lanes`). Only GET reaches them. */
+  /** Further pages for operators, by the first segment of their path (`/queues`). Only GET reaches them. */
   pages?: Readonly<Record<string, OpsPage>>;
+  /**
+   * As `pages`, with every method, for a page with an API of its own. Requests from pages of other origins do not reach
+   * it; it must refuse to change anything if there is no `token`.
+   */
+  apps?: Readonly<Record<string, OpsPage>>;
   /** Further actions of operators, by their path. They need a token. */
   actions?: Readonly<Record<string, OpsAction>>;
 }
 
 async function serveProtected(request: IncomingMessage, response: ServerResponse, answer: Answer, options: OpsOptions) {
-  const { host, token, drain, pages = {}, actions = {} } = options;
+  const { host, token, drain, pages = {}, apps = {}, actions = {} } = options;
   const refuse = (status: number, code: string, message: string) =>
     answer(status, JSON.stringify({ error: { code, message } }));
   const path = request.url?.split('?')[0] ?? '';
-  const page = pages[/^\/[^/]*/.exec(path)?.[0] ?? ''];
-  const action = actions[path];
-  if (!page && !action && path !== '/drain') {
-    const known = ['/healthz', '/readyz', '/metrics', ...Object.keys(pages)].join(', ');
+  const segment = /^\/[^/]*/.exec(path)?.[0] ?? '';
+  const [page, app, action] = [pages[segment], apps[segment], actions[path]];
+  if (!page && !app && !action && path !== '/drain') {
+    const known = ['/healthz', '/readyz', '/metrics', ...Object.keys(pages), ...Object.keys(apps)].join(', ');
     return refuse(404, 'NOT_FOUND', `See ${known}, and POST ${['/drain', ...Object.keys(actions)].join(', ')}`);
   }
   const refusal = refusalOf(request, token, host);
   if (refusal) {
-    if (refusal.status === 401) response.setHeader('www-authenticate', 'Basic realm="admin", Bearer');
+    // One header for each: with both in one header Chromium shows no prompt for the password.
+    if (refusal.status === 401) response.setHeader('www-authenticate', ['Basic realm="admin"', 'Bearer']);
     return refuse(refusal.status, refusal.code, refusal.message);
   }
+  if (app) {
+    if (!isOwnOrigin(request)) return refuse(403, 'ORIGIN_NOT_ALLOWED', 'Not from a page of another origin');
+    return Promise.try(app, request, response).catch(() => response.destroy());
+  }
   if (page) {
-    if (!mayRead(request)) return refuse(405, 'METHOD_NOT_ALLOWED', 'Use GET, and not from another origin');
+    if (request.method !== 'GET' || !isOwnOrigin(request))
+      return refuse(405, 'METHOD_NOT_ALLOWED', 'Use GET, and not from another origin');
     return Promise.try(page, request, response).catch(() => response.destroy());
   }
   // A browser sends the origin with every POST: a web page on this machine must not change anything.
@@ -119,9 +133,12 @@ async function serveProtected(request: IncomingMessage, response: ServerResponse
   answer(result.status, JSON.stringify(result.body));
 }
 
-/** False for a request of a web page of another origin: such a page must not read what is shown here. */
-function mayRead({ method, headers }: IncomingMessage): boolean {
-  return method === 'GET' && (headers.origin === undefined || URL.parse(headers.origin)?.host === headers.host);
+/**
+ * False for a request of a web page of another origin: such a page must not read what is shown here, and a browser
+ * would send the password of the operator with its request. A browser adds the origin to every POST.
+ */
+function isOwnOrigin({ headers: { origin, host } }: IncomingMessage): boolean {
+  return origin === undefined || URL.parse(origin)?.host === host;
 }
 
 /** Longest body of an action, in bytes. */

@@ -3,26 +3,31 @@ import { z } from 'zod';
 import { UserError } from './run-main.ts';
 
 /**
- * Parses a command line: `node:util.parseArgs` splits it, `schema` checks the values. Each key of `schema` is the name
- * of an option as it is typed (`in-flight`): z.boolean() makes it a flag, z.array() an option that may be repeated.
- * Returns undefined when help is requested (`--help`, `-h`): the caller prints it. Throws a UserError that lists all
- * problems at once, each with its option and what a valid value is.
+ * Parses a command line: `node:util.parseArgs` splits it, `schema` checks the values. Each key of `schema` is an option
+ * (`inFlight` is `--in-flight`): z.boolean() makes it a flag, z.array() an option that may be repeated. Returns undefined
+ * when help is requested (`--help`, `-h`): the caller prints it. Throws a UserError that lists all problems at once, each
+ * with its option and what a valid value is.
  */
 export function parseOptions<T extends z.ZodObject>(
   args: readonly string[],
   schema: T,
   { positionals: allowPositionals = false }: { positionals?: boolean } = {},
 ): { values: z.output<T>; positionals: string[] } | undefined {
-  const split = splitArguments(args, schema, allowPositionals);
-  if (split.values.help === true) return undefined;
-  const result = schema.safeParse(split.values);
-  if (result.success) return { values: result.data, positionals: split.positionals };
-  const problems = result.error.issues.map((issue) => problemOf(issue, split.values));
+  const { values, positionals } = splitArguments(args, schema, allowPositionals);
+  const split: Record<string, unknown> = values;
+  if (split.help === true) return undefined;
+  const keys = Object.keys(schema.shape).filter((key) => split[optionName(key)] !== undefined);
+  const given = Object.fromEntries(keys.map((key) => [key, split[optionName(key)]]));
+  const result = schema.safeParse(given);
+  if (result.success) return { values: result.data, positionals };
+  const problems = result.error.issues.map((issue) => problemOf(issue, given));
   throw new UserError([...problems, '--help lists all options.'].join('\n'));
 }
 
 function splitArguments(args: readonly string[], schema: z.ZodObject, allowPositionals: boolean) {
-  const options = Object.fromEntries(Object.entries(schema.shape).map(([name, field]) => [name, kindOf(field)]));
+  const options = Object.fromEntries(
+    Object.entries(schema.shape).map(([key, field]) => [optionName(key), kindOf(field)]),
+  );
   try {
     return parseArgs({
       args: [...args],
@@ -40,12 +45,46 @@ function kindOf(field: unknown): { type: 'boolean' | 'string'; multiple?: boolea
   return field instanceof z.ZodArray ? { type: 'string', multiple: true } : { type: 'string' };
 }
 
-function problemOf({ path: [option, index = 0], message }: z.core.$ZodIssue, given: Record<string, unknown>): string {
+function problemOf({ path: [key, index = 0], message }: z.core.$ZodIssue, given: Record<string, unknown>): string {
   // A check of several options together has no path.
-  if (option === undefined) return `${message}.`;
-  const value = [given[String(option)]].flat()[Number(index)];
-  if (value !== undefined) return `--${String(option)} ${message}, not "${value}".`;
-  return `--${String(option)} ${message.startsWith('Invalid input') ? 'is required' : message}.`;
+  if (key === undefined) return `${message}.`;
+  const value = [given[String(key)]].flat()[Number(index)];
+  const option = optionName(String(key));
+  if (value !== undefined) return `--${option} ${message}, not "${value}".`;
+  return `--${option} ${message.startsWith('Invalid input') ? 'is required' : message}.`;
+}
+
+function optionName(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** The options of `schema` for `--help`, one per line: name, placeholder of the value, description and default. */
+export function describeOptions(schema: z.ZodObject): string {
+  const rows = Object.entries(schema.shape as Record<string, z.ZodType>).map(([key, field]) => {
+    const { placeholder = placeholderOf(field), description = '' } = field.meta() ?? {};
+    const value = field.safeParse(undefined).data;
+    const hasDefault = value !== undefined && typeof value !== 'boolean' && String(value) !== '';
+    return [`--${optionName(key)} ${placeholder}`, description + (hasDefault ? ` (${value})` : '')] as const;
+  });
+  const width = Math.max(...rows.map(([option]) => option.length));
+  return rows.map(([option, about]) => `  ${option.padEnd(width)}  ${about}`).join('\n');
+}
+
+function placeholderOf(field: unknown): string {
+  if (kindOf(field).type === 'boolean') return '';
+  const value = field instanceof z.ZodDefault ? field.def.defaultValue : undefined;
+  if (!Array.isArray(value)) return 'N';
+  return typeof value[0] === 'string' ? 'A,B' : 'N,N';
+}
+
+/** An option that is given or not. */
+export function flagOption(about: string) {
+  return z.boolean().default(false).describe(about);
+}
+
+/** An optional text. `placeholder` stands for it in the help: FILE, URL. */
+export function textOption(placeholder: string, about: string) {
+  return z.string().optional().meta({ placeholder, description: about });
 }
 
 const LARGEST = 1_000_000_000;

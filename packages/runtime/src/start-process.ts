@@ -7,10 +7,10 @@ import { createLogger, type Logger } from './logger.ts';
 import { startTracing } from './tracing.ts';
 
 /**
- * Starts the common parts of a process, in this order: logger, which also gets what libraries print, lifecycle (from then on SIGTERM stops the process in
- * order), the start-up log line with the redacted configuration, default metrics and tracing. `service` is the kind of
- * process (`gateway`), `name` this instance of it. A process without tracing leaves the OTEL_* settings out of its
- * `config`.
+ * Starts the common parts of a process, in this order: logger, which also gets what libraries print, lifecycle (from
+ * then on SIGTERM stops the process in order), the start-up log line with the redacted configuration, default metrics
+ * and tracing. `service` is the kind of process (`gateway`), `name` this instance of it. A process without tracing
+ * leaves the OTEL_* settings out of its `config`.
  */
 export async function startProcess(
   config: TracingConfig & Pick<z.output<typeof commonConfig>, 'LOG_LEVEL' | 'LOG_FORMAT' | 'SHUTDOWN_TIMEOUT_MS'>,

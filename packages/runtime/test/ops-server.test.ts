@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request, type Server } from 'node:http';
-import { type Readiness, serveOps } from '@chat-cluster/runtime';
+import type { AddressInfo } from 'node:net';
+import { actorOf, type Readiness, serveOps } from '@chat-cluster/runtime';
 import { expect } from 'chai';
 import { Counter, register } from 'prom-client';
 
@@ -47,6 +48,9 @@ describe('the admin listener', () => {
     const unready = await get('/readyz?verbose');
     expect([unready.status, await unready.json()]).to.deep.equal([503, { ready: false, checks: { redis: 'away' } }]);
     expect(unready.headers.get('cache-control')).to.equal('no-store');
+    for (const path of ['/readyz', '/metrics', '/nowhere']) {
+      expect((await get(path)).headers.get('x-content-type-options'), path).to.equal('nosniff');
+    }
   });
 
   it('serves the metrics of the process to Prometheus', async () => {
@@ -104,6 +108,7 @@ describe('the protected parts of the admin listener', () => {
   const TOKEN = 'token-of-the-administrators';
   const servers: Server[] = [];
   const calls = { drain: 0, bodies: [] as unknown[] };
+  const actors = new Set<string>();
   afterEach(() => {
     for (const server of servers.splice(0)) {
       server.close();
@@ -121,7 +126,13 @@ describe('the protected parts of the admin listener', () => {
       token,
       readiness: () => ({ ready: true, checks: {} }),
       drain: () => void calls.drain++,
-      pages: { '/lanes': (_request, response) => response.end('lanes') },
+      pages: { '/queues': (_request, response) => response.end('queues') },
+      apps: {
+        '/cluster'(incoming, response) {
+          actors.add(actorOf(incoming));
+          response.end('cluster');
+        },
+      },
       actions: {
         async '/revocations'(body) {
           calls.bodies.push(body);
@@ -144,8 +155,10 @@ describe('the protected parts of the admin listener', () => {
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
   const OPEN = ['/healthz', '/readyz', '/metrics'];
   const PROTECTED: [string, string][] = [
-    ['GET', '/lanes'],
-    ['GET', '/lanes/1?x=y'],
+    ['GET', '/queues'],
+    ['GET', '/queues/1?x=y'],
+    ['GET', '/cluster'],
+    ['POST', '/cluster/api/act'],
     ['POST', '/drain'],
     ['POST', '/revocations'],
   ];
@@ -159,22 +172,49 @@ describe('the protected parts of the admin listener', () => {
       }
     }
     expect(calls).to.deep.equal({ drain: 0, bodies: [] });
-    expect(await status('GET', '/lanes', basic(TOKEN))).to.equal(200);
-    expect(await status('GET', '/lanes', { ...bearer(TOKEN), host: 'chat.internal' })).to.equal(200);
+    expect(await status('GET', '/queues', basic(TOKEN))).to.equal(200);
+    expect(await status('GET', '/queues', { ...bearer(TOKEN), host: 'chat.internal' })).to.equal(200);
     expect(await status('POST', '/drain', bearer(TOKEN))).to.equal(202);
     expect(await status('POST', '/drain', { ...bearer(TOKEN), origin: 'http://127.0.0.1' })).to.equal(405);
+  });
+
+  it('name each way to authenticate in a header of its own: otherwise Chromium shows no prompt', async () => {
+    await listener(TOKEN);
+    const [server] = servers as [Server];
+    const { port } = server.address() as AddressInfo;
+    const [incoming] = (await once(
+      request({ port, host: '127.0.0.1', path: '/queues', agent: false }).end(),
+      'response',
+    )) as [IncomingMessage];
+    incoming.resume();
+    expect(incoming.headersDistinct['www-authenticate']).to.deep.equal(['Basic realm="admin"', 'Bearer']);
   });
 
   it('accept only an address or localhost as Host while there is no token, against DNS rebinding', async () => {
     const status = await listener();
     for (const host of ['evil.example', 'evil.example:9090', '127.0.0.1.evil.example', 'x@evil.example']) {
-      expect(await status('GET', '/lanes', { host }), host).to.equal(403);
+      expect(await status('GET', '/queues', { host }), host).to.equal(403);
       expect(await status('POST', '/drain', { host }), host).to.equal(403);
     }
     expect(calls.drain).to.equal(0);
     for (const host of ['localhost:9090', '127.0.0.1', '[::1]:9090']) {
-      expect(await status('GET', '/lanes', { host }), host).to.equal(200);
+      expect(await status('GET', '/queues', { host }), host).to.equal(200);
     }
+  });
+
+  it('pass every method to an app, but not from a page of another origin', async () => {
+    const status = await listener(TOKEN);
+    const own = { ...basic(TOKEN), host: 'chat.internal:9091' };
+    for (const method of ['GET', 'POST', 'DELETE']) {
+      expect(await status(method, '/cluster/api/act', own), method).to.equal(200);
+      expect(await status(method, '/cluster', { ...own, origin: 'https://chat.internal:9091' }), method).to.equal(200);
+      for (const origin of ['https://evil.example', 'null', 'https://chat.internal']) {
+        expect(await status(method, '/cluster', { ...own, origin }), origin).to.equal(403);
+      }
+    }
+    expect(actors).to.deep.equal(new Set(['admin (127.0.0.1)']));
+    await status('GET', '/cluster', bearer(TOKEN));
+    expect(actors).to.include('127.0.0.1');
   });
 
   it('run actions only with a token, with the JSON of a small body', async () => {

@@ -1,4 +1,14 @@
-import { number, parseOptions, seconds, UserError, wholeNumber, wholeNumbers } from '@chat-cluster/runtime';
+import {
+  describeOptions,
+  flagOption,
+  number,
+  parseOptions,
+  seconds,
+  textOption,
+  UserError,
+  wholeNumber,
+  wholeNumbers,
+} from '@chat-cluster/runtime';
 import { expect } from 'chai';
 import { z } from 'zod';
 
@@ -88,5 +98,23 @@ describe('command-line options', () => {
   it('returns undefined for --help and -h, whatever else is missing', () => {
     expect(parse('--help')).to.equal(undefined);
     expect(parse('-h')).to.equal(undefined);
+  });
+
+  it('writes a key in camelCase with hyphens, and describes it', () => {
+    const described = z.object({
+      maxRate: wholeNumber(1).default(7).describe('messages per second'),
+      outFile: textOption('FILE', 'the report'),
+      isQuiet: flagOption('prints nothing'),
+    });
+    expect(parseOptions(['--max-rate', '3', '--is-quiet'], described)?.values).to.deep.equal({
+      maxRate: 3,
+      isQuiet: true,
+    });
+    expect(() => parseOptions(['--max-rate=0'], described)).to.throw('--max-rate must be a whole number');
+    expect(describeOptions(described).split('\n')).to.deep.equal([
+      '  --max-rate N     messages per second (7)',
+      '  --out-file FILE  the report',
+      '  --is-quiet       prints nothing',
+    ]);
   });
 });

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CHROMIUM, type DebianProgram, findProgram, spawnServer, toolsFolder } from '@chat-cluster/local-cluster';
 import { UserError } from '@chat-cluster/runtime';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { eventually } from './eventually.ts';
 
-export type { CDPSession, JSHandle, Page } from 'playwright-core';
+export type { BrowserContext, BrowserContextOptions, CDPSession, JSHandle, Locator, Page } from 'playwright-core';
 
 /** Time for Chromium to start, in ms. On a busy machine with two cores it takes some seconds. */
 const START_MS = 30_000;
@@ -24,6 +24,8 @@ export interface TestBrowser extends AsyncDisposable {
   window: BrowserContext;
   /** Opens a tab in front of the others. */
   openTab(url: string): Promise<Page>;
+  /** A device of its own: it shares nothing with the window. Its pages are always visible. */
+  openDevice(options?: BrowserContextOptions): Promise<BrowserContext>;
   /** Ends the process of a tab. */
   crash(tab: Page): Promise<void>;
 }
@@ -51,9 +53,11 @@ const FLAGS = [
 /**
  * Starts Chromium: the one on the PATH, or Debian's, which is fetched once and unpacked into the tools of the project.
  *
+ * Its environment is empty but for `env`.
+ *
  * Playwright controls it, but does not start it: it would switch off the cache for "back" and keep every tab visible.
  */
-export async function startBrowser(): Promise<TestBrowser> {
+export async function startBrowser(options: { env?: NodeJS.ProcessEnv } = {}): Promise<TestBrowser> {
   const { program, env } = await obtainChromium();
   const folder = mkdtempSync(join(tmpdir(), 'chat-browser-'));
   const profile = join(folder, 'profile');
@@ -61,7 +65,7 @@ export async function startBrowser(): Promise<TestBrowser> {
     command: [program, ...FLAGS, `--user-data-dir=${profile}`, 'about:blank'],
     cwd: folder,
     // Everything that it writes is in the folder.
-    env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', HOME: folder, TMPDIR: folder, ...env },
+    env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', HOME: folder, TMPDIR: folder, ...env, ...options.env },
     logFile: join(folder, 'output.log'),
     deathSignal: 'TERM',
   });
@@ -81,6 +85,7 @@ export async function startBrowser(): Promise<TestBrowser> {
         await tab.goto(url);
         return tab;
       },
+      openDevice: (options) => browser.newContext(options),
       crash,
       async [Symbol.asyncDispose]() {
         await browser.close().finally(stop);

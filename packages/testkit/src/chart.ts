@@ -204,6 +204,7 @@ function round(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
-function escaped(content: string): string {
+/** Text for XML and HTML. */
+export function escaped(content: string): string {
   return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }

@@ -34,9 +34,10 @@ export async function startTestCluster(options: Partial<ClusterOptions> = {}): P
     await removeData();
     throw error;
   });
-  const stop = async () => {
-    await cluster.stop();
-    await removeData();
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= cluster.stop().then(removeData);
+    return stopped;
   };
   // The getters of the cluster stay getters.
   const methods = { stop: { value: stop }, [Symbol.asyncDispose]: { value: stop } };

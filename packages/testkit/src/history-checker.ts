@@ -1,5 +1,7 @@
 import type { DatabaseState, History, SendAttempt } from './history.ts';
-import { deviceDiffers, differences, lateLive, wrongBadges } from './history-device-checks.ts';
+import { changeViolations, editedContents } from './history-change-checks.ts';
+import { deviceDiffers, differences, lateLive, wrongBadges, wrongReceipts } from './history-device-checks.ts';
+import { groupViolations } from './history-group-checks.ts';
 import { libraryViolations } from './history-library-checks.ts';
 import type { Violation } from './violation.ts';
 
@@ -11,6 +13,8 @@ export interface Verdict {
     attempts: number;
     /** Messages with an ack. */
     acked: number;
+    /** Changes of groups and of messages with an ack. */
+    changed: number;
     /** Calls that were rejected, by code; `unknown` for calls without an ack. */
     refused: Record<string, number>;
     /** Devices that lacked a message until their last sync: an emit was lost and the device was not notified. */
@@ -25,9 +29,10 @@ export interface Verdict {
  *
  *   an ack means stored · stored once · nothing is stored that was not sent · the messages of a sender keep their order ·
  *   dense seq · after `sync` a device holds what the database holds · the last badge is the recount · counters are the
- *   recount · all acks of a message agree · no process ends unless a fault ordered it
+ *   recount · marks move forward · all acks of a message agree · no process ends unless a fault ordered it
  *
- * and devices on the client library against what it promises beyond them (history-library-checks.ts).
+ * groups and changes of messages against theirs (history-group-checks.ts, history-change-checks.ts), and devices on the
+ * client library against what it promises beyond them (history-library-checks.ts).
  *
  * Pure: the same history gives the same verdict. An operation without an ack may have happened or not.
  */
@@ -38,13 +43,16 @@ export function checkHistory(history: History): Verdict {
     violations: [
       ...lost(messages, rows, history),
       ...duplicated(rows),
-      ...unexpected(messages, rows),
+      ...unexpected(messages, rows, history),
       ...outOfOrder(history.sends, messages, rows),
       ...gaps(history.database),
       ...wrongAcks(messages, rows),
       ...deviceDiffers(history),
       ...libraryViolations(history),
+      ...groupViolations(history),
+      ...changeViolations(history),
       ...wrongBadges(history),
+      ...wrongReceipts(history),
       ...wrongCounters(history.database),
       ...history.exits
         .filter(({ ordered }) => !ordered)
@@ -55,6 +63,9 @@ export function checkHistory(history: History): Verdict {
       messages: messages.size,
       attempts: history.sends.length,
       acked: [...messages.values()].filter((attempts) => attempts.some(isAcked)).length,
+      changed: [...(history.groupChanges ?? []), ...(history.messageChanges ?? [])].filter(
+        ({ outcome }) => outcome.kind === 'acked',
+      ).length,
       refused: refusals(history.sends),
       staleDevices: history.devices.filter((device) => differences(device, history.database, false).length > 0).length,
       lateLive: history.devices.reduce((sum, { events }) => sum + lateLive(events), 0),
@@ -107,11 +118,15 @@ function* duplicated(rows: Rows): Generator<Violation> {
   }
 }
 
-function* unexpected(messages: Messages, rows: Rows): Generator<Violation> {
+/** Entries of groups about themselves have no send: history-group-checks.ts. */
+function* unexpected(messages: Messages, rows: Rows, history: History): Generator<Violation> {
+  const editsOf = editedContents(history);
   for (const [key, [row]] of rows) {
+    if (!row || row.system !== undefined) continue;
     const attempts = messages.get(key);
+    const contents = [...(attempts ?? []).map(({ content }) => content), ...editsOf(row)];
     if (!attempts) yield { kind: 'unexpected', detail: `${key} was never sent` };
-    else if (!attempts.some(({ content }) => content === row?.content)) {
+    else if (!row.deleted && !contents.includes(row.content)) {
       yield { kind: 'unexpected', detail: `${key} has a content that was never sent` };
     } else if (!attempts.some(isAcked) && attempts.some(isRefusedForGood)) {
       yield { kind: 'unexpected', detail: `${key} was rejected for good, and is stored` };
@@ -191,9 +206,17 @@ function* wrongAcks(messages: Messages, rows: Rows): Generator<Violation> {
 }
 
 function* wrongCounters({ participants }: DatabaseState): Generator<Violation> {
-  for (const { conversationId, userId, unreadCount, recount } of participants) {
-    if (unreadCount === recount) continue;
-    yield { kind: 'wrongCounter', detail: `${userId} in ${conversationId}: ${unreadCount}, the recount is ${recount}` };
+  for (const one of participants) {
+    const where = `${one.userId} in ${one.conversationId}`;
+    if (one.unreadCount !== one.recount) {
+      yield { kind: 'wrongCounter', detail: `${where}: ${one.unreadCount}, the recount is ${one.recount}` };
+    }
+    if (one.mentionCount !== one.mentionRecount) {
+      yield {
+        kind: 'wrongCounter',
+        detail: `${where}: ${one.mentionCount} mentions, the recount is ${one.mentionRecount}`,
+      };
+    }
   }
 }
 

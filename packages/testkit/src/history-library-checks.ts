@@ -1,5 +1,6 @@
-import type { DatabaseState, DeviceEvent, DeviceHistory, History } from './history.ts';
+import type { DeviceEvent, DeviceHistory, History } from './history.ts';
 import type { Violation } from './violation.ts';
+import { type Visibility, visibilityOf } from './visibility.ts';
 
 type OutboxEvent = Extract<DeviceEvent, { kind: 'outbox' }>;
 
@@ -10,9 +11,10 @@ type OutboxEvent = Extract<DeviceEvent, { kind: 'outbox' }>;
  */
 export function* libraryViolations(history: History): Generator<Violation> {
   const rows = new Map(history.database.messages.map((row) => [keyOf(row, row.senderId), row.seq]));
+  const visibility = visibilityOf(history.database);
   for (const device of history.devices) {
     if (device.client !== 'library') continue;
-    yield* misdelivered(device, history.database);
+    yield* misdelivered(device, visibility);
     const outbox = device.events.filter((event) => event.kind === 'outbox');
     yield* wrongClaims(device, outbox, rows);
     yield* unsent(device, outbox);
@@ -26,33 +28,37 @@ function keyOf(of: { conversationId: string; clientMessageId: string }, senderId
 }
 
 /**
- * The device reports the message after those that it showed when it was in sync for the first time, then each one after
- * the previous one, to the last. After a restart it shows the new history without reporting it.
+ * The device reports the entry after those that it showed when it was in sync for the first time, then each one after the
+ * previous one that its user may see, to the last. After a restart it shows the new history without reporting it. A group
+ * that was not known at the first sync begins with the first entry that is reported: the device loads those before it.
+ * It may also load, without a report, what was written while the user was no member, and became visible later.
  */
-function* misdelivered({ id, conversations, events }: DeviceHistory, database: DatabaseState): Generator<Violation> {
-  let next = new Map<string, number>();
+function* misdelivered(
+  { id, userId, conversations, events }: DeviceHistory,
+  { isGroup, sees, nextAfter }: Visibility,
+): Generator<Violation> {
+  let last = new Map<string, number>();
   for (const event of events) {
-    if (event.kind === 'restarted') next = new Map();
+    if (event.kind === 'restarted') last = new Map();
     if (event.kind === 'synced') {
       for (const conversation of conversations) {
-        const newest = Math.max(
-          0,
-          ...event.messages.flatMap((one) => (one.conversationId === conversation ? one.seq : [])),
-        );
-        if (!next.has(conversation)) next.set(conversation, newest + 1);
+        const seqs = event.messages.flatMap((one) => (one.conversationId === conversation ? one.seq : []));
+        if (last.has(conversation) || (isGroup(conversation) && seqs.length === 0)) continue;
+        last.set(conversation, Math.max(0, ...seqs));
       }
     }
-    if (event.kind !== 'message') continue;
-    const expected = next.get(event.conversationId) ?? event.seq;
-    next.set(event.conversationId, event.seq + 1);
-    if (event.seq === expected) continue;
+    if (event.kind !== 'message' || !sees(userId, event.conversationId, event.seq)) continue;
+    const before = last.get(event.conversationId) ?? event.seq - 1;
+    last.set(event.conversationId, event.seq);
+    const expected = nextAfter(before, userId, event.conversationId);
+    if (event.seq > before && event.seq <= (expected ?? event.seq)) continue;
     const detail = `${id}: reported ${event.conversationId} seq ${event.seq}, the next one is ${expected}`;
     yield { kind: 'misdelivered', detail };
   }
-  for (const conversation of database.conversations) {
-    const expected = next.get(conversation.id);
-    if (expected === undefined || expected > conversation.lastSeq) continue;
-    yield { kind: 'misdelivered', detail: `${id}: did not report ${conversation.id} from seq ${expected} on` };
+  for (const [conversation, before] of last) {
+    const expected = nextAfter(before, userId, conversation);
+    if (expected === undefined) continue;
+    yield { kind: 'misdelivered', detail: `${id}: did not report ${conversation} from seq ${expected} on` };
   }
 }
 

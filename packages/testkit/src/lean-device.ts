@@ -1,7 +1,6 @@
 import { ChatCore, type CoreOptions, type CoreOutput, systemClock, type Wire } from '@chat-cluster/client/core';
 import type { FailureAck, Message, Session } from '@chat-cluster/contracts';
-import type { LeanClientOptions } from './lean-client.ts';
-import { ReconnectingClient } from './reconnecting-client.ts';
+import { type OpenConnection, ReconnectingClient } from './reconnecting-client.ts';
 
 /** A message of the outbox. */
 export type Outgoing = Parameters<CoreOutput['acknowledged']>[0];
@@ -18,6 +17,9 @@ const OPTIONS: CoreOptions = {
   onlyAcksSettle: true,
 };
 
+/** Takes in the messages of groups, and no changes. */
+const GROUPS: NonNullable<ChatCore['extension']> = { requested: () => ({}), shows() {} };
+
 /**
  * A device of the client library (its outbox, its sync, its order of messages) on lean connections, one after another:
  * no page, no tabs, no store. One process holds thousands, so there is one object per device, and no function: a load
@@ -29,12 +31,17 @@ export class LeanDevice implements Wire, CoreOutput {
   isOpen = false;
   /** Everything that was missed before this connection is here, and messages are sent. */
   isLive = false;
+  /** The event, or the request whose answer, the core is receiving. */
+  receiving: string | undefined;
+  /** Code of the refusal that the core is receiving. */
+  refusedBy: string | undefined;
   #client: ReconnectingClient;
+  #queued = 0;
 
-  /** `target` is called for each attempt. */
-  constructor(target: () => LeanClientOptions) {
+  constructor(open: OpenConnection) {
     this.core = new ChatCore(systemClock, OPTIONS, this);
-    this.#client = new ReconnectingClient(target, {
+    this.core.extension = GROUPS;
+    this.#client = new ReconnectingClient(open, {
       event: (name, payload) => this.#event(name, payload),
       lost: (refusal, error) => this.#lost(refusal, error),
     });
@@ -56,19 +63,30 @@ export class LeanDevice implements Wire, CoreOutput {
     this.core.outbox.clear();
   }
 
+  /** Sends a message as soon as the device is live, under `clientMessageId` until it is acknowledged. */
+  queue(draft: { conversationId: string; clientMessageId: string; content: string }): void {
+    const sentAt = Date.now();
+    const order = this.#queued++;
+    const outgoing = { ...draft, attachments: [], sentAt, queuedAt: sentAt, order, status: 'queued', attempt: 0 };
+    this.core.outbox.add(outgoing as unknown as Outgoing);
+  }
+
   /** Sends a request; dropped without a connection. */
   call<Answer extends { ok: true }>(event: string, payload: object, onAnswer: (answer: Answer | FailureAck) => void) {
     this.requested(event);
     this.#client.connection?.call(event, payload, (answer: Answer | FailureAck) => {
+      this.receiving = event;
+      this.refusedBy = answer.ok ? undefined : answer.error.code;
       this.answered(event, answer as never, () => onAnswer(answer));
+      this.refusedBy = undefined;
     });
   }
 
   /** A connection has its session; the first sync follows. */
   opened(): void {}
   /**
-   * A connection or an attempt has ended, and the core knows. `refusal` and `error` are those of `closed` of a lean
-   * client. `wasOpen`: it had its session.
+   * A connection or an attempt has ended, and the core has handled it. `refusal` and `error` are those of `closed` of a
+   * connection. `wasOpen`: it had its session.
    */
   lost(_wasOpen: boolean, _refusal: string | undefined, _error: Error | undefined): void {}
   /** An event of the server, before the core receives it. */
@@ -93,6 +111,7 @@ export class LeanDevice implements Wire, CoreOutput {
   }
 
   #event(name: string, payload: never): void {
+    this.receiving = name;
     this.event(name, payload);
     if (name !== 'session') {
       this.core.event(name, payload);

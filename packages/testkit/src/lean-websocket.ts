@@ -1,6 +1,7 @@
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, TLSSocket } from 'node:tls';
 import { resetConnection } from '@chat-cluster/runtime/reset-connection';
+import type { TextSocket, TextSocketEvents } from './socket-io-connection.ts';
 
 export interface LeanWebSocketOptions {
   /** `ws://`, `wss://`, `http://` or `https://`, with path and query. */
@@ -18,13 +19,8 @@ export interface LeanTls {
   insecure?: boolean;
 }
 
-/** Callbacks of a lean websocket. */
-export interface LeanWebSocketEvents {
+export interface LeanWebSocketEvents extends TextSocketEvents {
   open?(): void;
-  /** One text message. */
-  text(text: string): void;
-  /** Called once, at the end. `status`: of an HTTP response that is not an upgrade; `error`: the cause of a failure. */
-  closed(status: number | undefined, error: Error | undefined): void;
 }
 
 /**
@@ -32,7 +28,7 @@ export interface LeanWebSocketEvents {
  * process holds thousands of them and a measurement does not measure its load generator. It supports text messages,
  * whole or in fragments, pings and the close frame; no compression, and binary messages are dropped.
  */
-export class LeanWebSocket {
+export class LeanWebSocket implements TextSocket {
   #tcp: Socket;
   #events: LeanWebSocketEvents;
   #upgraded = false;

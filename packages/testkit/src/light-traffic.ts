@@ -121,7 +121,7 @@ export class LightTraffic implements AsyncDisposable {
         const ack = await client.socket.timeout(ANSWER_MS).emitWithAck('send_message', draft as never);
         if (!ack.ok) throw new Error(ack.error.message);
         acknowledged.push(clientMessageId);
-      }, 30_000);
+      });
     }
   }
 

@@ -47,7 +47,7 @@ export async function startPgBouncer(url: string, changes: Record<string, string
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    await eventually(() => ping(through(url)), 10_000);
+    await eventually(() => ping(through(url)));
   } catch (error) {
     const log = server.logTail();
     await stop();

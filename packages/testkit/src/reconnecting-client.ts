@@ -1,39 +1,41 @@
-import { LeanClient, type LeanClientOptions } from './lean-client.ts';
+import type { ConnectionEvents, SocketIoConnection } from './socket-io-connection.ts';
+
+/** Opens a connection. Called for each attempt. */
+export type OpenConnection = (events: ConnectionEvents) => SocketIoConnection;
 
 /** Callbacks of a reconnecting client. */
 export interface ReconnectingClientEvents {
   event(name: string, payload: never): void;
-  /** A connection or an attempt ended. The arguments are those of `closed` of a lean client. */
+  /** A connection or an attempt ended. The arguments are those of `closed` of a connection. */
   lost(refusal: string | undefined, error: Error | undefined): void;
 }
 
 /** Back-off of a stock client: 1 s, doubled up to 5 s, each 50 % shorter to longer. An attempt may take 20 s. */
 const BACK_OFF = { firstMs: 1_000, longestMs: 5_000, jitter: 0.5, attemptMs: 20_000 };
 
-/** Lean clients one after another: connects with the back-off of a stock client whenever the connection is lost. */
+/** Connections one after another: connects with the back-off of a stock client whenever the connection is lost. */
 export class ReconnectingClient {
-  #target: () => LeanClientOptions;
+  #open: OpenConnection;
   #events: ReconnectingClientEvents;
-  #client: LeanClient | undefined;
+  #client: SocketIoConnection | undefined;
   #connected = false;
   #closed = false;
   #failures = 0;
   /** The time-out of an attempt, or the pause before the next one. */
-  #timer: NodeJS.Timeout | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `target` is called for each attempt. */
-  constructor(target: () => LeanClientOptions, events: ReconnectingClientEvents) {
-    this.#target = target;
+  constructor(open: OpenConnection, events: ReconnectingClientEvents) {
+    this.#open = open;
     this.#events = events;
   }
 
   /** The connection, once the server has accepted it. */
-  get connection(): LeanClient | undefined {
+  get connection(): SocketIoConnection | undefined {
     return this.#connected ? this.#client : undefined;
   }
 
   connect(): void {
-    const client = new LeanClient(this.#target(), {
+    const client = this.#open({
       connected: () => this.#opened(),
       event: (name, payload) => this.#events.event(name, payload),
       closed: (refusal, error) => this.#lost(refusal, error),

@@ -45,7 +45,7 @@ export async function replicatedPostgres(dataDir: string, onExit: OnExit): Promi
   await eventually(async () => {
     const replicas = await queryPostgres(old.url, "select from pg_stat_replication where sync_state = 'sync'");
     if (replicas.length === 0) throw new Error('the standby does not follow the primary');
-  }, 20_000);
+  });
   const upstreams = [old.port];
   const link = parts.use(await startFaultProxy({ upstreams }));
   const { url, port } = { url: withPort(old.url, link.port), port: link.port };

@@ -20,6 +20,6 @@ export const mochaHooks = {
         .getActiveResourcesInfo()
         .filter((kind) => /^(ProcessWrap|TCPSocketWrap|TCPServerWrap)$/.test(kind));
       if (leaked.length > 0) throw new Error(`left open by the tests: ${[...new Set(leaked)].join(', ')}`);
-    }, 3_000);
+    }, 20_000);
   },
 };

@@ -45,8 +45,13 @@ export async function residentBytes(pid: number, field: 'VmRSS' | 'VmHWM' = 'VmR
   return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) * 1_024;
 }
 
+/** Largest growth since the first sample, in MB. Samples are in bytes. */
+export function growthMb(samples: readonly number[] = []): number {
+  return Math.round((Math.max(...samples) - (samples[0] ?? 0)) / 1_024 ** 2);
+}
+
 /** Resident memory of each process in bytes, sampled from now until `stop`. */
-export function watchMemory(pids: readonly number[], everyMs: number) {
+export function watchMemory(pids: readonly number[], everyMs = 50) {
   const samples = pids.map((): number[] => []);
   const sampling = every(everyMs, async () => {
     const values = await Promise.all(pids.map((pid) => residentBytes(pid)));

@@ -63,6 +63,7 @@ describe('the history checker', () => {
       messages: 6,
       attempts: 8,
       acked: 5,
+      changed: 0,
       refused: { UNAVAILABLE: 1, unknown: 1 },
       staleDevices: 0,
       lateLive: 0,

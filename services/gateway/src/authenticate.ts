@@ -12,8 +12,8 @@ export interface Identity {
   expiresAt: number;
   /** The claim `iat`, in ms since the epoch; 0 if the token has none. */
   issuedAt: number;
-  /** The claim `jti`. */
-  tokenId?: string;
+  /** The claim `jti`. Always set, so that a new token without it replaces the one before. */
+  tokenId: string | undefined;
 }
 
 /** Verifies a token. Throws TOKEN_MISSING, TOKEN_EXPIRED, TOKEN_REVOKED or TOKEN_INVALID. */
@@ -26,8 +26,9 @@ const TYPES = /^(application\/)?(at\+)?jwt$/i;
 
 /**
  * Returns the verifier of tokens. A secret (HS256) is verified with jsonwebtoken, at once; public keys with jose, which
- * also knows EdDSA. A key may be limited to users whose id has a prefix. The algorithm of the header selects the kind of key only: neither kind accepts an algorithm of the
- * other. Requires `exp`, the user claim, and issuer and audience if they are configured.
+ * also knows EdDSA. A key may be limited to users whose id has a prefix. The algorithm of the header selects the kind
+ * of key only: neither kind accepts an algorithm of the other. Requires `exp`, the user claim, and issuer and audience
+ * if they are configured.
  */
 export function createAuthenticator(
   config: GatewayConfig,
@@ -115,7 +116,7 @@ function identityOf(claims: Claims, config: GatewayConfig): Identity {
   const endsAt = maxAgeMs > 0 ? Math.min(exp * 1_000, issuedAt + maxAgeMs) : exp * 1_000;
   const expiresAt = Math.floor(endsAt) + toleranceMs;
   if (expiresAt <= Date.now()) throw new Rejection('TOKEN_EXPIRED');
-  return { userId: user, expiresAt, issuedAt, ...(jti === undefined ? {} : { tokenId: jti }) };
+  return { userId: user, expiresAt, issuedAt, tokenId: jti };
 }
 
 function userOf(value: unknown, claim: string): UserId {

@@ -6,6 +6,7 @@ import {
   checkRedis,
   commonConfig,
   flag,
+  httpOrigin,
   httpUrl,
   integer,
   isLoopback,
@@ -28,7 +29,10 @@ export const gatewaySettings = commonConfig.extend({
   HOST: listenAddress().optional(),
   /** Port of REST and sockets; 0 chooses a free port. */
   PORT: integer(0, 65_535, 3_000),
-  /** Port of /healthz, /readyz, /metrics, POST /drain, /revocations and /conversations; 0 chooses a free port. */
+  /**
+   * Port of /healthz, /readyz, /metrics, POST /drain, /revocations, /conversations, /groups and /group-members; 0
+   * chooses a free port.
+   */
   ADMIN_PORT: integer(0, 65_535, 9_090),
   /** From `/readyz` 503 to the first closed socket of a drain, in ms: longer than the load balancer sends clients. */
   DRAIN_DELAY_MS: milliseconds(0, 600_000, 5_000),
@@ -55,7 +59,10 @@ export const gatewaySettings = commonConfig.extend({
   JWT_CLOCK_TOLERANCE_MS: milliseconds(0, 600_000, 30_000),
   /** Longest time since `iat` for which a token is valid, in ms; 0: until `exp`. */
   JWT_MAX_AGE_MS: milliseconds(0, 31_536_000_000, 0),
-  /** Revocations of tokens in force, over all gateways; beyond it LIMIT_EXCEEDED. Each takes about 170 bytes in every process. */
+  /**
+   * Revocations of tokens in force, over all gateways; beyond it LIMIT_EXCEEDED. Each takes about 170 bytes in every
+   * process.
+   */
   MAX_REVOCATIONS: integer(1, 10_000_000, 100_000),
   /** Time before the expiry of its token at which a socket receives `token_expiring`, in ms. */
   TOKEN_EXPIRING_MS: milliseconds(0, 86_400_000, 60_000),
@@ -67,8 +74,8 @@ export const gatewaySettings = commonConfig.extend({
   /** Whose presence a user may watch: of users with a common conversation, of anyone, or (off) of no user. */
   PRESENCE: oneOf(['contacts', 'anyone', 'off']).default('contacts'),
   /**
-   * Who opens conversations: users by REST, or only the server on the admin port. The default is `anyone`, which clients
-   * expect; NEW_CONVERSATIONS_PER_MINUTE bounds it, and participants see each conversation.
+   * Who opens conversations, creates groups and adds members: users, or only the server on the admin port. The default
+   * is `anyone`, which clients expect; NEW_CONVERSATIONS_PER_MINUTE bounds it, and participants see each conversation.
    */
   OPEN_CONVERSATIONS: oneOf(['anyone', 'server']).default('anyone'),
   /** Events of one connection, sustained per second and at once; beyond it RATE_LIMITED. */
@@ -85,6 +92,8 @@ export const gatewaySettings = commonConfig.extend({
   MAX_WATCHES_PER_USER: integer(1, 1_000_000, 1_000),
   /** Conversations that one user may open per minute, over all gateways; beyond it RATE_LIMITED. */
   NEW_CONVERSATIONS_PER_MINUTE: integer(1, 1_000_000, 120),
+  /** Groups that one user may create per minute, over all gateways; beyond it RATE_LIMITED. */
+  NEW_GROUPS_PER_MINUTE: integer(1, 1_000_000, 30),
   /** REST requests of one user in one process, sustained per second and at once; beyond it RATE_LIMITED. */
   HTTP_RATE_LIMIT_PER_SECOND: integer(1, 1_000_000, 100),
   HTTP_RATE_LIMIT_BURST: integer(1, 1_000_000, 500),
@@ -134,6 +143,11 @@ export const gatewaySettings = commonConfig.extend({
    * needs escapes. Before authentication 16 kB.
    */
   MAX_PACKET_BYTES: bytes(16_384, 16_777_216, 131_072),
+  /** Folder of the built services/web, whose chat page is then served at `/`. */
+  WEB_DIR: text().optional(),
+  /** Origin and token of the control server of `npm start`, for its pages. Not in production. */
+  LOCAL_CONTROL_URL: httpOrigin('http://127.0.0.1:41234').optional(),
+  LOCAL_CONTROL_TOKEN: text().optional(),
 });
 
 export type GatewayConfig = Omit<Settings, 'ALLOWED_ORIGINS' | 'ALLOW_QUERY_TOKEN' | 'HOST'> & {
@@ -176,6 +190,7 @@ function checkTogether(config: Settings, problem: ReportProblem<keyof Settings>)
     problem('ADMIN_TOKEN', 'is required with OPEN_CONVERSATIONS=server: POST /conversations needs it');
   }
   if (!isProduction) return;
+  if (config.LOCAL_CONTROL_URL) problem('LOCAL_CONTROL_URL', 'must not be set in production: it is for npm start');
   if (config.ALLOWED_ORIGINS === '*') problem('ALLOWED_ORIGINS', 'must list the origins in production, not *');
   if (config.JWT_JWKS_URL?.startsWith('http:')) problem('JWT_JWKS_URL', 'must be an https:// URL in production');
 }

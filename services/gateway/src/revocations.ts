@@ -1,6 +1,6 @@
 import { HTTP_STATUS, LIMITS, parseOrReject, Rejection, toErrorPayload, userId } from '@chat-cluster/contracts';
 import { EVERYONE, type NewRevocation, type TokenRevocation, type TokenRevocations } from '@chat-cluster/postgres';
-import { type PubSub, REVOKED_CHANNEL } from '@chat-cluster/redis';
+import { type PubSub, REVOKED_CHANNEL, signalRevocation } from '@chat-cluster/redis';
 import { every, type Lifecycle, type Logger, logFirstFailure, type OpsAction, retry } from '@chat-cluster/runtime';
 import { z } from 'zod';
 import type { Identity } from './authenticate.ts';
@@ -102,7 +102,7 @@ export class Revocations {
         throw new Rejection('UNAVAILABLE', { retryAfterMs: RETRY_AFTER_MS });
       });
       this.#apply([revocation]);
-      publisher.publish(REVOKED_CHANNEL, JSON.stringify(revocation)).catch((error: unknown) => {
+      signalRevocation(publisher, revocation).catch((error: unknown) => {
         logger.warn({ reason: String(error) }, 'revocations: no signal, gateways follow within 10 s');
       });
       logger.info({ kind: revocation.kind, subject: revocation.subject }, 'revocations: one was added');

@@ -1,15 +1,20 @@
 import cluster from 'node:cluster';
 import type { Server } from 'node:http';
-import { type Inbox, visiblePresence } from '@chat-cluster/domain';
+import { writeSnapshots } from '@chat-cluster/cluster-view/snapshots';
+import type { UserId } from '@chat-cluster/contracts';
+import { type Inbox, QuoteOrder, visiblePresence } from '@chat-cluster/domain';
 import {
   createConversationStore,
+  createGroupReads,
   createHistory,
+  createSettings,
   createStoreEpochs,
   createTokenRevocations,
   createUnreadCounts,
   type Database,
 } from '@chat-cluster/postgres';
 import {
+  createBadges,
   createBeatMemory,
   createEphemeralEmitter,
   createGatewayAdapter,
@@ -19,7 +24,9 @@ import {
 import { announceReady, type Readiness, startingReadiness, startProcess, watchReadiness } from '@chat-cluster/runtime';
 import { AggregatorRegistry } from 'prom-client';
 import { createAuthenticator } from './authenticate.ts';
+import { type BlockChange, Blocks } from './blocks.ts';
 import { drainOnOrder } from './cluster/fork-drain.ts';
+import { namesBehindPort } from './cluster/fork-names.ts';
 import { respondToSupervisor } from './cluster/fork-requests.ts';
 import { listen, listenForAdmin } from './cluster/listen.ts';
 import { takeConnections } from './cluster/take-connections.ts';
@@ -28,6 +35,7 @@ import { type Context, connectPostgres, connectRedisServers, openInbox } from '.
 import { GatewayConversations } from './conversations.ts';
 import { closeServers, GatewayDrain } from './drain.ts';
 import { EpochWatch } from './epoch-watch.ts';
+import { groupsAsServer } from './groups-as-server.ts';
 import { createHttpApp } from './http/app.ts';
 import { limitBodies } from './http/body-parts.ts';
 import { createHttpServer } from './http/http-server.ts';
@@ -47,14 +55,18 @@ import { sessionIdsOf, tagOf } from './socket/connect/session-id.ts';
 import { Strangers } from './socket/connect/strangers.ts';
 import { UserLimiter } from './socket/connect/user-limits.ts';
 import { Welcome } from './socket/connect/welcome.ts';
-import type { Connection } from './socket/engine-io.ts';
+import { type Connection, waitingBytes } from './socket/engine-io.ts';
 import { EventDispatcher } from './socket/events/dispatch.ts';
 import { createHandlers } from './socket/events/handlers.ts';
 import { noPresence } from './socket/events/no-presence.ts';
 import { PresenceEvents } from './socket/events/presence-events.ts';
+import { GroupRooms } from './socket/group-rooms.ts';
 import { createSocketServer } from './socket/server.ts';
 import { SessionLifetime } from './socket/session-lifetime.ts';
 import { boundUnread } from './socket/transport/unread-budget.ts';
+import { respondToUserRequests } from './socket/user-requests.ts';
+import { UserGroups } from './user-groups.ts';
+import { UserSettings } from './user-settings.ts';
 
 /**
  * One gateway process: everything that it owns, in the order in which it starts. It stops in reverse order. It waits for
@@ -87,13 +99,22 @@ export async function serve(config: GatewayConfig): Promise<void> {
   const authenticate = createAuthenticator(config, await openPublicKeys(config, context), isRevoked);
   const newConversations = createSharedLimit(redis.cache, 'new-conversations', config.NEW_CONVERSATIONS_PER_MINUTE);
   const isReady = () => readiness().ready;
-  const app = createHttpApp({ ...ports, config, logger, authenticate, newConversations, isReady });
+  const gateways = namesBehindPort(config.GATEWAY_NAME);
+  const app = createHttpApp({ ...ports, config, logger, authenticate, newConversations, isReady, gateways });
   const http = createHttpServer(config, app);
-  serveSockets(context, http, { redis, ports, newContacts, authenticate, revocations, epoch });
-  const actions = { '/revocations': revocations.revoke, '/conversations': openAsServer(ports.conversations, logger) };
+  const gauges = serveSockets(context, http, { redis, ports, newContacts, authenticate, revocations, epoch });
+  const snapshots = startSnapshots(context, redis, gauges);
+  const asServer = groupsAsServer({ ...ports, logger });
+  const actions = {
+    '/revocations': revocations.revoke,
+    '/conversations': openAsServer(ports.conversations, logger),
+    '/groups': asServer.create,
+    '/group-members': asServer.changeMembers,
+  };
 
   admin?.show({ ...starting({ postgres: 'revocations and epoch are not read yet' }), actions });
   await Promise.all([revocations.start(), epoch.start()]);
+  snapshots.ready();
   if (admin) {
     const port = await listen(http, config);
     admin.show({ readiness });
@@ -139,19 +160,36 @@ interface PortParts {
   epoch: EpochWatch;
 }
 
-/** The ports of the domain: the inbox, reads from Postgres, and recent messages from Redis. */
-function createPorts({ config }: Context, { db, redis, inbox, newContacts, epoch }: PortParts) {
+/** The ports of the domain: the inbox, reads from Postgres, recent messages from Redis; and what is built on them. */
+function createPorts({ config, logger }: Context, { db, redis, inbox, newContacts, epoch }: PortParts) {
   const recent = createRecentMessages(redis.cache);
-  const conversations = new GatewayConversations(
-    rejectWhenUnavailable(createConversationStore(db)),
-    recent,
-    config.PRESENCE === 'contacts' ? newContacts.announce : undefined,
-  );
+  const store = rejectWhenUnavailable(createConversationStore(db));
+  const storedSettings = rejectWhenUnavailable(createSettings(db));
+  const announce = config.PRESENCE === 'contacts' ? newContacts.announce : () => {};
+  const conversations = new GatewayConversations(store, storedSettings, recent, announce);
   const { history, unreadOf } = createReads(
     rejectWhenUnavailable(createHistory(db)),
     rejectWhenUnavailable(createUnreadCounts(db)),
   );
-  return { conversations, history: conversations.learnFrom(history), recent, unreadOf, inbox, epoch: epoch.current };
+  const groupReads = rejectWhenUnavailable(createGroupReads(db));
+  const newGroups = createSharedLimit(redis.cache, 'new-groups', config.NEW_GROUPS_PER_MINUTE);
+  const fanout = createBadges(redis.publisher, logger);
+  const ephemeral = createEphemeralEmitter(redis.publisher);
+  return {
+    conversations,
+    history: conversations.learnFrom(history),
+    recent,
+    unreadOf,
+    inbox,
+    epoch: epoch.current,
+    groupReads,
+    ownerOf: store.ownerOf,
+    groups: new UserGroups({ conversations, inbox, newGroups, announce, config }),
+    settings: new UserSettings({ settings: storedSettings, unreadOf, fanout, ephemeral, logger }),
+    blocks: new Blocks({ settings: storedSettings, conversations, ...redis, logger }),
+    quotes: new QuoteOrder(),
+    ephemeral,
+  };
 }
 
 interface SocketParts {
@@ -163,12 +201,28 @@ interface SocketParts {
   epoch: EpochWatch;
 }
 
-/** The socket server with the events of clients, presence, and the drain. */
-function serveSockets(context: Context, http: Server, parts: SocketParts): void {
+/** Shows this process in the cluster view. */
+function startSnapshots({ config, lifecycle }: Context, { cache, registry }: Redis, gauges: Gauges) {
+  const limits = {
+    maxConnections: config.MAX_CONNECTIONS,
+    maxRevocations: config.MAX_REVOCATIONS,
+    tokenMaxAgeMs: config.JWT_MAX_AGE_MS,
+  };
+  const own = { id: registry.id, kind: 'gateway', name: config.GATEWAY_NAME, limits } as const;
+  return writeSnapshots({ cache, process: own, gauges, lifecycle, endsWithinMs: longestEndMs(config) });
+}
+
+type Gauges = () => Record<string, number>;
+
+/**
+ * The socket server with the events of clients, presence, and the drain. Returns the figures of the sockets for the
+ * cluster view.
+ */
+function serveSockets(context: Context, http: Server, parts: SocketParts): Gauges {
   const { config, logger, lifecycle } = context;
   const { redis, ports, authenticate, revocations, epoch } = parts;
   const { registry } = redis;
-  const { adapter, subscribed, onGap } = createGatewayAdapter(redis);
+  const { adapter, subscribed, onGap, onUserRequest, onRoomSignal } = createGatewayAdapter(redis);
   const newSessionId = sessionIdsOf(tagOf(registry.id));
   const strangers = new Strangers({ config, logger });
   const users = new UserLimiter(config);
@@ -179,10 +233,19 @@ function serveSockets(context: Context, http: Server, parts: SocketParts): void 
 
   const { unreadOf } = ports;
   const gatewayId = config.GATEWAY_NAME;
-  const welcome = new Welcome({ io, gatewayId, unreadOf, epoch: epoch.current, subscribed, logger });
+  const rooms = new GroupRooms({ io, unreadOf, subscribed, logger });
+  const welcome = new Welcome({ io, gatewayId, rooms, epoch: epoch.current, subscribed, logger });
+  rooms.onJoinedLate((socket) => welcome.joinedLate(socket));
+  onRoomSignal({ onRooms: rooms.onRooms.bind(rooms), onLeave: rooms.onLeave.bind(rooms) });
+  respondToUserRequests({ io, gatewayId, cache: redis.cache, onUserRequest, logger });
   onGap(() => void welcome.requireSyncs('fanout_gap'));
   epoch.onRenewed(() => void welcome.requireSyncs('store_restored'));
   const presence = startPresence(context, parts);
+  const onBlockChange = ({ userIds, conversationId }: BlockChange) => {
+    ports.conversations.onBlockChange(conversationId);
+    presence.onBlockChange(userIds);
+  };
+  ports.blocks.follow(onBlockChange, () => ports.conversations.forgetBlocks());
   const sessions = new SessionLifetime({
     io,
     authenticate,
@@ -190,8 +253,11 @@ function serveSockets(context: Context, http: Server, parts: SocketParts): void 
     announceMs: config.TOKEN_EXPIRING_MS,
     lifecycle,
   });
-  const ephemeral = createEphemeralEmitter(redis.publisher);
-  const handlers = createHandlers({ ...ports, subscribed, presence, sessions, ephemeral, logger });
+  const subscribedWithGroups = async (userId: UserId) => {
+    await subscribed(userId);
+    await rooms.ready(userId);
+  };
+  const handlers = createHandlers({ ...ports, subscribed: subscribedWithGroups, presence, sessions, logger });
   const dispatcher = new EventDispatcher({ handlers, logger });
   const drain = new GatewayDrain({ io, admission, requests, config, logger });
   const backlog = new Set<Connection>();
@@ -203,6 +269,11 @@ function serveSockets(context: Context, http: Server, parts: SocketParts): void 
   limitPipelining(http);
   lifecycle.own('admission', admission, (gate) => gate.close());
   lifecycle.drainWith(drain);
+  return () => ({
+    unauthenticated: io.engine.clientsCount - io.of('/').sockets.size,
+    // The backlog has only the connections with unread output, which are few.
+    unreadBytes: [...backlog].reduce((sum, connection) => sum + waitingBytes(connection), 0),
+  });
 }
 
 /** Presence by the policy of PRESENCE. With `off` this gateway neither writes nor reads presence in Redis. */

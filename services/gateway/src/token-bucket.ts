@@ -1,24 +1,34 @@
-/** A rate limit: `burst` at once, `perSecond` sustained. Small and without a timer, since every socket has one. */
-export class TokenBucket {
-  #perMs: number;
-  #burst: number;
-  #tokens: number;
-  #at: number;
+/** `burst` packets at once, `perSecond` sustained. All buckets of a limit share one. */
+export interface Rate {
+  readonly perMs: number;
+  readonly burst: number;
+}
 
-  constructor(perSecond: number, burst: number) {
-    this.#perMs = perSecond / 1_000;
-    this.#burst = burst;
-    this.#tokens = burst;
-    this.#at = performance.now();
+export function rateOf(perSecond: number, burst: number): Rate {
+  return { perMs: perSecond / 1_000, burst };
+}
+
+/** Tokens that rounding may cost. */
+const ROUNDING = 1e-6;
+
+/** A rate limit. Small and without a timer, since every user and every socket has some. */
+export class TokenBucket {
+  readonly rate: Rate;
+  /** When the bucket is full again, by `performance.now()`: its tokens follow from that. */
+  #fullAt = 0;
+
+  constructor(rate: Rate) {
+    this.rate = rate;
   }
 
   /** Takes `count` tokens and returns 0, or takes none and returns the time in ms until there are `count`. */
   take(count = 1): number {
+    const { perMs, burst } = this.rate;
     const now = performance.now();
-    this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#at) * this.#perMs);
-    this.#at = now;
-    if (this.#tokens < count) return Math.ceil((count - this.#tokens) / this.#perMs);
-    this.#tokens -= count;
+    const fullAt = Math.max(now, this.#fullAt) + count / perMs;
+    const missing = (fullAt - now) * perMs - burst;
+    if (missing > ROUNDING) return Math.ceil(missing / perMs);
+    this.#fullAt = fullAt;
     return 0;
   }
 }
@@ -27,26 +37,18 @@ export class TokenBucket {
  * A rate limit with an end: a client that goes on for too long beyond it is to be disconnected. It may exceed the limit
  * as often as the limit's burst at once, and a tenth of the limit's rate sustained.
  */
-export class RateLimit {
-  readonly #perSecond: number;
-  readonly #burst: number;
-  readonly #allowed: TokenBucket;
+export class RateLimit extends TokenBucket {
   /** Absent before the first excess, since most clients have none. */
   #excess: TokenBucket | undefined;
   #isAbused = false;
 
-  constructor(perSecond: number, burst: number) {
-    this.#perSecond = perSecond;
-    this.#burst = burst;
-    this.#allowed = new TokenBucket(perSecond, burst);
-  }
-
   /** Counts a packet. Returns 0 within the limit, otherwise the time in ms until another packet is within it. */
-  take(): number {
-    const waitMs = this.#allowed.take();
+  override take(): number {
+    const waitMs = super.take();
     this.#isAbused = false;
     if (waitMs > 0) {
-      this.#excess ??= new TokenBucket(this.#perSecond / 10, this.#burst);
+      const { perMs, burst } = this.rate;
+      this.#excess ??= new TokenBucket({ perMs: perMs / 10, burst });
       this.#isAbused = this.#excess.take() > 0;
     }
     return waitMs;

@@ -135,7 +135,11 @@ describe('the pace of a storm', () => {
 
 describe('the limit of connections', () => {
   it('leaves room for users while unauthenticated clients hold connections', async () => {
-    await using edge = await startSockets({ CONNECTS_PER_SECOND: '5000', MAX_UNAUTHENTICATED: '1000' });
+    await using edge = await startSockets({
+      CONNECTS_PER_SECOND: '5000',
+      MAX_UNAUTHENTICATED: '1000',
+      AUTHENTICATE_WITHIN_MS: '60000',
+    });
     const half = await Promise.all(Array.from({ length: 999 }, () => fetch(edge.url + POLLING)));
     expect(half.every(({ ok }) => ok)).to.equal(true);
     const [first, second] = [

@@ -20,8 +20,9 @@ describe('a gateway of two processes under pressure', () => {
     cluster = await startTestCluster({
       env: {
         CONNECTS_PER_SECOND: '15',
-        AUTHENTICATE_WITHIN_MS: '3000',
+        AUTHENTICATE_WITHIN_MS: '5000',
         MAX_UNAUTHENTICATED_PER_ADDRESS: '3',
+        TRUSTED_HOPS: '1',
         WRITE_BUFFER_MAX_BYTES: '1048576',
       },
     });
@@ -40,7 +41,11 @@ describe('a gateway of two processes under pressure', () => {
     // connect() rejects at the first connect_error: no client is refused, and none has to retry.
     const clients = await Promise.all(
       Array.from({ length: 75 }, (_, i) =>
-        connect(cluster, newUser('u'), { transports: transports[i % 3] as ['websocket'] }),
+        connect(cluster, newUser('u'), {
+          transports: transports[i % 3] as ['websocket'],
+          // An address of its own: a slow client of a crowded address would be a stranger for too long.
+          extraHeaders: { 'x-forwarded-for': `10.0.0.${i}` },
+        }),
       ),
     );
     expect(await metric(/^chat_handshake_wait_seconds_bucket\{le="0"\} (\d+)$/gm)).to.be.lessThan(75);
@@ -63,7 +68,7 @@ describe('a gateway of two processes under pressure', () => {
     });
     await eventually(async () => expect(await waiting()).to.be.greaterThan(10));
     for (const [i, socket] of crowd.entries()) i % 2 ? socket.end() : socket.resetAndDestroy();
-    await eventually(async () => expect(await waiting()).to.equal(0), 5_000);
+    await eventually(async () => expect(await waiting()).to.equal(0));
     expect((await admitted()) - before).to.be.lessThan(crowd.length);
     for (const socket of crowd) socket.destroy();
   });
@@ -74,7 +79,7 @@ describe('a gateway of two processes under pressure', () => {
     const isOpen = async (session: RawSession) => (await session.send('3')) === 200;
     const open = (await Promise.all(strangers.map(isOpen))).filter(Boolean);
     expect(open.length).to.be.within(3, 6);
-    await eventually(async () => expect(await Promise.all(strangers.map(isOpen))).not.to.include(true), 8_000);
+    await eventually(async () => expect(await Promise.all(strangers.map(isOpen))).not.to.include(true));
   });
 
   it('opens one socket per connection, however many CONNECT packets arrive at once', async () => {

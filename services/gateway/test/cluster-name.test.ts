@@ -20,9 +20,7 @@ const jwtSecret = 'a secret of the tests, 32 characters';
 /** Time limit for processes that start side by side on a busy machine, in ms. */
 const WITHIN_MS = 90_000;
 
-describe('clusters that share a Redis', function () {
-  this.timeout(4 * WITHIN_MS);
-
+describe('clusters that share a Redis', () => {
   const named = (CLUSTER_NAME?: string) =>
     startTestCluster({ gatewayProcesses: 1, jwtSecret, env: { ...(CLUSTER_NAME && { CLUSTER_NAME }) } });
 

@@ -1,15 +1,27 @@
 import type { ConversationId, Message, UserId } from '@chat-cluster/contracts';
-import { type History, type NewestMessages, newConversationId, type Participants } from '@chat-cluster/domain';
+import {
+  type DirectConversation,
+  type History,
+  type NewestMessages,
+  newConversationId,
+  type Participants,
+} from '@chat-cluster/domain';
 import type { ConversationStore } from '@chat-cluster/postgres';
 import { expect } from 'chai';
 import { GatewayConversations } from '../src/conversations.ts';
 
 const [alice, bob] = ['alice', 'bob'] as [UserId, UserId];
+const noBlocks = { areBlocked: async (pairs: readonly unknown[]) => pairs.map(() => false) };
 
 describe('the participants of conversations', () => {
   const of = (id: ConversationId, ...userIds: [UserId] | [UserId, UserId]): Participants => ({
+    kind: 'direct',
     conversationId: id,
     userIds,
+  });
+  const unblocked = (id: ConversationId, ...userIds: [UserId, UserId]): DirectConversation => ({
+    ...of(id, ...userIds),
+    isBlocked: false,
   });
   const nothingRecent: NewestMessages = { newest: async () => undefined };
 
@@ -19,6 +31,9 @@ describe('the participants of conversations', () => {
     const store: ConversationStore = {
       find: () => Promise.reject(new Error('unexpected call')),
       haveConversations: () => Promise.reject(new Error('unexpected call')),
+      smallGroups: () => Promise.reject(new Error('unexpected call')),
+      ownerOf: () => Promise.reject(new Error('unexpected call')),
+      membershipsOf: async (requests) => requests.map(() => undefined),
       async participantsOf(ids) {
         queried.push(...ids);
         return ids.map((id) => stored.find(({ conversationId }) => conversationId === id));
@@ -39,10 +54,10 @@ describe('the participants of conversations', () => {
   it('are read from the store once per conversation, and again for one that does not exist', async () => {
     const [id, none] = [newConversationId(), newConversationId()];
     const { store, queried } = storeOf(of(id, alice, bob));
-    const conversations = new GatewayConversations(store, nothingRecent);
+    const conversations = new GatewayConversations(store, noBlocks, nothingRecent);
     const twice = [conversations.participantsOf(id, alice), conversations.participantsOf(id, alice)];
-    expect(await Promise.all(twice)).to.deep.equal([of(id, alice, bob), of(id, alice, bob)]);
-    expect(await conversations.participantsOf(id, alice)).to.deep.equal(of(id, alice, bob));
+    expect(await Promise.all(twice)).to.deep.equal([unblocked(id, alice, bob), unblocked(id, alice, bob)]);
+    expect(await conversations.participantsOf(id, alice)).to.deep.equal(unblocked(id, alice, bob));
     expect(await conversations.participantsOf(none, alice)).to.equal(undefined);
     expect(await conversations.participantsOf(none, alice)).to.equal(undefined);
     expect(queried).to.deep.equal([id, none, none]);
@@ -57,11 +72,11 @@ describe('the participants of conversations', () => {
       await answer.promise;
       return participantsOf(ids);
     };
-    const conversations = new GatewayConversations(store, nothingRecent);
+    const conversations = new GatewayConversations(store, noBlocks, nothingRecent);
     const order: number[] = [];
     const first = conversations.participantsOf(id, alice).then(() => order.push(1));
     await conversations.open(id, alice, bob);
-    expect(await conversations.known(id, alice)).to.deep.equal(of(id, alice, bob));
+    expect(await conversations.known(id, alice)).to.deep.equal([alice, bob]);
     const second = conversations.participantsOf(id, alice).then(() => order.push(2));
     answer.resolve();
     await Promise.all([first, second]);
@@ -79,15 +94,15 @@ describe('the participants of conversations', () => {
       await answers[queried.length - 1]?.promise;
       return result;
     };
-    const conversations = new GatewayConversations(store, nothingRecent);
+    const conversations = new GatewayConversations(store, noBlocks, nothingRecent);
     const ofEve = conversations.participantsOf(id, eve);
     const ofAlice = conversations.participantsOf(id, alice);
     answers[1].resolve();
-    expect(await ofAlice).to.deep.equal(of(id, alice, bob));
+    expect(await ofAlice).to.deep.equal(unblocked(id, alice, bob));
     answers[0].resolve();
     expect(await ofEve).to.equal(undefined);
     expect(await conversations.participantsOf(id, eve)).to.equal(undefined);
-    expect(await conversations.participantsOf(id, alice)).to.deep.equal(of(id, alice, bob));
+    expect(await conversations.participantsOf(id, alice)).to.deep.equal(unblocked(id, alice, bob));
     expect(queried).to.deep.equal([id, id, id]);
   });
 
@@ -101,13 +116,14 @@ describe('the participants of conversations', () => {
       5: ConversationId;
     };
     const { store, queried } = storeOf(of(opened, alice, bob));
-    const conversations = new GatewayConversations(store, nothingRecent);
+    const conversations = new GatewayConversations(store, noBlocks, nothingRecent);
     const mark = { upToSeq: 0, readAt: null };
     const history = conversations.learnFrom({
       directConversation: async () => ({ id: direct, lastSeq: 0, readUpTo: new Map() }),
       head: async (_, id) => ({
         id,
         lastSeq: 0,
+        lastRev: 0,
         readMarks: [
           { userId: alice, ...mark },
           { userId: bob, ...mark },
@@ -146,10 +162,10 @@ describe('the participants of conversations', () => {
     await history.conversations(alice, 50, undefined);
     await history.feed(alice, undefined, 100);
     for (const id of [opened, direct, head, listed, fed]) {
-      expect(await conversations.known(id, alice)).to.deep.equal(of(id, alice, bob));
+      expect(await conversations.known(id, alice)).to.deep.equal([alice, bob]);
     }
-    expect(await conversations.known(notes, alice)).to.deep.equal(of(notes, alice));
-    expect(await conversations.participantsOf(listed, alice)).to.deep.equal(of(listed, alice, bob));
+    expect(await conversations.known(notes, alice)).to.deep.equal([alice]);
+    expect(await conversations.participantsOf(listed, alice)).to.deep.equal(unblocked(listed, alice, bob));
     expect(queried).to.deep.equal([]);
   });
 
@@ -157,9 +173,9 @@ describe('the participants of conversations', () => {
     const id = newConversationId();
     const { store, queried } = storeOf();
     const newest = async () => ({ senderId: bob, receiverId: alice }) as Message;
-    expect(await new GatewayConversations(store, { newest }).known(id, alice)).to.deep.equal(of(id, bob, alice));
+    expect(await new GatewayConversations(store, noBlocks, { newest }).known(id, alice)).to.deep.equal([bob, alice]);
     const down = { newest: () => Promise.reject(new Error('down')) };
-    expect(await new GatewayConversations(store, down).known(id, alice)).to.equal(undefined);
+    expect(await new GatewayConversations(store, noBlocks, down).known(id, alice)).to.equal(undefined);
     expect(queried).to.deep.equal([]);
   });
 });
@@ -174,7 +190,7 @@ describe('the contacts of users', () => {
         return pairs.map((pair) => pair.includes(alice) && pair.includes(bob));
       },
     } as Partial<ConversationStore> as ConversationStore;
-    const conversations = new GatewayConversations(store, { newest: async () => undefined });
+    const conversations = new GatewayConversations(store, noBlocks, { newest: async () => undefined });
     const calls = [
       conversations.contactsAmong(alice, [carol, bob]),
       conversations.contactsAmong(carol, [alice]),

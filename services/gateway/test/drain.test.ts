@@ -114,7 +114,7 @@ describe('a gateway of two processes that drains', () => {
   it('is not ready, serves on, disconnects its clients and exits with code 0', async () => {
     const exits: string[] = [];
     await using cluster = await startTestCluster({
-      env: { DRAIN_DELAY_MS: '1500', DRAIN_WINDOW_MS: '10000' },
+      env: { DRAIN_DELAY_MS: '4000', DRAIN_WINDOW_MS: '10000' },
       log: (line) => exits.push(line),
     });
     const gateway = () => cluster.processes.find(({ name }) => name === 'gateway');

@@ -1,3 +1,6 @@
+/*
+ * Longer than 250 lines on purpose: one test for each private part of Socket.IO, on one server.
+ */
 import { once } from 'node:events';
 import { readFileSync, realpathSync } from 'node:fs';
 import { createServer, ServerResponse } from 'node:http';
@@ -5,6 +8,7 @@ import { findPackageJSON } from 'node:module';
 import { type AddressInfo, connect as connectTcp, type Socket as TcpSocket } from 'node:net';
 import { pathToFileURL } from 'node:url';
 import { eventually } from '@chat-cluster/testkit';
+import { frame } from '@chat-cluster/testkit/wire';
 import { expect } from 'chai';
 import { Server } from 'socket.io';
 import { type Socket as Client, io as connectClient } from 'socket.io-client';
@@ -15,10 +19,10 @@ import {
   closeConnection,
   connectionsOf,
   type EventPacket,
-  emitOnTooLargePacket,
+  hasEnded,
   holdPackets,
   isReadingPost,
-  onControlFrame,
+  onUnseenFrame,
   pauseReading,
   receiveEvents,
   releaseHandshakeState,
@@ -109,7 +113,7 @@ describe('the private parts of Socket.IO that the gateway uses', () => {
     connection.send('waits');
     closeConnection(connection);
     expect(connection.readyState).to.equal('closing');
-    await eventually(() => expect(connectionsOf(io)).to.deep.equal([]), 8_000);
+    await eventually(() => expect(connectionsOf(io)).to.deep.equal([]), 20_000);
   });
 
   it('closeConnection: an orderly close for a client that does', async () => {
@@ -197,18 +201,53 @@ describe('the private parts of Socket.IO that the gateway uses', () => {
     await eventually(() => expect(received).to.deep.equal(['waits']));
   });
 
-  it('onControlFrame: called for each ping and pong of a websocket', async () => {
+  for (const state of ['closing', 'closed']) {
+    it(`onUnseenFrame: called for pings and pongs of a websocket, and messages of a ${state} connection`, async () => {
+      setWebsocketOptions(io, { closeTimeout: 5_000 });
+      const { tcp, connection } = await rawWebsocket();
+      const seen: number[] = [];
+      onUnseenFrame(connection, (of, bytes) => {
+        expect(of).to.equal(connection);
+        seen.push(bytes);
+      });
+      const packets = once(connection, 'packet');
+      tcp.write(Buffer.concat([frame('', 0x89), frame('', 0x8a), frame('3')]));
+      await packets;
+      expect(seen).to.deep.equal([0, 0]);
+      if (state === 'closing') {
+        holdPackets(connection);
+        connection.send('waits');
+      }
+      connection.close();
+      expect(connection.readyState).to.equal(state);
+      tcp.write(Buffer.concat([frame('4late'), frame('', 0x89)]));
+      await eventually(() => expect(seen).to.deep.equal([0, 0, 5, 0]));
+    });
+  }
+
+  it('abortConnection, hasEnded: also ends the websocket of a closed connection, and drops what was read', async () => {
+    setWebsocketOptions(io, { closeTimeout: 60_000 });
     const { tcp, connection } = await rawWebsocket();
-    let count = 0;
-    onControlFrame(connection.transport, () => count++);
-    tcp.write(Buffer.from([0x89, 0x80, 0, 0, 0, 0, 0x8a, 0x80, 0, 0, 0, 0]));
-    await eventually(() => expect(count).to.equal(2));
+    expect(hasEnded(connection)).to.equal(false);
+    let late = 0;
+    onUnseenFrame(connection, () => {
+      late++;
+      abortConnection(connection, 'late');
+    });
+    connection.close();
+    expect(connection.readyState).to.equal('closed');
+    expect(hasEnded(connection)).to.equal(false);
+    // All frames arrive in one read.
+    tcp.write(Buffer.concat(Array<Buffer>(100).fill(frame('4late'))));
+    await eventually(() => expect(tcp.closed).to.equal(true));
+    expect(late).to.equal(1);
+    expect(hasEnded(connection)).to.equal(true);
   });
 
-  it('setMaxPacketBytes, emitOnTooLargePacket: a larger packet closes a websocket, after the event', async () => {
+  it('setMaxPacketBytes, onTooLarge: a larger packet closes a websocket, after the event', async () => {
+    setWebsocketOptions(io, { closeTimeout: 5_000, onTooLarge: ['exception', { reason: 'large' }] });
     const { client, socket } = await connected('websocket');
     setMaxPacketBytes(socket.conn.transport, 1_000);
-    emitOnTooLargePacket(socket.conn.transport, 'exception', () => ({ reason: 'large' }));
     const received = once(client as never, 'exception');
     const ended = once(socket as never, 'disconnect');
     client.emit('large', 'x'.repeat(1_000));
@@ -244,6 +283,7 @@ describe('the private parts of Socket.IO that the gateway uses', () => {
     releaseHandshakeState(socket);
     expect(once()).to.equal(0);
     expect(socket.request).to.equal(undefined);
+    expect(() => socket.emit('asks' as 'session', (() => {}) as never)).to.throw('requests no acks');
     expect(socket.handshake).to.deep.include({ url: '', headers: {}, auth: {} });
     expect((await io.fetchSockets())[0]?.handshake).to.equal(socket.handshake);
     client.disconnect();

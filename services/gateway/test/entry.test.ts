@@ -98,6 +98,15 @@ describe('the entry of several processes', () => {
     expect(await text(socket)).to.match(/^HTTP\/1.1 503 [\s\S]*Retry-After: 1[\s\S]*"code":"UNAVAILABLE"/);
   });
 
+  it('sends a retired fork only the requests of its sessions', async () => {
+    const [first] = [offer('a'), offer('b')];
+    entry.retire(first);
+    expect(entry.isOffered(first)).to.equal(false);
+    for (let i = 0; i < 10; i++) expect(await forkOf('GET / HTTP/1.1\r\n')).to.equal('b');
+    const sid = sessionIdsOf(tagOf('a'))();
+    expect(await forkOf(`GET /socket.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\n`)).to.equal('a');
+  });
+
   it('closes the oldest of too many connections that wait, counts it, and hands over the others', async () => {
     offer('a');
     const evicted = await metric('chat_entry_evicted_total');

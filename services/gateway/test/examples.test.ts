@@ -32,7 +32,7 @@ describe('the example of a client', () => {
         expect(output).to.match(/^new_message: \{.*?content: 'Hello!'/ms);
         expect(output).to.match(/^new_message: \{.*?content: 'Hello again!'/ms);
         expect(output).to.match(/^ack: \{.*?ok: true/ms);
-      }, 10_000);
+      });
     } finally {
       client.kill();
       await closed;

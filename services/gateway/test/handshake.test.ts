@@ -76,7 +76,7 @@ describe('handshake', () => {
         const value = token();
         const result = await attempt({ transports: [transport], auth: value === undefined ? {} : { token: value } });
         expect(result).to.deep.equal({ code, events: [] });
-        await eventually(() => expect(open.at(-1)?.io.engine?.readyState ?? 'closed').to.equal('closed'), 2_000);
+        await eventually(() => expect(open.at(-1)?.io.engine?.readyState ?? 'closed').to.equal('closed'), 6_000);
       });
     }
   }

@@ -109,7 +109,7 @@ describe('REST on the cluster', () => {
     let cursor: string | null = '';
     while (cursor !== null) {
       const page: ConversationsPage = (await list(me, `?limit=3${cursor && `&cursor=${cursor}`}`)).body;
-      seen.push(...page.conversations.map((conversation) => conversation.otherUserId));
+      seen.push(...page.conversations.map((conversation) => conversation.otherUserId ?? ''));
       cursor = page.nextCursor;
     }
     expect(seen).to.deep.equal(others);

@@ -16,6 +16,7 @@ import { expect } from 'chai';
 import type { Express } from 'express';
 import { loadConfig } from '../src/config.ts';
 import { createHttpApp, type HttpDeps } from '../src/http/app.ts';
+import { UserGroups } from '../src/user-groups.ts';
 
 export interface Edge extends AsyncDisposable {
   app: Express;
@@ -44,6 +45,7 @@ export async function startEdge(changed: Partial<HttpDeps> = {}, settings: NodeJ
     authenticate,
     config: loadConfig({ ...ENV, ...settings }),
     isReady: () => true,
+    gateways: () => ['gateway-7', 'gateway-8'],
     logger: { error: ({ err }: { err: unknown }) => faults.push(err) } as unknown as Logger,
     ...changed,
   });
@@ -106,25 +108,39 @@ function authenticate(token: string | undefined): { userId: UserId } {
   return { userId: ALICE };
 }
 
-export const emptyPorts: Pick<
-  HttpDeps,
-  'conversations' | 'history' | 'recent' | 'inbox' | 'epoch' | 'newConversations'
-> = {
+const inbox: HttpDeps['inbox'] = { submit: () => Promise.reject(new Error('the edge submits nothing')) };
+const conversations: HttpDeps['conversations'] = {
+  blockedAmong: async () => new Set(),
+  participantsOf: async () => undefined,
+  find: async () => undefined,
+  open: async (_newId, a, b) => ({
+    created: b === 'bob',
+    conversation: {
+      id: CONVERSATION,
+      kind: 'direct',
+      participantIds: [a, b],
+      createdAt: '2026-01-01T12:00:00.000Z',
+    },
+  }),
+};
+const newGroups = { take: async () => {}, giveBack() {} };
+
+export const emptyPorts: Omit<HttpDeps, 'authenticate' | 'config' | 'isReady' | 'gateways' | 'logger'> = {
+  groups: new UserGroups({ conversations, inbox, newGroups, announce() {}, config: { OPEN_CONVERSATIONS: 'anyone' } }),
+  settings: { setConversation: async () => Promise.reject(new Rejection('CONVERSATION_NOT_FOUND')) },
+  blocks: { set: async () => {}, list: async () => [] },
+  groupReads: {
+    group: async () => undefined,
+    members: async () => undefined,
+    versions: async () => [],
+    reactors: async () => [],
+    readers: async () => ({ userIds: [], count: 0, of: 0 }),
+    ownReactions: async () => new Map(),
+    changes: async () => ({ messages: [], lastRev: 0 }),
+  },
   epoch: () => '5b0f4a52-6f0e-4d43-9f0a-0d9f4b1d7c11' as StoreEpoch,
   newConversations: { take: async () => {}, giveBack() {} },
-  conversations: {
-    participantsOf: async () => undefined,
-    find: async () => undefined,
-    open: async (_newId, a, b) => ({
-      created: b === 'bob',
-      conversation: {
-        id: CONVERSATION,
-        kind: 'direct',
-        participantIds: [a, b],
-        createdAt: '2026-01-01T12:00:00.000Z',
-      },
-    }),
-  },
+  conversations,
   history: {
     directConversation: async () => undefined,
     head: async () => undefined,
@@ -132,8 +148,6 @@ export const emptyPorts: Pick<
     conversations: async () => ({ conversations: [], nextCursor: null }),
     feed: async () => ({ readAt: 0, entries: [] }),
   },
-  recent: { append: async () => undefined, range: async () => undefined },
-  inbox: {
-    submit: () => Promise.reject(new Error('the edge submits nothing')),
-  },
+  recent: { append: async () => undefined, drop: async () => undefined, range: async () => undefined },
+  inbox,
 };

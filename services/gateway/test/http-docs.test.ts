@@ -88,7 +88,7 @@ describe('Other origins', () => {
     expect(preflight.status).to.equal(204);
     expect(preflight.headers.get('access-control-allow-origin')).to.equal('*');
     expect(preflight.headers.get('access-control-allow-headers')).to.equal('Authorization,Content-Type,Traceparent');
-    expect(preflight.headers.get('access-control-allow-methods')).to.equal('GET,HEAD,POST');
+    expect(preflight.headers.get('access-control-allow-methods')).to.equal('GET,HEAD,POST,PUT,PATCH,DELETE');
     expect(preflight.headers.get('x-gateway-id')).to.equal('gateway-7');
   });
 

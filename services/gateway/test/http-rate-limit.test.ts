@@ -45,7 +45,7 @@ describe('The rate limit of the REST API', () => {
     const { paths } = openApiDocument({ version: '1' }) as { paths: Record<string, Record<string, Operation>> };
     const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
     const ofUsers = operations.filter(({ security }) => security === undefined);
-    expect(ofUsers).to.have.length(3);
+    expect(ofUsers).not.to.be.empty;
     for (const { responses } of ofUsers) expect(responses['429']?.headers).to.have.property('Retry-After');
   });
 });

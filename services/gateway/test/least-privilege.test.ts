@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { ClusterOverview } from '@chat-cluster/contracts';
 import { repository, type ServiceProcess, startChatService } from '@chat-cluster/local-cluster';
 import {
   askRedis,
@@ -23,24 +24,27 @@ const KINDS: readonly Kind[] = ['gateway', 'worker'];
 const PASSWORD = 'a-password-of-this-test';
 const JWT_SECRET = 'a-secret-of-this-test-only-0123456789';
 /** Statements that only one service may run. Both may run all others, which only read. */
-const OWN_STATEMENTS: Record<string, Kind[]> = {
-  'open-conversation.sql': ['gateway'],
-  'add-revocation.sql': ['gateway'],
-  'changed-revocations.sql': ['gateway'],
-  'count-beat.sql': ['gateway'],
-  'purge-revocations.sql': ['gateway'],
-  'store-fresh.sql': ['worker'],
-  'store-checking-resends.sql': ['worker'],
-  'mark-read.sql': ['worker'],
-  'heal-counters.sql': ['worker'],
-  'keep-dead-letters.sql': ['worker'],
-  'count-dead-letters.sql': ['worker'],
-  'newest-dead-letters.sql': ['worker'],
-  'find-dead-letters.sql': ['worker'],
-  'drop-dead-letters.sql': ['worker'],
-};
+const OWN_STATEMENTS: Record<string, Kind[]> = Object.fromEntries([
+  ...filesOf(`
+    block count-beat mark-delivered open-conversation purge-revocations set-conversation unblock
+  `).map((file) => [file, ['gateway']]),
+  ...filesOf(`
+    clear-reaction count-dead-letters count-groups count-mentions delete drop-dead-letters edit empty-quotes
+    end-membership find-dead-letters heal-counters heal-members keep-dead-letters lock-conversation lock-user-groups
+    mark-read move-group-marks newest-dead-letters open-windows promote-successor save-group save-reactions
+    save-revision set-reaction set-role store-checking-resends store-fresh-extras store-fresh store-group-sends
+    take-windows uncount-direct uncount-in-group write-entry write-members
+  `).map((file) => [file, ['worker']]),
+]);
 const NO_PERMISSION = /NOPERM|no permissions|can't access/i;
 const aclFile = readFileSync(join(repository, 'infra/redis.acl'), 'utf8');
+
+function filesOf(names: string): string[] {
+  return names
+    .trim()
+    .split(/\s+/)
+    .map((name) => `${name}.sql`);
+}
 
 /** `url` with the user of a service. */
 function asUser(url: string, kind: Kind): string {
@@ -143,12 +147,22 @@ describe('services with the documented rights only, over TLS', () => {
 
       // A nested suite, since mocha runs tests before nested suites.
       describe('after that they', () => {
-        it('show the lanes and the queue board', async () => {
+        it('show the cluster view and the queue board', async () => {
           const { adminPort } = worker.ready();
-          for (const path of ['lanes', 'queues/api/queues']) {
+          const get = async (path: string) => {
             const response = await fetch(`http://127.0.0.1:${adminPort}/${path}`);
-            expect(response.status, `${path}: ${await response.text()}`).to.equal(200);
-          }
+            const text = await response.text();
+            expect(response.status, `${path}: ${text}`).to.equal(200);
+            return JSON.parse(text);
+          };
+          await get('queues/api/queues');
+          const { gateways, workers, redis, postgres } = (await get('cluster/api/overview')) as ClusterOverview;
+          expect(gateways.map(({ state }) => state)).to.include('ready');
+          expect(workers.map(({ state }) => state)).to.deep.equal(['ready']);
+          for (const one of redis) expect(one).to.include.keys('memoryBytes', 'version');
+          expect(postgres).to.include.keys('connections', 'databaseBytes');
+          expect(await get('cluster/api/users?id=alice')).not.to.have.property('connectionsUnknown');
+          await get('cluster/api/dead-letters');
         });
 
         it('were denied no command of Redis', async () => {
@@ -184,7 +198,9 @@ describe('services with the documented rights only, over TLS', () => {
         'alter table messages add column other text',
         'truncate messages',
         'delete from messages',
-        `update messages set content = 'other'`,
+        `update messages set sender_id = 'other'`,
+        'delete from members',
+        `update members set user_id = 'other'`,
         'delete from conversations',
         'delete from participants',
         'delete from direct_conversations',
@@ -201,6 +217,16 @@ describe('services with the documented rights only, over TLS', () => {
             /permission denied|must be owner/,
           );
         }
+      }
+    });
+
+    it('may change a message, or the members of a group, only as a worker', async () => {
+      for (const statement of [
+        `update messages set content = 'x' where false`,
+        'update members set own_after = 0 where false',
+      ]) {
+        expect(await outcomeOf(query('gateway', statement)), statement).to.match(/permission denied/);
+        expect(await outcomeOf(query('worker', statement)), statement).to.equal('done');
       }
     });
 

@@ -148,6 +148,59 @@ describe('the count of packets', () => {
     expect(await allowed(20, 10)).to.be.within(0, 15);
   });
 
+  describe('goes on after the close of a connection, while its websocket waits for the close frame', () => {
+    const flood = Buffer.concat(Array<Buffer>(1_000).fill(frame('2')));
+
+    it('cuts a stranger', async () => {
+      await using edge = await startSockets();
+      const tcp = edge.tcp().resume();
+      tcp.write(upgrade());
+      await eventually(() => expect(edge.io.engine.clientsCount).to.equal(1));
+      // The first frame, a ping of Engine.IO, closes the connection: only servers send pings.
+      await expectCut(edge, 'too_many_packets', async () => tcp.write(flood));
+      await eventually(() => expect(tcp.closed).to.equal(true));
+    });
+
+    it('cuts a user beyond the rate limit', async () => {
+      await using edge = await startSockets(LIMITS);
+      const tcp = edge.tcp().resume();
+      tcp.write(upgrade());
+      tcp.write(frame(connectPacket()));
+      await eventually(() => expect(edge.io.of('/').sockets.size).to.equal(1));
+      const cut = await metric('chat_connections_cut_total', { reason: 'rate_limit' });
+      // The burst is free, also after the close.
+      tcp.write(flood.subarray(0, 50 * frame('2').length));
+      await expectClosed(edge);
+      expect(await metric('chat_connections_cut_total', { reason: 'rate_limit' })).to.equal(cut);
+      tcp.write(flood);
+      await eventually(() => expect(tcp.closed).to.equal(true));
+      expect(await metric('chat_connections_cut_total', { reason: 'rate_limit' })).to.equal(cut + 1);
+    });
+  });
+
+  for (const [name, packet] of [
+    ['pings of the WebSocket protocol', frame('', FIN | OPCODE.ping)],
+    ['messages after it has failed', frame('2')],
+  ] as const) {
+    it(`bounds an upgrade that is not complete: ${name}`, async () => {
+      await using edge = await startSockets();
+      const { sid } = JSON.parse(
+        (await (await fetch(`${edge.url}/socket.io/?EIO=4&transport=polling`)).text()).slice(1),
+      );
+      const tcp = edge.tcp().resume();
+      let failure: (Error & { code?: string }) | undefined;
+      tcp.on('error', (error) => {
+        failure = error;
+      });
+      tcp.write(upgrade(`EIO=4&transport=websocket&sid=${sid}`));
+      tcp.write(Buffer.concat(Array<Buffer>(1_000).fill(packet)));
+      await eventually(() => expect(tcp.closed).to.equal(true));
+      expect(failure?.code).to.equal('ECONNRESET');
+      // The polling session goes on.
+      expect(edge.io.engine.clientsCount).to.equal(1);
+    });
+  }
+
   it('cuts a stranger after a few packets', async () => {
     await using edge = await startSockets();
     const session = await rawPolling(edge);

@@ -46,6 +46,7 @@ describe('presence on the sockets of a gateway', () => {
     });
     edge.io.on('connection', (socket) => {
       presence.attach(socket);
+      socket.on('disconnect', () => presence.detach(socket));
       dispatcher.attach(socket);
     });
   });

@@ -125,6 +125,18 @@ describe('a revocation', () => {
     expect(await laptop.emitWithAck('sync', { conversations: [] })).to.include({ ok: true });
   });
 
+  it('of a jti leaves a connection that has a new token without one', async () => {
+    const user = newUser('alice');
+    const replaced = crypto.randomUUID();
+    const [renewed, other] = [client(sign(user, { jti: replaced })), client(sign(user, { jti: replaced }))];
+    await Promise.all([once(renewed as never, 'connect'), once(other as never, 'connect')]);
+    expect(await renewed.emitWithAck('refresh_token', { token: sign(user) })).to.include({ ok: true });
+    const closed = once(other as never, 'disconnect');
+    expect((await post({ jti: replaced })).status).to.equal(201);
+    expect(await closed).to.deep.include('io server disconnect');
+    expect(await renewed.emitWithAck('sync', { conversations: [] })).to.include({ ok: true });
+  });
+
   it('needs the token of the administrators and a valid body', async () => {
     expect((await post({ jti: 'x' }, 'wrong')).status).to.equal(401);
     const bad = [

@@ -72,8 +72,8 @@ export async function startSockets(env: NodeJS.ProcessEnv = {}): Promise<SocketE
     logger,
     newSessionId: sessionIdsOf('gateway7'),
   });
-  const none = { attach() {} };
-  const welcome = { attach: (socket: ChatSocket) => void socket.join(socket.data.userId) };
+  const none = { attach() {}, detach() {} };
+  const welcome = { ...none, attach: (socket: ChatSocket) => void socket.join(socket.data.userId) };
   const backlog = new Set<Connection>();
   const parts = { config, logger, backlog, strangers, users };
   attachToConnections(io, { ...parts, welcome, presence: none, dispatcher: none, drain: none });

@@ -1,11 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ClusterOverview, MessageChanged, UnreadCount, UserView } from '@chat-cluster/contracts';
 import { type LocalRedis, startRedis, toolsFolder } from '@chat-cluster/local-cluster';
 import {
   askRedis,
+  connect,
   controlledSentinel,
+  eventually,
   freshDatabase,
+  newUser,
   privateServers,
   startPgBouncer,
   startRedisCluster,
@@ -14,6 +18,10 @@ import {
 } from '@chat-cluster/testkit';
 import { CLIENT_KINDS, describeProtocol } from '@chat-cluster/testkit/protocol-suite';
 import { expect } from 'chai';
+import { change, codeOf, createGroup, devicesOf, okOf, send } from './group-devices.ts';
+
+/** Members beyond which a group has a room of its own, and one more. */
+const LARGE = 33;
 
 /** Starts the servers of a topology, which the stack stops, and returns its settings. */
 type Arrange = (stack: AsyncDisposableStack) => Promise<NodeJS.ProcessEnv>;
@@ -37,7 +45,66 @@ function topology(name: string, arrange: Arrange, more?: () => void): void {
     });
 
     describeProtocol(() => cluster, { clients: CLIENT_KINDS.websocket });
-    // A nested suite, since mocha runs tests before nested suites.
+    // Nested suites, since mocha runs tests before nested suites.
+    describe('its cluster view', () => {
+      it('shows each server as up, and finds the connection of a user', async () => {
+        const user = newUser('alice');
+        const client = await connect(cluster, user, { transports: ['websocket'] });
+        try {
+          const { redis, postgres, gateways, workers } = await view<ClusterOverview>('overview');
+          for (const { role, server, up } of redis) {
+            expect(up, role).to.equal(true);
+            expect(server).to.match(/:\d+/);
+          }
+          expect(postgres.up).to.equal(true);
+          expect([gateways.length, workers.length]).to.deep.equal([2, 2]);
+          const { connections, ...rest } = await view<UserView>(`users?id=${encodeURIComponent(user)}`);
+          expect(connections.map(({ connectionId }) => connectionId)).to.deep.equal([client.session.connectionId]);
+          expect(rest).not.to.have.property('connectionsUnknown');
+        } finally {
+          client.close();
+        }
+      });
+
+      async function view<T>(path: string): Promise<T> {
+        const worker = cluster.processes.find(({ name }) => name === 'worker-1');
+        return (await fetch(`http://127.0.0.1:${worker?.adminPort}/cluster/api/${path}`)).json() as Promise<T>;
+      }
+    });
+    describe('its groups', () => {
+      const devices = devicesOf(() => cluster);
+      after(() => devices.closeAll());
+
+      for (const members of [3, LARGE]) {
+        it(`of ${members} members deliver messages, edits and changes of members on both gateways`, async () => {
+          const owner = await devices.connect(newUser('owner'));
+          const first = await devices.connect(newUser('member'));
+          const both = [first, await devices.connectElsewhere(first.userId, first.gatewayId)];
+          const others = Array.from({ length: members - 2 }, () => newUser('other'));
+          const { id } = await createGroup(owner, [first.userId, ...others]);
+          if (members === LARGE) {
+            for (const device of both) await eventually(() => expect(device.of('sync_required')).to.not.have.length(0));
+          }
+          const { seq } = await send(owner, id, 'one');
+          okOf(await owner.call('edit_message', { conversationId: id, seq, content: 'two', changeId: 'edit' }));
+          await change(owner, id, { type: 'rename', title: 'Dinner' });
+          for (const device of both) {
+            await eventually(() => expect(device.seqs(id).slice(-2)).to.deep.equal([seq, seq + 1]));
+            await eventually(() =>
+              expect(device.of<MessageChanged>('message_changed')[0]).to.deep.include({ edited: { content: 'two' } }),
+            );
+            await eventually(() => expect(device.of<UnreadCount>('unread_count').at(-1)?.count).to.equal(1));
+          }
+          await change(owner, id, { type: 'remove', userId: first.userId });
+          await send(owner, id, 'not for the member');
+          for (const device of both) {
+            await eventually(() => expect(device.of<UnreadCount>('unread_count').at(-1)?.count).to.equal(0));
+            expect(device.seqs(id).at(-1)).to.be.at.most(seq + 2);
+          }
+          expect(codeOf(await first.call('send_message', { conversationId: id, content: 'x' }))).to.equal('FORBIDDEN');
+        });
+      }
+    });
     if (more) describe('its parts', more);
   });
 }

@@ -76,6 +76,7 @@ describe('the limits of a user over all connections', () => {
     });
     edge.io.on('connection', (socket) => {
       presence.attach(socket);
+      socket.on('disconnect', () => presence.detach(socket));
       dispatcher.attach(socket);
     });
     const watch = async (socket: Awaited<ReturnType<SocketEdge['connected']>>, ...userIds: string[]) =>

@@ -1,5 +1,5 @@
 import { type ChatClient, type Conversation, createChatClient } from '@chat-cluster/client';
-import type { ClientMessageId, ConversationId, Message, UserId } from '@chat-cluster/contracts';
+import type { ClientMessageId, ConversationId, FailureAck, Message, SendAck, UserId } from '@chat-cluster/contracts';
 import { io, type Socket } from 'socket.io-client';
 
 /**
@@ -7,6 +7,8 @@ import { io, type Socket } from 'socket.io-client';
  * of `connect` after its token was refused; the prober must show soon that the chat is back.
  */
 const LONGEST_WAIT_MS = 5_000;
+/** Pause before a refused message is sent again, without `retryAfterMs`, in ms. */
+const RESEND_AFTER_MS = 500;
 
 export interface SyntheticUserOptions {
   url: string;
@@ -25,24 +27,32 @@ export interface SyntheticUserOptions {
 }
 
 /**
- * An application on the client library: it reconnects, catches up, resends, and marks messages as read. It uses
- * websockets, since a Node client stores no cookies for the affinity that long-polling needs.
+ * An application on the client library: it reconnects, catches up, and marks messages as read. It uses websockets, since a
+ * Node client stores no cookies for the affinity that long-polling needs.
+ *
+ * It sends each message itself, when it is due: the outbox of the library waits after a refusal until everything under
+ * way is answered, so a slow ack would delay the next messages, and a slow chat would look like one that loses them.
  */
 export class SyntheticUser {
   /** True once the user has been in sync: it receives every message that is sent from then on. */
   isReady = false;
   #chat: ChatClient;
   #conversation: Conversation;
+  #conversationId: ConversationId;
+  #withinMs: number;
+  #onStored: SyntheticUserOptions['onStored'];
+  /** Messages that are not stored yet, and the ends of their time. */
+  #unsent = new Map<ClientMessageId, NodeJS.Timeout>();
   #socket: Socket | undefined;
   #waitTimer: NodeJS.Timeout | undefined;
 
   constructor({ url, signToken, conversationId, withinMs, ...on }: SyntheticUserOptions) {
+    this.#conversationId = conversationId;
+    this.#withinMs = withinMs;
+    this.#onStored = on.onStored;
     this.#chat = createChatClient({
       url,
       getToken: signToken,
-      maxOutboxAgeMs: withinMs,
-      // One slow message must not delay the measurement of the next ones.
-      maxSending: Number.MAX_SAFE_INTEGER,
       socket: (origin, { auth }) => {
         const options = { auth, forceNew: true, autoConnect: false, reconnection: false, transports: ['websocket'] };
         this.#socket = io(origin, options);
@@ -53,14 +63,12 @@ export class SyntheticUser {
     this.#chat.on('message', (message) => {
       if (message.conversationId === conversationId) on.onMessage(message);
     });
-    this.#chat.on('outbox', ({ message: { clientMessageId }, status }) => {
-      if (status === 'stored') on.onStored(clientMessageId);
-      // Too old, or refused for good.
-      else if (status === 'failed') this.#conversation.discard(clientMessageId);
-    });
     this.#chat.on('status', ({ state }) => {
       clearTimeout(this.#waitTimer);
-      if (state === 'live') this.isReady = true;
+      if (state === 'live') {
+        this.isReady = true;
+        for (const id of this.#unsent.keys()) this.#attempt(id);
+      }
       if (state === 'waiting' || state === 'unauthorized') {
         this.#waitTimer = setTimeout(() => this.#chat.connect(), LONGEST_WAIT_MS);
       }
@@ -75,9 +83,13 @@ export class SyntheticUser {
     return state === 'catching_up' || state === 'live' ? gatewayId : undefined;
   }
 
-  /** Sends a message, also after a reconnect. */
+  /** Sends a message, and again after a reconnect or a refusal, until it is stored or its time is over. */
   send(clientMessageId: ClientMessageId): void {
-    this.#conversation.send({ content: 'Are you there?', clientMessageId });
+    this.#unsent.set(
+      clientMessageId,
+      setTimeout(() => this.#unsent.delete(clientMessageId), this.#withinMs),
+    );
+    this.#attempt(clientMessageId);
   }
 
   /** Marks all messages as read, so that the unread count stays small. */
@@ -92,6 +104,26 @@ export class SyntheticUser {
 
   close(): void {
     clearTimeout(this.#waitTimer);
+    for (const id of this.#unsent.keys()) this.#end(id);
     void this.#chat.close();
+  }
+
+  #attempt(clientMessageId: ClientMessageId): void {
+    if (this.#chat.status.state !== 'live' || !this.#unsent.has(clientMessageId)) return;
+    const draft = { conversationId: this.#conversationId, content: 'Are you there?', clientMessageId };
+    this.#socket?.emit('send_message', draft, (ack: SendAck | FailureAck) => {
+      if (!this.#unsent.has(clientMessageId)) return;
+      if (ack.ok) {
+        this.#end(clientMessageId);
+        this.#onStored(clientMessageId);
+      } else if (ack.error.retryable) {
+        setTimeout(() => this.#attempt(clientMessageId), ack.error.retryAfterMs ?? RESEND_AFTER_MS).unref();
+      }
+    });
+  }
+
+  #end(clientMessageId: ClientMessageId): void {
+    clearTimeout(this.#unsent.get(clientMessageId));
+    this.#unsent.delete(clientMessageId);
   }
 }

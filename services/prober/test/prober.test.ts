@@ -6,6 +6,7 @@ import {
   eventually,
   type FaultCluster,
   newUser,
+  readMetrics,
   startFaultCluster,
   startTestCluster,
   tokenFor,
@@ -46,17 +47,15 @@ describe('the prober', () => {
     await cluster?.[Symbol.asyncDispose]();
   });
 
-  const get = async (path: string) => (await fetch(`http://127.0.0.1:${prober.ready().adminPort}${path}`)).text();
+  const admin = () => `http://127.0.0.1:${prober.ready().adminPort}`;
   /** The sum of a metric over all labels. */
-  const metric = async (name: string): Promise<number> => {
-    const values = (await get('/metrics')).matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'));
-    return [...values].reduce((sum, [, value]) => sum + Number(value), 0);
-  };
+  const metric = async (name: string) => (await readMetrics([admin()])).get(name) ?? 0;
   const delivered = () => metric('chat_probe_delivery_seconds_count');
 
   async function recovered(): Promise<void> {
     await eventually(async () => {
-      expect(JSON.parse(await get('/readyz')).checks.probe).to.equal('2 of 2 connected, on 2 gateways');
+      const { checks } = (await (await fetch(`${admin()}/readyz`)).json()) as { checks: { probe: string } };
+      expect(checks.probe).to.equal('2 of 2 connected, on 2 gateways');
     }, 25_000);
     expect([await metric('chat_probe_connected'), await metric('chat_probe_gateways')]).to.deep.equal([2, 2]);
     // Messages that were due before may still be counted as lost.
@@ -98,6 +97,41 @@ describe('the prober', () => {
     for (const table of ['messages', 'participants', 'direct_conversations', 'conversations']) {
       const { rows } = await sql<{ n: number }>`select count(*)::int as n from ${sql.table(table)}`.execute(cluster.db);
       expect(rows, table).to.deep.equal([{ n: 0 }]);
+    }
+  });
+});
+
+describe('the prober on a slow chat', () => {
+  it('sends each message when it is due, while acks are missing and messages are refused', async () => {
+    // Half of the messages are refused, and sent again later.
+    const env = { RATE_LIMIT_PER_SECOND: '5', RATE_LIMIT_BURST: '10' };
+    await using cluster = await startFaultCluster({ gateways: 2, workers: 1, env });
+    const prober = await startChatService({
+      kind: 'prober',
+      name: 'prober',
+      env: {
+        PROBE_ENTRY: cluster.url,
+        PROBE_INTERVAL_MS: String(INTERVAL_MS),
+        PROBE_LOST_AFTER_MS: '60000',
+        JWT_SECRET: cluster.jwtSecret,
+      },
+      logFile: join(cluster.logsDir, 'prober.log'),
+      log: () => {},
+    });
+    // Answered events: while no worker runs, those that are refused.
+    const answered = async () => {
+      const counts = await Promise.all(cluster.gateways.map((gateway) => gateway.metric('chat_events_total')));
+      return counts.reduce<number>((sum, count) => sum + (count ?? 0), 0);
+    };
+    try {
+      await eventually(async () => expect(await answered()).to.be.above(50), 30_000);
+      cluster.workers[0]?.pause();
+      const before = await answered();
+      // More than were under way when the worker stopped.
+      await eventually(async () => expect(await answered()).to.be.above(before + 60), 20_000);
+      cluster.workers[0]?.resume();
+    } finally {
+      await prober.stop(2_000);
     }
   });
 });

@@ -1,14 +1,16 @@
-import { createDeadLetters, createUnreadAudit, schemaBirth } from '@chat-cluster/postgres';
-import { createRecountRequests } from '@chat-cluster/queue';
+import { randomUUID } from 'node:crypto';
+import { writeSnapshots } from '@chat-cluster/cluster-view/snapshots';
+import { createDeadLetters, createMemberAudit, createUnreadAudit, schemaBirth } from '@chat-cluster/postgres';
+import { createRecountRequests, serverOf, startRegularJob } from '@chat-cluster/queue';
 import { awaitOwnRedis, createFanout } from '@chat-cluster/redis';
 import { announceReady, runMain, startProcess } from '@chat-cluster/runtime';
 import { openAdminListener, showWorker } from './admin/admin-listener.ts';
-import { loadConfig } from './config.ts';
+import { loadConfig, sharedLimits } from './config.ts';
 import { connectPostgres, connectRedisServers } from './connect-servers.ts';
 import { watchDeadLetters } from './dead-letters/watch-dead-letters.ts';
 import { announceLayout } from './lanes/announce-layout.ts';
 import { startLanes } from './lanes/start-lanes.ts';
-import { watchUnread } from './recounts/watch-unread.ts';
+import { auditUnread, UNREAD_AUDIT } from './recounts/audit-unread.ts';
 
 /** Starts a worker, part by part. The lifecycle stops the parts in reverse order. */
 await runMain(async () => {
@@ -27,7 +29,14 @@ await runMain(async () => {
     show,
   });
 
+  const name = config.WORKER_NAME;
+  const own = { id: `${name}:${randomUUID()}`, kind: 'worker', name, limits: sharedLimits(config) } as const;
+  const endsWithinMs = config.SHUTDOWN_TIMEOUT_MS;
+  const snapshots = writeSnapshots({ cache: redis.cache, process: own, lifecycle, endsWithinMs });
+
   const fanout = createFanout(redis.publisher, logger);
+  // After the lanes have stopped: reactions that wait to be coalesced.
+  lifecycle.own('fan-out', fanout, (one) => one.flush());
   const recounts = createRecountRequests(redis.queues, config.RECOUNT_LANES, () => fanout.gap());
   lifecycle.own('recount requests', recounts, (requests) => requests.close());
   const deadLetters = createDeadLetters(db);
@@ -36,13 +45,19 @@ await runMain(async () => {
   await announceLayout(context, redis.queues, fanout);
   const lanes = await startLanes({ ...context, redis, db, fanout, recounts, deadLetters });
 
-  const { AUDIT_INTERVAL_MS: everyMs } = config;
-  if (everyMs > 0) {
-    const audit = watchUnread({ audit: createUnreadAudit(db), recounts, redis: redis.cache, logger, everyMs });
-    lifecycle.own('unread audit', audit, (watch) => watch.stop());
-  }
+  const audits = { audit: createUnreadAudit(db), members: createMemberAudit(db) };
+  const audit = startRegularJob({
+    name: UNREAD_AUDIT,
+    server: serverOf(0, redis.queues),
+    everyMs: config.AUDIT_INTERVAL_MS,
+    run: () => auditUnread({ ...audits, recounts, redis: redis.cache, logger }),
+    logger,
+    workerName: config.WORKER_NAME,
+  });
+  lifecycle.own('unread audit', audit, (job) => job.close());
 
   await showWorker(context, { redis, postgres, lanes });
+  snapshots.ready();
   logger.info({ port, lanes: config.LANES }, 'worker: ready');
   announceReady({ type: 'ready', port, adminPort: port });
 });

@@ -1,6 +1,9 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ClusterOverview } from '@chat-cluster/contracts';
 import { connectRedis, disconnectRedis } from '@chat-cluster/redis';
 import { createLogger } from '@chat-cluster/runtime';
-import { eventually, startTestCluster, type TestCluster } from '@chat-cluster/testkit';
+import { eventually, startTestCluster, type TestCluster, temporaryFolder } from '@chat-cluster/testkit';
 import { loadConfig } from '@chat-cluster/worker/config';
 import { createNodeRedisClient, Queue, Worker } from 'bullmq';
 import { expect } from 'chai';
@@ -8,15 +11,24 @@ import { expect } from 'chai';
 const SECRET = 'meet-me-at-nine';
 
 describe("the pages of a worker's admin listener", () => {
+  const web = temporaryFolder();
   let cluster: TestCluster;
   let url: string;
 
   before(async () => {
-    cluster = await startTestCluster({ gatewayProcesses: 1, env: { QUEUE_BOARD: 'true' } });
+    await mkdir(join(web.path, 'assets'));
+    await writeFile(join(web.path, 'cluster.html'), '<script type="module" src="/assets/cluster-1a2b.js"></script>');
+    await writeFile(join(web.path, 'assets/cluster-1a2b.js'), 'run()');
+    // The gateway of the cluster serves the same folder.
+    await writeFile(join(web.path, 'index.html'), '<title>Chat</title>');
+    cluster = await startTestCluster({ gatewayProcesses: 1, env: { QUEUE_BOARD: 'true', WEB_DIR: web.path } });
     const worker = cluster.processes.find(({ name }) => name === 'worker-1');
     url = `http://127.0.0.1:${worker?.adminPort}`;
   });
-  after(() => cluster?.stop());
+  after(async () => {
+    await cluster?.stop();
+    await web[Symbol.asyncDispose]();
+  });
 
   /** Reads the response to its end: an unread response keeps its connection open. */
   const get = async (path: string, init?: RequestInit) => {
@@ -24,23 +36,32 @@ describe("the pages of a worker's admin listener", () => {
     return { status: answer.status, headers: answer.headers, text: await answer.text() };
   };
 
-  it('show all lanes, their holders and their depths, as a table or as JSON', async () => {
+  it('show all lanes, their holders and their depths, and the path of Bull Board', async () => {
     await eventually(async () => {
-      const answer = await get('/lanes', { headers: { accept: 'application/json' } });
-      const { lanes } = JSON.parse(answer.text) as { lanes: Record<string, unknown>[] };
-      expect(lanes.map(({ lane }) => lane)).to.deep.equal([
+      const overview = JSON.parse((await get('/cluster/api/overview')).text) as ClusterOverview;
+      expect(overview).to.include({ queueBoard: '/queues', canAct: false });
+      expect(overview.lanes.map(({ lane }) => lane)).to.deep.equal([
         ...['inbox-0', 'inbox-1', 'inbox-2', 'inbox-3'],
         ...['recount-0', 'recount-1'],
       ]);
-      for (const lane of lanes) {
-        expect(lane).to.include({ batches: 0, oldestMs: 0, holder: 'worker-1', givenUp: 0 });
-        expect(Number(lane.heldSince)).to.be.closeTo(Date.now(), 60_000);
+      for (const lane of overview.lanes) {
+        expect(lane).to.include({ batches: 0, oldestMs: 0, worker: 'worker-1', givenUp: 0 });
+        expect(lane.heldSince).to.be.closeTo(Date.now(), 60_000);
       }
     });
-    const { text } = await get('/lanes');
-    expect(text).to.match(
-      /^lane +batches +oldest +held by +for +given up\ninbox-0 +0 +0\.0 s +worker-1 +\d+\.\d s +0\n/,
-    );
+  });
+
+  it('serve the built page of WEB_DIR with its files, and its API beside it', async () => {
+    const page = await get('/cluster');
+    expect(page).to.include({ status: 200, text: '<script type="module" src="/assets/cluster-1a2b.js"></script>' });
+    expect(page.headers.get('content-security-policy')).to.match(/^default-src 'none'; script-src 'self';/);
+    const script = await get('/assets/cluster-1a2b.js');
+    expect(script).to.include({ status: 200, text: 'run()' });
+    expect(script.headers.get('cache-control')).to.include('immutable');
+    expect((await get('/assets/none.js')).status).to.equal(404);
+    // The page asks whether this is a local cluster.
+    expect(await get('/local.json')).to.include({ status: 204, text: '' });
+    expect((await get('/cluster/none')).status).to.equal(404);
   });
 
   it('serve Bull Board under its own path, with all files that its page requests', async () => {
@@ -56,12 +77,23 @@ describe("the pages of a worker's admin listener", () => {
   it('reject requests that change something, and pages of other origins', async () => {
     const own = { origin: url };
     expect((await get('/queues/api/queues', { headers: own })).status).to.equal(200);
-    for (const path of ['/lanes', '/queues', '/queues/api/queues']) {
+    for (const path of ['/queues', '/queues/api/queues']) {
       expect((await get(path, { headers: { origin: 'http://evil.example' } })).status, path).to.equal(405);
     }
     for (const action of ['pause', 'inbox-0/pause', 'inbox-0/empty', 'inbox-0/serve/clean']) {
       expect((await get(`/queues/api/queues/${action}`, { method: 'PUT', headers: own })).status).to.equal(405);
     }
+  });
+
+  it('show the jobs of the unread audit with their worker', async () => {
+    await eventually(async () => {
+      const { text } = await get('/queues/api/queues?activeQueue=unread-audit&status=completed');
+      const { queues } = JSON.parse(text) as {
+        queues: { name: string; jobs: { name: string; processedBy?: string }[] }[];
+      };
+      const { jobs } = queues.find(({ name }) => name === 'unread-audit') ?? { jobs: [] };
+      expect(jobs[0]).to.include({ name: 'unread-audit', processedBy: 'worker-1' });
+    });
   });
 
   it('show nothing of the contents of a job in any state', async () => {
@@ -93,7 +125,7 @@ describe("the pages of a worker's admin listener", () => {
       const jobs = ['serve', 'planted-5', 'planted-7', 'planted-15', 'planted-broken'];
       const all = [...paths, ...jobs.flatMap((id) => [`/inbox-0/${id}`, `/inbox-0/${id}/logs`, `/inbox-0/${id}/flow`])];
       const answers = await Promise.all(
-        [...all.map((path) => `/queues/api/queues${path}`), '/queues/api/job-schedulers', '/lanes'].map(
+        [...all.map((path) => `/queues/api/queues${path}`), '/queues/api/job-schedulers', '/cluster/api/overview'].map(
           async (path) => ({ path, ...(await get(path)) }),
         ),
       );

@@ -1,15 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BatchReply, ClientMessageId, Entry, LaneBatch, SendEntry, UserId } from '@chat-cluster/contracts';
 import { type MessageStore, newConversationId, newMessageId } from '@chat-cluster/domain';
-import { createConversationStore, createDeadLetters, createMessageStore } from '@chat-cluster/postgres';
-import { LaneLeft } from '@chat-cluster/queue';
+import {
+  createConversationStore,
+  createConversationWrites,
+  createDeadLetters,
+  createMessageStore,
+} from '@chat-cluster/postgres';
+import { type LaneHold, LaneLeft } from '@chat-cluster/queue';
 import type { Logger } from '@chat-cluster/runtime';
-import { eventually, freshDatabase, newUser } from '@chat-cluster/testkit';
+import { eventually, freshDatabase, GROUP_RULES, newUser } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { register } from 'prom-client';
 import { createInboxProcessor, type InboxPorts } from '../src/lanes/inbox-processor.ts';
 
-const HELD = { held: async () => true };
+const HELD: LaneHold = { held: async () => true };
 
 describe('the inbox processor', () => {
   let database: Awaited<ReturnType<typeof freshDatabase>>;
@@ -65,13 +70,15 @@ describe('the inbox processor', () => {
     const unexpected = () => Promise.reject(new Error('unexpected call'));
     const processor = createInboxProcessor({
       store,
+      writes: createConversationWrites(database.db, GROUP_RULES),
       deadLetters: createDeadLetters(database.db),
       fanout: {
         newMessages: (messages) => record('messages')(messages),
         messagesRead: record('receipts'),
+        conversationEvents: record('events'),
         unreadCounts: unexpected,
       },
-      recent: { append: record('recent'), range: unexpected },
+      recent: { append: record('recent'), drop: record('dropped'), range: unexpected },
       reply: record('reply'),
       logger,
       signal: new AbortController().signal,
@@ -110,6 +117,7 @@ describe('the inbox processor', () => {
       fanout: {
         newMessages: async (_messages, given) => void traces.push(given),
         messagesRead: async () => {},
+        conversationEvents: async () => {},
         unreadCounts: async () => {},
       },
     });
@@ -157,9 +165,9 @@ describe('the inbox processor', () => {
     const { process, calls } = processorWith();
     const batch = batchOf(send('1'), read);
     const first = await process(batch);
-    const second = await process(batch);
+    const second = await process(batch, [], { ...HELD, mayRepeat: true });
     expect(second.badges).to.deep.equal(first.badges);
-    for (const name of ['reply', 'messages', 'recent']) {
+    for (const name of ['reply', 'messages', 'receipts', 'recent']) {
       expect(calls[name]?.[1], name).to.deep.equal(calls[name]?.[0]);
     }
   });
@@ -177,7 +185,7 @@ describe('the inbox processor', () => {
         return finished;
       };
       const changes: Partial<InboxPorts> = {
-        fanout: { newMessages: wait, messagesRead: wait, unreadCounts: wait },
+        fanout: { newMessages: wait, messagesRead: wait, conversationEvents: wait, unreadCounts: wait },
         reply: wait,
       };
       const { process } = processorWith({ [slow]: changes[slow] });
@@ -197,7 +205,7 @@ describe('the inbox processor', () => {
   it('is published although the reply was lost and the cache failed', async () => {
     const { send } = await pair();
     const fail = () => Promise.reject(new Error('redis is away'));
-    const { process, calls } = processorWith({ reply: fail, recent: { append: fail, range: fail } });
+    const { process, calls } = processorWith({ reply: fail, recent: { append: fail, drop: fail, range: fail } });
     const before = await cacheErrors();
     await (await process(batchOf(send('1')))).published;
     expect(await cacheErrors()).to.equal(before + 1);
@@ -211,8 +219,8 @@ describe('the inbox processor', () => {
       throw new TypeError('a bug');
     };
     const { process, calls } = processorWith({
-      fanout: { newMessages: fail, messagesRead: fail, unreadCounts: fail },
-      recent: { append: fail, range: fail },
+      fanout: { newMessages: fail, messagesRead: fail, conversationEvents: fail, unreadCounts: fail },
+      recent: { append: fail, drop: fail, range: fail },
     });
     const batch = { ...batchOf(send('1')), acceptedAt: 'yesterday' } as unknown as LaneBatch;
     const { published, badges } = await process(batch);

@@ -9,6 +9,7 @@ import { appendToLane, inboxLane, laneNumberOf } from '@chat-cluster/queue';
 import { connectRedis, disconnectRedis, type RedisClient } from '@chat-cluster/redis';
 import { createLogger } from '@chat-cluster/runtime';
 import {
+  api,
   connect,
   eventually,
   newUser,
@@ -146,6 +147,44 @@ describe('the commands of operators', () => {
       );
     } finally {
       await redis.del('chat:audit:turn');
+      bob.close();
+    }
+  });
+
+  it('audit the counts of members of groups too, and correct them', async () => {
+    const { a, b } = await pair();
+    const [alice, bob] = [await connect(cluster, a), await connect(cluster, b)];
+    try {
+      const created = await api<{ id: string }>(cluster, a, 'POST', '/api/groups', { title: 'Lunch', userIds: [b] });
+      const { id } = created.body;
+      expect(await alice.send({ conversationId: id, content: 'hi' })).to.include({ ok: true });
+      await eventually(() => expect(bob.badges.at(-1)?.count).to.equal(1));
+      await redis.set('chat:audit:turn', 'test', { expiration: { type: 'EX', value: 60 } });
+      await eventually(async () => expect(await redis.get('chat:audit:turn')).to.equal('test'));
+      await sql`update members set own_after = 1 where conversation_id = ${id} and user_id = ${b}`.execute(db);
+
+      const found = await run('unread', 'audit', '--user', b);
+      expect(found).to.include({ code: 1 });
+      expect(found.stdout.split('\n')).to.deep.equal([
+        `✖ ${b}  ${id}  counter 0 read, 1 own, 0 mentions, truth 0 read, 0 own, 0 mentions`,
+        '2 counters checked, 1 wrong, 0 fixed',
+        '',
+      ]);
+      const fixed = await run('unread', 'audit', '--fix', '--json');
+      expect(fixed.code).to.equal(0);
+      const counter = { readCounted: 0, ownAfter: 1, mentions: 0 };
+      const truth = { ...counter, ownAfter: 0 };
+      expect(JSON.parse(fixed.stdout)).to.deep.include({
+        drifted: 1,
+        fixed: 1,
+        drifts: [{ userId: b, conversationId: id, counter, truth, fixed: true }],
+      });
+      await eventually(() =>
+        expect(bob.badges.at(-1)?.conversations).to.deep.include({ conversationId: id, count: 1 }),
+      );
+    } finally {
+      await redis.del('chat:audit:turn');
+      alice.close();
       bob.close();
     }
   });

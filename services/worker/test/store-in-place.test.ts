@@ -1,8 +1,14 @@
 import type { SendEntry, UserId } from '@chat-cluster/contracts';
-import { type DeadLetters, type MessageStore, newConversationId, newMessageId } from '@chat-cluster/domain';
-import { createDeadLetters, createMessageStore, openDatabase } from '@chat-cluster/postgres';
+import {
+  type ConversationWrites,
+  type DeadLetters,
+  type MessageStore,
+  newConversationId,
+  newMessageId,
+} from '@chat-cluster/domain';
+import { createConversationWrites, createDeadLetters, createMessageStore, openDatabase } from '@chat-cluster/postgres';
 import { createLogger, type Logger } from '@chat-cluster/runtime';
-import { eventually, freshDatabase, startFaultProxy } from '@chat-cluster/testkit';
+import { eventually, freshDatabase, GROUP_RULES, startFaultProxy } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { sql } from 'kysely';
 import { storeInPlace } from '../src/lanes/store-in-place.ts';
@@ -11,6 +17,7 @@ import { newSends } from './new-sends.ts';
 describe('storing in place', () => {
   let database: Awaited<ReturnType<typeof freshDatabase>>;
   let store: MessageStore;
+  let writes: ConversationWrites;
   let deadLetters: DeadLetters;
   const logger = createLogger({ name: 'test', level: 'silent', format: 'json' });
   const hold = { held: async () => true };
@@ -19,6 +26,7 @@ describe('storing in place', () => {
   before(async () => {
     database = await freshDatabase();
     store = createMessageStore(database.db);
+    writes = createConversationWrites(database.db, GROUP_RULES);
     deadLetters = createDeadLetters(database.db);
   });
   after(() => database.drop());
@@ -27,7 +35,7 @@ describe('storing in place', () => {
 
   it('rejects only the poison entry; its neighbours are stored in order', async () => {
     const batch = await sends('1', '2', 'po\u0000ison', '3', '4', 'po\u0000ison too', '5');
-    const outcome = await storeInPlace({ hold, store, deadLetters, logger, signal: forever }, batch);
+    const outcome = await storeInPlace({ hold, store, writes, deadLetters, logger, signal: forever }, batch);
     expect(outcome.results.map((result) => result.kind)).to.deep.equal([
       'stored',
       'stored',
@@ -65,7 +73,8 @@ describe('storing in place', () => {
     // Twice in one batch, and poison: a mark of this size is no bigint.
     const mark = { kind: 'read' as const, conversationId, userId, otherUserId, upToSeq: 1e30 };
     const batch = [poison, mark, mark];
-    for (let run = 1; run <= 2; run++) await storeInPlace({ hold, store, deadLetters, logger, signal: forever }, batch);
+    for (let run = 1; run <= 2; run++)
+      await storeInPlace({ hold, store, writes, deadLetters, logger, signal: forever }, batch);
     const letters = await deadLetters.newest(2);
     expect(letters.map(({ entry, attempts }) => [JSON.parse(entry), attempts])).to.have.deep.members([
       [poison, 2],
@@ -83,7 +92,7 @@ describe('storing in place', () => {
     };
     const logged: unknown[] = [];
     const listening = { ...logger, error: (...line: unknown[]) => logged.push(line), warn() {} } as unknown as Logger;
-    const deps = { hold, store, deadLetters: failing, logger: listening, signal: forever };
+    const deps = { hold, store, writes, deadLetters: failing, logger: listening, signal: forever };
     const outcome = await storeInPlace(deps, await sends('\u0000', 'fine'));
     expect(outcome.results.map((result) => result.kind)).to.deep.equal(['rejected', 'stored']);
     expect(left).to.equal(0);
@@ -92,7 +101,7 @@ describe('storing in place', () => {
 
   it('stores nothing of a batch of poison entries, and rejects each of them', async () => {
     const batch = await sends('\u0000', '\u0000', '\u0000');
-    const outcome = await storeInPlace({ hold, store, deadLetters, logger, signal: forever }, batch);
+    const outcome = await storeInPlace({ hold, store, writes, deadLetters, logger, signal: forever }, batch);
     expect(outcome.results.map((result) => result.kind)).to.deep.equal(['rejected', 'rejected', 'rejected']);
     expect([outcome.messages, outcome.receipts, outcome.badges]).to.deep.equal([[], [], []]);
     expect(await stored(batch)).to.deep.equal([]);
@@ -104,7 +113,7 @@ describe('storing in place', () => {
     const { conversationId, senderId, receiverId } = one;
     const read = { kind: 'read' as const, conversationId, userId: receiverId, otherUserId: senderId, upToSeq: null };
     const resend = { ...three, id: newMessageId(), clientMessageId: one.clientMessageId };
-    const outcome = await storeInPlace({ hold, store, deadLetters, logger, signal: forever }, [
+    const outcome = await storeInPlace({ hold, store, writes, deadLetters, logger, signal: forever }, [
       one,
       poison,
       two,
@@ -138,7 +147,7 @@ describe('storing in place', () => {
     const withoutSender = (send: SendEntry) =>
       send === other ? { ...send, senderId: null as unknown as UserId } : send;
     const violating: MessageStore = { ...store, storeSends: (all) => store.storeSends(all.map(withoutSender)) };
-    const ports = { hold, store: violating, deadLetters, logger: listening, signal: forever };
+    const ports = { hold, store: violating, writes, deadLetters, logger: listening, signal: forever };
     await storeInPlace(ports, [entry, other]);
     expect(logged).to.have.length(2);
     // Like pino's serializer: all own properties of the error.
@@ -168,7 +177,7 @@ describe('storing in place', () => {
     // No back-off: another test covers it.
     Math.random = () => 0;
     try {
-      const outcome = await storeInPlace({ hold, store: failing, deadLetters, logger, signal: forever }, batch);
+      const outcome = await storeInPlace({ hold, store: failing, writes, deadLetters, logger, signal: forever }, batch);
       expect(left).to.deep.equal([]);
       expect(outcome.results.map((result) => result.kind)).to.deep.equal(['stored']);
     } finally {
@@ -192,7 +201,7 @@ describe('storing in place', () => {
     });
     await lock;
     const [outcome] = await Promise.all([
-      storeInPlace({ hold, store: watching, deadLetters, logger, signal: forever }, batch),
+      storeInPlace({ hold, store: watching, writes, deadLetters, logger, signal: forever }, batch),
       holding,
     ]);
     expect(faults).to.be.at.least(2);
@@ -209,7 +218,7 @@ describe('storing in place', () => {
         return store.storeSends(entries);
       },
     };
-    const outcome = await storeInPlace({ hold, store: cutting, deadLetters, logger, signal: forever }, batch);
+    const outcome = await storeInPlace({ hold, store: cutting, writes, deadLetters, logger, signal: forever }, batch);
     // One more for each cut that the pool had not noticed when it handed the connection out.
     expect(cuts).to.be.within(4, 7);
     expect(outcome.messages.map((message) => message.seq)).to.deep.equal([1, 2]);
@@ -222,7 +231,7 @@ describe('storing in place', () => {
     const waiting = watched(store, () => {
       if (++faults === 2) void sql`alter table messages_later rename to messages`.execute(database.db);
     });
-    const outcome = await storeInPlace({ hold, store: waiting, deadLetters, logger, signal: forever }, batch);
+    const outcome = await storeInPlace({ hold, store: waiting, writes, deadLetters, logger, signal: forever }, batch);
     expect(outcome.results.map((result) => result.kind)).to.deep.equal(['stored']);
   });
 
@@ -237,7 +246,10 @@ describe('storing in place', () => {
       storeSends: async (entries) => misread(await store.storeSends(entries)) as never,
     };
     const before = await deadLetters.count(100);
-    const outcome = await storeInPlace({ hold, store: misreading, deadLetters, logger, signal: forever }, batch);
+    const outcome = await storeInPlace(
+      { hold, store: misreading, writes, deadLetters, logger, signal: forever },
+      batch,
+    );
     expect(outcome.results.map((one) => (one.kind === 'rejected' ? one.error.code : one.kind))).to.deep.equal([
       'stored',
       'UNAVAILABLE',
@@ -246,7 +258,7 @@ describe('storing in place', () => {
     expect(await deadLetters.count(100)).to.equal(before);
     expect(await stored(batch)).to.deep.equal(['1', '2', '3']);
     const again = batch.map((entry) => ({ ...entry, id: newMessageId() }));
-    const resent = await storeInPlace({ hold, store, deadLetters, logger, signal: forever }, again);
+    const resent = await storeInPlace({ hold, store, writes, deadLetters, logger, signal: forever }, again);
     expect(resent.results.map((one) => one.kind)).to.deep.equal(['duplicate', 'duplicate', 'duplicate']);
   });
 
@@ -258,7 +270,7 @@ describe('storing in place', () => {
     await using db = openDatabase({ url: url.href, poolSize: 1, applicationName: 'test', onError: () => {} });
     await sql`select 1`.execute(db);
     link.set({ kind: 'blackhole' }, 'toClient');
-    const ports = { hold, store: createMessageStore(db), deadLetters, logger, signal: forever };
+    const ports = { hold, store: createMessageStore(db), writes, deadLetters, logger, signal: forever };
     const storing = storeInPlace(ports, batch);
     await eventually(async () => expect(await stored(batch)).to.deep.equal(['once']));
     link.set({ kind: 'reset' });
@@ -280,9 +292,10 @@ describe('storing in place', () => {
         throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
       },
     };
-    const error = await storeInPlace({ hold, store: broken, deadLetters, logger, signal: stop.signal }, batch).catch(
-      (reason: Error) => reason,
-    );
+    const error = await storeInPlace(
+      { hold, store: broken, writes, deadLetters, logger, signal: stop.signal },
+      batch,
+    ).catch((reason: Error) => reason);
     expect(error).to.be.instanceOf(Error);
     expect(faults).to.equal(3);
   });

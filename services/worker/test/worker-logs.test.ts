@@ -20,7 +20,8 @@ describe('the log of a worker on a Redis that may evict data', () => {
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line));
-    const evictions = lines.filter(({ msg }) => /evict/i.test(msg));
+    // The earlier process also prints it, if BullMQ opens a connection between the change and its end.
+    const evictions = lines.filter(({ msg, pid }) => /evict/i.test(msg) && pid === worker?.pid());
     expect(evictions.map(({ level, policy, msg, printed }) => [level, policy ?? printed, msg])).to.deep.equal([
       [50, 'allkeys-lru', 'lanes: redis may evict accepted messages'],
       [40, 'stderr', 'IMPORTANT! Eviction policy is allkeys-lru. It should be "noeviction"'],

@@ -15,6 +15,7 @@ import { skewFinding } from '../clock-skew.ts';
 import { type Finding, reporter } from '../finding.ts';
 import type { Deployment } from '../options.ts';
 import { listRedisServers } from '../redis-server.ts';
+import { checkGroupSizes } from './groups.ts';
 
 /** Connections to keep free for migrations, operators and monitoring. */
 const SPARE_CONNECTIONS = 5;
@@ -68,7 +69,7 @@ async function examineServer(db: Database, deployment: Deployment): Promise<Find
     ...(await suitabilityFindings(db, server)),
     skewFinding(reporter('clock of postgres'), server.now, { from, to }),
     durabilityFinding(server),
-    await migrationsFinding(db),
+    ...(await migrationsFindings(db, deployment)),
     await connectionsFinding(server, deployment),
     ...(await clusterFindings(db, deployment)),
   ];
@@ -89,14 +90,14 @@ function durabilityFinding({ fsync, fullPageWrites }: Server): Finding {
   return report.failed(`${off} is off: a crash may lose acknowledged messages`, `set ${off} = on`);
 }
 
-async function migrationsFinding(db: Database): Promise<Finding> {
+async function migrationsFindings(db: Database, deployment: Deployment): Promise<Finding[]> {
   const report = reporter('migrations');
   const missing = await pendingMigrations(db);
-  if (missing.length === 0) return report.ok('the schema is the one of this version');
-  return report.failed(
-    `these migrations are missing: ${missing.join(', ')}`,
-    'run node packages/postgres/src/migrate.ts: services of this version are not ready before that',
-  );
+  if (missing.length === 0) {
+    return [report.ok('the schema is the one of this version'), ...(await checkGroupSizes(db, deployment))];
+  }
+  const fix = 'run node packages/postgres/src/migrate.ts: services of this version are not ready before that';
+  return [report.failed(`these migrations are missing: ${missing.join(', ')}`, fix)];
 }
 
 async function connectionsFinding(server: Server, deployment: Deployment): Promise<Finding> {

@@ -159,7 +159,7 @@ export const MISUSE: Scenario = {
         async make(stage) {
           // Postgres may still start again after an earlier fault.
           const reject = sql`alter table dead_letters add constraint none check (false) not valid`;
-          await eventually(() => reject.execute(stage.cluster.db), 20_000);
+          await eventually(() => reject.execute(stage.cluster.db));
           await appendBatch(stage, await connectSender(stage), UNSTORABLE);
         },
       },

@@ -1,5 +1,5 @@
 import type { Log } from '../experiment.ts';
-import type { PairsPlan } from '../traffic/connect-pairs.ts';
+import type { TrafficPlan } from '../traffic/connect-conversations.ts';
 import type { Device } from '../traffic/connection.ts';
 
 /** Everything that costs CPU, in the order of the tables. */
@@ -18,13 +18,15 @@ export interface ArmOptions {
   pairs: number;
   /** Users without a conversation. */
   idle: number;
+  /** Groups with a room, beside the pairs, that each idle user is a member of. Default: none. */
+  groups?: number;
   log: Log;
   /** Called when one of the processes ends by itself: the figures of this arm are void. */
   onUnexpectedExit(line: string): void;
 }
 
-/** A running arm with its planned pairs. */
-export interface RunningArm extends PairsPlan {
+/** A running arm with its planned conversations. */
+export interface RunningArm extends TrafficPlan {
   idle: Device[];
   /** The database with its messages, if it stores them. */
   databaseUrl: string | undefined;

@@ -3,13 +3,11 @@ import { join } from 'node:path';
 import { toolsFolder, unpackDebianPackage } from '@chat-cluster/local-cluster';
 import { UserError } from '@chat-cluster/runtime';
 
-export interface EjabberdProgram {
-  /** Runs Erlang with access to ejabberd's code; takes Erlang's arguments. */
-  program: string;
-  env: NodeJS.ProcessEnv;
-  /** File with the SQL that creates its tables. */
-  schema: string;
-}
+/**
+ * `program` with `env` runs Erlang with access to ejabberd's code and takes Erlang's arguments. `schema`: the file with
+ * the SQL that creates its tables.
+ */
+export type EjabberdProgram = NonNullable<ReturnType<typeof unpacked>>;
 
 const FOLDER = join(toolsFolder, `ejabberd-${process.platform}-${process.arch}`);
 
@@ -34,7 +32,7 @@ export async function findEjabberd(log: (line: string) => void): Promise<Ejabber
   return fetched;
 }
 
-function unpacked(): EjabberdProgram | undefined {
+function unpacked() {
   const root = join(FOLDER, 'usr/lib/erlang');
   const runtime = existsSync(root) && readdirSync(root).find((name) => name.startsWith('erts-'));
   const schema = join(FOLDER, 'usr/share/ejabberd/sql/pg.sql');

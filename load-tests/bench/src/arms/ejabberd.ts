@@ -49,7 +49,7 @@ export async function startEjabberd(options: ArmOptions, undo: AsyncDisposableSt
     protocol: 'xmpp',
     devicesPerMessage: 1,
     acks: true,
-    pairs: planPairs(count, gateways, tokenOf),
+    conversations: planPairs(count, gateways, tokenOf),
     idle: planUsers('idle', idle, gateways, tokenOf),
     databaseUrl: postgres.url,
     processes: [

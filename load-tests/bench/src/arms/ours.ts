@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type Cluster, signToken, startChatService, startCluster } from '@chat-cluster/local-cluster';
 import { mapConcurrently, temporaryFolder } from '@chat-cluster/testkit';
 import type { ArmOptions, ProcessKind, RunningArm } from './arm.ts';
-import { openConversations, planPairs, planUsers } from './users.ts';
+import { createGroups, openConversations, planPairs, planUsers } from './users.ts';
 
 export interface OurOptions extends ArmOptions {
   /** Default: 2 gateways, 1 worker and 4 lanes, as `npm start` has them. */
@@ -17,6 +17,7 @@ export interface OurOptions extends ArmOptions {
 
 export interface RunningOurs extends RunningArm {
   databaseUrl: string;
+  redisUrl: string;
   jwtSecret: string;
   gateways: Service[];
   workers: Service[];
@@ -42,6 +43,8 @@ const UNLIMITED = {
   MAX_CONNECTIONS_PER_USER: '0',
   CONNECTS_PER_SECOND_PER_ADDRESS: '0',
   MAX_UNAUTHENTICATED_PER_ADDRESS: '0',
+  NEW_GROUPS_PER_MINUTE: '1000000',
+  MAX_USERS_PER_ADD: '1000',
 };
 
 /**
@@ -59,27 +62,36 @@ export async function startOurs(options: OurOptions, undo: AsyncDisposableStack)
   undo.defer(() => cluster.stop());
   const { databaseUrl, redisUrl, jwtSecret, processes } = cluster;
   const names = Array.from({ length: onePort ? 0 : count - 1 }, (_, i) => `gateway-${i + 2}`);
-  const more = await mapConcurrently(names, count, async (name) => {
+  const startGateway = async (name: string) => {
     const servers = { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, JWT_SECRET: jwtSecret, LANES: String(lanes) };
     const logFile = join(dataDir, 'logs', `${name}.log`);
     const service = await startChatService({ kind: 'gateway', name, env: { ...servers, ...env }, logFile, log });
     undo.defer(() => service.stop(STOP_WITHIN_MS));
     return { ...describe({ name, pid: service.pid(), ...service.ready() }), kill: () => service.kill() };
-  });
+  };
+  const more = await mapConcurrently(names, count, startGateway);
   const of = (name: RegExp) => processes.filter((process) => name.test(process.name)).map(describe);
   const gateways = [...of(/^gateway/).map((gateway) => ({ ...gateway, name: 'gateway-1' })), ...more];
   const kinds = { postgres: of(/^postgres/), redis: of(/^redis/), gateways, workers: of(/^worker/) };
   const tokenOf = (user: string) => signToken(user, jwtSecret);
   const pairs = planPairs(options.pairs, gateways, tokenOf);
   await openConversations(pairs, jwtSecret);
+  const idle = planUsers('idle', options.idle, gateways, tokenOf);
+  if (options.groups) {
+    // By a gateway of their own, so that they leave no garbage in the memory of those that are measured.
+    const { url, kill } = await startGateway('gateway-of-groups');
+    await createGroups({ url, jwtSecret }, idle, options.groups);
+    kill();
+  }
   return {
     protocol: 'socket.io',
     devicesPerMessage: 2,
     acks: true,
-    pairs,
+    conversations: pairs,
     apart: onePort && count > 1,
-    idle: planUsers('idle', options.idle, gateways, tokenOf),
+    idle,
     databaseUrl,
+    redisUrl,
     jwtSecret,
     ...kinds,
     processes: Object.entries(kinds).flatMap(([kind, all]) =>

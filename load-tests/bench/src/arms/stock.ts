@@ -5,7 +5,7 @@ import { mapConcurrently, queryPostgres, temporaryFolder } from '@chat-cluster/t
 import type { PlannedPair } from '../traffic/connection.ts';
 import type { ArmOptions, ProcessKind, RunningArm } from './arm.ts';
 import { STOCK_SCHEMA } from './stock/store.ts';
-import { planPairs, planUsers } from './users.ts';
+import { GROUP_SIZE, planPairs, planUsers } from './users.ts';
 
 /** Files in the folder `stock`, and what they do. */
 interface StockPrograms {
@@ -24,19 +24,18 @@ export interface StockOptions extends ArmOptions {
 
 const STOP_WITHIN_MS = 2_000;
 
-export const startRelay = stockArm({ gateway: 'relay.ts', stores: false, acks: false });
-export const startInline = stockArm({ gateway: 'inline.ts', stores: true, acks: true });
-export const startJobs = stockArm({ gateway: 'job-gateway.ts', worker: 'job-worker.ts', stores: true, acks: true });
-export const startIdleGateway = stockArm({ gateway: 'idle-gateway.ts', stores: false, acks: true });
+const JOBS = { gateway: 'job-gateway.ts', worker: 'job-worker.ts', stores: true, acks: true };
+
+export const startRelay = startStock.bind(undefined, { gateway: 'relay.ts', stores: false, acks: false });
+export const startGroupRelay = startStock.bind(undefined, { gateway: 'group-relay.ts', stores: false, acks: false });
+export const startInline = startStock.bind(undefined, { gateway: 'inline.ts', stores: true, acks: true });
+export const startJobs = startStock.bind(undefined, JOBS);
+export const startIdleGateway = startStock.bind(undefined, { gateway: 'idle-gateway.ts', stores: false, acks: true });
 
 /**
- * An arm of plain Socket.IO servers: gateways on ports of their own, a worker if it has one, and a Redis and a
+ * Starts an arm of plain Socket.IO servers: gateways on ports of their own, a worker if it has one, and a Redis and a
  * Postgres started as `npm start` starts them.
  */
-function stockArm(programs: StockPrograms) {
-  return (options: StockOptions, undo: AsyncDisposableStack) => startStock(programs, options, undo);
-}
-
 async function startStock(
   programs: StockPrograms,
   options: StockOptions,
@@ -54,7 +53,8 @@ async function startStock(
     processes.push({ name: 'postgres', pid: database.pid });
   }
   const urls = { REDIS_URL: redis.url, ...(database ? { DATABASE_URL: database.url } : {}) };
-  const env = { ...process.env, JWT_SECRET: jwtSecret, ...urls, ...options.env };
+  const groups = { GROUPS: String(options.groups ?? 0), GROUP_SIZE: String(GROUP_SIZE) };
+  const env = { ...process.env, JWT_SECRET: jwtSecret, ...urls, ...groups, ...options.env };
   const start = async (kind: ProcessKind, program: string, name: string) => {
     const main = join(import.meta.dirname, 'stock', program);
     const service = await startService({ name, main, env, logFile: join(dataDir, `${name}.log`), log });
@@ -73,7 +73,7 @@ async function startStock(
     protocol: 'socket.io',
     devicesPerMessage: 2,
     acks: programs.acks,
-    pairs,
+    conversations: pairs,
     idle: planUsers('idle', idle, gateways, tokenOf),
     databaseUrl: database?.url,
     processes,

@@ -14,7 +14,8 @@ export interface ArmUnderLoad<A extends RunningArm> extends AsyncDisposable {
 }
 
 /**
- * Starts an arm and a generator, and connects the pairs. Once a process of the arm has ended by itself, runs count as died.
+ * Starts an arm and a generator, and connects the conversations. Once a process of the arm has ended by itself, runs
+ * count as died.
  */
 export async function startUnderLoad<A extends RunningArm, Options extends ArmOptions>(
   start: (options: Options, undo: AsyncDisposableStack) => Promise<A>,
@@ -25,8 +26,8 @@ export async function startUnderLoad<A extends RunningArm, Options extends ArmOp
   const onUnexpectedExit = (line: string) => ended.push(line);
   const arm = await start({ ...options, onUnexpectedExit } as unknown as Options, undo);
   const generator = undo.use(startChild<GeneratorMethods>(join(import.meta.dirname, '../traffic/generator.ts')));
-  const { protocol, devicesPerMessage, acks, pairs, apart = false } = arm;
-  await generator.call('connect', { protocol, devicesPerMessage, acks, pairs, apart });
+  const { protocol, devicesPerMessage, acks, conversations, apart = false } = arm;
+  await generator.call('connect', { protocol, devicesPerMessage, acks, conversations, apart });
   const running = undo.move();
   return {
     arm,

@@ -1,9 +1,12 @@
 import type { Chart } from '@chat-cluster/testkit/report';
+import { GROUP_SIZE } from '../arms/users.ts';
 import type { Latency, Outcome } from '../traffic/run.ts';
 
 /** The result of an experiment, to be printed and saved. */
 export interface Report {
   title: string;
+  /** Appended to the name of its files, where an option makes it another report. */
+  variant?: string;
   /** What was measured and how, in a few sentences: what a reader needs to understand the figures. */
   method: string;
   /** Raw figures, plain JSON. */
@@ -11,6 +14,16 @@ export interface Report {
   tables: Table[];
   charts: Chart[];
   verdicts: Verdict[];
+}
+
+/** The title of an experiment with an option for groups per user; with groups it is a report of its own. */
+export function titleOf(title: string, groups: number): Pick<Report, 'title' | 'variant'> {
+  return groups > 0 ? { title: `${title}, with ${groups} groups per user`, variant: 'groups' } : { title };
+}
+
+/** A sentence of the method of such an experiment; empty without groups. */
+export function membersOfGroups(groups: number): string {
+  return groups > 0 ? ` Each user is a member of ${groups} groups of ${GROUP_SIZE}, which have rooms.` : '';
 }
 
 /** One sentence about a figure and its target; `ok` false makes the exit code 1. */

@@ -1,14 +1,14 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repository } from '@chat-cluster/local-cluster';
-import { chartSvg } from '@chat-cluster/testkit/report';
+import { chartSvg, roundedJson } from '@chat-cluster/testkit/report';
 import { machineFacts } from './machine.ts';
 import type { Report, Table } from './report.ts';
 
 const FOLDER = join(repository, 'load-tests/results');
 
 /** The content of `<name>.json`. */
-interface Saved extends Omit<Report, 'charts'> {
+interface Saved extends Omit<Report, 'charts' | 'variant'> {
   command: string;
   date: string;
   machine: Awaited<ReturnType<typeof machineFacts>>;
@@ -16,25 +16,25 @@ interface Saved extends Omit<Report, 'charts'> {
 
 /**
  * Writes `<name>.json`, `<name>.md` and `<name>-<chart>.svg`, with the command, today's date and this machine; and
- * README.md, the index of all reports. Charts of an earlier report are removed.
+ * README.md, the index of all reports. Charts of an earlier report are removed. `<name>` is `<experiment>`, or
+ * `<experiment>-<variant>`.
  */
 export async function saveReport(
-  name: string,
+  experiment: string,
   args: readonly string[],
-  { charts, ...report }: Report,
+  { charts, variant, ...report }: Report,
   folder = FOLDER,
 ): Promise<void> {
-  const command = ['npm run bench --', name, ...args.filter((arg) => arg !== '--save')].join(' ');
+  const name = variant === undefined ? experiment : `${experiment}-${variant}`;
+  const command = ['npm run bench --', experiment, ...args.filter((arg) => arg !== '--save')].join(' ');
   const date = new Date().toISOString().slice(0, 10);
   const saved: Saved = { command, date, machine: await machineFacts(), ...report };
   mkdirSync(folder, { recursive: true });
   for (const file of readdirSync(folder)) {
-    if (file.startsWith(`${name}-`) && file.endsWith('.svg')) rmSync(join(folder, file));
+    if (file.startsWith(`${name}-`) && /^\w+\.svg$/.test(file.slice(name.length + 1))) rmSync(join(folder, file));
   }
   const write = (file: string, text: string) => writeFileSync(join(folder, file), text);
-  // Four decimals: more is noise and makes the file long.
-  const round = (_: string, value: unknown) => (typeof value === 'number' ? Math.round(value * 1e4) / 1e4 : value);
-  write(`${name}.json`, `${JSON.stringify(saved, round, 1)}\n`);
+  write(`${name}.json`, roundedJson(saved));
   write(`${name}.md`, markdown(name, saved, charts));
   for (const chart of charts) write(`${name}-${chart.name}.svg`, chartSvg(chart));
   write('README.md', index(folder));

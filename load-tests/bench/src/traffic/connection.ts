@@ -7,8 +7,13 @@ export interface Device {
   token: string;
 }
 
-export interface PlannedPair {
+/** A conversation, with one device of each of its users. */
+export interface PlannedConversation {
   conversationId: string;
+  devices: Device[];
+}
+
+export interface PlannedPair extends PlannedConversation {
   devices: [Device, Device];
 }
 
@@ -35,8 +40,9 @@ export interface Connection {
   close(): void;
 }
 
-export interface ConnectedPair {
+/** `connections[i]` is the device of `users[i]`. */
+export interface ConnectedConversation {
   conversationId: string;
-  users: [string, string];
-  connections: [Connection, Connection];
+  users: string[];
+  connections: Connection[];
 }

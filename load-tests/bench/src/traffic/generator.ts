@@ -4,31 +4,31 @@
 
 import { mapConcurrently } from '@chat-cluster/testkit/lean-client';
 import { serveParent } from '@chat-cluster/testkit/processes';
-import { CONNECTS_AT_ONCE, connectDevice, connectPairs, type PairsPlan } from './connect-pairs.ts';
-import type { ConnectedPair, Device } from './connection.ts';
+import { CONNECTS_AT_ONCE, connectConversations, connectDevice, type TrafficPlan } from './connect-conversations.ts';
+import type { ConnectedConversation, Device } from './connection.ts';
 import type { Outcome, Run } from './run.ts';
 import { Traffic } from './traffic.ts';
 
-let plan: PairsPlan;
-let pairs: ConnectedPair[] = [];
+let plan: TrafficPlan;
+let conversations: ConnectedConversation[] = [];
 let traffic: Traffic | undefined;
 let death: string | undefined;
 let runs = 0;
 
 const methods = {
-  async connect(given: PairsPlan): Promise<void> {
+  async connect(given: TrafficPlan): Promise<void> {
     plan = given;
-    pairs = await connectPairs(plan, () => traffic, die);
+    conversations = await connectConversations(plan, () => traffic, die);
   },
 
-  /** Connects idle devices beside the pairs, until the process ends. */
+  /** Connects idle devices beside those of the conversations, until the process ends. */
   async hold(devices: Device[]): Promise<void> {
     const events = { message() {}, closed: die };
     await mapConcurrently(devices, CONNECTS_AT_ONCE, (device) => connectDevice(plan, device, events));
   },
 
   run(run: Run): Promise<Outcome> {
-    traffic = new Traffic(pairs, run, plan, runs++);
+    traffic = new Traffic(conversations, run, plan, runs++);
     if (death !== undefined) traffic.die(death);
     return traffic.run();
   },

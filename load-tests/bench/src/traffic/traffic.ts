@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { callByClock } from '@chat-cluster/testkit/lean-client';
 import { measureCpu } from '@chat-cluster/testkit/processes';
-import type { ConnectedPair } from './connection.ts';
+import type { ConnectedConversation } from './connection.ts';
 import { latencyOf, MeasuredMessages } from './measured-messages.ts';
 import type { Outcome, Run } from './run.ts';
 
@@ -10,11 +10,11 @@ type Plan = { devicesPerMessage: number; acks: boolean };
 
 /** A message that is sent and not settled. */
 interface Flight {
-  /** Its number in the measured messages. It decides the pair and the side of the sender. */
+  /** Its number in the measured messages. It decides the conversation and the sender. */
   number: number;
   sentAt: number;
-  /** One bit for each device that received it, and their number. */
-  received: number;
+  /** One bit for each device that received it, in words of 32, and their number. */
+  received: number[];
   receivedCount: number;
   acked: boolean;
 }
@@ -23,15 +23,17 @@ const LOST_AFTER_MS = 10_000;
 const CHECK_EVERY_MS = 250;
 
 /**
- * The traffic of one run, the same for every experiment and arm. Pairs take turns, and in a pair both sides. A message
- * is settled when all its devices have received it and, where the server acknowledges, its ack has arrived; in a closed
- * loop the next message then takes its slot. A message that is not settled after 10 s is lost.
+ * The traffic of one run, the same for every experiment and arm. Conversations take turns, and in each its users. A
+ * message is settled when all its devices have received it and, where the server acknowledges, its ack has arrived; in a
+ * closed loop the next message then takes its slot. A message that is not settled after 10 s is lost.
  */
 export class Traffic {
-  /** Acknowledged messages of each pair. */
+  /** Acknowledged messages of each conversation. */
   readonly acked: Uint32Array;
   readonly measured = new MeasuredMessages();
-  #pairs: readonly ConnectedPair[];
+  #conversations: readonly ConnectedConversation[];
+  /** Devices of each conversation. */
+  #devices: number;
   #run: Run;
   #plan: Plan;
   #prefix: string;
@@ -51,15 +53,16 @@ export class Traffic {
   #counts = { sent: 0, lost: 0, refused: 0, duplicated: 0, reordered: 0 };
 
   /** `id` differs between the runs of the same connections. */
-  constructor(pairs: readonly ConnectedPair[], run: Run, plan: Plan, id: number) {
-    this.#pairs = pairs;
+  constructor(conversations: readonly ConnectedConversation[], run: Run, plan: Plan, id: number) {
+    this.#conversations = conversations;
+    this.#devices = conversations[0]?.connections.length ?? 0;
     this.#run = run;
     this.#plan = plan;
     this.#prefix = `${id}.`;
     this.#content = 'x'.repeat(run.size);
-    this.#newestNumber = new Int32Array(pairs.length * 4).fill(-1);
-    this.#newestSeq = new Float64Array(pairs.length * 2);
-    this.acked = new Uint32Array(pairs.length);
+    this.#newestNumber = new Int32Array(conversations.length * this.#devices ** 2).fill(-1);
+    this.#newestSeq = new Float64Array(conversations.length * this.#devices);
+    this.acked = new Uint32Array(conversations.length);
   }
 
   /** Resolves when every message is settled or lost, or at once when a connection was closed. */
@@ -99,28 +102,29 @@ export class Traffic {
     this.#died ??= reason;
   }
 
-  /** A device of a pair received a message. */
-  received(pair: number, device: 0 | 1, id: string, seq: number | undefined): void {
+  /** A device of a conversation received a message. */
+  received(conversation: number, device: number, id: string, seq: number | undefined): void {
     const flight = this.#flights.get(id);
     if (!flight) {
       // Otherwise it is a message of an earlier run, or was dropped in this one.
       if (id.startsWith(this.#prefix) && !this.#dropped.has(id)) this.#counts.duplicated++;
       return;
     }
-    if (flight.received & (1 << device)) {
+    const [word, bit] = [device >> 5, 1 << (device & 31)];
+    const received = flight.received[word] ?? 0;
+    if (received & bit) {
       this.#counts.duplicated++;
       return;
     }
-    flight.received |= 1 << device;
-    if (this.#isLate(flight.number, pair * 4 + device * 2 + this.#sideOf(flight.number), seq, pair * 2 + device)) {
-      this.#counts.reordered++;
-    }
+    flight.received[word] = received | bit;
+    if (this.#isLate(flight.number, conversation * this.#devices + device, seq)) this.#counts.reordered++;
     if (++flight.receivedCount < this.#plan.devicesPerMessage) return;
     this.measured.deliveryMs[flight.number] = performance.now() - (this.measured.dueAt[flight.number] ?? 0);
     if (flight.acked) this.#settle(id);
   }
 
-  #isLate(number: number, sender: number, seq: number | undefined, device: number): boolean {
+  #isLate(number: number, device: number, seq: number | undefined): boolean {
+    const sender = device * this.#devices + this.#senderOf(number);
     const late = number < (this.#newestNumber[sender] ?? 0) || (seq ?? Infinity) < (this.#newestSeq[device] ?? 0);
     this.#newestNumber[sender] = Math.max(number, this.#newestNumber[sender] ?? 0);
     this.#newestSeq[device] = Math.max(seq ?? 0, this.#newestSeq[device] ?? 0);
@@ -129,20 +133,25 @@ export class Traffic {
 
   #send(due: number): void {
     const number = this.measured.add(due);
-    const side = this.#sideOf(number);
-    const { conversationId, users, connections } = this.#pairs[number % this.#pairs.length] as ConnectedPair;
+    const sender = this.#senderOf(number);
+    const conversation = this.#conversations[this.#conversationOf(number)] as ConnectedConversation;
+    const { conversationId, users, connections } = conversation;
     const id = this.#prefix + number;
     const sentAt = performance.now();
-    this.#flights.set(id, { number, sentAt, received: 0, receivedCount: 0, acked: !this.#plan.acks });
+    this.#flights.set(id, { number, sentAt, received: [], receivedCount: 0, acked: !this.#plan.acks });
     this.#counts.sent++;
-    const to = users[1 - side] as string;
-    connections[side].send({ conversationId, to, id, content: this.#content }, (rejection) =>
+    const to = users[(sender + 1) % users.length] as string;
+    connections[sender]?.send({ conversationId, to, id, content: this.#content }, (rejection) =>
       this.#acknowledged(id, rejection),
     );
   }
 
-  #sideOf(number: number): 0 | 1 {
-    return (Math.floor(number / this.#pairs.length) % 2) as 0 | 1;
+  #conversationOf(number: number): number {
+    return number % this.#conversations.length;
+  }
+
+  #senderOf(number: number): number {
+    return Math.floor(number / this.#conversations.length) % this.#devices;
   }
 
   #acknowledged(id: string, rejection: string | undefined): void {
@@ -155,8 +164,8 @@ export class Traffic {
       return;
     }
     flight.acked = true;
-    const pair = flight.number % this.#pairs.length;
-    this.acked[pair] = (this.acked[pair] ?? 0) + 1;
+    const conversation = this.#conversationOf(flight.number);
+    this.acked[conversation] = (this.acked[conversation] ?? 0) + 1;
     this.measured.ackMs[flight.number] = performance.now() - (this.measured.dueAt[flight.number] ?? 0);
     if (flight.receivedCount >= this.#plan.devicesPerMessage) this.#settle(id);
   }

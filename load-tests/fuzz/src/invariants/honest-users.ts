@@ -32,14 +32,11 @@ export class HonestUsers implements AsyncDisposable {
   }
 
   static async start(target: Target, timeFactor: number): Promise<HonestUsers> {
-    const users = new HonestUsers(target, timeFactor);
-    try {
-      await users.#start();
-      return users;
-    } catch (error) {
-      await users[Symbol.asyncDispose]();
-      throw error;
-    }
+    await using undo = new AsyncDisposableStack();
+    const users = undo.use(new HonestUsers(target, timeFactor));
+    await users.#start();
+    undo.move();
+    return users;
   }
 
   async #start(): Promise<void> {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { collectedMemory, type Memory, watchMemory } from '@chat-cluster/testkit/processes';
+import { collectedMemory, growthMb, type Memory, watchMemory } from '@chat-cluster/testkit/processes';
 import type { Target } from '../target.ts';
 
 const MEMORY_EVERY_MS = 250;
@@ -54,7 +54,7 @@ export class Processes {
   /** Bounds that memory exceeds. */
   growth(): string[] {
     return this.#memory.samples.flatMap((samples, i) => {
-      const grown = mb(Math.max(...samples) - (samples[0] ?? 0));
+      const grown = growthMb(samples);
       return grown > GROWTH_MB ? [`process ${i + 1} of the gateways grew by ${grown} MB`] : [];
     });
   }
@@ -72,7 +72,7 @@ export class Processes {
 
   /** The largest growth of a process so far, in MB. */
   get grownMb(): number {
-    return Math.max(...this.#memory.samples.map((samples) => mb(Math.max(...samples) - (samples[0] ?? 0))));
+    return Math.max(...this.#memory.samples.map(growthMb));
   }
 
   /** One line per process: its resident memory over time, in MB, and what it keeps. */

@@ -1,14 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Message } from '@chat-cluster/contracts';
 import {
+  type Badge,
   type DeviceHistory,
   fingerprint,
   type Outcome,
   type Random,
   type ReadAttempt,
-  type SeenMessage,
   type SendAttempt,
 } from '@chat-cluster/testkit';
+import type { GroupActions } from './group-actions.ts';
+import { NEVER } from './outcomes.ts';
+import type { TokenIssuer } from './token-issuer.ts';
 
 /** `library`: an application on packages/client. `stock`: a program on socket.io-client that does the client's part. */
 export type DeviceKind = 'library' | 'stock';
@@ -17,10 +19,14 @@ export interface DeviceOptions {
   id: string;
   userId: string;
   conversations: readonly string[];
+  /** Only of a library device that has groups: those that its user may be added to. */
+  groups?: readonly string[] | undefined;
   target: { url: string; jwtSecret: string };
   /** Milliseconds since the start of the round. */
   now(): number;
   random: Random;
+  /** Issues its tokens. Default: valid ones that last a day. */
+  issuer?: TokenIssuer;
   /** Uses long-polling instead of a websocket, with the cookies that a load balancer may set. */
   polls?: boolean;
 }
@@ -29,6 +35,8 @@ export interface Draft {
   conversationId: string;
   clientMessageId: string;
   content: string;
+  mentions?: string[];
+  mentionsAll?: true;
 }
 
 export type SendOutcome = Outcome<{ seq: number }>;
@@ -44,10 +52,12 @@ export interface Device {
   readonly gateway: string;
   /** True when it is connected and, as far as it can detect, lacks no message. */
   readonly inSync: boolean;
-  /** The unread count that it displays: the last `unread_count`. */
-  readonly badge: number | undefined;
+  /** The unread counts that it displays: the last `unread_count`. */
+  readonly badge: Badge | undefined;
   /** Problems of the device itself, one sentence each. */
-  readonly problems: readonly string[];
+  readonly problems: string[];
+  /** Only of a library device that has groups. */
+  readonly groups?: GroupActions | undefined;
   /**
    * Sends a message, once it is connected. A stock device makes one attempt. A library device resends by itself, until
    * the message is stored or refused for good.
@@ -57,6 +67,8 @@ export interface Device {
   read(mark: { conversationId: string; upToSeq?: number }): Promise<void>;
   /** The last `seq` of the conversation up to which it has every message. */
   receivedUpTo(conversationId: string): number;
+  /** The user has signed in again: connects, also after a stop because of its token. */
+  signIn(): void;
   /** Closes the connection and opens another, which the entry may give to another gateway. */
   reconnect(): void;
   /** Sends no more messages: what is not stored now is not awaited. */
@@ -65,9 +77,6 @@ export interface Device {
   finalSync(): Promise<void>;
   close(): void;
 }
-
-/** Time of an answer that never came. Not Infinity, which JSON cannot represent. */
-const NEVER = 1e12;
 
 /** An attempt that has no answer yet. */
 export function unanswered(
@@ -94,10 +103,6 @@ export function unansweredRead(userId: string, conversationId: string, at: numbe
 /** Options of socket.io-client for the transport of a device. The entry leads only websockets to one gateway. */
 export function transportOf({ polls = false }: Pick<DeviceOptions, 'polls'>) {
   return polls ? { transports: ['polling'], withCredentials: true } : { transports: ['websocket'] };
-}
-
-export function seen({ conversationId, seq, id, content }: Message): SeenMessage {
-  return { conversationId, seq, id, content: fingerprint(content) };
 }
 
 /**

@@ -1,28 +1,33 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { eventually, newUser, openConversation, type Random, type Target } from '@chat-cluster/testkit';
+import {
+  eventually,
+  type GroupChangeAttempt,
+  newUser,
+  openConversation,
+  type Random,
+  type Target,
+} from '@chat-cluster/testkit';
 import type { Device } from './device.ts';
+import { createGroups, type Group } from './groups.ts';
 import { LibraryDevice } from './library-device.ts';
 import { StockDevice } from './stock-device.ts';
+import type { TokenIssuer } from './token-issuer.ts';
+import type { Conversation, User } from './users.ts';
 
 /** `mixed`: one user of each pair has library devices, the other one stock devices. */
 export const CLIENTS = ['library', 'stock', 'mixed'] as const;
 export type Clients = (typeof CLIENTS)[number];
 
-export interface Conversation {
-  id: string;
-  users: [User, User];
-}
-
-export interface User {
-  id: string;
-  devices: Device[];
-  conversations: Conversation[];
-}
-
 export interface Population {
   users: User[];
+  /** Direct ones and groups. */
   conversations: Conversation[];
+  groups: Group[];
+  /** What created the groups. */
+  groupChanges: GroupChangeAttempt[];
   devices: Device[];
+  /** Issues the tokens of all devices. */
+  issuer: TokenIssuer;
 }
 
 export interface PopulationOptions {
@@ -33,6 +38,9 @@ export interface PopulationOptions {
   /** Every n-th user uses long-polling. Undefined: none. */
   pollingEvery?: number | undefined;
   clients: Clients;
+  /** Numbers of members of groups. Their members with devices are users of library devices. */
+  groupSizes: readonly number[];
+  issuer: TokenIssuer;
   now(): number;
   random: Random;
 }
@@ -42,22 +50,29 @@ const READY_TIMEOUT_MS = 20_000;
 
 /**
  * Creates new users in pairs and connects their devices. Each pair has a conversation, and every fourth pair has one
- * with the next pair too, so that a badge is the sum of several counters.
+ * with the next pair too, so that a badge is the sum of several counters. With groups, each user has two devices.
  */
 export async function populate(target: Target, options: PopulationOptions): Promise<Population> {
-  const { pairs, secondDeviceEvery, pollingEvery, clients, now, random } = options;
+  const { pairs, secondDeviceEvery, pollingEvery, clients, groupSizes, issuer, now, random } = options;
   const users = Array.from({ length: pairs * 2 }, (_, i): User => {
     return { id: newUser(`u${i}`), devices: [], conversations: [] };
   });
-  const conversations = await Promise.all(partners(users).map((pair) => startConversation(target, pair)));
+  const direct = await Promise.all(partners(users).map((pair) => startConversation(target, pair)));
+  const hasLibrary = (user: User) => isLibrary(clients, users.indexOf(user));
+  const candidates = users.filter(hasLibrary);
+  const { groups, changes: groupChanges } = await createGroups(target, { candidates, sizes: groupSizes, now });
+  for (const group of groups) for (const user of group.users) user.conversations.push(group);
   const addDevice = (user: User) => {
     const index = users.indexOf(user);
-    const DeviceOf = isLibrary(clients, index) ? LibraryDevice : StockDevice;
+    const DeviceOf = hasLibrary(user) ? LibraryDevice : StockDevice;
+    const mayJoin = groups.filter((group) => group.candidates.includes(user)).map(({ id }) => id);
     const device = new DeviceOf({
       id: `${user.id}/${user.devices.length + 1}`,
       userId: user.id,
       conversations: user.conversations.map(({ id }) => id),
+      groups: groups.length > 0 ? mayJoin : undefined,
       target,
+      issuer,
       polls: pollingEvery !== undefined && index % pollingEvery === 1,
       now,
       random,
@@ -66,11 +81,12 @@ export async function populate(target: Target, options: PopulationOptions): Prom
   };
   users.forEach(addDevice);
   await allInSync(users);
-  const withTwo = users.filter((_, i) => i % secondDeviceEvery === 0);
+  const withTwo = users.filter((_, i) => groups.length > 0 || i % secondDeviceEvery === 0);
   withTwo.forEach(addDevice);
   await allInSync(users);
   await Promise.all(withTwo.map(separateDevices));
-  return { users, conversations, devices: users.flatMap(({ devices }) => devices) };
+  const devices = users.flatMap(({ devices }) => devices);
+  return { users, conversations: [...direct, ...groups], groups, groupChanges, devices, issuer };
 }
 
 /** In a mixed population, the first user of every other pair, so that second devices are of both kinds too. */

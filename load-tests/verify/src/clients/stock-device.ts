@@ -1,13 +1,17 @@
+/*
+ * Longer than 250 lines on purpose: one device, whose whole protocol is to be read in one place.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ConversationId, Message, ReadAck, SendAck, SyncAck } from '@chat-cluster/contracts';
+import type { ConversationId, ErrorPayload, Message, ReadAck, SendAck, SyncAck } from '@chat-cluster/contracts';
 import {
+  type Badge,
   type DeviceHistory,
   type Outcome,
   type Random,
   type ReadAttempt,
   type SendAttempt,
+  seen,
   type TestClient,
-  tokenFor,
 } from '@chat-cluster/testkit';
 import { io } from 'socket.io-client';
 import {
@@ -16,11 +20,12 @@ import {
   type DeviceOptions,
   type Draft,
   type SendOutcome,
-  seen,
   transportOf,
   unanswered,
   unansweredRead,
 } from './device.ts';
+import { refused } from './outcomes.ts';
+import { TokenIssuer } from './token-issuer.ts';
 
 /** Time after which a connect attempt is given up and repeated, possibly on another gateway, in ms. */
 const CONNECT_TIMEOUT_MS = 4_000;
@@ -39,7 +44,7 @@ export class StockDevice implements Device {
   readonly history: DeviceHistory;
   readonly sends: SendAttempt[] = [];
   readonly reads: ReadAttempt[] = [];
-  readonly problems = [];
+  readonly problems: string[] = [];
   readonly userId: string;
   gateway = '';
   /** Id of its present or last connection. */
@@ -53,9 +58,11 @@ export class StockDevice implements Device {
   #syncing = false;
   #abandoned = false;
   #closed = false;
+  /** Its token was revoked. */
+  #signedOut = false;
 
   constructor(options: DeviceOptions) {
-    const { id, userId, conversations, target, now, random } = options;
+    const { id, userId, conversations, target, now, random, issuer = new TokenIssuer(target) } = options;
     this.history = { id, userId, conversations: [...conversations], events: [] };
     this.userId = userId;
     this.#now = now;
@@ -64,7 +71,8 @@ export class StockDevice implements Device {
     this.#socket = io(target.url, {
       forceNew: true,
       ...transportOf(options),
-      auth: { token: tokenFor(target, userId) },
+      // Without a token the gateway refuses it, and it tries again.
+      auth: (send) => send(tokenFrom(issuer, userId)),
       timeout: CONNECT_TIMEOUT_MS,
       reconnectionDelay: 200,
       reconnectionDelayMax: 2_000,
@@ -76,9 +84,9 @@ export class StockDevice implements Device {
     return this.#socket.connected && this.gateway !== '' && !this.#syncing && !this.#syncDue && !this.#hasGap();
   }
 
-  get badge(): number | undefined {
+  get badge(): Badge | undefined {
     const event = this.history.events.findLast(({ kind }) => kind === 'badge');
-    return event?.kind === 'badge' ? event.count : undefined;
+    return event?.kind === 'badge' ? event : undefined;
   }
 
   async send(draft: Draft): Promise<SendOutcome> {
@@ -106,6 +114,11 @@ export class StockDevice implements Device {
     return this.#received.get(conversationId)?.upTo ?? 0;
   }
 
+  signIn(): void {
+    this.#signedOut = false;
+    this.#socket.connect();
+  }
+
   reconnect(): void {
     this.gateway = '';
     this.#socket.disconnect().connect();
@@ -117,9 +130,10 @@ export class StockDevice implements Device {
 
   async finalSync(): Promise<void> {
     for (;;) {
+      const requestedAt = this.#now();
       const ack = await this.#requestSync();
       if (!ack?.ok) throw new Error(`${this.history.id}: no response to the final sync`);
-      if (this.#apply(ack, true) && !ack.hasMore) return;
+      if (this.#apply(ack, { requestedAt, final: true }) && !ack.hasMore) return;
     }
   }
 
@@ -143,23 +157,34 @@ export class StockDevice implements Device {
       events.push({ kind: 'disconnected', at: this.#now(), reason });
       this.#reconnectLater();
     });
-    this.#socket.on('connect_error', () => this.#reconnectLater());
+    this.#socket.on('session_ended', ({ error }) => {
+      this.#signedOut = error.code === 'TOKEN_REVOKED';
+    });
+    this.#socket.on('connect_error', (error: Error & { data?: ErrorPayload }) => {
+      this.#signedOut = error.data?.code === 'TOKEN_REVOKED';
+      this.#reconnectLater();
+    });
     this.#socket.on('new_message', (message) => {
       events.push({ kind: 'message', at: this.#now(), ...seen(message) });
       this.#store(message);
       if (this.#hasGap()) this.#sync();
     });
-    this.#socket.on('unread_count', ({ count }) => events.push({ kind: 'badge', at: this.#now(), count }));
+    this.#socket.on('unread_count', ({ conversations: _, ...badge }) =>
+      events.push({ kind: 'badge', at: this.#now(), ...badge }),
+    );
     this.#socket.on('sync_required', () => {
       events.push({ kind: 'syncRequired', at: this.#now() });
       this.#sync();
     });
   }
 
-  /** Needed because the stock client does not reconnect after the server rejected or closed the connection. */
+  /**
+   * Needed because the stock client does not reconnect after the server rejected or closed the connection. A device whose
+   * token was revoked stays away.
+   */
   #reconnectLater(): void {
-    if (this.#socket.active || this.#closed) return;
-    setTimeout(() => this.#closed || this.#socket.connect(), 200 + this.#random() * 800);
+    const stops = () => this.#socket.active || this.#closed || this.#signedOut;
+    if (!stops()) setTimeout(() => stops() || this.#socket.connect(), 200 + this.#random() * 800);
   }
 
   #sync(): void {
@@ -171,8 +196,9 @@ export class StockDevice implements Device {
     this.#syncing = true;
     for (let attempt = 0; this.#syncDue && this.#socket.connected; attempt++) {
       this.#syncDue = false;
+      const requestedAt = this.#now();
       const ack = await this.#requestSync();
-      const applied = ack?.ok && this.#apply(ack, false);
+      const applied = ack?.ok && this.#apply(ack, { requestedAt, final: false });
       if (applied && !this.#hasGap() && !ack.hasMore) continue;
       this.#syncDue = true;
       if (!ack?.ok || !ack.hasMore) await clientBackoff(attempt, this.#random);
@@ -189,12 +215,12 @@ export class StockDevice implements Device {
   }
 
   /** False: the ack belongs to another epoch than its request, which the device has entered now. */
-  #apply({ epoch, conversations, unread }: SyncAck, final: boolean): boolean {
+  #apply({ epoch, conversations, unread }: SyncAck, of: { requestedAt: number; final: boolean }): boolean {
     if (this.#enter(epoch)) return false;
     const received = conversations.flatMap(({ messages }) => messages);
     for (const message of received) this.#store(message);
     const messages = received.map(seen);
-    this.history.events.push({ kind: 'synced', at: this.#now(), messages, unread: unread.count, final });
+    this.history.events.push({ kind: 'synced', at: this.#now(), messages, unread: unread.count, ...of });
     return true;
   }
 
@@ -227,11 +253,18 @@ export class StockDevice implements Device {
       const ack = await this.#socket.timeout(ACK_TIMEOUT_MS).emitWithAck(event, payload as never);
       const at = this.#now();
       if (ack.ok) return { kind: 'acked', at, ...keep(ack as unknown as Ack) };
-      const { code, retryable } = ack.error;
-      return { kind: 'refused', at, code, retryable };
+      return refused(ack.error, at);
     } catch {
       return { kind: 'unknown', at: this.#now() };
     }
+  }
+}
+
+function tokenFrom(issuer: TokenIssuer, userId: string): { token?: string } {
+  try {
+    return { token: issuer.issue(userId) };
+  } catch {
+    return {};
   }
 }
 

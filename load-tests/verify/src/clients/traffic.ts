@@ -3,8 +3,10 @@ import type { ConversationId } from '@chat-cluster/contracts';
 import { laneNumberOf } from '@chat-cluster/queue';
 import { between, oneOf, type Random } from '@chat-cluster/testkit';
 import { clientBackoff, type Device, type SendOutcome } from './device.ts';
+import { GroupTraffic } from './group-traffic.ts';
 import { type OpenLoop, openLoop } from './open-loop.ts';
-import type { Conversation, Population, User } from './population.ts';
+import type { Population } from './population.ts';
+import type { Conversation, User } from './users.ts';
 
 export interface TrafficOptions {
   /** Messages a second, of all users together. */
@@ -29,6 +31,7 @@ export interface Draft {
   conversation: Conversation;
   content: string;
   clientMessageId: string;
+  mentions?: { mentions?: string[]; mentionsAll?: true };
 }
 
 interface AckedMessage {
@@ -41,8 +44,8 @@ interface AckedMessage {
 
 /**
  * The load: an open loop that starts messages by the clock. A message of a stock device is retried with the same client
- * message id until it is acknowledged or refused permanently; a library device does this itself. Some messages are sent at once from two devices, some again after
- * their ack, and users mark messages as read.
+ * message id until it is acknowledged or refused permanently; a library device does this itself. Some messages are sent
+ * at once from two devices, some again after their ack, and users mark messages as read.
  */
 export class Traffic {
   #population: Population;
@@ -50,6 +53,8 @@ export class Traffic {
   #now: () => number;
   #random: Random;
   #lanes: number;
+  /** Only in a round with groups. */
+  #groups: GroupTraffic | undefined;
   #nextNumber = 0;
   #stopped = false;
   /** True from the end of the round on: what has no ack by then is not retried. */
@@ -73,9 +78,11 @@ export class Traffic {
     this.#now = now;
     this.#random = random;
     this.#lanes = lanes;
+    if (population.groups.length > 0) this.#groups = new GroupTraffic(population.groups, random);
   }
 
   start(): void {
+    this.#groups?.start();
     this.#loops = [
       openLoop(this.#options.rate, () => void this.#sendRandom()),
       openLoop(this.#options.readsPerSecond, () => void this.#readRandom()),
@@ -85,18 +92,19 @@ export class Traffic {
   /** Ends new messages. Messages that are pending are retried. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    await Promise.all(this.#loops.map((loop) => loop.stop()));
+    await Promise.all([...this.#loops, this.#groups].map((loop) => loop?.stop()));
   }
 
   /** Ends the retries of pending messages. */
   abandon(): void {
     this.#abandoned = true;
+    this.#groups?.abandon();
     for (const device of this.#population.devices) device.abandon();
   }
 
-  /** Messages and reads that are neither acknowledged nor refused permanently. */
+  /** Messages, reads and changes that are neither acknowledged nor refused permanently. */
   get pending(): string[] {
-    return [...this.#pending.keys()];
+    return [...this.#pending.keys(), ...(this.#groups?.pending ?? [])];
   }
 
   /** True when each lane has acknowledged and delivered live a message that was first sent at `time` or later. */
@@ -122,7 +130,13 @@ export class Traffic {
     const conversation = oneOf(this.#random, this.#population.conversations);
     const sender = oneOf(this.#random, conversation.users);
     const number = this.#nextNumber++;
-    return { sender, conversation, content: content ?? `text ${number}`, clientMessageId: `m${number}` };
+    return {
+      sender,
+      conversation,
+      content: content ?? `text ${number}`,
+      clientMessageId: `m${number}`,
+      ...this.#mentionsIn(conversation),
+    };
   }
 
   /** Sends until the message is acknowledged, refused permanently or abandoned. Resolves with the last outcome. */
@@ -149,11 +163,14 @@ export class Traffic {
     await Promise.all(drafts.map((draft) => this.deliver(draft, oneOf(this.#random, draft.sender.devices))));
   }
 
-  async #attempt({ sender, conversation, content, clientMessageId }: Draft, device: Device): Promise<SendOutcome> {
+  async #attempt(
+    { sender, conversation, content, clientMessageId, mentions }: Draft,
+    device: Device,
+  ): Promise<SendOutcome> {
     const key = `${conversation.id} ${clientMessageId}`;
     const sentAt = this.#firstSentAt.get(key) ?? this.#now();
     this.#firstSentAt.set(key, sentAt);
-    const outcome = await device.send({ conversationId: conversation.id, clientMessageId, content });
+    const outcome = await device.send({ conversationId: conversation.id, clientMessageId, content, ...mentions });
     if (outcome.kind === 'acked') this.#noteAck({ conversation, sender, sentAt, seq: outcome.seq });
     return outcome;
   }
@@ -163,6 +180,13 @@ export class Traffic {
     const acked = this.#ackedOfLane.get(lane);
     if (acked) acked.push(message);
     else this.#ackedOfLane.set(lane, [message]);
+    this.#groups?.note(message);
+  }
+
+  /** The base protocol has no mentions. */
+  #mentionsIn({ id, users }: Conversation): Pick<Draft, 'mentions'> {
+    const isGroup = this.#population.groups.some((group) => group.id === id);
+    return isGroup && this.#groups ? { mentions: this.#groups.mentions(users) } : {};
   }
 
   #laneOf(conversationId: string): number {
@@ -186,7 +210,9 @@ export class Traffic {
   async #readRandom(): Promise<void> {
     const user = oneOf(this.#random, this.#population.users);
     const device = oneOf(this.#random, user.devices);
-    const { id: conversationId } = oneOf(this.#random, user.conversations);
+    const own = user.conversations.filter(({ users }) => users.includes(user));
+    if (own.length === 0) return;
+    const { id: conversationId } = oneOf(this.#random, own);
     const everything = this.#random() < 0.5;
     const upToSeq = Math.floor(device.receivedUpTo(conversationId) * this.#random());
     const key = `read ${user.id} ${this.#now()}`;

@@ -19,8 +19,11 @@ export const DRAIN = { DRAIN_DELAY_MS: '5000', DRAIN_WINDOW_MS: '15000' };
  * gateways hold too few sockets to fill the window.
  */
 const CLOSED_PER_SECOND = 20;
-/** Reconnects in one second may exceed CLOSED_PER_SECOND by this factor, due to the back-off and jitter of clients. */
-const SPIKE_FACTOR = 1.5;
+/**
+ * Devices that leave in one second may exceed CLOSED_PER_SECOND by this factor: a library device leaves up to 0.5 s ahead
+ * of its turn, so 30 are possible, and the timers of a busy machine are late.
+ */
+const SPIKE_FACTOR = 2;
 /** Time until a restarted process must be ready, in ms. */
 const RESTART_TIMEOUT_MS = 60_000;
 const NEW_USERS_PER_SECOND = 3;
@@ -93,8 +96,8 @@ function injectDeploy({ cluster, population }: FaultContext, { cells, ...steps }
       duplicated: countViolations(outcome, 'duplicated'),
       ...cells?.(outcome),
       'HTTP 5xx': serverErrors().length,
-      reconnects: reconnectTimes(outcome).length,
-      'in one second': mostInOneSecond(reconnectTimes(outcome)),
+      reconnects: times(outcome, 'connected').length,
+      'left in one second': mostInOneSecond(times(outcome, 'disconnected')),
       ...firstCells,
       seconds: Math.round((outcome.to - outcome.from) / 1_000),
     }),
@@ -102,7 +105,7 @@ function injectDeploy({ cluster, population }: FaultContext, { cells, ...steps }
       ...serverErrors().map(({ line }) => `HAProxy returned a server error: ${line}`),
       ...(responses().length > requests.count() ? [] : ['the log of HAProxy does not contain all requests']),
       ...failures.slice(0, 3).map((failure) => `a request failed: ${failure}`),
-      ...noReconnectSpike(outcome),
+      ...noSpike(outcome),
       ...cluster.exits.slice(exitsBefore).flatMap(({ how }) => (/exit code 0\b/.test(how) ? [] : [how])),
       ...newUsersConnectSoon(connectsMs, outcome),
     ],
@@ -144,10 +147,10 @@ export function countViolations({ history }: RoundOutcome, ...kinds: ViolationKi
   return checkHistory(history).violations.filter(({ kind }) => kinds.includes(kind)).length;
 }
 
-/** When devices connected again, in ms on the clock of the history. */
-function reconnectTimes({ history, from, to }: RoundOutcome): number[] {
+/** When devices connected again or lost their connection, in ms on the clock of the history. */
+function times({ history, from, to }: RoundOutcome, of: 'connected' | 'disconnected'): number[] {
   return history.devices.flatMap(({ events }) =>
-    events.flatMap(({ kind, at }) => (kind === 'connected' && at >= from && at <= to ? [at] : [])),
+    events.flatMap(({ kind, at }) => (kind === of && at >= from && at <= to ? [at] : [])),
   );
 }
 
@@ -155,13 +158,16 @@ function mostInOneSecond(times: readonly number[]): number {
   return Math.max(0, ...times.map((at) => times.filter((other) => other >= at && other < at + 1_000).length));
 }
 
-/** The drain spreads the reconnects, and there are some. */
-function noReconnectSpike(outcome: RoundOutcome): string[] {
-  const most = mostInOneSecond(reconnectTimes(outcome));
-  if (most === 0) return ['no device reconnected'];
-  return most <= CLOSED_PER_SECOND * SPIKE_FACTOR
+/**
+ * The drain spreads the devices that leave, and they come back. Their return is less even than the drain: a library
+ * device connects at once, a stock device after its own back-off.
+ */
+function noSpike(outcome: RoundOutcome): string[] {
+  if (times(outcome, 'connected').length === 0) return ['no device reconnected'];
+  const most = mostInOneSecond(times(outcome, 'disconnected'));
+  return most <= CLOSED_PER_SECOND * SPIKE_FACTOR * outcome.deadlineFactor
     ? []
-    : [`${most} devices reconnected within one second, but a drain closes ${CLOSED_PER_SECOND} sockets a second`];
+    : [`${most} devices left within one second, but a drain closes ${CLOSED_PER_SECOND} sockets a second`];
 }
 
 function newUsersConnectSoon(connectsMs: readonly number[], { deadlineFactor }: RoundOutcome): string[] {

@@ -8,6 +8,7 @@ import {
   seededRandom,
   tokenFor,
 } from '@chat-cluster/testkit';
+import { openPolling } from '@chat-cluster/testkit/balancers';
 import {
   frame,
   type MalformedInputs,
@@ -82,19 +83,13 @@ async function sendAll(
   await sendOver(() => openRawWebSocket(port), PACKETS_BEFORE_HANDSHAKE);
   await sendOver(authenticated, packetsAfterHandshake(conversation.id, room));
   for (const index of requestsToSession('').keys()) {
-    const sid = await openPollingSession(port);
+    const { sid } = await openPolling(`http://127.0.0.1:${port}`);
     await sendOver(tcp, requestsToSession(sid).slice(index, index + 1));
   }
   const frames = validPackets(conversation.id).map((packet) => frame(packet));
   await sendOver(authenticated, mutations(random, frames));
   const upgrades = [Buffer.from(upgrade()), Buffer.concat([Buffer.from(upgrade()), frame('40{}')])];
   await sendOver(tcp, mutations(random, upgrades));
-}
-
-/** Resolves with the session id. */
-async function openPollingSession(port: number): Promise<string> {
-  const response = await fetch(`http://127.0.0.1:${port}/socket.io/?EIO=4&transport=polling`);
-  return (JSON.parse((await response.text()).slice(1)) as { sid: string }).sid;
 }
 
 function mutations(random: Random, valid: readonly Buffer[]): MalformedInputs {

@@ -1,11 +1,10 @@
 import type { Socket } from 'node:net';
 import { between, eventually, oneOf, type Random, tokenFor } from '@chat-cluster/testkit';
-import { watchMemory } from '@chat-cluster/testkit/processes';
+import { growthMb, watchMemory } from '@chat-cluster/testkit/processes';
 import { openRawWebSocket } from '@chat-cluster/testkit/wire';
 import type { Draft, Traffic } from '../clients/traffic.ts';
 import { gatewaysKeepRunning } from '../expectations.ts';
 import type { Fault } from '../fault.ts';
-import { growthMb, MEMORY_INTERVAL_MS } from '../processes/memory-growth.ts';
 
 /** Connections that stop reading. */
 const SLOW_CONSUMERS = 20;
@@ -32,7 +31,7 @@ export const slowConsumers: Fault = {
     const sockets = await Promise.all(
       Array.from({ length: SLOW_CONSUMERS }, () => openPausedSocket(gateway.port, tokenFor(cluster, receiver.id))),
     );
-    const memory = watchMemory([gateway.pid()], MEMORY_INTERVAL_MS);
+    const memory = watchMemory([gateway.pid()]);
     await sendLargeMessages({ sender, conversation }, traffic, random);
     const countDisconnected = () => gateway.metric('chat_slow_consumer_disconnects_total');
     let disconnected: number | undefined;

@@ -1,12 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { signToken } from '@chat-cluster/local-cluster';
 import { between, type ControlledService, newUser, oneOf, quantile } from '@chat-cluster/testkit';
-import { watchMemory } from '@chat-cluster/testkit/processes';
+import { growthMb, watchMemory } from '@chat-cluster/testkit/processes';
 import { connectNewUsers } from '../clients/new-users.ts';
 import { openUnauthenticated, UNAUTHENTICATED_KINDS, type UnauthenticatedClient } from '../clients/unauthenticated.ts';
 import { noVisibleEffect } from '../expectations.ts';
 import type { Fault, FaultContext, RoundOutcome } from '../fault.ts';
-import { growthMb, MEMORY_INTERVAL_MS } from '../processes/memory-growth.ts';
 import { waitUntil } from '../wait-until.ts';
 
 const BURSTS = 4;
@@ -29,10 +28,7 @@ export const unauthenticatedFlood: Fault = {
   clients: 'mixed',
   async inject(context) {
     const { cluster, random } = context;
-    const memory = watchMemory(
-      cluster.gateways.map((gateway) => gateway.pid()),
-      MEMORY_INTERVAL_MS,
-    );
+    const memory = watchMemory(cluster.gateways.map((gateway) => gateway.pid()));
     const newUsers = connectNewUsers(cluster, NEW_USERS_PER_SECOND);
     const flood: UnauthenticatedClient[] = [];
     for (let burst = 0; burst < BURSTS; burst++) {

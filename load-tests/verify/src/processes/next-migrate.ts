@@ -9,9 +9,9 @@ import { type Kysely, sql } from 'kysely';
 const ROWS_PER_BATCH = 500;
 
 const NEXT: Migrations = {
-  '900-edited-messages': {
+  '900-pinned-messages': {
     up: async (db) => {
-      await sql`alter table messages add column edited_at timestamptz(3)`.execute(db);
+      await sql`alter table messages add column pinned_at timestamptz(3)`.execute(db);
     },
   },
   '901-labels': {
@@ -20,7 +20,7 @@ const NEXT: Migrations = {
         db,
       );
       await sql`
-        alter table participants add column muted_until timestamptz(3), add column label text not null default ''`.execute(
+        alter table participants add column snoozed_until timestamptz(3), add column label text not null default ''`.execute(
         db,
       );
     },
@@ -51,7 +51,7 @@ async function backfill(db: Kysely<unknown>): Promise<void> {
         where (conversation_id, seq) > (${after.conversation_id}::uuid, ${after.seq}::bigint)
         order by conversation_id, seq limit ${ROWS_PER_BATCH}
       ), changed as (
-        update messages m set edited_at = created_at from batch b
+        update messages m set pinned_at = created_at from batch b
         where m.conversation_id = b.conversation_id and m.seq = b.seq
       )
       select conversation_id, seq from batch order by conversation_id desc, seq desc limit 1`.execute(db);

@@ -16,6 +16,15 @@ const COLUMNS: Column[] = [
   ['acks', ({ violations }) => violations.wrongAck],
   ['devices', ({ violations }) => violations.deviceDiffers],
   ['library', ({ violations }) => violations.misdelivered + violations.unsent],
+  [
+    'groups',
+    ({ violations: { outsideWindow, wrongMembership, overCap } }) => outsideWindow + wrongMembership + overCap,
+  ],
+  [
+    'changes',
+    ({ violations: { revGap, staleChange, deletedShown, wrongReceipt } }) =>
+      revGap + staleChange + deletedShown + wrongReceipt,
+  ],
   ['badges', ({ violations }) => violations.wrongBadge + violations.wrongCounter],
   ['exits', ({ violations }) => violations.unexpectedExit],
   ['unsettled', ({ violations, neverHealed }) => violations.unsettled + neverHealed],
@@ -27,7 +36,8 @@ const COLUMNS: Column[] = [
 ];
 
 export const LEGEND = `acks: acks of one message that differ · devices: differ from the database after their last sync · library: messages that
-the client library reported wrongly or did not send · badges: badges or counters that differ from the recount · exits: no
+the client library reported wrongly or did not send · groups: wrong members or windows, entries outside of them · changes:
+wrong numbers, earlier states, marks that moved back · badges: badges or counters that differ from the recount · exits: no
 fault caused them · unsettled: not settled at the deadline · breaches: of the fault's own expectations · stale (not an
 error): devices that lacked something until their last sync
 heal: until every lane acknowledges and delivers again`;

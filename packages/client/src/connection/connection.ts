@@ -1,8 +1,12 @@
+/*
+ * Longer than 250 lines on purpose: one state machine, whose transitions end the timers and the socket of a state.
+ */
 import type { ErrorPayload, RefreshTokenAck, ServerDraining, Session } from '@chat-cluster/contracts';
 import type { Batch } from '../batch.ts';
 import { problem } from '../core/problem.ts';
 import { backOffMs, type Clock, type Wire } from '../core/seams.ts';
-import { tokenProblem } from '../errors.ts';
+import { chatError, tokenProblem } from '../errors.ts';
+import type { Extension } from '../extension.ts';
 import type { ChatError, ChatSocket, ChatStatus, OpenSocket, Page } from '../types.ts';
 import { SERVER_EVENTS } from '../wire.ts';
 import { openSocket } from './socket-io.ts';
@@ -15,6 +19,7 @@ export interface ConnectionOwner {
   readonly tokens: Tokens;
   readonly clock: Clock;
   readonly batch: Batch;
+  readonly extension: Extension | undefined;
   /** Resolves when the state of the store is loaded. */
   ready(): Promise<void>;
   /** A connection has its session. The owner calls `live` when everything that was missed is here. */
@@ -59,7 +64,6 @@ const REFRESH_PAUSE_MS = 5_000;
  *
  * Each attempt has a number and a socket of its own: callbacks of earlier ones are ignored, and nothing that a socket
  * has buffered is sent later. The token is there before the socket opens, since a server waits for strangers briefly.
- * The file is longer than others: each transition ends the timers and the socket of the state before.
  */
 export class Connection {
   status: ChatStatus;
@@ -82,12 +86,12 @@ export class Connection {
   }
 
   get isOpen(): boolean {
-    return this.status.state === 'catching_up' || this.status.state === 'live';
+    return ['catching_up', 'live'].includes(this.status.state);
   }
 
   /** There is a connection, or there will be one without a call of `connect`. */
   get isActive(): boolean {
-    return this.isOpen || this.status.state === 'connecting' || this.status.state === 'waiting';
+    return ['connecting', 'catching_up', 'live', 'waiting'].includes(this.status.state);
   }
 
   /** By the user: also leaves `unauthorized`. */
@@ -156,14 +160,18 @@ export class Connection {
   }
 
   #open(token: string): void {
-    const { options, clock } = this.#owner;
+    const { options, clock, extension } = this.#owner;
     this.#tokenFailures = 0;
-    const socket = (options.socket ?? openSocket)(options.origin, { auth: (send) => send({ token }) });
+    const socket = (options.socket ?? openSocket)(options.origin, {
+      auth: (send) => send({ token, ...extension?.handshake }),
+    });
     this.#socket = socket;
     const on = <Payload>(name: string, listen: (payload: Payload) => void) => socket.on(name, this.#current(listen));
     on('connect_error', (error: Error & { data?: ErrorPayload }) => this.#refused(error));
     on('disconnect', (reason: string) => this.#lost(lost(`The connection was lost (${reason}).`)));
-    for (const name of SERVER_EVENTS) on(name, (payload: never) => this.#event(name, payload));
+    for (const name of (SERVER_EVENTS as readonly string[]).concat(extension?.events ?? [])) {
+      on(name, (payload: never) => this.#event(name, payload));
+    }
     this.#cancelTimer = clock.after(ATTEMPT_MS, () => this.#retryLater(lost('The server did not respond in time.')));
     socket.connect();
   }
@@ -305,9 +313,4 @@ export class Connection {
 
 function lost(message: string): ChatError {
   return problem('CONNECTION_LOST', `${message} The client reconnects by itself.`);
-}
-
-/** Without `retryAfterMs`. */
-function chatError({ code, message, retryable }: ErrorPayload): ChatError {
-  return problem(code, message, retryable);
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/seams.ts';
+import { defer } from '../defer.ts';
 import { check } from '../errors.ts';
 import type { GetToken, TokenReason } from '../types.ts';
 
@@ -53,8 +54,9 @@ export class Tokens {
     this.replace(code === 'TOKEN_EXPIRED' ? 'expired' : 'rejected');
   }
 
-  /** Ends a call of `getToken`. Its result is dropped. */
+  /** Ends a call of `getToken`, whose result is dropped, and forgets the token: the next one may be of another user. */
   abort(): void {
+    this.#token = undefined;
     this.#pending?.abort.abort();
     this.#pending = undefined;
   }
@@ -62,15 +64,16 @@ export class Tokens {
   async #fetch(abort: AbortController): Promise<string | null> {
     const { signal } = abort;
     const cancel = this.#deps.clock.after(LIMIT_MS, () => abort.abort());
-    const ended = new Promise<never>((_, reject) => {
-      const error = new Error('it did not resolve in time');
-      signal.addEventListener('abort', () => reject(error));
-    });
+    const ended = defer<never>();
+    signal.addEventListener('abort', () => ended.reject(new Error('it did not respond in time')));
     try {
       const reason = this.#reason;
       // In a function of its own, since it may throw instead of rejecting.
-      const token = await Promise.race([(async () => this.#deps.options.getToken({ reason, signal }))(), ended]);
-      check(token === null || (typeof token === 'string' && token), 'it returned neither a JWT nor null');
+      const token = await Promise.race([
+        (async () => this.#deps.options.getToken({ reason, signal }))(),
+        ended.promise,
+      ]);
+      check(token === null || (typeof token === 'string' && token), 'it did not return a JWT or null');
       if (token !== null && this.#pending?.abort === abort) this.#keep(token);
       return token;
     } finally {

@@ -1,11 +1,25 @@
-import type { ConversationId, Message, UserId } from '@chat-cluster/contracts';
+import type { ConversationId, ConversationSettings, GroupOfMember, Message, UserId } from '@chat-cluster/contracts';
 import type { MessageWindow } from './message-window.ts';
+
+/** The fields of a `ConversationSnapshot` that an extension knows. */
+export interface ConversationExtra {
+  readonly group?: GroupOfMember | undefined;
+  readonly settings?: ConversationSettings | undefined;
+  readonly mentionCount?: number | undefined;
+  readonly deliveredMarks?: Readonly<Record<UserId, number>> | undefined;
+  readonly rev?: number | undefined;
+}
+
+/** The message with this seq was received, or skipped. For load generators. */
+export function isHeld({ upTo = -1, beyond }: ConversationState, seq: number): boolean {
+  return seq <= upTo || beyond.has(seq);
+}
 
 /**
  * What a device knows of one conversation. Each message is delivered once, in the order of `seq`, whichever path brings
  * it first (event, ack, sync):
  *
- *   1 … base │ delivered, or skipped in a hole … `upTo` │ missing │ `#beyond`: received, and waiting for the missing ones
+ *   1 … base │ delivered, or skipped in a hole … `upTo` │ missing │ `beyond`: received, and waiting for the missing ones
  *
  * `upTo` is unknown until a list or a sync shows where the conversation begins for this device. Until then messages
  * wait, because those before them may be new too.
@@ -25,7 +39,10 @@ export class ConversationState {
   /** Time of the last activity, in ms since 1970, by the clock of the server. */
   updatedAt = 0;
   window: MessageWindow | undefined;
-  #beyond = new Map<number, Message>();
+  /** Fields of the snapshot that an extension knows. */
+  extra: ConversationExtra = {};
+  /** Received messages that wait for missing ones, by `seq`. */
+  readonly beyond: Map<number, Message> = new Map();
   /** After a restore: what is loaded again is not new, whether it was read or not. */
   #isReloaded = false;
 
@@ -37,19 +54,19 @@ export class ConversationState {
     this.#deliver = deliver;
   }
 
-  /** Messages that wait for others. */
-  get waiting(): number {
-    return this.#beyond.size;
+  /** Its other user is known, or it is a group. */
+  get isKnown(): boolean {
+    return (this.otherUserId ?? this.extra.group) !== undefined;
   }
 
-  /** The message with this seq was received, or skipped. */
-  holds(seq: number): boolean {
-    return (this.upTo !== undefined && seq <= this.upTo) || this.#beyond.has(seq);
+  /** The first seq of the window; without messages the one after all that are known. */
+  get firstSeq(): number {
+    return this.window?.messages[0]?.seq ?? (this.upTo ?? 0) + 1;
   }
 
   /** Nothing is missing, as far as known. */
   get isComplete(): boolean {
-    return this.upTo !== undefined && this.upTo >= this.lastSeq && this.window?.loadAfter === undefined;
+    return (this.upTo ?? -1) >= this.lastSeq && this.window?.loadAfter === undefined;
   }
 
   /**
@@ -60,18 +77,17 @@ export class ConversationState {
     const { seq } = message;
     this.note(message);
     if (seq === 1) this.upTo ??= 0;
-    const { upTo = Number.NEGATIVE_INFINITY } = this;
+    const { upTo = -1 } = this;
     if (seq <= upTo) {
-      this.window?.add(message);
-      return;
-    }
-    if (seq === upTo + 1) {
+      // One before the window was dropped, or is not loaded yet.
+      if (seq > this.firstSeq) this.window?.append(message);
+    } else if (seq === upTo + 1) {
       this.upTo = seq;
       this.window?.append(message);
       this.#deliver(message);
-      if (this.#beyond.has(seq + 1)) this.skipTo(seq);
-    } else if (this.#beyond.size < maxWaiting && !this.#beyond.has(seq)) {
-      this.#beyond.set(seq, message);
+      if (this.beyond.has(seq + 1)) this.skipTo(seq);
+    } else if (this.beyond.size < maxWaiting && !this.beyond.has(seq)) {
+      this.beyond.set(seq, message);
       this.window?.append(message);
     }
   }
@@ -81,12 +97,12 @@ export class ConversationState {
     this.lastSeq = Math.max(this.lastSeq, lastSeq);
     if (this.upTo !== undefined) return;
     const end = this.#isReloaded ? lastSeq : Math.min(lastSeq, upTo);
-    this.skipTo(Math.min(end, ...[...this.#beyond.keys()].map((seq) => seq - 1)));
+    this.skipTo(Math.min(end, ...[...this.beyond.keys()].map((seq) => seq - 1)));
   }
 
   /** Takes in a last message that a list shows. Without effect on what is delivered. */
   note(message: Message): void {
-    if (message.seq > this.lastSeq) this.lastSeq = message.seq;
+    this.lastSeq = Math.max(this.lastSeq, message.seq);
     if (this.lastMessage && message.seq <= this.lastMessage.seq) return;
     this.lastMessage = message;
     this.active(message.createdAt);
@@ -100,11 +116,11 @@ export class ConversationState {
   /** Gives up the missing messages up to `seq`. Those that wait are delivered, as far as nothing is missing before them. */
   skipTo(seq: number): void {
     this.upTo = Math.max(this.upTo ?? seq, seq);
-    for (const waiting of [...this.#beyond.keys()].sort((a, b) => a - b)) {
+    for (const waiting of [...this.beyond.keys()].sort((a, b) => a - b)) {
       if (waiting > this.upTo + 1) break;
       this.upTo = Math.max(this.upTo, waiting);
-      const message = this.#beyond.get(waiting) as Message;
-      this.#beyond.delete(waiting);
+      const message = this.beyond.get(waiting) as Message;
+      this.beyond.delete(waiting);
       this.#deliver(message);
     }
   }
@@ -123,7 +139,8 @@ export class ConversationState {
     this.upTo = undefined;
     this.unreadCount = 0;
     this.readMarks = {};
-    this.#beyond.clear();
+    this.extra = {};
+    this.beyond.clear();
     this.#isReloaded = true;
     this.window?.reset();
   }

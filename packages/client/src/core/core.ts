@@ -1,3 +1,6 @@
+/*
+ * Longer than 250 lines on purpose: the one place where all paths of a message meet.
+ */
 import type {
   ConversationId,
   ConversationSummary,
@@ -13,6 +16,8 @@ import type {
 } from '@chat-cluster/contracts';
 import { NO_MESSAGES, UNREAD_CONVERSATIONS } from '../wire.ts';
 import { ConversationState } from './conversation-state.ts';
+import type { CoreExtension } from './extension.ts';
+import { getOrAdd } from './get-or-add.ts';
 import { History } from './history.ts';
 import { MessageWindow } from './message-window.ts';
 import { Outbox, type OutboxOwner, type Outgoing } from './outbox.ts';
@@ -55,8 +60,7 @@ export const NEWEST_PAGE = 50;
  * The protocol part of one device, without I/O: connections come as a `Wire`, time as a `Clock`. Everything that a
  * server event or an answer changes is changed before the call returns, and reported to the output.
  *
- * All paths of a message (event, ack, sync, history) end in `receive` or in a window, which drop what they hold. The file
- * is longer than others, because it is the one place where these paths meet.
+ * All paths of a message (event, ack, sync, history) end in `receive` or in a window, which drop what they hold.
  */
 export class ChatCore implements OutboxOwner, SyncOwner {
   readonly conversations: Map<ConversationId, ConversationState> = new Map();
@@ -67,6 +71,7 @@ export class ChatCore implements OutboxOwner, SyncOwner {
   epoch: StoreEpoch | undefined;
   /** The last `unread_count`. */
   badge: number | undefined;
+  extension: CoreExtension | undefined;
   #options: CoreOptions;
   #output: CoreOutput;
 
@@ -102,6 +107,8 @@ export class ChatCore implements OutboxOwner, SyncOwner {
 
   /** Takes in a message of any path, also one that another tab got. */
   receive(message: Message): void {
+    const { receiverId } = message;
+    if (this.#ignores(receiverId)) return;
     let state = this.conversations.get(message.conversationId);
     if (!state) {
       state = this.state(message.conversationId);
@@ -109,9 +116,9 @@ export class ChatCore implements OutboxOwner, SyncOwner {
       this.sync.check(state.id, true);
     }
     const isOwn = message.senderId === this.userId;
-    state.otherUserId ??= isOwn ? message.receiverId : message.senderId;
+    state.otherUserId ??= receiverId && (isOwn ? receiverId : message.senderId);
     state.receive(message, this.#options.maxBacklog);
-    if (state.waiting > 0) this.sync.want(state.id, state.upTo !== undefined);
+    if (state.beyond.size > 0) this.sync.want(state.id, state.upTo !== undefined);
     this.#output.changed(state);
     const outgoing = isOwn && !this.#options.onlyAcksSettle ? this.outbox.get(message.clientMessageId) : undefined;
     if (outgoing?.conversationId === message.conversationId) this.outbox.settle(outgoing, message);
@@ -127,9 +134,13 @@ export class ChatCore implements OutboxOwner, SyncOwner {
 
   /** The state of a conversation, which is new if it was not known. */
   state(id: ConversationId): ConversationState {
-    const state = this.conversations.get(id) ?? new ConversationState(id, (message) => this.#output.message(message));
-    this.conversations.set(id, state);
-    return state;
+    const deliver = (message: Message) => this.#output.message(message);
+    return getOrAdd(this.conversations, id, () => new ConversationState(id, deliver));
+  }
+
+  /** The conversation with another user, if it is known. */
+  withUser(userId: UserId): ConversationState | undefined {
+    return [...this.conversations.values()].find(({ otherUserId }) => otherUserId === userId);
   }
 
   /** How far a participant (default: this user) has read, as far as known. */
@@ -139,7 +150,7 @@ export class ChatCore implements OutboxOwner, SyncOwner {
 
   /** The other participant has read the message. */
   isRead({ conversationId, receiverId, seq, isRead }: Message): boolean {
-    return isRead || seq <= this.readUpTo(conversationId, receiverId);
+    return isRead || (receiverId !== undefined && seq <= this.readUpTo(conversationId, receiverId));
   }
 
   /** Opens the window of messages, and loads the newest ones. */
@@ -154,19 +165,21 @@ export class ChatCore implements OutboxOwner, SyncOwner {
 
   /** A conversation as the list of the server shows it. `isCurrent`: its unread count is not older than this device's. */
   summary(entry: ConversationSummary, isCurrent = false): void {
+    if (this.#ignores(entry.otherUserId)) return;
     const state = this.state(entry.id);
     // A page of the list may be older than events that came meanwhile.
-    if (isCurrent || state.otherUserId === undefined || entry.lastSeq > state.lastSeq) {
+    if (isCurrent || !state.isKnown || entry.lastSeq > state.lastSeq) {
       state.unreadCount = entry.unreadCount;
     }
     state.otherUserId = entry.otherUserId;
     state.active(entry.updatedAt);
     state.lastSeq = Math.max(state.lastSeq, entry.lastSeq);
     // Where an open conversation begins depends on its read mark, which the sync that is due brings.
-    if (state.waiting === 0 && !state.window) state.begin(entry.lastSeq, entry.lastSeq);
+    if (state.beyond.size === 0 && !state.window) state.begin(entry.lastSeq, entry.lastSeq);
     const { lastMessage } = entry;
     if (lastMessage && state.upTo !== undefined && lastMessage.seq === state.upTo + 1) this.receive(lastMessage);
     else if (lastMessage) state.note(lastMessage);
+    this.extension?.shows(state, entry);
     if (!state.isComplete) this.sync.want(state.id);
     this.#output.changed(state);
   }
@@ -247,7 +260,7 @@ export class ChatCore implements OutboxOwner, SyncOwner {
 
   listed(entry: FeedEntry): void {
     const state = this.state(entry.id);
-    this.#marks(state, entry.readMarks);
+    this.#marks(state, entry);
     // A conversation that this device does not know: what is not read anywhere is new.
     state.begin(entry.lastSeq, this.readUpTo(entry.id));
     this.summary(entry, state.countedDuring !== this.sync.request);
@@ -274,10 +287,15 @@ export class ChatCore implements OutboxOwner, SyncOwner {
     return true;
   }
 
-  synced({ id, messages, lastSeq, hasMore, readMarks }: SyncedConversation, afterSeq: number): void {
+  synced(entry: SyncedConversation, afterSeq: number): void {
+    const { id, messages, lastSeq, hasMore } = entry;
     const state = this.conversations.get(id);
     if (!state) return;
-    this.#marks(state, readMarks);
+    if (entry.group && !this.extension) {
+      this.notFound(id);
+      return;
+    }
+    this.#marks(state, entry);
     state.begin(lastSeq, this.readUpTo(id));
     // When the answer has everything, nothing is skipped, however much it is.
     const isWhole = !hasMore && afterSeq <= (state.upTo as number);
@@ -295,13 +313,19 @@ export class ChatCore implements OutboxOwner, SyncOwner {
       if (message.seq > upTo) this.receive(message);
       else state.note(message);
     }
+    this.extension?.shows(state, entry);
     this.#output.changed(state);
   }
 
-  #marks(state: ConversationState, marks: SyncedConversation['readMarks']): void {
+  /** Without another user it is a group. */
+  #ignores(otherUserId: UserId | undefined): boolean {
+    return otherUserId === undefined && !this.extension;
+  }
+
+  #marks(state: ConversationState, { readMarks: marks, group }: Pick<SyncedConversation, 'readMarks' | 'group'>): void {
     const known = Object.keys(state.readMarks).length > 0;
     for (const { userId, upToSeq, readAt } of marks) {
-      if (userId !== this.userId || marks.length === 1) state.otherUserId ??= userId;
+      if (!group && (userId !== this.userId || marks.length === 1)) state.otherUserId ??= userId;
       const hasMoved = state.markRead(userId, upToSeq);
       if (hasMoved && known && readAt !== null) {
         this.#output.read({ conversationId: state.id, userId, upToSeq, readAt });

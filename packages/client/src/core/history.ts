@@ -8,7 +8,7 @@ export type LoadError = Problem<ErrorPayload['code'] | 'CONNECTION_LOST'>;
 
 type OnLoaded = (error: LoadError | undefined, messages: readonly Message[]) => void;
 
-const LOST = problem('CONNECTION_LOST', 'There is no connection. Try again when the client is live.');
+const LOST = problem('CONNECTION_LOST', 'There is no connection. Try again later.');
 
 /** Loads ranges of messages with `sync`: `seq` has no gaps, so a range is known by its ends. */
 export class History {
@@ -53,10 +53,14 @@ export class History {
       if (!answer.ok) end(answer.error);
       // Of another history: what was requested does not exist any more.
       else if (this.#entered(answer.epoch)) end();
-      else if (answer.notFound.length > 0) end(problem('CONVERSATION_NOT_FOUND', NOT_FOUND, false));
-      else end(undefined, answer.conversations[0]?.messages ?? []);
+      else if (answer.notFound[0]) end(problem('CONVERSATION_NOT_FOUND', NOT_FOUND, false));
+      else
+        end(
+          undefined,
+          answer.conversations[0]?.messages.filter(({ seq }) => seq <= toSeq),
+        );
     });
   }
 }
 
-const NOT_FOUND = 'There is no such conversation, or you are not in it.';
+const NOT_FOUND = 'You are not in this conversation.';

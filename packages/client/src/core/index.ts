@@ -1,4 +1,4 @@
-export { ConversationState } from './conversation-state.ts';
+export { ConversationState, isHeld } from './conversation-state.ts';
 export { ChatCore, type CoreOptions, type CoreOutput } from './core.ts';
 export { MessageWindow } from './message-window.ts';
 export type { Outgoing } from './outbox.ts';

@@ -7,8 +7,8 @@ export interface SeqRange {
 }
 
 /**
- * The loaded messages of an open conversation, sorted by seq, each once. It holds at most `limit` messages: when newer
- * ones arrive, the oldest are dropped, and can be loaded again.
+ * The loaded messages of an open conversation, sorted by seq, each once. It holds at most `limit` messages: beyond, those
+ * far from where the application reads are dropped, and can be loaded again.
  */
 export class MessageWindow {
   /** Sorted by seq. Changed in place. */
@@ -20,27 +20,42 @@ export class MessageWindow {
   loadAfter: number | undefined = Number.NaN;
   /** Loads of older messages and holes under way. */
   loads = 0;
+  /**
+   * The application reads older messages: new ones do not enter a full window, and lie in a hole at its end. Set by a load,
+   * from its begin, until it loads the last hole or has the newest message on the screen.
+   */
+  isUp = false;
   #limit: number;
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** Adds a message within or after the window. One before it was dropped, or is not loaded yet. */
-  add(message: Message): void {
-    const first = this.messages[0];
-    if (first && message.seq > first.seq) this.append(message);
-  }
-
-  /** Adds a message that was not delivered yet, also before the first one: events may overtake each other. */
+  /** Adds a message that was received, also before the first one: events may overtake each other. */
   append(message: Message): void {
     const { messages } = this;
-    if (this.#insert(message) && messages.length > this.#limit) messages.splice(0, messages.length - this.#limit);
+    if (messages.length >= this.#limit) {
+      if (this.isUp) return;
+      // Many at a time: a list that shows the messages moves rarely.
+      messages.splice(0, messages.length / 8);
+    }
+    this.extend([message]);
   }
 
-  /** Adds loaded messages, also before the window. `grow`: the limit grows by their number, so that they stay. */
-  extend(loaded: readonly Message[], { grow = false }: { grow?: boolean } = {}): void {
-    for (const message of loaded) if (this.#insert(message) && grow) this.#limit++;
+  /**
+   * Adds loaded messages, also before the window. What is far from them is dropped. They stay, and as many beside them,
+   * whatever the limit is.
+   */
+  extend(loaded: readonly Message[]): void {
+    const { messages } = this;
+    for (const message of loaded) {
+      // Nearly always the last one, so the search begins there.
+      const before = messages.findLastIndex(({ seq }) => seq <= message.seq);
+      if (messages[before]?.seq !== message.seq) messages.splice(before + 1, 0, message);
+    }
+    const surplus = messages.length - Math.max(this.#limit, 2 * loaded.length);
+    const isBefore = this.isUp && loaded[0] === messages[0];
+    if (surplus > 0) messages.splice(isBefore ? -surplus : 0, surplus);
   }
 
   /** Drops all messages, for another load. */
@@ -52,23 +67,12 @@ export class MessageWindow {
   /** The ranges up to `upTo` that are missing between and after the messages. */
   holes(upTo: number): SeqRange[] {
     const holes: SeqRange[] = [];
-    let next = this.messages[0]?.seq ?? upTo + 1;
-    for (const { seq } of this.messages) {
-      if (seq > upTo) break;
-      if (seq > next) holes.push({ fromSeq: next, toSeq: seq - 1 });
-      next = seq + 1;
+    let fromSeq = Number.POSITIVE_INFINITY;
+    for (const seq of [...this.messages.map(({ seq }) => seq), upTo + 1]) {
+      const toSeq = Math.min(seq - 1, upTo);
+      if (toSeq >= fromSeq) holes.push({ fromSeq, toSeq });
+      fromSeq = seq + 1;
     }
-    if (next <= upTo) holes.push({ fromSeq: next, toSeq: upTo });
     return holes;
-  }
-
-  #insert(message: Message): boolean {
-    const { messages } = this;
-    let at = messages.length;
-    // Nearly always the last place.
-    while (at > 0 && (messages[at - 1] as Message).seq > message.seq) at--;
-    if (messages[at - 1]?.seq === message.seq) return false;
-    messages.splice(at, 0, message);
-    return true;
   }
 }

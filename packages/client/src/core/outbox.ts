@@ -1,3 +1,6 @@
+/*
+ * Longer than 250 lines on purpose: one state machine, whose states share the counters.
+ */
 import type {
   Attachment,
   ClientMessageId,
@@ -6,10 +9,12 @@ import type {
   FailureAck,
   Message,
   SendAck,
+  UserId,
 } from '@chat-cluster/contracts';
 import { ANSWER_TIMEOUT_MS } from '../wire.ts';
+import { getOrAdd } from './get-or-add.ts';
 import { type Problem, problem } from './problem.ts';
-import { type Clock, pauseMs, type Wire } from './seams.ts';
+import { type Clock, isFinal, pauseMs, type Wire } from './seams.ts';
 
 /** Why a message failed. */
 export type OutgoingError = Problem<ErrorPayload['code'] | 'EXPIRED_IN_OUTBOX' | 'OUTBOX_FULL'>;
@@ -20,6 +25,9 @@ export interface Outgoing {
   readonly conversationId: ConversationId;
   readonly content: string | null;
   readonly attachments: readonly Attachment[];
+  readonly replyToSeq?: number;
+  readonly mentions?: readonly UserId[];
+  readonly mentionsAll?: true;
   /** When the user sent it, in ms since 1970. */
   readonly sentAt: number;
   /** Sorts the outbox. */
@@ -47,8 +55,6 @@ export interface OutboxOwner {
 
 /** First pause after a refusal without `retryAfterMs`, in ms. */
 const PAUSE_MS = 500;
-/** Messages under way at a time after a refusal, until a window of this size was acknowledged. */
-const LARGEST_WINDOW = 64;
 /** Shortest time between two checks of the age, in ms. */
 const EXPIRY_CHECK_MS = 1_000;
 
@@ -63,8 +69,8 @@ const EXPIRY_CHECK_MS = 1_000;
  *     └──────────────────── older than maxOutboxAgeMs ────┘
  *
  * After a retryable refusal nothing is sent until its pause is over and everything under way is answered. Then messages
- * go out in order again, with the same ids: first one, after its ack two, and so on, so that a client that was limited
- * does not send everything at once. The file is longer than others: the states share the counters of one machine.
+ * go out in order again, with the same ids: first one, after its ack two, and so on until nothing waits, so that a
+ * client that was limited does not send everything at once.
  */
 export class Outbox {
   #clock: Clock;
@@ -215,8 +221,9 @@ export class Outbox {
       this.#clock.after(ANSWER_TIMEOUT_MS, () => this.#unanswered()),
     );
     this.#change(outgoing, 'sending');
-    const { conversationId, content, attachments, clientMessageId } = outgoing;
-    const draft = { conversationId, content, clientMessageId, ...(attachments.length > 0 ? { attachments } : {}) };
+    const { status, error, sentAt, order, queuedAt, attempt: _, attachments, ...rest } = outgoing;
+    const { clientMessageId } = rest;
+    const draft = { ...rest, ...(attachments.length > 0 && { attachments }) };
     wire.call<SendAck>('send_message', draft, (answer) => {
       if (this.#items.get(clientMessageId) !== outgoing) return;
       // The refusal of an earlier attempt decides nothing about the attempt under way.
@@ -229,9 +236,7 @@ export class Outbox {
 
   #refused(outgoing: Outgoing, { error }: FailureAck): void {
     this.#endAttempt(outgoing);
-    // The connection ends, and the next one has another token.
-    const isOver = error.code.startsWith('TOKEN_');
-    if (error.retryable || isOver) {
+    if (!isFinal(error)) {
       this.#change(outgoing, 'queued');
       // The owner may have discarded it.
       if (this.#items.has(outgoing.clientMessageId)) this.#pause(error.retryAfterMs);
@@ -250,7 +255,6 @@ export class Outbox {
       return;
     }
     if (isStored) this.#window++;
-    if (this.#window > LARGEST_WINDOW) this.#window = Number.POSITIVE_INFINITY;
     this.#fillAll();
   }
 
@@ -308,11 +312,8 @@ export class Outbox {
   }
 
   #enqueue(outgoing: Outgoing): Outgoing[] {
-    const queue = this.#queues.get(outgoing.conversationId) ?? [];
-    this.#queues.set(outgoing.conversationId, queue);
-    let at = queue.length;
-    while (at > 0 && (queue[at - 1] as Outgoing).order > outgoing.order) at--;
-    queue.splice(at, 0, outgoing);
+    const queue = getOrAdd<ConversationId, Outgoing[]>(this.#queues, outgoing.conversationId, () => []);
+    queue.splice(queue.findLastIndex(({ order }) => order <= outgoing.order) + 1, 0, outgoing);
     return queue;
   }
 

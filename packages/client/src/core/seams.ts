@@ -10,6 +10,11 @@ export interface Wire {
   ): void;
 }
 
+/** The server will refuse it again. A refusal of the token ends the connection; the next one has another token. */
+export function isFinal({ code, retryable }: FailureAck['error']): boolean {
+  return !retryable && !code.startsWith('TOKEN_');
+}
+
 /** Time and chance. A seam for tests. */
 export interface Clock {
   /** Wall clock, in ms since 1970. */

@@ -1,3 +1,6 @@
+/*
+ * Longer than 250 lines on purpose: one state machine, whose requests, answers and repetitions share their state.
+ */
 import type {
   ConversationId,
   FailureAck,
@@ -7,6 +10,7 @@ import type {
   SyncedConversation,
 } from '@chat-cluster/contracts';
 import { ANSWER_TIMEOUT_MS, SYNC_CONVERSATIONS, SYNC_SIZE } from '../wire.ts';
+import type { CoreExtension } from './extension.ts';
 import { type Clock, pauseMs, type Wire } from './seams.ts';
 
 export interface SyncOwner {
@@ -14,6 +18,7 @@ export interface SyncOwner {
   readonly conversations: ReadonlyMap<ConversationId, { readonly isComplete: boolean }>;
   /** The seq after which messages are requested. May give up a backlog first. */
   afterSeq(id: ConversationId): number;
+  readonly extension: Pick<CoreExtension, 'requested'> | undefined;
   /** Takes in a part of an answer; `afterSeq` is that of the request. */
   synced(conversation: SyncedConversation, afterSeq: number): void;
   listed(entry: FeedEntry): void;
@@ -51,8 +56,7 @@ const GAP_DELAY_MS = 200;
  *                              └── the connection is lost: everything that is due stays due
  *
  * The feed lists the conversations with activity since the last complete sync, and only those with missing messages are
- * named in requests, at most 100 at a time. Without a point to begin at, and with a gateway that has no feed, all known
- * conversations are named.
+ * named in requests, at most 100 at a time. Without a point to begin at, all known conversations are named.
  */
 export class Sync {
   /** Everything before this point of the feed is here. */
@@ -62,6 +66,8 @@ export class Sync {
   #wire: Wire | undefined;
   /** Conversations to name; `true`: even if nothing seems to be missing. */
   #wanted = new Map<ConversationId, boolean>();
+  /** Conversations of the request under way for which `check` was called: the answer may be older. */
+  #checkedMeanwhile = new Set<ConversationId>();
   #isFeedDue = false;
   /** The server has refused `since`: there may be conversations that no list has shown. */
   #isRefused = false;
@@ -127,6 +133,7 @@ export class Sync {
 
   /** Names this conversation, even if nothing seems to be missing. */
   check(id: ConversationId, isDelayed?: boolean): void {
+    if (this.#request) this.#checkedMeanwhile.add(id);
     this.want(id, isDelayed, true);
   }
 
@@ -154,10 +161,7 @@ export class Sync {
     this.#isRepeatDue = false;
     this.#isFeedDue = true;
     this.#cursor = this.since ?? 'now';
-    if (this.since === undefined) this.#nameAll();
-  }
-
-  #nameAll(): void {
+    if (this.since !== undefined) return;
     for (const id of this.#owner.conversations.keys()) this.#wanted.set(id, true);
   }
 
@@ -194,13 +198,14 @@ export class Sync {
     }
     const request = { since, conversations };
     this.#request = request;
+    this.#checkedMeanwhile.clear();
     this.#requests++;
     this.#cancelTimer = this.#clock.after(ANSWER_TIMEOUT_MS, () => this.#refused(undefined));
-    const payload = { conversations, limit: SYNC_SIZE, ...(since === undefined ? {} : { since }) };
-    wire.call<SyncAck>('sync', payload, (answer) => {
+    wire.call<SyncAck>('sync', { ...request, limit: SYNC_SIZE }, (answer) => {
       if (this.#request !== request) return;
-      if (answer.ok) this.#answered(request, answer);
-      else this.#refused(answer.error);
+      // Without a feed it is a gateway of a version that is not supported. Another one may take its place.
+      if (answer.ok && (since === undefined || answer.feed)) this.#answered(request, answer);
+      else this.#refused((answer as Partial<FailureAck>).error);
     });
   }
 
@@ -210,7 +215,7 @@ export class Sync {
     for (const [id, isCheck] of this.#wanted) {
       if (slice.length === SYNC_CONVERSATIONS) break;
       if (!isCheck && this.#isComplete(id)) this.#wanted.delete(id);
-      else slice.push({ id, afterSeq: this.#owner.afterSeq(id) });
+      else slice.push({ id, afterSeq: this.#owner.afterSeq(id), ...this.#owner.extension?.requested(id) });
     }
     return slice;
   }
@@ -253,7 +258,7 @@ export class Sync {
 
   #apply(request: Request, { conversations, notFound, unread, feed }: SyncAck): void {
     const asked = new Map(request.conversations.map(({ id, afterSeq }) => [id, afterSeq]));
-    for (const id of asked.keys()) this.#wanted.set(id, false);
+    for (const id of asked.keys()) this.#wanted.set(id, this.#checkedMeanwhile.has(id));
     for (const conversation of conversations) {
       this.#owner.synced(conversation, asked.get(conversation.id) ?? 0);
     }
@@ -261,20 +266,13 @@ export class Sync {
       this.#wanted.delete(id);
       this.#owner.notFound(id);
     }
-    if (request.since === undefined) return;
-    // No feed shows what was read meanwhile.
-    if (!feed || request.since === 'now') this.#owner.unread(unread.conversations, !feed || this.#isRefused);
+    if (!feed) return;
+    // The feed that begins now does not show what was read before.
+    if (request.since === 'now') this.#owner.unread(unread.conversations, this.#isRefused);
     this.#isRefused = false;
-    if (feed) {
-      for (const entry of feed.conversations) this.#owner.listed(entry);
-      this.#isFeedDue = feed.hasMore;
-      this.#cursor = feed.since;
-    } else {
-      // A gateway of an earlier version.
-      this.#isFeedDue = false;
-      this.#cursor = undefined;
-      if (this.since !== undefined) this.#nameAll();
-    }
+    for (const entry of feed.conversations) this.#owner.listed(entry);
+    this.#isFeedDue = feed.hasMore;
+    this.#cursor = feed.since;
   }
 
   /** Nothing that the request named has come nearer to its end. */

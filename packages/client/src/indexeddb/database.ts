@@ -10,6 +10,13 @@ export interface ObjectStore<T> {
 }
 
 /**
+ * A commit resolves when the operating system has the data: it survives the page and the browser, but not a power failure
+ * of the next seconds. `strict` waits for the disk, at each message, and gains little: what the disk of the device loses
+ * then was, as a rule, sent to the server meanwhile.
+ */
+const DURABILITY = { durability: 'relaxed' } as const;
+
+/**
  * A connection to a database. It is opened by the first transaction, and closed when another tab upgrades or deletes the
  * database or the browser ends it; the next transaction opens it again. The same holds after a failed open and after
  * `close`. `ended` is called at each end: the database may be another one afterwards.
@@ -34,12 +41,12 @@ export function databaseConnection<Stores>(options: DatabaseOptions & { ended():
   const begin = async (mode: Mode): Promise<Transaction> => {
     const connection = connect();
     try {
-      return (await connection).transaction(options.stores, mode);
+      return (await connection).transaction(options.stores, mode, DURABILITY);
     } catch (error) {
       if (nameOf(error) !== 'InvalidStateError') throw error;
       // The connection was ended, perhaps without an event.
       end(connection);
-      return (await connect()).transaction(options.stores, mode);
+      return (await connect()).transaction(options.stores, mode, DURABILITY);
     }
   };
   return {

@@ -1,4 +1,3 @@
-import type { ClientMessageId } from '@chat-cluster/contracts';
 import type { ChatStore, ConversationSnapshot, StoreChange, StoredOutgoing, StoredState } from '../types.ts';
 import { databaseConnection, type ObjectStore } from './database.ts';
 
@@ -15,14 +14,10 @@ export interface IndexedDbStoreOptions {
 /** Version of the records. Those of another version are not read, and replaced by the next change. */
 const VERSION: StoredState['version'] = 1;
 
-type Meta = Omit<StoredState, 'conversations' | 'outbox'>;
-
-/** A field that is undefined is left out of the record. */
-type MetaFields = { [K in keyof Meta]?: Meta[K] | undefined };
-
-/** Records under `key`, under `[key, conversation id]`, and under `[key, client message id]`. */
+/** Records under `[key, conversation id]`, `[key, client message id]` and, in `meta`, `[key, name of the field]`. */
 interface Stores {
-  meta: ObjectStore<Meta>;
+  /** The version under `key`. Each field is a record, so that a change of one needs no read of the others. */
+  meta: ObjectStore<Partial<Omit<StoredState, 'conversations' | 'outbox'>>>;
   conversations: ObjectStore<ConversationSnapshot>;
   outbox: ObjectStore<StoredOutgoing>;
 }
@@ -30,80 +25,72 @@ interface Stores {
 const STORES = ['meta', 'conversations', 'outbox'] as const;
 
 /**
- * Keeps the state of the users of this browser in IndexedDB. Each change is one transaction. Every failure (a full disk,
- * private mode, a newer version of the application in another tab) rejects with an Error that explains it.
+ * Keeps the state of the users of this browser in IndexedDB. Each change is one transaction, which the database runs in
+ * the order in which they are made. Every failure (a full disk, private mode, a newer version of the application in
+ * another tab) rejects with an Error that explains it.
  */
 export function indexedDbStore(options: IndexedDbStoreOptions = {}): ChatStore {
   const { name = 'chat-cluster', openTimeoutMs = 4_000 } = options;
-  /** Keys with records of this version in the open database. Their unsent messages are written without reading first. */
+  /** Keys without records of another version in the open database. Their changes are written without reading first. */
   const known = new Set<string>();
   const ended = () => known.clear();
   const database = databaseConnection<Stores>({ name, version: 1, stores: STORES, openTimeoutMs, ended });
   return {
     async load(key) {
       const state = await database.transact('readonly', (stores) => load(stores, key));
-      if (state) known.add(key);
-      return state;
+      if (state !== 'other version') known.add(key);
+      else known.delete(key);
+      return state === 'other version' ? undefined : state;
     },
-    async write(key, { outbox = [], removed = [], ...rest }) {
-      const isOutboxOnly = Object.keys(rest).length === 0;
-      if (isOutboxOnly && known.has(key)) {
-        await database.commitNow((stores) => outboxRequests(stores, key, outbox, removed));
-        return;
-      }
-      await database.transact('readwrite', (stores) => write(stores, key, { outbox, removed, ...rest }));
+    async write(key, change) {
+      if (known.has(key)) return database.commitNow((stores) => requests(stores, key, change));
+      await database.transact('readwrite', async (stores) => {
+        const found = await stores.meta.get(key);
+        const cleared = found?.version === VERSION ? [] : [deleteAll(stores, key)];
+        await Promise.all([...cleared, ...requests(stores, key, change)]);
+      });
       known.add(key);
     },
     async delete(key) {
-      known.delete(key);
       await database.transact('readwrite', (stores) => deleteAll(stores, key));
     },
     close: () => database.close(),
   };
 }
 
-async function load(stores: Stores, key: string): Promise<StoredState | undefined> {
-  const [meta, conversations, outbox] = await Promise.all([
+async function load(stores: Stores, key: string): Promise<StoredState | undefined | 'other version'> {
+  const [found, fields, conversations, outbox] = await Promise.all([
     stores.meta.get(key),
+    stores.meta.getAll(under(key)),
     stores.conversations.getAll(under(key)),
     stores.outbox.getAll(under(key)),
   ]);
-  if (meta?.version !== VERSION) return undefined;
-  return { ...meta, conversations, outbox: outbox.sort((a, b) => a.order - b.order) };
+  if (found?.version !== VERSION) return found && 'other version';
+  const state: StoredState = { version: VERSION, conversations, outbox: outbox.sort((a, b) => a.order - b.order) };
+  return Object.assign(state, ...fields);
 }
 
-async function write(stores: Stores, key: string, change: StoreChange): Promise<void> {
-  const found = await stores.meta.get(key);
-  const isOfThisVersion = found?.version === VERSION;
-  const { epoch, since, badge }: MetaFields = isOfThisVersion ? found : {};
-  const { conversations = [], forgotten = [], outbox = [], removed = [], discard = false } = change;
-  const kept: MetaFields = discard ? { epoch } : { epoch, since, badge };
-  const changed: MetaFields = { epoch: change.epoch, since: change.since, badge: change.badge };
-  await Promise.all([
-    ...(isOfThisVersion ? [] : [deleteAll(stores, key)]),
-    ...(discard ? [stores.conversations.delete(under(key))] : []),
-    stores.meta.put({ ...defined(kept), ...defined(changed), version: VERSION }, key),
+/** Fields that belong to the history. */
+const DISCARDED = ['since', 'badge'];
+
+/** The requests of a change. They take effect in the order in which they are made. */
+function requests(stores: Stores, key: string, change: StoreChange): Promise<unknown>[] {
+  const { conversations = [], forgotten = [], outbox = [], removed = [], discard, ...fields } = change;
+  const { meta } = stores;
+  return [
+    ...(discard ? [stores.conversations.delete(under(key)), ...DISCARDED.map((name) => meta.delete([key, name]))] : []),
+    meta.put({ version: VERSION }, key),
+    ...Object.entries(fields).map(([name, value]) => meta.put({ [name]: value }, [key, name])),
     ...conversations.map((conversation) => stores.conversations.put(conversation, [key, conversation.id])),
     ...forgotten.map((id) => stores.conversations.delete([key, id])),
-    ...outboxRequests(stores, key, outbox, removed),
-  ]);
-}
-
-function outboxRequests(
-  stores: Stores,
-  key: string,
-  outbox: readonly StoredOutgoing[],
-  removed: readonly ClientMessageId[],
-): Promise<unknown>[] {
-  return [
     ...outbox.map((message) => stores.outbox.put(message, [key, message.clientMessageId])),
     ...removed.map((id) => stores.outbox.delete([key, id])),
   ];
 }
 
-/** Requests of a transaction take effect in the order in which they are made. */
 async function deleteAll({ meta, conversations, outbox }: Stores, key: string): Promise<void> {
-  await Promise.all([meta.delete(key), conversations.delete(under(key)), outbox.delete(under(key))]);
+  const all = under(key);
+  await Promise.all([meta.delete(key), meta.delete(all), conversations.delete(all), outbox.delete(all)]);
 }
 
 /** All records whose key is an array that begins with `key`: an array sorts after every string. */
@@ -113,8 +100,4 @@ function under(key: string): unknown {
 
 interface KeyRanges {
   bound(lower: unknown, upper: unknown): unknown;
-}
-
-function defined(fields: MetaFields): Partial<Meta> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

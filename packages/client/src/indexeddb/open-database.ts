@@ -2,7 +2,7 @@ import { openDB } from 'idb';
 
 /** The part of a database of `idb` that is used here. */
 export interface Database {
-  transaction(stores: readonly string[], mode: Mode): Transaction;
+  transaction(stores: readonly string[], mode: Mode, options: { durability: 'relaxed' }): Transaction;
   close(): void;
 }
 

@@ -29,10 +29,18 @@ export function useObservable<T>(observable: Observable<T>): T {
   return useSyncExternalStore(subscribe, get, get);
 }
 
-/** A value of the client that changes together with an event. */
+/** A value of the client that changes together with an event. It also changes with the user, and with it the status. */
 function useClientValue<T>(event: ChatEvent, read: (client: ChatClient) => T): T {
   const client = useChatClient();
-  const subscribe = useCallback((listener: () => void) => client.on(event, listener), [client, event]);
+  const subscribe = useCallback(
+    (listener: () => void) => {
+      const offs = [client.on(event, listener), client.on('status', listener)];
+      return () => {
+        for (const off of offs) off();
+      };
+    },
+    [client, event],
+  );
   const get = () => read(client);
   return useSyncExternalStore(subscribe, get, get);
 }

@@ -11,9 +11,9 @@ export function ChatProvider(props: { client: ChatClient; children?: ReactNode }
   return createElement(ClientContext.Provider, { value: props.client }, props.children);
 }
 
-/** The client of the nearest ChatProvider. Throws without one. */
-export function useChatClient(): ChatClient {
+/** The client of the nearest ChatProvider. Throws without one. With groups: `useChatClient<GroupChatClient>()`. */
+export function useChatClient<Client extends ChatClient = ChatClient>(): Client {
   const client = useContext(ClientContext);
   if (!client) throw new Error('A chat hook has no client. Render this component inside <ChatProvider client={…}>.');
-  return client;
+  return client as Client;
 }

@@ -3,17 +3,20 @@ import type { ChatClient, ChatError, Conversation } from '../types.ts';
 import { useChatClient } from './provider.ts';
 
 /** What `useConversation` returns. Neither field: it is being opened. */
-export interface OpenedConversation {
-  readonly conversation: Conversation | undefined;
+export interface OpenedConversation<Opened extends Conversation = Conversation> {
+  readonly conversation: Opened | undefined;
   /** Why it cannot be opened. After a retryable error, the next connection tries again. */
   readonly error: ChatError | undefined;
 }
 
 /**
  * A conversation: by its id at once, and with `{ userId }` as soon as the server has opened or found it. Other ids open
- * another one. A closed client opens none. Unmounting does not release its messages; `conversation.release()` does.
+ * another one. With groups: `useConversation<FullConversation>(id)`. A closed client opens none. Unmounting does not
+ * release its messages; `conversation.release()` does.
  */
-export function useConversation(of: string | { userId: string }): OpenedConversation {
+export function useConversation<Opened extends Conversation = Conversation>(
+  of: string | { userId: string },
+): OpenedConversation<Opened> {
   const client = useChatClient();
   const id = typeof of === 'string' ? of : undefined;
   const userId = typeof of === 'string' ? undefined : of.userId;
@@ -27,9 +30,10 @@ export function useConversation(of: string | { userId: string }): OpenedConversa
     () => (userId === undefined ? undefined : openDirect(client, userId, (result) => setDirect(result))),
     [client, userId],
   );
-  if (byId) return byId;
+  if (byId) return byId as OpenedConversation<Opened>;
   // The result for another user or client stays in the state until the next one arrives.
-  return direct?.client === client && direct.userId === userId ? direct.result : OPENING;
+  const result = direct?.client === client && direct.userId === userId ? direct.result : OPENING;
+  return result as OpenedConversation<Opened>;
 }
 
 interface DirectResult {

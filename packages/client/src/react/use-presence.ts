@@ -19,11 +19,12 @@ function presenceStore(client: ChatClient, userIds: readonly string[]) {
   let last = read();
   return {
     subscribe(listener: () => void): () => void {
-      const off = client.on('presence', listener);
+      // Another user, who may not see the same, has another status.
+      const offs = [client.on('presence', listener), client.on('status', listener)];
       const watches = userIds.length > 0 && client.status.state !== 'closed';
       const unwatch = watches ? client.watch(userIds) : undefined;
       return () => {
-        off();
+        for (const off of offs) off();
         unwatch?.();
       };
     },

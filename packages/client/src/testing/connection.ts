@@ -16,6 +16,8 @@ export interface ConnectionDeps {
   id: string;
   identity: FakeIdentity;
   gatewayId: string;
+  /** Protocol of the handshake: 2 for events beside the base protocol. */
+  protocol: unknown;
   socket: ClientEnd;
   deliveries: Deliveries;
   /** Handles an event of the client and returns its ack. Throws a FakeRejection. */
@@ -41,7 +43,7 @@ export class FakeConnection {
   }
 
   emit<E extends ServerEvent>(event: E, payload: ServerPayload<E>): void {
-    if (!this.#open) return;
+    if (!this.#open || (PROTOCOL_2.has(event) && this.#deps.protocol !== 2)) return;
     const { deliveries, socket } = this.#deps;
     deliveries.carry(event, this.userId, () => socket.receive(this, event, payload));
   }
@@ -86,3 +88,6 @@ export class FakeConnection {
     }
   }
 }
+
+/** Events for connections with `auth.protocol` 2. */
+const PROTOCOL_2: ReadonlySet<ServerEvent> = new Set(['message_changed', 'conversation_changed', 'messages_delivered']);

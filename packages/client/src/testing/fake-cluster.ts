@@ -1,18 +1,23 @@
-import type { ClientMessageId, ConversationId, UserId } from '@chat-cluster/contracts';
+import type { ClientMessageId, ConversationId, Message, UserId } from '@chat-cluster/contracts';
 import type { OpenSocket } from '../types.ts';
 import { ManualClock, platformClock, repeatableRandom } from './clock.ts';
 import type { FakeConnection } from './connection.ts';
+import { ConversationEvents } from './conversation-events.ts';
 import { Deliveries } from './deliveries.ts';
 import { FakeEvents } from './events.ts';
 import { FakeSocket } from './fake-socket.ts';
-import { Gateways } from './gateways.ts';
+import { Gateways, unreadCount } from './gateways.ts';
+import { GroupChanges } from './group-changes.ts';
 import { FakeHistory } from './history.ts';
 import { FakeIds } from './ids.ts';
+import { MessageChanges } from './message-changes.ts';
 import { Presences } from './presences.ts';
 import { type FakeRequest, Refusals } from './refusals.ts';
 import { createFetch } from './rest.ts';
+import { personOf } from './stored.ts';
 import { FakeTokens } from './tokens.ts';
 import type { FakeCluster, FakeClusterOptions, FakeRequestRecord } from './types.ts';
+import { groupView } from './views.ts';
 
 const URL = 'https://chat.fake';
 const HOUR_MS = 3_600_000;
@@ -25,7 +30,10 @@ export function createFakeCluster(options: FakeClusterOptions = {}): FakeCluster
 
 type Parts = ReturnType<typeof assemble>;
 
-function assemble({ gateways: count = 2, tokenExpiringMs = 60_000, offlineAfterMs = 6_000, time }: FakeClusterOptions) {
+function assemble(options: FakeClusterOptions) {
+  const { gateways: count = 2, tokenExpiringMs = 60_000, offlineAfterMs = 6_000, time } = options;
+  const { maxGroupMembers = 1_000, maxGroupsPerUser = 1_000, maxUsersPerAdd = 100 } = options;
+  const { editWindowMs = 900_000, deleteWindowMs = 900_000 } = options;
   if (!Number.isInteger(count) || count < 1) throw new TypeError('gateways: give a whole number of at least 1.');
   const manual = time === 'platform' ? undefined : new ManualClock(Date.now());
   const clock = manual ?? platformClock;
@@ -46,8 +54,12 @@ function assemble({ gateways: count = 2, tokenExpiringMs = 60_000, offlineAfterM
     ...{ clock, ids, tokens, history, deliveries, refusals, presences, handle, count },
     announceMs: tokenExpiringMs,
   });
-  const events = new FakeEvents({ history, gateways, presences, now: () => clock.now() });
-  return { manual, clock, history, deliveries, refusals, tokens, requests, presences, gateways, events };
+  const groups = new GroupChanges(history, { maxGroupMembers, maxGroupsPerUser, maxUsersPerAdd });
+  const changes = new MessageChanges(history, { editWindowMs, deleteWindowMs });
+  const conversations = new ConversationEvents({ history, gateways, presences, groups, changes });
+  const events = new FakeEvents({ history, gateways, presences, conversations, now: () => clock.now() });
+  const parts = { manual, clock, history, deliveries, refusals, tokens, requests, presences, gateways, events };
+  return { ...parts, conversations };
 }
 
 /** What a client needs, and the course of time. */
@@ -84,7 +96,7 @@ function access(parts: Parts, { tokenLifetimeMs = HOUR_MS }: FakeClusterOptions)
 }
 
 /** What other users and devices do. */
-function actions({ history, presences, events }: Parts) {
+function actions({ history, presences, events, conversations }: Parts) {
   const open: FakeCluster['open'] = (a, b) => {
     const { conversation, created } = history.open(a as UserId, b as UserId);
     if (created) presences.contactsMade(conversation.participantIds);
@@ -92,10 +104,31 @@ function actions({ history, presences, events }: Parts) {
   };
   return {
     open,
-    send({ from, to, content, attachments = [], clientMessageId }) {
-      const conversationId = open(from, to).id;
-      const id = clientMessageId as ClientMessageId | undefined;
-      return events.send(from as UserId, { conversationId, content, attachments, clientMessageId: id }).message;
+    send({ from, to = '', conversationId = open(from, to).id, attachments = [], ...rest }) {
+      const clientMessageId = rest.clientMessageId as ClientMessageId | undefined;
+      const mentions = rest.mentions as UserId[] | undefined;
+      const id = conversationId as ConversationId;
+      const draft = { ...rest, conversationId: id, attachments, clientMessageId, mentions };
+      return events.send(from as UserId, draft).message;
+    },
+    createGroup({ ownerId, title, userIds }) {
+      const body = { title, userIds: userIds as UserId[], changeId: undefined };
+      return conversations.createGroup(ownerId as UserId, body).group;
+    },
+    changeGroup: (userId, id, change) =>
+      conversations.changeGroup(userId as UserId, id as ConversationId, change, undefined).group,
+    changeMessage(userId, id, seq, change) {
+      const ack = conversations.changeMessage(userId as UserId, id as ConversationId, seq, change);
+      return (ack as { message: Message }).message;
+    },
+    configure(userId, id, settings) {
+      conversations.configure(userId as UserId, id as ConversationId, settings);
+    },
+    block(userId, other, blocked = true) {
+      conversations.block(userId as UserId, { userId: other as UserId, blocked });
+    },
+    deliver(userId, id, upToSeq) {
+      conversations.deliver(userId as UserId, [{ id: id as ConversationId, upToSeq }]);
     },
     read(userId, conversationId, upToSeq) {
       events.read(userId as UserId, { conversationId: conversationId as ConversationId, upToSeq });
@@ -114,7 +147,7 @@ function faults({ history, deliveries, refusals, tokens, gateways }: Parts) {
   const requireSync = (reason: 'fanout_gap' | 'store_restored') => {
     for (const connection of gateways.of()) {
       connection.emit('sync_required', { reason });
-      connection.emit('unread_count', { count: history.unreadOf(connection.userId) });
+      connection.emit('unread_count', unreadCount(history.countsOf(connection.userId)));
     }
   };
   return {
@@ -149,11 +182,12 @@ function faults({ history, deliveries, refusals, tokens, gateways }: Parts) {
 
 function inspection({ history, gateways, requests }: Parts) {
   return {
-    messages: (id) => history.range(id as ConversationId, 1, Number.POSITIVE_INFINITY),
-    unread: (userId) => history.unreadOf(userId as UserId),
+    messages: (id, userId) => history.messages(id as ConversationId, userId as UserId | undefined),
+    unread: (userId) => history.countsOf(userId as UserId).count,
+    counts: (userId) => history.countsOf(userId as UserId),
+    group: (userId, id) => groupView(userId as UserId, history.of(userId as UserId, id as ConversationId)),
     readMark(userId, id) {
-      const { marks } = history.of(userId as UserId, id as ConversationId);
-      return marks.find((one) => one.userId === userId)?.upToSeq ?? 0;
+      return personOf(history.of(userId as UserId, id as ConversationId), userId as UserId).upToSeq;
     },
     connections: (userId) =>
       gateways.of(userId).map((one) => ({ id: one.id, userId: one.userId, gatewayId: one.gatewayId })),

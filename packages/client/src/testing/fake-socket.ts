@@ -7,11 +7,11 @@ export interface FakeNetwork {
   /** Calls `arrive` in a microtask. */
   schedule(arrive: () => void): void;
   /** Opens a connection and calls `opened` or `refused` of the socket. */
-  accept(socket: FakeSocket, token: unknown): void;
+  accept(socket: FakeSocket, token: unknown, protocol: unknown): void;
   isOffline(): boolean;
 }
 
-type Auth = (send: (data: { token: string }) => void) => void;
+type Auth = (send: (data: { token: string; protocol?: number }) => void) => void;
 type Listener = (...args: never[]) => void;
 
 /**
@@ -63,7 +63,7 @@ export class FakeSocket implements ChatSocket, ClientEnd {
       });
     step(() => {
       if (this.#network.isOffline()) this.refused(undefined);
-      else this.#auth(({ token }) => step(() => this.#network.accept(this, token)));
+      else this.#auth(({ token, protocol }) => step(() => this.#network.accept(this, token, protocol)));
     });
     return this;
   }

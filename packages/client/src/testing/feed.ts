@@ -1,6 +1,8 @@
 import type { SyncFeed, UserId } from '@chat-cluster/contracts';
 import { FakeRejection } from './errors.ts';
-import type { FakeHistory, FeedPlace } from './history.ts';
+import type { FakeHistory } from './history.ts';
+import type { FeedPlace } from './stored.ts';
+import { readMarksOf, summaryView } from './views.ts';
 
 /** Conversations in one ack. */
 const PAGE = 100;
@@ -21,7 +23,7 @@ export function readFeed(history: FakeHistory, userId: UserId, since: string, no
   const last = page.at(-1);
   const hasMore = changed.length > page.length;
   return {
-    conversations: page.map((one) => ({ ...history.summary(userId, one), readMarks: one.marks })),
+    conversations: page.map((one) => ({ ...summaryView(userId, one), readMarks: readMarksOf(userId, one) })),
     since: hasMore && last ? write(history.epoch, last.activity) : caughtUp,
     hasMore,
   };

@@ -4,7 +4,7 @@ import { FakeConnection, type ServerPayload } from './connection.ts';
 import type { Deliveries } from './deliveries.ts';
 import { FakeRejection } from './errors.ts';
 import type { FakeNetwork, FakeSocket } from './fake-socket.ts';
-import type { FakeHistory } from './history.ts';
+import type { FakeCounts, FakeHistory } from './history.ts';
 import type { FakeIds } from './ids.ts';
 import type { Presences } from './presences.ts';
 import type { Refusals } from './refusals.ts';
@@ -14,7 +14,7 @@ export interface GatewayDeps {
   clock: FakeClock;
   ids: FakeIds;
   tokens: FakeTokens;
-  history: Pick<FakeHistory, 'epoch' | 'unreadOf'>;
+  history: Pick<FakeHistory, 'epoch' | 'countsOf'>;
   deliveries: Deliveries;
   refusals: Refusals;
   presences: Pick<Presences, 'connected' | 'left'>;
@@ -60,7 +60,7 @@ export class Gateways implements FakeNetwork {
     if (offline) for (const connection of this.connections) connection.close('transport close');
   }
 
-  accept(socket: FakeSocket, token: unknown): void {
+  accept(socket: FakeSocket, token: unknown, protocol: unknown): void {
     const { ids, tokens, refusals, deliveries, handle } = this.#deps;
     if (this.#offline) {
       socket.refused(undefined);
@@ -73,6 +73,7 @@ export class Gateways implements FakeNetwork {
         id: ids.connection(),
         identity,
         gatewayId: this.#nextGateway(),
+        protocol,
         socket,
         deliveries,
         handle,
@@ -153,7 +154,7 @@ export class Gateways implements FakeNetwork {
     socket.opened(connection);
     const serverTime = new Date(clock.now()).toISOString();
     connection.emit('session', { userId, connectionId, gatewayId, serverTime, epoch: history.epoch });
-    connection.emit('unread_count', { count: history.unreadOf(userId) });
+    connection.emit('unread_count', unreadCount(history.countsOf(userId)));
     presences.connected(userId);
     this.#watchLifetime(connection, expiresAt);
   }
@@ -189,4 +190,9 @@ export class Gateways implements FakeNetwork {
     this.#timers.delete(connection);
     if (this.of(connection.userId).length === 0) this.#deps.presences.left(connection.userId);
   }
+}
+
+/** The payload of `unread_count`: counts beside the badge are absent when they are 0. */
+export function unreadCount({ count, mutedCount, mentionCount }: FakeCounts): { count: number } {
+  return { count, ...(mutedCount > 0 && { mutedCount }), ...(mentionCount > 0 && { mentionCount }) };
 }

@@ -1,6 +1,8 @@
 export type { FakeDelivery, FakeScope } from './deliveries.ts';
 export { createFakeCluster } from './fake-cluster.ts';
-export type { FakeBackup } from './history.ts';
+export type { FakeBackup, FakeCounts } from './history.ts';
+export { memoryStore } from './memory-store.ts';
+export type { FakeMessageChange } from './message-changes.ts';
 export type { FakeRefusal, FakeRequest } from './refusals.ts';
 export type {
   FakeCluster,

@@ -3,13 +3,15 @@ import type { FakeClock } from './clock.ts';
 import type { FakeConnection } from './connection.ts';
 import { FakeRejection } from './errors.ts';
 import type { FakeHistory } from './history.ts';
+import { PRESENCE_GROUP } from './people.ts';
+import { idsOf } from './stored.ts';
 
 /** Users that one connection may watch. */
 const MOST_WATCHED = 200;
 
 export interface PresenceDeps {
   clock: FakeClock;
-  history: Pick<FakeHistory, 'all'>;
+  history: Pick<FakeHistory, 'all' | 'areBlocked'>;
   connections(): Iterable<FakeConnection>;
   /** Time from the end of the last connection of a user until watchers are notified, in ms. */
   offlineAfterMs: number;
@@ -61,7 +63,7 @@ export class Presences {
     for (const userId of userIds) connection.watching.delete(userId);
   }
 
-  /** A conversation was opened: its participants now see each other. */
+  /** A conversation was opened, or a block was set or ended: what these users see of each other may be another. */
   contactsMade(userIds: readonly UserId[]): void {
     for (const userId of userIds) if (this.#online.has(userId)) this.#notify(userId, userIds);
   }
@@ -75,7 +77,8 @@ export class Presences {
   #notify(userId: UserId, only?: readonly UserId[]): void {
     for (const connection of this.#deps.connections()) {
       if (!connection.watching.has(userId) || (only && !only.includes(connection.userId))) continue;
-      if (this.#sees(connection.userId, userId)) connection.emit('presence', this.#shownTo(connection.userId, userId));
+      if (only || this.#sees(connection.userId, userId))
+        connection.emit('presence', this.#shownTo(connection.userId, userId));
     }
   }
 
@@ -88,6 +91,11 @@ export class Presences {
 
   #sees(watcher: UserId, userId: UserId): boolean {
     if (watcher === userId) return true;
-    return this.#deps.history.all(watcher).some(({ participantIds }) => participantIds.includes(userId));
+    const { history } = this.#deps;
+    if (history.areBlocked(watcher, userId)) return false;
+    return history.all(watcher).some((conversation) => {
+      const ids = idsOf(conversation);
+      return ids.length <= PRESENCE_GROUP && ids.includes(watcher) && ids.includes(userId);
+    });
   }
 }

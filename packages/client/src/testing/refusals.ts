@@ -3,7 +3,14 @@ import type { FakeScope } from './deliveries.ts';
 import { type ErrorCode, FakeRejection } from './errors.ts';
 
 /** What a fake cluster can refuse: an event of a client, a connect, or a request over HTTP. */
-export type FakeRequest = ClientEvent | 'connect' | 'POST /api/conversations' | 'GET /api/messages/conversations';
+export type FakeRequest =
+  | ClientEvent
+  | 'connect'
+  | 'POST /api/conversations'
+  | 'GET /api/messages/conversations'
+  | 'GET /api/groups'
+  | 'GET /api/messages/in'
+  | 'GET /api/blocks';
 
 export interface FakeRefusal extends FakeScope {
   /** Time after which the client should try again, in ms. */

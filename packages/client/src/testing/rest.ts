@@ -1,10 +1,12 @@
-import type { UserId } from '@chat-cluster/contracts';
+import type { ConversationId, UserId } from '@chat-cluster/contracts';
 import { ERROR_TABLE, FakeRejection } from './errors.ts';
 import type { FakeHistory } from './history.ts';
 import type { Presences } from './presences.ts';
 import type { FakeRequest, Refusals } from './refusals.ts';
+import { personOf, type StoredConversation } from './stored.ts';
 import type { FakeTokens } from './tokens.ts';
 import { validUserId } from './validate.ts';
+import { groupView, summaryView } from './views.ts';
 
 export interface RestDeps {
   url: string;
@@ -20,7 +22,7 @@ export interface RestDeps {
 const PAGE = 50;
 const LARGEST_PAGE = 100;
 
-/** Creates the `fetch` of a fake cluster. It opens and lists conversations; other paths get NOT_FOUND. */
+/** Creates the `fetch` of a fake cluster: the routes that the client uses; other paths get NOT_FOUND. */
 export function createFetch(deps: RestDeps): typeof fetch {
   return async (input, init) => {
     const request = new Request(input, init);
@@ -47,9 +49,66 @@ function respond(deps: RestDeps, route: string, headers: Headers, url: URL, body
     case 'GET /api/messages/conversations':
       admit(deps, route, userId, Object.fromEntries(url.searchParams));
       return [200, list(deps.history, userId, url.searchParams)];
-    default:
+    case 'GET /api/blocks':
+      admit(deps, route, userId, {});
+      return [200, { userIds: deps.history.blockedBy(userId) }];
+    default: {
+      const found = conversationRoute(deps, route, userId, url);
+      if (found) return [200, found];
       throw new FakeRejection('NOT_FOUND', { message: `The fake cluster has no ${route}; test it on a real one.` });
+    }
   }
+}
+
+/** The routes below a conversation: the group, its members, and versions, reactions and readers of a message. */
+function conversationRoute(deps: RestDeps, route: string, userId: UserId, url: URL): object | undefined {
+  const [, kind, id, what] = /^GET \/api\/(groups|messages\/in)\/([^/]+)(?:\/(.+))?$/.exec(route) ?? [];
+  if (!kind || !id) return undefined;
+  const { history } = deps;
+  admit(deps, `GET /api/${kind as 'groups' | 'messages/in'}`, userId, {
+    id,
+    what,
+    ...Object.fromEntries(url.searchParams),
+  });
+  const conversation = history.of(userId, id as ConversationId);
+  if (kind === 'groups') {
+    if (conversation.kind !== 'group') throw new FakeRejection('CONVERSATION_NOT_FOUND');
+    if (what === undefined) return groupView(userId, conversation);
+    checkMember(userId, conversation);
+    return what === 'members' ? members(conversation, url.searchParams) : undefined;
+  }
+  const [, seq, list] = /^(\d+)\/(versions|reactions|readers)$/.exec(what ?? '') ?? [];
+  if (!seq) return undefined;
+  const message = history.messageOf(userId, conversation, Number(seq));
+  if (list === 'versions') {
+    return { versions: message.versions.map(({ content, editedAt, editedBy }) => ({ content, editedAt, editedBy })) };
+  }
+  if (list === 'reactions') {
+    const emoji = url.searchParams.get('emoji');
+    return { userIds: message.reactors.find((one) => one.emoji === emoji)?.userIds ?? [] };
+  }
+  checkMember(userId, conversation);
+  const others = conversation.people.filter((one) => one.role !== null && one.userId !== message.senderId);
+  const readers = others.filter(({ upToSeq }) => upToSeq >= message.seq).map((one) => one.userId);
+  return { userIds: readers.sort().slice(0, PAGE), count: readers.length, of: others.length };
+}
+
+/** Former members see neither the members nor the readers of a group. */
+function checkMember(userId: UserId, conversation: StoredConversation): void {
+  if (personOf(conversation, userId).role === null) throw new FakeRejection('CONVERSATION_NOT_FOUND');
+}
+
+/** A page of the members of a group, in the order of their ids. */
+function members({ people }: StoredConversation, query: URLSearchParams): object {
+  const limit = Number(query.get('limit') ?? PAGE);
+  const after = query.get('cursor') ?? '';
+  const left = people
+    .filter(({ role, userId }) => role !== null && userId > after)
+    .sort((a, b) => (a.userId < b.userId ? -1 : 1));
+  const page = left
+    .slice(0, limit)
+    .map(({ userId, role, joinedAt, upToSeq, readAt }) => ({ userId, role, joinedAt, upToSeq, readAt }));
+  return { members: page, nextCursor: left.length > page.length ? page.at(-1)?.userId : null };
 }
 
 function admit({ refusals, requests }: RestDeps, request: FakeRequest, user: UserId, payload: unknown): void {
@@ -80,7 +139,7 @@ function list(history: FakeHistory, userId: UserId, query: URLSearchParams): obj
   const page = left.slice(0, limit);
   return {
     epoch: history.epoch,
-    conversations: page.map((one) => history.summary(userId, one)),
+    conversations: page.map((one) => summaryView(userId, one)),
     nextCursor: left.length > page.length ? String(page.at(-1)?.updated.order) : null,
   };
 }

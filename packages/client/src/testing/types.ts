@@ -1,8 +1,9 @@
-import type { Conversation, Message } from '@chat-cluster/contracts';
+import type { Conversation, ConversationSettings, Group, GroupChange, Message } from '@chat-cluster/contracts';
 import type { ChatClientOptions, OpenSocket } from '../types.ts';
 import type { FakeDelivery, FakeScope } from './deliveries.ts';
 import type { ErrorCode } from './errors.ts';
-import type { FakeBackup } from './history.ts';
+import type { FakeBackup, FakeCounts } from './history.ts';
+import type { FakeMessageChange } from './message-changes.ts';
 import type { FakeRefusal, FakeRequest } from './refusals.ts';
 
 export interface FakeClusterOptions {
@@ -14,6 +15,13 @@ export interface FakeClusterOptions {
   tokenExpiringMs?: number;
   /** Time from the last connection of a user until watchers see the user offline, in ms (default 6,000). */
   offlineAfterMs?: number;
+  /** Caps of groups (default 1,000 members, 1,000 groups of a user, 100 users of one request). */
+  maxGroupMembers?: number;
+  maxGroupsPerUser?: number;
+  maxUsersPerAdd?: number;
+  /** Times within which senders edit and delete their messages, in ms (default 900,000). 0: never. */
+  editWindowMs?: number;
+  deleteWindowMs?: number;
   /**
    * Default: the time stands still, from the moment of the call, until `advance` is called. `platform`: the clock and the
    * timers of the platform; call `close` at the end.
@@ -39,10 +47,15 @@ export interface FakeConnectionInfo {
 export interface FakeSend {
   from: string;
   /** The other participant; the conversation is opened if need be. */
-  to: string;
+  to?: string;
+  /** Instead of `to`: the conversation, such as a group. */
+  conversationId?: string;
   content: string | null;
   attachments?: Message['attachments'];
   clientMessageId?: string;
+  replyToSeq?: number;
+  mentions?: readonly string[];
+  mentionsAll?: boolean;
 }
 
 /**
@@ -86,6 +99,19 @@ export interface FakeCluster {
   /** Opens the conversation of two users, or returns it. */
   open(a: string, b: string): Conversation;
 
+  /** Creates a group, as another user does. */
+  createGroup(group: { ownerId: string; title: string; userIds: readonly string[] }): Group;
+  /** Changes a group, as this user does. Throws an Error with the `payload` of the rejection. */
+  changeGroup(userId: string, conversationId: string, change: GroupChange): Group;
+  /** Edits, deletes, or reacts to, a message, as this user does. */
+  changeMessage(userId: string, conversationId: string, seq: number, change: FakeMessageChange): Message;
+  /** Changes the settings of a user for a conversation, as another device does. */
+  configure(userId: string, conversationId: string, settings: Partial<ConversationSettings>): void;
+  /** Blocks a user, or ends the block, as another device does. */
+  block(userId: string, other: string, blocked?: boolean): void;
+  /** Reports that a device of the user has the messages up to `upToSeq`. */
+  deliver(userId: string, conversationId: string, upToSeq: number): void;
+
   /** Loses the next deliveries of this kind. `drop('ack:send_message')`: the message is stored, its sender gets no ack. */
   drop(delivery: FakeDelivery, scope?: FakeScope): void;
   /** Delivers the next ones twice. */
@@ -124,10 +150,14 @@ export interface FakeCluster {
   /** Replaces the history by an earlier one, under a new epoch, as operators do after the loss of a database. */
   restore(backup: FakeBackup): void;
 
-  /** The stored messages of a conversation. */
-  messages(conversationId: string): Message[];
+  /** The stored messages of a conversation, or those that a user may see, as that user sees them. */
+  messages(conversationId: string, userId?: string): Message[];
   /** The number of unread messages of a user, over all conversations. */
   unread(userId: string): number;
+  /** What a user has not read: the badge, unread messages of muted conversations, and mentions. */
+  counts(userId: string): FakeCounts;
+  /** The group as a member, or former member, sees it. */
+  group(userId: string, conversationId: string): Group;
   /** How far a user has read. */
   readMark(userId: string, conversationId: string): number;
   /** The open connections, or those of one user. */

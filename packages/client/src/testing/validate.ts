@@ -1,4 +1,17 @@
-import type { Attachment, ClientEvent, ClientMessageId, ConversationId, UserId } from '@chat-cluster/contracts';
+/*
+ * Longer than 250 lines on purpose: one validator for each event of clients.
+ */
+import type {
+  Attachment,
+  ClientEvent,
+  ClientMessageId,
+  ConversationId,
+  ConversationSettings,
+  GroupChange,
+  Role,
+  UserId,
+  VisibleHistory,
+} from '@chat-cluster/contracts';
 import { FakeRejection } from './errors.ts';
 import type { FakeDraft } from './history.ts';
 
@@ -6,11 +19,29 @@ import type { FakeDraft } from './history.ts';
 export interface ValidPayloads {
   send_message: FakeDraft;
   read_messages: { conversationId: ConversationId; upToSeq: number | undefined };
-  sync: { conversations: { id: ConversationId; afterSeq: number }[]; limit: number; since: string | undefined };
+  sync: {
+    conversations: { id: ConversationId; afterSeq: number; afterRev: number | undefined }[];
+    limit: number;
+    since: string | undefined;
+  };
+  edit_message: ChangedMessage & { content: string; mentions: UserId[] | undefined; changeId: string | undefined };
+  delete_message: ChangedMessage;
+  set_reaction: ChangedMessage & { emoji: string; on: boolean };
+  mark_delivered: { conversations: { id: ConversationId; upToSeq: number }[] };
+  create_group: { title: string; userIds: UserId[]; changeId: string | undefined };
+  change_group: { conversationId: ConversationId; change: GroupChange; changeId: string | undefined };
+  set_conversation: { conversationId: ConversationId; settings: Partial<ConversationSettings> };
+  set_block: { userId: UserId; blocked: boolean };
   watch_presence: { userIds: UserId[] };
   unwatch_presence: { userIds: UserId[] };
   typing: { conversationId: ConversationId; typing: boolean };
   refresh_token: { token: string };
+}
+
+/** The message that an event changes. */
+interface ChangedMessage {
+  conversationId: ConversationId;
+  seq: number;
 }
 
 type Fields = Record<string, unknown>;
@@ -31,6 +62,9 @@ export const validators: { [E in ClientEvent]: (payload: unknown) => ValidPayloa
       attachments: listOf(attachments ?? [], 'attachments', 10).map(attachment),
       clientMessageId:
         fields.clientMessageId === undefined ? undefined : (shortId(fields, 'clientMessageId') as ClientMessageId),
+      replyToSeq: fields.replyToSeq === undefined ? undefined : wholeNumber(fields, 'replyToSeq', 1),
+      mentions: mentioned(fields),
+      mentionsAll: fields.mentionsAll === undefined ? false : truth(fields, 'mentionsAll'),
     };
     if (ONLY_INVISIBLE.test(draft.content ?? '') && draft.attachments.length === 0)
       fail('content: a message needs content or at least one attachment');
@@ -52,10 +86,53 @@ export const validators: { [E in ClientEvent]: (payload: unknown) => ValidPayloa
       conversations: listOf(fields.conversations, 'conversations', 100).map((one, i) => ({
         id: uuid(objectOf(one), 'id', `conversations.${i}.id`) as ConversationId,
         afterSeq: wholeNumber(objectOf(one), 'afterSeq', 0),
+        afterRev: objectOf(one).afterRev === undefined ? undefined : wholeNumber(objectOf(one), 'afterRev', 0),
       })),
       limit: limit === undefined ? 200 : wholeNumber(fields, 'limit', 1, 500),
       since: since as string | undefined,
     };
+  },
+  edit_message(payload) {
+    const fields = objectOf(payload);
+    const { content } = fields;
+    if (!isText(content, 10_000) || ONLY_INVISIBLE.test(content as string))
+      fail('content: an edited message needs content');
+    return { ...changed(fields), content: content as string, mentions: mentioned(fields), changeId: changeId(fields) };
+  },
+  delete_message: (payload) => changed(objectOf(payload)),
+  set_reaction(payload) {
+    const fields = objectOf(payload);
+    if (!isText(fields.emoji, 32) || fields.emoji === '' || /\s/.test(fields.emoji as string))
+      fail('emoji: must be one emoji or a short name');
+    return { ...changed(fields), emoji: fields.emoji as string, on: truth(fields, 'on') };
+  },
+  mark_delivered(payload) {
+    const conversations = listOf(objectOf(payload).conversations, 'conversations', 100).map((one, i) => ({
+      id: uuid(objectOf(one), 'id', `conversations.${i}.id`) as ConversationId,
+      upToSeq: wholeNumber(objectOf(one), 'upToSeq', 1),
+    }));
+    if (conversations.length === 0) fail('conversations: must not be empty');
+    return { conversations };
+  },
+  create_group(payload) {
+    const fields = objectOf(payload);
+    return { title: title(fields), userIds: someUsers(fields, 0), changeId: changeId(fields) };
+  },
+  change_group(payload) {
+    const fields = objectOf(payload);
+    return { conversationId: conversationId(fields), change: groupChange(fields.change), changeId: changeId(fields) };
+  },
+  set_conversation(payload) {
+    const fields = objectOf(payload);
+    const given = objectOf(fields.settings);
+    const names = (['muted', 'archived', 'markedUnread'] as const).filter((name) => given[name] !== undefined);
+    if (names.length === 0) fail('settings: give at least one setting');
+    const settings = Object.fromEntries(names.map((name) => [name, truth(given, name)]));
+    return { conversationId: conversationId(fields), settings };
+  },
+  set_block(payload) {
+    const fields = objectOf(payload);
+    return { userId: validUserId(fields.userId, 'userId'), blocked: truth(fields, 'blocked') };
   },
   watch_presence: userIds,
   unwatch_presence: userIds,
@@ -84,6 +161,69 @@ const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 function fail(message: string): never {
   throw new FakeRejection('VALIDATION_FAILED', { message });
+}
+
+function changed(fields: Fields): ChangedMessage {
+  return { conversationId: conversationId(fields), seq: wholeNumber(fields, 'seq', 1) };
+}
+
+function changeId(fields: Fields): string | undefined {
+  const { changeId } = fields;
+  if (changeId !== undefined && (typeof changeId !== 'string' || !/^[\x21-\x7e]{1,64}$/.test(changeId)))
+    fail('changeId: must be printable ASCII of 1 to 64 characters');
+  return changeId as string | undefined;
+}
+
+function mentioned(fields: Fields): UserId[] | undefined {
+  if (fields.mentions === undefined) return undefined;
+  return listOf(fields.mentions, 'mentions', 50).map((one) => validUserId(one, 'mentions'));
+}
+
+function truth(fields: Fields, field: string): boolean {
+  const value = fields[field];
+  if (typeof value !== 'boolean') fail(`${field}: must be true or false`);
+  return value as boolean;
+}
+
+function title(fields: Fields): string {
+  const value = fields.title;
+  if (!isText(value, 100) || ONLY_INVISIBLE.test(value as string) || /\p{Cc}/u.test(value as string))
+    fail('title: must be visible text of one line');
+  return value as string;
+}
+
+function someUsers(fields: Fields, least: number): UserId[] {
+  const list = listOf(fields.userIds, 'userIds', 1_000);
+  if (list.length < least) fail('userIds: must not be empty');
+  return list.map((one) => validUserId(one, 'userIds'));
+}
+
+const ROLES: readonly unknown[] = ['owner', 'admin', 'member'] satisfies Role[];
+
+function groupChange(value: unknown): GroupChange {
+  const fields = objectOf(value);
+  switch (fields.type) {
+    case 'add':
+      return { type: 'add', userIds: someUsers(fields, 1), history: visibleHistory(fields.history) };
+    case 'remove':
+      return { type: 'remove', userId: validUserId(fields.userId, 'userId') };
+    case 'leave':
+      return { type: 'leave' };
+    case 'rename':
+      return { type: 'rename', title: title(fields) };
+    case 'role':
+      if (!ROLES.includes(fields.role)) fail('role: must be owner, admin or member');
+      return { type: 'role', userId: validUserId(fields.userId, 'userId'), role: fields.role as Role };
+    default:
+      return fail('change.type: must be add, remove, leave, rename or role');
+  }
+}
+
+function visibleHistory(value: unknown = 'none'): VisibleHistory {
+  if (value === 'all' || value === 'none') return value;
+  const { since } = objectOf(value);
+  if (typeof since !== 'string' || Number.isNaN(Date.parse(since))) fail('history.since: must be a time');
+  return { since: since as string };
 }
 
 function objectOf(value: unknown): Fields {

@@ -36,13 +36,45 @@ describe('the client in Chromium', () => {
     await scene.expectAllStored({ alice: ['0'] });
     scene.network({ kind: 'reset' });
     const load = tab.page.waitForEvent('load');
-    await tab.run(({ chat }, id) => {
+    await tab.run(({ chat, reload }, id) => {
       for (const text of ['1', '2', '3']) chat.conversation(id).send(text);
-      (globalThis as unknown as { location: { reload(): void } }).location.reload();
+      reload();
     }, scene.conversationId);
     await load;
     scene.network({ kind: 'pass' });
     await scene.expectAllStored({ alice: ['0', '1', '2', '3'] });
+  });
+
+  it('keeps what is sent just before a reload, while the messages sent before it are being written', async () => {
+    await using scene = await stage.scene();
+    const tab = await scene.openTab();
+    await send(tab, scene.conversationId, ['0']);
+    await scene.expectAllStored({ alice: ['0'] });
+    scene.network({ kind: 'reset' });
+    const load = tab.page.waitForEvent('load');
+    await tab.run(({ sendInTurns, reload }, id) => {
+      void sendInTurns(id, ['1', '2', '3', '4']).then(reload);
+    }, scene.conversationId);
+    await load;
+    scene.network({ kind: 'pass' });
+    await scene.expectAllStored({ alice: ['0', '1', '2', '3', '4'] });
+  });
+
+  it('keeps what is sent just before a reload, while a received message is being written', async () => {
+    await using scene = await stage.scene();
+    const tab = await scene.openTab();
+    await send(tab, scene.conversationId, ['0']);
+    await scene.expectAllStored({ alice: ['0'] });
+    const load = tab.page.waitForEvent('load');
+    await tab.run(({ chat, sendInTurns, reload }, id) => {
+      const off = chat.on('message', () => {
+        off();
+        void sendInTurns(id, ['1', '2', '3', '4']).then(reload);
+      });
+    }, scene.conversationId);
+    await scene.sendAsBob(['hello']);
+    await load;
+    await scene.expectAllStored({ alice: ['0', '1', '2', '3', '4'], bob: ['hello'] });
   });
 
   it('sends in another tab what a crashed tab was sending', async () => {

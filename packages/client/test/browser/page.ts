@@ -21,12 +21,18 @@ export interface App {
   shows: boolean[];
   /** The unsent messages in the database of the browser. */
   keptOutbox(): Promise<readonly StoredOutgoing[]>;
+  /**
+   * Sends each text in the task of the call, after a write that the text before it, or the caller, has caused was
+   * started: microtasks run before the next task, and a database answers in a task.
+   */
+  sendInTurns(conversationId: string, texts: readonly string[]): Promise<void>;
+  reload(): void;
 }
 
 /** The members of the window that the page uses. The project compiles without the types of the DOM. */
 interface Scope {
   app: App;
-  location: { search: string };
+  location: { search: string; reload(): void };
   addEventListener(type: 'pageshow', listener: (event: { persisted: boolean }) => void): void;
 }
 
@@ -51,6 +57,13 @@ scope.app = {
   sent: [],
   shows: [],
   keptOutbox: async () => (await store.load(`${url} ${user}`))?.outbox ?? [],
+  async sendInTurns(conversationId, texts) {
+    for (const text of texts) {
+      for (let turn = 0; turn < 50; turn++) await null;
+      chat.conversation(conversationId).send(text);
+    }
+  },
+  reload: () => scope.location.reload(),
 };
 chat.on('message', (message) => scope.app.received.push(message));
 chat.on('error', (error) => scope.app.errors.push(error));

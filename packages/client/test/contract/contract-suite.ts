@@ -1,8 +1,11 @@
 import { openSocket } from '../../src/connection/socket-io.ts';
+import { changeScenarios } from './scenarios/changes.ts';
+import { groupScenarios } from './scenarios/groups.ts';
 import { messageScenarios } from './scenarios/messages.ts';
 import { outboxScenarios } from './scenarios/outbox.ts';
 import { readScenarios } from './scenarios/reads.ts';
 import { sessionScenarios } from './scenarios/sessions.ts';
+import { settingScenarios } from './scenarios/settings.ts';
 import { syncScenarios } from './scenarios/sync.ts';
 import type { Stage } from './stage.ts';
 import { World } from './world.ts';
@@ -29,6 +32,9 @@ export function contractSuite(name: string, startStage: () => Promise<Stage>, { 
     outboxScenarios(world);
     syncScenarios(world);
     readScenarios(world);
+    groupScenarios(world);
+    changeScenarios(world);
+    settingScenarios(world);
     sessionScenarios(world, { drains });
   });
 }

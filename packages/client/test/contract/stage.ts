@@ -23,7 +23,7 @@ export interface Stage {
 
 /** Limits that stages with real gateways set, so that a test can reach them. */
 export const STAGE_SETTINGS = {
-  RATE_LIMIT_PER_SECOND: '100',
+  RATE_LIMIT_PER_SECOND: '30',
   RATE_LIMIT_BURST: '200',
   NEW_CONVERSATIONS_PER_MINUTE: '100000',
   TOKEN_EXPIRING_MS: '2500',

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Message } from '@chat-cluster/contracts';
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
+import { type FullConversation, type GroupChatClient, groups } from '../../src/groups/index.ts';
 import {
   type ChatClient,
   type ChatClientOptions,
@@ -80,6 +81,31 @@ export class World {
     return device;
   }
 
+  /** A live device with the extension for groups. */
+  member(name: string, options: DeviceOptions = {}): Promise<Device & { chat: GroupChatClient }> {
+    return this.memberAgain({ userId: this.user(name) }, options);
+  }
+
+  /** Another device of the same user. */
+  async memberAgain({ userId }: { userId: string }, options: DeviceOptions = {}) {
+    const device = this.device(userId, { extension: groups, ...options });
+    device.chat.connect();
+    await isLive(device);
+    return device as Device & { chat: GroupChatClient };
+  }
+
+  /** A group of three users who are live, in the order of their roles when it is new: owner, member, member. */
+  async group(options: DeviceOptions = {}) {
+    const alice = await this.member('alice', options);
+    const bob = await this.member('bob', options);
+    const carol = await this.member('carol', options);
+    const { id } = await alice.chat.groups.create({ title: 'Lunch', userIds: [bob.userId, carol.userId] });
+    const devices = [alice, bob, carol];
+    const [ofAlice, ofBob, ofCarol] = await Promise.all(devices.map((device) => opened(device, id)));
+    type Three = { ofAlice: FullConversation; ofBob: FullConversation; ofCarol: FullConversation };
+    return { id, alice, bob, carol, devices, ...({ ofAlice, ofBob, ofCarol } as Three) };
+  }
+
   /** Two users on two gateways, live, with the conversation that both have opened. */
   async pair(options: DeviceOptions = {}) {
     const alice = await this.live(this.user('alice'), options);
@@ -109,6 +135,14 @@ export class World {
   }
 }
 
+/** The conversation of a device, when it is known and loaded. */
+export async function opened(device: { chat: GroupChatClient }, id: string): Promise<FullConversation> {
+  const conversation = device.chat.conversation(id);
+  await eventually(() => expect(conversation.kind).to.be.oneOf(['direct', 'group']));
+  await isLoaded(conversation);
+  return conversation;
+}
+
 /** Waits until the device is live. */
 export async function isLive({ chat }: Device): Promise<void> {
   await eventually(() => expect(chat.status.state, JSON.stringify(chat.status)).to.equal('live'));
@@ -136,4 +170,12 @@ export function textsOf({ received }: Device, { id }: Conversation): (string | n
 
 export function numbered(from: number, to: number): string[] {
   return Array.from({ length: to - from + 1 }, (_, i) => String(from + i));
+}
+
+/** The code with which a promise rejects; undefined: it resolves. */
+export async function codeOf(promise: Promise<unknown>): Promise<string | undefined> {
+  return promise.then(
+    () => undefined,
+    (error: ChatError) => error.code,
+  );
 }

@@ -85,6 +85,11 @@ export function handMadeClient() {
       presence.set(userId, value);
       emit('presence', value);
     },
+    /** Without an event, as at the sign-in of another user. */
+    forgetUser() {
+      client.badge = undefined;
+      presence.clear();
+    },
     /** Subscriptions that have not ended. */
     subscriptions: () =>
       [...listeners.values()].reduce((sum, { size }) => sum + size, 0) +

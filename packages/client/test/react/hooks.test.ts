@@ -43,6 +43,24 @@ describe('the React hooks', () => {
     await hook.unmount();
   });
 
+  it('show nothing of an earlier user', async () => {
+    const made = handMadeClient();
+    const users = ['bob'];
+    const hook = await renderHook(made.client, () => [useBadge(), usePresence(users).bob?.online], undefined);
+    await act(async () => {
+      made.setBadge(3);
+      made.setPresence('bob', true);
+    });
+    expect(hook.current()).to.deep.equal([3, true]);
+    await act(async () => {
+      made.forgetUser();
+      made.setStatus('live');
+    });
+    expect(hook.current()).to.deep.equal([undefined, undefined]);
+    await hook.unmount();
+    expect(made.subscriptions()).to.equal(0);
+  });
+
   it('follow the conversations and the outbox', async () => {
     const made = handMadeClient();
     const hook = await renderHook(made.client, () => ({ list: useConversations(), outbox: useOutbox() }), undefined);

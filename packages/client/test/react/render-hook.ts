@@ -52,7 +52,7 @@ export async function shows(expected: () => void): Promise<void> {
   const environment = globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean };
   environment.IS_REACT_ACT_ENVIRONMENT = false;
   try {
-    await eventually(expected, 5_000);
+    await eventually(expected);
   } finally {
     environment.IS_REACT_ACT_ENVIRONMENT = true;
   }

@@ -129,20 +129,40 @@ describe('a fake cluster', () => {
     const cluster = createFakeCluster();
     const { id: conversationId } = cluster.open('alice', 'bob');
     const [alice, bob] = [await fakeDevice(cluster, 'alice'), await fakeDevice(cluster, 'bob')];
+    const group = cluster.createGroup({ ownerId: 'bob', title: 'Lunch', userIds: ['alice'] });
+    cluster.send({ from: 'alice', conversationId: group.id, content: 'Hi', mentions: ['bob'], replyToSeq: 1 });
+    const message = { conversationId: group.id, seq: 2 };
+    cluster.configure('bob', group.id, { markedUnread: true });
     const calls = {
       send_message: { conversationId, content: 'Hi', attachments: [{ url: 'https://a.example/ü', type: 'PDF' }] },
       read_messages: { conversationId },
-      sync: { conversations: [{ id: conversationId, afterSeq: 0 }], since: 'now' },
+      sync: {
+        conversations: [
+          { id: conversationId, afterSeq: 0 },
+          { id: group.id, afterSeq: 0, afterRev: 0 },
+        ],
+        since: 'now',
+      },
       watch_presence: { userIds: ['alice', 'bob'] },
       unwatch_presence: { userIds: ['bob'] },
+      edit_message: { ...message, content: 'Hello', mentions: ['alice'] },
+      set_reaction: { ...message, emoji: '👍', on: true },
+      mark_delivered: { conversations: [{ id: conversationId, upToSeq: 2 }] },
+      create_group: { title: 'Dinner', userIds: ['alice'] },
+      change_group: { conversationId: group.id, change: { type: 'rename', title: 'Lunch at noon' } },
+      set_conversation: { conversationId: group.id, settings: { muted: true } },
+      set_block: { userId: 'eve', blocked: true },
       typing: { conversationId, typing: true },
       refresh_token: { token: cluster.tokenFor('bob') },
     };
     await bob.call('watch_presence', { userIds: ['alice'] });
     for (const [event, payload] of Object.entries(calls)) {
       await alice.call(event, payload);
+      if (event === 'mark_delivered') cluster.send({ from: 'bob', to: 'alice', content: 'Have you got it?' });
+      if (event === 'mark_delivered') cluster.deliver('alice', conversationId, 3);
       clientAcks[event as keyof typeof calls].parse(await bob.call(event, payload));
     }
+    clientAcks.delete_message.parse(await bob.call('delete_message', message));
     bob.socket.emit('typing', {});
     alice.socket.disconnect();
     await cluster.advance(6_000);

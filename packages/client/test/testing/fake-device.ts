@@ -20,6 +20,7 @@ export interface Ack {
 
 const EVENTS = ['connect', 'disconnect', 'connect_error', 'session', 'unread_count', 'new_message', 'messages_read'];
 const RARE = ['sync_required', 'server_draining', 'presence', 'typing', 'token_expiring', 'session_ended', 'exception'];
+const OF_GROUPS = ['message_changed', 'conversation_changed', 'messages_delivered'];
 
 /** Creates a device with these tokens, one for each attempt to connect, and connects it. */
 export async function fakeDevice(cluster: FakeCluster, userId: string, token = cluster.tokenFor(userId)) {
@@ -30,10 +31,10 @@ export async function fakeDevice(cluster: FakeCluster, userId: string, token = c
 }
 
 export function unconnected(cluster: FakeCluster, token: string): FakeDevice {
-  const socket = cluster.socket(cluster.url, { auth: (send) => send({ token }) });
+  const socket = cluster.socket(cluster.url, { auth: (send) => send({ token, protocol: 2 }) });
   const log: string[] = [];
   const payloads = new Map<string, unknown[]>();
-  for (const event of [...EVENTS, ...RARE]) {
+  for (const event of [...EVENTS, ...RARE, ...OF_GROUPS]) {
     payloads.set(event, []);
     socket.on(event, (payload: unknown) => {
       log.push(event);

@@ -10,6 +10,8 @@ export interface LaneHold {
    * out, and waits for its response; false when this process stops meanwhile.
    */
   held(): Promise<boolean>;
+  /** The batches may have waited when this worker took the lane: an earlier worker may have stored and not published them. */
+  readonly mayRepeat?: boolean;
 }
 
 /**
@@ -43,6 +45,7 @@ const READ_DEADLINE_MS = 2_000;
 export class Lease implements LaneHold, LaneLock {
   readonly key: string;
   readonly token: string;
+  mayRepeat = true;
   #client: RedisClient;
   #stop: AbortSignal;
   /** `performance.now()` up to which the lock cannot have run out. */

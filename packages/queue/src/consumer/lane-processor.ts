@@ -1,3 +1,4 @@
+import type { ConversationId } from '@chat-cluster/contracts';
 import type { DirtyBadge } from '@chat-cluster/domain';
 import type { LaneHold } from './lane-lease.ts';
 
@@ -32,4 +33,6 @@ export interface Outcome {
   published: Promise<unknown>;
   /** Badges to recount. They are requested in the step that deletes the batch, so neither happens without the other. */
   badges: readonly DirtyBadge[];
+  /** Groups whose connected members need a recount soon; requested in the same step. */
+  groups?: readonly ConversationId[];
 }

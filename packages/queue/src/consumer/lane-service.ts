@@ -111,6 +111,7 @@ export class LaneService<Batch> {
       const { batches, outcome } = await this.#process(lease, ahead, losses);
       losses = 0;
       const rest = ahead.slice(batches.length);
+      if (rest.length === 0) lease.mayRepeat = false;
       ahead = (await this.#complete(lease, { batches, outcome, read: rest.length === 0 })) ?? rest;
     }
     await this.#complete(lease, { batches: [], read: false });
@@ -160,7 +161,7 @@ export class LaneService<Batch> {
     { batches, outcome, read }: Run & { read: boolean },
   ): Promise<QueuedBatch[] | undefined> {
     const { client, lane, recounts, publishesInOrder } = this.#options;
-    const { notes = [], elsewhere = [] } = (outcome && recounts?.split(client, outcome.badges)) ?? {};
+    const { notes = [], elsewhere = [] } = (outcome && recounts?.split(client, outcome.badges, outcome.groups)) ?? {};
     if (elsewhere.length > 0) await this.#untilAccepted(async () => recounts?.request(elsewhere));
     if (!publishesInOrder) await outcome?.published;
     const { left, sentAt } = await this.#untilAccepted(async () => {

@@ -30,9 +30,9 @@ export function queueOptions({ connection, telemetry }: QueueServer) {
   return { connection, prefix: CLUSTER_NAME, streams: { events: { maxLen: 100 } }, ...(telemetry && { telemetry }) };
 }
 
-/** BullMQ's queue of a lane, read-only, for Bull Board. Its only job is the lease. The caller closes it. */
-export function leaseQueue(server: QueueServer, lane: string): Queue {
-  const queue = new Queue(lane, { ...queueOptions(server), skipMetasUpdate: true });
+/** A BullMQ queue, read-only, for Bull Board: of a lane, whose only job is the lease, or of jobs. The caller closes it. */
+export function readOnlyQueue(server: QueueServer, name: string): Queue {
+  const queue = new Queue(name, { ...queueOptions(server), skipMetasUpdate: true });
   queue.on('error', () => {});
   return queue;
 }

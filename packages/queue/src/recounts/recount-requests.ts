@@ -1,15 +1,22 @@
+import type { ConversationId } from '@chat-cluster/contracts';
 import type { DirtyBadge, RecountRequests } from '@chat-cluster/domain';
 import { CLUSTER_NAME, type RedisClient } from '@chat-cluster/redis';
 import { every } from '@chat-cluster/runtime';
 import { type RecountNote, streamOf } from '../lane-stream.ts';
 import { type LaneServer, laneNumberOf, recountLane, serverOf } from '../lanes.ts';
+import { groupNote } from './group-badges.ts';
 
 export interface LaneRecountRequests extends RecountRequests {
   /**
    * Splits badges by server: `notes` for those whose recount lane is on the server of `client`, so that a script
-   * there can add them together with other changes, and the badges of the other servers.
+   * there can add them together with other changes, and the badges of the other servers. `groups` get a note on every
+   * server (group-badges.ts).
    */
-  split(client: RedisClient, badges: readonly DirtyBadge[]): { notes: RecountNote[]; elsewhere: DirtyBadge[] };
+  split(
+    client: RedisClient,
+    badges: readonly DirtyBadge[],
+    groups?: readonly ConversationId[],
+  ): { notes: RecountNote[]; elsewhere: DirtyBadge[] };
   close(): void;
 }
 
@@ -52,8 +59,8 @@ export function createRecountRequests(
         }),
       );
     },
-    split(client, badges) {
-      const notes: RecountNote[] = [];
+    split(client, badges, groups = []) {
+      const notes: RecountNote[] = groups.length > 0 ? [groupNote(groups)] : [];
       const elsewhere: DirtyBadge[] = [];
       for (const [laneNumber, ofLane] of byLane(badges, lanes)) {
         if (clientOf(laneNumber) !== client) elsewhere.push(...ofLane);

@@ -1,6 +1,7 @@
 /**
- * The reason of a failed connection for logs. It ends with the fix if the server refuses the user or the password, or if
- * the TLS of the server and of the URL do not fit together (`isTls`). `connectedBefore`: the server was reached before, so a reset is an outage.
+ * The reason of a failed connection for logs. It ends with the fix if the server refuses the user or the password, or
+ * if the TLS of the server and of the URL do not fit together (`isTls`). `connectedBefore`: the server was reached
+ * before, so a reset is an outage.
  */
 export function connectProblem(error: unknown, { tls, connectedBefore = false }: Link) {
   const { code = '', message = String(error) } = Object(error) as Partial<Error & { code: string }>;

@@ -1,3 +1,4 @@
+import { isPacketOfProtocol2 } from './protocol-2.ts';
 import { EVENT, type LocalAdapter, type LocalSocket, MESSAGE, sendEncoded } from './socket-io-internals.ts';
 
 /**
@@ -14,12 +15,25 @@ export function broadcastEncoded({ rooms, nsp }: LocalAdapter, room: string, eve
     sockets.push(socket);
   }
   if (sockets.length === 0) return true;
-  for (const event of events) {
-    const packet = `${EVENT}${event}`;
-    const frame = [frameOf(`${MESSAGE}${packet}`)];
-    for (const socket of sockets) sendEncoded(socket, packet, frame);
-  }
+  for (const event of events) sendTo(isPacketOfProtocol2(event) ? sockets.filter(hasProtocol2) : sockets, event);
   return true;
+}
+
+/** Emits an event of protocol 2 to those local sockets of a room that support it. Listeners do not receive it. */
+export function broadcastOfProtocol2({ rooms, nsp }: LocalAdapter, room: string, event: string): void {
+  const sockets = [...(rooms.get(room) ?? [])].flatMap((id) => nsp.sockets.get(id) ?? []);
+  sendTo(sockets.filter(hasProtocol2), event);
+}
+
+function hasProtocol2({ data }: LocalSocket): boolean {
+  return data.protocol === 2;
+}
+
+function sendTo(sockets: readonly LocalSocket[], event: string): void {
+  if (sockets.length === 0) return;
+  const packet = `${EVENT}${event}`;
+  const frame = [frameOf(`${MESSAGE}${packet}`)];
+  for (const socket of sockets) sendEncoded(socket, packet, frame);
 }
 
 /** A whole text frame of a websocket server (RFC 6455, section 5.2). */

@@ -1,3 +1,4 @@
+import type { ConversationId } from '@chat-cluster/contracts';
 import { ADAPTER_PREFIX, CLUSTER_NAME } from '../cluster-name.ts';
 
 /*
@@ -10,8 +11,21 @@ import { ADAPTER_PREFIX, CLUSTER_NAME } from '../cluster-name.ts';
 export const EVERY_GATEWAY = `${ADAPTER_PREFIX}#/#`;
 
 /**
- * The channel of a room, which is the id of a user. With `sharded` only gateways that hold a socket of the room
- * subscribe to it. No other channel has this form, so an id may have any characters.
+ * The room of a group of more than LIMITS.smallGroup members. All other rooms are ids of users, which have no control
+ * characters, so no user has this room.
+ */
+export function conversationRoom(id: ConversationId): string {
+  return `\u0001${id}`;
+}
+
+/** The conversation of a room; undefined for the room of a user. */
+export function conversationOfRoom(room: string): ConversationId | undefined {
+  return room.startsWith('\u0001') ? (room.slice(1) as ConversationId) : undefined;
+}
+
+/**
+ * The channel of a room: the id of a user, or {@link conversationRoom}. With `sharded` only gateways that hold a socket
+ * of the room subscribe to it. No other channel has this form, so an id may have any characters.
  */
 export function roomChannel(room: string): string {
   return `${EVERY_GATEWAY}${room}#`;
@@ -35,3 +49,6 @@ export const REVOKED_CHANNEL = `${CLUSTER_NAME}:revoked`;
 
 /** The channel on which all gateways are notified that the epoch of the store was renewed. */
 export const EPOCH_CHANNEL = `${CLUSTER_NAME}:epoch`;
+
+/** The channel on which all gateways are notified of blocks between users that were set or removed. */
+export const BLOCKS_CHANNEL = `${CLUSTER_NAME}:blocks`;

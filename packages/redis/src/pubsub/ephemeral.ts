@@ -1,6 +1,7 @@
 import type { ServerEvent, UserId } from '@chat-cluster/contracts';
 import { Counter } from 'prom-client';
 import { roomChannel } from './channels.ts';
+import { isOfProtocol2 } from './protocol-2.ts';
 import type { Publisher } from './pubsub-port.ts';
 import { wireOf } from './wire.ts';
 
@@ -20,11 +21,15 @@ export function createEphemeralEmitter(publisher: Publisher): EphemeralEmitter {
   const wire = wireOf(publisher.kind);
   return {
     emit(event, to, payload) {
-      const message = wire.emit(to, wire.packet(event, payload), { volatile: true });
-      publisher.publish(roomChannel(to), message).then(
-        () => sent.inc({ event, result: 'ok' }),
-        () => sent.inc({ event, result: 'lost' }),
-      );
+      const packet = wire.packet(event, payload);
+      // Gateways filter the events of protocol 2 without parsing them, so these have no flags.
+      const messages = isOfProtocol2(event) ? wire.emitAll(to, [packet]) : [wire.emit(to, packet, { volatile: true })];
+      for (const message of messages) {
+        publisher.publish(roomChannel(to), message).then(
+          () => sent.inc({ event, result: 'ok' }),
+          () => sent.inc({ event, result: 'lost' }),
+        );
+      }
     },
   };
 }

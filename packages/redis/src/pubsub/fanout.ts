@@ -1,10 +1,15 @@
-import type { ServerEvent, UserId } from '@chat-cluster/contracts';
-import type { Fanout } from '@chat-cluster/domain';
+import type { Group, ServerEvent } from '@chat-cluster/contracts';
+import type { Audience, ConversationEvent, ConversationFanout, Fanout } from '@chat-cluster/domain';
 import { type Logger, withDeadline } from '@chat-cluster/runtime';
 import { Counter } from 'prom-client';
-import { GAP_CHANNEL, roomChannel } from './channels.ts';
+import { conversationOfRoom, conversationRoom, GAP_CHANNEL } from './channels.ts';
+import { type ChangeFor, CoalescedReactions } from './coalesced-reactions.ts';
+import { countEvent } from './count-event.ts';
+import { createEphemeralEmitter } from './ephemeral.ts';
+import { type Emit, type Missed, PUBLISH_DEADLINE_MS, publishAll, Signal } from './publish-emits.ts';
 import type { Publisher } from './pubsub-port.ts';
-import { type DeliveryTrace, type Packet, type Wire, wireOf } from './wire.ts';
+import { leaveSignal, userSignal } from './room-signal.ts';
+import { type DeliveryTrace, type Wire, wireOf } from './wire.ts';
 
 const published = new Counter({
   name: 'chat_fanout_published_total',
@@ -16,12 +21,10 @@ const failed = new Counter({
   help: 'Emits that could not be published; their users receive sync_required when Redis is back',
 });
 
-/** Users with a pending `sync_required`; past this number every gateway is notified of a gap instead. */
+/** Rooms with a pending `sync_required`; past this number every gateway is notified of a gap instead. */
 const MAX_PENDING_SYNCS = 10_000;
 /** Time between two attempts to publish pending syncs, in ms. */
 const PENDING_RETRY_MS = 500;
-/** Time limit for a publish, in ms. Then it is given up: a lane must not wait longer for an emit that may be lost. */
-const PUBLISH_DEADLINE_MS = 2_000;
 
 /**
  * Emits to rooms without a Socket.IO server: publishes messages in the format of a gateway's adapter. So a worker
@@ -32,25 +35,27 @@ const PUBLISH_DEADLINE_MS = 2_000;
  * soon as Redis accepts commands again. (If it is lost between Redis and a gateway, that gateway sends the
  * `sync_required`.)
  */
-export function createFanout(pub: Publisher, logger: Logger): Fanout & { gap(): void } {
+export function createFanout(pub: Publisher, logger: Logger): Fanout & ConversationFanout & FanoutControl {
   const wire = wireOf(pub.kind);
   const pendingSyncs = new PendingSyncs(pub, wire);
+  const ephemeral = createEphemeralEmitter(pub);
   // The newest emits may have reached the former primary, to which no gateway is subscribed now.
   pub.onMoved(() => pendingSyncs.addAll());
-  /** Resolves with the users who missed an emit. */
-  const publish = async (event: ServerEvent, emits: Emit[]): Promise<UserId[]> => {
-    if (emits.length === 0) return [];
-    published.inc({ event }, emits.length);
-    const missed = await publishAll(pub, wire, emits);
-    if (missed.length > 0) {
-      failed.inc(missed.length);
-      logger.warn({ event, lost: missed.length }, 'fan-out: emits lost, redis did not accept them');
-    }
-    return missed;
-  };
+  const publish = publisherOf(pub, wire, logger);
+  const reactions = new CoalescedReactions((changes) => {
+    void publish('several', emitsOfChanges(wire, changes)).then((missed) => pendingSyncs.add(missed));
+  });
   return {
-    /** Makes every gateway send `sync_required` to its sockets, as soon as Redis accepts commands. */
     gap: () => pendingSyncs.addAll(),
+    flush: () => reactions.flush(),
+    async conversationEvents(events) {
+      for (const event of events) countEvent(event);
+      const emits = events.flatMap((event) => emitsOfEvent(wire, reactions, event));
+      pendingSyncs.add(await publish('several', emits));
+    },
+    delivered(to, receipt) {
+      for (const userId of to) ephemeral.emit('messages_delivered', userId, receipt);
+    },
     async newMessages(messages, traces) {
       pendingSyncs.add(await publish('new_message', emitsOfMessages(wire, messages, traces)));
     },
@@ -61,15 +66,92 @@ export function createFanout(pub: Publisher, logger: Logger): Fanout & { gap(): 
       });
       pendingSyncs.add(await publish('messages_read', emits));
     },
-    async unreadCounts(counts) {
-      const emits = counts.map(({ userId, unread }): Emit => [userId, wire.packet('unread_count', unread)]);
-      const missed = await publish('unread_count', emits);
-      if (missed.length > 0) throw new Error(`${missed.length} badges were not published: redis did not accept them`);
-    },
+    unreadCounts: (counts) => publishBadges(wire, publish, counts),
   };
 }
 
-type Emit = [to: UserId, packet: Packet, trace?: DeliveryTrace | undefined];
+/** The badges of a fan-out, for a process that emits nothing else. */
+export function createBadges(pub: Publisher, logger: Logger): Pick<Fanout, 'unreadCounts'> {
+  const wire = wireOf(pub.kind);
+  const publish = publisherOf(pub, wire, logger);
+  return { unreadCounts: (counts) => publishBadges(wire, publish, counts) };
+}
+
+type Publish = (event: ServerEvent | 'several', emits: Emit[]) => Promise<Missed[]>;
+
+/** Publishes emits; resolves with those that were missed. */
+function publisherOf(pub: Publisher, wire: Wire, logger: Logger): Publish {
+  return async (event, emits) => {
+    if (emits.length === 0) return [];
+    if (event !== 'several') published.inc({ event }, emits.length);
+    const missed = await publishAll(pub, wire, emits);
+    if (missed.length > 0) {
+      failed.inc(missed.length);
+      logger.warn({ event, lost: missed.length }, 'fan-out: emits lost, redis did not accept them');
+    }
+    return missed;
+  };
+}
+
+async function publishBadges(
+  wire: Wire,
+  publish: Publish,
+  counts: Parameters<Fanout['unreadCounts']>[0],
+): Promise<void> {
+  const emits = counts.map(({ userId, unread }): Emit => [userId, wire.packet('unread_count', unread)]);
+  const missed = await publish('unread_count', emits);
+  if (missed.length > 0) throw new Error(`${missed.length} badges were not published: redis did not accept them`);
+}
+
+/** What its process does with a fan-out, beside emitting. */
+export interface FanoutControl {
+  /** Makes every gateway send `sync_required` to its sockets, as soon as Redis accepts commands. */
+  gap(): void;
+  /** Publishes the reactions that wait to be coalesced. */
+  flush(): void;
+}
+
+/** The emits of one event of a conversation, in order; none if it waits to be coalesced. */
+function emitsOfEvent(wire: Wire, reactions: CoalescedReactions, event: ConversationEvent): Emit[] {
+  if (event.type === 'membership') return emitsOfMembership(wire, event);
+  if (event.type === 'message') return emitsTo(event.to, 'new_message', wire, event.message, event.trace);
+  if (event.type === 'read') return emitsTo(event.to, 'messages_read', wire, event.receipt);
+  const { to, changed } = event;
+  if (!('room' in to)) return emitsOfChanges(wire, [event]);
+  const isReaction = changed.reactions !== undefined && !changed.edited;
+  return emitsOfChanges(wire, isReaction ? reactions.add({ to, changed }) : [...reactions.take(to.room), event]);
+}
+
+function emitsOfChanges(wire: Wire, changes: readonly ChangeFor[]): Emit[] {
+  return changes.flatMap(({ to, changed }) => emitsTo(to, 'message_changed', wire, changed));
+}
+
+function emitsTo(to: Audience, event: ServerEvent, wire: Wire, payload: object, trace?: DeliveryTrace): Emit[] {
+  const packet = wire.packet(event, payload);
+  const rooms = 'room' in to ? (to.only ?? [conversationRoom(to.room)]) : to.users;
+  published.inc({ event }, rooms.length);
+  return rooms.map((room): Emit => [room, packet, trace]);
+}
+
+/** `conversation_changed` to each user, then the signals about the room. A user without a role has left. */
+function emitsOfMembership(wire: Wire, event: ConversationEvent & { type: 'membership' }): Emit[] {
+  const { conversationId, groups, room } = event;
+  const left = [...groups].flatMap(([userId, { role }]) => (role === null ? [userId] : []));
+  const emits: Emit[] =
+    room && left.length > 0 ? [[conversationRoom(conversationId), new Signal(leaveSignal(left))]] : [];
+  for (const [userId, group] of groups) {
+    const packet = wire.packet('conversation_changed', { conversationId, group: groupOfMember(group) });
+    published.inc({ event: 'conversation_changed' });
+    emits.push([userId, packet]);
+    const leave = group.role === null ? { leave: conversationId } : {};
+    if (room) emits.push([userId, new Signal(userSignal(leave))]);
+  }
+  return emits;
+}
+
+function groupOfMember({ title, role, memberCount, windows }: Group) {
+  return { title, role, memberCount, windows };
+}
 
 /** One emit per participant; a note to oneself has one. */
 function emitsOfMessages(wire: Wire, ...[messages, traces]: Parameters<Fanout['newMessages']>): Emit[] {
@@ -77,53 +159,20 @@ function emitsOfMessages(wire: Wire, ...[messages, traces]: Parameters<Fanout['n
     const packet = wire.packet('new_message', message);
     const trace = traces?.get(message.id);
     const { senderId, receiverId } = message;
-    const participants = senderId === receiverId ? [senderId] : [senderId, receiverId];
+    const participants = receiverId === undefined || receiverId === senderId ? [senderId] : [senderId, receiverId];
     return participants.map((to): Emit => [to, packet, trace]);
   });
 }
 
 /**
- * Resolves with the users whose emits Redis did not confirm in time, one entry per emit. The emits of one user leave
- * together, in order.
+ * The rooms that missed an emit, until `sync_required` is published to them. With too many rooms, it goes to all sockets.
+ * A user who missed a signal also gets one that makes gateways read the user's rooms again.
  */
-async function publishAll(pub: Publisher, wire: Wire, emits: readonly Emit[]): Promise<UserId[]> {
-  const users: UserId[] = [];
-  const sent: Promise<number>[] = [];
-  for (const [to, ofUser] of Map.groupBy(emits, ([user]) => user)) {
-    for (const message of messagesOf(wire, to, ofUser)) {
-      users.push(to);
-      sent.push(pub.publish(roomChannel(to), message));
-    }
-  }
-  const settled = await withDeadline(Promise.allSettled(sent), PUBLISH_DEADLINE_MS, 'publish').catch(() => undefined);
-  const missed = new Set(users.filter((_, i) => settled?.[i]?.status !== 'fulfilled'));
-  return missed.size === 0 ? [] : emits.flatMap(([to]) => (missed.has(to) ? [to] : []));
-}
-
-/**
- * As few messages as possible, in order: an emit with a trace is a message of its own, in the adapter's format; the
- * emits between two of those are one message.
- */
-function messagesOf(wire: Wire, to: UserId, emits: readonly Emit[]): (string | Buffer)[] {
-  const messages: (string | Buffer)[] = [];
-  let untraced: Packet[] = [];
-  for (const [, packet, trace] of emits) {
-    if (trace === undefined) untraced.push(packet);
-    else {
-      if (untraced.length > 0) messages.push(...wire.emitAll(to, untraced));
-      untraced = [];
-      messages.push(wire.emit(to, packet, { trace }));
-    }
-  }
-  if (untraced.length > 0) messages.push(...wire.emitAll(to, untraced));
-  return messages;
-}
-
-/** The users who missed an emit, until `sync_required` is published to them. With too many users, it goes to all. */
 class PendingSyncs {
   #pub: Publisher;
   #wire: Wire;
-  #users = new Set<UserId>();
+  /** By room: whether a signal was missed. */
+  #rooms = new Map<string, boolean>();
   #all = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -132,15 +181,15 @@ class PendingSyncs {
     this.#wire = wire;
   }
 
-  add(users: readonly UserId[]): void {
-    for (const user of users) this.#users.add(user);
-    if (this.#users.size > MAX_PENDING_SYNCS) this.addAll();
-    else if (users.length > 0) this.#schedule();
+  add(missed: readonly Missed[]): void {
+    for (const { room, isSignal } of missed) this.#rooms.set(room, isSignal || this.#rooms.get(room) === true);
+    if (this.#rooms.size > MAX_PENDING_SYNCS) this.addAll();
+    else if (missed.length > 0) this.#schedule();
   }
 
   addAll(): void {
     this.#all = true;
-    this.#users.clear();
+    this.#rooms.clear();
     this.#schedule();
   }
 
@@ -154,9 +203,13 @@ class PendingSyncs {
   async #publish(): Promise<void> {
     if (!this.#pub.answers) return this.#schedule();
     const packet = this.#wire.packet('sync_required', { reason: 'fanout_gap' });
-    const users = [...this.#users];
-    this.#users.clear();
-    const emits = users.map((user): Emit => [user, packet]);
+    const rooms = [...this.#rooms];
+    this.#rooms.clear();
+    const emits = rooms.flatMap(([room, missedSignal]): Emit[] => [
+      // The channel of a group has other signals: its users who missed one have a signal of their own.
+      ...(missedSignal && conversationOfRoom(room) === undefined ? [[room, new Signal(userSignal({}))] as Emit] : []),
+      [room, packet],
+    ]);
     this.add(await publishAll(this.#pub, this.#wire, emits));
     if (!this.#all) return;
     this.#all = false;

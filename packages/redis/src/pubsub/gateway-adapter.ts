@@ -1,13 +1,18 @@
+import { EventEmitter } from 'node:events';
+import type { ConversationId, UserId } from '@chat-cluster/contracts';
 import { type Span, startSpan } from '@chat-cluster/runtime';
 import redisAdapter from '@socket.io/redis-adapter';
 import { Counter } from 'prom-client';
 import type { Namespace, ServerOptions } from 'socket.io';
 import { ADAPTER_PREFIX } from '../cluster-name.ts';
-import { broadcastEncoded } from './broadcast-encoded.ts';
-import { EVERY_GATEWAY, GAP_CHANNEL, roomChannel, roomOf } from './channels.ts';
+import { broadcastEncoded, broadcastOfProtocol2 } from './broadcast-encoded.ts';
+import { conversationOfRoom, EVERY_GATEWAY, GAP_CHANNEL, roomChannel, roomOf } from './channels.ts';
+import { isPacketOfProtocol2, textOfProtocol2 } from './protocol-2.ts';
 import type { Publisher, PubSub, RawListener, Subscriber } from './pubsub-port.ts';
+import { isRoomSignal, parseLeaveSignal, parseUserSignal } from './room-signal.ts';
 import { joinNoRoomsOfSocketIds, type LocalAdapter, type ReceivingAdapter } from './socket-io-internals.ts';
-import { adapterMessages, type DeliveryTrace, packetsOf, tracedPacketOf } from './wire.ts';
+import { isUserRequest, parseUserRequest, type UserRequest } from './user-requests.ts';
+import { adapterMessages, type DeliveryTrace, packetsOf, tracedPacketOf, UID } from './wire.ts';
 
 const gaps = new Counter({
   name: 'chat_fanout_gaps_total',
@@ -42,8 +47,9 @@ type AdapterFactory = Extract<NonNullable<ServerOptions['adapter']>, (nsp: Names
 export function createGatewayAdapter({ publisher, subscriber }: Omit<PubSub, 'close'>) {
   const sharded = subscriber.kind === 'sharded';
   const factory = sharded ? shardedAdapter(publisher, subscriber) : classicAdapter(publisher, subscriber);
+  const control = new EventEmitter<ControlEvents>();
   return {
-    adapter: receivingAdapter(factory) as AdapterFactory,
+    adapter: receivingAdapter(factory, control) as AdapterFactory,
     subscribed: (room: string): Promise<void> => subscriber.settled(sharded ? roomChannel(room) : `${EVERY_GATEWAY}*`),
     onGap(listener: () => void): void {
       const onGap = () => {
@@ -52,6 +58,15 @@ export function createGatewayAdapter({ publisher, subscriber }: Omit<PubSub, 'cl
       };
       subscriber.onGap(onGap);
       void subscriber.subscribe(GAP_CHANNEL, onGap);
+    },
+    /** Calls `listener` with requests of operators about a user; see user-requests.ts. */
+    onUserRequest: (listener: (userId: UserId, request: UserRequest) => void) => void control.on('request', listener),
+    /**
+     * Calls `onRooms` when the groups with a room of a user who is connected here have changed, and `onLeave`, in order
+     * with the emits, when users must leave the room of a group at once.
+     */
+    onRoomSignal({ onRooms, onLeave }: RoomListeners): void {
+      control.on('rooms', onRooms).on('leave', onLeave);
     },
   };
 }
@@ -103,8 +118,31 @@ function countingFailures(publisher: Publisher) {
     });
 }
 
+export interface RoomListeners {
+  onRooms(userId: UserId): void;
+  onLeave(id: ConversationId, userIds: readonly UserId[]): void;
+}
+
+interface ControlEvents {
+  request: [userId: UserId, request: UserRequest];
+  rooms: [userId: UserId];
+  leave: [id: ConversationId, userIds: readonly UserId[]];
+}
+
 /** Counts messages from Redis, writes encoded packets to sockets. A function, since Socket.IO calls it with `new`. */
-function receivingAdapter(factory: (nsp: Namespace) => unknown) {
+function receivingAdapter(factory: (nsp: Namespace) => unknown, control: EventEmitter<ControlEvents>) {
+  /** Handles a message that is not an emit. */
+  const isControl = (adapter: LocalAdapter, message: Buffer, channel: Buffer): boolean => {
+    if (isRoomSignal(message)) {
+      const room = roomOf(channel.toString());
+      if (adapter.rooms.has(room)) onRoomSignal(control, room, message);
+      return true;
+    }
+    if (!isUserRequest(message)) return false;
+    const request = parseUserRequest(message);
+    if (request) control.emit('request', roomOf(channel.toString()) as UserId, request);
+    return true;
+  };
   return function adapterOf(nsp: Namespace) {
     const adapter = factory(nsp) as ReceivingAdapter;
     joinNoRoomsOfSocketIds(adapter);
@@ -117,6 +155,7 @@ function receivingAdapter(factory: (nsp: Namespace) => unknown) {
     const { onRawMessage, onmessage } = adapter;
     if (onRawMessage) {
       adapter.onRawMessage = function (message, channel) {
+        if (isControl(adapter, message, channel)) return;
         const room = count(channel);
         const text = message.toString();
         const untraced = packetsOf(text, room);
@@ -125,7 +164,10 @@ function receivingAdapter(factory: (nsp: Namespace) => unknown) {
         const span = traced && startDelivery(adapter, room, traced.trace);
         if (packets === undefined) onRawMessage.call(this, message, channel);
         else if (!broadcastEncoded(adapter, room, packets)) {
-          for (const one of adapterMessages(room, packets)) onRawMessage.call(this, one, channel);
+          for (const packet of packets) {
+            if (isPacketOfProtocol2(packet)) broadcastOfProtocol2(adapter, room, packet);
+            else for (const one of adapterMessages(room, [packet])) onRawMessage.call(this, one, channel);
+          }
         }
         // The gateway writes to its sockets at the end of this turn (flush-by-turn.ts), before this callback.
         if (span) setImmediate(() => span.end());
@@ -133,12 +175,27 @@ function receivingAdapter(factory: (nsp: Namespace) => unknown) {
     }
     if (onmessage) {
       adapter.onmessage = function (pattern, channel, message) {
-        count(channel);
-        onmessage.call(this, pattern, channel, message);
+        if (isControl(adapter, message, channel)) return;
+        const room = count(channel);
+        const text = adapter.rooms.has(room) ? textOfProtocol2(message, UID) : undefined;
+        if (text === undefined) onmessage.call(this, pattern, channel, message);
+        else broadcastOfProtocol2(adapter, room, text);
       };
     }
     return adapter;
   };
+}
+
+function onRoomSignal(control: EventEmitter<ControlEvents>, room: string, message: Buffer): void {
+  const id = conversationOfRoom(room);
+  if (id !== undefined) {
+    control.emit('leave', id, parseLeaveSignal(message));
+    return;
+  }
+  const userId = room as UserId;
+  const { leave } = parseUserSignal(message);
+  if (leave !== undefined) control.emit('leave', leave, [userId]);
+  control.emit('rooms', userId);
 }
 
 /** The span of the last step of a message: from Redis to the sockets of its room. */

@@ -16,6 +16,13 @@ export async function connectPubSub(url: string, kind: PubSubKind, logger: Logge
   return { publisher: publisherOf(shards, kind), subscriber, close: () => shards.close() };
 }
 
+/** A publisher that owns its connections, or uses those of its owner. */
+export type OwnPublisher = Publisher & {
+  /** One connection to each server that has channels. */
+  clients(): RedisClient[];
+  close(): Promise<void>;
+};
+
 /**
  * As `connectPubSub`, for a process that only publishes. `connect` provides the connection to a server that is not a
  * Redis Cluster. The owner of that connection may use it for other purposes too, and closes it.
@@ -25,7 +32,7 @@ export async function connectPublisher(
   kind: PubSubKind,
   logger: Logger,
   connect?: (url: string) => Promise<RedisClient>,
-): Promise<Publisher & { close(): Promise<void> }> {
+): Promise<OwnPublisher> {
   const isCluster = isClusterUrl(url);
   const shards = isCluster
     ? await ClusterShards.connect(url, { subscribes: false }, logger)
@@ -33,7 +40,8 @@ export async function connectPublisher(
   const close = async () => {
     if (isCluster || !connect) await shards.close();
   };
-  return Object.assign(publisherOf(shards, kind), { close });
+  const clients = () => shards.all().map(({ publish }) => publish);
+  return Object.assign(publisherOf(shards, kind), { clients, close });
 }
 
 function singleShard(publish: RedisClient, subscribe?: RedisClient): Shards {

@@ -32,6 +32,8 @@ export interface LocalSocket {
      */
     writeToEngine(packets: readonly string[], options: EncodedOptions): void;
   };
+  /** Public: what the gateway stores with the socket. `protocol`: see protocol-2.ts. */
+  readonly data: { readonly protocol?: number };
   /** Public: listeners that receive each outgoing event, parsed. */
   listenersAnyOutgoing(): unknown[];
 }

@@ -36,7 +36,7 @@ export type DeliveryTrace = string;
 /** Message type BROADCAST of the sharded adapter. */
 const BROADCAST = 3;
 /** Id of the sender. No gateway has this id, so no gateway drops the message as its own echo. */
-const UID = 'emitter';
+export const UID = 'emitter';
 
 /** JSON. */
 const sharded: Wire = {

@@ -30,7 +30,9 @@ export interface Entry {
   server: Server;
   /** From now on the fork gets connections. Its session ids begin with the tag. */
   offer(fork: Worker, tag: string): void;
-  /** Whether the fork gets connections: from `offer` until it dies. */
+  /** From now on the fork gets only the connections of its sessions. */
+  retire(fork: Worker): void;
+  /** Whether the fork gets connections: from `offer` until it retires or dies. */
   isOffered(fork: Worker | undefined): boolean;
 }
 
@@ -45,6 +47,7 @@ export interface Entry {
 export function createEntry(maxWaiting = MAX_WAITING): Entry {
   /** The forks that get connections, by the tag of their sessions. */
   const serving = new Map<string, Worker>();
+  const retired = new WeakSet<Worker>();
   /** In the order of arrival. */
   const waiting = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, noDelay: true });
@@ -53,7 +56,7 @@ export function createEntry(maxWaiting = MAX_WAITING): Entry {
     socket.once('close', () => waiting.delete(socket));
     if (waiting.size > maxWaiting) evictOldest(waiting);
     readRequestLine(socket, (head) => {
-      const fork = serving.get(tagOfSession(sessionIn(head) ?? '')) ?? anyOf(serving);
+      const fork = serving.get(tagOfSession(sessionIn(head) ?? '')) ?? anyOf(serving.values(), retired);
       if (fork) handOver(socket, head, { fork, taken: () => waiting.delete(socket) });
       else refuse(socket, problemResponse(new Rejection('UNAVAILABLE', { retryAfterMs: RETRY_AFTER_MS })));
     });
@@ -67,7 +70,8 @@ export function createEntry(maxWaiting = MAX_WAITING): Entry {
       fork.once('disconnect', withhold).once('exit', withhold);
       fork.once('exit', () => closeUnconfirmed(fork));
     },
-    isOffered: (fork) => fork !== undefined && [...serving.values()].includes(fork),
+    retire: (fork) => void retired.add(fork),
+    isOffered: (fork) => fork !== undefined && !retired.has(fork) && [...serving.values()].includes(fork),
   };
 }
 
@@ -108,8 +112,9 @@ function readRequestLine(socket: Socket, done: (head: Buffer) => void): void {
  * round-robin over two forks puts all sockets on one fork. The number of connections of a fork is known late, so every
  * burst would go to one fork.
  */
-function anyOf(serving: ReadonlyMap<string, Worker>): Worker | undefined {
-  return [...serving.values()][Math.floor(Math.random() * serving.size)];
+function anyOf(serving: Iterable<Worker>, retired: WeakSet<Worker>): Worker | undefined {
+  const forks = [...serving].filter((fork) => !retired.has(fork));
+  return forks[Math.floor(Math.random() * forks.length)];
 }
 
 /** `taken` is called when the connection has left this process, or is closed. */

@@ -7,7 +7,7 @@ import { type OpsAction, withDeadline } from '@chat-cluster/runtime';
  * or Redis.
  */
 
-export const ACTION_PATHS = ['/revocations', '/conversations'] as const;
+export const ACTION_PATHS = ['/revocations', '/conversations', '/groups', '/group-members'] as const;
 
 /** The actions of a gateway's admin listener, by their path. */
 export type GatewayActions = Record<(typeof ACTION_PATHS)[number], OpsAction>;

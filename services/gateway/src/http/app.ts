@@ -1,15 +1,18 @@
 import type { Logger } from '@chat-cluster/runtime';
 import express, { type Express } from 'express';
 import type { GatewayConfig } from '../config.ts';
-import { docsRoutes } from './docs.ts';
+import { docsAtRoot, docsRoutes } from './docs.ts';
 import { answerErrors, answerLate, notFound } from './errors.ts';
 import { createRateLimit, crossOrigin, observeRequests, secureHeaders, traceRequests } from './middleware.ts';
+import { pageRoutes } from './page.ts';
 import { mount } from './router.ts';
-import { type ApiDeps, apiRoutes, probeRoutes } from './routes.ts';
+import { apiRoutes, probeRoutes, type RouteDeps } from './routes.ts';
 
-export interface HttpDeps extends Omit<ApiDeps, 'limitRate'> {
+export interface HttpDeps extends Omit<RouteDeps, 'limitRate'> {
   config: GatewayConfig;
   isReady(): boolean;
+  /** Names of the gateways behind this port. */
+  gateways(): readonly string[];
   logger: Logger;
   /** Age at which a request without an answer is answered TIMEOUT, in ms. */
   deadlineMs?: number;
@@ -34,7 +37,13 @@ export function createHttpApp(deps: HttpDeps): Express {
   });
   app.use(observeRequests, secureHeaders, answerLate(deps.deadlineMs ?? DEADLINE_MS));
   app.use('/api', crossOrigin(ALLOWED_ORIGINS), traceRequests);
-  mount(app, [...apiRoutes({ ...deps, limitRate }), ...probeRoutes(GATEWAY_NAME, deps.isReady), ...docsRoutes()]);
+  const page = pageRoutes(deps);
+  mount(app, [
+    ...apiRoutes({ ...deps, limitRate }),
+    ...probeRoutes(GATEWAY_NAME, deps.isReady),
+    ...(page.length > 0 ? page : [docsAtRoot]),
+    ...docsRoutes(),
+  ]);
   app.use(notFound, answerErrors(deps.logger));
   return app;
 }

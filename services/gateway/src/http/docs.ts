@@ -14,7 +14,6 @@ export function docsRoutes(): Route[] {
   const openApi = once(() => openApiDocument({ version }));
   const asyncApi = once(() => asyncApiDocument({ version }));
   return [
-    publicRoute('/', (_req, res) => res.redirect('/api/docs')),
     publicRoute('/api/docs', (_req, res) => {
       res.set('Content-Security-Policy', PAGE_POLICY).type('html').send(PAGE);
     }),
@@ -30,6 +29,9 @@ export function docsRoutes(): Route[] {
     publicRoute('/api/docs/:asset', sendAsset),
   ];
 }
+
+/** `/` of a gateway without a web page. */
+export const docsAtRoot = publicRoute('/', (_req, res) => res.redirect('/api/docs'));
 
 /** Creates the value at the first request, since most gateways never serve their documentation. */
 function once<T extends object>(make: () => T): () => T {

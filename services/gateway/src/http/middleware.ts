@@ -1,12 +1,12 @@
 import type { IncomingMessage, Server } from 'node:http';
-import { Rejection, type UserId } from '@chat-cluster/contracts';
+import { Rejection } from '@chat-cluster/contracts';
 import { startSpan } from '@chat-cluster/runtime';
 import cors from 'cors';
 import type { Request, RequestHandler } from 'express';
 import helmet from 'helmet';
 import { LRUCache } from 'lru-cache';
 import { Histogram } from 'prom-client';
-import { TokenBucket } from '../token-bucket.ts';
+import { rateOf, TokenBucket } from '../token-bucket.ts';
 
 const durations = new Histogram({
   name: 'chat_http_request_duration_seconds',
@@ -37,7 +37,7 @@ export const secureHeaders: RequestHandler = helmet({
 export function crossOrigin(allowedOrigins: '*' | string[]): RequestHandler {
   return cors({
     origin: allowedOrigins,
-    methods: ['GET', 'HEAD', 'POST'],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowedHeaders: ['Authorization', 'Content-Type', 'Traceparent'],
     exposedHeaders: ['X-Gateway-Id', 'Retry-After'],
     maxAge: 600,
@@ -70,18 +70,20 @@ function routeOf(req: Request): string | undefined {
   return typeof route === 'string' ? route : undefined;
 }
 
-/** Users with a bucket in memory. About 300 bytes each: 6 MB at most. */
-const LIMITED_USERS = 20_000;
+/** Users or addresses with a bucket in memory. About 300 bytes each: 6 MB at most. */
+const LIMITED_CLIENTS = 20_000;
 
 /**
- * The rate limit of the REST API: a bucket per user and process, over all its connections. Returns the check, which
- * throws RATE_LIMITED. Beyond LIMITED_USERS the least recent user's bucket is dropped; its next one starts full.
+ * The rate limit of the REST API, with a bucket per user and process over all its connections, and of the page, with a
+ * bucket per address. Returns the check, which throws RATE_LIMITED. Beyond LIMITED_CLIENTS the least recent bucket is
+ * dropped; the client's next one starts full.
  */
-export function createRateLimit(perSecond: number, burst: number): (userId: UserId) => void {
-  const buckets = new LRUCache<UserId, TokenBucket>({ max: LIMITED_USERS });
-  return (userId) => {
-    const bucket = buckets.get(userId) ?? new TokenBucket(perSecond, burst);
-    buckets.set(userId, bucket);
+export function createRateLimit(perSecond: number, burst: number): (client: string) => void {
+  const rate = rateOf(perSecond, burst);
+  const buckets = new LRUCache<string, TokenBucket>({ max: LIMITED_CLIENTS });
+  return (client) => {
+    const bucket = buckets.get(client) ?? new TokenBucket(rate);
+    buckets.set(client, bucket);
     const waitMs = bucket.take();
     if (waitMs > 0) throw new Rejection('RATE_LIMITED', { retryAfterMs: waitMs });
   };

@@ -3,7 +3,7 @@ import type { Express, RequestHandler } from 'express';
 
 /** One method of one path, as data: the app mounts the list, and a test compares it with the OpenAPI document. */
 export interface Route {
-  method: 'get' | 'post';
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** Express pattern. */
   path: string;
   handler: RequestHandler;

@@ -3,47 +3,30 @@ import {
   historyQuery,
   openConversationBody,
   parseOrReject,
-  type StoreEpoch,
   type UserId,
   userId as userIdSchema,
 } from '@chat-cluster/contracts';
 import type { Liveness, Readiness } from '@chat-cluster/contracts/openapi';
-import {
-  type Conversations,
-  findConversation,
-  type History,
-  type Inbox,
-  openConversation,
-  type RecentMessages,
-  readHistory,
-} from '@chat-cluster/domain';
-import type { Request } from 'express';
+import { type Contacts, findConversation, openConversation, readHistory } from '@chat-cluster/domain';
 import { z } from 'zod';
 import manifest from '../../package.json' with { type: 'json' };
 import type { GatewayConfig } from '../config.ts';
 import type { SharedLimit } from '../shared-limit.ts';
+import { type ConversationRouteDeps, conversationRoutes } from './conversation-routes.ts';
 import { readJson } from './json-body.ts';
 import { publicRoute, type Route } from './router.ts';
+import { type ApiDeps, userRoute } from './user-route.ts';
 
-export interface ApiDeps {
-  conversations: Conversations;
-  history: History;
-  recent: RecentMessages;
-  inbox: Inbox;
-  /** The epoch of the store as this process knows it. */
-  epoch(): StoreEpoch;
-  /** Verifies a bearer token. Throws TOKEN_MISSING, TOKEN_INVALID or TOKEN_EXPIRED. */
-  authenticate(token: string | undefined): { userId: UserId } | Promise<{ userId: UserId }>;
-  /** Counts a request of the user. Throws RATE_LIMITED. */
-  limitRate(userId: UserId): void;
+export interface RouteDeps extends ApiDeps, ConversationRouteDeps {
+  conversations: ApiDeps['conversations'] & Pick<Contacts, 'blockedAmong'>;
   newConversations: SharedLimit;
   config: Pick<GatewayConfig, 'OPEN_CONVERSATIONS'>;
 }
 
 const messagesPath = z.object({ otherUserId: userIdSchema });
 
-/** The REST API: opening a conversation, the list of a user's conversations, the history of one. */
-export function apiRoutes(deps: ApiDeps): Route[] {
+/** The REST API: opening a conversation, the list of a user's conversations, the history of one, and conversation-routes.ts. */
+export function apiRoutes(deps: RouteDeps): Route[] {
   const { config, history } = deps;
   const open = config.OPEN_CONVERSATIONS === 'anyone' ? openWithinLimit : findConversation;
   return [
@@ -64,42 +47,20 @@ export function apiRoutes(deps: ApiDeps): Route[] {
       if (req.method === 'HEAD') query.markAsRead = 'false';
       return { body: await readHistory(deps, userId, otherUserId, query) };
     }),
+    ...conversationRoutes(deps),
   ];
 }
 
 /** Counts new conversations; one that exists costs nothing. */
-async function openWithinLimit({ conversations, newConversations }: ApiDeps, userId: UserId, participantId: UserId) {
+async function openWithinLimit(deps: RouteDeps, userId: UserId, participantId: UserId) {
+  const { conversations, newConversations } = deps;
+  const blocked = await conversations.blockedAmong(userId, [participantId]);
+  // As on a server on which users open no conversations, so that a blocked user cannot distinguish them.
+  if (blocked.size > 0) return findConversation(deps, userId, participantId);
   await newConversations.take(userId);
   const opened = await openConversation(conversations, userId, participantId);
   if (!opened.created) newConversations.giveBack(userId);
   return opened;
-}
-
-/**
- * A route for users: first the token and the rate limit, so that no body is read without a valid token, then `handle`.
- * `handle` does not use the response, so its result can be dropped after the deadline.
- */
-function userRoute(
-  { authenticate, limitRate }: ApiDeps,
-  method: Route['method'],
-  path: string,
-  handle: (userId: UserId, req: Request) => Promise<{ status?: number; body: object }>,
-): Route {
-  return {
-    method,
-    path,
-    async handler(req, res) {
-      const { userId } = await authenticate(bearerToken(req));
-      limitRate(userId);
-      const { status = 200, body } = await handle(userId, req);
-      if (!res.headersSent) res.status(status).json(body);
-    },
-  };
-}
-
-/** The scheme is case-insensitive (RFC 9110); a header with another scheme has no token. */
-function bearerToken(req: Request): string | undefined {
-  return /^bearer +(\S+) *$/i.exec(req.get('authorization') ?? '')?.[1];
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { GatewayConfig } from '../config.ts';
 import type { GatewayDrain } from '../drain.ts';
-import type { ChatServer } from './chat-socket.ts';
+import type { ChatServer, ChatSocket } from './chat-socket.ts';
 import type { Strangers } from './connect/strangers.ts';
 import type { UserLimiter } from './connect/user-limits.ts';
 import type { Welcome } from './connect/welcome.ts';
@@ -15,8 +15,8 @@ export interface ConnectionParts extends WriteBufferDeps {
   config: GatewayConfig;
   strangers: Strangers;
   users: UserLimiter;
-  welcome: Pick<Welcome, 'attach'>;
-  presence: Pick<PresenceEvents, 'attach'>;
+  welcome: Pick<Welcome, 'attach' | 'detach'>;
+  presence: Pick<PresenceEvents, 'attach' | 'detach'>;
   dispatcher: Pick<EventDispatcher, 'attach'>;
   drain: Pick<GatewayDrain, 'attach'>;
 }
@@ -30,16 +30,22 @@ export interface ConnectionParts extends WriteBufferDeps {
 export function attachToConnections(io: ChatServer, parts: ConnectionParts): void {
   const boundWriteBuffer = boundWriteBuffers(io, parts);
   const holdUntilTurnEnds = flushByTurn();
-  const guards = new WeakMap<Connection, PacketGuard>();
+  const guard = new PacketGuard(parts.config);
+  /** One listener, shared by all sockets: several per socket would be memory per idle connection. */
+  function onDisconnect(this: ChatSocket, reason: string): void {
+    parts.users.detach(this);
+    parts.welcome.detach(this, reason);
+    parts.presence.detach(this);
+  }
   io.engine.on('connection', (connection: Connection) => {
     // This one comes first: it checks whether the transport is writable, and holdUntilTurnEnds makes it unwritable.
     connection.on('packetCreate', boundWriteBuffer);
     connection.on('packetCreate', holdUntilTurnEnds);
-    guards.set(connection, new PacketGuard(connection, parts.config));
+    guard.attach(connection);
     parts.strangers.attach(connection);
   });
   io.on('connection', (socket) => {
-    guards.get(socket.conn)?.authenticate(socket);
+    guard.authenticate(socket);
     parts.strangers.release(socket.conn);
     parts.users.attach(socket);
     // In the next turn, so the steps below may still read the handshake.
@@ -48,6 +54,7 @@ export function attachToConnections(io: ChatServer, parts: ConnectionParts): voi
     parts.welcome.attach(socket);
     // After the join of the user's room: watchers are notified that the user is online when events can reach it.
     parts.presence.attach(socket);
+    socket.on('disconnect', onDisconnect);
     // The client's first event arrives in a later tick, so none is missed.
     parts.dispatcher.attach(socket);
     // Last, so that `server_draining` follows `session` when the socket connects while sockets are being closed.

@@ -11,10 +11,14 @@ export type ChatSocket = Socket<ClientToServerEvents, ServerToClientEvents, Defa
 
 /** State that the gateway stores with each socket. */
 export interface SocketData extends Identity {
+  /** 2: the client supports the events of protocol 2 (`auth.protocol`). */
+  protocol: number;
   /** True once `token_expiring` was emitted for the current token. */
   expiryAnnounced?: boolean;
   /** True once `session_ended` was emitted. */
   ended?: boolean;
+  /** When it connected, in whole seconds since the start of the process: a small integer takes no memory of its own. */
+  sinceSeconds: number;
   /** Number of received events whose ack is not sent yet. */
   underWay: number;
   /** Rate limit of received packets (transport/packet-guard.ts). */

@@ -32,26 +32,83 @@ export function connectionsOf(io: ChatServer): Connection[] {
   return Object.values(engineOf(io).clients);
 }
 
-/** Options of ws that engine.io does not pass on. */
+/** Options of the websockets that engine.io does not pass on. */
 export interface WebsocketOptions {
   /** Time that a websocket waits for the client's close frame, in ms. */
   closeTimeout: number;
   /** Frames of a message, and reads from the network during a frame, at most. Beyond it ws closes with 1008. */
   maxFragments?: number;
   maxBufferedChunks?: number;
+  /** An event and its payload, which a client receives before the close frame when its packet is too large. */
+  onTooLarge?: readonly [string, object];
 }
 
 /**
- * Sets options of ws. `init` creates the websocket server from `wsEngine`; engine.io calls it again on `listening`.
+ * Sets options of the websockets. `init` creates the websocket server from `wsEngine`; engine.io calls it again on
+ * `listening`. The server of ws creates each websocket from the class in its options.
  */
-export function setWebsocketOptions(io: ChatServer, more: WebsocketOptions): void {
+export function setWebsocketOptions(io: ChatServer, { onTooLarge, ...more }: WebsocketOptions): void {
   const engine = engineOf(io);
   engine.opts.wsEngine = class extends engine.opts.wsEngine {
     constructor(options: object) {
       super({ ...options, ...more });
+      this.options.WebSocket = countedWebsocket(this.options.WebSocket, onTooLarge);
     }
   };
   engine.init();
+}
+
+/** Receives a frame of the client and the size of its message, 0 for a ping or pong. */
+export type FrameListener = (connection: Connection, bytes: number) => void;
+
+/**
+ * Calls `listener` for the frames of the websocket for which engine.io emits no `packet`: pings and pongs, which ws
+ * answers itself, and messages after the close. Does nothing for long-polling.
+ */
+export function onUnseenFrame(connection: Connection, listener: FrameListener): void {
+  const websocket = websocketOf(connection.transport);
+  if (websocket) Object.assign(websocket, { connection, onUnseenFrame: listener });
+}
+
+/**
+ * The class of websockets. ws parses what the client sends until the TCP connection ends, for up to `closeTimeout` after
+ * a close, and engine.io ignores it: 200,000 frames cost 0.1 s of CPU. Here such frames are counted, and go no further.
+ * `emit` is replaced, since listeners would be memory per idle connection.
+ */
+function countedWebsocket(Base: WebSocketClass, onTooLarge: WebsocketOptions['onTooLarge']): WebSocketClass {
+  return class CountedWebSocket extends Base {
+    connection: Connection | undefined = undefined;
+    onUnseenFrame: FrameListener | undefined = undefined;
+    /** Such frames before the websocket belongs to a connection. */
+    early = 0;
+
+    override emit(event: string, first?: unknown, second?: unknown): boolean {
+      const isClosing = this.readyState !== OPEN || this.connection?.readyState === 'closing';
+      const isLate = event === 'message' && isClosing;
+      if (!isLate && event !== 'ping' && event !== 'pong') return super.emit(event, first, second);
+      if (this.connection) this.onUnseenFrame?.(this.connection, isLate ? (first as Uint8Array).length : 0);
+      else if (++this.early > MOST_EARLY) resetWebsocket(this);
+      return true;
+    }
+
+    override close(code?: number, reason?: unknown): void {
+      if (code === TOO_LARGE && onTooLarge && this.readyState === OPEN) {
+        this.send(`${MESSAGE}${EVENT}${JSON.stringify(onTooLarge)}`);
+      }
+      super.close(code, reason);
+    }
+  };
+}
+
+/** Frames for which there is no `packet`, at most, on the websocket of an upgrade that is not complete. */
+const MOST_EARLY = 8;
+/** `readyState` of a websocket, and the code of its close when a message is too large. */
+const [OPEN, TOO_LARGE] = [1, 1009];
+
+/** Ends the TCP connection, and drops what ws has read and not parsed: up to 64 kB, which have thousands of frames. */
+function resetWebsocket({ _socket, _receiver }: WebSocket): void {
+  if (_receiver) Object.assign(_receiver, { _buffers: [], _bufferedBytes: 0 });
+  if (_socket) resetConnection(_socket);
 }
 
 /** The response of a long-polling request: engine.io stores it in the request. An upgrade has none. */
@@ -111,14 +168,20 @@ export function writeHeldPackets(connection: Connection, transport: Transport): 
 /**
  * Ends the connection at once, with `reason` as the reason of `disconnect`. An orderly close would keep every buffer
  * until the client's close frame. `onClose` frees the write buffer and removes the connection from `clients`; a
- * discarded transport sends nothing more. The TCP reset frees what the kernel holds for the client, up to 4 MB.
+ * discarded transport sends nothing more. The TCP reset frees what the kernel holds for the client, up to 4 MB. A
+ * connection that has closed already may still have a websocket.
  */
 export function abortConnection(connection: Connection, reason: string): void {
   const { transport } = connection;
   transport.discard();
   internals(connection).onClose(reason);
-  const tcp = websocketOf(transport)?._socket;
-  if (tcp) resetConnection(tcp);
+  const websocket = websocketOf(transport);
+  if (websocket) resetWebsocket(websocket);
+}
+
+/** True when nothing of the connection is left: it has closed, and so has the TCP connection of its websocket. */
+export function hasEnded({ readyState, transport }: Connection): boolean {
+  return readyState === 'closed' && websocketOf(transport)?._socket?.destroyed !== false;
 }
 
 /** How long a closing connection waits until its client has taken the waiting packets and the close packet, in ms. */
@@ -154,23 +217,6 @@ export function setMaxPacketBytes(transport: Transport, bytes: number): void {
   else Object.assign(transport, { maxHttpBufferSize: bytes });
 }
 
-/**
- * Sends an event when ws refuses a packet of a websocket for its size, before the close frame: ws adds its own listener
- * for errors of the receiver, which closes, at the start. Does nothing for long-polling.
- */
-export function emitOnTooLargePacket(transport: Transport, event: string, payload: () => object): void {
-  const websocket = websocketOf(transport);
-  websocket?._receiver?.prependListener('error', ({ code }: { code?: string }) => {
-    if (code !== 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') return;
-    websocket.send(`${MESSAGE}${EVENT}${JSON.stringify([event, payload()])}`);
-  });
-}
-
-/** Calls `listener` for each ping and pong of the WebSocket protocol. ws answers pings without an event of engine.io. */
-export function onControlFrame(transport: Transport, listener: () => void): void {
-  websocketOf(transport)?.on('ping', listener).on('pong', listener);
-}
-
 /** Whether the transport is reading the body of a long-polling POST (`dataReq`). */
 export function isReadingPost(transport: Transport): boolean {
   return Boolean((transport as { dataReq?: unknown }).dataReq);
@@ -180,7 +226,7 @@ export function isReadingPost(transport: Transport): boolean {
  * Frees the state of a socket that is useless after the connect, about a third of the heap of an idle connection
  * (`npm run bench -- idle`): the HTTP request that opened it (headers, query, streams), and `handshake`, the copy of it
  * with the token. Then `socket.request` is undefined and `socket.handshake` empty: state that is needed later belongs
- * in `socket.data`.
+ * in `socket.data`. Also the Map of acks and unused room of the listeners.
  *
  * Nothing of engine.io or Socket.IO reads `request` after the connect. Socket.IO writes `handshake` once, in the
  * constructor, and reads it only in `fetchSockets`. Polls have requests of their own, and so has an upgrade.
@@ -190,8 +236,26 @@ export function releaseHandshakeState(socket: ChatSocket): void {
   internals(conn).request = undefined;
   releaseResponse.call(conn);
   if (conn.transport.name === 'polling') conn.once('upgrade', releaseResponse);
-  Object.assign(socket, { handshake: EMPTY_HANDSHAKE });
+  shrinkListeners(conn, 'close');
+  Object.assign(socket, { handshake: EMPTY_HANDSHAKE, acks: NO_ACKS });
 }
+
+/** Node adds a third listener of an event to an array with room for 19, which stays after its removal. */
+function shrinkListeners(
+  emitter: Pick<EventEmitter, 'rawListeners' | 'removeAllListeners' | 'on'>,
+  event: string,
+): void {
+  const listeners = emitter.rawListeners(event) as (() => void)[];
+  emitter.removeAllListeners(event);
+  for (const listener of listeners) emitter.on(event, listener);
+}
+
+/** The acks that a socket expects from its client, by id. Each socket has a Map of its own, but the gateway requests none. */
+const NO_ACKS = new (class extends Map<number, never> {
+  override set(): never {
+    throw new Error('the gateway requests no acks from clients: releaseHandshakeState removes the Map of each socket');
+  }
+})();
 
 /**
  * engine.io attaches a response to the TCP socket of a websocket, for middlewares, in a once-listener of `close`. ws
@@ -246,7 +310,7 @@ export function sendAck(socket: ChatSocket, id: number, result: object): void {
 function engineOf(io: ChatServer) {
   return io.engine as unknown as {
     readonly clients: Record<string, Connection>;
-    readonly opts: { wsEngine: new (options: object) => object };
+    readonly opts: { wsEngine: new (options: object) => { options: { WebSocket: WebSocketClass } } };
     init(): void;
   };
 }
@@ -266,13 +330,16 @@ function websocketOf(transport: Transport) {
   return (transport as { socket?: WebSocket }).socket;
 }
 
-interface WebSocket {
+type WebSocketClass = new (address: null, protocols: undefined, options: object) => WebSocket;
+
+interface WebSocket extends EventEmitter {
+  readonly readyState: number;
   readonly bufferedAmount: number;
   /** The TCP socket. */
   readonly _socket?: TcpSocket | null;
-  readonly _receiver?: EventEmitter & { _maxPayload: number };
+  readonly _receiver?: { _maxPayload: number };
   send(data: string): void;
-  on(event: 'ping' | 'pong', listener: () => void): this;
+  close(code?: number, reason?: unknown): void;
   pause(): void;
   resume(): void;
 }

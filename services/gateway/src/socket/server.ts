@@ -11,6 +11,7 @@ import { refuse } from './connect/refuse.ts';
 import type { Strangers } from './connect/strangers.ts';
 import type { UserLimiter } from './connect/user-limits.ts';
 import { closeConnection, setWebsocketOptions } from './engine-io.ts';
+import { tooLarge } from './transport/packet-guard.ts';
 
 const handshakes = new Counter({
   name: 'chat_handshakes_total',
@@ -70,7 +71,7 @@ export function createSocketServer(deps: SocketServerDeps): { io: ChatServer; ad
     headers['X-Gateway-Id'] = config.GATEWAY_NAME;
   });
   io.use((socket, next) => void authenticateSocket(socket, next, deps));
-  setWebsocketOptions(io, WEBSOCKETS);
+  setWebsocketOptions(io, { ...WEBSOCKETS, onTooLarge: ['exception', tooLarge(config.MAX_PACKET_BYTES)] });
   return { io, admission };
 }
 
@@ -122,6 +123,8 @@ async function authenticateSocket(
     users.admit(identity.userId);
     Object.assign(socket.data, identity);
     socket.data.underWay = 0;
+    socket.data.protocol = protocolOf(socket);
+    socket.data.sinceSeconds = Math.round(performance.now() / 1_000);
     handshakes.inc({ result: 'ok' });
     next();
   } catch (error) {
@@ -132,6 +135,12 @@ async function authenticateSocket(
     // After the refusal has been written (it is queued for the next tick): close() flushes the write buffer.
     setImmediate(() => closeConnection(socket.conn));
   }
+}
+
+/** `auth.protocol`: 2, or 1 for anything else. */
+function protocolOf(socket: ChatSocket): number {
+  const auth: unknown = socket.handshake.auth;
+  return typeof auth === 'object' && auth !== null && 'protocol' in auth && auth.protocol === 2 ? 2 : 1;
 }
 
 /** `auth.token`, otherwise `query.token` if that is allowed. */

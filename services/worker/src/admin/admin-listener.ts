@@ -9,7 +9,7 @@ import {
 } from '@chat-cluster/runtime';
 import type { Context, PostgresConnection, RedisConnections } from '../connect-servers.ts';
 import type { PlacedLane } from '../lanes/place-lanes.ts';
-import { lanesPage } from './lanes-page.ts';
+import { clusterPage } from './cluster-page.ts';
 
 /** Listens for probes, Prometheus and operators; see serveOps. The worker is not ready before `showWorker`. */
 export async function openAdminListener({ config, lifecycle }: Omit<Context, 'show'>): Promise<OpsServer> {
@@ -20,7 +20,7 @@ export async function openAdminListener({ config, lifecycle }: Omit<Context, 'sh
 
 /** Shows the state of a worker that has started: its readiness and its pages. */
 export async function showWorker(
-  { config, lifecycle, show }: Context,
+  { config, logger, lifecycle, show }: Context,
   parts: { redis: RedisConnections; postgres: PostgresConnection; lanes: readonly PlacedLane[] },
 ): Promise<void> {
   const { redis, postgres, lanes } = parts;
@@ -36,13 +36,22 @@ export async function showWorker(
     // No load balancer is in front of a worker: being unready only stops a rollout.
     readyDuringOutage: false,
   });
-  const pages: Record<string, OpsPage> = { '/lanes': lanesPage(lanes) };
+  const pages: Record<string, OpsPage> = {};
   if (config.QUEUE_BOARD) {
-    const { openQueueBoard } = await import('./queue-board.ts');
-    const board = lifecycle.own('queue board', await openQueueBoard(lanes), (one) => one.close());
-    pages['/queues'] = board.page;
+    const { openQueueBoard, QUEUE_BOARD_PATH } = await import('./queue-board.ts');
+    const board = lifecycle.own('queue board', await openQueueBoard(lanes, redis.queues), (one) => one.close());
+    pages[QUEUE_BOARD_PATH] = board.page;
   }
-  show({ readiness, pages });
+  const [queueBoard] = Object.keys(pages);
+  const page = clusterPage({
+    redis,
+    db: postgres.db,
+    config,
+    logger,
+    canAct: config.ADMIN_TOKEN !== undefined,
+    queueBoard,
+  });
+  show({ readiness, pages, apps: { '/cluster': page, '/assets': page, '/local.json': page } });
 }
 
 function responds({ isReady, pulse }: RedisClient): boolean {

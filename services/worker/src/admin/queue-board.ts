@@ -1,11 +1,12 @@
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { ExpressAdapter } from '@bull-board/express';
-import { leaseQueue } from '@chat-cluster/queue';
+import { type QueueServer, readOnlyQueue, serverOf } from '@chat-cluster/queue';
 import type { OpsPage } from '@chat-cluster/runtime';
 import type { PlacedLane } from '../lanes/place-lanes.ts';
+import { UNREAD_AUDIT } from '../recounts/audit-unread.ts';
 
-const PATH = '/queues';
+export const QUEUE_BOARD_PATH = '/queues';
 
 /** The served routes of Bull Board's API: they only read, and `redacted` covers their responses. */
 const ROUTES = ['/api/queues', '/api/queues/:queueName/:jobId', '/api/redis/stats', '/api/queues/:queueName/metrics'];
@@ -32,14 +33,24 @@ const REDACTED = '[redacted]';
 /** Content security policy: without it the page requests a font from Google. Its scripts set styles inline. */
 const POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 
+/** Names of jobs that are shown: of the lease of a lane, and of the audit. */
+const NAMES: readonly unknown[] = ['serve', UNREAD_AUDIT];
+
 /**
  * Bull Board for the admin listener, at /queues: the BullMQ queue of each lane, which is its lease, with the holder and
- * since when. Batches are in streams that BullMQ does not use; `/lanes` shows them. Read-only, and no content of a job
- * leaves the process. Loaded only when it is enabled, because it takes about 10 MB of memory.
+ * since when, and the jobs of the unread audit. Batches are in streams that BullMQ does not use; the cluster view shows
+ * them. Read-only, and no content of a job leaves the process. Loaded only when it is enabled, because it takes about
+ * 10 MB of memory.
  */
-export async function openQueueBoard(lanes: readonly PlacedLane[]): Promise<{ page: OpsPage; close(): Promise<void> }> {
-  const queues = lanes.map(({ lane, server }) => leaseQueue(server, lane));
-  const adapter = new ExpressAdapter().setBasePath(PATH);
+export async function openQueueBoard(
+  lanes: readonly PlacedLane[],
+  servers: readonly QueueServer[],
+): Promise<{ page: OpsPage; close(): Promise<void> }> {
+  const queues = [
+    ...lanes.map(({ lane, server }) => readOnlyQueue(server, lane)),
+    readOnlyQueue(serverOf(0, servers), UNREAD_AUDIT),
+  ];
+  const adapter = new ExpressAdapter().setBasePath(QUEUE_BOARD_PATH);
   createBullBoard({
     queues: queues.map((queue) => new BullMQAdapter(queue, { readOnlyMode: true })),
     serverAdapter: adapter,
@@ -57,7 +68,7 @@ export async function openQueueBoard(lanes: readonly PlacedLane[]): Promise<{ pa
   const app = adapter.getRouter() as OpsPage;
   return {
     page(request, response) {
-      request.url = request.url?.slice(PATH.length).replace(/^(?!\/)/, '/') ?? '/';
+      request.url = request.url?.slice(QUEUE_BOARD_PATH.length).replace(/^(?!\/)/, '/') ?? '/';
       response.setHeader('content-security-policy', POLICY).setHeader('cache-control', 'no-store');
       return app(request, response);
     },
@@ -83,7 +94,7 @@ function redactedJob(job: object): object {
   const shown = Object.entries(job).filter(([field]) => SHOWN.includes(field));
   return {
     ...Object.fromEntries(shown),
-    name: 'name' in job && job.name === 'serve' ? 'serve' : REDACTED,
+    name: 'name' in job && NAMES.includes(job.name) ? job.name : REDACTED,
     data: REDACTED,
     returnValue: REDACTED,
     progress: 0,

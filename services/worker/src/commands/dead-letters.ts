@@ -1,8 +1,8 @@
 import type { DeadLetter, DeadLetters } from '@chat-cluster/domain';
 import { createDeadLetters, openForCommand } from '@chat-cluster/postgres';
+import { type LetterSummary, type ReplayResult, replayLetters, summaryOf } from '@chat-cluster/queue';
 import { commonConfig, parseConfig, parseOptions, redisConfig, runMain, wholeNumber } from '@chat-cluster/runtime';
 import { z } from 'zod';
-import { openReplay, type ReplayResult } from '../dead-letters/replay-dead-letters.ts';
 
 const HELP = `dead-letters: entries that were accepted and could not be stored.
 
@@ -15,7 +15,7 @@ Exit code 1: a letter was not found, or not replayed. Environment: DATABASE_URL,
 npm run dead-letters takes them from the environment, otherwise from the cluster that runs on DATA_DIR.
 `;
 
-/** Letters read, and letters submitted to the lanes, at a time. */
+/** Letters that are read at a time. */
 const PAGE = 100;
 
 const optionsSchema = z.object({
@@ -71,28 +71,21 @@ async function drop({ letters, ids, all }: Request): Promise<boolean> {
   return all || dropped === ids.length;
 }
 
-/** Submits the letters in the order in which they were kept, so that the messages of a user keep their order. */
 async function replay({ letters, ids, all, json }: Request): Promise<boolean> {
   const found = all ? await everyLetter(letters) : await letters.find(ids.filter(isUuid));
-  const inOrder = found.sort((a, b) => a.at.getTime() - b.at.getTime() || (a.id < b.id ? -1 : 1));
-  const results: ReplayResult[] = [];
-  if (inOrder.length > 0) {
-    const config = parseConfig(redisConfig.extend({ LANES: commonConfig.shape.LANES }), process.env);
-    await using open = new AsyncDisposableStack();
-    const submit = await openReplay(config, open);
-    for (let from = 0; from < inOrder.length; from += PAGE) {
-      const page = await submit(inOrder.slice(from, from + PAGE));
-      await letters.drop(page.filter(({ done }) => done).map(({ id }) => id));
-      results.push(...page);
-      if (!json) for (const { id, done, outcome } of page) print(`${done ? '✔' : '✖'} ${id} ${outcome}`);
-      if (page.every(({ answered }) => !answered)) break;
-    }
-  }
+  const showPage = (page: readonly ReplayResult[]) => {
+    if (!json) for (const { id, done, outcome } of page) print(`${done ? '✔' : '✖'} ${id} ${outcome}`);
+  };
+  const results = found.length === 0 ? [] : await replayLetters(letters, found, replayConfig(), showPage);
   const done = results.filter((result) => result.done).length;
   const left = found.length - done;
   const hint = results.length < found.length ? ': no worker responds, is one running?' : '';
   print(json ? JSON.stringify({ replayed: done, left, results }, null, 2) : `${done} replayed, ${left} left${hint}`);
   return left === 0 && (all || reportMissing(ids, found));
+}
+
+function replayConfig() {
+  return parseConfig(redisConfig.extend({ LANES: commonConfig.shape.LANES }), process.env);
 }
 
 async function everyLetter(letters: DeadLetters): Promise<DeadLetter[]> {
@@ -103,19 +96,8 @@ async function everyLetter(letters: DeadLetters): Promise<DeadLetter[]> {
   return every;
 }
 
-function summaryOf({ entry, ...letter }: DeadLetter) {
-  const content = JSON.parse(entry) as { [key: string]: unknown } | null;
-  const text = (key: string) => (typeof content?.[key] === 'string' ? content[key] : '-');
-  return {
-    ...letter,
-    kind: text('kind'),
-    conversationId: text('conversationId'),
-    senderId: text(content?.kind === 'read' ? 'userId' : 'senderId'),
-  };
-}
-
-function lineOf({ at, id, kind, conversationId, senderId, attempts, reason }: ReturnType<typeof summaryOf>): string {
-  return [at.toISOString(), id, kind, conversationId, senderId, `${attempts}×`, reason].join('  ');
+function lineOf({ at, id, kind, conversationId = '-', userId = '-', attempts, reason }: LetterSummary): string {
+  return [at.toISOString(), id, kind, conversationId, userId, `${attempts}×`, reason].join('  ');
 }
 
 function reportMissing(ids: readonly string[], found: readonly DeadLetter[]): boolean {

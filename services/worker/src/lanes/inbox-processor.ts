@@ -1,15 +1,14 @@
 import type { BatchReply, Entry, LaneBatch, MessageId } from '@chat-cluster/contracts';
-import type { BatchOutcome, Fanout, MessageStore, RecentMessages } from '@chat-cluster/domain';
+import type { BatchOutcome, BatchStores, ConversationFanout, Fanout, RecentMessages } from '@chat-cluster/domain';
 import { type JoinRule, LaneLeft, type LaneProcessor } from '@chat-cluster/queue';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { KeepPorts } from '../dead-letters/keep-dead-letters.ts';
 import { traceBatch } from './batch-trace.ts';
+import { createDropChanged } from './drop-changed.ts';
 import { storeInPlace } from './store-in-place.ts';
 
-export interface InboxPorts extends KeepPorts {
-  /** `joinStores(createMessageStore(db))`, see start-lanes.ts. */
-  store: MessageStore;
-  fanout: Fanout;
+export interface InboxPorts extends KeepPorts, BatchStores {
+  fanout: Fanout & Pick<ConversationFanout, 'conversationEvents'>;
   recent: RecentMessages;
   /** `sendReply` in packages/queue: resolves after the first attempt. If the reply is lost, the gateway times out. */
   reply(replyTo: string, reply: BatchReply): Promise<void>;
@@ -24,7 +23,8 @@ export interface InboxPorts extends KeepPorts {
  * Redis rejects is sent again; the user of a lost emit receives `sync_required` when Redis is back.
  */
 export function createInboxProcessor(ports: InboxPorts) {
-  const { logger, signal } = ports;
+  const { logger, recent, signal } = ports;
+  const dropChanged = createDropChanged({ recent, signal, onFailure: () => cacheFaults.inc() });
   return {
     problemOf,
     join: INBOX_RUNS,
@@ -41,28 +41,36 @@ export function createInboxProcessor(ports: InboxPorts) {
       const report = (what: string) => (err: unknown) => logger.error({ err }, `lane: a stored run: ${what} failed`);
       const observe = (record: () => void) => void Promise.try(record).catch(report('metrics'));
       observe(() => observeStored(batches, outcome, started));
-      const published = Promise.try(() => trace.publish((traces) => publish(ports, batches, outcome, traces)));
+      const published = Promise.try(() =>
+        trace.publish((traces) => publish({ ...ports, dropChanged }, batches, outcome, traces)),
+      );
       void published.catch(report('publishing')).then(() => observe(() => observeDelivery(batches)));
       const ms = Math.round(performance.now() - started);
       logger.debug({ batches: batches.length, entries: entries.length, ms }, 'lane: batch stored');
-      return { published: published.catch(() => {}), badges: outcome.badges };
+      const groups = outcome.groupBadges.map(({ conversationId }) => conversationId);
+      return { published: published.catch(() => {}), badges: outcome.badges, groups };
     },
   } satisfies LaneProcessor<LaneBatch>;
 }
 
 /** Sends the emits of a stored run, and to each gateway its part of the results. Never rejects. */
 function publish(
-  { recent, fanout, reply, logger }: InboxPorts,
+  { recent, dropChanged, fanout, reply, logger }: InboxPorts & { dropChanged: ReturnType<typeof createDropChanged> },
   batches: readonly LaneBatch[],
-  { messages, receipts, results }: BatchOutcome,
+  { messages, receipts, results, events, changed }: BatchOutcome,
   traces: ReadonlyMap<MessageId, string>,
 ): Promise<unknown> {
-  Promise.try(() => recent.append(messages)).catch(() => cacheFaults.inc());
+  const ofGroups = events.flatMap((event) => (event.type === 'message' ? [event.message] : []));
+  Promise.try(() => recent.append([...messages, ...ofGroups])).catch(() => cacheFaults.inc());
+  dropChanged(changed);
   const logLoss = (what: string) => (error: Error) => logger.warn({ reason: error.message }, `lane: ${what} lost`);
   const remaining = [...results];
   return Promise.all([
     Promise.try(() => fanout.newMessages(messages, traces)).catch(logLoss('emits of messages were')),
     Promise.try(() => fanout.messagesRead(receipts)).catch(logLoss('emits of receipts were')),
+    // After the messages: a change of a message follows it.
+    events.length > 0 &&
+      Promise.try(() => fanout.conversationEvents(events)).catch(logLoss('emits of conversations were')),
     ...batches.map(({ replyTo, batchId, entries }) => {
       const mine = remaining.splice(0, entries.length);
       return Promise.try(() => reply(replyTo, { v: 1, batchId, results: mine })).catch(logLoss('a reply was'));
@@ -81,7 +89,7 @@ const INBOX_RUNS: JoinRule<LaneBatch> = {
 
 /** `entry` may be anything; the store finds those that cannot be stored. */
 function weightOf(entry: Entry): number {
-  const content = entry?.kind === 'send' ? entry.content : null;
+  const content = entry?.kind === 'send' || entry?.kind === 'group_send' ? entry.content : null;
   return 1 + (typeof content === 'string' ? content.length / CHARACTERS_OF_ONE : 0);
 }
 
@@ -136,5 +144,5 @@ const delivery = new Histogram({
 });
 const cacheFaults = new Counter({
   name: 'chat_cache_errors_total',
-  help: 'Failed appends to the cache of recent messages',
+  help: 'Failed writes to the cache of recent messages',
 });

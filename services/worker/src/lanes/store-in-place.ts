@@ -1,14 +1,20 @@
 import { type Entry, Rejection } from '@chat-cluster/contracts';
-import { type BatchOutcome, deadLetterOf, type MessageStore, ResultUnreadable, storeBatch } from '@chat-cluster/domain';
+import {
+  type BatchOutcome,
+  type BatchStores,
+  deadLetterOf,
+  emptyOutcome,
+  ResultUnreadable,
+  storeBatch,
+} from '@chat-cluster/domain';
 import { describeFault, isTransientFault } from '@chat-cluster/postgres';
 import { type LaneHold, LaneLeft } from '@chat-cluster/queue';
 import { retry } from '@chat-cluster/runtime';
 import { Counter } from 'prom-client';
 import { type KeepPorts, keepDeadLetters } from '../dead-letters/keep-dead-letters.ts';
 
-export interface StoreInPlacePorts extends KeepPorts {
-  /** `joinStores(createMessageStore(db))`, see start-lanes.ts. */
-  store: MessageStore;
+/** The stores of start-lanes.ts; `store` is `joinStores(createMessageStore(db))`. */
+export interface StoreInPlacePorts extends KeepPorts, BatchStores {
   hold: LaneHold;
 }
 
@@ -26,15 +32,19 @@ export interface StoreInPlacePorts extends KeepPorts {
  * also cover messages that arrived later.
  */
 export async function storeInPlace(ports: StoreInPlacePorts, entries: readonly Entry[]): Promise<BatchOutcome> {
-  const { hold, store, logger, signal } = ports;
+  const { hold, store, writes, logger, signal } = ports;
   const onFailure = (error: unknown, attempt: number) => {
     if (error instanceof LaneLeft || isPoison(error)) throw error;
     retries.inc();
     if (attempt === 0) logger.warn({ err: error, entries: entries.length }, 'lane: storing failed, retrying');
   };
+  let mayRepeat = hold.mayRepeat === true;
   const attempt = async () => {
     if (!(await hold.held())) throw new LaneLeft('the lock of its lane was lost');
-    return storeBatch(store, entries);
+    const stores = { store, writes, mayRepeat };
+    // A failed attempt may be stored: the answer of Postgres may have been lost.
+    mayRepeat = true;
+    return storeBatch(stores, entries);
   };
   return retry(attempt, { minMs: 50, maxMs: 2_000, signal, onFailure }).catch((error: unknown) => {
     if (!isPoison(error)) throw error;
@@ -65,6 +75,9 @@ async function storeAroundPoison(
     messages: [...first.messages, ...second.messages],
     receipts: [...first.receipts, ...second.receipts],
     badges: [...first.badges, ...second.badges],
+    events: [...first.events, ...second.events],
+    changed: [...first.changed, ...second.changed],
+    groupBadges: [...first.groupBadges, ...second.groupBadges],
   };
 }
 
@@ -89,7 +102,7 @@ function reportUnreadable(ports: StoreInPlacePorts, entry: Entry | undefined, er
 }
 
 function outcomeWithout(rejection: Rejection): BatchOutcome {
-  return { results: [{ kind: 'rejected', error: rejection.payload }], messages: [], receipts: [], badges: [] };
+  return { ...emptyOutcome(), results: [{ kind: 'rejected', error: rejection.payload }] };
 }
 
 /** Time after which the sender of an entry whose result cannot be read may try again, in ms. */

@@ -1,4 +1,4 @@
-import { UserError, wholeNumber, wholeNumbers } from '@chat-cluster/runtime';
+import { flagOption, UserError, wholeNumber, wholeNumbers } from '@chat-cluster/runtime';
 import { residentBytes } from '@chat-cluster/testkit/processes';
 import { z } from 'zod';
 import type { Arm } from '../../arms/arm.ts';
@@ -29,7 +29,7 @@ export const COMPARE_OPTIONS = z.object({
   pairs: wholeNumber(1).default(100).describe('pairs of users, each on two gateways'),
   size: wholeNumber(1).default(100).describe('characters of a message'),
   idle: wholeNumber(0).default(0).describe('also the approximate memory of one of N idle connections; 0: not measured'),
-  quick: z.boolean().default(false).describe('other defaults, for a first look'),
+  quick: flagOption('other defaults, for a first look'),
 });
 
 /**
@@ -51,14 +51,7 @@ export interface Sample extends Required<Pick<Load, 'rate' | 'inFlight'>> {
   outcome: Outcome;
 }
 
-export interface Measured {
-  options: Options;
-  samples: Sample[];
-  /** Arms that could not be measured on this machine. */
-  missing: { arm: string; reason: string }[];
-  /** Bytes of resident memory per connection. */
-  idle: { arm: string; bytes: number }[];
-}
+export type Measured = Awaited<ReturnType<typeof measureArms>>;
 
 /** Further numbers in flight for the relay, to find its maximum. */
 const RELAY_IN_FLIGHT = [50, 100];
@@ -75,9 +68,16 @@ const WARM_UP_IN_FLIGHT = 50;
  * Only one arm runs at a time. An arm that dies is started again for the rest of its loads. An arm that is not
  * available on this machine is left out.
  */
-export async function measureArms(given: z.output<typeof COMPARE_OPTIONS>, log: Log): Promise<Measured> {
+export async function measureArms(given: z.output<typeof COMPARE_OPTIONS>, log: Log) {
   const options = completeOptions(given);
-  const measured: Measured = { options, samples: [], missing: [], idle: [] };
+  const measured = {
+    options,
+    samples: [] as Sample[],
+    /** Arms that could not be measured on this machine. */
+    missing: [] as { arm: string; reason: string }[],
+    /** Bytes of resident memory per connection. */
+    idle: [] as { arm: string; bytes: number }[],
+  };
   const unlessMissing = async (arm: Arm, measure: () => Promise<void>) => {
     if (measured.missing.some((one) => one.arm === arm.name)) return;
     await measure().catch((error) => {

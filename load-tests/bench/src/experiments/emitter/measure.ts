@@ -31,18 +31,8 @@ export const EMITTER_OPTIONS = z.object({
 });
 export type EmitterOptions = z.output<typeof EMITTER_OPTIONS>;
 
-/** One arm in one slice. */
-export interface Sample {
-  arm: Arm;
-  /** Messages per batch. */
-  entries: number;
-  round: number;
-  /** Microseconds per message. */
-  publisherCpu: number;
-  redisCpu: number;
-  /** Adapter messages that subscribers received, per message: two, one for each user. */
-  received: number;
-}
+/** One arm in one slice; `entries`: messages per batch. */
+export type Sample = Awaited<ReturnType<typeof measureEmitter>>[number];
 
 /**
  * Measures the alternatives for publishing from the worker:
@@ -51,7 +41,7 @@ export interface Sample {
  *
  * The arms take turns in slices; everything else stays up.
  */
-export async function measureEmitter(options: EmitterOptions, log: Log): Promise<Sample[]> {
+export async function measureEmitter(options: EmitterOptions, log: Log) {
   await using undo = new AsyncDisposableStack();
   const redis = await startRedis({ dataDir: undo.use(temporaryFolder()).path, toolsDir: toolsFolder, log });
   undo.defer(() => redis.stop());
@@ -61,7 +51,7 @@ export async function measureEmitter(options: EmitterOptions, log: Log): Promise
     const file = join(import.meta.dirname, 'publisher.ts');
     return { arm, child: undo.use(startChild<PublisherMethods>(file, { args: [arm], env: { REDIS_URL: redis.url } })) };
   });
-  const samples: Sample[] = [];
+  const samples = [];
   for (let round = 0; round <= options.rounds; round++) {
     for (const { entries, everyMs } of LOADS) {
       const batches = Math.ceil((options.seconds * 1_000) / everyMs);
@@ -69,8 +59,10 @@ export async function measureEmitter(options: EmitterOptions, log: Log): Promise
       for (const { arm, child } of round % 2 === 0 ? publishers : publishers.toReversed()) {
         const before = countReceived();
         const cpuUsed = await measureCpu([{ name: 'redis', pid: redis.pid }]);
+        // Microseconds per message.
         const publisherCpu = (await child.call('publish', { entries, everyMs, batches, users })) / messages;
         const redisCpu = (((await cpuUsed()).redis ?? 0) * 1e6) / messages;
+        // Adapter messages that subscribers received, per message: two, one for each user.
         const received = (countReceived() - before) / messages;
         samples.push({ arm, entries, round, publisherCpu, redisCpu, received });
       }

@@ -66,7 +66,7 @@ async function createPublish(arm: string | undefined): Promise<Publish> {
     // One room per emit: an emit to two rooms would go to every gateway.
     for (const one of batch) {
       io.to(one.senderId).emit('new_message', one);
-      io.to(one.receiverId).emit('new_message', one);
+      if (one.receiverId) io.to(one.receiverId).emit('new_message', one);
     }
   };
 }

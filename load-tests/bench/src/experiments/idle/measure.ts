@@ -8,6 +8,7 @@ import type { RunningArm } from '../../arms/arm.ts';
 import { type OurOptions, startOurs } from '../../arms/ours.ts';
 import { startIdleGateway } from '../../arms/stock.ts';
 import { type ArmUnderLoad, startUnderLoad } from '../../arms/under-load.ts';
+import { GROUP_SIZE } from '../../arms/users.ts';
 import type { Log } from '../../experiment.ts';
 
 export const IDLE_OPTIONS = z.object({
@@ -16,6 +17,9 @@ export const IDLE_OPTIONS = z.object({
   rest: wholeNumber(1)
     .default(50)
     .describe('seconds at rest in the last round: a multiple of the 25 s between heartbeats'),
+  groups: wholeNumber(0)
+    .default(0)
+    .describe(`also groups of ${GROUP_SIZE} that each user is a member of; as many rooms on the stock server`),
 });
 
 export type IdleFigures = Awaited<ReturnType<typeof measureIdle>>;
@@ -34,12 +38,12 @@ const SETTLE_MS = 3_000;
  *
  * In the last round it also reads the CPU of a time at rest, in which there are only heartbeats.
  */
-export async function measureIdle({ connections, rounds, rest }: z.output<typeof IDLE_OPTIONS>, log: Log) {
+export async function measureIdle({ connections, rounds, rest, groups }: z.output<typeof IDLE_OPTIONS>, log: Log) {
   const each: Record<Kind, Memory[]> = { ours: [], stock: [] };
   const cpu = { ours: 0, stock: 0 };
   for (let round = 1; round <= rounds; round++) {
     for (const kind of ['ours', 'stock'] as const) {
-      const result = await measureServer(kind, connections, round === rounds ? rest : 0, log);
+      const result = await measureServer(kind, { connections, groups }, round === rounds ? rest : 0, log);
       each[kind].push(result.memory);
       cpu[kind] = result.cpu;
       const bytes = Object.entries(result.memory).map(([field, value]) => `${field} ${value.toFixed(0)}`);
@@ -47,15 +51,21 @@ export async function measureIdle({ connections, rounds, rest }: z.output<typeof
     }
   }
   const [ours, stock] = [mediansOf(each.ours), mediansOf(each.stock)];
-  return { connections, rounds, ours, stock, ratio: combine(ours, stock, (a, b) => a / b), each, cpu };
+  return { connections, rounds, groups, ours, stock, ratio: combine(ours, stock, (a, b) => a / b), each, cpu };
 }
 
 /** Bytes per connection of one fresh server, and all of its CPU at rest in µs per connection and second. */
-async function measureServer(kind: Kind, connections: number, restSeconds: number, log: Log) {
+async function measureServer(
+  kind: Kind,
+  { connections, groups }: { connections: number; groups: number },
+  restSeconds: number,
+  log: Log,
+) {
   await using undo = new AsyncDisposableStack();
   const { path: folder } = undo.use(temporaryFolder());
   const env = { ...memoryProbe(folder), CONNECTS_PER_SECOND: '1000000' };
-  const size = { pairs: 0, idle: WARM + connections, gateways: 1, workers: 0 };
+  // Without groups nothing is stored.
+  const size = { pairs: 0, idle: WARM + connections, groups, gateways: 1, workers: groups > 0 ? 1 : 0 };
   await using server = await startUnderLoad<RunningArm, OurOptions>(SERVERS[kind], { ...size, env, log });
   const gateway = server.arm.processes.filter(({ name }) => name === 'gateways');
   const readMemory = () => collectedMemory(gateway[0]?.pid ?? 0, folder);

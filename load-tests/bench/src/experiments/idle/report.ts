@@ -1,5 +1,5 @@
 import { barChart } from '@chat-cluster/testkit/report';
-import { list, type Report, table, verdict } from '../../results/report.ts';
+import { list, membersOfGroups, type Report, table, titleOf, verdict } from '../../results/report.ts';
 import type { IdleFigures } from './measure.ts';
 
 /** Upper bound of the memory of our connection, as a share of a stock server's. */
@@ -13,16 +13,16 @@ const FIELDS = [
 ] as const;
 
 export function reportIdle(figures: IdleFigures): Report {
-  const { connections, rounds, ours, stock, ratio, cpu } = figures;
+  const { connections, rounds, groups, ours, stock, ratio, cpu } = figures;
   const bars = FIELDS.slice(0, 3).flatMap(([field, name]) => [
     { name, parts: { ours: ours[field] } },
     { name, parts: { 'stock server': stock[field] } },
   ]);
   return {
-    title: 'What an idle connection costs',
+    ...titleOf('What an idle connection costs', groups),
     method:
       `${connections} websockets, each of another user, on one gateway, and on a stock Socket.IO server with the same adapter, ` +
-      `Node and Redis; the memory of the fresh process is subtracted. Medians of ${rounds} rounds, in turn.`,
+      `Node and Redis; the memory of the fresh process is subtracted. Medians of ${rounds} rounds, in turn.${membersOfGroups(groups)}`,
     figures,
     tables: [
       table('Bytes per connection', FIELDS, [

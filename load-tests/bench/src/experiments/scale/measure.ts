@@ -77,7 +77,7 @@ async function measureCluster(adapter: (typeof ADAPTERS)[number], gateways: numb
 }
 
 /** CPU at rest with all users connected, in ms per second. */
-async function measureBackground({ processes }: RunningOurs, seconds: number): Promise<CpuByKind> {
+export async function measureBackground({ processes }: RunningOurs, seconds: number): Promise<CpuByKind> {
   const cpuUsed = await measureCpu(processes);
   await delay(seconds * 1_000);
   const used = await cpuUsed();
@@ -107,7 +107,8 @@ async function measureTraffic({ arm, run }: ArmUnderLoad<RunningOurs>, { rate, s
   };
 }
 
-function byKind(value: (kind: (typeof KINDS)[number]) => number): CpuByKind {
+/** A figure of each kind of process, and their sum. */
+export function byKind(value: (kind: (typeof KINDS)[number]) => number): CpuByKind {
   const kinds = Object.fromEntries(KINDS.map((kind) => [kind, value(kind)])) as Omit<CpuByKind, 'sum'>;
   return { ...kinds, sum: KINDS.reduce((sum, kind) => sum + kinds[kind], 0) };
 }

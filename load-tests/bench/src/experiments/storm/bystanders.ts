@@ -1,5 +1,5 @@
-import { connectPairs } from '../../traffic/connect-pairs.ts';
-import type { ConnectedPair, PlannedPair } from '../../traffic/connection.ts';
+import { connectConversations } from '../../traffic/connect-conversations.ts';
+import type { ConnectedConversation, Connection, PlannedPair } from '../../traffic/connection.ts';
 import { Traffic } from '../../traffic/traffic.ts';
 
 /**
@@ -9,13 +9,13 @@ import { Traffic } from '../../traffic/traffic.ts';
  */
 export async function startBystanders(pairs: PlannedPair[], crowd: readonly PlannedPair[], perSecond: number) {
   let traffics: Traffic[] = [];
-  const plan = { protocol: 'socket.io', devicesPerMessage: 2, acks: true, pairs } as const;
+  const plan = { protocol: 'socket.io', devicesPerMessage: 2, acks: true, conversations: pairs } as const;
   const die = (reason: string) => {
     for (const traffic of traffics) traffic.die(reason);
   };
-  const connected = await connectPairs(plan, () => traffics[0], die);
-  const crowdPairs = crowd.map(({ conversationId, devices: [a, b] }, i): ConnectedPair => {
-    const [sender] = (connected[i % connected.length] as ConnectedPair).connections;
+  const connected = await connectConversations(plan, () => traffics[0], die);
+  const crowdPairs = crowd.map(({ conversationId, devices: [a, b] }, i): ConnectedConversation => {
+    const sender = connected[i % connected.length]?.connections[0] as Connection;
     return { conversationId, users: [a.user, b.user], connections: [sender, sender] };
   });
   const run = { rate: perSecond, seconds: Infinity, size: 10, processes: [] };

@@ -1,5 +1,5 @@
 import type { ConversationId, Message } from '@chat-cluster/contracts';
-import { EventOrder, LeanDevice } from '@chat-cluster/testkit/lean-client';
+import { EventOrder, LeanClient, LeanDevice } from '@chat-cluster/testkit/lean-client';
 
 /** A client of the crowd. In its only conversation another user writes to it. */
 export interface CrowdUser {
@@ -42,10 +42,10 @@ export class CrowdClient extends LeanDevice {
     counts: CrowdCounts,
     onInSync: () => void,
   ) {
-    super(() => {
+    super((events) => {
       // Not the first connection.
       if (this.core.userId !== undefined) counts.attempts++;
-      return { url: url(), token };
+      return new LeanClient({ url: url(), token }, events);
     });
     this.#user = user;
     this.#conversationId = conversationId as ConversationId;

@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { signToken } from '@chat-cluster/local-cluster';
 import { wholeNumber, withDeadline } from '@chat-cluster/runtime';
-import { watchPools } from '@chat-cluster/testkit';
+import { askRedis, watchPools } from '@chat-cluster/testkit';
 import { measureCpu, residentBytes, startChild } from '@chat-cluster/testkit/processes';
 import { z } from 'zod';
 import { type RunningOurs, type Service, startOurs } from '../../arms/ours.ts';
-import { openConversations, planPairs, planUsers } from '../../arms/users.ts';
+import { createGroups, GROUP_SIZE, openConversations, planPairs, planUsers } from '../../arms/users.ts';
 import type { Log } from '../../experiment.ts';
 import type { PlannedPair } from '../../traffic/connection.ts';
 import { latencyOf, type MeasuredMessages } from '../../traffic/measured-messages.ts';
@@ -20,8 +20,10 @@ export const STORM_OPTIONS = z.object({
     .default(50)
     .describe('messages a second of the bystanders to each other, and as many to the clients'),
   calm: wholeNumber(1).default(4).describe('seconds of traffic before the kill, and after all clients are back'),
+  groups: wholeNumber(0).default(0).describe(`also groups of ${GROUP_SIZE} that each client is a member of`),
 });
 
+type StormOptions = z.output<typeof STORM_OPTIONS>;
 export type StormFigures = Awaited<ReturnType<typeof measureStorm>>;
 
 /** Time until all clients are in sync, in ms; beyond it something is broken, and no figure is of use. */
@@ -38,13 +40,13 @@ const CONNECTED_WITHIN_MS = 120_000;
  * some in the answer to its `sync`. Clients have the back-off of stock ones, and nothing is between them and the
  * gateways.
  */
-export async function measureStorm(options: z.output<typeof STORM_OPTIONS>, log: Log) {
-  const { clients, pairs, rate, calm } = options;
+export async function measureStorm(options: StormOptions, log: Log) {
+  const { clients, rate, calm, groups } = options;
   await using undo = new AsyncDisposableStack();
   const cluster = await startOurs({ pairs: 0, idle: 0, log, onUnexpectedExit: log }, undo);
   const [survivor, doomed] = cluster.gateways as [Service, Service];
   log(`connecting ${clients} clients`);
-  const [bystanderPairs, crowdPairs] = await planConversations(clients, pairs, survivor, cluster.jwtSecret);
+  const [bystanderPairs, crowdPairs] = await planConversations(options, survivor, cluster.jwtSecret);
   await using crowd = startChild<CrowdMethods>(join(import.meta.dirname, 'crowd.ts'));
   const users = crowdPairs.map(({ conversationId, devices: [{ user, token }] }) => ({ user, token, conversationId }));
   await withDeadline(crowd.call('connect', { url: doomed.url, users }), CONNECTED_WITHIN_MS, 'connecting the crowd');
@@ -58,12 +60,16 @@ export async function measureStorm(options: z.output<typeof STORM_OPTIONS>, log:
   const inSyncAt = await withDeadline(reconnected, IN_SYNC_WITHIN_MS, 'bringing the crowd back in sync');
   const inSyncMs = inSyncAt.map((epoch) => epoch - performance.timeOrigin - killedAt);
   const usage = await stopWatching();
+  const channels = (await askRedis(cluster.redisUrl, 'PUBSUB', 'SHARDCHANNELS')) as string[];
   const allBackAt = killedAt + Math.max(...inSyncMs);
   await delay(calm * 1_000);
   const { outcome, measured, sentToCrowd, notAcknowledged } = await bystanders.stop();
   const { lost, counts, wrongBadges } = await crowd.call('settle', sentToCrowd);
   return {
     clients,
+    groups,
+    // Rooms and other sharded channels that the survivor subscribes to.
+    channels: channels.length,
     // Times are in ms. The maximum is that of all clients.
     inSync: latencyOf(inSyncMs),
     ...counts,
@@ -83,15 +89,17 @@ export async function measureStorm(options: z.output<typeof STORM_OPTIONS>, log:
   };
 }
 
-/** Pairs of bystanders, and the clients of the crowd, each with the bystander that writes to it. */
-async function planConversations(clients: number, pairs: number, { url }: Service, jwtSecret: string) {
+/** Pairs of bystanders, and the clients of the crowd, each with the bystander that writes to it. Creates the groups. */
+async function planConversations({ clients, pairs, groups }: StormOptions, { url }: Service, jwtSecret: string) {
   const tokenOf = (user: string) => signToken(user, jwtSecret);
   const bystanders = planPairs(pairs, [{ url }], tokenOf);
-  const crowd = planUsers('crowd', clients, [{ url }], tokenOf).map((device, i): PlannedPair => {
+  const devices = planUsers('crowd', clients, [{ url }], tokenOf);
+  const crowd = devices.map((device, i): PlannedPair => {
     const [sender] = (bystanders[i % pairs] as PlannedPair).devices;
     return { conversationId: '', devices: [device, sender] };
   });
   await openConversations([...bystanders, ...crowd], jwtSecret);
+  if (groups > 0) await createGroups({ url, jwtSecret }, devices, groups);
   return [bystanders, crowd] as const;
 }
 

@@ -1,23 +1,34 @@
 import { barChart } from '@chat-cluster/testkit/report';
-import { latencyColumns, list, type Report, table, type Verdict, verdict } from '../../results/report.ts';
+import {
+  latencyColumns,
+  list,
+  membersOfGroups,
+  type Report,
+  table,
+  titleOf,
+  type Verdict,
+  verdict,
+} from '../../results/report.ts';
 import type { StormFigures } from './measure.ts';
 
 /** Upper bounds in ms: until all clients are back in sync, and the 99th percentile of the bystanders meanwhile. */
 const TARGETS = { inSync: 8_000, bystanders: 1_000 };
 
 export function reportStorm(figures: StormFigures): Report {
-  const { clients, inSync, attempts, refused, sentToCrowd, lost, duplicates, wrongBadges, extraSyncs } = figures;
+  const { clients, groups, inSync, attempts, refused, sentToCrowd, lost, duplicates, wrongBadges, extraSyncs } =
+    figures;
   const synced = [inSync.p50, inSync.p99, inSync.max].map((value) => `${value.toFixed(0)} ms`);
   const phases = Object.entries(figures.bystanders);
   const bars = phases.map(([phase, { delivery }]) => {
     return { name: `${phase} the storm`, parts: { 'delivery p99': delivery.p99 } };
   });
   return {
-    title: 'A storm of reconnects',
+    ...titleOf('A storm of reconnects', groups),
     method:
       `One of two gateways with ${clients} clients is killed with SIGKILL; they connect to the other one with the back-off of ` +
       'stock clients. In sync means: connected, session and badge received, `sync` answered. Bystanders on the other gateway ' +
-      'send messages all the time, to each other and to those clients.',
+      'send messages all the time, to each other and to those clients.' +
+      membersOfGroups(groups),
     figures,
     tables: [
       list('From the kill on', [
@@ -30,6 +41,7 @@ export function reportStorm(figures: StormFigures): Report {
         ['CPU, seconds', join(figures.cpuSeconds, (name, seconds) => `${name} ${seconds.toFixed(2)}`)],
         ['maximum memory of the gateway', `${figures.rssPeakMb.toFixed(0)} MB`],
         ['maximum of its Postgres connections', figures.postgresConnections],
+        ['Redis channels that it subscribes to', figures.channels],
       ]),
       table('Latency of the bystanders, ms', phases, [
         ['phase', ([phase]) => phase],

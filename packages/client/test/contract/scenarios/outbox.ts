@@ -1,6 +1,7 @@
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-import { type ChatStore, memoryStore } from '../../../src/index.ts';
+import type { ChatStore } from '../../../src/index.ts';
+import { memoryStore } from '../../../src/testing/index.ts';
 import { isLive, isLoaded, numbered, sendAll, shown, textsOf, type World } from '../world.ts';
 
 export function outboxScenarios(world: World): void {

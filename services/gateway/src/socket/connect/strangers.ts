@@ -3,7 +3,7 @@ import type { Logger } from '@chat-cluster/runtime';
 import { LRUCache } from 'lru-cache';
 import { Counter } from 'prom-client';
 import type { GatewayConfig } from '../../config.ts';
-import { TokenBucket } from '../../token-bucket.ts';
+import { type Rate, rateOf, TokenBucket } from '../../token-bucket.ts';
 import type { Connection } from '../engine-io.ts';
 import { cut } from '../transport/packet-guard.ts';
 import { clientAddress, forwardedAddresses } from './client-address.ts';
@@ -35,6 +35,7 @@ export interface StrangersDeps {
  */
 export class Strangers {
   readonly #deps: StrangersDeps;
+  readonly #rate: Rate;
   readonly #connects = new LRUCache<string, TokenBucket>({ max: COUNTED_ADDRESSES });
   readonly #byAddress = new Map<string, Set<Connection>>();
   /** By connection: ends its time as a stranger. */
@@ -43,6 +44,8 @@ export class Strangers {
 
   constructor(deps: StrangersDeps) {
     this.#deps = deps;
+    const perSecond = deps.config.CONNECTS_PER_SECOND_PER_ADDRESS;
+    this.#rate = rateOf(perSecond, BURST_SECONDS * perSecond);
   }
 
   /** Counts a connect. Returns 0, or the time in ms until the address may connect again. */
@@ -53,7 +56,7 @@ export class Strangers {
     if (TRUSTED_HOPS === 0 && request.headers['x-forwarded-for'] !== undefined) this.#warn();
     if (perSecond === 0) return 0;
     const address = clientAddress(request, TRUSTED_HOPS);
-    const bucket = this.#connects.get(address) ?? new TokenBucket(perSecond, BURST_SECONDS * perSecond);
+    const bucket = this.#connects.get(address) ?? new TokenBucket(this.#rate);
     this.#connects.set(address, bucket);
     return bucket.take();
   }

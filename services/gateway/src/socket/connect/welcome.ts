@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { StoreEpoch, SyncRequired, UserId } from '@chat-cluster/contracts';
-import type { UnreadSummary } from '@chat-cluster/domain';
-import { type Logger, retry, withDeadline } from '@chat-cluster/runtime';
+import type { StoreEpoch, SyncRequired } from '@chat-cluster/contracts';
+import { type Logger, withDeadline } from '@chat-cluster/runtime';
 import { Counter, Gauge } from 'prom-client';
 import type { ChatServer, ChatSocket } from '../chat-socket.ts';
 import { closeConnection } from '../engine-io.ts';
+import type { GroupRooms } from '../group-rooms.ts';
 import { watchBadges } from './badge-watch.ts';
 
 const connections = new Gauge({ name: 'chat_connections', help: 'Authenticated sockets' });
@@ -27,14 +27,15 @@ const SYNC_PAUSE_MS = 100;
 export interface WelcomeDeps {
   io: ChatServer;
   gatewayId: string;
-  unreadOf(userId: UserId): Promise<UnreadSummary>;
+  /** Reads the unread count of a user, and joins the rooms of the user's groups by the same read. */
+  rooms: Pick<GroupRooms, 'enter'>;
   /** Resolves when emits to the room reach this gateway. */
   subscribed(room: string): Promise<void>;
   epoch(): StoreEpoch;
   logger: Logger;
 }
 
-/** Puts new sockets into their room and sends `session` and the badge; after a gap `sync_required` and the badge. */
+/** Puts new sockets into their rooms and sends `session` and the badge; after a gap `sync_required` and the badge. */
 export class Welcome {
   readonly #deps: WelcomeDeps;
   /** Number of the current pass of `requireSyncs`. */
@@ -47,7 +48,6 @@ export class Welcome {
   /** The first step of a connected socket: it joins the room of its user and receives `session`, then its badge. */
   attach(socket: ChatSocket): void {
     connections.inc();
-    socket.on('disconnect', onDisconnect);
     void socket.join(socket.data.userId);
     socket.emit('session', {
       userId: socket.data.userId,
@@ -57,6 +57,14 @@ export class Welcome {
       epoch: this.#deps.epoch(),
     });
     this.#own(this.#emitFirstBadge(socket));
+  }
+
+  /** Counts a socket that has disconnected, and closes its connection. */
+  detach(socket: ChatSocket, reason: string): void {
+    connections.dec();
+    disconnects.inc({ reason });
+    // Socket.IO would keep the connection open for another namespace, but there is only one.
+    if (reason === 'client namespace disconnect') closeConnection(socket.conn);
   }
 
   /**
@@ -81,6 +89,12 @@ export class Welcome {
     await this.#emitBadge(socket);
   }
 
+  /** Emits `sync_required` to a socket that has joined the room of a group after its connect. */
+  joinedLate(socket: ChatSocket): void {
+    syncsRequired.inc();
+    socket.emit('sync_required', { reason: 'fanout_gap' });
+  }
+
   /**
    * Emits the first badge, from a count that starts after Redis has confirmed the subscription of the user's room. The
    * badge cannot be stale: earlier changes are in the count, and later ones are emitted to the room. While Redis is
@@ -89,35 +103,26 @@ export class Welcome {
   async #emitFirstBadge(socket: ChatSocket): Promise<void> {
     const subscription = this.#deps.subscribed(socket.data.userId);
     let inTime = true;
-    await withDeadline(subscription, SUBSCRIBED_DEADLINE_MS, 'subscription').catch(() => {
+    const waited = withDeadline(subscription, SUBSCRIBED_DEADLINE_MS, 'subscription').catch(() => {
       inTime = false;
     });
-    await this.#emitBadge(socket);
+    await this.#emitBadge(socket, waited);
     if (inTime) return;
     await subscription;
     await this.#requireSync(socket, 'fanout_gap');
   }
 
-  /** Emits the current badge, unless a newer one is emitted during the read. Retries while the socket is connected. */
-  async #emitBadge(socket: ChatSocket): Promise<void> {
+  /** Emits the current badge, read after `start`, unless a newer one is emitted during the read. */
+  async #emitBadge(socket: ChatSocket, start?: Promise<unknown>): Promise<void> {
     using badges = watchBadges(socket);
-    const readAndEmit = async () => {
-      if (!socket.connected || badges.emitted()) return;
-      const { count } = await this.#deps.unreadOf(socket.data.userId);
-      if (!badges.emitted()) socket.emit('unread_count', { count });
-    };
-    await retry(readAndEmit, { minMs: 200, maxMs: 5_000 });
+    const summary = await this.#deps.rooms.enter(socket.data.userId, start);
+    if (!summary || !socket.connected || badges.emitted()) return;
+    const { count, mutedCount, mentionCount } = summary;
+    const others = { ...(mutedCount && { mutedCount }), ...(mentionCount && { mentionCount }) };
+    socket.emit('unread_count', { count, ...others });
   }
 
   #own(work: Promise<void>): void {
     work.catch((error: unknown) => this.#deps.logger.error({ err: error }, 'connection: a fault'));
   }
-}
-
-/** One listener, shared by all sockets. */
-function onDisconnect(this: ChatSocket, reason: string): void {
-  connections.dec();
-  disconnects.inc({ reason });
-  // Socket.IO would keep the connection open for another namespace, but there is only one.
-  if (reason === 'client namespace disconnect') closeConnection(this.conn);
 }

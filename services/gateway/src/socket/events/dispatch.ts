@@ -51,8 +51,8 @@ type Ack = (result: object) => void;
 /**
  * Receives every event of every socket: parse, call the handler, acknowledge. Every event gets an answer: a result or a
  * coded error in its ack, or the error as `exception` if the client requested no ack. A bad event never ends the
- * connection, only too many of them do. An event whose trace is sampled has a span until its ack. `socket.data.underWay` counts the events
- * without an answer, for the drain.
+ * connection, only too many of them do. An event whose trace is sampled has a span until its ack.
+ * `socket.data.underWay` counts the events without an answer, for the drain.
  *
  * Events bypass Socket.IO's listeners and its ack encoder (engine-io.ts): nothing is binary, and there are no
  * middlewares.

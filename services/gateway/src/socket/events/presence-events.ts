@@ -2,7 +2,7 @@ import { LIMITS, type Presence, Rejection, type UserId } from '@chat-cluster/con
 import type { PresenceAnnouncer, PresenceWatch } from '@chat-cluster/domain';
 import { type Logger, withDeadline } from '@chat-cluster/runtime';
 import type { NewContacts } from '../../new-contacts.ts';
-import { TokenBucket } from '../../token-bucket.ts';
+import { rateOf, TokenBucket } from '../../token-bucket.ts';
 import type { ChatSocket } from '../chat-socket.ts';
 import { PresenceNotifier } from './presence-notifier.ts';
 
@@ -10,7 +10,7 @@ import { PresenceNotifier } from './presence-notifier.ts';
 const MAX_WATCHED_USERS = 100_000;
 /** Users that one socket may start to watch, each of which may cost a subscription: two full lists at once. */
 const BURST = 2 * LIMITS.watchedUsers;
-const PER_SECOND = 50;
+const RATE = rateOf(50, BURST);
 /** Time limit of a first answer, in ms. While Redis is down it is reached; the client gets UNAVAILABLE and retries. */
 const DEADLINE_MS = 2_000;
 
@@ -39,31 +39,26 @@ export class PresenceEvents {
   readonly #notifier = new PresenceNotifier();
   /** The sockets that watch each visible user. A user without watchers here is unwatched in the cluster. */
   readonly #watchers = new Map<UserId, Set<ChatSocket>>();
+  /** Grows with each change of a block, so that a read that began before is repeated. */
+  #blockChanges = 0;
   /** The sockets of each user that have, or had, a waiting watch. */
   readonly #waiting = new Map<UserId, Set<ChatSocket>>();
-  /** One listener, shared by all sockets. */
-  readonly #onDisconnect: (this: ChatSocket) => void;
 
   constructor(deps: PresenceDeps) {
     this.#deps = { maxWatchedUsers: MAX_WATCHED_USERS, ...deps };
     deps.watch.onChange((presence) => {
       for (const socket of this.#watchers.get(presence.userId) ?? []) this.#notifier.notify(socket, presence);
     });
-    const events = this;
-    this.#onDisconnect = function () {
-      events.#release(this);
-    };
   }
 
-  /** Announces the user of a connected socket as online until it disconnects. */
+  /** Announces the user of a connected socket as online until its `detach`. */
   attach(socket: ChatSocket): void {
     this.#deps.announcer.hold(socket.data.userId);
-    socket.on('disconnect', this.#onDisconnect);
   }
 
   /** Resolves with the presence of the users, in order. From then on every change is emitted. */
   async watch(socket: ChatSocket, userIds: UserId[]): Promise<{ ok: true; presence: Presence[] }> {
-    socket.data.watching ??= { users: new Set(), limit: new TokenBucket(PER_SECOND, BURST) };
+    socket.data.watching ??= { users: new Set(), limit: new TokenBucket(RATE) };
     const { users, limit } = socket.data.watching;
     const fresh = new Set(userIds).difference(users);
     const total = users.size + fresh.size;
@@ -99,7 +94,7 @@ export class PresenceEvents {
   /** Begins the watches of those users who are visible, and resolves with their presence. */
   async #show(socket: ChatSocket, userIds: readonly UserId[]): Promise<Map<UserId, Presence>> {
     const unknown = userIds.filter((userId) => !this.#isShown(socket, userId));
-    const visible = await this.#deps.visibleTo(socket.data.userId, unknown);
+    const visible = await this.#readVisible(socket.data.userId, unknown);
     const isShown = (userId: UserId) => visible.has(userId) || this.#isShown(socket, userId);
     const shown = userIds.filter((userId) => socket.data.watching?.users.has(userId) && isShown(userId));
     for (const userId of shown) {
@@ -111,6 +106,37 @@ export class PresenceEvents {
       throw new Rejection('UNAVAILABLE', { retryAfterMs: 1_000 });
     });
     return new Map(presence.map((one) => [one.userId, one]));
+  }
+
+  async #readVisible(userId: UserId, userIds: readonly UserId[]): Promise<ReadonlySet<UserId>> {
+    for (;;) {
+      const changes = this.#blockChanges;
+      const visible = await this.#deps.visibleTo(userId, userIds);
+      if (changes === this.#blockChanges) return visible;
+    }
+  }
+
+  /** One of the two users has blocked the other, or does not any more: their watches of each other are checked again. */
+  onBlockChange([a, b]: readonly [UserId, UserId]): void {
+    this.#blockChanges++;
+    this.#hide(a, b);
+    this.#hide(b, a);
+    for (const userId of [a, b])
+      for (const socket of this.#waiting.get(userId) ?? []) void this.#showNewContacts(socket);
+  }
+
+  /** The watches of `userId` by the sockets of `watcher` wait, as if the users had no common conversation. */
+  #hide(userId: UserId, watcher: UserId): void {
+    const watchers = this.#watchers.get(userId);
+    for (const socket of watchers ?? []) {
+      if (socket.data.userId !== watcher) continue;
+      watchers?.delete(socket);
+      this.#notifier.notify(socket, { userId, online: false });
+      this.#wait(socket);
+    }
+    if (watchers?.size !== 0) return;
+    this.#watchers.delete(userId);
+    this.#deps.watch.unwatch(userId);
   }
 
   #isShown(socket: ChatSocket, userId: UserId): boolean {
@@ -149,7 +175,8 @@ export class PresenceEvents {
     return { ok: true };
   }
 
-  #release(socket: ChatSocket): void {
+  /** Ends the watches of a socket that has disconnected. */
+  detach(socket: ChatSocket): void {
     this.#deps.announcer.release(socket.data.userId);
     this.#notifier.forget(socket);
     this.#remove(socket, socket.data.watching?.users ?? []);

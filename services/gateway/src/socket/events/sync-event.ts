@@ -1,4 +1,4 @@
-import { Rejection, type SyncAck, type UnreadCount } from '@chat-cluster/contracts';
+import { Rejection, type SyncAck, type UnreadCount, type UserId } from '@chat-cluster/contracts';
 import { type SyncPorts, sync } from '@chat-cluster/domain';
 import { withDeadline } from '@chat-cluster/runtime';
 import type { ChatSocket } from '../chat-socket.ts';
@@ -6,8 +6,8 @@ import { watchBadges } from '../connect/badge-watch.ts';
 import type { Handler } from './dispatch.ts';
 
 export interface SyncDeps extends SyncPorts {
-  /** Resolves when emits to the room reach this gateway. */
-  subscribed(room: string): Promise<void>;
+  /** Resolves when emits to the room of the user, and to those of the user's groups, reach this gateway. */
+  subscribed(userId: UserId): Promise<void>;
 }
 
 /**

@@ -1,13 +1,14 @@
 import { type Exception, Rejection } from '@chat-cluster/contracts';
 import { Counter } from 'prom-client';
 import type { GatewayConfig } from '../../config.ts';
-import { RateLimit } from '../../token-bucket.ts';
+import { type Rate, RateLimit, rateOf } from '../../token-bucket.ts';
 import type { ChatSocket } from '../chat-socket.ts';
 import {
   abortConnection,
   type Connection,
-  emitOnTooLargePacket,
-  onControlFrame,
+  type FrameListener,
+  hasEnded,
+  onUnseenFrame,
   type ReceivedPacket,
   setMaxPacketBytes,
 } from '../engine-io.ts';
@@ -37,7 +38,7 @@ export function countCut(reason: CutReason): void {
 
 /** Ends a connection whose client does what no stock client does. */
 export function cut(connection: Connection, reason: CutReason): void {
-  if (connection.readyState === 'closed') return;
+  if (hasEnded(connection)) return;
   countCut(reason);
   abortConnection(connection, reason);
 }
@@ -68,87 +69,124 @@ export function sizeLimit(maxBytes: number): string {
 /** First character of a packet of Socket.IO, by type. */
 const [CONNECT, EVENT, BINARY_EVENT] = ['0', '2', '5'].map((type) => type.charCodeAt(0));
 
+/** What a connection has sent. */
+interface Received {
+  /** Absent before authentication. */
+  socket: ChatSocket | undefined;
+  /** Packets before authentication. */
+  packets: number;
+  connects: number;
+  probes: number;
+}
+
 /**
- * Counts what a connection receives before engine.io and Socket.IO process it: packets of all types, upgrade probes, and
- * pings and pongs of the WebSocket protocol. Socket.IO counts nothing, and registers a socket only after the next tick,
- * so that it would open a socket for every CONNECT packet that arrives until then.
+ * Counts what connections receive before engine.io and Socket.IO process it: packets of all types, upgrade probes, pings
+ * and pongs of the WebSocket protocol, and what a client sends after the close. Socket.IO counts nothing, and registers
+ * a socket only after the next tick, so that it would open a socket for every CONNECT packet that arrives until then.
+ *
+ * All connections share the listeners, so an idle one has little of its own.
  */
 export class PacketGuard {
-  /** The dispatcher uses it too, since it answers the events beyond the limit. */
-  readonly #limit: RateLimit;
-  readonly #connection: Connection;
   readonly #config: GuardConfig;
-  #socket: ChatSocket | undefined;
-  #received = 0;
-  #connects = 0;
-  #probes = 0;
+  readonly #rate: Rate;
+  readonly #received = new WeakMap<Connection, Received>();
+  readonly #onPacket: (this: Connection, packet: ReceivedPacket) => void;
+  readonly #onUpgrading: (this: Connection) => void;
+  readonly #onUpgrade: (this: Connection) => void;
+  readonly #onUnseenFrame: FrameListener;
 
-  constructor(connection: Connection, config: GuardConfig) {
-    this.#connection = connection;
+  constructor(config: GuardConfig) {
     this.#config = config;
-    this.#limit = new RateLimit(config.RATE_LIMIT_PER_SECOND, config.RATE_LIMIT_BURST);
-    connection.on('packet', (packet: ReceivedPacket) => this.#onPacket(packet));
-    connection.on('upgrading', () => {
-      if (++this.#probes > PROBES) cut(connection, 'too_many_packets');
-    });
-    connection.on('upgrade', () => this.#onTransport());
-    this.#onTransport();
+    this.#rate = rateOf(config.RATE_LIMIT_PER_SECOND, config.RATE_LIMIT_BURST);
+    const guard = this;
+    this.#onPacket = function (packet) {
+      guard.#receive(this, packet);
+    };
+    this.#onUpgrading = function () {
+      if (++guard.#of(this).probes > PROBES) cut(this, 'too_many_packets');
+    };
+    this.#onUpgrade = function () {
+      guard.#onTransport(this);
+    };
+    this.#onUnseenFrame = (connection, bytes) => {
+      const received = this.#of(connection);
+      this.#countSize(received, bytes);
+      this.#count(connection, received);
+    };
+  }
+
+  /** Counts the packets of a connection that has just opened. */
+  attach(connection: Connection): void {
+    this.#received.set(connection, { socket: undefined, packets: 0, connects: 0, probes: 0 });
+    connection.on('packet', this.#onPacket);
+    this.#onTransport(connection);
+    if (connection.transport.name === 'websocket') return;
+    connection.on('upgrading', this.#onUpgrading);
+    connection.on('upgrade', this.#onUpgrade);
   }
 
   /** From now on the client is a user, and the dispatcher counts its events. */
   authenticate(socket: ChatSocket): void {
-    this.#socket = socket;
-    this.#limitSize();
-    socket.data.packets = this.#limit;
+    this.#of(socket.conn).socket = socket;
+    socket.data.packets = new RateLimit(this.#rate);
+    this.#limitSize(socket.conn);
   }
 
-  #onTransport(): void {
-    const { transport } = this.#connection;
-    onControlFrame(transport, () => this.#count());
-    emitOnTooLargePacket(transport, 'exception', () => tooLarge(this.#config.MAX_PACKET_BYTES));
-    this.#limitSize();
+  #of(connection: Connection): Received {
+    const received = this.#received.get(connection);
+    if (!received) throw new Error('the guard is not attached to this connection');
+    return received;
   }
 
-  #limitSize(): void {
+  #onTransport(connection: Connection): void {
+    onUnseenFrame(connection, this.#onUnseenFrame);
+    this.#limitSize(connection);
+  }
+
+  #limitSize(connection: Connection): void {
     const most = this.#config.MAX_PACKET_BYTES;
-    setMaxPacketBytes(this.#connection.transport, this.#socket ? most : Math.min(most, BYTES_BEFORE_AUTHENTICATION));
+    const { socket } = this.#of(connection);
+    setMaxPacketBytes(connection.transport, socket ? most : Math.min(most, BYTES_BEFORE_AUTHENTICATION));
   }
 
-  #onPacket(packet: ReceivedPacket): void {
+  #receive(connection: Connection, packet: ReceivedPacket): void {
     const { type, data } = packet;
+    const received = this.#of(connection);
     if (type === 'message' && typeof data === 'string') {
       const first = data.charCodeAt(0);
       if (isNestedDeeper(data, MAX_NESTING)) {
         packet.data = withoutPayload(data);
         if (packet.data === undefined) {
-          cut(this.#connection, 'nesting');
+          cut(connection, 'nesting');
           return;
         }
       }
-      if (first === CONNECT && ++this.#connects > 1) {
-        cut(this.#connection, 'second_connect');
+      if (first === CONNECT && ++received.connects > 1) {
+        cut(connection, 'second_connect');
         return;
       }
-      if (data.length >= BYTES_PER_COUNT) this.#countSize(data.length);
-      if (this.#socket && (first === EVENT || first === BINARY_EVENT)) return;
+      this.#countSize(received, data.length);
+      if (received.socket && (first === EVENT || first === BINARY_EVENT)) return;
     }
-    this.#count();
+    this.#count(connection, received);
   }
 
   /** Counts a large packet as more than one; the first one is counted where all packets are. */
-  #countSize(bytes: number): void {
+  #countSize({ socket }: Received, bytes: number): void {
+    if (bytes < BYTES_PER_COUNT) return;
     for (let more = Math.floor(bytes / BYTES_PER_COUNT); more > 0; more--) {
-      this.#limit.take();
-      this.#socket?.data.user.events.take();
+      socket?.data.packets.take();
+      socket?.data.user.events.take();
     }
   }
 
-  #count(): void {
-    if (!this.#socket) {
-      if (++this.#received > PACKETS_BEFORE_AUTHENTICATION) cut(this.#connection, 'too_many_packets');
+  #count(connection: Connection, received: Received): void {
+    if (!received.socket) {
+      if (++received.packets > PACKETS_BEFORE_AUTHENTICATION) cut(connection, 'too_many_packets');
       return;
     }
-    if (this.#limit.take() > 0 && this.#limit.isAbused) cut(this.#connection, 'rate_limit');
+    const { packets } = received.socket.data;
+    if (packets.take() > 0 && packets.isAbused) cut(connection, 'rate_limit');
   }
 }
 
@@ -158,6 +196,7 @@ function withoutPayload(packet: string): string | undefined {
   return head && `${head}${JSON.stringify(TOO_DEEP)}]`;
 }
 
-function tooLarge(bytes: number): Exception {
+/** The payload of the `exception` about a packet that is too large. */
+export function tooLarge(bytes: number): Exception {
   return { event: 'unknown', error: new Rejection('VALIDATION_FAILED', { message: sizeLimit(bytes) }).payload };
 }

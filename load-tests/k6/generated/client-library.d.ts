@@ -1,0 +1,1 @@
+export * from '@chat-cluster/testkit/portable';

@@ -1,0 +1,2 @@
+export { groups } from './groups.ts';
+export type * from './types.ts';

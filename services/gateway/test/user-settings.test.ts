@@ -1,0 +1,120 @@
+import type { ConversationsPage, UnreadCount } from '@chat-cluster/contracts';
+import { api, eventually, openConversation, startTestCluster, type TestCluster } from '@chat-cluster/testkit';
+import { expect } from 'chai';
+import { codeOf, createGroup, type Device, devicesOf, newUsers, okOf, send, syncOne } from './group-devices.ts';
+
+describe('settings of users', () => {
+  let cluster: TestCluster;
+  const devices = devicesOf(() => cluster);
+
+  before(async () => {
+    cluster = await startTestCluster();
+  });
+  after(() => cluster.stop());
+  afterEach(() => devices.closeAll());
+
+  async function pair() {
+    const [a, b] = newUsers('alice', 'bob') as [string, string];
+    const id = await openConversation(cluster, a, b);
+    const alice = await devices.connect(a);
+    const bob = await devices.connectElsewhere(b, alice.gatewayId);
+    return { alice, bob, id };
+  }
+  const badge = (device: Device) => device.of<UnreadCount>('unread_count').at(-1);
+
+  it('muted conversations count apart, on all devices, and mentions count anyway', async () => {
+    const { alice, bob, id } = await pair();
+    const other = await devices.connectElsewhere(bob.userId, bob.gatewayId);
+    await send(alice, id, 'one');
+    await eventually(() => expect(badge(bob)?.count).to.equal(1));
+    okOf(await bob.call('set_conversation', { conversationId: id, settings: { muted: true } }));
+    for (const device of [bob, other]) {
+      await eventually(() => expect(badge(device)).to.deep.include({ count: 0, mutedCount: 1 }));
+      expect(device.of('conversation_changed')).to.deep.equal([
+        { conversationId: id, settings: { muted: true, archived: false, markedUnread: false } },
+      ]);
+    }
+    const group = (await createGroup(alice, [bob.userId])).id;
+    okOf(await bob.call('set_conversation', { conversationId: group, settings: { muted: true } }));
+    await send(alice, group, 'see', { mentions: [bob.userId] });
+    await eventually(() => expect(badge(bob)).to.deep.include({ count: 0, mutedCount: 2, mentionCount: 1 }));
+    okOf(await bob.call('set_conversation', { conversationId: id, settings: { muted: false } }));
+    await eventually(() => expect(badge(bob)).to.deep.include({ count: 1, mutedCount: 1, mentionCount: 1 }));
+  });
+
+  it('archived ends with the next message, marked unread with the next read', async () => {
+    const { alice, bob, id } = await pair();
+    await send(alice, id, 'one');
+    okOf(await bob.call('set_conversation', { conversationId: id, settings: { archived: true, markedUnread: true } }));
+    expect((await syncOne(bob, id)).one.settings).to.deep.include({ archived: true, markedUnread: true });
+    await send(alice, id, 'two');
+    expect((await syncOne(bob, id)).one.settings).to.deep.include({ archived: false, markedUnread: true });
+    okOf(await bob.call('read_messages', { conversationId: id }));
+    const list = await api<ConversationsPage>(cluster, bob.userId, 'GET', '/api/messages/conversations');
+    expect(list.body.conversations[0]).not.to.have.property('settings');
+    expect((await syncOne(alice, id)).one).not.to.have.property('settings');
+  });
+
+  it('a block refuses messages in both directions, on both gateways at once, and hides presence and typing', async () => {
+    const { alice, bob, id } = await pair();
+    okOf(await alice.call('watch_presence', { userIds: [bob.userId] }));
+    const seen = okOf<{ presence: object[] }>(await bob.call('watch_presence', { userIds: [alice.userId] }));
+    await send(alice, id, 'before');
+    await send(bob, id, 'before');
+    expect(seen.presence).to.deep.equal([{ userId: alice.userId, online: true }]);
+    okOf(await alice.call('set_block', { userId: bob.userId, blocked: true }));
+    // Gateways apply it within moments of the ack.
+    for (const device of [alice, bob]) {
+      await eventually(async () => {
+        const ack = await device.call('send_message', { conversationId: id, content: 'after' });
+        expect(codeOf(ack)).to.equal('FORBIDDEN');
+        expect(ack.error.message).to.equal('On this server, users cannot open conversations.');
+      });
+      const edit = await device.call('set_reaction', { conversationId: id, seq: 1, emoji: '👍', on: true });
+      expect(codeOf(edit)).to.equal('FORBIDDEN');
+      okOf(await device.call('typing', { conversationId: id, typing: true }));
+    }
+    const offline = { userId: alice.userId, online: false };
+    await eventually(() => expect(bob.of('presence')).to.deep.equal([offline]));
+    expect(okOf<object>(await bob.call('watch_presence', { userIds: [alice.userId] }))).to.deep.include({
+      presence: [offline],
+    });
+    const blocks = await api<object>(cluster, alice.userId, 'GET', '/api/blocks');
+    expect(blocks.body).to.deep.equal({ userIds: [bob.userId] });
+    expect((await api<object>(cluster, bob.userId, 'GET', '/api/blocks')).body).to.deep.equal({ userIds: [] });
+
+    okOf(await alice.call('set_block', { userId: bob.userId, blocked: false }));
+    await eventually(async () => okOf(await bob.call('send_message', { conversationId: id, content: 'again' })));
+    await eventually(() => expect(bob.of('presence').at(-1)).to.deep.equal({ userId: alice.userId, online: true }));
+    expect([...alice.of('typing'), ...bob.of('typing')]).to.deep.equal([]);
+  });
+
+  it('a block prevents a new conversation as the policy of a server does, and changes nothing in groups', async () => {
+    const [a, b, c] = newUsers('alice', 'bob', 'carol') as [string, string, string];
+    const [alice, bob, carol] = [await devices.connect(a), await devices.connect(b), await devices.connect(c)];
+    okOf(await alice.call('set_block', { userId: b, blocked: true }));
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ]) {
+      const { status, body } = await api<object>(cluster, from, 'POST', '/api/conversations', { participantId: to });
+      expect(status).to.equal(403);
+      expect(body).to.deep.equal({
+        error: { code: 'FORBIDDEN', message: 'On this server, users cannot open conversations.', retryable: false },
+      });
+    }
+    const id = (await createGroup(carol, [a, b])).id as string;
+    const sent = await send(bob, id, 'to all');
+    await eventually(() => expect(alice.seqs(id)).to.include(sent.seq));
+    expect(codeOf(await alice.call('set_block', { userId: a, blocked: true }))).to.equal('VALIDATION_FAILED');
+  });
+
+  it('members of a group of up to 100 are contacts', async () => {
+    const [a, b] = newUsers('alice', 'bob') as [string, string];
+    const [alice, bob] = [await devices.connect(a), await devices.connect(b)];
+    const watch = () => alice.call('watch_presence', { userIds: [b] });
+    expect(okOf<object>(await watch())).to.deep.include({ presence: [{ userId: b, online: false }] });
+    await createGroup(bob, [a]);
+    await eventually(() => expect(alice.of('presence')).to.deep.equal([{ userId: b, online: true }]));
+  });
+});

@@ -1,0 +1,63 @@
+import { createStore, type StoreApi } from 'zustand';
+import { clearDrafts } from '../conversation/drafts.ts';
+import { createPaneView, type PaneViewStore } from '../pane/pane-view.ts';
+import { browserTexts, tabTexts } from '../session/browser-storage.ts';
+import type { HostedConfig } from '../session/page-config.ts';
+import { openSession, type Session } from '../session/session.ts';
+import { announceSignOut, onSignOutElsewhere } from '../session/tabs.ts';
+import { hostedTokens, typedToken } from '../session/tokens.ts';
+
+/** Name of the database of unsent messages in this browser. */
+const STORE = 'chat-cluster';
+/** Key in `sessionStorage` of a typed token, which lasts as long as the tab. */
+const TOKEN_KEY = 'chat-token';
+
+/** The application of a hosted cluster: one user, who has a cookie or has typed a token. */
+export interface HostedApplication {
+  readonly config: HostedConfig;
+  readonly view: PaneViewStore;
+  /** Undefined: no user is signed in. */
+  readonly session: StoreApi<{ current: Session | undefined }>;
+  /** Signs in with a typed token. */
+  signIn(token: string): void;
+  /** Deletes what is stored for the user in this browser, also in other tabs. */
+  signOut(): Promise<void>;
+}
+
+export function openHosted(config: HostedConfig): HostedApplication {
+  const view = createPaneView();
+  const open = (token: string | null): Session | undefined => {
+    if (config.tokenUrl !== undefined) {
+      return openSession({ getToken: hostedTokens(config.tokenUrl), storeName: STORE, url: config.apiUrl });
+    }
+    return token === null
+      ? undefined
+      : openSession({ getToken: typedToken(token), storeName: STORE, url: config.apiUrl });
+  };
+  const session = createStore<{ current: Session | undefined }>(() => ({
+    current: open(tabTexts.getItem(TOKEN_KEY)),
+  }));
+  const end = async () => {
+    const { current } = session.getState();
+    session.setState({ current: undefined });
+    tabTexts.removeItem(TOKEN_KEY);
+    view.getState().reset();
+    clearDrafts(browserTexts);
+    await current?.client.signOut();
+  };
+  onSignOutElsewhere(() => void end());
+  return {
+    config,
+    view,
+    session,
+    signIn(token) {
+      tabTexts.setItem(TOKEN_KEY, token);
+      void session.getState().current?.close();
+      session.setState({ current: open(token) });
+    },
+    async signOut() {
+      await end();
+      announceSignOut();
+    },
+  };
+}

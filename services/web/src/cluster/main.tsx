@@ -1,0 +1,4 @@
+import { mount } from '../ui/mount.tsx';
+import { ClusterPage } from './cluster-page.tsx';
+
+mount(<ClusterPage />);
