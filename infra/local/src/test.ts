@@ -75,8 +75,8 @@ function refuse(sentence: string): Result {
 
 /**
  * Runs several suites at once, each in its own mocha process: `jobs` suites that compute, one more than there are cores,
- * because each of them also waits at times, and beside them two that mostly wait. TEST_JOBS=1 runs all suites one after
- * another.
+ * because each of them also waits at times, and beside them two that mostly wait. When no more of those are left, one more
+ * suite computes. TEST_JOBS=1 runs all suites one after another.
  */
 async function runSuites({ alone, waiting, working }: Suites, options: readonly string[]): Promise<Result> {
   const jobs = Number(process.env.TEST_JOBS) || Math.min(4, availableParallelism() + 1);
@@ -98,10 +98,11 @@ async function runSuites({ alone, waiting, working }: Suites, options: readonly 
       output.end();
     }
   };
-  const beside = jobs > 1 ? Promise.all([runAll(waiting), runAll(waiting)]) : undefined;
-  await runAll(alone);
-  await Promise.all(Array.from({ length: jobs }, () => runAll(working)));
-  await (beside ?? runAll(waiting));
+  const aloneEnded = runAll(alone);
+  const compute = () => aloneEnded.then(() => runAll(working));
+  const beside = jobs > 1 ? [runAll(waiting), runAll(waiting).then(compute)] : [];
+  await Promise.all([...Array.from({ length: jobs }, compute), ...beside]);
+  await runAll(waiting);
   return total;
 }
 

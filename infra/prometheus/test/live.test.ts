@@ -75,7 +75,7 @@ describe('Prometheus on running clusters', () => {
     for (const fault of SCENARIOS.flatMap(({ tracks }) => tracks.flat())) {
       it(`${fault.title}: ${fault.alerts.join(', ')}`, async () => {
         fired.push(...((await proofs.get(fault)) ?? []));
-      }).timeout(120_000);
+      });
     }
 
     it('each alert of the rule files', () => {

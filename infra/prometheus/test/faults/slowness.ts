@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { api, type ControlledService } from '@chat-cluster/testkit';
 import { connectSender, gateway, repeat, type Scenario, type Stage, slowPostgres, target, worker } from './fault.ts';
 
-/** Servers and processes that are slow or hang, with default settings. */
+/** Servers and processes that are slow, hang or are down, with default settings. */
 export const SLOWNESS: Scenario = {
   options: { gateways: 2, workers: 2 },
   probe: true,
@@ -56,6 +56,17 @@ export const SLOWNESS: Scenario = {
           if (!pid) throw new Error('the scenario has no prober');
           process.kill(pid, 'SIGSTOP');
           stage.undo.defer(() => void process.kill(pid, 'SIGCONT'));
+        },
+      },
+      {
+        title: 'a Postgres that is down',
+        alerts: ['ChatPostgresUnreachable', 'ChatStoreRetries', 'ChatLaneLate'],
+        async make(stage) {
+          const { send } = await connectSender(stage);
+          await stage.cluster.postgres.kill();
+          stage.undo.defer(() => stage.cluster.postgres.start());
+          // Repeated, because a gateway that was late until now may refuse the first one. Not awaited: it gets no ack.
+          repeat(stage, 200, () => void send().catch(() => {}));
         },
       },
     ],
