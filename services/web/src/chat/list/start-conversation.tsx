@@ -99,9 +99,10 @@ function GroupForm({ onDone }: { onDone(): void }) {
   // A repetition after a lost connection finds the same group.
   const [changeId] = useState(() => crypto.randomUUID());
   const { problem, setProblem, isOpening, open } = useOpening(onDone);
+  const [titleProblem, setTitleProblem] = useState<string>();
   const create = (event: FormEvent) => {
     event.preventDefault();
-    if (title.trim() === '') return setProblem('Type a title.');
+    if (title.trim() === '') return setTitleProblem('Type a title.');
     const userIds = userIdsIn(members).filter((id) => id !== ownId);
     open(client.groups.create({ title: title.trim(), userIds, changeId }));
   };
@@ -113,8 +114,10 @@ function GroupForm({ onDone }: { onDone(): void }) {
         value={title}
         onChange={({ currentTarget }) => {
           setTitle(currentTarget.value);
+          setTitleProblem(undefined);
           setProblem(undefined);
         }}
+        error={titleProblem}
         maxLength={TITLE_LENGTH}
         autoComplete="off"
         dir="auto"
