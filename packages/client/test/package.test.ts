@@ -107,7 +107,8 @@ describe('the npm package', () => {
     const code = [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, block = '']) => withoutComments(block)).join('\n');
     const named = new Set([...code.matchAll(/\b[A-Z]\w*\b/g)].map(([name]) => name));
     // The brand of ids, type parameters, and what the language and React have.
-    const known = /^(Id|E|T|Client|Opened|Name|Readonly|Record|Partial|Required|Pick|Extract|Promise|Error|AbortSignal|ReactNode)$/;
+    const known =
+      /^(Id|E|T|Client|Opened|Name|Readonly|Record|Partial|Required|Pick|Extract|Promise|Error|AbortSignal|ReactNode)$/;
     const inner = ['ClientEvent', 'ServerEvent', 'StoredConversation'];
     const missing = [...named].filter((name) => !described.has(name) && !known.test(name) && !inner.includes(name));
     expect(missing).to.deep.equal([]);

@@ -1,7 +1,8 @@
 import type { Message } from '@chat-cluster/client';
+import { LIMITS } from '@chat-cluster/contracts';
 import { expect } from 'chai';
 import { mentionBefore, mentionsIn, namesToOffer, splitMentions } from '../src/chat/conversation/mentions.ts';
-import { userIdsIn } from '../src/chat/group/user-ids.ts';
+import { problemOfIds, userIdsIn } from '../src/chat/group/user-ids.ts';
 import { textOfEntry } from '../src/chat/system-entry.ts';
 
 describe('Mentions in a text', () => {
@@ -73,5 +74,12 @@ describe('User ids that are typed', () => {
   it('are separated by commas or lines', () => {
     expect(userIdsIn(' bob, carol smith,,bob\ndave ')).deep.equals(['bob', 'carol smith', 'dave']);
     expect(userIdsIn(' , ')).deep.equals([]);
+  });
+
+  it('are not sent when one is longer than the server accepts', () => {
+    expect(problemOfIds(['bob', 'x'.repeat(LIMITS.userIdLength)])).equals(undefined);
+    expect(problemOfIds(['bob', 'x'.repeat(LIMITS.userIdLength + 1)])).equals(
+      `A user id has at most 64 characters: ${'x'.repeat(19)}…`,
+    );
   });
 });

@@ -2,7 +2,7 @@ import type { ChatError } from '@chat-cluster/client';
 import { ActionIcon, Button, Popover, SegmentedControl, TextInput } from '@mantine/core';
 import { type FormEvent, memo, useState } from 'react';
 import { Icon } from '../../ui/icon.tsx';
-import { userIdsIn } from '../group/user-ids.ts';
+import { problemOfIds, userIdsIn } from '../group/user-ids.ts';
 import { TITLE_LENGTH, USER_ID_LENGTH } from '../limits.ts';
 import { usePaneView } from '../pane/pane-view.ts';
 import { useClient, useUserId } from '../session/session-context.ts';
@@ -104,6 +104,8 @@ function GroupForm({ onDone }: { onDone(): void }) {
     event.preventDefault();
     if (title.trim() === '') return setTitleProblem('Type a title.');
     const userIds = userIdsIn(members).filter((id) => id !== ownId);
+    const problemOfMembers = problemOfIds(userIds);
+    if (problemOfMembers !== undefined) return setProblem(problemOfMembers);
     open(client.groups.create({ title: title.trim(), userIds, changeId }));
   };
   return (
