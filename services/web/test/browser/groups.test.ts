@@ -144,6 +144,7 @@ describe('a group on two devices of each user', () => {
 
       // A former member has no other way to take the group out of the list.
       await b[0].root.getByRole('button', { name: 'Settings of this conversation' }).click();
+      await b[0].root.getByRole('menuitem', { name: 'Archive' }).waitFor();
       expect(await b[0].root.getByRole('menuitem').allInnerTexts()).to.deep.equal(['Archive']);
       await b[0].root.getByRole('menuitem', { name: 'Archive' }).click();
       for (const pane of b) {
@@ -160,11 +161,12 @@ describe('a group on two devices of each user', () => {
       const { a, b } = await openTwice(scene);
       await a[0].createGroup(`All of ${alice}`, [bob]);
       await a[0].row(bob).click();
-      await a[0].send('Goodbye');
+      await a[0].send('Direct');
       await a[0].setUp('Block this user');
       await a[0].root.getByText('You have blocked this user.').waitFor();
       // The server refuses the other actions.
-      await a[0].message('Goodbye').getByRole('button', { name: 'Actions' }).click();
+      await a[0].message('Direct').getByRole('button', { name: 'Actions' }).click();
+      await a[0].root.getByRole('menuitem', { name: 'Details' }).waitFor();
       expect(await a[0].root.getByRole('menuitem').allInnerTexts()).to.deep.equal(['Details', 'Delete']);
       await a[0].page.keyboard.press('Escape');
       await b[0].send('Do you read this?');

@@ -114,7 +114,7 @@ export const Composer = memo(function Composer(props: ComposerProps) {
 });
 
 /** Characters of a name in the empty field, which would grow for a long one. */
-const SHOWN_NAME = 16;
+const SHOWN_NAME = 20;
 
 function shortened(title: string): string {
   return title.length > SHOWN_NAME ? `${beginningOf(title, SHOWN_NAME)}…` : title;

@@ -2,7 +2,7 @@ import { useInfo } from '../use-info.ts';
 import { useOpenConversation } from './open-conversation.ts';
 import { useIsBlocked } from './use-blocked.ts';
 
-/** False in a group that the user has left or was removed from, and with a user whom the user has blocked. */
+/** False in a group that the user has left or was removed from, and in a direct conversation with a blocked user. */
 export function useCanWrite(): boolean {
   const { conversation } = useOpenConversation();
   const isMember = useInfo(conversation, (info) => info?.group?.role !== null);
