@@ -166,8 +166,9 @@ describe('a group on two devices of each user', () => {
       await a[0].root.getByText('You have blocked this user.').waitFor();
       // The server refuses the other actions.
       await a[0].message('Direct').getByRole('button', { name: 'Actions' }).click();
-      await a[0].root.getByRole('menuitem', { name: 'Details' }).waitFor();
-      expect(await a[0].root.getByRole('menuitem').allInnerTexts()).to.deep.equal(['Details', 'Delete']);
+      const actions = a[0].root.getByRole('menu', { name: 'Actions of the message' }).getByRole('menuitem');
+      await actions.first().waitFor();
+      expect(await actions.allInnerTexts()).to.deep.equal(['Details', 'Delete']);
       await a[0].page.keyboard.press('Escape');
       await b[0].send('Do you read this?');
       await b[0]
