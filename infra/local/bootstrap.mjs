@@ -15,6 +15,7 @@ npm run check                   type check, lint and prose check
 npm run demo                    two users exchange messages through the running cluster
 npm run token -- --user alice   prints a token of a user
 npm run first-chat              the example of the client library; needs TOKEN, and URL for a cluster elsewhere
+npm run build:client            builds the npm package of the client library into packages/client/dist
 npm run bench                   measures the cluster
 npm run load                    loads and checks a running cluster, here or elsewhere (npm run load -- --help)
 npm run dead-letters -- list    lists, shows, replays or drops messages that could not be stored
@@ -33,6 +34,7 @@ const TASKS = {
   demo: (args) => script('infra/local/src/demo.ts', args),
   token: (args) => script('infra/local/src/token.ts', args),
   'first-chat': (args) => script('packages/client/examples/first-chat.mjs', args),
+  'build:client': (args) => script('packages/client/build/build.ts', args),
   'dead-letters': (args) => script('infra/local/src/operate.ts', ['dead-letters', ...args]),
   doctor: (args) => script('infra/local/src/operate.ts', ['doctor', ...args]),
   unread: (args) => script('infra/local/src/operate.ts', ['unread', ...args]),

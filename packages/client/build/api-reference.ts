@@ -18,12 +18,13 @@ export function apiReference(dist: string): string {
   const { name, exports } = manifestOf(dist);
   const files = new Map<string, DeclarationFile>();
   const seen = new Set<string>();
+  const anchorOf = anchors();
   const sections = Object.entries(exports).flatMap(([path, target]) => {
     if (typeof target === 'string') return [];
     const exported = exportsOf(join(dist, target.types), files).filter(({ text }) => !seen.has(text));
     for (const { text } of exported) seen.add(text);
     const title = path === '.' ? name : `${name}/${path.slice('./'.length)}`;
-    const contents = exported.map((item) => `[${item.name}](#${item.name.toLowerCase()})`).join(' · ');
+    const contents = exported.map((item) => `[${item.name}](#${anchorOf(item.name)})`).join(' · ');
     return [`## ${title}\n\n${contents}`, ...exported.map(section)];
   });
   return `${HEAD}\n\n${sections.join('\n\n')}\n`;
@@ -33,6 +34,17 @@ const HEAD = `# API of the client
 
 Generated from the doc comments: \`UPDATE_API=1 npm test -- packages/client/test/package.test.ts\`. [README.md](README.md)
 explains how to use it.`;
+
+/** Returns the anchor of each heading in turn, as GitHub names them: a second `groups` is `groups-1`. */
+function anchors(): (heading: string) => string {
+  const used = new Map<string, number>();
+  return (heading) => {
+    const anchor = heading.toLowerCase();
+    const count = used.get(anchor) ?? 0;
+    used.set(anchor, count + 1);
+    return count === 0 ? anchor : `${anchor}-${count}`;
+  };
+}
 
 interface Declaration {
   name: string;

@@ -1,5 +1,5 @@
 /*
- * `node packages/client/build/build.ts`: builds what is published to npm into packages/client/dist: ESM and one .d.ts
+ * `npm run build:client`: builds what is published to npm into packages/client/dist: ESM and one .d.ts
  * for each published entry of packages/client/package.json, with a package.json of its own.
  * Publish it with `npm publish packages/client/dist`.
  */

@@ -21,7 +21,7 @@ export type StoreEpoch = Id<'StoreEpoch'>;
 
 /** A file stored elsewhere; the server never fetches it. */
 export interface Attachment {
-  /** An http or https URL, at most 2,048 characters. */
+  /** An absolute https URL, at most 2,048 characters. */
   url: string;
   type: 'IMAGE' | 'PDF';
 }
@@ -143,7 +143,7 @@ export interface MembersPage {
 
 /** Settings that the user has for one conversation, on all devices. */
 export interface ConversationSettings {
-  /** Counted in `mutedCount` instead of the badge, except mentions. */
+  /** Unread messages count in `mutedCount` instead of the badge. */
   muted: boolean;
   /** Hidden from lists until the next message. */
   archived: boolean;

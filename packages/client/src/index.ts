@@ -3,11 +3,19 @@ export type {
   Attachment,
   ClientMessageId,
   ConversationId,
+  ConversationSettings,
+  ErrorCode,
   ErrorPayload,
+  GroupOfMember,
   Message,
   MessageId,
+  Reaction,
+  ReplyTo,
+  Role,
   StoreEpoch,
+  SystemEntry,
   UserId,
+  Window,
 } from '@chat-cluster/contracts';
 export { createChatClient } from './client.ts';
 export { Unauthorized } from './errors.ts';

@@ -101,6 +101,31 @@ describe('the npm package', () => {
     expect(text).to.equal(readFileSync(file, 'utf8'));
   });
 
+  it('exports every type that its exports name, so that an application can name it too', () => {
+    const text = apiReference(dist);
+    const described = new Set([...text.matchAll(/^### (\w+)$/gm)].map(([, name]) => name));
+    const code = [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, block = '']) => withoutComments(block)).join('\n');
+    const named = new Set([...code.matchAll(/\b[A-Z]\w*\b/g)].map(([name]) => name));
+    // The brand of ids, type parameters, and what the language and React have.
+    const known =
+      /^(Id|E|T|Client|Opened|Name|Readonly|Record|Partial|Required|Pick|Extract|Promise|Error|AbortSignal|ReactNode)$/;
+    const inner = ['ClientEvent', 'ServerEvent', 'StoredConversation'];
+    const missing = [...named].filter((name) => !described.has(name) && !known.test(name) && !inner.includes(name));
+    expect(missing).to.deep.equal([]);
+  });
+
+  it('has a reference in which every link of a list of contents leads to its own heading', () => {
+    const headings: string[] = [];
+    const counts = new Map<string, number>();
+    for (const [, name = ''] of apiReference(dist).matchAll(/^### (\w+)$/gm)) {
+      const count = counts.get(name.toLowerCase()) ?? 0;
+      counts.set(name.toLowerCase(), count + 1);
+      headings.push(`[${name}](#${name.toLowerCase()}${count === 0 ? '' : `-${count}`})`);
+    }
+    const links = [...apiReference(dist).matchAll(/\[\w+\]\(#[\w-]+\)/g)].map(([link]) => link);
+    expect(links).to.deep.equal(headings);
+  });
+
   for (const [platform, options] of Object.entries({
     Node: { types: ['node'], lib: ['es2022'] },
     'a browser': { types: [], lib: ['es2022', 'dom'] },
@@ -110,6 +135,10 @@ describe('the npm package', () => {
     });
   }
 });
+
+function withoutComments(code: string): string {
+  return code.replaceAll(/\/\*.*?\*\/|"[^"]*"/gs, '');
+}
 
 /** Compiles test/consumer and the code of README.md with the package in node_modules. */
 async function compile(dist: string, options: { types: string[]; lib: string[] }): Promise<void> {

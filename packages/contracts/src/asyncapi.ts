@@ -69,7 +69,7 @@ callback the same error arrives as an \`exception\` event. An invalid event neve
 **Resend:** after a time-out or a reconnect, send the same \`clientMessageId\` again: it is never stored twice.
 
 **Gaps:** \`seq\` has no gaps within a conversation. When a number is missing, fetch it with
-\`GET /api/messages/with/{otherUserId}?after=<the last seq before the gap>\`.
+\`GET /api/messages/in/{conversationId}?after=<the last seq before the gap>\`.
 
 **Groups:** messages of a group arrive as \`new_message\` without \`receiverId\`; what happens to the group is an entry with
 \`system\`, with a \`seq\` of its own. The \`windows\` of a group are the entries that you may see.

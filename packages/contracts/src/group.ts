@@ -28,7 +28,7 @@ export const PERMISSIONS = {
 
 /** How much of the earlier messages a new member sees: all of them, none, or those since a time. */
 export const visibleHistory = z
-  .union([z.enum(['all', 'none']), z.object({ since: z.iso.datetime() })])
+  .union([z.enum(['all', 'none']), z.object({ since: z.iso.datetime() })], 'must be all, none, or {since} with a time')
   .meta({ id: 'VisibleHistory', description: 'Which earlier messages a new member sees', example: 'none' });
 
 export type VisibleHistory = z.infer<typeof visibleHistory>;
@@ -159,7 +159,7 @@ export type MembersPage = z.infer<typeof membersPage>;
 /** Settings that a user has for one conversation, on all devices. */
 export const conversationSettings = z
   .object({
-    muted: z.boolean().meta({ description: 'Counted in `mutedCount` instead of `count`, except mentions' }),
+    muted: z.boolean().meta({ description: 'Unread messages count in `mutedCount` instead of `count`' }),
     archived: z.boolean().meta({ description: 'Hidden from lists until the next message' }),
     markedUnread: z.boolean().meta({ description: 'Shown as unread; the read mark does not move back' }),
   })

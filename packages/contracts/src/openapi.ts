@@ -89,7 +89,7 @@ const INTRODUCTION = `History and conversations of a chat. Messages are sent and
 host and port (path \`/socket.io\`); \`/api/asyncapi.json\` describes that API.
 
 **First steps:** get a token from your application, press *Authorize*, and open a conversation with
-\`POST /api/conversations\`. Then connect a socket with \`auth: { token }\` and emit \`send_message\` with the id of the
+\`POST /api/conversations\`, or create a group with \`POST /api/groups\`. Then connect a socket with \`auth: { token }\` and emit \`send_message\` with the id of the
 conversation.
 
 **Errors** have one shape, \`{ "error": { code, message, retryable, retryAfterMs? } }\`. HTTP and Socket.IO share one closed

@@ -19,7 +19,7 @@ export interface SubmitPorts extends VisibleMessagePorts {
 }
 
 /** The text that users receive where they may not open conversations, and where one of the two has blocked the other. */
-export const NO_CONVERSATION = 'On this server, users cannot open conversations.';
+export const NO_CONVERSATION = 'On this server, you cannot write to this user.';
 
 /**
  * Submits a draft of `senderId` and resolves after its commit with the message as all devices receive it. A resend

@@ -1,12 +1,5 @@
 import { type ConversationId, type Group, type GroupChange, Rejection, type UserId } from '@chat-cluster/contracts';
-import {
-  type Conversations,
-  changeGroup,
-  createGroup,
-  type Inbox,
-  type NewGroup,
-  NO_CONVERSATION,
-} from '@chat-cluster/domain';
+import { type Conversations, changeGroup, createGroup, type Inbox, type NewGroup } from '@chat-cluster/domain';
 import type { GatewayConfig } from './config.ts';
 import type { SharedLimit } from './shared-limit.ts';
 
@@ -50,7 +43,7 @@ export class UserGroups {
 
   #rejectIfOnlyServer(): void {
     if (this.#deps.config.OPEN_CONVERSATIONS === 'server') {
-      throw new Rejection('FORBIDDEN', { message: NO_CONVERSATION });
+      throw new Rejection('FORBIDDEN', { message: 'On this server, users cannot create groups or add members.' });
     }
   }
 }

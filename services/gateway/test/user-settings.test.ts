@@ -68,7 +68,7 @@ describe('settings of users', () => {
       await eventually(async () => {
         const ack = await device.call('send_message', { conversationId: id, content: 'after' });
         expect(codeOf(ack)).to.equal('FORBIDDEN');
-        expect(ack.error.message).to.equal('On this server, users cannot open conversations.');
+        expect(ack.error.message).to.equal('On this server, you cannot write to this user.');
       });
       const edit = await device.call('set_reaction', { conversationId: id, seq: 1, emoji: '👍', on: true });
       expect(codeOf(edit)).to.equal('FORBIDDEN');
@@ -100,7 +100,7 @@ describe('settings of users', () => {
       const { status, body } = await api<object>(cluster, from, 'POST', '/api/conversations', { participantId: to });
       expect(status).to.equal(403);
       expect(body).to.deep.equal({
-        error: { code: 'FORBIDDEN', message: 'On this server, users cannot open conversations.', retryable: false },
+        error: { code: 'FORBIDDEN', message: 'On this server, you cannot write to this user.', retryable: false },
       });
     }
     const id = (await createGroup(carol, [a, b])).id as string;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { excerptOf } from '../src/chat/conversation/excerpt.ts';
+import { beginningOf, excerptOf } from '../src/chat/conversation/excerpt.ts';
 
 describe('The beginning of a message', () => {
   it('is the whole text of up to 40 lines and 4,000 characters', () => {
@@ -18,5 +18,11 @@ describe('The beginning of a message', () => {
     const cut = excerptOf(`x${'🙂'.repeat(2_500)}`);
     expect([cut.isWellFormed(), cut.length]).to.deep.equal([true, 3_999]);
     expect(excerptOf(`${'x'.repeat(3_999)}e\u0301${'x'.repeat(9)}`)).to.equal('x'.repeat(3_999));
+  });
+
+  it('of any length has no half of a character', () => {
+    expect(beginningOf('🙂🙂', 4)).to.equal('🙂🙂');
+    expect(beginningOf('🙂🙂', 3)).to.equal('🙂');
+    expect(beginningOf('ab🙂', 3)).to.equal('ab');
   });
 });

@@ -1,7 +1,8 @@
 import type { Message } from '@chat-cluster/client';
+import { LIMITS } from '@chat-cluster/contracts';
 import { expect } from 'chai';
-import { mentionBefore, mentionsIn, splitMentions } from '../src/chat/conversation/mentions.ts';
-import { userIdsIn } from '../src/chat/group/user-ids.ts';
+import { mentionBefore, mentionsIn, namesToOffer, splitMentions } from '../src/chat/conversation/mentions.ts';
+import { problemOfIds, userIdsIn } from '../src/chat/group/user-ids.ts';
 import { textOfEntry } from '../src/chat/system-entry.ts';
 
 describe('Mentions in a text', () => {
@@ -30,6 +31,15 @@ describe('Mentions in a text', () => {
     expect(mentionBefore('Hello @bo', 9)).deep.equals({ at: 6, typed: 'bo' });
     expect(mentionBefore('Hello @', 7)).deep.equals({ at: 6, typed: '' });
     for (const text of ['Hello', 'mail@bo', '@bob ', '']) expect(mentionBefore(text, text.length)).equals(undefined);
+  });
+
+  it('are offered as names that begin with it, everyone last: Enter after an @ mentions one user', () => {
+    expect(namesToOffer('', ['bob', 'carol'])).deep.equals(['bob', 'carol', 'all']);
+    expect(namesToOffer('AL', ['alice', 'bob'])).deep.equals(['alice', 'all']);
+    expect(namesToOffer('b', ['alice', 'bob'])).deep.equals(['bob']);
+    const many = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+    expect(namesToOffer('', many)).deep.equals([...many.slice(0, 5), 'all']);
+    expect(namesToOffer('all', ['all'])).deep.equals(['all']);
   });
 });
 
@@ -64,5 +74,12 @@ describe('User ids that are typed', () => {
   it('are separated by commas or lines', () => {
     expect(userIdsIn(' bob, carol smith,,bob\ndave ')).deep.equals(['bob', 'carol smith', 'dave']);
     expect(userIdsIn(' , ')).deep.equals([]);
+  });
+
+  it('are not sent when one is longer than the server accepts', () => {
+    expect(problemOfIds(['bob', 'x'.repeat(LIMITS.userIdLength)])).equals(undefined);
+    expect(problemOfIds(['bob', 'x'.repeat(LIMITS.userIdLength + 1)])).equals(
+      `A user id has at most 64 characters: ${'x'.repeat(19)}…`,
+    );
   });
 });

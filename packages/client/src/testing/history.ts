@@ -227,7 +227,7 @@ export class FakeHistory {
   }
 
   checkBlocks(a: UserId, b: UserId): void {
-    const message = 'On this server, users cannot open conversations.';
+    const message = 'On this server, you cannot write to this user.';
     if (this.areBlocked(a, b)) throw new FakeRejection('FORBIDDEN', { message });
   }
 

@@ -1,3 +1,5 @@
+/** The types of the contract that this entry uses beside those of the client. */
+export type { Group, GroupChange } from '@chat-cluster/contracts';
 export type { FakeDelivery, FakeScope } from './deliveries.ts';
 export { createFakeCluster } from './fake-cluster.ts';
 export type { FakeBackup, FakeCounts } from './history.ts';

@@ -34,6 +34,26 @@ describe('the actions of a message', () => {
   );
 
   it(
+    'stay open while messages arrive, which are shown afterwards',
+    inScene(async (scene) => {
+      const { alice, bob } = scene;
+      const conversation = scene.connect(alice).conversation(await scene.conversation());
+      const chat = await scene.openHosted(await scene.device(), bob);
+      await chat.row(alice).click();
+      for (let line = 1; line <= 30; line++) conversation.send(`line ${line}`);
+      await chat.message('line 30').getByRole('button', { name: 'Actions' }).click();
+      const item = chat.root.getByRole('menuitem', { name: 'React with 👍' });
+      await item.waitFor();
+      for (const text of ['one more', 'and another']) await conversation.send(text).stored;
+      await chat.root.getByRole('button', { name: '2 new' }).waitFor();
+      await item.click();
+      await chat.message('line 30').getByRole('button', { name: '👍 1, including yours' }).waitFor();
+      await chat.message('and another').waitFor();
+      await chat.jump.waitFor({ state: 'detached' });
+    }),
+  );
+
+  it(
     'are used with a finger on a phone',
     inScene(async (scene) => {
       const { alice, bob } = scene;

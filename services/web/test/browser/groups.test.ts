@@ -63,6 +63,23 @@ describe('a group on two devices of each user', () => {
   );
 
   it(
+    'is not created without a title, and the field shows why',
+    inScene(async (scene) => {
+      const pane = await scene.openPane();
+      await pane.live();
+      await pane.root.getByRole('button', { name: 'New conversation' }).click();
+      await pane.root.getByText('Group', { exact: true }).click();
+      const title = pane.root.getByLabel('Title');
+      await pane.root.getByRole('button', { name: 'Create group' }).click();
+      await pane.root.getByText('Type a title.').waitFor();
+      expect(await title.getAttribute('aria-invalid')).to.equal('true');
+      expect(await pane.root.getByLabel('Other members').getAttribute('aria-invalid')).to.not.equal('true');
+      await title.fill('Lunch');
+      await pane.root.getByText('Type a title.').waitFor({ state: 'detached' });
+    }),
+  );
+
+  it(
     'counts mentions, and what a muted group has unread beside the badge',
     inScene(async (scene) => {
       const { alice, bob } = scene;
@@ -124,6 +141,16 @@ describe('a group on two devices of each user', () => {
       await a[0].send('after');
       await a[1].message('after').waitFor();
       for (const pane of b) expect(await pane.texts()).to.deep.equal(['before']);
+
+      // A former member has no other way to take the group out of the list.
+      await b[0].root.getByRole('button', { name: 'Settings of this conversation' }).click();
+      await b[0].root.getByRole('menuitem', { name: 'Archive' }).waitFor();
+      expect(await b[0].root.getByRole('menuitem').allInnerTexts()).to.deep.equal(['Archive']);
+      await b[0].root.getByRole('menuitem', { name: 'Archive' }).click();
+      for (const pane of b) {
+        await pane.root.getByRole('button', { name: 'Archive (1)' }).waitFor();
+        expect(await pane.row(`${title} 2`).count()).to.equal(0);
+      }
     }),
   );
 
@@ -134,8 +161,15 @@ describe('a group on two devices of each user', () => {
       const { a, b } = await openTwice(scene);
       await a[0].createGroup(`All of ${alice}`, [bob]);
       await a[0].row(bob).click();
+      await a[0].send('Direct');
       await a[0].setUp('Block this user');
       await a[0].root.getByText('You have blocked this user.').waitFor();
+      // The server refuses the other actions.
+      await a[0].message('Direct').getByRole('button', { name: 'Actions' }).click();
+      const actions = a[0].root.getByRole('menu', { name: 'Actions of the message' }).getByRole('menuitem');
+      await actions.first().waitFor();
+      expect(await actions.allInnerTexts()).to.deep.equal(['Details', 'Delete']);
+      await a[0].page.keyboard.press('Escape');
       await b[0].send('Do you read this?');
       await b[0]
         .message('Do you read this?')

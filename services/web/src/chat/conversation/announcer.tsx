@@ -22,9 +22,8 @@ export function Announcer({ conversation }: { conversation: Conversation }) {
       if (conversationId !== conversation.id || senderId === userId) return;
       count++;
       const sender = visibleText(senderId);
-      const one = system
-        ? textOfEntry(message, userId)
-        : `${sender}: ${content ?? `${attachments.length} attachments`}`;
+      const files = attachments.length === 1 ? '1 attachment' : `${attachments.length} attachments`;
+      const one = system ? textOfEntry(message, userId) : `${sender}: ${content ?? files}`;
       timer ??= setTimeout(() => {
         setText(count === 1 ? one : `${count} new messages`);
         count = 0;

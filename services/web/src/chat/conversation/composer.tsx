@@ -8,6 +8,7 @@ import { useFocusMove } from '../pane/pane-view.ts';
 import { AddAttachment } from './add-attachment.tsx';
 import classes from './composer.module.css';
 import { type Draft, type Drafts, EMPTY_DRAFT } from './drafts.ts';
+import { beginningOf } from './excerpt.ts';
 import { fileNameOf } from './links.ts';
 import { mentionsIn } from './mentions.ts';
 import { MessageField } from './message-field.tsx';
@@ -102,7 +103,7 @@ export const Composer = memo(function Composer(props: ComposerProps) {
         text={draft.text}
         onText={write}
         label={`Message to ${visibleText(title)}`}
-        placeholder={`Message ${isolatedText(title)}`}
+        placeholder={`Message ${isolatedText(shortened(title))}`}
         action={{ label: 'Send', icon: 'send', isReady, run: send }}
         onEscape={replyTo ? onReplyEnd : onLeave}
         onUp={onUp}
@@ -111,6 +112,13 @@ export const Composer = memo(function Composer(props: ComposerProps) {
     </div>
   );
 });
+
+/** Characters of a name in the empty field, which would grow for a long one. */
+const SHOWN_NAME = 20;
+
+function shortened(title: string): string {
+  return title.length > SHOWN_NAME ? `${beginningOf(title, SHOWN_NAME)}…` : title;
+}
 
 /** The members whom a text mentions, as far as their list is loaded: it is, once the user has typed an `@`. */
 export function mentionsOf({ members }: FullConversation, text: string) {

@@ -12,14 +12,13 @@ interface ConversationMenuProps {
   otherUserId: string | undefined;
 }
 
-/** The settings of a conversation, for all devices of the user. */
+/** The settings of a conversation, for all devices of the user. A former member can archive the group. */
 export function ConversationMenu({ conversation, otherUserId }: ConversationMenuProps) {
   const { attempt } = useOpenConversation();
   const settings = useInfo(conversation, (info) => info?.settings);
   const isMember = useInfo(conversation, (info) => info?.group?.role !== null);
   const leave = usePaneView((view) => view.leave);
   const { isBlocked, block, unblock } = useBlocked(otherUserId);
-  if (!isMember) return null;
   /** An open conversation would be read at once, and one that is archived is not in the list. */
   const setAndLeave = (change: Parameters<FullConversation['set']>[0]) => {
     attempt(conversation.set(change));
@@ -33,15 +32,19 @@ export function ConversationMenu({ conversation, otherUserId }: ConversationMenu
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Item
-          leftSection={<Icon name="mute" size={16} />}
-          onClick={() => attempt(conversation.set({ muted: !settings?.muted }))}
-        >
-          {settings?.muted ? 'Unmute' : 'Mute'}
-        </Menu.Item>
-        <Menu.Item leftSection={<Icon name="mail" size={16} />} onClick={() => setAndLeave({ markedUnread: true })}>
-          Mark as unread
-        </Menu.Item>
+        {isMember && (
+          <>
+            <Menu.Item
+              leftSection={<Icon name="mute" size={16} />}
+              onClick={() => attempt(conversation.set({ muted: !settings?.muted }))}
+            >
+              {settings?.muted ? 'Unmute' : 'Mute'}
+            </Menu.Item>
+            <Menu.Item leftSection={<Icon name="mail" size={16} />} onClick={() => setAndLeave({ markedUnread: true })}>
+              Mark as unread
+            </Menu.Item>
+          </>
+        )}
         {settings?.archived ? (
           <Menu.Item
             leftSection={<Icon name="archive" size={16} />}

@@ -11,7 +11,10 @@ export function excerptOf(text: string): string {
     if (line === MAX_LINES) return text.slice(0, next);
     end = next + 1;
   }
-  if (text.length <= MAX_CHARACTERS) return text;
-  // Not between the halves of a character, or between a letter and the marks on it.
-  return text.slice(0, MAX_CHARACTERS).replace(/\P{M}\p{M}*$/u, '');
+  return beginningOf(text, MAX_CHARACTERS);
+}
+
+/** The first `length` characters of a text, or fewer: it ends neither within a character nor before the marks on it. */
+export function beginningOf(text: string, length: number): string {
+  return text.length <= length ? text : text.slice(0, length).replace(/\P{M}\p{M}*$/u, '');
 }

@@ -1,6 +1,9 @@
 /** The word that mentions all members. */
 export const EVERYONE = 'all';
 
+/** Names that are offered at a time. */
+const OFFERED = 6;
+
 /** A part of a text: plain, or a mention of a user or of everyone. */
 export interface MentionPart {
   text: string;
@@ -42,6 +45,13 @@ export function mentionBefore(text: string, caret: number): { at: number; typed:
   if (at === -1 || (at > 0 && WORD.test(text.charAt(at - 1)))) return undefined;
   const typed = text.slice(at + 1, caret);
   return /[\s@]/u.test(typed) || typed.length > 64 ? undefined : { at, typed };
+}
+
+/** Names that begin with what is typed. Everyone is the last one, because Enter chooses the first. */
+export function namesToOffer(typed: string, userIds: readonly string[]): string[] {
+  const begins = (name: string) => name.toLowerCase().startsWith(typed.toLowerCase());
+  const everyone = begins(EVERYONE) && !userIds.includes(EVERYONE) ? [EVERYONE] : [];
+  return [...userIds.filter(begins).slice(0, OFFERED - everyone.length), ...everyone];
 }
 
 function isNamedAt(text: string, at: number, name: string): boolean {

@@ -43,12 +43,15 @@ export const MessageList = memo(function MessageList(props: MessageListProps) {
   const { messages, holes, hasOlder, isLoading } = useFrameSnapshot(conversation.messages);
   const newer = newerThan({ messages, holes });
   const [isAtEnd, setAtEnd] = useQuietState(true);
-  const { seen, newAfterSeq, forgetMark } = useSeen(conversation, lastSeqOf(messages), isAtEnd && messages.length > 0);
+  // An open menu is beside its message, and closes when the view moves: new messages wait below the screen.
+  const isPaused = menu !== undefined;
+  const isEndOnScreen = isAtEnd && !isPaused && messages.length > 0;
+  const { seen, newAfterSeq, forgetMark } = useSeen(conversation, lastSeqOf(messages), isEndOnScreen);
   const rows = useRows({ messages, holes: newer ? holes.slice(0, -1) : holes, userId, newAfterSeq });
   const { loadOlder, loadNewer, openNewest, retry, problem } = useHistory(conversation);
   const scroller = useRef<HTMLDivElement>(null);
   const hasNewer = newer !== undefined;
-  const virtual = { rows, scroller, hasNewer, isLoading, onAtEnd: setAtEnd, loadOlder, loadNewer };
+  const virtual = { rows, scroller, hasNewer, isLoading, isPaused, onAtEnd: setAtEnd, loadOlder, loadNewer };
   const { list, floatingDay, stick, release, showEnd } = useVirtualRows(virtual);
   const showNewest = () => {
     if (openNewest()) stick();

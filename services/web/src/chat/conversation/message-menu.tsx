@@ -62,7 +62,7 @@ function Actions({ message }: { message: StoredMessage }) {
   const userId = useUserId();
   const role = useInfo(conversation, (info) => info?.group?.role);
   const canWrite = useCanWrite();
-  const canChange = canWrite && (message.senderId === userId || permissionsOf(role).changeAnyMessage);
+  const mayChange = role !== null && (message.senderId === userId || permissionsOf(role).changeAnyMessage);
   const [isAsked, setAsked] = useState(false);
   const { seq, reactions = [] } = message;
   const isMine = (emoji: string) => reactions.some((one) => one.emoji === emoji && one.mine);
@@ -89,7 +89,7 @@ function Actions({ message }: { message: StoredMessage }) {
           Reply
         </Menu.Item>
       )}
-      {canChange && (
+      {canWrite && mayChange && (
         <Menu.Item leftSection={<Icon name="pen" size={16} />} onClick={() => compose({ kind: 'edit', message })}>
           Edit
         </Menu.Item>
@@ -97,7 +97,7 @@ function Actions({ message }: { message: StoredMessage }) {
       <Menu.Item leftSection={<Icon name="info" size={16} />} onClick={() => showDetails(seq)}>
         Details
       </Menu.Item>
-      {canChange && (
+      {mayChange && (
         <Menu.Item
           className={classes.delete}
           leftSection={<Icon name="trash" size={16} />}

@@ -2,6 +2,7 @@ import { Icon } from '../../ui/icon.tsx';
 import { UserName } from '../../ui/user-name.tsx';
 import { useUserId } from '../session/session-context.ts';
 import classes from './composer.module.css';
+import { beginningOf } from './excerpt.ts';
 import type { Task } from './open-conversation.ts';
 
 /** Above the field: the message to which the user replies, or which is edited. */
@@ -20,7 +21,9 @@ export function TaskBar({ kind, message, onEnd }: Task & { onEnd(): void }) {
             Reply to <UserName id={message.senderId} />:{' '}
           </>
         )}
-        <bdi className={classes.taskQuote}>{message.content?.slice(0, 100) ?? 'Attachment'}</bdi>
+        <bdi className={classes.taskQuote}>
+          {message.content === null ? 'Attachment' : beginningOf(message.content, 100)}
+        </bdi>
       </span>
       <button type="button" aria-label={kind === 'reply' ? 'Do not reply' : 'Do not edit'} onClick={onEnd}>
         <Icon name="close" size={14} />

@@ -2,10 +2,7 @@ import type { FullConversation } from '@chat-cluster/client/groups';
 import { type KeyboardEvent, type RefObject, useEffect, useState } from 'react';
 import { useUserId } from '../session/session-context.ts';
 import { useFrameSnapshot } from '../use-frame-snapshot.ts';
-import { EVERYONE, mentionBefore } from './mentions.ts';
-
-/** Names that are offered at a time. */
-const OFFERED = 6;
+import { mentionBefore, namesToOffer } from './mentions.ts';
 
 export interface MentionChoice {
   /** Names that complete what the user types; empty: none. */
@@ -37,9 +34,8 @@ export function useMentionChoice({ conversation, isGroup, field, onText }: Menti
     // After a failure the next `@` tries again.
     if (isAsked && hasMore && !isLoading) conversation.members.loadMore().catch(() => setQuery(undefined));
   }, [conversation, isAsked, hasMore, isLoading]);
-  const typed = query?.typed.toLowerCase();
-  const all = [EVERYONE, ...members.map((one) => one.userId).filter((id) => id !== userId)];
-  const names = typed === undefined ? [] : all.filter((id) => id.toLowerCase().startsWith(typed)).slice(0, OFFERED);
+  const others = members.map((one) => one.userId).filter((id) => id !== userId);
+  const names = query === undefined ? [] : namesToOffer(query.typed, others);
   const look = () => {
     const { value = '', selectionStart = 0 } = field.current ?? {};
     const next = isGroup ? mentionBefore(value, selectionStart) : undefined;

@@ -9,6 +9,8 @@ const END_PX = 1e9;
 interface StickToEnd {
   view: RefObject<HTMLElement | null>;
   rows: readonly Row[];
+  /** The view stays where it is, for example while a menu beside a message is open. */
+  isPaused: boolean;
   scrollToRow(index: number): void;
 }
 
@@ -16,15 +18,23 @@ interface StickToEnd {
  * The end of a conversation holds the view: new messages, another size of the view and images keep the newest message on
  * the screen, until the user scrolls up. A conversation opens at its first new message, or at its end.
  */
-export function useStickToEnd({ view, rows, scrollToRow }: StickToEnd) {
+export function useStickToEnd({ view, rows, isPaused, scrollToRow }: StickToEnd) {
   const isStuck = useRef(true);
   const releasedAt = useRef(Number.NEGATIVE_INFINITY);
   const isPlaced = useRef(false);
+  const pause = useRef(isPaused);
+  /** Whether the end holds the view now. */
+  const isHeld = useCallback(() => isStuck.current && !pause.current, []);
   /** To be called when the height of the list has changed, before the browser paints. */
   const hold = useCallback(() => {
-    if (isStuck.current) view.current?.scrollTo({ top: END_PX });
-  }, [view]);
+    if (isHeld()) view.current?.scrollTo({ top: END_PX });
+  }, [view, isHeld]);
 
+  useLayoutEffect(() => {
+    const wasPaused = pause.current;
+    pause.current = isPaused;
+    if (wasPaused && !isPaused) hold();
+  }, [isPaused, hold]);
   useLayoutEffect(() => {
     if (rows.length === 0) return;
     const firstNew = isPlaced.current ? -1 : rows.findIndex(({ newBelow }) => newBelow);
@@ -66,7 +76,7 @@ export function useStickToEnd({ view, rows, scrollToRow }: StickToEnd) {
     isStuck.current = true;
     hold();
   }, [hold]);
-  return { isStuck, moved, stick, release, hold };
+  return { isHeld, moved, stick, release, hold };
 }
 
 function on<E extends keyof HTMLElementEventMap>(

@@ -29,6 +29,8 @@ interface VirtualRows {
   hasNewer: boolean;
   /** Messages are being loaded. At the end of a load, the next one may be due. */
   isLoading: boolean;
+  /** New messages do not move the view. */
+  isPaused: boolean;
   /** Called with true while the newest message is on the screen. */
   onAtEnd(isAtEnd: boolean): void;
   loadOlder(): void;
@@ -36,7 +38,8 @@ interface VirtualRows {
 }
 
 /** The rows in the document, and the position of the view. Messages are loaded before the user reaches them. */
-export function useVirtualRows({ rows, scroller, hasNewer, isLoading, onAtEnd, loadOlder, loadNewer }: VirtualRows) {
+export function useVirtualRows(options: VirtualRows) {
+  const { rows, scroller, hasNewer, isLoading, isPaused, onAtEnd, loadOlder, loadNewer } = options;
   /** The day of the message at the top of the view; undefined while the mark of the first day is there. */
   const [floatingDay, setFloatingDay] = useQuietState<number | undefined>(undefined);
   const onChange = useRef<(list: RowVirtualizer) => void>(() => {});
@@ -60,7 +63,7 @@ export function useVirtualRows({ rows, scroller, hasNewer, isLoading, onAtEnd, l
   });
   list.shouldAdjustScrollPositionOnItemSizeChange = (row, _, of) => movesView(row, of);
   const scrollToRow = useCallback((index: number) => list.scrollToIndex(index, { align: 'start' }), [list]);
-  const { isStuck, moved, stick, release, hold } = useStickToEnd({ view: scroller, rows, scrollToRow });
+  const { isHeld, moved, stick, release, hold } = useStickToEnd({ view: scroller, rows, isPaused, scrollToRow });
   // The numbers of the list, not those of the document: reading these would force a layout.
   const onView = useCallback(() => {
     const height = list.scrollRect?.height ?? 0;
@@ -68,7 +71,7 @@ export function useVirtualRows({ rows, scroller, hasNewer, isLoading, onAtEnd, l
     if (height === 0) return onAtEnd(false);
     const offset = list.scrollOffset ?? 0;
     const isNearEnd = list.getTotalSize() - offset - height < AT_END_PX;
-    const isAtEnd = !hasNewer && (isStuck.current || isNearEnd);
+    const isAtEnd = !hasNewer && (isHeld() || isNearEnd);
     onAtEnd(isAtEnd);
     moved(isAtEnd);
     const { startIndex, endIndex } = list.range ?? { startIndex: 0, endIndex: 0 };
@@ -77,7 +80,7 @@ export function useVirtualRows({ rows, scroller, hasNewer, isLoading, onAtEnd, l
     if (rows.length === 0 || isLoading) return;
     if (startIndex < PREFETCH_ROWS) loadOlder();
     if (hasNewer && endIndex > rows.length - PREFETCH_ROWS) loadNewer();
-  }, [list, rows, hasNewer, isLoading, isStuck, moved, onAtEnd, setFloatingDay, loadOlder, loadNewer]);
+  }, [list, rows, hasNewer, isLoading, isHeld, moved, onAtEnd, setFloatingDay, loadOlder, loadNewer]);
   const heldSize = useRef(0);
   useEffect(() => {
     onChange.current = () => {

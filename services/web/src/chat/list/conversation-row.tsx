@@ -6,6 +6,7 @@ import { formatNumber, formatTimeOrDay } from '../../ui/formats.ts';
 import { Icon } from '../../ui/icon.tsx';
 import { UserName } from '../../ui/user-name.tsx';
 import { Avatar } from '../avatar.tsx';
+import { beginningOf } from '../conversation/excerpt.ts';
 import { Sentence } from '../sentence.tsx';
 import { sentenceOf } from '../system-entry.ts';
 import { memberCountText, titleOf } from '../title.ts';
@@ -121,7 +122,7 @@ function Badges({ conversation }: { conversation: ConversationSnapshot }) {
 
 function previewOf({ content, attachments, deletedAt }: Message): string {
   if (deletedAt !== undefined) return 'Message deleted';
-  if (content) return content.slice(0, 120).replace(/\s+/g, ' ');
+  if (content) return beginningOf(content, 120).replace(/\s+/g, ' ');
   const [first, ...others] = attachments;
   const kind = first?.type === 'PDF' ? 'PDF' : 'Image';
   return others.length > 0 ? `${attachments.length} attachments` : kind;

@@ -2,7 +2,7 @@ import type { ChatError } from '@chat-cluster/client';
 import { ActionIcon, Button, Popover, SegmentedControl, TextInput } from '@mantine/core';
 import { type FormEvent, memo, useState } from 'react';
 import { Icon } from '../../ui/icon.tsx';
-import { userIdsIn } from '../group/user-ids.ts';
+import { problemOfIds, userIdsIn } from '../group/user-ids.ts';
 import { TITLE_LENGTH, USER_ID_LENGTH } from '../limits.ts';
 import { usePaneView } from '../pane/pane-view.ts';
 import { useClient, useUserId } from '../session/session-context.ts';
@@ -99,10 +99,13 @@ function GroupForm({ onDone }: { onDone(): void }) {
   // A repetition after a lost connection finds the same group.
   const [changeId] = useState(() => crypto.randomUUID());
   const { problem, setProblem, isOpening, open } = useOpening(onDone);
+  const [titleProblem, setTitleProblem] = useState<string>();
   const create = (event: FormEvent) => {
     event.preventDefault();
-    if (title.trim() === '') return setProblem('Type a title.');
+    if (title.trim() === '') return setTitleProblem('Type a title.');
     const userIds = userIdsIn(members).filter((id) => id !== ownId);
+    const problemOfMembers = problemOfIds(userIds);
+    if (problemOfMembers !== undefined) return setProblem(problemOfMembers);
     open(client.groups.create({ title: title.trim(), userIds, changeId }));
   };
   return (
@@ -113,8 +116,10 @@ function GroupForm({ onDone }: { onDone(): void }) {
         value={title}
         onChange={({ currentTarget }) => {
           setTitle(currentTarget.value);
+          setTitleProblem(undefined);
           setProblem(undefined);
         }}
+        error={titleProblem}
         maxLength={TITLE_LENGTH}
         autoComplete="off"
         dir="auto"
