@@ -221,7 +221,7 @@ describe('a client', () => {
 describe('the library', () => {
   it('has the figures of the contract', () => {
     for (const [name, value] of Object.entries(LIMITS)) expect(CONTRACT).to.have.property(name, value);
-    const ofGroups = ['message_changed', 'conversation_changed', 'messages_delivered'];
+    const ofGroups = ['message_changed', 'conversation_changed', 'block_changed', 'messages_delivered'];
     expect([...SERVER_EVENTS, ...ofGroups]).to.have.members(Object.keys(serverEvents));
     expect([RECEIPT_MEMBERS, MENTIONS, DELIVERED_CONVERSATIONS]).to.deep.equal([
       CONTRACT.smallGroup,

@@ -73,6 +73,12 @@ export const serverEvents = {
         'The user was added to a group or removed from it, its title or the own role has changed, or another device has ' +
         'changed the settings. Only for connections with `auth.protocol` 2',
     }),
+  block_changed: z.object({ userId, blocked: z.boolean().meta({ example: true }) }).meta({
+    id: 'BlockChanged',
+    description:
+      'A device of this user has blocked `userId`, or ended the block. May be lost: `GET /api/blocks` has all of them. Only ' +
+      'for connections with `auth.protocol` 2',
+  }),
   messages_delivered: z.object({ conversationId, userId, upToSeq: z.int().positive().meta({ example: 42 }) }).meta({
     id: 'MessagesDelivered',
     description: 'A device of `userId` has the messages up to `upToSeq`. Only for connections with `auth.protocol` 2',
@@ -139,6 +145,7 @@ export type Session = z.infer<(typeof serverEvents)['session']>;
 export type UnreadCount = z.infer<(typeof serverEvents)['unread_count']>;
 export type MessageChanged = z.infer<(typeof serverEvents)['message_changed']>;
 export type ConversationChanged = z.infer<(typeof serverEvents)['conversation_changed']>;
+export type BlockChanged = z.infer<(typeof serverEvents)['block_changed']>;
 export type MessagesDelivered = z.infer<(typeof serverEvents)['messages_delivered']>;
 export type MessagesRead = z.infer<(typeof serverEvents)['messages_read']>;
 export type SyncRequired = z.infer<(typeof serverEvents)['sync_required']>;

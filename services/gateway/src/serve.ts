@@ -186,7 +186,7 @@ function createPorts({ config, logger }: Context, { db, redis, inbox, newContact
     ownerOf: store.ownerOf,
     groups: new UserGroups({ conversations, inbox, newGroups, announce, config }),
     settings: new UserSettings({ settings: storedSettings, unreadOf, fanout, ephemeral, logger }),
-    blocks: new Blocks({ settings: storedSettings, conversations, ...redis, logger }),
+    blocks: new Blocks({ settings: storedSettings, conversations, ephemeral, ...redis, logger }),
     quotes: new QuoteOrder(),
     ephemeral,
   };

@@ -32,7 +32,7 @@ import { RECEIPT_MEMBERS } from './wire.ts';
 /** The extension inside of one client: it takes in what concerns groups, and passes the rest to its parts. */
 export class GroupsInside implements Extension {
   readonly handshake = { protocol: 2 } as const;
-  readonly events = ['message_changed', 'conversation_changed', 'messages_delivered'] as const;
+  readonly events = ['message_changed', 'conversation_changed', 'block_changed', 'messages_delivered'] as const;
   readonly client: GroupChatClient;
   readonly engine: Engine;
   readonly requests: Requests;
@@ -64,8 +64,10 @@ export class GroupsInside implements Extension {
     client.on('message', (message) => this.#received(message));
     client.on('status', ({ state, userId }) => {
       if (userId && userId !== this.#userId) this.#entered(userId);
-      if (state === 'live') this.#delivered.start();
-      else this.#lost();
+      if (state === 'live') {
+        this.#delivered.start();
+        this.#blocks.changed();
+      } else this.#lost();
     });
   }
 
@@ -108,9 +110,12 @@ export class GroupsInside implements Extension {
   event(name: string, payload: unknown): void {
     if (name === 'message_changed') this.revisions.receive(payload as MessageChanged);
     else if (name === 'conversation_changed') this.#conversationChanged(payload as ConversationChanged);
+    else if (name === 'block_changed') this.#blocks.changed();
     else if (name === 'unread_count') this.#counted(payload as UnreadCount);
-    else if (name === 'sync_required') this.revisions.doubt();
-    else if (name === 'messages_read') {
+    else if (name === 'sync_required') {
+      this.revisions.doubt();
+      this.#blocks.changed();
+    } else if (name === 'messages_read') {
       const { conversationId, userId, upToSeq } = payload as MessagesRead;
       if (userId === this.engine.core.userId) this.#read(conversationId, upToSeq);
     } else if (name === 'messages_delivered') {
@@ -169,9 +174,8 @@ export class GroupsInside implements Extension {
 
   #conversationChanged({ conversationId, group, settings }: ConversationChanged): void {
     const { core } = this.engine;
-    const known = core.conversations.get(conversationId);
-    if (!known && !group) return;
-    const state = known ?? core.state(conversationId);
+    if (!group && !core.conversations.has(conversationId)) return;
+    const state = core.state(conversationId);
     const before = state.extra.group;
     if (settings) this.set(state, { settings });
     if (!group) return;
