@@ -66,7 +66,7 @@ export class GroupsInside implements Extension {
       if (userId && userId !== this.#userId) this.#entered(userId);
       if (state === 'live') {
         this.#delivered.start();
-        this.#blocks.changed();
+        void this.#blocks.changed();
       } else this.#lost();
     });
   }
@@ -110,11 +110,11 @@ export class GroupsInside implements Extension {
   event(name: string, payload: unknown): void {
     if (name === 'message_changed') this.revisions.receive(payload as MessageChanged);
     else if (name === 'conversation_changed') this.#conversationChanged(payload as ConversationChanged);
-    else if (name === 'block_changed') this.#blocks.changed();
+    else if (name === 'block_changed') void this.#blocks.changed();
     else if (name === 'unread_count') this.#counted(payload as UnreadCount);
     else if (name === 'sync_required') {
       this.revisions.doubt();
-      this.#blocks.changed();
+      void this.#blocks.changed();
     } else if (name === 'messages_read') {
       const { conversationId, userId, upToSeq } = payload as MessagesRead;
       if (userId === this.engine.core.userId) this.#read(conversationId, upToSeq);

@@ -59,6 +59,12 @@ describe('the history of the browser', () => {
       await page.goBack();
       await conversationShown(first, bob);
       await conversationShown(second, alice);
+      await page.evaluate(() => {
+        location.hash = 'anything';
+      });
+      await eventually(async () => expect(await page.evaluate(() => history.state)).to.have.property('chat'));
+      await conversationShown(first, bob);
+      await conversationShown(second, alice);
 
       // Another tab has other users.
       const tab = await device.open(scene.stage.cluster.url);

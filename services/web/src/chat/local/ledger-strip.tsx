@@ -138,8 +138,10 @@ function Direction({ of: { from, to } }: { of: LedgerDirection }) {
   return (
     <span className={classes.direction}>
       <UserName className={classes.party} id={from} />
-      <span> → </span>
-      <UserName className={classes.party} id={to} />
+      <span className={classes.direction}>
+        {' → '}
+        <UserName className={classes.party} id={to} />
+      </span>
     </span>
   );
 }

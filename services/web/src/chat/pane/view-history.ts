@@ -49,6 +49,8 @@ export function createViewHistory(): ViewHistory {
       // The user may have moved on meanwhile.
       return write(true);
     }
+    // A fragment was added to the address.
+    if (!hasEntry()) return write(false);
     const { shown } = currentEntry();
     for (const [index, pane] of panes.entries()) {
       const next = shown[index] ?? NOTHING;
@@ -111,10 +113,13 @@ function isSame(some: readonly Shown[], others: readonly Shown[]): boolean {
   });
 }
 
-/** The state of this page. One of another version counts as none. */
 function currentEntry(): Entry {
-  const { chat } = Object(history.state) as { chat?: Entry };
-  return chat && Array.isArray(chat.shown) ? chat : { shown: [] };
+  return hasEntry() ? history.state.chat : { shown: [] };
+}
+
+/** The state is of this page. One of another version counts as none. */
+function hasEntry(): boolean {
+  return Array.isArray(history.state?.chat?.shown);
 }
 
 function pushEntry(chat: Entry): void {
