@@ -34,7 +34,7 @@ describe('the chat page with two users', () => {
 
   for (const width of [360, 1280]) {
     it(
-      `shows who has written to whom in a page of ${width} px, also with long ids`,
+      `names both users of each direction of the ledger in a page of ${width} px, also with long ids`,
       inScene(async (scene) => {
         const users = ['first', 'second'].map((name) => `${name}-of-${scene.alice}`.padEnd(64, '-with-a-long-id')) as [
           string,
