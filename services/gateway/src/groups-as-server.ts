@@ -30,6 +30,8 @@ export interface GroupsAsServerDeps {
   inbox: Inbox;
   /** An owner of the group, if possible another user than `except`; undefined if it has none. */
   ownerOf(id: ConversationId, except?: UserId): Promise<UserId | undefined>;
+  /** Signals that a user has left a group, or was removed. */
+  announceLeft(userId: UserId): void;
   logger: Logger;
 }
 
@@ -47,7 +49,9 @@ export function groupsAsServer(deps: GroupsAsServerDeps): { create: OpsAction; c
       const { conversationId: id, add, remove } = parseOrReject(members, body);
       const by = await deps.ownerOf(id, remove);
       if (by === undefined) throw new Rejection('CONVERSATION_NOT_FOUND');
-      return { status: 200, body: await changeGroup(deps, by, id, changeOf(by, add, remove)) };
+      const group = await changeGroup(deps, by, id, changeOf(by, add, remove));
+      if (remove !== undefined) deps.announceLeft(remove);
+      return { status: 200, body: group };
     }),
   };
 }

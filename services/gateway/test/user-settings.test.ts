@@ -109,6 +109,31 @@ describe('settings of users', () => {
     expect(codeOf(await alice.call('set_block', { userId: a, blocked: true }))).to.equal('VALIDATION_FAILED');
   });
 
+  it('former members of a group are no contacts, in either direction and on either gateway', async () => {
+    const [a, b, c] = newUsers('alice', 'bob', 'carol') as [string, string, string];
+    const alice = await devices.connect(a);
+    const [bob, carol] = [await devices.connectElsewhere(b, alice.gatewayId), await devices.connect(c)];
+    const id = (await createGroup(alice, [b, c])).id as string;
+    for (const device of [alice, bob, carol]) okOf(await device.call('watch_presence', { userIds: [a, b, c] }));
+    okOf(await alice.call('change_group', { conversationId: id, change: { type: 'remove', userId: b } }));
+    const last = (device: Device, userId: string) =>
+      device
+        .of<{ userId: string; online: boolean }>('presence')
+        .filter((one) => one.userId === userId)
+        .at(-1)?.online;
+    for (const device of [alice, carol]) await eventually(() => expect(last(device, b)).to.equal(false));
+    for (const userId of [a, c]) await eventually(() => expect(last(bob, userId)).to.equal(false));
+    for (const [device, userId] of [
+      [alice, c],
+      [carol, a],
+      [bob, b],
+    ] as const) {
+      expect(last(device, userId), 'still a contact').not.to.equal(false);
+      const again = okOf<{ presence: object[] }>(await device.call('watch_presence', { userIds: [userId] }));
+      expect(again.presence).to.deep.equal([{ userId, online: true }]);
+    }
+  });
+
   it('members of a group of up to 100 are contacts', async () => {
     const [a, b] = newUsers('alice', 'bob') as [string, string];
     const [alice, bob] = [await devices.connect(a), await devices.connect(b)];

@@ -40,6 +40,7 @@ export class RedisPresenceAnnouncer implements PresenceAnnouncer {
   /** Users who are written, or possibly written, and whose watchers are not notified yet. */
   #toNotify = new Set<UserId>();
   #refresh: Repetition;
+  #onRestored: () => void = () => {};
 
   constructor(deps: AnnouncerDeps) {
     this.#deps = deps;
@@ -50,7 +51,16 @@ export class RedisPresenceAnnouncer implements PresenceAnnouncer {
       // Other gateways regarded this one as dead: the watchers must read, whether entries are missing or not.
       for (const userId of this.#held.keys()) this.#toNotify.add(userId);
       this.#addAll();
+      void this.#changed.idle().then(() => this.#onRestored());
     });
+  }
+
+  /**
+   * Calls `listener` when Redis has all users again after it lost the lease of this gateway. Until then readers did not
+   * find them.
+   */
+  onRestored(listener: () => void): void {
+    this.#onRestored = listener;
   }
 
   hold(userId: UserId): void {

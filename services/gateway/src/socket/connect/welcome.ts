@@ -81,6 +81,18 @@ export class Welcome {
     }
   }
 
+  /**
+   * Emits the badge to all sockets of this gateway. Call it when workers may not have known that their users are
+   * connected: they recount connected members of groups only.
+   */
+  async refreshBadges(): Promise<void> {
+    const sockets = [...this.#deps.io.of('/').sockets.values()];
+    for (let at = 0; at < sockets.length; at += SYNC_SLICE) {
+      if (at > 0) await delay(SYNC_PAUSE_MS);
+      for (const socket of sockets.slice(at, at + SYNC_SLICE)) if (socket.connected) this.#own(this.#emitBadge(socket));
+    }
+  }
+
   /** Emits `sync_required`, for clients that support `sync`, and the badge, for those that do not. */
   async #requireSync(socket: ChatSocket, reason: SyncRequired['reason']): Promise<void> {
     if (!socket.connected) return;
