@@ -163,10 +163,10 @@ async function add(work: Work, entry: GroupChangeEntry, role: Role, change: Chan
   if (users.length === 0) return unchanged(work, entry);
   const tooMany = exceedsAdd(work, users.length) ?? exceedsMembers(work, state.memberCount + users.length);
   if (tooMany) return tooMany;
-  const full = await joinUsers(work, users);
-  if (full) return full;
   const seq = state.lastSeq + 1;
   const fromSeq = await firstVisible(work, change.history, seq);
+  const full = (await exceedsWindows(work, users, fromSeq)) ?? (await joinUsers(work, users));
+  if (full) return full;
   await writeMembers(
     work,
     users,
@@ -238,6 +238,25 @@ function exceedsMembers({ rules }: Work, members: number): Rejection | undefined
   return overLimit(`A group has at most ${rules.maxGroupMembers} members (MAX_GROUP_MEMBERS).`);
 }
 
+/** Windows that end before `fromSeq` stay beside the new one; each read of the group returns all of them. */
+async function exceedsWindows({ tx, state }: Work, userIds: readonly UserId[], fromSeq: number) {
+  const { rows } = await fullOfWindowsQuery((state as ConversationState).id, userIds, fromSeq).execute(tx);
+  const [full] = rows;
+  if (!full) return undefined;
+  return overLimit(
+    `${full.user_id} was a member of this group ${LIMITS.windows} times. Add the user with the whole history ('all').`,
+  );
+}
+
+export function fullOfWindowsQuery(id: ConversationState['id'], userIds: readonly UserId[], fromSeq: number) {
+  return sql<{ user_id: UserId }>`
+select w.user_id from memberships w
+where w.conversation_id = ${id}::uuid and w.user_id = any(${userIds}::text[]) and w.to_seq < ${fromSeq}::bigint - 1
+group by w.user_id
+having count(*) >= ${LIMITS.windows}::integer
+limit 1`;
+}
+
 function overLimit(message: string): Rejection {
   return new Rejection('LIMIT_EXCEEDED', { message });
 }
@@ -280,7 +299,10 @@ update user_groups g set groups = greatest(0, g.groups + ${by}::integer) where g
 async function firstVisible(work: Work, history: VisibleHistory | undefined, seq: number): Promise<number> {
   if (history === 'all') return 1;
   if (typeof history !== 'object') return seq;
-  const { rows } = await firstSinceQuery((work.state as ConversationState).id, history.since, seq).execute(work.tx);
+  const state = work.state as ConversationState;
+  // Also keeps years before the calendar of Postgres out of the query.
+  if (Date.parse(history.since) <= state.createdAt.getTime()) return 1;
+  const { rows } = await firstSinceQuery(state.id, history.since, seq).execute(work.tx);
   return rows[0]?.seq ?? seq;
 }
 
@@ -355,19 +377,24 @@ select ${id}::uuid, i.user_id, i.from_seq from unnest(${userIds}::text[], ${from
 /** The last entry that the user sees is the one that reports the end. */
 async function endMembership({ tx, state }: Work, userId: UserId): Promise<void> {
   const group = state as ConversationState;
-  await endMembershipQuery(group.id, userId, group.lastSeq + 1).execute(tx);
-  await countGroupsQuery([userId], -1).execute(tx);
   group.memberCount--;
+  await endMembershipQuery(group, userId, group.lastSeq + 1).execute(tx);
+  await countGroupsQuery([userId], -1).execute(tx);
 }
 
-export function endMembershipQuery(id: ConversationState['id'], userId: UserId, seq: number) {
+/** A former member does not see later titles and numbers of members, so the row keeps those of the end. */
+export function endMembershipQuery(
+  { id, title, memberCount }: Pick<ConversationState, 'id' | 'title' | 'memberCount'>,
+  userId: UserId,
+  seq: number,
+) {
   return sql`
 with ended as (
   update memberships w set to_seq = ${seq}::bigint
   where w.conversation_id = ${id}::uuid and w.user_id = ${userId} and w.to_seq is null
 )
 update members m
-set role = null, left_at = now(), own_after = 0, mention_count = 0, marked_unread = null
+set role = null, left_at = now(), left_title = ${title}::text, left_count = ${memberCount}::integer, own_after = 0, mention_count = 0, marked_unread = null
 where m.conversation_id = ${id}::uuid and m.user_id = ${userId}`;
 }
 
