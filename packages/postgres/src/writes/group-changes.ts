@@ -300,9 +300,10 @@ async function firstVisible(work: Work, history: VisibleHistory | undefined, seq
   if (history === 'all') return 1;
   if (typeof history !== 'object') return seq;
   const state = work.state as ConversationState;
-  // Also keeps years before the calendar of Postgres out of the query.
-  if (Date.parse(history.since) <= state.createdAt.getTime()) return 1;
-  const { rows } = await firstSinceQuery(state.id, history.since, seq).execute(work.tx);
+  // Postgres refuses some texts that are valid: the year 0, and hundreds of digits.
+  const since = new Date(history.since);
+  if (since <= state.createdAt) return 1;
+  const { rows } = await firstSinceQuery(state.id, since.toISOString(), seq).execute(work.tx);
   return rows[0]?.seq ?? seq;
 }
 
