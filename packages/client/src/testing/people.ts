@@ -9,6 +9,8 @@ export interface Person {
   userId: UserId;
   /** null: a former member. */
   role: Role | null;
+  /** Of a former member: the group as it was then. */
+  left?: { title: string; memberCount: number };
   joinedAt: string;
   /** Entries that the user may see, in order. */
   windows: Window[];
