@@ -293,6 +293,25 @@ describe('groups on Postgres', () => {
     expect(removed).to.deep.include({ room: 'leave', to: { room: id } });
   });
 
+  it('uses no list of members of a change that a restore of the database has undone', async () => {
+    const [owner, member, undone] = [newUser('owner'), newUser('member'), newUser('undone')];
+    const id = await world.create(owner, [member]);
+    const { entry } = await world.change(id, owner, { type: 'add', userIds: [undone], history: 'none' });
+    for (const table of ['members', 'memberships'])
+      await sql`delete from ${sql.table(table)} where conversation_id = ${id} and user_id = ${undone}`.execute(
+        database.db,
+      );
+    await sql`delete from messages where conversation_id = ${id} and seq = ${entry?.seq}`.execute(database.db);
+    await sql`update conversations set last_seq = 1, members_seq = 1, member_count = 2 where id = ${id}`.execute(
+      database.db,
+    );
+    const removed = await world.change(id, owner, { type: 'remove', userId: member });
+    expect(removed.entry?.seq, 'the number is assigned again').to.equal(entry?.seq);
+    expect(removed.to).to.deep.equal({ users: [owner, member] });
+    expect(await codeOf(world.send(id, undone))).to.equal('CONVERSATION_NOT_FOUND');
+    expect(await codeOf(world.send(id, member))).to.equal('FORBIDDEN');
+  });
+
   it('drops mentions of users who are no members', async () => {
     const { id, owner, member } = await people();
     const message = await world.send(id, owner, 'hi', { mentions: [member, newUser('stranger'), member] });

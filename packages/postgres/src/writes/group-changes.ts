@@ -436,11 +436,15 @@ interface Effect {
 
 /** Writes the entry of the change and the state of the group. A system entry is unread for no user. */
 async function finish(work: Work, entry: GroupChangeEntry, system: SystemEntry, effect: Effect): ChangeOutcome {
-  const { tx, now } = work;
+  const { tx, now, lists } = work;
   const state = work.state as ConversationState;
   const { affected, joined = [], gone = [] } = effect;
   state.lastSeq++;
-  if (joined.length > 0 || gone.length > 0) state.membersSeq = state.lastSeq;
+  if (joined.length > 0 || gone.length > 0) {
+    state.membersSeq = state.lastSeq;
+    // After a restore of the database the number may be that of a change which the restore has undone.
+    lists.forget(state.id);
+  }
   const getsRoom = !state.hasRoom && state.memberCount > LIMITS.smallGroup;
   state.hasRoom ||= getsRoom;
   await writeEntryQuery(state, entry, system).execute(tx);
