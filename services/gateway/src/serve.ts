@@ -245,7 +245,7 @@ function serveSockets(context: Context, http: Server, parts: SocketParts): Gauge
   respondToUserRequests({ io, gatewayId, cache: redis.cache, onUserRequest, logger });
   onGap(() => void welcome.requireSyncs('fanout_gap'));
   epoch.onRenewed(() => void welcome.requireSyncs('store_restored'));
-  const presence = startPresence(context, parts, () => void welcome.refreshBadges());
+  const presence = startPresence(context, parts, (userIds) => void welcome.refreshBadges(userIds));
   const onBlockChange = ({ userIds, conversationId }: BlockChange) => {
     ports.conversations.onBlockChange(conversationId);
     presence.onBlockChange(userIds);
@@ -284,17 +284,17 @@ function serveSockets(context: Context, http: Server, parts: SocketParts): Gauge
 
 /**
  * Presence by the policy of PRESENCE. With `off` this gateway neither writes nor reads the presence of users.
- * `onRestored` is called after Redis had lost which users are connected.
+ * `onRestored` is called with users, by default all, after Redis did not know that they are connected.
  */
 function startPresence(
   { config, logger, lifecycle }: Context,
   { redis, ports, newContacts }: SocketParts,
-  onRestored: () => void,
+  onRestored: (userIds?: readonly UserId[]) => void,
 ) {
   const policy = config.PRESENCE;
   const deps = { ...redis, gateways: redis.registry, logger };
   if (policy === 'off') {
-    lifecycle.own('presence', announceHiddenUsers({ ...deps, onRestored }), (one) => one.stop());
+    lifecycle.own('presence', announceHiddenUsers({ ...deps, onRestored: () => onRestored() }), (one) => one.stop());
     return noPresence;
   }
   const clusterPresence = createPresence(deps);

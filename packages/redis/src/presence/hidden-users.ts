@@ -17,7 +17,7 @@ export interface HiddenUsersDeps {
   cache: RedisClient;
   gateways: GatewayRegistry;
   logger: Logger;
-  /** Called when the entry is written again after Redis lost the lease of this gateway. */
+  /** Called when Redis has the entry again that it had lost. */
   onRestored(): void;
 }
 
@@ -28,15 +28,17 @@ export interface HiddenUsersDeps {
 export function announceHiddenUsers(deps: HiddenUsersDeps): { stop(): Promise<void> } {
   const { cache, gateways, logger, onRestored } = deps;
   const store = createPresenceStore(cache, gateways.id);
-  const write = async () => void (await store.write([HIDDEN_USERS], []));
+  let attempts = 0;
+  const write = async () => {
+    const isFirst = attempts++ === 0;
+    const changed = await store.write([HIDDEN_USERS], []);
+    if (changed.length > 0 && !isFirst) onRestored();
+  };
   const written = new RetryingKeySet<UserId>(write, logger, 'presence: announcing');
   const announce = () => written.add(HIDDEN_USERS);
   announce();
   store.onReconnect(announce);
-  gateways.onLeaseLost(() => {
-    announce();
-    void written.idle().then(onRestored);
-  });
+  gateways.onLeaseLost(announce);
   const refresh = every(REFRESH_MS, announce);
   return {
     async stop() {
