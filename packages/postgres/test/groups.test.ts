@@ -289,6 +289,8 @@ describe('groups on Postgres', () => {
     expect('users' in added.to && added.to.users).to.have.length(33);
     const [outcome] = await world.writes.apply([sendEntry(id, owner, 'to the room')]);
     expect(outcome).to.deep.include({ to: { room: id } });
+    const renamed = await world.change(id, owner, { type: 'rename', title: 'Dinner' });
+    expect([...renamed.groups.keys()], 'one publish, for any number of members').to.deep.equal([owner]);
     const removed = await world.change(id, owner, { type: 'remove', userId: late });
     expect(removed).to.deep.include({ room: 'leave', to: { room: id } });
   });
