@@ -79,6 +79,9 @@ describe('settings of users', () => {
     expect(okOf<object>(await bob.call('watch_presence', { userIds: [alice.userId] }))).to.deep.include({
       presence: [offline],
     });
+    // A device marks messages by itself as soon as it is connected: the other user would see that.
+    okOf(await alice.call('mark_delivered', { conversations: [{ id, upToSeq: 2 }] }));
+    expect((await syncOne(bob, id)).one).not.to.have.property('deliveredMarks');
     const blocks = await api<object>(cluster, alice.userId, 'GET', '/api/blocks');
     expect(blocks.body).to.deep.equal({ userIds: [bob.userId] });
     expect((await api<object>(cluster, bob.userId, 'GET', '/api/blocks')).body).to.deep.equal({ userIds: [] });
@@ -87,6 +90,9 @@ describe('settings of users', () => {
     await eventually(async () => okOf(await bob.call('send_message', { conversationId: id, content: 'again' })));
     await eventually(() => expect(bob.of('presence').at(-1)).to.deep.equal({ userId: alice.userId, online: true }));
     expect([...alice.of('typing'), ...bob.of('typing')]).to.deep.equal([]);
+    expect(bob.of('messages_delivered')).to.deep.equal([]);
+    okOf(await alice.call('mark_delivered', { conversations: [{ id, upToSeq: 2 }] }));
+    await eventually(() => expect(bob.of('messages_delivered')).to.have.length(1));
   });
 
   it('a block prevents a new conversation as the policy of a server does, and changes nothing in groups', async () => {
