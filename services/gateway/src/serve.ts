@@ -187,6 +187,7 @@ function createPorts({ config, logger }: Context, { db, redis, inbox, newContact
     epoch: epoch.current,
     groupReads,
     ownerOf: store.ownerOf,
+    announce,
     announceLeft,
     lostContacts,
     groups: new UserGroups({ conversations, inbox, newGroups, announce, announceLeft, config }),

@@ -3,12 +3,14 @@ import { api, eventually, openConversation, startTestCluster, type TestCluster }
 import { expect } from 'chai';
 import { codeOf, createGroup, type Device, devicesOf, newUsers, okOf, send, syncOne } from './group-devices.ts';
 
+const ADMIN_TOKEN = 'token-of-the-administrators';
+
 describe('settings of users', () => {
   let cluster: TestCluster;
   const devices = devicesOf(() => cluster);
 
   before(async () => {
-    cluster = await startTestCluster();
+    cluster = await startTestCluster({ env: { ADMIN_TOKEN } });
   });
   after(() => cluster.stop());
   afterEach(() => devices.closeAll());
@@ -113,6 +115,25 @@ describe('settings of users', () => {
     const sent = await send(bob, id, 'to all');
     await eventually(() => expect(alice.seqs(id)).to.include(sent.seq));
     expect(codeOf(await alice.call('set_block', { userId: a, blocked: true }))).to.equal('VALIDATION_FAILED');
+  });
+
+  it('members of a group that the server creates, or adds them to, are contacts', async () => {
+    const [a, b, c] = newUsers('alice', 'bob', 'carol') as [string, string, string];
+    const [alice, carol] = [await devices.connect(a), await devices.connect(c)];
+    await devices.connect(b);
+    for (const device of [alice, carol]) okOf(await device.call('watch_presence', { userIds: [b] }));
+    const port = cluster.processes.find(({ name }) => name === 'gateway')?.adminPort;
+    const post = async (path: string, body: object) => {
+      const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+      const options = { method: 'POST', headers, body: JSON.stringify(body) };
+      return (await (await fetch(`http://127.0.0.1:${port}${path}`, options)).json()) as { id: string };
+    };
+    const shownTo = (device: Device) =>
+      eventually(() => expect(device.of('presence')).to.deep.equal([{ userId: b, online: true }]));
+    const { id } = await post('/groups', { ownerId: b, title: 'Lunch', userIds: [a] });
+    await shownTo(alice);
+    await post('/group-members', { conversationId: id, add: { userIds: [c] } });
+    await shownTo(carol);
   });
 
   it('former members of a group are no contacts, in either direction and on either gateway', async () => {
