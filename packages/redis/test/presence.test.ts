@@ -201,7 +201,7 @@ describe('presence and a Redis that fails', () => {
     expect(one.changesOf(stays)).to.deep.equal([]);
   });
 
-  it('reports connected users whom Redis had lost, or could not get, once it has them', async () => {
+  it('reports connected users that Redis had lost, or could not get, once it has them', async () => {
     await using redis = await ownRedis();
     await using one = await startGateway(redis.url);
     const restored: UserId[] = [];

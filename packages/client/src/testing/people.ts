@@ -9,7 +9,7 @@ export interface Person {
   userId: UserId;
   /** null: a former member. */
   role: Role | null;
-  /** Of a former member: the group as it was then. */
+  /** The group as it was when a former member left it. */
   left?: { title: string; memberCount: number };
   joinedAt: string;
   /** Entries that the user may see, in order. */

@@ -78,7 +78,7 @@ interface MarkedRow {
   is_missed: boolean;
 }
 
-/** Of the messages `o`: those of the user of the target `t`, and those of others that mention the user. */
+/** The messages `o` of the user of the target `t`, and those of others that mention the user. */
 const OWN = sql.raw("o.sender_id = t.user_id and o.extra -> 'system' is null");
 const MENTIONS = sql.raw(
   "o.sender_id <> t.user_id and jsonb_exists(o.extra -> 'mentions', t.user_id) and o.extra -> 'mentionsAll' is null",

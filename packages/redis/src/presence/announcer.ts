@@ -57,7 +57,7 @@ export class RedisPresenceAnnouncer implements PresenceAnnouncer {
   }
 
   /**
-   * Calls `listener` with users whom Redis has now, and did not have while they were connected: it had lost them, or did
+   * Calls `listener` with users that Redis has now, and did not have while they were connected: it had lost them, or did
    * not respond. Until then no reader found them.
    */
   onRestored(listener: (userIds: readonly UserId[]) => void): void {
