@@ -70,8 +70,8 @@ export const serverEvents = {
     .meta({
       id: 'ConversationChanged',
       description:
-        'The user was added to a group or removed from it, its title or the own role has changed, or another device has ' +
-        'changed the settings. Only for connections with `auth.protocol` 2',
+        'The user was added to a group or removed from it, its title (with up to 32 members) or the own role has changed, ' +
+        'or another device has changed the settings. Only for connections with `auth.protocol` 2',
     }),
   messages_delivered: z.object({ conversationId, userId, upToSeq: z.int().positive().meta({ example: 42 }) }).meta({
     id: 'MessagesDelivered',

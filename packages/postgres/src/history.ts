@@ -185,7 +185,8 @@ select i.ord,${GROUP_COLUMNS},
 from unnest(${requests.map(({ id }) => id)}::uuid[], ${requests.map(({ userId }) => userId)}::text[])
   with ordinality as i (conversation_id, user_id, ord)
 cross join lateral (
-  select m.conversation_id, m.user_id, m.role, m.last_read_seq, m.read_at, m.muted, m.archived_counted, m.marked_unread
+  select m.conversation_id, m.user_id, m.role, m.left_title, m.left_count, m.last_read_seq, m.read_at, m.muted,
+    m.archived_counted, m.marked_unread
   from members m
   where m.conversation_id = i.conversation_id and m.user_id = i.user_id
   limit 1

@@ -92,6 +92,7 @@ import {
   endMembershipQuery,
   ensureUserGroupsQuery,
   firstSinceQuery,
+  fullOfWindowsQuery,
   lockUserGroupsQuery,
   openWindowsQuery,
   ownersQuery,
@@ -282,6 +283,10 @@ const queries: Record<string, { what: string; readsNothing?: true; of(db: Databa
         0,
       ),
   },
+  'full-of-windows': {
+    what: 'A user who was a member too often to get another window.',
+    of: (_db, n) => fullOfWindowsQuery(STATE.id, newUsers(n), 1),
+  },
   'take-windows': {
     what: 'Removes windows that a new one joins.',
     of: (_db, n) => takeWindowsQuery(STATE.id, newUsers(n), 1),
@@ -298,7 +303,7 @@ const queries: Record<string, { what: string; readsNothing?: true; of(db: Databa
   },
   'end-membership': {
     what: 'Ends the membership of a user and its window.',
-    of: () => endMembershipQuery(STATE.id, newUser(), 9),
+    of: () => endMembershipQuery(STATE, newUser(), 9),
   },
   'promote-successor': {
     what: 'Makes the oldest admin, else the oldest member, the owner of a group that has none.',
@@ -321,7 +326,7 @@ const queries: Record<string, { what: string; readsNothing?: true; of(db: Databa
   },
   'last-version': {
     what: 'The last version of a message, and whether a change was made before.',
-    of: () => versionsOfQuery(STATE.id, 1, 'key'),
+    of: () => versionsOfQuery(STATE.id, 1, newUser(), 'key'),
   },
   edit: {
     what: 'Edits a message, and keeps the version before.',

@@ -149,6 +149,24 @@ for (const kind of ['sharded', 'classic'] as const) {
       );
     });
 
+    it('sends the reactions of a room before the entry that removes a member', async () => {
+      const [user, id] = [newUser('gone'), newConversationId()];
+      const one = await device(0, user, id);
+      const system = { type: 'removed' as const, userIds: [user] };
+      const removal = {
+        type: 'message',
+        to: { room: id },
+        message: { ...entry(id, 2), content: null, system },
+      } as const;
+      for (const rev of [1, 2]) {
+        const to = { room: id, only: [user] };
+        await fanout.conversationEvents([{ type: 'changed', to, changed: changed(id, 1, rev) }]);
+      }
+      await fanout.conversationEvents([removal]);
+      await eventually(() => expect(one.events).to.have.length(3));
+      expect(one.events.map(([event]) => event)).to.deep.equal(['message_changed', 'message_changed', 'new_message']);
+    });
+
     it('sends a change to the members who may see the message, instead of to the room', async () => {
       const id = newConversationId();
       const [sees, other] = [newUser('sees'), newUser('other')];

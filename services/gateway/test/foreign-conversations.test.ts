@@ -93,6 +93,7 @@ describe('a conversation of others costs the requests of one that does not exist
         inbox,
         newGroups: nothing,
         announce() {},
+        announceLeft() {},
         config: { OPEN_CONVERSATIONS: 'anyone' },
       }),
       settings: new UserSettings({

@@ -70,7 +70,9 @@ export async function storeGroupSends(
   const to = await audienceOf(work);
   return entries.map((entry, i): Outcome<StoredGroupMessage> => {
     const row = rows[i];
-    if (!row?.role) return row?.is_known ? notMember() : new Rejection('CONVERSATION_NOT_FOUND');
+    if (!row?.is_known) return new Rejection('CONVERSATION_NOT_FOUND');
+    // A message that is stored stays stored: its resend, or a repeated run, may follow the removal of its sender.
+    if (!row.role && row.id === null) return notMember();
     const message = row.id === null ? stored.get(keyOf(entry)) : toMessage(row as MessageRow, entry.senderId, false);
     if (!message) throw new Error('a send has neither a new nor an earlier message');
     return { message, duplicate: message.id !== entry.id, to, unreadBy: othersThan(userIds, entry.senderId) };

@@ -114,7 +114,11 @@ export interface FanoutControl {
 /** The emits of one event of a conversation, in order; none if it waits to be coalesced. */
 function emitsOfEvent(wire: Wire, reactions: CoalescedReactions, event: ConversationEvent): Emit[] {
   if (event.type === 'membership') return emitsOfMembership(wire, event);
-  if (event.type === 'message') return emitsTo(event.to, 'new_message', wire, event.message, event.trace);
+  if (event.type === 'message') {
+    // A change of the members: those who leave must not receive earlier reactions after it.
+    const before = event.message.system && 'room' in event.to ? reactions.take(event.to.room) : [];
+    return [...emitsOfChanges(wire, before), ...emitsTo(event.to, 'new_message', wire, event.message, event.trace)];
+  }
   if (event.type === 'read') return emitsTo(event.to, 'messages_read', wire, event.receipt);
   const { to, changed } = event;
   if (!('room' in to)) return emitsOfChanges(wire, [event]);
