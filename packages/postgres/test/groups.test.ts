@@ -262,6 +262,34 @@ describe('groups on Postgres', () => {
       expect(await codeOf(world.react(id, member, 3, '👍'))).to.equal('FORBIDDEN');
     });
 
+    it('gives no effect to an entry that had none before a stored change of the same batch', async () => {
+      const { id, owner, admin, member, other } = await people();
+      const [guest, title] = [newUser('guest'), 'Lunch'];
+      const batch = [
+        changeEntry(id, owner, { type: 'add', userIds: [member], history: 'none' }),
+        changeEntry(id, owner, { type: 'role', userId: admin, role: 'admin' }),
+        changeEntry(id, owner, { type: 'rename', title }),
+        changeEntry(id, owner, { type: 'remove', userId: guest }),
+        sendEntry(id, guest, 'not yet a member'),
+        changeEntry(id, other, { type: 'rename', title: 'by a member' }),
+        changeEntry(id, owner, { type: 'add', userIds: [guest], history: 'none' }),
+        changeEntry(id, owner, { type: 'remove', userId: member }),
+        changeEntry(id, owner, { type: 'role', userId: admin, role: 'member' }),
+        changeEntry(id, owner, { type: 'role', userId: other, role: 'admin' }),
+        changeEntry(id, owner, { type: 'rename', title: 'Dinner' }),
+        sendEntry(id, owner, 'not stored yet', { key: 'k' }),
+      ];
+      await world.change(id, owner, { type: 'rename', title });
+      await world.writes.apply(batch.slice(0, -1));
+      const [before, rolesBefore] = [await reads().group(owner, id), await roles(id, owner)];
+      expect(rolesBefore).to.deep.equal({ [owner]: 'owner', [admin]: 'member', [other]: 'admin', [guest]: 'member' });
+      const again = await createConversationWrites(database.db, GROUP_RULES).apply(batch);
+      expect(await roles(id, owner)).to.deep.equal(rolesBefore);
+      expect(await reads().group(owner, id)).to.deep.include({ title: 'Dinner', lastSeq: (before?.lastSeq ?? 0) + 1 });
+      const refused = again.map((one) => (one instanceof Rejection ? one.payload.code : undefined));
+      expect(refused).to.deep.equal([...Array(6).fill('UNAVAILABLE'), ...Array(6).fill(undefined)]);
+    });
+
     it('that overlaps with the first run stores each message once', async () => {
       const { id, owner, admin } = await people();
       const other = createConversationWrites(database.db, GROUP_RULES);

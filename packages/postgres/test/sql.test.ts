@@ -85,6 +85,7 @@ import {
   saveGroupQuery,
   saveRevisionQuery,
 } from '../src/writes/conversation-state.ts';
+import { storedChangesQuery } from '../src/writes/conversation-writes.ts';
 import {
   countGroupsQuery,
   createGroupQuery,
@@ -253,6 +254,14 @@ const queries: Record<string, { what: string; readsNothing?: true; of(db: Databa
   'earlier-entry': {
     what: 'The entry of an earlier change with the same key.',
     of: () => earlierEntryQuery(STATE.id, newUser(), 'key'),
+  },
+  'stored-changes': {
+    what: 'Which changes of a group an earlier run has stored.',
+    of: (_db, n) =>
+      storedChangesQuery(
+        STATE.id,
+        Array.from({ length: n }, () => changeEntry(STATE.id, newUser(), { type: 'leave' })),
+      ),
   },
   'ensure-user-groups': {
     what: 'Makes the rows that count the groups of some users.',

@@ -41,6 +41,8 @@ export interface Work {
   now: Date;
   /** Undefined: the conversation does not exist. A handler that creates it sets this. */
   state: ConversationState | undefined;
+  /** An earlier run has committed these entries: those that are not stored had no effect, and must get none now. */
+  hasRun: boolean;
 }
 
 interface StateRow {

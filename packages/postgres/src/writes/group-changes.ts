@@ -26,7 +26,7 @@ import {
   saveGroupQuery,
   type Work,
 } from './conversation-state.ts';
-import { notMember } from './group-sends.ts';
+import { notMember, resultUnknown } from './group-sends.ts';
 
 type Change<T extends GroupChangeEntry['change']['type']> = Extract<GroupChangeEntry['change'], { type: T }>;
 type ChangeOutcome = Promise<Outcome<StoredGroupChange>>;
@@ -37,6 +37,7 @@ export async function changeGroup(work: Work, entry: GroupChangeEntry): ChangeOu
   if (work.state && work.state.kind !== 'group') return new Rejection('CONVERSATION_NOT_FOUND');
   const earlier = work.state && (await earlierEntry(work, entry));
   if (earlier) return repeated(work, entry, earlier);
+  if (work.hasRun) return resultUnknown();
   if (change.type === 'create') return create(work, entry, change);
   const role = work.state && (await roleOf(work, by));
   if (!work.state || role === undefined) return new Rejection('CONVERSATION_NOT_FOUND');
