@@ -34,7 +34,7 @@ import {
   readersQuery,
   versionsQuery,
 } from '../src/group-reads.ts';
-import { directConversationQuery, groupHeadsQuery, headsQuery, rangesQuery } from '../src/history.ts';
+import { directConversationQuery, groupHeadsQuery, headsQuery, rangesQuery, sentQuery } from '../src/history.ts';
 import { endMarkedUnreadQuery, markReadQuery } from '../src/mark-read.ts';
 import {
   healMembersQuery,
@@ -254,6 +254,10 @@ const queries: Record<string, { what: string; readsNothing?: true; of(db: Databa
   'earlier-entry': {
     what: 'The entry of an earlier change with the same key.',
     of: () => earlierEntryQuery(STATE.id, newUser(), 'key'),
+  },
+  sent: {
+    what: 'The message that a user has sent with a client message id.',
+    of: () => sentQuery(newUser(), STATE.id, 'key' as ClientMessageId),
   },
   'stored-changes': {
     what: 'Which changes of a group an earlier run has stored.',

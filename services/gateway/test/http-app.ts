@@ -152,6 +152,7 @@ export const emptyPorts: Omit<HttpDeps, 'authenticate' | 'config' | 'isReady' | 
     directConversation: async () => undefined,
     head: async () => undefined,
     range: async () => [],
+    sent: async () => undefined,
     conversations: async () => ({ conversations: [], nextCursor: null }),
     feed: async () => ({ readAt: 0, entries: [] }),
   },

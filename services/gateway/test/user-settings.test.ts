@@ -1,4 +1,4 @@
-import type { ConversationsPage, UnreadCount } from '@chat-cluster/contracts';
+import type { ConversationsPage, SendAck, UnreadCount } from '@chat-cluster/contracts';
 import { api, eventually, openConversation, startTestCluster, type TestCluster } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { codeOf, createGroup, type Device, devicesOf, newUsers, okOf, send, syncOne } from './group-devices.ts';
@@ -55,6 +55,29 @@ describe('settings of users', () => {
     const list = await api<ConversationsPage>(cluster, bob.userId, 'GET', '/api/messages/conversations');
     expect(list.body.conversations[0]).not.to.have.property('settings');
     expect((await syncOne(alice, id)).one).not.to.have.property('settings');
+  });
+
+  it('a stored message gets its first result also after a block, and after the message that it quotes was deleted', async () => {
+    const { alice, bob, id } = await pair();
+    const quoted = await send(bob, id, 'quoted');
+    const reply = { conversationId: id, content: 'reply', clientMessageId: 'reply', replyToSeq: quoted.seq };
+    const plain = { conversationId: id, content: 'plain', clientMessageId: 'plain' };
+    const stored = [
+      okOf<SendAck>(await alice.call('send_message', reply)),
+      okOf<SendAck>(await alice.call('send_message', plain)),
+    ];
+    const resend = async () => [await alice.call('send_message', reply), await alice.call('send_message', plain)];
+    okOf(await bob.call('delete_message', { conversationId: id, seq: quoted.seq }));
+    const emptied = { ...stored[0]?.message, replyTo: { ...stored[0]?.message.replyTo, text: null, deleted: true } };
+    const again = [emptied, stored[1]?.message].map((message) => ({ ok: true, duplicate: true, message }));
+    expect(await resend()).to.deep.equal(again);
+    okOf(await bob.call('set_block', { userId: alice.userId, blocked: true }));
+    await eventually(async () =>
+      expect(codeOf(await alice.call('send_message', { conversationId: id, content: 'x' }))).to.equal('FORBIDDEN'),
+    );
+    expect(await resend()).to.deep.equal(again);
+    const other = { ...plain, clientMessageId: 'other' };
+    expect(codeOf(await alice.call('send_message', other))).to.equal('FORBIDDEN');
   });
 
   it('a block refuses messages in both directions, on both gateways at once, and hides presence and typing', async () => {
