@@ -85,7 +85,7 @@ export function notMember(): Rejection {
   return new Rejection('FORBIDDEN', { message: 'Only members of the group may do this.' });
 }
 
-/** Of an entry that had no effect when it ran. Its sender has the result, or sends the entry again, behind later ones. */
+/** The result of an entry that had no effect when it ran. Its sender has it, or sends the entry again, behind later ones. */
 export function resultUnknown(): Rejection {
   return new Rejection('UNAVAILABLE', {
     message: 'The result is not known any more. Send it again.',
