@@ -1003,9 +1003,7 @@ const OPTIONS = {
 };
 const GROUPS = {
 	requested: () => ({}),
-	shows(state, { group }) {
-		if (group) state.extra = { group };
-	}
+	shows() {}
 };
 const ONE_TAB = { isLeading: true };
 var LeanDevice = class {
@@ -1065,6 +1063,7 @@ var LeanDevice = class {
 		this.#client.connection?.call(event, payload, (answer) => {
 			this.receiving = event;
 			this.refusedBy = answer.ok ? void 0 : answer.error.code;
+			if (event === "sync" && answer.ok && this.#deliveredMarks) this.#setGroups(answer);
 			this.answered(event, answer, () => onAnswer(answer), payload);
 			this.refusedBy = void 0;
 		});
@@ -1085,12 +1084,20 @@ var LeanDevice = class {
 	read() {}
 	outboxChanged(_outgoing) {}
 	acknowledged(_outgoing, _message) {}
-	discontinuity() {}
+	discontinuity() {
+		this.#deliveredMarks?.clear();
+	}
 	caughtUp() {
 		if (this.isLive) return;
 		this.isLive = true;
 		this.core.outbox.start(this);
 		this.#deliveredMarks?.start();
+	}
+	#setGroups({ conversations }) {
+		for (const { id, group } of conversations) {
+			const state = this.core.conversations.get(id);
+			if (state && group) state.extra = { group };
+		}
 	}
 	#event(name, payload) {
 		this.receiving = name;

@@ -27,14 +27,12 @@ export function changeSync({ conversations, core }: Device): NonNullable<Device[
       const conversation = conversations.get(id);
       return conversation ? { afterRev: conversation.checker.participant(conversation.side).rev } : {};
     },
-    shows(state, entry) {
-      const { id } = state;
+    shows({ id }, entry) {
       const conversation = conversations.get(id);
       if (!conversation) return;
       const { checker, side } = conversation;
       const participant = checker.participant(side);
-      const { lastRev = 0, group } = entry;
-      if (group) state.extra = { group };
+      const { lastRev = 0 } = entry;
       if (!('messages' in entry)) {
         if (lastRev > participant.rev) core.sync.check(id, true);
         return;

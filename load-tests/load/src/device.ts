@@ -226,6 +226,7 @@ export class Device extends LeanDevice {
 
   /** The store has another epoch. The library has discarded everything; the conversations are loaded anew. */
   override discontinuity(): void {
+    super.discontinuity();
     for (const [id, { checker, side }] of this.conversations) {
       checker.restart(side);
       this.core.state(id).upTo = 0;

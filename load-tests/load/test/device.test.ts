@@ -23,6 +23,8 @@ class Stage {
   epoch = 'e1';
   /** Number of the last change. */
   rev = 0;
+  /** Members, of a group. */
+  memberCount: number | undefined;
   /** The delivered mark of ann. */
   deliveredMark = 0;
   /** Requests `mark_delivered`. */
@@ -92,7 +94,11 @@ class Stage {
   #synced(afterSeq: number | undefined): Partial<SyncAck> {
     const messages = this.stored.filter(({ seq }) => afterSeq !== undefined && seq > afterSeq);
     const deliveredMarks = [{ userId: 'ann', upToSeq: this.deliveredMark }];
-    const marks = { readMarks: [], deliveredMarks };
+    const marks = {
+      readMarks: [],
+      deliveredMarks,
+      ...(this.memberCount && { group: { memberCount: this.memberCount } }),
+    };
     const part = { id: ID, messages, lastSeq: this.stored.length, hasMore: false, lastRev: this.rev, ...marks };
     const conversations = afterSeq === undefined ? [] : [part];
     const feed = { conversations: [], since: 's', hasMore: false };
@@ -209,6 +215,48 @@ describe('load: a device', () => {
     // A read mark implies it.
     stage.checker.markRead(0, 2);
     expect(await lostBy(1)).to.equal(0);
+  });
+
+  it('reports nothing of the history that a restore has replaced', async () => {
+    await using stage = new Stage();
+    stage.store({ clientMessageId: 'of another run 1' }, 'bob');
+    await stage.start(true);
+    stage.socket.emit('new_message', stage.store({ clientMessageId: 'of another run 2' }, 'bob'));
+    await eventually(() => expect(stage.checker.participant(0).upTo).to.equal(2));
+    let due: (() => void) | undefined;
+    const after = (_ms: number, run: () => void) => {
+      due = run;
+      return () => {};
+    };
+    Object.assign(stage.device, { clock: { ...stage.device.clock, after } });
+    stage.epoch = 'e2';
+    stage.stored.pop();
+    stage.device.drop();
+    await eventually(() => expect(stage.meter.counts.reconnects).to.equal(1));
+    await stage.device.whenReady();
+    const before = stage.reports.length;
+    due?.();
+    await eventually(() => expect(stage.reports.slice(before)).to.deep.equal([[{ id: ID, upToSeq: 1 }]]));
+  });
+
+  it('reports nothing of a group of more than 32 members, also when it loads the whole group', async () => {
+    await using stage = new Stage();
+    stage.memberCount = 33;
+    await stage.start(true);
+    const timers: number[] = [];
+    const after = (ms: number) => timers.push(ms) && (() => {});
+    Object.assign(stage.device, { clock: { ...stage.device.clock, after } });
+    stage.store({ clientMessageId: 'of another run 1' }, 'bob');
+    stage.epoch = 'e2';
+    stage.device.drop();
+    await eventually(() => expect(stage.meter.counts.reconnects).to.equal(1));
+    await stage.device.whenReady();
+    expect([stage.checker.participant(0).upTo, timers]).to.deep.equal([1, []]);
+    stage.memberCount = 32;
+    stage.device.sync();
+    await stage.device.whenReady();
+    stage.socket.emit('new_message', stage.store({ clientMessageId: 'of another run 2' }, 'bob'));
+    await eventually(() => expect(timers).to.deep.equal([1_000]));
   });
 
   it('loads the whole conversation anew after a restore', async () => {

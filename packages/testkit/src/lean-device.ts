@@ -7,7 +7,7 @@ import {
   systemClock,
   type Wire,
 } from '@chat-cluster/client/core';
-import type { FailureAck, Message, Session } from '@chat-cluster/contracts';
+import type { FailureAck, Message, Session, SyncAck } from '@chat-cluster/contracts';
 import { type OpenConnection, ReconnectingClient } from './reconnecting-client.ts';
 
 /** A message of the outbox. */
@@ -25,13 +25,8 @@ const OPTIONS: CoreOptions = {
   onlyAcksSettle: true,
 };
 
-/** Takes in the messages of groups and their sizes, and no changes. */
-const GROUPS: NonNullable<ChatCore['extension']> = {
-  requested: () => ({}),
-  shows(state, { group }) {
-    if (group) state.extra = { group };
-  },
-};
+/** Takes in the messages of groups, and no changes. */
+const GROUPS: NonNullable<ChatCore['extension']> = { requested: () => ({}), shows() {} };
 /** Each device sends. */
 const ONE_TAB = { isLeading: true };
 
@@ -105,6 +100,7 @@ export class LeanDevice implements Wire, CoreOutput, DeliveredMarksDeps {
     this.#client.connection?.call(event, payload, (answer: Answer | FailureAck) => {
       this.receiving = event;
       this.refusedBy = answer.ok ? undefined : answer.error.code;
+      if (event === 'sync' && answer.ok && this.#deliveredMarks) this.#setGroups(answer as unknown as SyncAck);
       this.answered(event, answer as never, () => onAnswer(answer), payload as never);
       this.refusedBy = undefined;
     });
@@ -135,12 +131,23 @@ export class LeanDevice implements Wire, CoreOutput, DeliveredMarksDeps {
   read(): void {}
   outboxChanged(_outgoing: Outgoing): void {}
   acknowledged(_outgoing: Outgoing, _message: Message): void {}
-  discontinuity(): void {}
+  /** The history was replaced, so marks of it mean nothing. Overrides call it too. */
+  discontinuity(): void {
+    this.#deliveredMarks?.clear();
+  }
   caughtUp(): void {
     if (this.isLive) return;
     this.isLive = true;
     this.core.outbox.start(this);
     this.#deliveredMarks?.start();
+  }
+
+  /** Before the messages of the answer are delivered: the size of a group decides whether it has marks. */
+  #setGroups({ conversations }: SyncAck): void {
+    for (const { id, group } of conversations) {
+      const state = this.core.conversations.get(id);
+      if (state && group) state.extra = { group };
+    }
   }
 
   #event(name: string, payload: never): void {
