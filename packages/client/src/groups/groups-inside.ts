@@ -13,12 +13,13 @@ import type {
   UnreadCount,
 } from '@chat-cluster/contracts';
 import type { ConversationExtra, ConversationState } from '../core/conversation-state.ts';
+import { DeliveredMarks } from '../core/delivered-marks.ts';
 import { newId } from '../draft.ts';
 import type { Engine } from '../engine.ts';
 import type { Extension } from '../extension.ts';
 import type { ChatClient, Conversation, DraftMessage, MessagesSnapshot } from '../types.ts';
+import { RECEIPT_MEMBERS } from '../wire.ts';
 import { BlockList } from './block-list.ts';
-import { DeliveredMarks } from './delivered-marks.ts';
 import { checkedExtras } from './draft.ts';
 import { fullConversation } from './full-conversation.ts';
 import { afterEntry, isMentioned, ofMember } from './group-state.ts';
@@ -27,7 +28,6 @@ import { Requests } from './requests.ts';
 import { Revisions } from './revisions.ts';
 import type { FullConversation, GroupChatClient, UnreadCounts } from './types.ts';
 import { hiddenUpTo, olderPart, visibleParts } from './windows.ts';
-import { RECEIPT_MEMBERS } from './wire.ts';
 
 /** The extension inside of one client: it takes in what concerns groups, and passes the rest to its parts. */
 export class GroupsInside implements Extension {
@@ -202,7 +202,7 @@ export class GroupsInside implements Extension {
       if (isMentioned(message, core.userId) && message.seq > core.readUpTo(id)) {
         this.set(state, { mentionCount: (extra.mentionCount ?? 0) + 1 });
       }
-      if ((group?.memberCount ?? 0) <= RECEIPT_MEMBERS) this.#delivered.add(id, message.seq);
+      this.#delivered.add(id, message.seq, group?.memberCount);
     });
   }
 
