@@ -1,4 +1,4 @@
-import type { ConversationId, FailureAck, Message, ReadAck } from '@chat-cluster/contracts';
+import type { ConversationId, FailureAck, Message, MessagesDelivered, ReadAck } from '@chat-cluster/contracts';
 import {
   EventOrder,
   isHeld,
@@ -117,9 +117,13 @@ export class Device extends LeanDevice {
     proceed();
   }
 
-  override event(name: string, { conversationId, seq }: Message): void {
-    if (name === 'messages_delivered') this.#meter.add('chat_marks_received', 1);
+  override event(name: string, payload: Message): void {
+    if (name === 'messages_delivered') {
+      const { marks } = payload as object as MessagesDelivered;
+      this.#meter.add('chat_marks_received', marks.length);
+    }
     if (name !== 'new_message') return;
+    const { conversationId, seq } = payload;
     const order = this.#orders.get(conversationId) ?? new EventOrder();
     this.#orders.set(conversationId, order);
     const wasHeld = isHeld(this.core.state(conversationId), seq);

@@ -5,6 +5,7 @@ import type {
   MarkDelivered,
   Message,
   MessageChanged,
+  MessagesDelivered,
   ReadAck,
   SyncAck,
 } from '@chat-cluster/contracts';
@@ -161,7 +162,10 @@ export class Device extends LeanDevice {
 
   override event(name: string, payload: Message): void {
     if (name === 'sync_required') this.context.meter.counts.syncRequired++;
-    if (name === 'messages_delivered') this.context.meter.counts.marksReceived++;
+    if (name === 'messages_delivered') {
+      const { marks } = payload as object as MessagesDelivered;
+      this.context.meter.counts.marksReceived += marks.length;
+    }
     if (name === 'message_changed') takeChange(this, payload as object as MessageChanged);
     if (name !== 'new_message') return;
     this.changedAt = performance.now();

@@ -201,7 +201,7 @@ describe('load: a device', () => {
     receive('of another run 3', 'ann');
     await eventually(() => expect(stage.meter.counts.deliveredMarks).to.equal(1));
     expect(stage.reports).to.deep.equal([[{ id: ID, upToSeq: 2 }]]);
-    stage.socket.emit('messages_delivered', { conversationId: ID, userId: 'bob', upToSeq: 3 });
+    stage.socket.emit('messages_delivered', { marks: [{ conversationId: ID, userId: 'bob', upToSeq: 3 }] });
     await eventually(() => expect(stage.meter.counts.marksReceived).to.equal(1));
     const lostBy = async (deliveredMark: number) => {
       stage.deliveredMark = deliveredMark;

@@ -23,6 +23,7 @@ export {
   REVOKED_CHANNEL,
   roomChannel,
 } from './pubsub/channels.ts';
+export { createDeliveredMarks, type DeliveredMarks } from './pubsub/delivered-marks.ts';
 export { createEphemeralEmitter, type EphemeralEmitter } from './pubsub/ephemeral.ts';
 export { createBadges, createFanout, type FanoutControl } from './pubsub/fanout.ts';
 export { createGatewayAdapter, type RoomListeners } from './pubsub/gateway-adapter.ts';

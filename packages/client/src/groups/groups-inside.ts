@@ -114,9 +114,10 @@ export class GroupsInside implements Extension {
       const { conversationId, userId, upToSeq } = payload as MessagesRead;
       if (userId === this.engine.core.userId) this.#read(conversationId, upToSeq);
     } else if (name === 'messages_delivered') {
-      const { conversationId, userId, upToSeq } = payload as MessagesDelivered;
-      const state = this.engine.core.conversations.get(conversationId);
-      if (state) this.#has(state, userId, upToSeq);
+      for (const { conversationId, userId, upToSeq } of (payload as MessagesDelivered).marks) {
+        const state = this.engine.core.conversations.get(conversationId);
+        if (state) this.#has(state, userId, upToSeq);
+      }
     }
   }
 
