@@ -44,8 +44,8 @@ grant update (
   last_seq, updated_at, title, counted, member_count, members_seq, has_room, last_rev, changed_at, last_deletion_seq, last_all_seq
 ) on conversations to chat_worker;
 grant update (
-  role, joined_at, left_at, last_read_seq, read_counted, own_after, mention_count, read_at, delivered_seq, archived_counted,
-  marked_unread
+  role, joined_at, left_at, left_title, left_count, last_read_seq, read_counted, own_after, mention_count, read_at,
+  delivered_seq, archived_counted, marked_unread
 ) on members to chat_worker;
 grant update (to_seq) on memberships to chat_worker;
 grant update (groups) on user_groups to chat_worker;

@@ -35,16 +35,20 @@ function leadsSomewhere(file: string, target: string): boolean {
   return anchor === undefined || anchorsOf(found).has(anchor);
 }
 
-/** Anchors as GitHub makes them: lower case, no punctuation, hyphens for spaces. */
+/** Anchors as GitHub makes them: lower case, no punctuation, hyphens for spaces, numbers for repeated headings. */
 function anchorsOf(file: string): Set<string> {
   const headings = readFileSync(file, 'utf8').matchAll(/^#{1,6} (.+)$/gm);
+  const counts = new Map<string, number>();
   return new Set(
-    [...headings].map(([, text = '']) =>
-      text
+    [...headings].map(([, text = '']) => {
+      const anchor = text
         .toLowerCase()
         .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
         .trim()
-        .replaceAll(/\s/g, '-'),
-    ),
+        .replaceAll(/\s/g, '-');
+      const earlier = counts.get(anchor) ?? 0;
+      counts.set(anchor, earlier + 1);
+      return earlier === 0 ? anchor : `${anchor}-${earlier}`;
+    }),
   );
 }

@@ -224,7 +224,7 @@ function pauseMs(clock, retryAfterMs, refusals, firstMs) {
 	return retryAfterMs === void 0 ? firstMs / 4 + backOffMs(clock, refusals, firstMs) : retryAfterMs * (1 + clock.random() / 4);
 }
 // packages/client/src/core/outbox.ts
-const PAUSE_MS$1 = 500;
+const PAUSE_MS$2 = 500;
 const EXPIRY_CHECK_MS = 1e3;
 var Outbox = class {
 	#clock;
@@ -379,7 +379,7 @@ var Outbox = class {
 	#pause(ms) {
 		if (this.#isPaused) return;
 		this.#isPaused = true;
-		this.#cancelPause = this.#clock.after(pauseMs(this.#clock, ms, this.#refusals++, PAUSE_MS$1), () => {
+		this.#cancelPause = this.#clock.after(pauseMs(this.#clock, ms, this.#refusals++, PAUSE_MS$2), () => {
 			this.#cancelPause = void 0;
 			if (this.#underWay.size === 0) this.#resume();
 		});
@@ -439,7 +439,7 @@ var Outbox = class {
 };
 const EXPIRED = problem("EXPIRED_IN_OUTBOX", "The message was not sent in time. Call retry or discard.");
 // packages/client/src/core/sync.ts
-const PAUSE_MS = 1e3;
+const PAUSE_MS$1 = 1e3;
 const SPREAD_MS = 500;
 const GAP_DELAY_MS = 200;
 var Sync = class {
@@ -589,7 +589,7 @@ var Sync = class {
 		}
 		this.#endTimer();
 		this.#isPaused = true;
-		const ms = pauseMs(this.#clock, error?.retryAfterMs, this.#refusals++, PAUSE_MS);
+		const ms = pauseMs(this.#clock, error?.retryAfterMs, this.#refusals++, PAUSE_MS$1);
 		this.#cancelTimer = this.#clock.after(ms, () => this.#next());
 	}
 	#answered(request, answer) {
@@ -866,6 +866,54 @@ function loadedUpTo(afterSeq, messages, state, hasMore) {
 	if (afterSeq === NO_MESSAGES) return state.lastSeq > 0 ? Math.max(0, state.lastSeq - 50) : void 0;
 	return hasMore && last < state.upTo ? last : void 0;
 }
+// packages/client/src/core/delivered-marks.ts
+const COLLECT_MS = 1e3;
+const PAUSE_MS = 5e3;
+var DeliveredMarks = class {
+	#deps;
+	#pending = new Map();
+	#cancelTimer;
+	constructor(deps) {
+		this.#deps = deps;
+	}
+	add(id, upToSeq, memberCount = 0) {
+		if (memberCount > 32) return;
+		this.#pending.set(id, Math.max(upToSeq, this.#pending.get(id) ?? 0));
+		this.start();
+	}
+	start(ms = COLLECT_MS) {
+		if (this.#cancelTimer || this.#pending.size === 0) return;
+		this.#cancelTimer = this.#deps.clock.after(ms, () => this.#send());
+	}
+	stop() {
+		this.#cancelTimer?.();
+		this.#cancelTimer = void 0;
+	}
+	clear() {
+		this.stop();
+		this.#pending.clear();
+	}
+	#send() {
+		const { live, core, tabs, clock } = this.#deps;
+		this.#cancelTimer = void 0;
+		if (!live) return;
+		if (!tabs.isLeading) this.#pending.clear();
+		const unread = [...this.#pending].filter(([id, upToSeq]) => upToSeq > core.readUpTo(id));
+		const conversations = unread.splice(0, 100).map(([id, upToSeq]) => ({
+			id,
+			upToSeq
+		}));
+		this.#pending = new Map(unread);
+		if (conversations.length === 0) return;
+		live.call("mark_delivered", { conversations }, (answer) => {
+			if (answer.ok || isFinal(answer.error)) return;
+			for (const { id, upToSeq } of conversations) this.add(id, upToSeq);
+			this.stop();
+			this.start(pauseMs(clock, answer.error.retryAfterMs, 0, PAUSE_MS));
+		});
+		this.start();
+	}
+};
 // packages/testkit/src/align-rows.ts
 function alignRows(rows) {
 	const widths = rows[0]?.map((_, i) => Math.max(...rows.map((row) => String(row[i] ?? "").length))) ?? [];
@@ -957,13 +1005,17 @@ const GROUPS = {
 	requested: () => ({}),
 	shows() {}
 };
+const ONE_TAB = { isLeading: true };
 var LeanDevice = class {
 	core;
+	clock = systemClock;
+	tabs = ONE_TAB;
 	isOpen = false;
 	isLive = false;
 	receiving;
 	refusedBy;
 	#client;
+	#deliveredMarks;
 	#queued = 0;
 	constructor(open) {
 		this.core = new ChatCore(systemClock, OPTIONS, this);
@@ -972,6 +1024,12 @@ var LeanDevice = class {
 			event: (name, payload) => this.#event(name, payload),
 			lost: (refusal, error) => this.#lost(refusal, error)
 		});
+	}
+	get live() {
+		return this.isLive ? this : void 0;
+	}
+	reportDeliveries() {
+		this.#deliveredMarks = new DeliveredMarks(this);
 	}
 	connect() {
 		this.#client.connect();
@@ -984,6 +1042,7 @@ var LeanDevice = class {
 		this.isOpen = false;
 		this.core.disconnected();
 		this.core.outbox.clear();
+		this.#deliveredMarks?.clear();
 	}
 	queue(draft) {
 		const sentAt = Date.now();
@@ -1004,7 +1063,8 @@ var LeanDevice = class {
 		this.#client.connection?.call(event, payload, (answer) => {
 			this.receiving = event;
 			this.refusedBy = answer.ok ? void 0 : answer.error.code;
-			this.answered(event, answer, () => onAnswer(answer));
+			if (event === "sync" && answer.ok && this.#deliveredMarks) this.#setGroups(answer);
+			this.answered(event, answer, () => onAnswer(answer), payload);
 			this.refusedBy = void 0;
 		});
 	}
@@ -1012,20 +1072,32 @@ var LeanDevice = class {
 	lost(_wasOpen, _refusal, _error) {}
 	event(_name, _payload) {}
 	requested(_event) {}
-	answered(_event, _answer, proceed) {
+	answered(_event, _answer, proceed, _request) {
 		proceed();
 	}
-	message(_message) {}
+	message({ conversationId, senderId, seq }) {
+		if (senderId === this.core.userId) return;
+		this.#deliveredMarks?.add(conversationId, seq, this.core.state(conversationId).extra.group?.memberCount);
+	}
 	changed() {}
 	counted() {}
 	read() {}
 	outboxChanged(_outgoing) {}
 	acknowledged(_outgoing, _message) {}
-	discontinuity() {}
+	discontinuity() {
+		this.#deliveredMarks?.clear();
+	}
 	caughtUp() {
 		if (this.isLive) return;
 		this.isLive = true;
 		this.core.outbox.start(this);
+		this.#deliveredMarks?.start();
+	}
+	#setGroups({ conversations }) {
+		for (const { id, group } of conversations) {
+			const state = this.core.conversations.get(id);
+			if (state && group) state.extra = { group };
+		}
 	}
 	#event(name, payload) {
 		this.receiving = name;
@@ -1043,6 +1115,7 @@ var LeanDevice = class {
 		this.isOpen = false;
 		this.isLive = false;
 		this.core.disconnected();
+		this.#deliveredMarks?.stop();
 		this.lost(wasOpen, refusal, error);
 	}
 };

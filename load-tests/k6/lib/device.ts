@@ -1,4 +1,4 @@
-import type { ConversationId, FailureAck, Message, ReadAck } from '@chat-cluster/contracts';
+import type { ConversationId, FailureAck, Message, MessagesDelivered, ReadAck } from '@chat-cluster/contracts';
 import {
   EventOrder,
   isHeld,
@@ -6,6 +6,7 @@ import {
   type Outgoing,
   SocketIoConnection,
   socketIoUrl,
+  type TextSocketEvents,
 } from '../generated/client-library.js';
 import type { Meter } from './metrics.ts';
 import { textSocket, type W3cSocket } from './text-socket.ts';
@@ -16,6 +17,8 @@ export interface DeviceOptions {
   token: string;
   /** Ids of the user's conversations. */
   conversations: readonly string[];
+  /** A client of groups: it uses protocol 2, and reports which messages it has. */
+  withGroups: boolean;
   openSocket: (url: string) => W3cSocket;
 }
 
@@ -48,14 +51,14 @@ export class Device extends LeanDevice {
   #orders = new Map<string, EventOrder>();
 
   constructor(options: DeviceOptions, meter: Meter, events: DeviceEvents) {
-    const { url, token, openSocket } = options;
+    const { url, token, openSocket, withGroups } = options;
     super((connection) => {
       this.#startedAt = Date.now();
       const socket = openSocket(socketIoUrl(url).replace(/^http/, 'ws'));
-      return new SocketIoConnection(token, connection, (on) =>
-        textSocket(socket, on, () => meter.add('chat_unreadable', 1)),
-      );
+      const open = (on: TextSocketEvents) => textSocket(socket, on, () => meter.add('chat_unreadable', 1));
+      return new SocketIoConnection(token, connection, open, withGroups ? 2 : undefined);
     });
+    if (withGroups) this.reportDeliveries();
     this.user = options.user;
     this.#options = options;
     this.#meter = meter;
@@ -109,8 +112,18 @@ export class Device extends LeanDevice {
     }
   }
 
-  override event(name: string, { conversationId, seq }: Message): void {
+  override answered(event: string, { ok }: { ok: boolean }, proceed: () => void): void {
+    if (event === 'mark_delivered' && ok) this.#meter.add('chat_delivered_marks', 1);
+    proceed();
+  }
+
+  override event(name: string, payload: Message): void {
+    if (name === 'messages_delivered') {
+      const { marks } = payload as object as MessagesDelivered;
+      this.#meter.add('chat_marks_received', marks.length);
+    }
     if (name !== 'new_message') return;
+    const { conversationId, seq } = payload;
     const order = this.#orders.get(conversationId) ?? new EventOrder();
     this.#orders.set(conversationId, order);
     const wasHeld = isHeld(this.core.state(conversationId), seq);
@@ -120,6 +133,7 @@ export class Device extends LeanDevice {
   }
 
   override message(message: Message): void {
+    super.message(message);
     this.#events.received(message, this.receiving === 'sync');
   }
 
@@ -140,6 +154,7 @@ export class Device extends LeanDevice {
 
   /** The database was restored and numbers are assigned again. */
   override discontinuity(): void {
+    super.discontinuity();
     this.#startConversations();
   }
 

@@ -21,6 +21,8 @@ export const METRICS = {
   chat_out_of_order: { kind: 'counter', about: 'events that came after one with a higher seq in their conversation' },
   chat_reads: { kind: 'counter', about: 'read_messages with an ack' },
   chat_failed_reads: { kind: 'counter', about: 'read_messages refused or without an answer' },
+  chat_delivered_marks: { kind: 'counter', about: 'groups: mark_delivered with an ack, once per second and device' },
+  chat_marks_received: { kind: 'counter', about: 'groups: messages_delivered, the marks of other members' },
   chat_reconnects: { kind: 'counter', about: 'lost connections that were replaced' },
   chat_failed_connects: { kind: 'counter', about: 'attempts without a session: refused upgrades, no server' },
   chat_refused_connects: { kind: 'counter', about: 'refused tokens; the tag code has the reason' },

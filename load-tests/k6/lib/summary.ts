@@ -70,6 +70,7 @@ function rows(metrics: Metrics): [string, string][] {
       `${count('chat_lost')} lost, ${count('chat_duplicated')} duplicated, ${count('chat_out_of_order')} out of order`,
     ],
     ['reads', `${count('chat_reads')}, ${count('chat_failed_reads')} failed; ${trend('chat_read_ms')}`],
+    ['marks', `${count('chat_delivered_marks')} reports of deliveries, ${count('chat_marks_received')} marks received`],
     ['generator', `late by ${trend('chat_send_lag_ms')}`],
   ];
 }

@@ -95,10 +95,11 @@ class VuTraffic {
   }
 
   #device(user: string, token: string, conversations: readonly string[]): Device {
-    const { settings, meter, openSocket } = this.#options;
+    const { settings, meter, openSocket, plan } = this.#options;
     const url = settings.URL[this.#devices.length % settings.URL.length] || '';
     const tally = this.#tally;
-    const device: Device = new Device({ url, user, token, conversations, openSocket }, meter, {
+    const withGroups = plan.shape === 'groups';
+    const device: Device = new Device({ url, user, token, conversations, withGroups, openSocket }, meter, {
       received: (message, bySync) => this.#received(device, message, bySync),
       acked: (id) => tally.acked(id),
       refused: (id, code) => tally.refused(id, code),

@@ -14,7 +14,14 @@ function recordedDevice(options: Pick<DeviceOptions, 'url'> & Partial<DeviceOpti
   const meter = new TestMeter();
   const log: string[] = [];
   const device = new Device(
-    { user: 'alice', token: '', conversations: [], openSocket: (url) => new WebSocket(url), ...options },
+    {
+      user: 'alice',
+      token: '',
+      conversations: [],
+      withGroups: false,
+      openSocket: (url) => new WebSocket(url),
+      ...options,
+    },
     meter,
     {
       received: ({ seq }, bySync) => log.push(`${seq}${bySync ? ' by sync' : ''}`),

@@ -103,6 +103,8 @@ describe('k6: each script, on Node with a cluster', () => {
       ])
         expect(count(`chat_${bad}`), bad).to.equal(0);
       expect(count('chat_reads')).to.be.at.least(1);
+      if (name === 'groups') expect(count('chat_marks_received')).to.be.greaterThan(count('chat_delivered_marks'));
+      expect(count('chat_delivered_marks') > 0, 'marks').to.equal(name === 'groups');
       expect(metrics.chat_ack_ms?.values.count).to.equal(count('chat_sent'));
       expect(output).to.include('✔ All thresholds are met.').and.not.include(cluster.jwtSecret);
       expect(json).to.include({ scenario: name, ok: true });

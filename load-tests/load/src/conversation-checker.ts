@@ -13,6 +13,7 @@ import {
   type TrackedMessage,
 } from './conversation-state.ts';
 import type { Counts } from './counts.ts';
+import { DeliveredMarkCheck } from './delivered-mark-check.ts';
 import type { Meter } from './meter.ts';
 
 /** A conversation, and one of its participants. */
@@ -179,6 +180,7 @@ export class ConversationChecker {
     participant.events = new EventOrder();
     participant.unread = [];
     participant.readMark = 0;
+    participant.deliveredMark = new DeliveredMarkCheck();
     participant.acked = 0;
     participant.newest = { ...participant.newest, seq: 0 };
     this.#restartedAt = this.#next;
@@ -237,9 +239,10 @@ export class ConversationChecker {
     }
     this.participants.forEach((participant, side) => {
       if (!synced[side]) return;
-      const { upTo, lastSeq } = participant;
-      // Messages that the device holds and the store has lost, and changes.
-      this.#counts.lost += Math.max(0, upTo - lastSeq) + this.changes.missing(participant);
+      const { upTo, lastSeq, deliveredMark } = participant;
+      // Messages that the device holds and the store has lost, changes, and the delivered mark.
+      this.#counts.lost +=
+        Math.max(0, upTo - lastSeq) + this.changes.missing(participant) + Number(deliveredMark.isLost);
       if (upTo < lastSeq) this.#counts.gaps++;
     });
   }

@@ -1,4 +1,5 @@
 import { EventOrder } from '@chat-cluster/testkit/lean-client';
+import { DeliveredMarkCheck } from './delivered-mark-check.ts';
 
 /** Index of one of the participants of a conversation. */
 export type Side = number;
@@ -27,6 +28,7 @@ export function newParticipant(userId: string) {
     /** Seqs of held messages of others above the read mark, except deleted ones. */
     unread: [] as number[],
     readMark: 0,
+    deliveredMark: new DeliveredMarkCheck(),
     /** Highest seq in an ack to this participant. */
     acked: 0,
     /** The last sent of its acknowledged messages with one attempt. */

@@ -2,7 +2,7 @@ import { sumsOf } from '@chat-cluster/testkit/lean-client';
 
 /** The failures that a run can find, with their meaning. Each of them makes the exit code 1. */
 export const FAILURES = {
-  lost: 'an acknowledged message or change that a device does not hold after its final sync',
+  lost: 'an acknowledged message, change or delivered mark that is missing after the final sync',
   duplicated: 'a message that is stored twice',
   outOfOrder:
     "a sender's messages stored in another order than sent, or events of a connection not in the order of seq",
@@ -17,11 +17,12 @@ export type Failure = keyof typeof FAILURES;
 /**
  * Exact counts of a generator process. `acked`: each message once. `delivered`: each message once for each device of
  * others. `groupAcked`, `groupDelivered`: those of groups. `changes`: acknowledged edits, deletions and reactions;
- * `changesDelivered`: each once for each device. `bySync`: deliveries by an answer to `sync`, also of changes. `stale`:
- * deliveries by the final sync, which the device had missed without noticing. `repeated`: events that came again on the
- * same connection, which is allowed after a fault (clients drop a seq that they hold). `foreign`: messages that are not
- * from this run. `skipped`: messages that were not sent because too many were under way. `givenUp`: refused messages with
- * --no-resend. `unanswered`: messages without an ack at the end. `refused`: by code, every attempt.
+ * `changesDelivered`: each once for each device. `deliveredMarks`: acknowledged requests `mark_delivered`, of one or more
+ * conversations; `marksReceived`: events of the marks that they moved. `bySync`: deliveries by an answer to `sync`, also
+ * of changes. `stale`: deliveries by the final sync, which the device had missed without noticing. `repeated`: events that
+ * came again on the same connection, which is allowed after a fault (clients drop a seq that they hold). `foreign`:
+ * messages that are not from this run. `skipped`: messages that were not sent because too many were under way. `givenUp`:
+ * refused messages with --no-resend. `unanswered`: messages without an ack at the end. `refused`: by code, every attempt.
  */
 export type Counts = Record<Failure | Observed, number> & { refused: Record<string, number> };
 
@@ -34,6 +35,8 @@ const OBSERVED = [
   'changes',
   'changesDelivered',
   'reads',
+  'deliveredMarks',
+  'marksReceived',
   'bySync',
   'stale',
   'repeated',

@@ -2,8 +2,10 @@ import type {
   ChangeMessageAck,
   ConversationId,
   FailureAck,
+  MarkDelivered,
   Message,
   MessageChanged,
+  MessagesDelivered,
   ReadAck,
   SyncAck,
 } from '@chat-cluster/contracts';
@@ -22,8 +24,11 @@ export interface DeviceContext {
   content: string;
   /** False: refused messages are given up. */
   resend: boolean;
-  /** Messages are changed, so devices receive and sync changes. */
-  changes: boolean;
+  /**
+   * Devices are clients of groups and changes, by the entry `groups` of the library: they use protocol 2, sync changes,
+   * and report which messages they have.
+   */
+  withGroups: boolean;
 }
 
 /** Requests that change a message. */
@@ -56,10 +61,13 @@ export class Device extends LeanDevice {
   constructor(user: { userId: string; token: string }, context: DeviceContext, localAddress?: string) {
     const { url, tls } = context;
     const address = localAddress === undefined ? {} : { localAddress };
-    const protocol = context.changes ? { protocol: 2 as const } : {};
+    const protocol = context.withGroups ? { protocol: 2 as const } : {};
     const target = { url, token: user.token, ...address, ...(tls === undefined ? {} : { tls }), ...protocol };
     super((events) => new LeanClient(target, events));
-    if (context.changes) this.core.extension = changeSync(this);
+    if (context.withGroups) {
+      this.core.extension = changeSync(this);
+      this.reportDeliveries();
+    }
     this.userId = user.userId;
     this.token = user.token;
     this.context = context;
@@ -154,6 +162,10 @@ export class Device extends LeanDevice {
 
   override event(name: string, payload: Message): void {
     if (name === 'sync_required') this.context.meter.counts.syncRequired++;
+    if (name === 'messages_delivered') {
+      const { marks } = payload as object as MessagesDelivered;
+      this.context.meter.counts.marksReceived += marks.length;
+    }
     if (name === 'message_changed') takeChange(this, payload as object as MessageChanged);
     if (name !== 'new_message') return;
     this.changedAt = performance.now();
@@ -164,6 +176,7 @@ export class Device extends LeanDevice {
 
   /** A message that the device did not have, in the order of seq. */
   override message(message: Message): void {
+    super.message(message);
     const conversation = this.conversations.get(message.conversationId);
     conversation?.checker.receive(conversation.side, message, this.receiving === 'new_message');
   }
@@ -174,12 +187,15 @@ export class Device extends LeanDevice {
     counts.syncs++;
     if (this.#isSyncUnderWay) countRefusal(counts, 'no answer');
     this.#isSyncUnderWay = true;
+    for (const { checker, side } of this.conversations.values())
+      checker.participant(side).deliveredMark.syncRequested();
   }
 
-  override answered(event: string, answer: SyncAck | FailureAck, proceed: () => void): void {
+  override answered(event: string, answer: SyncAck | FailureAck, proceed: () => void, request: MarkDelivered): void {
     if (event === 'sync') this.#isSyncUnderWay = false;
     if (!answer.ok) countRefusal(this.context.meter.counts, answer.error.code);
     else if (event === 'sync') this.#synced(answer);
+    else if (event === 'mark_delivered') this.#reported(request);
     proceed();
   }
 
@@ -214,6 +230,7 @@ export class Device extends LeanDevice {
 
   /** The store has another epoch. The library has discarded everything; the conversations are loaded anew. */
   override discontinuity(): void {
+    super.discontinuity();
     for (const [id, { checker, side }] of this.conversations) {
       checker.restart(side);
       this.core.state(id).upTo = 0;
@@ -233,13 +250,25 @@ export class Device extends LeanDevice {
 
   #synced({ conversations, unread }: SyncAck): void {
     this.unreadBySync = unread.count;
-    for (const { id, lastSeq, readMarks } of conversations) {
+    const isOwn = ({ userId }: { userId: string }) => userId === this.userId;
+    for (const { id, lastSeq, readMarks, deliveredMarks = [] } of conversations) {
       const conversation = this.conversations.get(id);
       if (!conversation) continue;
       const { checker, side } = conversation;
-      checker.participant(side).lastSeq = lastSeq;
-      const mark = readMarks.find(({ userId }) => userId === this.userId);
+      const participant = checker.participant(side);
+      participant.lastSeq = lastSeq;
+      const mark = readMarks.find(isOwn);
       if (mark) checker.markRead(side, mark.upToSeq);
+      const delivered = deliveredMarks.find(isOwn)?.upToSeq ?? 0;
+      participant.deliveredMark.synced(Math.max(delivered, participant.readMark), lastSeq);
+    }
+  }
+
+  #reported({ conversations }: MarkDelivered): void {
+    this.context.meter.counts.deliveredMarks++;
+    for (const { id, upToSeq } of conversations) {
+      const conversation = this.conversations.get(id);
+      conversation?.checker.participant(conversation.side).deliveredMark.acknowledge(upToSeq);
     }
   }
 }

@@ -44,8 +44,8 @@ const CONNECTIONS_PER_ADDRESS = 20_000;
 /** Creates the devices of a plan, not yet connected, and opens their conversations. Throws UserError. */
 export async function createPopulation(plan: Plan, meter: Meter, onOpened: () => void): Promise<Population> {
   const { url, tls, resend, size, run, fanIn } = plan;
-  const changes = plan.edits + plan.deletes + plan.reactions > 0;
-  const context: DeviceContext = { url, tls, meter, resend, content: 'x'.repeat(size), changes };
+  const withGroups = plan.groups.length > 0 || plan.edits + plan.deletes + plan.reactions > 0;
+  const context: DeviceContext = { url, tls, meter, resend, content: 'x'.repeat(size), withGroups };
   const address = sourceAddress(url, plan.connections);
   const device = (user: Plan['users'][number], i: number) =>
     new Device(user, context, address(plan.firstConnection + i));

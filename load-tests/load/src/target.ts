@@ -45,7 +45,7 @@ export async function tryTarget({ url, tls, active }: Target): Promise<void> {
   if (!first || !second) throw new UserError('At least two users are needed.');
   const api = new Api(url, tls);
   await api.openConversation(first.token, second.userId, 0).finally(() => api.close());
-  const device = new Device(first, { url, tls, meter: new Meter(), content: '', resend: true, changes: false });
+  const device = new Device(first, { url, tls, meter: new Meter(), content: '', resend: true, withGroups: false });
   const connected = new Promise<void>((resolve, reject) => {
     device.whenConnected((reason) => reject(new Error(reason))).then(resolve, reject);
   });

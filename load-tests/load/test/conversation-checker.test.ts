@@ -240,6 +240,24 @@ describe('load: the checker of a conversation', () => {
     expect(counts).to.include({ changesDelivered: 12, bySync: 1 });
   });
 
+  it('counts a delivered mark as lost when it was acknowledged before a sync that does not have it', () => {
+    const { checker, finish, counts } = conversation('carol');
+    const [ann, bob, carol] = checker.participants.map(({ deliveredMark }) => deliveredMark);
+    if (!ann || !bob || !carol) throw new Error('there are three');
+    for (const mark of [ann, bob, carol]) mark.acknowledge(3);
+    for (const mark of [ann, bob, carol]) mark.syncRequested();
+    for (const mark of [ann, bob, carol]) mark.acknowledge(5);
+    ann.synced(3, 5);
+    bob.synced(2, 5);
+    // The store has lost messages, which are counted themselves.
+    carol.synced(2, 2);
+    finish(0);
+    expect(counts).to.include({ lost: 1 });
+    checker.restart(1);
+    finish(0);
+    expect(counts, 'after a restore there is no mark').to.include({ lost: 1 });
+  });
+
   it('counts neither an unacknowledged message as lost nor a foreign one as its own', () => {
     const { send, checker, finish, counts } = conversation();
     send(0);

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ConversationId, Message, SyncAck } from '@chat-cluster/contracts';
+import type { ConversationId, MarkDelivered, Message, SyncAck } from '@chat-cluster/contracts';
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { Server, type Socket } from 'socket.io';
@@ -23,6 +23,12 @@ class Stage {
   epoch = 'e1';
   /** Number of the last change. */
   rev = 0;
+  /** Members, of a group. */
+  memberCount: number | undefined;
+  /** The delivered mark of ann. */
+  deliveredMark = 0;
+  /** Requests `mark_delivered`. */
+  readonly reports: MarkDelivered['conversations'][] = [];
   /** `afterRev` of each request for the conversation. */
   readonly afterRevs: number[] = [];
   /** Ids of the attempts to send, in their order. */
@@ -33,7 +39,7 @@ class Stage {
   socket!: Socket;
   #io = new Server();
 
-  async start(resend: boolean): Promise<void> {
+  async start(resend: boolean, withGroups = true): Promise<void> {
     const http = createServer();
     this.#io.attach(http);
     this.#io.on('connection', (socket) => this.#serve(socket));
@@ -41,7 +47,7 @@ class Stage {
     const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
     this.device = new Device(
       { userId: 'ann', token: 't' },
-      { url, tls: undefined, meter: this.meter, content: 'x', resend, changes: true },
+      { url, tls: undefined, meter: this.meter, content: 'x', resend, withGroups },
     );
     this.device.join({ checker: this.checker, side: 0 });
     await this.device.whenConnected(() => {});
@@ -74,6 +80,11 @@ class Stage {
       this.attempts.push(send.clientMessageId);
       this.onSend(send, ack);
     });
+    socket.on('mark_delivered', ({ conversations }: MarkDelivered, ack: Ack) => {
+      this.reports.push(conversations);
+      this.deliveredMark = conversations[0]?.upToSeq ?? 0;
+      ack({ ok: true });
+    });
     socket.on('edit_message', ({ seq }: { seq: number }, ack: Ack) =>
       ack({ ok: true, message: { seq, rev: this.rev } }),
     );
@@ -82,7 +93,13 @@ class Stage {
 
   #synced(afterSeq: number | undefined): Partial<SyncAck> {
     const messages = this.stored.filter(({ seq }) => afterSeq !== undefined && seq > afterSeq);
-    const part = { id: ID, messages, lastSeq: this.stored.length, hasMore: false, readMarks: [], lastRev: this.rev };
+    const deliveredMarks = [{ userId: 'ann', upToSeq: this.deliveredMark }];
+    const marks = {
+      readMarks: [],
+      deliveredMarks,
+      ...(this.memberCount && { group: { memberCount: this.memberCount } }),
+    };
+    const part = { id: ID, messages, lastSeq: this.stored.length, hasMore: false, lastRev: this.rev, ...marks };
     const conversations = afterSeq === undefined ? [] : [part];
     const feed = { conversations: [], since: 's', hasMore: false };
     const unread = { count: 0, conversations: [] };
@@ -143,9 +160,10 @@ describe('load: a device', () => {
     await eventually(() => expect([stage.meter.inFlight, stage.meter.counts.acked]).to.deep.equal([0, 1]));
   });
 
-  it('finds by sync what no event has brought, and counts it', async () => {
+  it('finds by sync what no event has brought, and counts it; without groups by the base protocol', async () => {
     await using stage = new Stage();
-    await stage.start(true);
+    await stage.start(true, false);
+    expect(stage.socket.handshake.auth).to.not.have.property('protocol');
     stage.store({ clientMessageId: 'of another run' }, 'bob');
     stage.device.sync();
     await stage.device.whenReady();
@@ -172,6 +190,73 @@ describe('load: a device', () => {
     await eventually(() => expect(stage.checker.participant(0)).to.deep.include({ rev: 3, laterRevs: [] }));
     expect(stage.afterRevs.at(-1)).to.equal(1);
     expect(stage.meter.counts).to.include({ changes: 1, changesDelivered: 3, bySync: 1 });
+  });
+
+  it('reports which messages of others it has, and finds a report that the store has lost', async () => {
+    await using stage = new Stage();
+    await stage.start(true);
+    const receive = (clientMessageId: string, senderId = 'bob') =>
+      stage.socket.emit('new_message', stage.store({ clientMessageId }, senderId));
+    for (const id of ['of another run 1', 'of another run 2']) receive(id);
+    receive('of another run 3', 'ann');
+    await eventually(() => expect(stage.meter.counts.deliveredMarks).to.equal(1));
+    expect(stage.reports).to.deep.equal([[{ id: ID, upToSeq: 2 }]]);
+    stage.socket.emit('messages_delivered', { marks: [{ conversationId: ID, userId: 'bob', upToSeq: 3 }] });
+    await eventually(() => expect(stage.meter.counts.marksReceived).to.equal(1));
+    const lostBy = async (deliveredMark: number) => {
+      stage.deliveredMark = deliveredMark;
+      stage.device.sync();
+      await stage.device.whenReady();
+      const before = stage.meter.counts.lost;
+      stage.checker.finish([true, false]);
+      return stage.meter.counts.lost - before;
+    };
+    expect([await lostBy(2), await lostBy(1)]).to.deep.equal([0, 1]);
+    // A read mark implies it.
+    stage.checker.markRead(0, 2);
+    expect(await lostBy(1)).to.equal(0);
+  });
+
+  it('reports nothing of the history that a restore has replaced', async () => {
+    await using stage = new Stage();
+    stage.store({ clientMessageId: 'of another run 1' }, 'bob');
+    await stage.start(true);
+    stage.socket.emit('new_message', stage.store({ clientMessageId: 'of another run 2' }, 'bob'));
+    await eventually(() => expect(stage.checker.participant(0).upTo).to.equal(2));
+    let due: (() => void) | undefined;
+    const after = (_ms: number, run: () => void) => {
+      due = run;
+      return () => {};
+    };
+    Object.assign(stage.device, { clock: { ...stage.device.clock, after } });
+    stage.epoch = 'e2';
+    stage.stored.pop();
+    stage.device.drop();
+    await eventually(() => expect(stage.meter.counts.reconnects).to.equal(1));
+    await stage.device.whenReady();
+    const before = stage.reports.length;
+    due?.();
+    await eventually(() => expect(stage.reports.slice(before)).to.deep.equal([[{ id: ID, upToSeq: 1 }]]));
+  });
+
+  it('reports nothing of a group of more than 32 members, also when it loads the whole group', async () => {
+    await using stage = new Stage();
+    stage.memberCount = 33;
+    await stage.start(true);
+    const timers: number[] = [];
+    const after = (ms: number) => timers.push(ms) && (() => {});
+    Object.assign(stage.device, { clock: { ...stage.device.clock, after } });
+    stage.store({ clientMessageId: 'of another run 1' }, 'bob');
+    stage.epoch = 'e2';
+    stage.device.drop();
+    await eventually(() => expect(stage.meter.counts.reconnects).to.equal(1));
+    await stage.device.whenReady();
+    expect([stage.checker.participant(0).upTo, timers]).to.deep.equal([1, []]);
+    stage.memberCount = 32;
+    stage.device.sync();
+    await stage.device.whenReady();
+    stage.socket.emit('new_message', stage.store({ clientMessageId: 'of another run 2' }, 'bob'));
+    await eventually(() => expect(timers).to.deep.equal([1_000]));
   });
 
   it('loads the whole conversation anew after a restore', async () => {

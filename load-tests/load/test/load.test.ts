@@ -110,6 +110,8 @@ describe('npm run load', () => {
     expect(counts.lostConnections, 'connections of the killed gateway').to.be.greaterThan(USERS / 4);
     expect(counts.reconnects).to.equal(counts.lostConnections);
     expect(counts.reads).to.be.greaterThan(20);
+    expect(counts.deliveredMarks, 'about one per second and user').to.be.within(USERS, USERS * 10);
+    expect(counts.marksReceived).to.be.greaterThan(counts.deliveredMarks);
     expect([ack.count, delivery.count]).to.deep.equal([counts.sent, counts.delivered]);
     expect(moments.at(-1)?.connected).to.equal(USERS + IDLE);
     expect(stdout).to.include('0 lost, 0 stored twice, 0 out of order, 0 wrong badges');

@@ -371,10 +371,15 @@ export interface BlockChanged {
 }
 
 /** A device of `userId` has the messages up to `upToSeq`. */
-export interface MessagesDelivered {
+export interface DeliveredMark {
   conversationId: ConversationId;
   userId: UserId;
   upToSeq: number;
+}
+
+/** Delivered marks of other users, collected for a moment. */
+export interface MessagesDelivered {
+  marks: DeliveredMark[];
 }
 
 /** `userId` has read up to `upToSeq`. */

@@ -13,6 +13,10 @@ export const SYNC_SIZE = 500;
 /** Conversations with their unread counts in an ack of `sync`. With fewer of them, it names all that have unread messages. */
 export const UNREAD_CONVERSATIONS = 100;
 export const WATCHED_USERS = 200;
+/** Members of a group up to which it has receipts. */
+export const RECEIPT_MEMBERS = 32;
+/** Conversations in one `mark_delivered`. */
+export const DELIVERED_CONVERSATIONS = 100;
 
 /** The figures by their names in contracts. Bundlers drop this table, and inline the constants. */
 export const LIMITS = {
@@ -26,6 +30,8 @@ export const LIMITS = {
   maxSyncSize: SYNC_SIZE,
   syncUnreadConversations: UNREAD_CONVERSATIONS,
   watchedUsers: WATCHED_USERS,
+  smallGroup: RECEIPT_MEMBERS,
+  deliveredConversations: DELIVERED_CONVERSATIONS,
 } as const;
 
 /** Events of the server that a client registers for. */

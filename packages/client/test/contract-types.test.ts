@@ -45,6 +45,7 @@ interface Pairs {
   SettingsAck: Equal<contract.SettingsAck, published.SettingsAck>;
   MessageChanged: Equal<contract.MessageChanged, published.MessageChanged>;
   ConversationChanged: Equal<contract.ConversationChanged, published.ConversationChanged>;
+  DeliveredMark: Equal<contract.DeliveredMark, published.DeliveredMark>;
   MessagesDelivered: Equal<contract.MessagesDelivered, published.MessagesDelivered>;
   ErrorCode: Equal<contract.ErrorCode, published.ErrorCode>;
   ErrorPayload: Equal<contract.ErrorPayload, published.ErrorPayload>;
@@ -97,6 +98,7 @@ const SAME: Pairs = {
   SettingsAck: true,
   MessageChanged: true,
   ConversationChanged: true,
+  DeliveredMark: true,
   MessagesDelivered: true,
   ErrorCode: true,
   ErrorPayload: true,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { LIMITS as CONTRACT, clientEvents, ERRORS, serverEvents } from '@chat-cluster/contracts';
 import { expect } from 'chai';
-import { DELIVERED_CONVERSATIONS, MENTIONS, RECEIPT_MEMBERS } from '../src/groups/wire.ts';
+import { MENTIONS } from '../src/groups/wire.ts';
 import { LIMITS, SERVER_EVENTS } from '../src/wire.ts';
 import { connected, goLive, setUp } from './connected-client.ts';
 import { HandMadePage } from './hand-made-page.ts';
@@ -223,11 +223,7 @@ describe('the library', () => {
     for (const [name, value] of Object.entries(LIMITS)) expect(CONTRACT).to.have.property(name, value);
     const ofGroups = ['message_changed', 'conversation_changed', 'block_changed', 'messages_delivered'];
     expect([...SERVER_EVENTS, ...ofGroups]).to.have.members(Object.keys(serverEvents));
-    expect([RECEIPT_MEMBERS, MENTIONS, DELIVERED_CONVERSATIONS]).to.deep.equal([
-      CONTRACT.smallGroup,
-      CONTRACT.mentions,
-      CONTRACT.deliveredConversations,
-    ]);
+    expect(MENTIONS).to.equal(CONTRACT.mentions);
     expect(Object.keys(clientEvents)).to.include.members(['send_message', 'read_messages', 'sync', 'typing']);
     expect(Object.keys(ERRORS).filter((code) => code.startsWith('TOKEN_'))).to.have.length(4);
   });

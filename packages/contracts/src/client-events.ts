@@ -129,6 +129,7 @@ export const clientEvents = {
 } as const;
 
 export type ClientEvent = keyof typeof clientEvents;
+export type MarkDelivered = z.infer<(typeof clientEvents)['mark_delivered']>;
 export type ReadMessages = z.infer<(typeof clientEvents)['read_messages']>;
 export type TypingSignal = z.infer<(typeof clientEvents)['typing']>;
 export type SyncRequest = z.output<(typeof clientEvents)['sync']>;

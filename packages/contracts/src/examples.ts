@@ -479,7 +479,7 @@ export const serverEventExamples: ExamplesOf<typeof serverEvents> = {
     {
       name: 'delivered',
       summary: 'To alice: a device of bob has her message',
-      value: { conversationId, userId: 'bob', upToSeq: 1 },
+      value: { marks: [{ conversationId, userId: 'bob', upToSeq: 1 }] },
     },
   ],
   unread_count: [

@@ -43,6 +43,10 @@ export const LIMITS = {
   /** Different emojis among the reactions to one message. */
   reactionKinds: 20,
   emojiLength: 32,
+  /** Edits of one message, whose earlier texts are kept. */
+  edits: 100,
+  /** Windows of one user in a group: times of its membership with hidden entries between them. */
+  windows: 100,
   /** Changed messages of one conversation in one ack of `sync`. */
   syncChanges: 100,
   /** Conversations in one `mark_delivered`. */

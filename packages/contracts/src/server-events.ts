@@ -6,6 +6,10 @@ import { LIMITS } from './limits.ts';
 import { emoji, message, reaction } from './message.ts';
 import { presence } from './presence.ts';
 
+const deliveredMark = z
+  .object({ conversationId, userId, upToSeq: z.int().positive().meta({ example: 42 }) })
+  .meta({ id: 'DeliveredMark', description: 'A device of `userId` has the messages up to `upToSeq`' });
+
 /** Server → client: the payload of each event. */
 export const serverEvents = {
   session: z
@@ -70,8 +74,8 @@ export const serverEvents = {
     .meta({
       id: 'ConversationChanged',
       description:
-        'The user was added to a group or removed from it, its title or the own role has changed, or another device has ' +
-        'changed the settings. Only for connections with `auth.protocol` 2',
+        'The user was added to a group or removed from it, its title (with up to 32 members) or the own role has changed, ' +
+        'or another device has changed the settings. Only for connections with `auth.protocol` 2',
     }),
   block_changed: z.object({ userId, blocked: z.boolean().meta({ example: true }) }).meta({
     id: 'BlockChanged',
@@ -79,9 +83,9 @@ export const serverEvents = {
       'A device of this user has blocked `userId`, or ended the block. May be lost: `GET /api/blocks` has all of them. Only ' +
       'for connections with `auth.protocol` 2',
   }),
-  messages_delivered: z.object({ conversationId, userId, upToSeq: z.int().positive().meta({ example: 42 }) }).meta({
+  messages_delivered: z.object({ marks: z.array(deliveredMark).min(1) }).meta({
     id: 'MessagesDelivered',
-    description: 'A device of `userId` has the messages up to `upToSeq`. Only for connections with `auth.protocol` 2',
+    description: 'Delivered marks of other users, collected for a moment. Only for connections with `auth.protocol` 2',
   }),
   messages_read: z
     .object({
@@ -147,6 +151,7 @@ export type MessageChanged = z.infer<(typeof serverEvents)['message_changed']>;
 export type ConversationChanged = z.infer<(typeof serverEvents)['conversation_changed']>;
 export type BlockChanged = z.infer<(typeof serverEvents)['block_changed']>;
 export type MessagesDelivered = z.infer<(typeof serverEvents)['messages_delivered']>;
+export type DeliveredMark = z.infer<typeof deliveredMark>;
 export type MessagesRead = z.infer<(typeof serverEvents)['messages_read']>;
 export type SyncRequired = z.infer<(typeof serverEvents)['sync_required']>;
 export type ServerDraining = z.infer<(typeof serverEvents)['server_draining']>;

@@ -1,6 +1,7 @@
 import type {
   ConversationId,
   ConversationSettings,
+  DeliveredMark,
   Group,
   GroupChangeEntry,
   GroupReadEntry,
@@ -9,7 +10,6 @@ import type {
   Message,
   MessageChanged,
   MessageChangeEntry,
-  MessagesDelivered,
   MessagesRead,
   Rejection,
   UserId,
@@ -42,8 +42,6 @@ export type ConversationEvent =
 export interface ConversationFanout {
   /** Publishes events in order, with few commands: one per event and room. The guarantees are those of Fanout. */
   conversationEvents(events: readonly ConversationEvent[]): Promise<void>;
-  /** Volatile: may be lost. */
-  delivered(to: readonly UserId[], receipt: MessagesDelivered): void;
 }
 
 /** An outcome of the store: the value, or the rejection of the entry, which then has changed nothing. */
@@ -145,7 +143,7 @@ export interface Settings {
   markDelivered(
     userId: UserId,
     marks: readonly { id: ConversationId; upToSeq: number }[],
-  ): Promise<{ receipt: MessagesDelivered; to: UserId[] }[]>;
+  ): Promise<{ receipt: DeliveredMark; to: UserId[] }[]>;
 }
 
 export interface MemberCountsKey {

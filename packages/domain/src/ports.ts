@@ -1,4 +1,5 @@
 import type {
+  ClientMessageId,
   Conversation,
   ConversationId,
   ConversationsPage,
@@ -55,6 +56,8 @@ export interface History {
   head(userId: UserId, id: ConversationId): Promise<ConversationHead | undefined>;
   /** Messages with `fromSeq <= seq <= toSeq` in order. `isRead` is always false: the caller derives it. */
   range(id: ConversationId, fromSeq: number, toSeq: number): Promise<Message[]>;
+  /** The message that the user has sent with this `clientMessageId`. `isRead` is always false. */
+  sent(userId: UserId, id: ConversationId, clientMessageId: ClientMessageId): Promise<Message | undefined>;
   /** Conversations of a user, newest activity first. Rejects an invalid cursor with VALIDATION_FAILED. */
   conversations(userId: UserId, limit: number, cursor: string | undefined): Promise<Omit<ConversationsPage, 'epoch'>>;
   /**

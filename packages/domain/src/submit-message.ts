@@ -1,7 +1,9 @@
 import {
   type ClientMessageId,
   type Draft,
+  type ErrorCode,
   type GroupSendEntry,
+  type Message,
   Rejection,
   type SendAck,
   type SendEntry,
@@ -9,10 +11,11 @@ import {
 } from '@chat-cluster/contracts';
 import { newMessageId } from './ids.ts';
 import { errorOf, toMessage } from './message.ts';
-import type { Conversations, DirectConversation, Inbox, Membership } from './ports.ts';
+import type { Conversations, DirectConversation, History, Inbox, Membership } from './ports.ts';
 import { quotedMessage, type VisibleMessagePorts } from './quoted-message.ts';
 
 export interface SubmitPorts extends VisibleMessagePorts {
+  history: Pick<History, 'head' | 'range' | 'sent'>;
   conversations: Pick<Conversations, 'participantsOf'>;
   inbox: Inbox;
   quotes: QuoteOrder;
@@ -28,6 +31,29 @@ export const NO_CONVERSATION = 'On this server, you cannot write to this user.';
  * (one of the two users has blocked the other), MESSAGE_NOT_FOUND (of a reply).
  */
 export async function submitMessage(ports: SubmitPorts, senderId: UserId, draft: Draft): Promise<SendAck> {
+  try {
+    return await submit(ports, senderId, draft);
+  } catch (error) {
+    const earlier = await sentBefore(ports, senderId, draft, error);
+    if (!earlier) throw error;
+    return { ok: true, message: earlier, duplicate: true };
+  }
+}
+
+/** Refusals of a message that was accepted at first: a block, and the deletion of a quoted message, may come before its resend. */
+const LATER_REFUSALS: readonly ErrorCode[] = ['FORBIDDEN', 'MESSAGE_NOT_FOUND'];
+
+async function sentBefore(
+  { history }: SubmitPorts,
+  senderId: UserId,
+  { conversationId, clientMessageId }: Draft,
+  error: unknown,
+): Promise<Message | undefined> {
+  const mayBeStored = error instanceof Rejection && LATER_REFUSALS.includes(error.payload.code);
+  return mayBeStored && clientMessageId ? history.sent(senderId, conversationId, clientMessageId) : undefined;
+}
+
+async function submit(ports: SubmitPorts, senderId: UserId, draft: Draft): Promise<SendAck> {
   const { conversations, inbox, quotes } = ports;
   const { conversationId } = draft;
   const conversation = await conversationOf(conversations, conversationId, senderId);

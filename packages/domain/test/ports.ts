@@ -24,7 +24,7 @@ export function conversation(...userIds: [UserId] | [UserId, UserId]): DirectCon
 /** What submitMessage needs beside an inbox, for drafts that are no replies. */
 export const noReplies = {
   quotes: new QuoteOrder(),
-  history: { head: unexpected, range: unexpected },
+  history: { head: unexpected, range: unexpected, sent: unexpected },
   recent: { range: unexpected },
 };
 

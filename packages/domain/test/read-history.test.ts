@@ -31,6 +31,7 @@ function setting({ lastSeq = 10, marks = [0, 0], cached = false as boolean | 'br
       return run(from, Math.min(to, lastSeq));
     },
     head: () => Promise.reject(new Error('unexpected call')),
+    sent: () => Promise.reject(new Error('unexpected call')),
     conversations: () => Promise.reject(new Error('unexpected call')),
     feed: () => Promise.reject(new Error('unexpected call')),
   };

@@ -35,6 +35,7 @@ function portsOf(
     history: {
       directConversation: () => Promise.reject(new Error('unexpected call')),
       conversations: () => Promise.reject(new Error('unexpected call')),
+      sent: () => Promise.reject(new Error('unexpected call')),
       async head(userId, id) {
         const talk = talks.find((one) => one.id === id);
         if (!talk || (userId !== alice && userId !== bob)) return undefined;

@@ -19,7 +19,8 @@ from (
       where a.conversation_id = m.conversation_id and a.seq > m.last_read_seq and a.sender_id <> m.user_id
     ) else 0 end
 )::integer end as mentions, m.last_read_seq as own_read_seq,
-  c.title, m.role, c.member_count, (
+  case when m.role is null then coalesce(m.left_title, c.title) else c.title end as title, m.role,
+  case when m.role is null then coalesce(m.left_count, c.member_count) else c.member_count end as member_count, (
     select jsonb_agg(jsonb_build_object('fromSeq', w.from_seq, 'toSeq', w.to_seq) order by w.from_seq)
     from memberships w
     where w.conversation_id = m.conversation_id and w.user_id = m.user_id

@@ -23,7 +23,8 @@ cross join lateral (
     ) else 0 end
 )::integer end as mentions, m.last_read_seq as own_read_seq,
     m.read_at as own_read_at,
-  c.title, m.role, c.member_count, (
+  case when m.role is null then coalesce(m.left_title, c.title) else c.title end as title, m.role,
+  case when m.role is null then coalesce(m.left_count, c.member_count) else c.member_count end as member_count, (
     select jsonb_agg(jsonb_build_object('fromSeq', w.from_seq, 'toSeq', w.to_seq) order by w.from_seq)
     from memberships w
     where w.conversation_id = m.conversation_id and w.user_id = m.user_id

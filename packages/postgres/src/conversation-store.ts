@@ -145,7 +145,7 @@ select i.ord,${GROUP_COLUMNS}
 from unnest(${requests.map(({ id }) => id)}::uuid[], ${requests.map(({ userId }) => userId)}::text[])
   with ordinality as i (conversation_id, user_id, ord)
 cross join lateral (
-  select m.conversation_id, m.user_id, m.role from members m
+  select m.conversation_id, m.user_id, m.role, m.left_title, m.left_count from members m
   where m.conversation_id = i.conversation_id and m.user_id = i.user_id
   limit 1
 ) m

@@ -9,9 +9,13 @@ export interface GroupRow {
   windows: Window[];
 }
 
-/** The columns of {@link GroupRow}; they need the aliases `m` (members) and `c` (conversations). */
+/**
+ * The columns of {@link GroupRow}; they need the aliases `m` (members) and `c` (conversations). A former member sees the
+ * title and the number of members at the end of the membership; a row of an earlier version has neither.
+ */
 export const GROUP_COLUMNS = sql.raw(`
-  c.title, m.role, c.member_count, (
+  case when m.role is null then coalesce(m.left_title, c.title) else c.title end as title, m.role,
+  case when m.role is null then coalesce(m.left_count, c.member_count) else c.member_count end as member_count, (
     select jsonb_agg(jsonb_build_object('fromSeq', w.from_seq, 'toSeq', w.to_seq) order by w.from_seq)
     from memberships w
     where w.conversation_id = m.conversation_id and w.user_id = m.user_id

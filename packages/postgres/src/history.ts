@@ -1,4 +1,4 @@
-import { type ConversationId, LIMITS, type Message, type UserId } from '@chat-cluster/contracts';
+import { type ClientMessageId, type ConversationId, LIMITS, type Message, type UserId } from '@chat-cluster/contracts';
 import type { ConversationHead, FeedSlice, History } from '@chat-cluster/domain';
 import { sql } from 'kysely';
 import { listConversations } from './conversation-list.ts';
@@ -20,7 +20,7 @@ import { MESSAGE_COLUMNS, type MessageRow, toMessage } from './message-row.ts';
 /**
  * Committed history for many requests at once; the gateway combines the requests of its users into such batches.
  */
-export interface HistoryStore extends Pick<History, 'directConversation' | 'conversations'> {
+export interface HistoryStore extends Pick<History, 'directConversation' | 'conversations' | 'sent'> {
   /** `result[i]` belongs to `requests[i]`; undefined when that user is not in such a conversation. */
   heads(requests: readonly HeadRequest[]): Promise<(ConversationHead | undefined)[]>;
   /** `result[i]` belongs to `ranges[i]`, as {@link History.range}. */
@@ -70,6 +70,10 @@ export function createHistory(db: Database): HistoryStore {
       return ranges.map((_, i) =>
         (byRange.get(i + 1) ?? []).map((row) => toMessage(row, row.receiver_id ?? row.sender_id, false)),
       );
+    },
+    async sent(userId, id, clientMessageId) {
+      const { rows } = await sentQuery(userId, id, clientMessageId).execute(db);
+      return rows[0] && toMessage(rows[0], rows[0].receiver_id ?? userId, false);
     },
     conversations: (userId, limit, cursor) => listConversations(db, userId, limit, cursor),
     feeds: (requests) => readFeeds(db, requests),
@@ -185,7 +189,8 @@ select i.ord,${GROUP_COLUMNS},
 from unnest(${requests.map(({ id }) => id)}::uuid[], ${requests.map(({ userId }) => userId)}::text[])
   with ordinality as i (conversation_id, user_id, ord)
 cross join lateral (
-  select m.conversation_id, m.user_id, m.role, m.last_read_seq, m.read_at, m.muted, m.archived_counted, m.marked_unread
+  select m.conversation_id, m.user_id, m.role, m.left_title, m.left_count, m.last_read_seq, m.read_at, m.muted,
+    m.archived_counted, m.marked_unread
   from members m
   where m.conversation_id = i.conversation_id and m.user_id = i.user_id
   limit 1
@@ -243,4 +248,17 @@ left join lateral (
   limit 1
 ) o on true
 order by r.ord, m.seq`;
+}
+
+export function sentQuery(userId: UserId, id: ConversationId, clientMessageId: ClientMessageId) {
+  return sql<MessageRow & { receiver_id: UserId | null }>`
+select o.user_id as receiver_id,${MESSAGE_COLUMNS}
+from messages m
+left join lateral (
+  select o.user_id from participants o
+  where o.conversation_id = m.conversation_id and o.user_id <> m.sender_id
+  limit 1
+) o on true
+where m.conversation_id = ${id}::uuid and m.sender_id = ${userId} and m.client_message_id = ${clientMessageId}
+limit 1`;
 }

@@ -12,6 +12,7 @@ import * as messageChanges from './migrations/010-message-changes.ts';
 import * as participantSettings from './migrations/011-participant-settings.ts';
 import * as changedMessages from './migrations/012-changed-messages.ts';
 import * as replyQuotes from './migrations/013-reply-quotes.ts';
+import * as formerMembers from './migrations/014-former-members.ts';
 
 /** One step of the schema. CONTRIBUTING.md lists what an expand and a contract may do. */
 export interface Migration {
@@ -46,4 +47,5 @@ export const MIGRATIONS: Migrations = {
   '011-participant-settings': participantSettings,
   '012-changed-messages': changedMessages,
   '013-reply-quotes': replyQuotes,
+  '014-former-members': formerMembers,
 };

@@ -57,6 +57,9 @@ export interface Schema {
     role: Role | null;
     joined_at: Generated<Date>;
     left_at: Date | null;
+    /** Title of the group, and its number of members, after a former member has left. */
+    left_title: string | null;
+    left_count: number | null;
     last_read_seq: Generated<number>;
     /** `counted_at` of the message of the read mark. */
     read_counted: Generated<number>;

@@ -111,7 +111,8 @@ interface DeliveredRow {
 
 /**
  * Marks beyond the last message end there; a mark that the read mark implies moves nothing. One row per mark that has
- * moved, with the users of the conversation.
+ * moved, with the users of the conversation. None moves while one of two participants has blocked the other: a device
+ * marks messages by itself, so the mark would show that its user is online.
  */
 export function markDeliveredQuery(userId: UserId, marks: readonly (readonly [ConversationId, number])[]) {
   const [ids, seqs] = [marks.map(([id]) => id), marks.map(([, upToSeq]) => upToSeq)];
@@ -130,6 +131,15 @@ with target as (
   from target t
   where p.conversation_id = t.id and p.user_id = ${userId} and p.conversation_id = any(${ids}::uuid[])
     and t.seq > greatest(p.delivered_seq, p.last_read_seq)
+    and not exists (
+      select from participants o
+      cross join lateral (
+        (select from blocks b where b.user_id = ${userId} and b.blocked_id = o.user_id limit 1)
+        union all
+        (select from blocks b where b.user_id = o.user_id and b.blocked_id = ${userId} limit 1)
+      ) b
+      where o.conversation_id = t.id and o.user_id <> ${userId} and o.conversation_id = any(${ids}::uuid[])
+    )
   returning p.conversation_id, p.delivered_seq as up_to_seq
 ), grouped as (
   update members m

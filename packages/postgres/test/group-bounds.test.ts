@@ -42,6 +42,50 @@ describe('a message of a group', () => {
     });
   }
 
+  it('and a read mark reads the messages that it passes, or those after it, whichever are fewer', async () => {
+    const [owner, member] = [newUser('owner'), newUser('member')];
+    const world = new GroupWorld(database.db);
+    const id = await world.create(owner, [member]);
+    for (let n = 0; n < 5; n++)
+      await world.send(id, n % 2 ? member : owner, 'first', n % 2 ? {} : { mentions: [member] });
+    await sql`
+      insert into messages (conversation_id, seq, id, sender_id, client_message_id, content, counted_at)
+      select ${id}::uuid, s, gen_random_uuid(), ${owner}, s::text, 'x', s - 1 from generate_series(7, 3000) s`.execute(
+      database.db,
+    );
+    await sql`update conversations set last_seq = 3000, counted = 2999 where id = ${id}`.execute(database.db);
+    for (let n = 0; n < 5; n++)
+      await world.send(id, n % 2 ? member : owner, 'last', n % 2 ? {} : { mentions: [member] });
+    const reads = await database.db.transaction().execute(async (tx) => {
+      const within = new GroupWorld(tx);
+      const found: object[] = [];
+      for (const upToSeq of [2, 3, 4, 2_998, 3_002]) {
+        const before = await messagesReadIn(tx);
+        await within.read(id, member, upToSeq);
+        const { rows } = await sql<{ own: number; mentions: number }>`
+          select own_after as own, mention_count as mentions from members
+          where conversation_id = ${id} and user_id = ${member}`.execute(tx);
+        found.push({ ...rows[0], isShort: (await messagesReadIn(tx)) - before < 50 });
+      }
+      return found;
+    });
+    expect(reads).to.deep.equal([
+      { own: 4, mentions: 5, isShort: true },
+      { own: 3, mentions: 5, isShort: true },
+      { own: 3, mentions: 4, isShort: true },
+      { own: 2, mentions: 3, isShort: true },
+      { own: 1, mentions: 2, isShort: true },
+    ]);
+  });
+
+  async function messagesReadIn(tx: typeof database.db): Promise<number> {
+    const { rows } = await sql<{ rows: number }>`
+      select (seq_tup_read + idx_tup_fetch)::integer as rows from pg_stat_xact_user_tables where relname = 'messages'`.execute(
+      tx,
+    );
+    return rows[0]?.rows ?? 0;
+  }
+
   async function writtenIn(tx: typeof database.db): Promise<number> {
     const { rows } = await sql<{ rows: number }>`
       select sum(n_tup_ins + n_tup_upd + n_tup_del)::integer as rows from pg_stat_xact_user_tables`.execute(tx);

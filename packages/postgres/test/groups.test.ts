@@ -1,9 +1,16 @@
-import type { ConversationId, ErrorCode, Role, UserId } from '@chat-cluster/contracts';
-import { Rejection } from '@chat-cluster/contracts';
+import type { ConversationId, ErrorCode, Message, Role, UserId } from '@chat-cluster/contracts';
+import { LIMITS, Rejection } from '@chat-cluster/contracts';
 import { newConversationId } from '@chat-cluster/domain';
-import { createConversationWrites, createGroupReads, createHistory, createUnreadCounts } from '@chat-cluster/postgres';
+import {
+  createConversationStore,
+  createConversationWrites,
+  createGroupReads,
+  createHistory,
+  createUnreadCounts,
+} from '@chat-cluster/postgres';
 import { freshDatabase, GROUP_RULES } from '@chat-cluster/testkit';
 import { expect } from 'chai';
+import { sql } from 'kysely';
 import { changeEntry, GroupWorld, newUser, sendEntry } from './group-world.ts';
 
 describe('groups on Postgres', () => {
@@ -111,6 +118,41 @@ describe('groups on Postgres', () => {
       expect(await visible(id, member), 'joined windows').to.deep.equal([{ fromSeq: 1, toSeq: null }]);
     });
 
+    it('of a former member show the group as it was at their end', async () => {
+      const { id, owner, member } = await people();
+      await world.change(id, owner, { type: 'remove', userId: member });
+      await world.change(id, owner, { type: 'rename', title: 'Without the member' });
+      await world.change(id, owner, { type: 'add', userIds: [newUser('a'), newUser('b')], history: 'none' });
+      const seen = { title: 'Lunch', memberCount: 3, role: null };
+      const history = createHistory(database.db);
+      const request = { userId: member, id };
+      const [feed] = await history.feeds([{ userId: member, after: { activityAt: 0, id }, limit: 9 }]);
+      const views = [
+        await reads().group(member, id),
+        (await history.heads([request]))[0]?.group,
+        (await history.conversations(member, 9, undefined)).conversations[0]?.group,
+        feed?.entries[0]?.conversation.group,
+        { ...seen, ...(await createConversationStore(database.db).membershipsOf([request]))[0] },
+      ];
+      for (const view of views) expect(view).to.deep.include(seen);
+      await world.change(id, owner, { type: 'add', userIds: [member], history: 'none' });
+      expect(await reads().group(member, id)).to.deep.include({ title: 'Without the member', memberCount: 6 });
+    });
+
+    it('of one user are at most as many as the limit, unless the user gets the whole history', async () => {
+      const { id, owner, member } = await people();
+      const add = (history: 'all' | 'none') => world.change(id, owner, { type: 'add', userIds: [member], history });
+      const windows = Array.from({ length: LIMITS.windows - 1 }, (_, i) => -3 * i - 3);
+      await sql`
+        insert into memberships (conversation_id, user_id, from_seq, to_seq)
+        select ${id}::uuid, ${member}, w, w from unnest(${windows}::bigint[]) w`.execute(database.db);
+      await world.change(id, owner, { type: 'remove', userId: member });
+      await world.send(id, owner, 'hidden');
+      expect(await codeOf(add('none'))).to.equal('LIMIT_EXCEEDED');
+      await add('all');
+      expect(await visible(id, member)).to.have.length(LIMITS.windows);
+    });
+
     it('begin at a time', async () => {
       const { id, owner } = await people();
       const sent = [];
@@ -120,6 +162,13 @@ describe('groups on Postgres', () => {
       const first = sent.find(({ createdAt }) => createdAt >= since);
       await world.change(id, owner, { type: 'add', userIds: [guest], history: { since } });
       expect(await visible(id, guest)).to.deep.equal([{ fromSeq: first?.seq, toSeq: null }]);
+      const [early, latest] = [newUser('early'), newUser('latest')];
+      await world.change(id, owner, { type: 'add', userIds: [early], history: { since: '0000-01-01T00:00:00Z' } });
+      expect(await visible(id, early)).to.deep.equal([{ fromSeq: 1, toSeq: null }]);
+      const added = await world.change(id, owner, {
+        ...{ type: 'add', userIds: [latest], history: { since: `9999-12-31T23:59:59.${'9'.repeat(200)}Z` } },
+      });
+      expect(await visible(id, latest)).to.deep.equal([{ fromSeq: added.entry?.seq, toSeq: null }]);
     });
   });
 
@@ -189,6 +238,58 @@ describe('groups on Postgres', () => {
       expect((await reads().group(owner, id))?.title).to.equal('Dinner');
     });
 
+    it('has its first result also after its user was removed', async () => {
+      const { id, owner, member } = await people();
+      const sent = sendEntry(id, member, 'one', { key: 'k' });
+      const edited = { type: 'edit' as const, changeId: 'c', content: 'one!' };
+      const batch = [
+        sent,
+        { kind: 'message_change' as const, conversationId: id, by: member, seq: 3, change: edited },
+        changeEntry(id, owner, { type: 'remove', userId: member }),
+      ];
+      const first = await world.writes.apply(batch);
+      const again = await createConversationWrites(database.db, GROUP_RULES).apply(batch);
+      const [, edit] = first;
+      const messages = (outcomes: typeof first) =>
+        outcomes.map((one) => ('message' in one && 'duplicate' in one ? [one.message.seq, one.duplicate] : one));
+      expect(messages(again)[0]).to.deep.equal([3, false]);
+      expect(again[1]).to.deep.include({ message: (edit as { message: Message }).message });
+      const [resent] = await world.writes.apply([sendEntry(id, member, 'two', { key: 'k' })]);
+      expect(resent).to.deep.include({ duplicate: true, message: (edit as { message: Message }).message });
+      expect(await codeOf(world.send(id, member))).to.equal('FORBIDDEN');
+      expect(await codeOf(world.edit(id, member, 3, 'too late'))).to.equal('FORBIDDEN');
+      expect(await codeOf(world.remove(id, member, 3))).to.equal('FORBIDDEN');
+      expect(await codeOf(world.react(id, member, 3, '👍'))).to.equal('FORBIDDEN');
+    });
+
+    it('gives no effect to an entry that had none before a stored change of the same batch', async () => {
+      const { id, owner, admin, member, other } = await people();
+      const [guest, title] = [newUser('guest'), 'Lunch'];
+      const batch = [
+        changeEntry(id, owner, { type: 'add', userIds: [member], history: 'none' }),
+        changeEntry(id, owner, { type: 'role', userId: admin, role: 'admin' }),
+        changeEntry(id, owner, { type: 'rename', title }),
+        changeEntry(id, owner, { type: 'remove', userId: guest }),
+        sendEntry(id, guest, 'not yet a member'),
+        changeEntry(id, other, { type: 'rename', title: 'by a member' }),
+        changeEntry(id, owner, { type: 'add', userIds: [guest], history: 'none' }),
+        changeEntry(id, owner, { type: 'remove', userId: member }),
+        changeEntry(id, owner, { type: 'role', userId: admin, role: 'member' }),
+        changeEntry(id, owner, { type: 'role', userId: other, role: 'admin' }),
+        changeEntry(id, owner, { type: 'rename', title: 'Dinner' }),
+        sendEntry(id, owner, 'not stored yet', { key: 'k' }),
+      ];
+      await world.change(id, owner, { type: 'rename', title });
+      await world.writes.apply(batch.slice(0, -1));
+      const [before, rolesBefore] = [await reads().group(owner, id), await roles(id, owner)];
+      expect(rolesBefore).to.deep.equal({ [owner]: 'owner', [admin]: 'member', [other]: 'admin', [guest]: 'member' });
+      const again = await createConversationWrites(database.db, GROUP_RULES).apply(batch);
+      expect(await roles(id, owner)).to.deep.equal(rolesBefore);
+      expect(await reads().group(owner, id)).to.deep.include({ title: 'Dinner', lastSeq: (before?.lastSeq ?? 0) + 1 });
+      const refused = again.map((one) => (one instanceof Rejection ? one.payload.code : undefined));
+      expect(refused).to.deep.equal([...Array(6).fill('UNAVAILABLE'), ...Array(6).fill(undefined)]);
+    });
+
     it('that overlaps with the first run stores each message once', async () => {
       const { id, owner, admin } = await people();
       const other = createConversationWrites(database.db, GROUP_RULES);
@@ -216,8 +317,29 @@ describe('groups on Postgres', () => {
     expect('users' in added.to && added.to.users).to.have.length(33);
     const [outcome] = await world.writes.apply([sendEntry(id, owner, 'to the room')]);
     expect(outcome).to.deep.include({ to: { room: id } });
+    const renamed = await world.change(id, owner, { type: 'rename', title: 'Dinner' });
+    expect([...renamed.groups.keys()], 'one publish, for any number of members').to.deep.equal([owner]);
     const removed = await world.change(id, owner, { type: 'remove', userId: late });
     expect(removed).to.deep.include({ room: 'leave', to: { room: id } });
+  });
+
+  it('uses no list of members of a change that a restore of the database has undone', async () => {
+    const [owner, member, undone] = [newUser('owner'), newUser('member'), newUser('undone')];
+    const id = await world.create(owner, [member]);
+    const { entry } = await world.change(id, owner, { type: 'add', userIds: [undone], history: 'none' });
+    for (const table of ['members', 'memberships'])
+      await sql`delete from ${sql.table(table)} where conversation_id = ${id} and user_id = ${undone}`.execute(
+        database.db,
+      );
+    await sql`delete from messages where conversation_id = ${id} and seq = ${entry?.seq}`.execute(database.db);
+    await sql`update conversations set last_seq = 1, members_seq = 1, member_count = 2 where id = ${id}`.execute(
+      database.db,
+    );
+    const removed = await world.change(id, owner, { type: 'remove', userId: member });
+    expect(removed.entry?.seq, 'the number is assigned again').to.equal(entry?.seq);
+    expect(removed.to).to.deep.equal({ users: [owner, member] });
+    expect(await codeOf(world.send(id, undone))).to.equal('CONVERSATION_NOT_FOUND');
+    expect(await codeOf(world.send(id, member))).to.equal('FORBIDDEN');
   });
 
   it('drops mentions of users who are no members', async () => {

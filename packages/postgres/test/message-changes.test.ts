@@ -80,6 +80,29 @@ describe('changes of messages on Postgres', () => {
     expect([again.message, again.changed]).to.deep.equal([first.message, { ...first.changed, reactions: [] }]);
   });
 
+  it('edit again by another user with the same change id', async () => {
+    const [owner, member] = [newUser('owner'), newUser('member')];
+    const id = await world.create(owner, [member]);
+    const { seq } = await world.send(id, member, 'one');
+    await world.edit(id, member, seq, 'two', { changeId: 'c-1' });
+    await world.edit(id, owner, seq, 'moderated', { changeId: 'c-1' });
+    expect((await message(id, seq))?.content).to.equal('moderated');
+  });
+
+  it('edit a message at most as often as the limit, whose earlier texts are read at once', async () => {
+    const { id, a } = await direct(['one']);
+    for (let n = 0; n < LIMITS.edits; n++) await world.edit(id, a, 1, `${n}`, { changeId: `c-${n}` });
+    expect(await codeOf(world.edit(id, a, 1, 'one more'))).to.equal('LIMIT_EXCEEDED');
+    expect((await world.edit(id, a, 1, 'again', { changeId: 'c-1' })).message.content).to.equal(`${LIMITS.edits - 1}`);
+    expect(await createGroupReads(database.db).versions(id, 1)).to.have.length(LIMITS.edits);
+  });
+
+  it('edit a direct message with mentions of its participants only', async () => {
+    const { id, a, b } = await direct(['one']);
+    const { message: edited } = await world.edit(id, a, 1, 'two', { mentions: [b, newUser('stranger')] });
+    expect(edited.mentions).to.deep.equal([b]);
+  });
+
   it('are refused to others, after the window, of deleted messages and of what the user cannot see', async () => {
     const { id, a, b } = await direct(['one', 'two']);
     expect(await codeOf(world.edit(id, b, 1, 'x'))).to.equal('FORBIDDEN');

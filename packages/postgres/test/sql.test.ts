@@ -34,7 +34,7 @@ import {
   readersQuery,
   versionsQuery,
 } from '../src/group-reads.ts';
-import { directConversationQuery, groupHeadsQuery, headsQuery, rangesQuery } from '../src/history.ts';
+import { directConversationQuery, groupHeadsQuery, headsQuery, rangesQuery, sentQuery } from '../src/history.ts';
 import { endMarkedUnreadQuery, markReadQuery } from '../src/mark-read.ts';
 import {
   healMembersQuery,
@@ -85,6 +85,7 @@ import {
   saveGroupQuery,
   saveRevisionQuery,
 } from '../src/writes/conversation-state.ts';
+import { storedChangesQuery } from '../src/writes/conversation-writes.ts';
 import {
   countGroupsQuery,
   createGroupQuery,
@@ -92,6 +93,7 @@ import {
   endMembershipQuery,
   ensureUserGroupsQuery,
   firstSinceQuery,
+  fullOfWindowsQuery,
   lockUserGroupsQuery,
   openWindowsQuery,
   ownersQuery,
@@ -253,6 +255,18 @@ const queries: Record<string, { what: string; readsNothing?: true; of(db: Databa
     what: 'The entry of an earlier change with the same key.',
     of: () => earlierEntryQuery(STATE.id, newUser(), 'key'),
   },
+  sent: {
+    what: 'The message that a user has sent with a client message id.',
+    of: () => sentQuery(newUser(), STATE.id, 'key' as ClientMessageId),
+  },
+  'stored-changes': {
+    what: 'Which changes of a group an earlier run has stored.',
+    of: (_db, n) =>
+      storedChangesQuery(
+        STATE.id,
+        Array.from({ length: n }, () => changeEntry(STATE.id, newUser(), { type: 'leave' })),
+      ),
+  },
   'ensure-user-groups': {
     what: 'Makes the rows that count the groups of some users.',
     readsNothing: true,
@@ -282,6 +296,10 @@ const queries: Record<string, { what: string; readsNothing?: true; of(db: Databa
         0,
       ),
   },
+  'full-of-windows': {
+    what: 'A user who was a member too often to get another window.',
+    of: (_db, n) => fullOfWindowsQuery(STATE.id, newUsers(n), 1),
+  },
   'take-windows': {
     what: 'Removes windows that a new one joins.',
     of: (_db, n) => takeWindowsQuery(STATE.id, newUsers(n), 1),
@@ -298,7 +316,7 @@ const queries: Record<string, { what: string; readsNothing?: true; of(db: Databa
   },
   'end-membership': {
     what: 'Ends the membership of a user and its window.',
-    of: () => endMembershipQuery(STATE.id, newUser(), 9),
+    of: () => endMembershipQuery(STATE, newUser(), 9),
   },
   'promote-successor': {
     what: 'Makes the oldest admin, else the oldest member, the owner of a group that has none.',
@@ -321,7 +339,7 @@ const queries: Record<string, { what: string; readsNothing?: true; of(db: Databa
   },
   'last-version': {
     what: 'The last version of a message, and whether a change was made before.',
-    of: () => versionsOfQuery(STATE.id, 1, 'key'),
+    of: () => versionsOfQuery(STATE.id, 1, newUser(), 'key'),
   },
   edit: {
     what: 'Edits a message, and keeps the version before.',

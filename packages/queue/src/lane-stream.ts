@@ -83,16 +83,17 @@ export interface RecountNote {
  * number of ids, ids to delete, then number of members and members of each note.
  * Returns false, and does nothing, when the lock does not contain the token. Otherwise renews the lock, adds the
  * notes, deletes, and returns the first batches that are left. If Redis rejects the notes because it is full, nothing
- * is deleted.
+ * is deleted. A note may have any number of members: `unpack` returns at most 8,000 values, so they are added in parts.
  */
 const COMPLETE = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
 local at = 5 + ARGV[4]
 for k = 3, #KEYS, 2 do
   local empty = redis.call('EXISTS', KEYS[k]) == 0
-  redis.call('SADD', KEYS[k], unpack(ARGV, at + 1, at + ARGV[at]))
+  local last = at + ARGV[at]
+  for i = at + 1, last, 1000 do redis.call('SADD', KEYS[k], unpack(ARGV, i, math.min(last, i + 999))) end
   if empty and KEYS[k + 1] ~= '' then redis.call('XADD', KEYS[k + 1], '*', '${FIELD}', '{}') end
-  at = at + ARGV[at] + 1
+  at = last + 1
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 if ARGV[4] ~= '0' then redis.call('XDEL', KEYS[2], unpack(ARGV, 5, 4 + ARGV[4])) end

@@ -191,6 +191,22 @@ describe('the consumer of a lane', () => {
     expect(await client.xLen(streamOf(recountLane(0)))).to.equal(1);
   });
 
+  it('requests any number of recounts: a batch can add thousands of users to groups', async () => {
+    const server = queueServer(await bench.connect('consume'));
+    const recounts = bench.own(createRecountRequests([server], 1), async (requests) => requests.close());
+    const badges = Array.from({ length: 20_000 }, (_, i) => ({
+      conversationId: newConversationId(),
+      userId: `user-${i}` as UserId,
+    }));
+    const process = async () => ({ published: Promise.resolve(), badges });
+    const consumer = await consumeLane({ lane: LANE, server, logger: bench.logger, processor: { process }, recounts });
+    bench.own(consumer, (one) => one.close());
+    await append(batchOf('one'));
+    await isEmpty();
+    expect(await client.sCard('chat:dirty:0')).to.equal(badges.length);
+    expect(bench.lines.map(({ text }) => text)).to.deep.equal([]);
+  });
+
   it('gives up a batch that ten workers died of, and continues with the next', async () => {
     const given: GivenUpBatch[] = [];
     const done: string[] = [];

@@ -180,6 +180,15 @@ describe('recount requests', () => {
     expect(await client.keys('chat:dirty:*')).to.deep.equal([]);
   });
 
+  it('accepts any number of badges in one request', async () => {
+    const lane = laneNumberOf('alice' as UserId, LANES);
+    const badges = Array.from({ length: 20_000 }, () => badge('alice'));
+    await requests().request(badges);
+    const counted: DirtyBadge[] = [];
+    await recountDirtyBadges(client, lane, async (some) => void counted.push(...some));
+    expect(new Set(counted.map(({ conversationId }) => conversationId)).size).to.equal(badges.length);
+  });
+
   it('does nothing for a request without badges', async () => {
     await requests().request([]);
     let runs = 0;

@@ -9,6 +9,7 @@ export type { Pulse } from './connection/pulse.ts';
 export { findPrimary } from './connection/sentinel.ts';
 export { parseClusterUrl, parseSentinelUrl } from './connection/server-url.ts';
 export { type GatewayRegistry, joinGatewayRegistry } from './presence/gateway-registry.ts';
+export { announceHiddenUsers } from './presence/hidden-users.ts';
 export { type ClusterPresence, createPresence } from './presence/presence.ts';
 export { createPresenceReader, type PresenceReader } from './presence/reader.ts';
 export {
@@ -17,10 +18,12 @@ export {
   conversationRoom,
   EPOCH_CHANNEL,
   EVERY_GATEWAY,
+  LEFT_CHANNEL,
   newContactsChannel,
   REVOKED_CHANNEL,
   roomChannel,
 } from './pubsub/channels.ts';
+export { createDeliveredMarks, type DeliveredMarks } from './pubsub/delivered-marks.ts';
 export { createEphemeralEmitter, type EphemeralEmitter } from './pubsub/ephemeral.ts';
 export { createBadges, createFanout, type FanoutControl } from './pubsub/fanout.ts';
 export { createGatewayAdapter, type RoomListeners } from './pubsub/gateway-adapter.ts';

@@ -1,6 +1,13 @@
 import type { ConversationId, Group, MessageChanged, UserId } from '@chat-cluster/contracts';
 import { newConversationId } from '@chat-cluster/domain';
-import { conversationRoom, createEphemeralEmitter, createFanout, type PubSub, roomChannel } from '@chat-cluster/redis';
+import {
+  conversationRoom,
+  createDeliveredMarks,
+  createEphemeralEmitter,
+  createFanout,
+  type PubSub,
+  roomChannel,
+} from '@chat-cluster/redis';
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { memoryLogger, newClients } from './clients.ts';
@@ -92,7 +99,6 @@ for (const kind of ['sharded', 'classic'] as const) {
         { type: 'message', to: { users: [user] }, message: one },
         { type: 'changed', to: { users: [user] }, changed: changed(id, 1, 2) },
       ]);
-      fanout.delivered([user], { conversationId: id, userId: user, upToSeq: 1 });
       const settings = { muted: true, archived: false, markedUnread: false };
       const ephemeral = createEphemeralEmitter(worker.publisher);
       ephemeral.emit('conversation_changed', user, { conversationId: id, settings });
@@ -103,7 +109,6 @@ for (const kind of ['sharded', 'classic'] as const) {
           ['message_changed', changed(id, 1, 1)],
           ['new_message', one],
           ['message_changed', changed(id, 1, 2)],
-          ['messages_delivered', { conversationId: id, userId: user, upToSeq: 1 }],
           ['conversation_changed', { conversationId: id, settings }],
           ['block_changed', { userId: 'mallory', blocked: true }],
           ['unread_count', { count: 1 }],
@@ -114,6 +119,26 @@ for (const kind of ['sharded', 'classic'] as const) {
         ['unread_count', { count: 1 }],
       ];
       await eventually(() => expect(base.events).to.deep.equal(expected));
+    });
+
+    it('delivered marks of a moment reach each user once, the newest of each member, and only with protocol 2', async () => {
+      const [a, b, c] = [newUser('a'), newUser('b'), newUser('c')] as const;
+      const id = newConversationId();
+      const [modern, other, base] = [await device(0, a), await device(1, b), await device(0, a, undefined, 1)];
+      const published = () => metric('chat_ephemeral_published_total', { event: 'messages_delivered', result: 'ok' });
+      const before = await published();
+      const marks = createDeliveredMarks(createEphemeralEmitter(worker.publisher));
+      const mark = (userId: UserId, upToSeq: number) => ({ conversationId: id, userId, upToSeq });
+      marks.emit([b, c], mark(a, 1));
+      marks.emit([a, c], mark(b, 1));
+      marks.emit([a, b], mark(c, 1));
+      marks.emit([b, c], mark(a, 2));
+      marks.emit([], mark(a, 3));
+      const events = (...received: object[]) => [['messages_delivered', { marks: received }]];
+      await eventually(() => expect(modern.events).to.deep.equal(events(mark(b, 1), mark(c, 1))));
+      await eventually(() => expect(other.events).to.deep.equal(events(mark(a, 2), mark(c, 1))));
+      await eventually(async () => expect((await published()) - before).to.equal(3));
+      expect(base.events).to.deep.equal([]);
     });
 
     it('removes a user from the room in order with the messages', async () => {
@@ -149,6 +174,24 @@ for (const kind of ['sharded', 'classic'] as const) {
       await eventually(() =>
         expect(one.events).to.deep.equal([['conversation_changed', { conversationId: id, group }]]),
       );
+    });
+
+    it('sends the reactions of a room before the entry that removes a member', async () => {
+      const [user, id] = [newUser('gone'), newConversationId()];
+      const one = await device(0, user, id);
+      const system = { type: 'removed' as const, userIds: [user] };
+      const removal = {
+        type: 'message',
+        to: { room: id },
+        message: { ...entry(id, 2), content: null, system },
+      } as const;
+      for (const rev of [1, 2]) {
+        const to = { room: id, only: [user] };
+        await fanout.conversationEvents([{ type: 'changed', to, changed: changed(id, 1, rev) }]);
+      }
+      await fanout.conversationEvents([removal]);
+      await eventually(() => expect(one.events).to.have.length(3));
+      expect(one.events.map(([event]) => event)).to.deep.equal(['message_changed', 'message_changed', 'new_message']);
     });
 
     it('sends a change to the members who may see the message, instead of to the room', async () => {

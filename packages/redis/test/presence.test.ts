@@ -21,13 +21,15 @@ interface Gateway extends ClusterPresence, AsyncDisposable {
   /** Every change that its watchers would receive, in order. */
   changes: Presence[];
   changesOf(userId: UserId): boolean[];
+  /** Texts of the lines that it has logged. */
+  logged(): string[];
 }
 
 let lastGateway = 0;
 
 /** The presence of a gateway, without its sockets. */
 async function startGateway(url: string, graceMs: number = GRACE_MS): Promise<Gateway> {
-  const { logger } = memoryLogger();
+  const { logger, lines } = memoryLogger();
   const cache = await connectRedis(url, 'cache', logger);
   const pubsub = await connectPubSub(url, 'sharded', logger);
   const gateways = await joinGatewayRegistry(cache, `gateway-${++lastGateway}:test`, logger);
@@ -37,6 +39,7 @@ async function startGateway(url: string, graceMs: number = GRACE_MS): Promise<Ga
   return {
     ...presence,
     changes,
+    logged: () => lines.map(({ text }) => text),
     changesOf: (userId) => changes.filter((change) => change.userId === userId).map(({ online }) => online),
     async [Symbol.asyncDispose]() {
       await presence.stop();
@@ -196,6 +199,27 @@ describe('presence and a Redis that fails', () => {
     await eventually(() => expect(one.changesOf(leaves)).to.deep.equal([false]));
     await eventually(() => expect(one.changesOf(leavesLater)).to.deep.equal([false]));
     expect(one.changesOf(stays)).to.deep.equal([]);
+  });
+
+  it('reports connected users that Redis had lost, or could not get, once it has them', async () => {
+    await using redis = await ownRedis();
+    await using one = await startGateway(redis.url);
+    const restored: UserId[] = [];
+    one.announcer.onRestored((userIds) => restored.push(...userIds));
+    const [lost, late, away] = [user(), user(), user()];
+    for (const userId of [lost, away]) one.announcer.hold(userId);
+    const keyOf = (userId: UserId) => `chat:presence:${userId}`;
+    const isKnown = (userId: UserId) =>
+      eventually(async () => expect(await askRedis(redis.url, 'EXISTS', keyOf(userId))).to.equal(1));
+    for (const userId of [lost, away]) await isKnown(userId);
+    expect(restored).to.deep.equal([]);
+    // Not a hash: the entry cannot be written, as in a Redis that does not respond.
+    await askRedis(redis.url, 'SET', keyOf(late), 'in the way');
+    one.announcer.hold(late);
+    one.announcer.release(away);
+    await eventually(() => expect(one.logged()).to.include('presence: announcing failed, retrying'));
+    await askRedis(redis.url, 'DEL', keyOf(late), keyOf(lost), 'chat:gateways');
+    await eventually(() => expect(restored).to.have.members([late, lost]));
   });
 
   it('stays as it was while Redis is away, and catches up afterwards', async () => {

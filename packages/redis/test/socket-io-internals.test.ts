@@ -2,10 +2,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { UserId } from '@chat-cluster/contracts';
-import { createFanout } from '@chat-cluster/redis';
+import { newConversationId } from '@chat-cluster/domain';
+import { createFanout, roomChannel } from '@chat-cluster/redis';
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
-import { type LocalSocket, sendEncoded } from '../src/pubsub/socket-io-internals.ts';
+import { controlMessage } from '../src/pubsub/control-message.ts';
+import { leaveSignal, userSignal } from '../src/pubsub/room-signal.ts';
+import { type LocalSocket, type ReceivingAdapter, sendEncoded } from '../src/pubsub/socket-io-internals.ts';
+import { wireOf } from '../src/pubsub/wire.ts';
 import { memoryLogger, newClients } from './clients.ts';
 import { metric, newUser } from './emitted.ts';
 import { startGateway } from './gateways.ts';
@@ -52,6 +56,35 @@ describe("Socket.IO's private parts", () => {
         await createFanout(publisher, memoryLogger().logger).unreadCounts([{ userId: user, unread: { count: 1 } }]);
         await eventually(() => expect(device.events).to.deep.equal([['unread_count', { count: 1 }]]));
         expect(await received()).to.equal(before + 1);
+      } finally {
+        await gateway.close();
+      }
+    });
+  }
+
+  for (const kind of ['sharded', 'classic'] as const) {
+    it(`ignore signals and requests in the ${kind} adapter, as a gateway of an earlier version receives them`, async () => {
+      const gateway = await startGateway(await clients.pubsub(undefined, kind));
+      try {
+        const user = newUser('user') as UserId;
+        const device = await gateway.device();
+        await device.socket.join(user);
+        const adapter = gateway.io.of('/').adapter as unknown as ReceivingAdapter;
+        const stock: ReceivingAdapter = Object.getPrototypeOf(adapter);
+        const channel = Buffer.from(roomChannel(user));
+        for (const message of [
+          userSignal({}),
+          userSignal({ leave: newConversationId() }),
+          leaveSignal([user]),
+          controlMessage('?', JSON.stringify({ id: 'x', act: 'list' })),
+        ]) {
+          stock.onRawMessage?.call(adapter, Buffer.from(message), channel);
+          stock.onmessage?.call(adapter, null, channel, Buffer.from(message));
+        }
+        const emit = wireOf(kind).emit(user, wireOf(kind).packet('unread_count', { count: 1 }));
+        stock.onRawMessage?.call(adapter, Buffer.from(emit), channel);
+        stock.onmessage?.call(adapter, null, channel, Buffer.from(emit));
+        await eventually(() => expect(device.events).to.deep.equal([['unread_count', { count: 1 }]]));
       } finally {
         await gateway.close();
       }

@@ -1,5 +1,13 @@
-import { ChatCore, type CoreOptions, type CoreOutput, systemClock, type Wire } from '@chat-cluster/client/core';
-import type { FailureAck, Message, Session } from '@chat-cluster/contracts';
+import {
+  ChatCore,
+  type CoreOptions,
+  type CoreOutput,
+  DeliveredMarks,
+  type DeliveredMarksDeps,
+  systemClock,
+  type Wire,
+} from '@chat-cluster/client/core';
+import type { FailureAck, Message, Session, SyncAck } from '@chat-cluster/contracts';
 import { type OpenConnection, ReconnectingClient } from './reconnecting-client.ts';
 
 /** A message of the outbox. */
@@ -19,14 +27,18 @@ const OPTIONS: CoreOptions = {
 
 /** Takes in the messages of groups, and no changes. */
 const GROUPS: NonNullable<ChatCore['extension']> = { requested: () => ({}), shows() {} };
+/** Each device sends. */
+const ONE_TAB = { isLeading: true };
 
 /**
  * A device of the client library (its outbox, its sync, its order of messages) on lean connections, one after another:
  * no page, no tabs, no store. One process holds thousands, so there is one object per device, and no function: a load
  * generator overrides the methods below `call` to record what happens.
  */
-export class LeanDevice implements Wire, CoreOutput {
+export class LeanDevice implements Wire, CoreOutput, DeliveredMarksDeps {
   readonly core: ChatCore;
+  readonly clock = systemClock;
+  readonly tabs = ONE_TAB;
   /** Connected, and has its session. */
   isOpen = false;
   /** Everything that was missed before this connection is here, and messages are sent. */
@@ -36,6 +48,7 @@ export class LeanDevice implements Wire, CoreOutput {
   /** Code of the refusal that the core is receiving. */
   refusedBy: string | undefined;
   #client: ReconnectingClient;
+  #deliveredMarks: DeliveredMarks | undefined;
   #queued = 0;
 
   constructor(open: OpenConnection) {
@@ -45,6 +58,15 @@ export class LeanDevice implements Wire, CoreOutput {
       event: (name, payload) => this.#event(name, payload),
       lost: (refusal, error) => this.#lost(refusal, error),
     });
+  }
+
+  get live(): Wire | undefined {
+    return this.isLive ? this : undefined;
+  }
+
+  /** Before the first connection: the device reports which messages it has, as a client of groups does. */
+  reportDeliveries(): void {
+    this.#deliveredMarks = new DeliveredMarks(this);
   }
 
   connect(): void {
@@ -61,6 +83,7 @@ export class LeanDevice implements Wire, CoreOutput {
     this.isOpen = false;
     this.core.disconnected();
     this.core.outbox.clear();
+    this.#deliveredMarks?.clear();
   }
 
   /** Sends a message as soon as the device is live, under `clientMessageId` until it is acknowledged. */
@@ -77,7 +100,8 @@ export class LeanDevice implements Wire, CoreOutput {
     this.#client.connection?.call(event, payload, (answer: Answer | FailureAck) => {
       this.receiving = event;
       this.refusedBy = answer.ok ? undefined : answer.error.code;
-      this.answered(event, answer as never, () => onAnswer(answer));
+      if (event === 'sync' && answer.ok && this.#deliveredMarks) this.#setGroups(answer as unknown as SyncAck);
+      this.answered(event, answer as never, () => onAnswer(answer), payload as never);
       this.refusedBy = undefined;
     });
   }
@@ -93,21 +117,37 @@ export class LeanDevice implements Wire, CoreOutput {
   event(_name: string, _payload: never): void {}
   /** A request is sent. */
   requested(_event: string): void {}
-  /** An ack has arrived. The core receives it when `proceed` is called. */
-  answered(_event: string, _answer: never, proceed: () => void): void {
+  /** The ack of a request has arrived. The core receives it when `proceed` is called. */
+  answered(_event: string, _answer: never, proceed: () => void, _request: never): void {
     proceed();
   }
-  message(_message: Message): void {}
+  /** Overrides call it too. */
+  message({ conversationId, senderId, seq }: Message): void {
+    if (senderId === this.core.userId) return;
+    this.#deliveredMarks?.add(conversationId, seq, this.core.state(conversationId).extra.group?.memberCount);
+  }
   changed(): void {}
   counted(): void {}
   read(): void {}
   outboxChanged(_outgoing: Outgoing): void {}
   acknowledged(_outgoing: Outgoing, _message: Message): void {}
-  discontinuity(): void {}
+  /** The history was replaced, so marks of it mean nothing. Overrides call it too. */
+  discontinuity(): void {
+    this.#deliveredMarks?.clear();
+  }
   caughtUp(): void {
     if (this.isLive) return;
     this.isLive = true;
     this.core.outbox.start(this);
+    this.#deliveredMarks?.start();
+  }
+
+  /** Before the messages of the answer are delivered: the size of a group decides whether it has marks. */
+  #setGroups({ conversations }: SyncAck): void {
+    for (const { id, group } of conversations) {
+      const state = this.core.conversations.get(id);
+      if (state && group) state.extra = { group };
+    }
   }
 
   #event(name: string, payload: never): void {
@@ -127,6 +167,7 @@ export class LeanDevice implements Wire, CoreOutput {
     this.isOpen = false;
     this.isLive = false;
     this.core.disconnected();
+    this.#deliveredMarks?.stop();
     this.lost(wasOpen, refusal, error);
   }
 }

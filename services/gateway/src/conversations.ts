@@ -133,6 +133,7 @@ export class GatewayConversations implements Conversations, KnownConversations, 
   learnFrom(history: History): History {
     return {
       range: (id, fromSeq, toSeq) => history.range(id, fromSeq, toSeq),
+      sent: (userId, id, clientMessageId) => history.sent(userId, id, clientMessageId),
       directConversation: async (userId, otherUserId) => {
         const found = await history.directConversation(userId, otherUserId);
         if (found) this.#learn(found.id, userId, otherUserId);

@@ -30,6 +30,10 @@ export interface GroupsAsServerDeps {
   inbox: Inbox;
   /** An owner of the group, if possible another user than `except`; undefined if it has none. */
   ownerOf(id: ConversationId, except?: UserId): Promise<UserId | undefined>;
+  /** Signals to users that they may have new contacts. */
+  announce(userIds: readonly UserId[]): void;
+  /** Signals that a user has left a group, or was removed. */
+  announceLeft(userId: UserId): void;
   logger: Logger;
 }
 
@@ -41,13 +45,18 @@ export function groupsAsServer(deps: GroupsAsServerDeps): { create: OpsAction; c
   return {
     create: actionOf(deps.logger, async (body) => {
       const { ownerId, ...group } = parseOrReject(newGroup, body);
-      return { status: 201, body: await createGroup(deps, ownerId, group) };
+      const created = await createGroup(deps, ownerId, group);
+      deps.announce([ownerId, ...group.userIds]);
+      return { status: 201, body: created };
     }),
     changeMembers: actionOf(deps.logger, async (body) => {
       const { conversationId: id, add, remove } = parseOrReject(members, body);
       const by = await deps.ownerOf(id, remove);
       if (by === undefined) throw new Rejection('CONVERSATION_NOT_FOUND');
-      return { status: 200, body: await changeGroup(deps, by, id, changeOf(by, add, remove)) };
+      const group = await changeGroup(deps, by, id, changeOf(by, add, remove));
+      if (add) deps.announce([by, ...add.userIds]);
+      if (remove !== undefined) deps.announceLeft(remove);
+      return { status: 200, body: group };
     }),
   };
 }

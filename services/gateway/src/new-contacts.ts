@@ -1,5 +1,5 @@
 import type { UserId } from '@chat-cluster/contracts';
-import { newContactsChannel, type PubSub } from '@chat-cluster/redis';
+import { LEFT_CHANNEL, newContactsChannel, type PubSub } from '@chat-cluster/redis';
 
 /**
  * Signals between gateways that a user takes part in a new conversation, one channel per user. Only gateways on which
@@ -10,6 +10,19 @@ export interface NewContacts {
   /** Calls `listener` after each signal for the user. A user has one listener. */
   follow(userId: UserId, listener: () => void): void;
   unfollow(userId: UserId): void;
+}
+
+/** Signals to all gateways that a user is no member of a group any more, so that some users may be no contacts. */
+export interface LostContacts {
+  announce(userId: UserId): void;
+  follow(listener: (userId: UserId) => void): void;
+}
+
+export function createLostContacts({ publisher, subscriber }: Pick<PubSub, 'publisher' | 'subscriber'>): LostContacts {
+  return {
+    announce: (userId) => void publisher.publish(LEFT_CHANNEL, userId).catch(() => {}),
+    follow: (listener) => void subscriber.subscribe(LEFT_CHANNEL, (userId) => listener(userId as UserId)),
+  };
 }
 
 export function createNewContacts({ publisher, subscriber }: Pick<PubSub, 'publisher' | 'subscriber'>): NewContacts {

@@ -29,6 +29,7 @@ export function createReads(store: HistoryStore, unread: UnreadCounts) {
     feed: (userId, after, limit) => feeds.submit({ userId, after, limit }),
     head: (userId, id) => heads.submit({ userId, id }),
     range: (id, fromSeq, toSeq) => ranges.submit({ id, fromSeq, toSeq }),
+    sent: (userId, id, clientMessageId) => store.sent(userId, id, clientMessageId),
   };
   return { history, unreadOf: (userId: UserId) => summaries.submit(userId) };
 }

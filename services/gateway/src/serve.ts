@@ -14,8 +14,10 @@ import {
   type Database,
 } from '@chat-cluster/postgres';
 import {
+  announceHiddenUsers,
   createBadges,
   createBeatMemory,
+  createDeliveredMarks,
   createEphemeralEmitter,
   createGatewayAdapter,
   createPresence,
@@ -42,7 +44,7 @@ import { createHttpServer } from './http/http-server.ts';
 import { boundIdleConnections, MAX_IDLE, MAX_IDLE_PER_ADDRESS } from './http/idle-connections.ts';
 import { watchRequests } from './http/middleware.ts';
 import { limitPipelining } from './http/pipelining.ts';
-import { createNewContacts, type NewContacts } from './new-contacts.ts';
+import { createLostContacts, createNewContacts, type NewContacts } from './new-contacts.ts';
 import { openAsServer } from './open-as-server.ts';
 import { openPublicKeys } from './public-keys.ts';
 import { createReads } from './reads.ts';
@@ -166,6 +168,8 @@ function createPorts({ config, logger }: Context, { db, redis, inbox, newContact
   const store = rejectWhenUnavailable(createConversationStore(db));
   const storedSettings = rejectWhenUnavailable(createSettings(db));
   const announce = config.PRESENCE === 'contacts' ? newContacts.announce : () => {};
+  const lostContacts = createLostContacts(redis);
+  const announceLeft = config.PRESENCE === 'contacts' ? lostContacts.announce : () => {};
   const conversations = new GatewayConversations(store, storedSettings, recent, announce);
   const { history, unreadOf } = createReads(
     rejectWhenUnavailable(createHistory(db)),
@@ -184,8 +188,14 @@ function createPorts({ config, logger }: Context, { db, redis, inbox, newContact
     epoch: epoch.current,
     groupReads,
     ownerOf: store.ownerOf,
-    groups: new UserGroups({ conversations, inbox, newGroups, announce, config }),
-    settings: new UserSettings({ settings: storedSettings, unreadOf, fanout, ephemeral, logger }),
+    announce,
+    announceLeft,
+    lostContacts,
+    groups: new UserGroups({ conversations, inbox, newGroups, announce, announceLeft, config }),
+    settings: new UserSettings({
+      ...{ settings: storedSettings, unreadOf, fanout, ephemeral, logger },
+      deliveredMarks: createDeliveredMarks(ephemeral),
+    }),
     blocks: new Blocks({ settings: storedSettings, conversations, ephemeral, ...redis, logger }),
     quotes: new QuoteOrder(),
     ephemeral,
@@ -240,12 +250,13 @@ function serveSockets(context: Context, http: Server, parts: SocketParts): Gauge
   respondToUserRequests({ io, gatewayId, cache: redis.cache, onUserRequest, logger });
   onGap(() => void welcome.requireSyncs('fanout_gap'));
   epoch.onRenewed(() => void welcome.requireSyncs('store_restored'));
-  const presence = startPresence(context, parts);
+  const presence = startPresence(context, parts, (userIds) => void welcome.refreshBadges(userIds));
   const onBlockChange = ({ userIds, conversationId }: BlockChange) => {
     ports.conversations.onBlockChange(conversationId);
     presence.onBlockChange(userIds);
   };
   ports.blocks.follow(onBlockChange, () => ports.conversations.forgetBlocks());
+  ports.lostContacts.follow((userId) => presence.onLeft(userId));
   const sessions = new SessionLifetime({
     io,
     authenticate,
@@ -276,11 +287,23 @@ function serveSockets(context: Context, http: Server, parts: SocketParts): Gauge
   });
 }
 
-/** Presence by the policy of PRESENCE. With `off` this gateway neither writes nor reads presence in Redis. */
-function startPresence({ config, logger, lifecycle }: Context, { redis, ports, newContacts }: SocketParts) {
+/**
+ * Presence by the policy of PRESENCE. With `off` this gateway neither writes nor reads the presence of users.
+ * `onRestored` is called with users, by default all, after Redis did not know that they are connected.
+ */
+function startPresence(
+  { config, logger, lifecycle }: Context,
+  { redis, ports, newContacts }: SocketParts,
+  onRestored: (userIds?: readonly UserId[]) => void,
+) {
   const policy = config.PRESENCE;
-  if (policy === 'off') return noPresence;
-  const clusterPresence = createPresence({ ...redis, gateways: redis.registry, logger });
+  const deps = { ...redis, gateways: redis.registry, logger };
+  if (policy === 'off') {
+    lifecycle.own('presence', announceHiddenUsers({ ...deps, onRestored: () => onRestored() }), (one) => one.stop());
+    return noPresence;
+  }
+  const clusterPresence = createPresence(deps);
+  clusterPresence.announcer.onRestored(onRestored);
   return new PresenceEvents({
     ...lifecycle.own('presence', clusterPresence, (one) => one.stop()),
     visibleTo: (userId, userIds) => visiblePresence({ contacts: ports.conversations, policy }, userId, userIds),

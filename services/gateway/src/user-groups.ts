@@ -9,6 +9,8 @@ export interface UserGroupsDeps {
   newGroups: SharedLimit;
   /** Signals to users that they may have new contacts. */
   announce(userIds: readonly UserId[]): void;
+  /** Signals that a user has left a group, or was removed. */
+  announceLeft(userId: UserId): void;
   config: Pick<GatewayConfig, 'OPEN_CONVERSATIONS'>;
 }
 
@@ -34,10 +36,11 @@ export class UserGroups {
 
   /** Rejections: FORBIDDEN, those of changeGroup. */
   async change(by: UserId, id: ConversationId, change: GroupChange, changeId: string | undefined): Promise<Group> {
-    if (change.type !== 'add') return changeGroup(this.#deps, by, id, change, changeId);
-    this.#rejectIfOnlyServer();
+    if (change.type === 'add') this.#rejectIfOnlyServer();
     const changed = await changeGroup(this.#deps, by, id, change, changeId);
-    this.#deps.announce([by, ...change.userIds]);
+    if (change.type === 'add') this.#deps.announce([by, ...change.userIds]);
+    if (change.type === 'remove') this.#deps.announceLeft(change.userId);
+    if (change.type === 'leave') this.#deps.announceLeft(by);
     return changed;
   }
 

@@ -6,7 +6,7 @@ import {
   type UserId,
 } from '@chat-cluster/contracts';
 import type { Fanout, Settings, UnreadSummary } from '@chat-cluster/domain';
-import type { EphemeralEmitter } from '@chat-cluster/redis';
+import type { DeliveredMarks, EphemeralEmitter } from '@chat-cluster/redis';
 import type { Logger } from '@chat-cluster/runtime';
 
 /** Reads of the badge after one change, if it changes meanwhile. */
@@ -17,6 +17,7 @@ export interface UserSettingsDeps {
   unreadOf(userId: UserId): Promise<UnreadSummary>;
   fanout: Pick<Fanout, 'unreadCounts'>;
   ephemeral: EphemeralEmitter;
+  deliveredMarks: DeliveredMarks;
   logger: Logger;
 }
 
@@ -52,9 +53,7 @@ export class UserSettings {
   /** Stores how far a device has the messages of conversations, and notifies the other participants. */
   async markDelivered(userId: UserId, marks: readonly { id: ConversationId; upToSeq: number }[]): Promise<void> {
     const moved = await this.#deps.settings.markDelivered(userId, marks);
-    for (const { receipt, to } of moved) {
-      for (const user of to) this.#deps.ephemeral.emit('messages_delivered', user, receipt);
-    }
+    for (const { receipt, to } of moved) this.#deps.deliveredMarks.emit(to, receipt);
   }
 
   /**

@@ -130,6 +130,7 @@ describe('the participants of conversations', () => {
         ],
       }),
       range: async () => [],
+      sent: async () => undefined,
       conversations: async () => ({
         conversations: [
           { id: listed, otherUserId: bob, lastMessage: null, unreadCount: 0, lastSeq: 0, updatedAt: '' },

@@ -93,6 +93,7 @@ describe('a conversation of others costs the requests of one that does not exist
         inbox,
         newGroups: nothing,
         announce() {},
+        announceLeft() {},
         config: { OPEN_CONVERSATIONS: 'anyone' },
       }),
       settings: new UserSettings({
@@ -100,6 +101,7 @@ describe('a conversation of others costs the requests of one that does not exist
         unreadOf,
         fanout: nothing,
         ephemeral: nothing,
+        deliveredMarks: nothing,
         logger,
       }),
       blocks: nothing,

@@ -1,5 +1,12 @@
 import type { UnreadCount } from '@chat-cluster/contracts';
-import { eventually, newUser, startTestCluster, type TestCluster } from '@chat-cluster/testkit';
+import {
+  askRedis,
+  eventually,
+  newUser,
+  privateServers,
+  startTestCluster,
+  type TestCluster,
+} from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { change, createGroup, type Device, devicesOf, send } from './group-devices.ts';
 
@@ -49,6 +56,23 @@ describe('badges of groups on a cluster of two gateways', () => {
       expect(first, 'a badge without the group').to.be.above(-1);
       expect(Math.max(...seen.slice(first)), 'no later badge counts the group').to.equal(2);
     }
+  });
+
+  it('are right after Redis has lost which users are connected', async () => {
+    const { redis } = await privateServers();
+    const owner = await devices.connect(newUser('owner'));
+    const member = await devices.connectElsewhere(newUser('member'), owner.gatewayId);
+    const id = (await createGroup(owner, [member.userId])).id as string;
+    await send(owner, id, 'before');
+    await badgeIs(member, 1);
+    await askRedis(
+      redis.url,
+      'DEL',
+      'chat:gateways',
+      ...[owner, member].map(({ userId }) => `chat:presence:${userId}`),
+    );
+    await send(owner, id, 'meanwhile');
+    await badgeIs(member, 2);
   });
 
   it(`are at most ${PER_SECOND} a second in a busy group of ${MEMBERS}, and exact afterwards`, async () => {

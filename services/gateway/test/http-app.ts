@@ -126,7 +126,14 @@ const conversations: HttpDeps['conversations'] = {
 const newGroups = { take: async () => {}, giveBack() {} };
 
 export const emptyPorts: Omit<HttpDeps, 'authenticate' | 'config' | 'isReady' | 'gateways' | 'logger'> = {
-  groups: new UserGroups({ conversations, inbox, newGroups, announce() {}, config: { OPEN_CONVERSATIONS: 'anyone' } }),
+  groups: new UserGroups({
+    conversations,
+    inbox,
+    newGroups,
+    announce() {},
+    announceLeft() {},
+    config: { OPEN_CONVERSATIONS: 'anyone' },
+  }),
   settings: { setConversation: async () => Promise.reject(new Rejection('CONVERSATION_NOT_FOUND')) },
   blocks: { set: async () => {}, list: async () => [] },
   groupReads: {
@@ -145,6 +152,7 @@ export const emptyPorts: Omit<HttpDeps, 'authenticate' | 'config' | 'isReady' | 
     directConversation: async () => undefined,
     head: async () => undefined,
     range: async () => [],
+    sent: async () => undefined,
     conversations: async () => ({ conversations: [], nextCursor: null }),
     feed: async () => ({ readAt: 0, entries: [] }),
   },

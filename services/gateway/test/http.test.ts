@@ -74,6 +74,7 @@ describe('Conversations and history over HTTP', () => {
         directConversation: async (_userId, other) => void requested.push(other) as undefined,
         head: async () => undefined,
         range: async () => [],
+        sent: async () => undefined,
         conversations: async () => ({ conversations: [], nextCursor: null }),
         feed: async () => ({ readAt: 0, entries: [] }),
       },

@@ -26,9 +26,11 @@ describe('with PRESENCE=off and OPEN_CONVERSATIONS=server', () => {
   });
   after(() => cluster.stop());
 
-  async function openAsServer(body: unknown): Promise<{ status: number; body: Conversation & Problem }> {
+  const openAsServer = (body: unknown) => postAsServer('/conversations', body);
+
+  async function postAsServer(path: string, body: unknown): Promise<{ status: number; body: Conversation & Problem }> {
     const port = cluster.processes.find(({ name }) => name === 'gateway')?.adminPort;
-    const response = await fetch(`http://127.0.0.1:${port}/conversations`, {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
       method: 'POST',
       headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
       body: typeof body === 'string' ? body : JSON.stringify(body),
@@ -69,6 +71,17 @@ describe('with PRESENCE=off and OPEN_CONVERSATIONS=server', () => {
       expect(status).to.equal(200);
       expect(JSON.stringify(body)).to.include('"hi"');
     }
+    alice.close();
+    bob.close();
+  });
+
+  it('members of a group get its badges', async () => {
+    const [a, b] = [newUser('alice'), newUser('bob')];
+    const [alice, bob] = [await connect(cluster, a), await connect(cluster, b)];
+    const group = await postAsServer('/groups', { ownerId: a, title: 'Lunch', userIds: [b] });
+    expect(group.status).to.equal(201);
+    expect(await alice.send({ conversationId: group.body.id, content: 'hi' })).to.include({ ok: true });
+    await eventually(() => expect(bob.badges.at(-1)?.count).to.equal(1));
     alice.close();
     bob.close();
   });

@@ -1,14 +1,16 @@
-import type { ConversationsPage, UnreadCount } from '@chat-cluster/contracts';
+import type { ConversationsPage, SendAck, UnreadCount } from '@chat-cluster/contracts';
 import { api, eventually, openConversation, startTestCluster, type TestCluster } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { codeOf, createGroup, type Device, devicesOf, newUsers, okOf, send, syncOne } from './group-devices.ts';
+
+const ADMIN_TOKEN = 'token-of-the-administrators';
 
 describe('settings of users', () => {
   let cluster: TestCluster;
   const devices = devicesOf(() => cluster);
 
   before(async () => {
-    cluster = await startTestCluster();
+    cluster = await startTestCluster({ env: { ADMIN_TOKEN } });
   });
   after(() => cluster.stop());
   afterEach(() => devices.closeAll());
@@ -55,6 +57,29 @@ describe('settings of users', () => {
     expect((await syncOne(alice, id)).one).not.to.have.property('settings');
   });
 
+  it('a stored message gets its first result also after a block, and after the message that it quotes was deleted', async () => {
+    const { alice, bob, id } = await pair();
+    const quoted = await send(bob, id, 'quoted');
+    const reply = { conversationId: id, content: 'reply', clientMessageId: 'reply', replyToSeq: quoted.seq };
+    const plain = { conversationId: id, content: 'plain', clientMessageId: 'plain' };
+    const stored = [
+      okOf<SendAck>(await alice.call('send_message', reply)),
+      okOf<SendAck>(await alice.call('send_message', plain)),
+    ];
+    const resend = async () => [await alice.call('send_message', reply), await alice.call('send_message', plain)];
+    okOf(await bob.call('delete_message', { conversationId: id, seq: quoted.seq }));
+    const emptied = { ...stored[0]?.message, replyTo: { ...stored[0]?.message.replyTo, text: null, deleted: true } };
+    const again = [emptied, stored[1]?.message].map((message) => ({ ok: true, duplicate: true, message }));
+    expect(await resend()).to.deep.equal(again);
+    okOf(await bob.call('set_block', { userId: alice.userId, blocked: true }));
+    await eventually(async () =>
+      expect(codeOf(await alice.call('send_message', { conversationId: id, content: 'x' }))).to.equal('FORBIDDEN'),
+    );
+    expect(await resend()).to.deep.equal(again);
+    const other = { ...plain, clientMessageId: 'other' };
+    expect(codeOf(await alice.call('send_message', other))).to.equal('FORBIDDEN');
+  });
+
   it('a block refuses messages in both directions, on both gateways at once, and hides presence and typing', async () => {
     const { alice, bob, id } = await pair();
     const elsewhere = await devices.connectElsewhere(alice.userId, alice.gatewayId);
@@ -84,6 +109,9 @@ describe('settings of users', () => {
     expect(okOf<object>(await bob.call('watch_presence', { userIds: [alice.userId] }))).to.deep.include({
       presence: [offline],
     });
+    // A device marks messages by itself as soon as it is connected: the other user would see that.
+    okOf(await alice.call('mark_delivered', { conversations: [{ id, upToSeq: 2 }] }));
+    expect((await syncOne(bob, id)).one).not.to.have.property('deliveredMarks');
     const blocks = await api<object>(cluster, alice.userId, 'GET', '/api/blocks');
     expect(blocks.body).to.deep.equal({ userIds: [bob.userId] });
     expect((await api<object>(cluster, bob.userId, 'GET', '/api/blocks')).body).to.deep.equal({ userIds: [] });
@@ -94,6 +122,9 @@ describe('settings of users', () => {
     changes.push({ userId: bob.userId, blocked: false });
     await eventually(() => expect(elsewhere.of('block_changed')).to.deep.equal(changes));
     expect([...alice.of('typing'), ...bob.of('typing'), ...bob.of('block_changed')]).to.deep.equal([]);
+    expect(bob.of('messages_delivered')).to.deep.equal([]);
+    okOf(await alice.call('mark_delivered', { conversations: [{ id, upToSeq: 2 }] }));
+    await eventually(() => expect(bob.of('messages_delivered')).to.have.length(1));
   });
 
   it('a block prevents a new conversation as the policy of a server does, and changes nothing in groups', async () => {
@@ -114,6 +145,50 @@ describe('settings of users', () => {
     const sent = await send(bob, id, 'to all');
     await eventually(() => expect(alice.seqs(id)).to.include(sent.seq));
     expect(codeOf(await alice.call('set_block', { userId: a, blocked: true }))).to.equal('VALIDATION_FAILED');
+  });
+
+  it('members of a group that the server creates, or adds them to, are contacts', async () => {
+    const [a, b, c] = newUsers('alice', 'bob', 'carol') as [string, string, string];
+    const [alice, carol] = [await devices.connect(a), await devices.connect(c)];
+    await devices.connect(b);
+    for (const device of [alice, carol]) okOf(await device.call('watch_presence', { userIds: [b] }));
+    const port = cluster.processes.find(({ name }) => name === 'gateway')?.adminPort;
+    const post = async (path: string, body: object) => {
+      const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+      const options = { method: 'POST', headers, body: JSON.stringify(body) };
+      return (await (await fetch(`http://127.0.0.1:${port}${path}`, options)).json()) as { id: string };
+    };
+    const shownTo = (device: Device) =>
+      eventually(() => expect(device.of('presence')).to.deep.equal([{ userId: b, online: true }]));
+    const { id } = await post('/groups', { ownerId: b, title: 'Lunch', userIds: [a] });
+    await shownTo(alice);
+    await post('/group-members', { conversationId: id, add: { userIds: [c] } });
+    await shownTo(carol);
+  });
+
+  it('former members of a group are no contacts, in either direction and on either gateway', async () => {
+    const [a, b, c] = newUsers('alice', 'bob', 'carol') as [string, string, string];
+    const alice = await devices.connect(a);
+    const [bob, carol] = [await devices.connectElsewhere(b, alice.gatewayId), await devices.connect(c)];
+    const id = (await createGroup(alice, [b, c])).id as string;
+    for (const device of [alice, bob, carol]) okOf(await device.call('watch_presence', { userIds: [a, b, c] }));
+    okOf(await alice.call('change_group', { conversationId: id, change: { type: 'remove', userId: b } }));
+    const last = (device: Device, userId: string) =>
+      device
+        .of<{ userId: string; online: boolean }>('presence')
+        .filter((one) => one.userId === userId)
+        .at(-1)?.online;
+    for (const device of [alice, carol]) await eventually(() => expect(last(device, b)).to.equal(false));
+    for (const userId of [a, c]) await eventually(() => expect(last(bob, userId)).to.equal(false));
+    for (const [device, userId] of [
+      [alice, c],
+      [carol, a],
+      [bob, b],
+    ] as const) {
+      expect(last(device, userId), 'still a contact').not.to.equal(false);
+      const again = okOf<{ presence: object[] }>(await device.call('watch_presence', { userIds: [userId] }));
+      expect(again.presence).to.deep.equal([{ userId, online: true }]);
+    }
   });
 
   it('members of a group of up to 100 are contacts', async () => {

@@ -1,4 +1,4 @@
-import type { SendEntry, UserId } from '@chat-cluster/contracts';
+import type { ConversationId, SendEntry, UserId } from '@chat-cluster/contracts';
 import {
   type ConversationWrites,
   type DeadLetters,
@@ -132,6 +132,33 @@ describe('storing in place', () => {
     expect(outcome.results[3]).to.include({ upToSeq: 2 });
     expect(outcome.receipts.map(({ receipt }) => receipt.upToSeq)).to.deep.equal([2]);
     expect(await stored([one])).to.deep.equal(['1', '2', '3']);
+  });
+
+  it('reports the read marks that a run has stored before it meets a poison entry of a group', async () => {
+    const [one] = await sends('1');
+    if (!one) throw new Error('no entry');
+    const { conversationId, senderId, receiverId, clientMessageId, attachments } = one;
+    const [first, second] = [newConversationId(), newConversationId()];
+    const created = { type: 'create' as const, title: 'Lunch', userIds: [receiverId] };
+    const groups = [first, second].map((id) => ({
+      ...{ kind: 'group_change' as const, id: newMessageId(), conversationId: id, by: senderId, changeId: 'c' },
+      change: created,
+    }));
+    const sentTo = (id: ConversationId, content: string) => ({
+      ...{ kind: 'group_send' as const, id: newMessageId(), conversationId: id, senderId, clientMessageId },
+      ...{ content, attachments },
+    });
+    const deps = { hold, store, writes, deadLetters, logger, signal: forever };
+    await storeInPlace(deps, [...groups, sentTo(first, 'one')]);
+    const outcome = await storeInPlace(deps, [
+      one,
+      { kind: 'read', conversationId, userId: receiverId, otherUserId: senderId, upToSeq: null },
+      { kind: 'group_read', conversationId: first, userId: receiverId, upToSeq: null },
+      sentTo(second, 'po\u0000ison'),
+    ]);
+    expect(outcome.results.map(({ kind }) => kind)).to.deep.equal(['stored', 'read', 'read', 'rejected']);
+    expect(outcome.receipts.map(({ receipt }) => receipt.upToSeq)).to.deep.equal([1]);
+    expect(outcome.events.map(({ type }) => type)).to.deep.equal(['read']);
   });
 
   it('logs the reason and the conversation of a poison entry, but not its text', async () => {

@@ -93,17 +93,21 @@ export function fullConversation(
       return pending.change('edit_message', payload, (message) => ({ ...message, content }));
     },
     async delete(seq) {
-      const payload = { conversationId: id, seq };
-      return pending.change('delete_message', payload, ({ reactions, replyTo, mentions, mentionsAll, ...message }) => ({
-        ...message,
-        content: null,
-        attachments: [],
-        deletedAt: message.deletedAt ?? new Date(engine.clock.now()).toISOString(),
-      }));
+      return pending.change(
+        'delete_message',
+        { conversationId: id, seq },
+        ({ reactions, replyTo, mentions, mentionsAll, ...message }) => ({
+          ...message,
+          content: null,
+          attachments: [],
+          deletedAt: message.deletedAt ?? new Date(engine.clock.now()).toISOString(),
+        }),
+      );
     },
     async react(seq, emoji, on = true) {
-      const payload = { conversationId: id, seq, emoji, on };
-      return pending.change('set_reaction', payload, (message) => reacted(message, emoji, on));
+      return pending.change('set_reaction', { conversationId: id, seq, emoji, on }, (message) =>
+        reacted(message, emoji, on),
+      );
     },
     versions: async (seq) =>
       (await rest.request<{ versions: MessageVersion[] }>(`${messagePath(seq)}/versions`)).versions,

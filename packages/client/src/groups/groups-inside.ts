@@ -13,12 +13,13 @@ import type {
   UnreadCount,
 } from '@chat-cluster/contracts';
 import type { ConversationExtra, ConversationState } from '../core/conversation-state.ts';
+import { DeliveredMarks } from '../core/delivered-marks.ts';
 import { newId } from '../draft.ts';
 import type { Engine } from '../engine.ts';
 import type { Extension } from '../extension.ts';
 import type { ChatClient, Conversation, DraftMessage, MessagesSnapshot } from '../types.ts';
+import { RECEIPT_MEMBERS } from '../wire.ts';
 import { BlockList } from './block-list.ts';
-import { DeliveredMarks } from './delivered-marks.ts';
 import { checkedExtras } from './draft.ts';
 import { fullConversation } from './full-conversation.ts';
 import { afterEntry, isMentioned, ofMember } from './group-state.ts';
@@ -27,7 +28,6 @@ import { Requests } from './requests.ts';
 import { Revisions } from './revisions.ts';
 import type { FullConversation, GroupChatClient, UnreadCounts } from './types.ts';
 import { hiddenUpTo, olderPart, visibleParts } from './windows.ts';
-import { RECEIPT_MEMBERS } from './wire.ts';
 
 /** The extension inside of one client: it takes in what concerns groups, and passes the rest to its parts. */
 export class GroupsInside implements Extension {
@@ -55,12 +55,15 @@ export class GroupsInside implements Extension {
     this.pending = new PendingChanges(this);
     this.#delivered = new DeliveredMarks(engine);
     this.#blocks = new BlockList(engine, this.requests);
+    const counts = () => this.#counts;
     const added = {
       groups: { create: (group: Parameters<GroupChatClient['groups']['create']>[0]) => this.#create(group) },
       blocks: this.#blocks,
+      get counts() {
+        return counts();
+      },
     };
-    const counts = { get: () => this.#counts };
-    this.client = Object.defineProperty(Object.assign(client, added), 'counts', counts) as unknown as GroupChatClient;
+    this.client = Object.defineProperties(client, Object.getOwnPropertyDescriptors(added)) as GroupChatClient;
     client.on('message', (message) => this.#received(message));
     client.on('status', ({ state, userId }) => {
       if (userId && userId !== this.#userId) this.#entered(userId);
@@ -119,9 +122,10 @@ export class GroupsInside implements Extension {
       const { conversationId, userId, upToSeq } = payload as MessagesRead;
       if (userId === this.engine.core.userId) this.#read(conversationId, upToSeq);
     } else if (name === 'messages_delivered') {
-      const { conversationId, userId, upToSeq } = payload as MessagesDelivered;
-      const state = this.engine.core.conversations.get(conversationId);
-      if (state) this.#has(state, userId, upToSeq);
+      for (const { conversationId, userId, upToSeq } of (payload as MessagesDelivered).marks) {
+        const state = this.engine.core.conversations.get(conversationId);
+        if (state) this.#has(state, userId, upToSeq);
+      }
     }
   }
 
@@ -206,7 +210,7 @@ export class GroupsInside implements Extension {
       if (isMentioned(message, core.userId) && message.seq > core.readUpTo(id)) {
         this.set(state, { mentionCount: (extra.mentionCount ?? 0) + 1 });
       }
-      if ((group?.memberCount ?? 0) <= RECEIPT_MEMBERS) this.#delivered.add(id, message.seq);
+      this.#delivered.add(id, message.seq, group?.memberCount);
     });
   }
 

@@ -79,7 +79,8 @@ export class ConversationEvents {
       if (mark <= Math.max(person.deliveredUpTo, person.upToSeq)) continue;
       person.deliveredUpTo = mark;
       for (const one of ids) {
-        if (one !== userId) gateways.emitTo(one, 'messages_delivered', { conversationId: id, userId, upToSeq: mark });
+        const marks = [{ conversationId: id, userId, upToSeq: mark }];
+        if (one !== userId) gateways.emitTo(one, 'messages_delivered', { marks });
       }
     }
     return { ok: true };

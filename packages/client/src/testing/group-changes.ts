@@ -123,7 +123,7 @@ export class GroupChanges {
     const heir = isLastOwner ? (oldest(others, 'admin') ?? oldest(others, 'member')) : undefined;
     const system: SystemEntry = { type: 'left', ...(heir && { newOwnerId: heir.userId }) };
     const outcome = this.#entry(by, conversation, changeId, system, [by, ...(heir ? [heir.userId] : [])]);
-    closeWindow(person, outcome.entry?.seq ?? 0);
+    endMembership(conversation, person, outcome);
     if (heir) heir.role = 'owner';
     return outcome;
   }
@@ -131,7 +131,7 @@ export class GroupChanges {
   #remove(by: UserId, conversation: StoredConversation, target: Person, changeId: string | undefined): GroupOutcome {
     const { userId } = target;
     const outcome = this.#entry(by, conversation, changeId, { type: 'removed', userIds: [userId] }, [userId]);
-    closeWindow(target, outcome.entry?.seq ?? 0);
+    endMembership(conversation, target, outcome);
     return outcome;
   }
 
@@ -184,6 +184,11 @@ export class GroupChanges {
       }
     }
   }
+}
+
+function endMembership(conversation: StoredConversation, person: Person, { entry }: GroupOutcome): void {
+  closeWindow(person, entry?.seq ?? 0);
+  person.left = { title: conversation.title, memberCount: idsOf(conversation).length };
 }
 
 /** The group as an ack has it. */

@@ -9,6 +9,8 @@ export interface Person {
   userId: UserId;
   /** null: a former member. */
   role: Role | null;
+  /** The group as it was when a former member left it. */
+  left?: { title: string; memberCount: number };
   joinedAt: string;
   /** Entries that the user may see, in order. */
   windows: Window[];

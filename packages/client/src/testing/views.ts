@@ -104,13 +104,12 @@ function marked(userId: UserId, { people }: StoredConversation): Person[] {
   return members.length <= SMALL_GROUP ? members : members.filter((one) => one.userId === userId);
 }
 
-function groupOf(conversation: StoredConversation, { role, windows }: Person): GroupOfMember {
-  return {
+function groupOf(conversation: StoredConversation, { role, left, windows }: Person): GroupOfMember {
+  const { title, memberCount } = (role === null && left) || {
     title: conversation.title,
-    role,
     memberCount: idsOf(conversation).length,
-    windows: structuredClone(windows),
   };
+  return { title, role, memberCount, windows: structuredClone(windows) };
 }
 
 /** The last entry that the user may see. */

@@ -41,6 +41,8 @@ export interface Work {
   now: Date;
   /** Undefined: the conversation does not exist. A handler that creates it sets this. */
   state: ConversationState | undefined;
+  /** An earlier run has committed these entries: those that are not stored had no effect, and must get none now. */
+  hasRun: boolean;
 }
 
 interface StateRow {
@@ -180,7 +182,7 @@ export function groupViewsQuery(id: ConversationId, userIds: readonly UserId[]) 
 select c.id, m.user_id, c.created_at, ${VISIBLE_LAST_SEQ} as last_seq,${GROUP_COLUMNS}
 from conversations c
 cross join lateral (
-  select m.conversation_id, m.user_id, m.role from members m
+  select m.conversation_id, m.user_id, m.role, m.left_title, m.left_count from members m
   where m.conversation_id = c.id and m.user_id = any(${userIds}::text[])
 ) m
 where c.id = ${id}::uuid`;

@@ -75,14 +75,43 @@ async function applyAll(
 ): Promise<Outcomes> {
   const { rows } = await lockConversationQuery(id).execute(base.tx);
   const [row] = rows;
-  const work: Work = { ...base, now: row?.now ?? (await nowOf(base.tx)), state: row && toState({ ...row, id }) };
+  const now = row?.now ?? (await nowOf(base.tx));
+  const work: Work = { ...base, now, state: row && toState({ ...row, id }), hasRun: false };
+  const ran = await countRun(base.tx, id, entries);
   const outcomes: Outcomes = [];
   for (let from = 0; from < entries.length; ) {
     const run = runFrom(entries, from);
+    work.hasRun = from < ran;
     outcomes.push(...(await applyRun(work, run)));
     from += run.length;
   }
   return outcomes;
+}
+
+/**
+ * The number of entries that an earlier run has committed: those up to the last change of the group that is stored. A
+ * repetition must not let an earlier entry, which had no effect, change what that one has left, such as add a user again
+ * who was removed since.
+ */
+async function countRun(tx: Database, id: ConversationId, entries: readonly WriteEntry[]): Promise<number> {
+  const changes = entries.filter((entry) => entry.kind === 'group_change');
+  if (changes.length === 0 || entries.length === 1) return 0;
+  const { rows } = await storedChangesQuery(id, changes).execute(tx);
+  const stored = new Set(rows.map((row) => row.id));
+  return entries.findLastIndex((entry) => entry.kind === 'group_change' && stored.has(entry.id)) + 1;
+}
+
+export function storedChangesQuery(id: ConversationId, entries: readonly GroupChangeEntry[]) {
+  return sql<{ id: string }>`
+select m.id
+from unnest(
+  ${entries.map((entry) => entry.by)}::text[], ${entries.map((entry) => entry.changeId)}::text[]
+) as i (sender_id, client_message_id)
+cross join lateral (
+  select m.id from messages m
+  where m.conversation_id = ${id}::uuid and m.sender_id = i.sender_id and m.client_message_id = i.client_message_id
+  limit 1
+) m`;
 }
 
 /** Consecutive sends, or consecutive reads; of other kinds one entry. */

@@ -78,10 +78,17 @@ interface MarkedRow {
   is_missed: boolean;
 }
 
+/** The messages `o` of the user of the target `t`, and those of others that mention the user. */
+const OWN = sql.raw("o.sender_id = t.user_id and o.extra -> 'system' is null");
+const MENTIONS = sql.raw(
+  "o.sender_id <> t.user_id and jsonb_exists(o.extra -> 'mentions', t.user_id) and o.extra -> 'mentionsAll' is null",
+);
+
 /**
  * `target`: the new position of each mark, never before the current one or beyond the last entry. `marked`: the members
- * whose mark advances. A mark at the last entry, the usual case, reads no message; another one counts the messages after
- * it that are the user's own, and those that mention the user. A row that another transaction has written since the
+ * whose mark advances. A mark at the last entry, the usual case, reads no message. Another one counts the messages that
+ * are the user's own, and those that mention the user: if it is near the earlier mark, those that it passes, otherwise
+ * those after it. So steps through a million unread messages read each of them once. A row that another transaction has written since the
  * statement began is not updated; see `markReadQuery`.
  */
 export function moveGroupMarksQuery(
@@ -92,7 +99,7 @@ export function moveGroupMarksQuery(
   return sql<MarkedRow>`
 with target as (
   select m.conversation_id, m.user_id, m.role, m.last_read_seq, m.read_at, m.marked_unread, c.last_seq, c.counted, c.member_count,
-    c.members_seq, m.version, greatest(m.last_read_seq, least(coalesce(i.up_to_seq, c.last_seq), c.last_seq)) as seq
+    c.members_seq, m.version, s.seq, s.seq - m.last_read_seq < c.last_seq - s.seq as is_near
   from unnest(${userIds}::text[], ${upToSeqs}::bigint[]) as i (user_id, up_to_seq)
   cross join lateral (
     select c.last_seq, c.counted, c.member_count, c.members_seq from conversations c
@@ -105,6 +112,9 @@ with target as (
     where m.conversation_id = ${id}::uuid and m.user_id = i.user_id
     limit 1
   ) m
+  cross join lateral (
+    select greatest(m.last_read_seq, least(coalesce(i.up_to_seq, c.last_seq), c.last_seq)) as seq
+  ) s
 ), marked as (
   update members m
   set
@@ -113,16 +123,22 @@ with target as (
     read_counted = case when t.seq = t.last_seq then t.counted else coalesce((
       select r.counted_at from messages r where r.conversation_id = ${id}::uuid and r.seq = t.seq
     ), 0) end,
-    own_after = case when t.seq = t.last_seq then 0 else (
-      select count(*) from messages o
-      where o.conversation_id = ${id}::uuid and o.seq > t.seq and o.sender_id = t.user_id
-        and o.extra -> 'system' is null
-    ) end,
-    mention_count = case when t.seq = t.last_seq or m.mention_count = 0 then 0 else (
-      select count(*) from messages o
-      where o.conversation_id = ${id}::uuid and o.seq > t.seq and o.sender_id <> t.user_id
-        and jsonb_exists(o.extra -> 'mentions', t.user_id) and o.extra -> 'mentionsAll' is null
-    ) end,
+    own_after = case
+      when t.seq = t.last_seq then 0
+      when t.is_near then greatest(0, m.own_after - (
+        select count(*) from messages o
+        where o.conversation_id = ${id}::uuid and o.seq > t.last_read_seq and o.seq <= t.seq and ${OWN}
+      ))
+      else (select count(*) from messages o where o.conversation_id = ${id}::uuid and o.seq > t.seq and ${OWN})
+    end,
+    mention_count = case
+      when t.seq = t.last_seq or m.mention_count = 0 then 0
+      when t.is_near then greatest(0, m.mention_count - (
+        select count(*) from messages o
+        where o.conversation_id = ${id}::uuid and o.seq > t.last_read_seq and o.seq <= t.seq and ${MENTIONS}
+      ))
+      else (select count(*) from messages o where o.conversation_id = ${id}::uuid and o.seq > t.seq and ${MENTIONS})
+    end,
     marked_unread = null
   from target t
   where m.conversation_id = t.conversation_id and m.user_id = t.user_id and m.conversation_id = any(${[id]}::uuid[])

@@ -52,7 +52,8 @@ export async function storeGroupSends(
   const list = { userIds, membersSeq: state.membersSeq, has: (userId: UserId) => members.has(userId) };
   const first = new Map<string, GroupSendEntry>();
   entries.forEach((entry, i) => {
-    if (rows[i]?.role && rows[i]?.id === null && !first.has(keyOf(entry))) first.set(keyOf(entry), entry);
+    const isNew = rows[i]?.role && rows[i]?.id === null && !work.hasRun;
+    if (isNew && !first.has(keyOf(entry))) first.set(keyOf(entry), entry);
   });
   const fresh = await withStorableQuotes(tx, [...first.values()]);
   const stored = new Map<string, Message>();
@@ -70,7 +71,10 @@ export async function storeGroupSends(
   const to = await audienceOf(work);
   return entries.map((entry, i): Outcome<StoredGroupMessage> => {
     const row = rows[i];
-    if (!row?.role) return row?.is_known ? notMember() : new Rejection('CONVERSATION_NOT_FOUND');
+    if (!row?.is_known) return new Rejection('CONVERSATION_NOT_FOUND');
+    if (row.id === null && work.hasRun) return resultUnknown();
+    // A message that is stored stays stored: its resend, or a repeated run, may follow the removal of its sender.
+    if (!row.role && row.id === null) return notMember();
     const message = row.id === null ? stored.get(keyOf(entry)) : toMessage(row as MessageRow, entry.senderId, false);
     if (!message) throw new Error('a send has neither a new nor an earlier message');
     return { message, duplicate: message.id !== entry.id, to, unreadBy: othersThan(userIds, entry.senderId) };
@@ -79,6 +83,14 @@ export async function storeGroupSends(
 
 export function notMember(): Rejection {
   return new Rejection('FORBIDDEN', { message: 'Only members of the group may do this.' });
+}
+
+/** The result of an entry that had no effect when it ran. Its sender has it, or sends the entry again, behind later ones. */
+export function resultUnknown(): Rejection {
+  return new Rejection('UNAVAILABLE', {
+    message: 'The result is not known any more. Send it again.',
+    retryAfterMs: 1_000,
+  });
 }
 
 function othersThan(userIds: readonly UserId[], userId: UserId): UserId[] {

@@ -58,7 +58,7 @@ export class MemberLists {
     return userIds;
   }
 
-  /** Call it when a transaction that read a list is rolled back. */
+  /** Call it when the members change, and when a transaction that read a list is rolled back. */
   forget(id: ConversationId): void {
     this.#drop(id);
   }

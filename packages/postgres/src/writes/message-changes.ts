@@ -32,8 +32,8 @@ interface Target {
   state: ConversationState;
   row: MessageRow;
   by: UserId;
-  /** The role of the user; `member` in a direct conversation. */
-  role: Role;
+  /** The role of the user; `member` in a direct conversation; null: a former member, who can only repeat a change. */
+  role: Role | null;
   /** The other participant of a direct conversation; in notes to oneself the user. */
   receiverId: UserId;
   to: Audience;
@@ -67,9 +67,9 @@ async function find(work: Work, { conversationId, by, seq, change }: MessageChan
   const { rows } = await findToChangeQuery(conversationId, by, seq).execute(tx);
   const [found] = rows;
   if (!found) return new Rejection('CONVERSATION_NOT_FOUND');
-  if (found.role === null) return notMember();
   const row = found as MessageRow;
-  if (found.id === null || !found.is_visible) return new Rejection('MESSAGE_NOT_FOUND');
+  const isFormer = found.role === null;
+  if (found.id === null || !found.is_visible) return isFormer ? notMember() : new Rejection('MESSAGE_NOT_FOUND');
   if (row.extra?.system) return new Rejection('FORBIDDEN', { message: 'Entries about the group cannot be changed.' });
   const users = found.other_user_id === null ? [by] : [by, found.other_user_id];
   const to = state.kind === 'group' ? await audienceIn(work, seq, change) : { users };
@@ -116,6 +116,7 @@ left join lateral (
 
 /** Why the user may not edit or delete the message; undefined: the user may. */
 function refusal({ row, role, isSender, work }: Target, windowMs: number, what: string): Rejection | undefined {
+  if (role === null) return notMember();
   if (PERMISSIONS[role].changeAnyMessage) return undefined;
   if (!isSender) {
     return new Rejection('FORBIDDEN', { message: `Only its sender, owners and admins may ${what} this message.` });
@@ -125,9 +126,9 @@ function refusal({ row, role, isSender, work }: Target, windowMs: number, what: 
 }
 
 async function edit(target: Target, change: Change<'edit'>): ChangeOutcome {
-  const { work, state, row, by } = target;
-  if (row.deleted_at) return new Rejection('MESSAGE_NOT_FOUND');
-  const { rows: versions } = await versionsOfQuery(state.id, row.seq, change.changeId).execute(work.tx);
+  const { work, state, row, by, role } = target;
+  if (row.deleted_at) return role === null ? notMember() : new Rejection('MESSAGE_NOT_FOUND');
+  const { rows: versions } = await versionsOfQuery(state.id, row.seq, by, change.changeId).execute(work.tx);
   const [known] = versions;
   if (known?.is_repeated) {
     const mentioned = state.kind === 'group' ? await othersThanSender(target) : [];
@@ -135,10 +136,13 @@ async function edit(target: Target, change: Change<'edit'>): ChangeOutcome {
   }
   const refused = refusal(target, work.rules.editWindowMs, 'edit');
   if (refused) return refused;
-  const mentions = change.mentions && (await mentionedMembers(work, state, change.mentions));
+  const version = (known?.version ?? 0) + 1;
+  if (version > LIMITS.edits) {
+    return new Rejection('LIMIT_EXCEEDED', { message: `A message can be edited at most ${LIMITS.edits} times.` });
+  }
+  const mentions = change.mentions && (await mentionedMembers(target, change.mentions));
   const extra = mentions ? withMentions(row.extra, mentions) : row.extra;
   const next: MessageRow = { ...row, content: change.content, extra, edited_at: work.now, rev: nextRev(state) };
-  const version = (known?.version ?? 0) + 1;
   await editQuery(next, { version, content: row.content, by, changeId: change.changeId }).execute(work.tx);
   if (state.kind === 'group' && mentions)
     await moveMentions(work, row, countedMentions(row.extra), countedMentions(extra));
@@ -156,12 +160,10 @@ function stateOf(row: MessageRow): Part {
 }
 
 async function mentionedMembers(
-  work: Work,
-  { kind }: ConversationState,
+  { work, state, row, receiverId }: Target,
   mentions: readonly UserId[],
 ): Promise<UserId[]> {
-  if (kind === 'direct') return [...new Set(mentions)];
-  const members = new Set(await membersOf(work));
+  const members = new Set(state.kind === 'direct' ? [row.sender_id, receiverId] : await membersOf(work));
   return [...new Set(mentions)].filter((userId) => members.has(userId));
 }
 
@@ -175,10 +177,11 @@ function symmetricDifference(a: readonly UserId[], b: readonly UserId[]): UserId
   return [...new Set(a).symmetricDifference(new Set(b))];
 }
 
-/** The last version, and whether the change was made before. */
-export function versionsOfQuery(id: ConversationState['id'], seq: number, changeId: string) {
+/** The last version, and whether the user has made the change before. The ids of two users may be equal. */
+export function versionsOfQuery(id: ConversationState['id'], seq: number, by: UserId, changeId: string) {
   return sql<{ version: number; is_repeated: boolean }>`
-select max(v.version) as version, coalesce(bool_or(v.change_id = ${changeId}), false) as is_repeated
+select max(v.version) as version,
+  coalesce(bool_or(v.change_id = ${changeId} and v.edited_by = ${by}), false) as is_repeated
 from message_versions v
 where v.conversation_id = ${id}::uuid and v.seq = ${seq}::bigint`;
 }
@@ -222,8 +225,9 @@ where m.conversation_id = ${row.conversation_id}::uuid and m.user_id = any(${use
 }
 
 async function remove(target: Target): ChangeOutcome {
-  const { work, state, row, by } = target;
-  if (row.deleted_at) return outcomeOf(target, row, { deleted: true }, await othersThanSender(target));
+  const { work, state, row, by, role } = target;
+  if (row.deleted_at && (role !== null || row.deleted_by === by))
+    return outcomeOf(target, row, { deleted: true }, await othersThanSender(target));
   const refused = refusal(target, work.rules.deleteWindowMs, 'delete');
   if (refused) return refused;
   const rev = nextRev(state);
@@ -288,7 +292,8 @@ where m.conversation_id = ${row.conversation_id}::uuid and m.user_id <> ${row.se
 }
 
 async function react(target: Target, { emoji, on }: Change<'react'>): ChangeOutcome {
-  const { work, state, row, by } = target;
+  const { work, state, row, by, role } = target;
+  if (role === null) return notMember();
   if (row.deleted_at) return new Rejection('MESSAGE_NOT_FOUND');
   const reactions = row.reactions ?? [];
   const current = reactions.find((reaction) => reaction.emoji === emoji);

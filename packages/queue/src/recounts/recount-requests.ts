@@ -84,10 +84,15 @@ local empty = redis.call('EXISTS', KEYS[1]) == 0
 redis.call('SADD', KEYS[1], unpack(ARGV))
 if empty then redis.call('XADD', KEYS[2], '*', 'd', '{}') end`;
 
-/** Adds members to the dirty set of a lane. */
-export async function addDirty(client: RedisClient, laneNumber: number, members: string[]): Promise<void> {
+/** Members in one call of ADD_DIRTY. Lua's `unpack` returns at most 8,000 values. */
+const MAX_ADDED = 1_000;
+
+/** Adds members to the dirty set of a lane, any number of them. */
+export async function addDirty(client: RedisClient, laneNumber: number, members: readonly string[]): Promise<void> {
   const { set, stream } = keysOf(laneNumber);
-  await client.eval(ADD_DIRTY, { keys: [set, stream], arguments: members });
+  for (let from = 0; from < members.length; from += MAX_ADDED) {
+    await client.eval(ADD_DIRTY, { keys: [set, stream], arguments: members.slice(from, from + MAX_ADDED) });
+  }
 }
 
 function keysOf(laneNumber: number): Pick<RecountNote, 'set' | 'stream'> {

@@ -39,6 +39,9 @@ export class RedisPresenceAnnouncer implements PresenceAnnouncer {
   #changed: RetryingKeySet<UserId>;
   /** Users who are written, or possibly written, and whose watchers are not notified yet. */
   #toNotify = new Set<UserId>();
+  /** Users whose first connection was opened since the last write. */
+  #fresh = new Set<UserId>();
+  #onRestored: (userIds: readonly UserId[]) => void = () => {};
   #refresh: Repetition;
 
   constructor(deps: AnnouncerDeps) {
@@ -53,11 +56,20 @@ export class RedisPresenceAnnouncer implements PresenceAnnouncer {
     });
   }
 
+  /**
+   * Calls `listener` with users that Redis has now, and did not have while they were connected: it had lost them, or did
+   * not respond. Until then no reader found them.
+   */
+  onRestored(listener: (userIds: readonly UserId[]) => void): void {
+    this.#onRestored = listener;
+  }
+
   hold(userId: UserId): void {
     const count = this.#held.get(userId) ?? 0;
     this.#held.set(userId, count + 1);
     if (count > 0) return;
     present.inc();
+    this.#fresh.add(userId);
     this.#changed.add(userId);
   }
 
@@ -67,6 +79,7 @@ export class RedisPresenceAnnouncer implements PresenceAnnouncer {
       this.#held.set(userId, count - 1);
     } else if (this.#held.delete(userId)) {
       present.dec();
+      this.#fresh.delete(userId);
       if (this.#changed.size < this.#held.size + MAX_LEFT_BEHIND) this.#changed.add(userId);
     }
   }
@@ -86,8 +99,12 @@ export class RedisPresenceAnnouncer implements PresenceAnnouncer {
     const { held = [], released = [] } = Object.groupBy(userIds, (id) => (this.#held.has(id) ? 'held' : 'released'));
     // Also when there is no entry to remove: a wipe of Redis removed it, and the watchers have not noticed yet.
     for (const userId of released) this.#toNotify.add(userId);
+    const late = new Set(held.filter((userId) => !this.#fresh.delete(userId)));
     try {
-      for (const userId of await this.#deps.store.write(held, released)) this.#toNotify.add(userId);
+      const changed = await this.#deps.store.write(held, released);
+      for (const userId of changed) this.#toNotify.add(userId);
+      const restored = changed.filter((userId) => late.has(userId));
+      if (restored.length > 0) this.#onRestored(restored);
     } catch (error) {
       // The write may have succeeded nevertheless. Its repetition then reports no change.
       for (const userId of userIds) this.#toNotify.add(userId);

@@ -44,6 +44,9 @@ export function newContactsChannel(userId: string): string {
   return `${CLUSTER_NAME}:new-contacts#${userId}`;
 }
 
+/** The channel on which all gateways are notified of users who have left a group, or were removed from one. */
+export const LEFT_CHANNEL = `${CLUSTER_NAME}:left`;
+
 /** The channel on which a gateway notifies all others that tokens were revoked. */
 export const REVOKED_CHANNEL = `${CLUSTER_NAME}:revoked`;
 

@@ -5,7 +5,6 @@ import { Counter } from 'prom-client';
 import { conversationOfRoom, conversationRoom, GAP_CHANNEL } from './channels.ts';
 import { type ChangeFor, CoalescedReactions } from './coalesced-reactions.ts';
 import { countEvent } from './count-event.ts';
-import { createEphemeralEmitter } from './ephemeral.ts';
 import { type Emit, type Missed, PUBLISH_DEADLINE_MS, publishAll, Signal } from './publish-emits.ts';
 import type { Publisher } from './pubsub-port.ts';
 import { leaveSignal, userSignal } from './room-signal.ts';
@@ -38,7 +37,6 @@ const PENDING_RETRY_MS = 500;
 export function createFanout(pub: Publisher, logger: Logger): Fanout & ConversationFanout & FanoutControl {
   const wire = wireOf(pub.kind);
   const pendingSyncs = new PendingSyncs(pub, wire);
-  const ephemeral = createEphemeralEmitter(pub);
   // The newest emits may have reached the former primary, to which no gateway is subscribed now.
   pub.onMoved(() => pendingSyncs.addAll());
   const publish = publisherOf(pub, wire, logger);
@@ -52,9 +50,6 @@ export function createFanout(pub: Publisher, logger: Logger): Fanout & Conversat
       for (const event of events) countEvent(event);
       const emits = events.flatMap((event) => emitsOfEvent(wire, reactions, event));
       pendingSyncs.add(await publish('several', emits));
-    },
-    delivered(to, receipt) {
-      for (const userId of to) ephemeral.emit('messages_delivered', userId, receipt);
     },
     async newMessages(messages, traces) {
       pendingSyncs.add(await publish('new_message', emitsOfMessages(wire, messages, traces)));
@@ -114,7 +109,11 @@ export interface FanoutControl {
 /** The emits of one event of a conversation, in order; none if it waits to be coalesced. */
 function emitsOfEvent(wire: Wire, reactions: CoalescedReactions, event: ConversationEvent): Emit[] {
   if (event.type === 'membership') return emitsOfMembership(wire, event);
-  if (event.type === 'message') return emitsTo(event.to, 'new_message', wire, event.message, event.trace);
+  if (event.type === 'message') {
+    // A change of the members: those who leave must not receive earlier reactions after it.
+    const before = event.message.system && 'room' in event.to ? reactions.take(event.to.room) : [];
+    return [...emitsOfChanges(wire, before), ...emitsTo(event.to, 'new_message', wire, event.message, event.trace)];
+  }
   if (event.type === 'read') return emitsTo(event.to, 'messages_read', wire, event.receipt);
   const { to, changed } = event;
   if (!('room' in to)) return emitsOfChanges(wire, [event]);

@@ -9,9 +9,9 @@ import { broadcastEncoded, broadcastOfProtocol2 } from './broadcast-encoded.ts';
 import { conversationOfRoom, EVERY_GATEWAY, GAP_CHANNEL, roomChannel, roomOf } from './channels.ts';
 import { isPacketOfProtocol2, textOfProtocol2 } from './protocol-2.ts';
 import type { Publisher, PubSub, RawListener, Subscriber } from './pubsub-port.ts';
-import { isRoomSignal, parseLeaveSignal, parseUserSignal } from './room-signal.ts';
+import { parseLeaveSignal, parseUserSignal, roomSignalOf } from './room-signal.ts';
 import { joinNoRoomsOfSocketIds, type LocalAdapter, type ReceivingAdapter } from './socket-io-internals.ts';
-import { isUserRequest, parseUserRequest, type UserRequest } from './user-requests.ts';
+import { parseUserRequest, type UserRequest, userRequestOf } from './user-requests.ts';
 import { adapterMessages, type DeliveryTrace, packetsOf, tracedPacketOf, UID } from './wire.ts';
 
 const gaps = new Counter({
@@ -133,13 +133,15 @@ interface ControlEvents {
 function receivingAdapter(factory: (nsp: Namespace) => unknown, control: EventEmitter<ControlEvents>) {
   /** Handles a message that is not an emit. */
   const isControl = (adapter: LocalAdapter, message: Buffer, channel: Buffer): boolean => {
-    if (isRoomSignal(message)) {
+    const signal = roomSignalOf(message);
+    if (signal !== undefined) {
       const room = roomOf(channel.toString());
-      if (adapter.rooms.has(room)) onRoomSignal(control, room, message);
+      if (adapter.rooms.has(room)) onRoomSignal(control, room, signal);
       return true;
     }
-    if (!isUserRequest(message)) return false;
-    const request = parseUserRequest(message);
+    const text = userRequestOf(message);
+    if (text === undefined) return false;
+    const request = parseUserRequest(text);
     if (request) control.emit('request', roomOf(channel.toString()) as UserId, request);
     return true;
   };
@@ -186,14 +188,14 @@ function receivingAdapter(factory: (nsp: Namespace) => unknown, control: EventEm
   };
 }
 
-function onRoomSignal(control: EventEmitter<ControlEvents>, room: string, message: Buffer): void {
+function onRoomSignal(control: EventEmitter<ControlEvents>, room: string, signal: string): void {
   const id = conversationOfRoom(room);
   if (id !== undefined) {
-    control.emit('leave', id, parseLeaveSignal(message));
+    control.emit('leave', id, parseLeaveSignal(signal));
     return;
   }
   const userId = room as UserId;
-  const { leave } = parseUserSignal(message);
+  const { leave } = parseUserSignal(signal);
   if (leave !== undefined) control.emit('leave', leave, [userId]);
   control.emit('rooms', userId);
 }

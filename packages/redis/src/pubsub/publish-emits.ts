@@ -10,10 +10,10 @@ export const PUBLISH_DEADLINE_MS = 2_000;
 export type Emit = [to: string, packet: Packet | Signal, trace?: DeliveryTrace | undefined];
 
 export class Signal {
-  readonly text: string;
+  readonly message: Buffer;
 
-  constructor(text: string) {
-    this.text = text;
+  constructor(message: Buffer) {
+    this.message = message;
   }
 }
 
@@ -55,7 +55,7 @@ function messagesOf(wire: Wire, to: string, emits: readonly Emit[]): (string | B
   for (const [, packet, trace] of emits) {
     if (packet instanceof Signal) {
       endBatch();
-      messages.push(packet.text);
+      messages.push(packet.message);
     } else if (trace !== undefined) {
       endBatch();
       messages.push(wire.emit(to, packet, { trace }));

@@ -5,6 +5,7 @@ import { withDeadline } from '@chat-cluster/runtime';
 import { CLUSTER_NAME } from '../cluster-name.ts';
 import type { RedisClient } from '../connection/connection.ts';
 import { roomChannel } from './channels.ts';
+import { controlMessage, controlText } from './control-message.ts';
 import type { Publisher } from './pubsub-port.ts';
 
 /*
@@ -19,9 +20,7 @@ export interface UserRequest {
   act: 'list' | 'close';
 }
 
-/** First character of a request. Neither adapter has messages that begin with it. */
 const MARK = '?';
-const MARK_BYTE = MARK.charCodeAt(0);
 /** Time for which replies are kept, in ms. */
 const REPLIES_TTL_MS = 10_000;
 /** Time between two reads of the replies, in ms. */
@@ -46,7 +45,7 @@ export async function requestOfUser(
   withinMs: number,
 ): Promise<UserReplies> {
   const request: UserRequest = { id: randomUUID(), act };
-  const published = publisher.publish(roomChannel(userId), MARK + JSON.stringify(request));
+  const published = publisher.publish(roomChannel(userId), controlMessage(MARK, JSON.stringify(request)));
   const receivers = await withDeadline(published, DEADLINE_MS, 'publish');
   const deadline = performance.now() + withinMs;
   for (;;) {
@@ -67,15 +66,15 @@ export async function replyToRequest(cache: RedisClient, id: string, reply: obje
   await withDeadline(added, DEADLINE_MS, 'reply');
 }
 
-/** True for a message that is a request, not an emit. */
-export function isUserRequest(message: Buffer): boolean {
-  return message[0] === MARK_BYTE;
+/** The text of a request; undefined for any other message. */
+export function userRequestOf(message: Buffer): string | undefined {
+  return controlText(MARK, message);
 }
 
-/** The request of a message; undefined if it is not readable. */
-export function parseUserRequest(message: Buffer): UserRequest | undefined {
+/** The request of a text; undefined if it is not readable. */
+export function parseUserRequest(text: string): UserRequest | undefined {
   try {
-    const { id, act } = JSON.parse(message.toString('utf8', 1)) as Partial<UserRequest>;
+    const { id, act } = JSON.parse(text) as Partial<UserRequest>;
     return typeof id === 'string' && (act === 'list' || act === 'close') ? { id, act } : undefined;
   } catch {
     return undefined;

@@ -38,7 +38,7 @@ export async function storeInPlace(ports: StoreInPlacePorts, entries: readonly E
     retries.inc();
     if (attempt === 0) logger.warn({ err: error, entries: entries.length }, 'lane: storing failed, retrying');
   };
-  let mayRepeat = hold.mayRepeat === true;
+  let mayRepeat = ports.mayRepeat === true || hold.mayRepeat === true;
   const attempt = async () => {
     if (!(await hold.held())) throw new LaneLeft('the lock of its lane was lost');
     const stores = { store, writes, mayRepeat };
@@ -48,7 +48,8 @@ export async function storeInPlace(ports: StoreInPlacePorts, entries: readonly E
   };
   return retry(attempt, { minMs: 50, maxMs: 2_000, signal, onFailure }).catch((error: unknown) => {
     if (!isPoison(error)) throw error;
-    return storeAroundPoison(ports, entries, error);
+    // The conversations before that of the poison entry are stored.
+    return storeAroundPoison({ ...ports, mayRepeat }, entries, error);
   });
 }
 

@@ -218,6 +218,21 @@ export function groupScenarios(world: World): void {
       expect(bob.errors).to.deep.equal([]);
     });
 
+    it('show a former member the title and the number of members of its time', async () => {
+      const { ofAlice } = await world.group();
+      const dave = await world.member('dave');
+      await ofAlice.add([dave.userId]);
+      const ofDave = await opened(dave, ofAlice.id);
+      await ofAlice.remove(dave.userId);
+      await eventually(() => expect(ofDave.group?.role).to.equal(null));
+      const seen = ofDave.group;
+      await dave.chat.close();
+      await ofAlice.rename('Without dave');
+      await ofAlice.add([world.user('erin')]);
+      const later = await opened(await world.memberAgain(dave, {}), ofAlice.id);
+      expect(later.group).to.deep.equal(seen);
+    });
+
     it('are caught up with after a lost connection', async () => {
       const { carol, ofAlice, ofCarol } = await world.group();
       carol.tap.reachable(false);

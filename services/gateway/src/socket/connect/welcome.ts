@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { StoreEpoch, SyncRequired } from '@chat-cluster/contracts';
+import type { StoreEpoch, SyncRequired, UserId } from '@chat-cluster/contracts';
 import { type Logger, withDeadline } from '@chat-cluster/runtime';
 import { Counter, Gauge } from 'prom-client';
 import type { ChatServer, ChatSocket } from '../chat-socket.ts';
@@ -78,6 +78,20 @@ export class Welcome {
     for (let at = 0; at < sockets.length && pass === this.#pass; at += SYNC_SLICE) {
       if (at > 0) await delay(SYNC_PAUSE_MS);
       for (const socket of sockets.slice(at, at + SYNC_SLICE)) this.#own(this.#requireSync(socket, reason));
+    }
+  }
+
+  /**
+   * Emits the badge to the sockets of these users, by default of all. Call it when workers may not have known that they
+   * are connected: they recount connected members of groups only.
+   */
+  async refreshBadges(userIds?: readonly UserId[]): Promise<void> {
+    const { adapter, sockets: all } = this.#deps.io.of('/');
+    const ofUser = (userId: UserId) => [...(adapter.rooms.get(userId) ?? [])].flatMap((id) => all.get(id) ?? []);
+    const sockets = userIds ? userIds.flatMap(ofUser) : [...all.values()];
+    for (let at = 0; at < sockets.length; at += SYNC_SLICE) {
+      if (at > 0) await delay(SYNC_PAUSE_MS);
+      for (const socket of sockets.slice(at, at + SYNC_SLICE)) if (socket.connected) this.#own(this.#emitBadge(socket));
     }
   }
 

@@ -39,8 +39,10 @@ export class PresenceEvents {
   readonly #notifier = new PresenceNotifier();
   /** The sockets that watch each visible user. A user without watchers here is unwatched in the cluster. */
   readonly #watchers = new Map<UserId, Set<ChatSocket>>();
-  /** Grows with each change of a block, so that a read that began before is repeated. */
-  #blockChanges = 0;
+  /** Grows with each change that hides a user, so that a read that began before is repeated. */
+  #hidingChanges = 0;
+  /** The sockets of each user that have sent `watch_presence`. */
+  readonly #watching = new Map<UserId, Set<ChatSocket>>();
   /** The sockets of each user that have, or had, a waiting watch. */
   readonly #waiting = new Map<UserId, Set<ChatSocket>>();
 
@@ -58,6 +60,7 @@ export class PresenceEvents {
 
   /** Resolves with the presence of the users, in order. From then on every change is emitted. */
   async watch(socket: ChatSocket, userIds: UserId[]): Promise<{ ok: true; presence: Presence[] }> {
+    if (!socket.data.watching) this.#begin(socket);
     socket.data.watching ??= { users: new Set(), limit: new TokenBucket(RATE) };
     const { users, limit } = socket.data.watching;
     const fresh = new Set(userIds).difference(users);
@@ -110,19 +113,45 @@ export class PresenceEvents {
 
   async #readVisible(userId: UserId, userIds: readonly UserId[]): Promise<ReadonlySet<UserId>> {
     for (;;) {
-      const changes = this.#blockChanges;
+      const changes = this.#hidingChanges;
       const visible = await this.#deps.visibleTo(userId, userIds);
-      if (changes === this.#blockChanges) return visible;
+      if (changes === this.#hidingChanges) return visible;
     }
   }
 
   /** One of the two users has blocked the other, or does not any more: their watches of each other are checked again. */
   onBlockChange([a, b]: readonly [UserId, UserId]): void {
-    this.#blockChanges++;
+    this.#hidingChanges++;
     this.#hide(a, b);
     this.#hide(b, a);
     for (const userId of [a, b])
       for (const socket of this.#waiting.get(userId) ?? []) void this.#showNewContacts(socket);
+  }
+
+  /** The user has left a group: watches between the user and its members are checked again. */
+  onLeft(userId: UserId): void {
+    this.#hidingChanges++;
+    for (const socket of this.#watchers.get(userId) ?? []) void this.#checkAgain(socket, [userId]);
+    for (const socket of this.#watching.get(userId) ?? []) {
+      void this.#checkAgain(socket, [...(socket.data.watching?.users ?? [])]);
+    }
+  }
+
+  async #checkAgain(socket: ChatSocket, userIds: readonly UserId[]): Promise<void> {
+    const shown = userIds.filter((userId) => this.#isShown(socket, userId));
+    try {
+      const visible = await this.#readVisible(socket.data.userId, shown);
+      for (const userId of shown) if (!visible.has(userId)) this.#hide(userId, socket.data.userId);
+    } catch (error) {
+      this.#deps.logger.warn({ reason: String(error) }, 'presence: the watches of a former contact were not checked');
+    }
+  }
+
+  #begin(socket: ChatSocket): void {
+    const { userId } = socket.data;
+    const sockets = this.#watching.get(userId);
+    if (sockets) sockets.add(socket);
+    else this.#watching.set(userId, new Set([socket]));
   }
 
   /** The watches of `userId` by the sockets of `watcher` wait, as if the users had no common conversation. */
@@ -181,6 +210,8 @@ export class PresenceEvents {
     this.#notifier.forget(socket);
     this.#remove(socket, socket.data.watching?.users ?? []);
     const { userId } = socket.data;
+    const watching = this.#watching.get(userId);
+    if (watching?.delete(socket) && watching.size === 0) this.#watching.delete(userId);
     const waiting = this.#waiting.get(userId);
     if (!waiting?.delete(socket) || waiting.size > 0) return;
     this.#waiting.delete(userId);

@@ -1,7 +1,7 @@
 import type { ConversationId } from '@chat-cluster/contracts';
-import type { ChatCore } from '../core/core.ts';
-import { type Clock, isFinal, pauseMs, type Wire } from '../core/seams.ts';
-import { DELIVERED_CONVERSATIONS } from './wire.ts';
+import { DELIVERED_CONVERSATIONS, RECEIPT_MEMBERS } from '../wire.ts';
+import type { ChatCore } from './core.ts';
+import { type Clock, isFinal, pauseMs, type Wire } from './seams.ts';
 
 /** Time in which marks collect, in ms. */
 const COLLECT_MS = 1_000;
@@ -30,7 +30,9 @@ export class DeliveredMarks {
     this.#deps = deps;
   }
 
-  add(id: ConversationId, upToSeq: number): void {
+  /** The device has the messages of others up to this one. `memberCount`: of a group. Large groups have no marks. */
+  add(id: ConversationId, upToSeq: number, memberCount = 0): void {
+    if (memberCount > RECEIPT_MEMBERS) return;
     this.#pending.set(id, Math.max(upToSeq, this.#pending.get(id) ?? 0));
     this.start();
   }
@@ -58,13 +60,12 @@ export class DeliveredMarks {
     if (!live) return;
     if (!tabs.isLeading) this.#pending.clear();
     const unread = [...this.#pending].filter(([id, upToSeq]) => upToSeq > core.readUpTo(id));
-    const slice = unread.slice(0, DELIVERED_CONVERSATIONS);
-    this.#pending = new Map(unread.slice(DELIVERED_CONVERSATIONS));
-    if (slice.length === 0) return;
-    const conversations = slice.map(([id, upToSeq]) => ({ id, upToSeq }));
+    const conversations = unread.splice(0, DELIVERED_CONVERSATIONS).map(([id, upToSeq]) => ({ id, upToSeq }));
+    this.#pending = new Map(unread);
+    if (conversations.length === 0) return;
     live.call('mark_delivered', { conversations }, (answer) => {
       if (answer.ok || isFinal(answer.error)) return;
-      for (const [id, upToSeq] of slice) this.#pending.set(id, Math.max(upToSeq, this.#pending.get(id) ?? 0));
+      for (const { id, upToSeq } of conversations) this.add(id, upToSeq);
       this.stop();
       this.start(pauseMs(clock, answer.error.retryAfterMs, 0, PAUSE_MS));
     });
