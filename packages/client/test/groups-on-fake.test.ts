@@ -51,6 +51,19 @@ describe('a client with groups on a cluster in memory', () => {
     await end(cluster, alice);
   });
 
+  it('rejects a change of a message that cannot be stored, without sending it', async () => {
+    const { cluster, client, live } = setUp();
+    const alice = client('alice');
+    await live();
+    const bob = await alice.direct('bob');
+    for (const attempt of await Promise.allSettled([bob.edit(0, 'x'), bob.delete(-1), bob.react(1.5, '👍')])) {
+      expect(attempt).to.have.nested.property('reason.message', 'seq: pass the seq of a stored message.');
+    }
+    const sent = (['edit_message', 'delete_message', 'set_reaction'] as const).flatMap((one) => cluster.requests(one));
+    expect(sent).to.deep.equal([]);
+    await end(cluster, alice);
+  });
+
   it('shows the blocks of another device, also those that were made while it was not connected', async () => {
     const { cluster, client, live } = setUp();
     const [alice, elsewhere] = [client('alice'), client('alice')];

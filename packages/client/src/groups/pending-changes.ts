@@ -7,6 +7,13 @@ import type { Revisions } from './revisions.ts';
 /** What a change makes of a message, before the server has answered. */
 type Preview = (message: Message) => Message;
 
+/** The message, and what is changed. */
+interface ChangePayload {
+  conversationId: ConversationId;
+  seq: number;
+  [field: string]: unknown;
+}
+
 export interface PendingChangesDeps {
   readonly engine: Engine;
   readonly requests: Requests;
@@ -38,7 +45,7 @@ export class PendingChanges {
   }
 
   /** Shows the change, sends it, and resolves with the message after it. A change that fails is taken back. */
-  async change(event: string, payload: { conversationId: ConversationId; seq: number }, preview: Preview) {
+  async change(event: string, payload: ChangePayload, preview: Preview) {
     const { engine, requests, revisions } = this.#deps;
     checkSeq('seq', payload.seq);
     engine.open();
