@@ -364,6 +364,12 @@ export interface ConversationChanged {
   settings?: ConversationSettings | undefined;
 }
 
+/** A device of this user has blocked `userId`, or ended the block. */
+export interface BlockChanged {
+  userId: UserId;
+  blocked: boolean;
+}
+
 /** A device of `userId` has the messages up to `upToSeq`. */
 export interface DeliveredMark {
   conversationId: ConversationId;
@@ -421,6 +427,7 @@ export interface ServerToClientEvents {
   unread_count(payload: UnreadCount): void;
   message_changed(payload: MessageChanged): void;
   conversation_changed(payload: ConversationChanged): void;
+  block_changed(payload: BlockChanged): void;
   messages_delivered(payload: MessagesDelivered): void;
   messages_read(payload: MessagesRead): void;
   sync_required(payload: { reason: 'fanout_gap' | 'store_restored' }): void;

@@ -51,6 +51,24 @@ describe('a client with groups on a cluster in memory', () => {
     await end(cluster, alice);
   });
 
+  it('shows the blocks of another device, also those that were made while it was not connected', async () => {
+    const { cluster, client, live } = setUp();
+    const [alice, elsewhere] = [client('alice'), client('alice')];
+    await live();
+    await alice.blocks.load();
+    await elsewhere.blocks.block('bob');
+    await cluster.advance(1_000);
+    expect([alice.blocks.get(), elsewhere.blocks.get()]).to.deep.equal([['bob'], undefined]);
+    cluster.drop('block_changed', { user: 'alice', times: 2 });
+    await elsewhere.blocks.unblock('bob');
+    await cluster.advance(1_000);
+    expect(alice.blocks.get()).to.deep.equal(['bob']);
+    cluster.disconnect('alice');
+    await cluster.advance(30_000);
+    expect(alice.blocks.get()).to.deep.equal([]);
+    await end(cluster, alice, elsewhere);
+  });
+
   it('takes in the groups of a store that was written without groups', async () => {
     const { cluster, client, live } = setUp();
     const store = memoryStore();

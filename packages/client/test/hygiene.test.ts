@@ -221,7 +221,7 @@ describe('a client', () => {
 describe('the library', () => {
   it('has the figures of the contract', () => {
     for (const [name, value] of Object.entries(LIMITS)) expect(CONTRACT).to.have.property(name, value);
-    const ofGroups = ['message_changed', 'conversation_changed', 'messages_delivered'];
+    const ofGroups = ['message_changed', 'conversation_changed', 'block_changed', 'messages_delivered'];
     expect([...SERVER_EVENTS, ...ofGroups]).to.have.members(Object.keys(serverEvents));
     expect(MENTIONS).to.equal(CONTRACT.mentions);
     expect(Object.keys(clientEvents)).to.include.members(['send_message', 'read_messages', 'sync', 'typing']);

@@ -123,7 +123,8 @@ const handshake: Entry = {
     .object({
       token: z.string().meta({ description: 'JWT' }),
       protocol: z.literal(2).optional().meta({
-        description: '2: this client also receives `message_changed`, `conversation_changed` and `messages_delivered`',
+        description:
+          '2: this client also receives `message_changed`, `conversation_changed`, `block_changed` and `messages_delivered`',
       }),
     })
     .meta({ id: 'Handshake', description: 'The Socket.IO client sends it once per connection' }),

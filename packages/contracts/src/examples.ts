@@ -468,6 +468,13 @@ export const serverEventExamples: ExamplesOf<typeof serverEvents> = {
       value: { conversationId: groupId, settings: { ...unmuted, muted: true } },
     },
   ],
+  block_changed: [
+    {
+      name: 'blocked',
+      summary: 'To the devices of alice: she has blocked mallory',
+      value: { userId: 'mallory', blocked: true },
+    },
+  ],
   messages_delivered: [
     {
       name: 'delivered',

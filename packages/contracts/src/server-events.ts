@@ -77,6 +77,12 @@ export const serverEvents = {
         'The user was added to a group or removed from it, its title (with up to 32 members) or the own role has changed, ' +
         'or another device has changed the settings. Only for connections with `auth.protocol` 2',
     }),
+  block_changed: z.object({ userId, blocked: z.boolean().meta({ example: true }) }).meta({
+    id: 'BlockChanged',
+    description:
+      'A device of this user has blocked `userId`, or ended the block. May be lost: `GET /api/blocks` has all of them. Only ' +
+      'for connections with `auth.protocol` 2',
+  }),
   messages_delivered: z.object({ marks: z.array(deliveredMark).min(1) }).meta({
     id: 'MessagesDelivered',
     description: 'Delivered marks of other users, collected for a moment. Only for connections with `auth.protocol` 2',
@@ -143,6 +149,7 @@ export type Session = z.infer<(typeof serverEvents)['session']>;
 export type UnreadCount = z.infer<(typeof serverEvents)['unread_count']>;
 export type MessageChanged = z.infer<(typeof serverEvents)['message_changed']>;
 export type ConversationChanged = z.infer<(typeof serverEvents)['conversation_changed']>;
+export type BlockChanged = z.infer<(typeof serverEvents)['block_changed']>;
 export type MessagesDelivered = z.infer<(typeof serverEvents)['messages_delivered']>;
 export type DeliveredMark = z.infer<typeof deliveredMark>;
 export type MessagesRead = z.infer<(typeof serverEvents)['messages_read']>;

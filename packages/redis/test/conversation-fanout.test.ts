@@ -102,6 +102,7 @@ for (const kind of ['sharded', 'classic'] as const) {
       const settings = { muted: true, archived: false, markedUnread: false };
       const ephemeral = createEphemeralEmitter(worker.publisher);
       ephemeral.emit('conversation_changed', user, { conversationId: id, settings });
+      ephemeral.emit('block_changed', user, { userId: 'mallory', blocked: true });
       await fanout.unreadCounts([{ userId: user, unread: { count: 1 } }]);
       await eventually(() =>
         expect(modern.events).to.deep.equal([
@@ -109,6 +110,7 @@ for (const kind of ['sharded', 'classic'] as const) {
           ['new_message', one],
           ['message_changed', changed(id, 1, 2)],
           ['conversation_changed', { conversationId: id, settings }],
+          ['block_changed', { userId: 'mallory', blocked: true }],
           ['unread_count', { count: 1 }],
         ]),
       );

@@ -1,6 +1,6 @@
 import { type ConversationId, LIMITS, Rejection, type UserId } from '@chat-cluster/contracts';
 import type { Conversations, Settings } from '@chat-cluster/domain';
-import { BLOCKS_CHANNEL, type PubSub } from '@chat-cluster/redis';
+import { BLOCKS_CHANNEL, type EphemeralEmitter, type PubSub } from '@chat-cluster/redis';
 import type { Logger } from '@chat-cluster/runtime';
 
 /** A block was set or removed. `conversationId`: the direct conversation of the two users, if they have one. */
@@ -12,12 +12,13 @@ export interface BlockChange {
 export interface BlocksDeps extends Pick<PubSub, 'publisher' | 'subscriber'> {
   settings: Pick<Settings, 'setBlock' | 'blockedBy'>;
   conversations: Pick<Conversations, 'find'>;
+  ephemeral: EphemeralEmitter;
   logger: Logger;
 }
 
 /**
  * Blocks between users. A change is stored, then every gateway is notified, because gateways remember whether the
- * participants of a conversation have blocked each other. A gateway that may have missed a change forgets all of them.
+ * participants of a conversation have blocked each other, and the devices of the user who made it. A gateway that may have missed a change forgets all of them.
  */
 export class Blocks {
   readonly #deps: BlocksDeps;
@@ -41,10 +42,11 @@ export class Blocks {
 
   /** Resolves when it is stored and announced. Rejections: VALIDATION_FAILED, LIMIT_EXCEEDED, UNAVAILABLE. */
   async set(userId: UserId, other: UserId, blocked: boolean): Promise<void> {
-    const { settings, conversations, publisher } = this.#deps;
+    const { settings, conversations, publisher, ephemeral } = this.#deps;
     if (userId === other) throw new Rejection('VALIDATION_FAILED', { message: 'userId: is your own id' });
     if (blocked) await this.#rejectBeyondLimit(userId, other);
     await settings.setBlock(userId, other, blocked);
+    ephemeral.emit('block_changed', userId, { userId: other, blocked });
     const conversation = await conversations.find(userId, other);
     const change: BlockChange = {
       userIds: [userId, other],

@@ -196,7 +196,7 @@ function createPorts({ config, logger }: Context, { db, redis, inbox, newContact
       ...{ settings: storedSettings, unreadOf, fanout, ephemeral, logger },
       deliveredMarks: createDeliveredMarks(ephemeral),
     }),
-    blocks: new Blocks({ settings: storedSettings, conversations, ...redis, logger }),
+    blocks: new Blocks({ settings: storedSettings, conversations, ephemeral, ...redis, logger }),
     quotes: new QuoteOrder(),
     ephemeral,
   };

@@ -82,12 +82,17 @@ describe('settings of users', () => {
 
   it('a block refuses messages in both directions, on both gateways at once, and hides presence and typing', async () => {
     const { alice, bob, id } = await pair();
+    const elsewhere = await devices.connectElsewhere(alice.userId, alice.gatewayId);
     okOf(await alice.call('watch_presence', { userIds: [bob.userId] }));
     const seen = okOf<{ presence: object[] }>(await bob.call('watch_presence', { userIds: [alice.userId] }));
     await send(alice, id, 'before');
     await send(bob, id, 'before');
     expect(seen.presence).to.deep.equal([{ userId: alice.userId, online: true }]);
     okOf(await alice.call('set_block', { userId: bob.userId, blocked: true }));
+    const changes = [{ userId: bob.userId, blocked: true }];
+    for (const device of [alice, elsewhere]) {
+      await eventually(() => expect(device.of('block_changed')).to.deep.equal(changes));
+    }
     // Gateways apply it within moments of the ack.
     for (const device of [alice, bob]) {
       await eventually(async () => {
@@ -114,7 +119,9 @@ describe('settings of users', () => {
     okOf(await alice.call('set_block', { userId: bob.userId, blocked: false }));
     await eventually(async () => okOf(await bob.call('send_message', { conversationId: id, content: 'again' })));
     await eventually(() => expect(bob.of('presence').at(-1)).to.deep.equal({ userId: alice.userId, online: true }));
-    expect([...alice.of('typing'), ...bob.of('typing')]).to.deep.equal([]);
+    changes.push({ userId: bob.userId, blocked: false });
+    await eventually(() => expect(elsewhere.of('block_changed')).to.deep.equal(changes));
+    expect([...alice.of('typing'), ...bob.of('typing'), ...bob.of('block_changed')]).to.deep.equal([]);
     expect(bob.of('messages_delivered')).to.deep.equal([]);
     okOf(await alice.call('mark_delivered', { conversations: [{ id, upToSeq: 2 }] }));
     await eventually(() => expect(bob.of('messages_delivered')).to.have.length(1));

@@ -63,11 +63,12 @@ async function takeChat(browser: TestBrowser, cluster: Started): Promise<void> {
 
 async function takePhone(browser: TestBrowser, cluster: Started): Promise<void> {
   const device = await openDevice(browser, { ...PHONE, colorScheme: 'light' });
-  const page = await openPanes(device, cluster);
-  await take(page, 'phone-conversation');
-  await pane(page, FIRST).getByRole('button', { name: 'Back to the conversations' }).click();
+  const page = await openPage(device, cluster.url);
   await pane(page, FIRST).getByRole('button', { name: 'priya' }).waitFor();
   await take(page, 'phone-list');
+  await pane(page, FIRST).getByRole('navigation').getByRole('button', { name: SECOND }).click();
+  await messagesOf(page, FIRST).last().waitFor();
+  await take(page, 'phone-conversation');
   await device.close();
 }
 
@@ -111,7 +112,7 @@ async function openDevice(
 
 async function openPanes(device: BrowserContext, cluster: Started): Promise<Page> {
   const page = await openPage(device, cluster.url);
-  await pane(page, FIRST).getByRole('log').getByRole('article').last().waitFor();
+  await messagesOf(page, FIRST).last().waitFor();
   return page;
 }
 
@@ -122,6 +123,10 @@ async function openPage(device: BrowserContext, url: string): Promise<Page> {
   await session.send('Emulation.setScrollbarsHidden', { hidden: true });
   await page.goto(url);
   return page;
+}
+
+function messagesOf(page: Page, user: string) {
+  return pane(page, user).getByRole('log').getByRole('article');
 }
 
 function pane(page: Page, user: string) {

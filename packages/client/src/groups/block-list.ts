@@ -5,11 +5,14 @@ import type { Engine } from '../engine.ts';
 import type { Requests } from './requests.ts';
 import type { Blocks } from './types.ts';
 
-/** The blocked users of this user, once they are loaded. */
+/** The blocked users of this user, once they are loaded. Then they follow the changes of all devices. */
 export class BlockList extends Source<readonly UserId[] | undefined> implements Blocks {
   #engine: Engine;
   #requests: Requests;
   #userIds: readonly UserId[] | undefined;
+  /** Number of the last request of the list, and of the one that is shown: a later one has later changes. */
+  #requested = 0;
+  #shown = 0;
 
   constructor(engine: Engine, requests: Requests) {
     super(engine.batch, () => this.#userIds);
@@ -18,8 +21,9 @@ export class BlockList extends Source<readonly UserId[] | undefined> implements 
   }
 
   async load(): Promise<void> {
+    const request = ++this.#requested;
     const { userIds } = await this.#engine.rest.request<{ userIds: UserId[] }>('/api/blocks');
-    this.#show(userIds);
+    if (request > this.#shown) this.#show(userIds, request);
   }
 
   block(userId: string): Promise<void> {
@@ -30,20 +34,25 @@ export class BlockList extends Source<readonly UserId[] | undefined> implements 
     return this.#set(userId as UserId, false);
   }
 
+  /** The list may have changed. After a failure the next connection tries again. */
+  async changed(): Promise<void> {
+    if (this.#requested > 0) await this.load().catch(() => {});
+  }
+
   /** Another user is signed in. */
   clear(): void {
-    this.#show(undefined);
+    this.#show(undefined, this.#requested);
   }
 
   async #set(userId: UserId, blocked: boolean): Promise<void> {
-    checkId(blocked ? 'block' : 'unblock', userId);
+    checkId('userId', userId);
     await this.#requests.call('set_block', { userId, blocked });
-    const others = this.#userIds?.filter((one) => one !== userId);
-    this.#show(others && blocked ? [...others, userId].sort() : others);
+    await this.changed();
   }
 
-  #show(userIds: readonly UserId[] | undefined): void {
+  #show(userIds: readonly UserId[] | undefined, request: number): void {
     this.#userIds = userIds;
+    this.#shown = request;
     this.invalidate();
   }
 }

@@ -87,26 +87,27 @@ export function fullConversation(
         mentions,
         changeId = newId(),
       }: MessageEdit = typeof edit === 'string' ? { content: edit } : edit;
-      checkSeq('edit', seq);
       checkContent(content);
       if (mentions) checkMentions(mentions);
       const payload = { conversationId: id, seq, content, changeId, ...(mentions && { mentions }) };
       return pending.change('edit_message', payload, (message) => ({ ...message, content }));
     },
     async delete(seq) {
-      checkSeq('delete', seq);
-      const payload = { conversationId: id, seq };
-      return pending.change('delete_message', payload, ({ reactions, replyTo, mentions, mentionsAll, ...message }) => ({
-        ...message,
-        content: null,
-        attachments: [],
-        deletedAt: message.deletedAt ?? new Date(engine.clock.now()).toISOString(),
-      }));
+      return pending.change(
+        'delete_message',
+        { conversationId: id, seq },
+        ({ reactions, replyTo, mentions, mentionsAll, ...message }) => ({
+          ...message,
+          content: null,
+          attachments: [],
+          deletedAt: message.deletedAt ?? new Date(engine.clock.now()).toISOString(),
+        }),
+      );
     },
     async react(seq, emoji, on = true) {
-      checkSeq('react', seq);
-      const payload = { conversationId: id, seq, emoji, on };
-      return pending.change('set_reaction', payload, (message) => reacted(message, emoji, on));
+      return pending.change('set_reaction', { conversationId: id, seq, emoji, on }, (message) =>
+        reacted(message, emoji, on),
+      );
     },
     versions: async (seq) =>
       (await rest.request<{ versions: MessageVersion[] }>(`${messagePath(seq)}/versions`)).versions,

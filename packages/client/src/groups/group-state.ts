@@ -29,7 +29,7 @@ export function afterEntry(
 
 /** The message mentions the user. */
 export function isMentioned({ mentions, mentionsAll }: Message, userId: UserId | undefined): boolean {
-  return mentionsAll === true || mentions?.includes(userId as UserId) === true;
+  return mentionsAll ?? mentions?.includes(userId as UserId) ?? false;
 }
 
 function without(group: GroupOfMember, users: readonly UserId[], userId: UserId | undefined): GroupOfMember {

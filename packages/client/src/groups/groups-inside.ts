@@ -32,7 +32,7 @@ import { hiddenUpTo, olderPart, visibleParts } from './windows.ts';
 /** The extension inside of one client: it takes in what concerns groups, and passes the rest to its parts. */
 export class GroupsInside implements Extension {
   readonly handshake = { protocol: 2 } as const;
-  readonly events = ['message_changed', 'conversation_changed', 'messages_delivered'] as const;
+  readonly events = ['message_changed', 'conversation_changed', 'block_changed', 'messages_delivered'] as const;
   readonly client: GroupChatClient;
   readonly engine: Engine;
   readonly requests: Requests;
@@ -55,17 +55,22 @@ export class GroupsInside implements Extension {
     this.pending = new PendingChanges(this);
     this.#delivered = new DeliveredMarks(engine);
     this.#blocks = new BlockList(engine, this.requests);
+    const counts = () => this.#counts;
     const added = {
       groups: { create: (group: Parameters<GroupChatClient['groups']['create']>[0]) => this.#create(group) },
       blocks: this.#blocks,
+      get counts() {
+        return counts();
+      },
     };
-    const counts = { get: () => this.#counts };
-    this.client = Object.defineProperty(Object.assign(client, added), 'counts', counts) as unknown as GroupChatClient;
+    this.client = Object.defineProperties(client, Object.getOwnPropertyDescriptors(added)) as GroupChatClient;
     client.on('message', (message) => this.#received(message));
     client.on('status', ({ state, userId }) => {
       if (userId && userId !== this.#userId) this.#entered(userId);
-      if (state === 'live') this.#delivered.start();
-      else this.#lost();
+      if (state === 'live') {
+        this.#delivered.start();
+        void this.#blocks.changed();
+      } else this.#lost();
     });
   }
 
@@ -108,9 +113,12 @@ export class GroupsInside implements Extension {
   event(name: string, payload: unknown): void {
     if (name === 'message_changed') this.revisions.receive(payload as MessageChanged);
     else if (name === 'conversation_changed') this.#conversationChanged(payload as ConversationChanged);
+    else if (name === 'block_changed') void this.#blocks.changed();
     else if (name === 'unread_count') this.#counted(payload as UnreadCount);
-    else if (name === 'sync_required') this.revisions.doubt();
-    else if (name === 'messages_read') {
+    else if (name === 'sync_required') {
+      this.revisions.doubt();
+      void this.#blocks.changed();
+    } else if (name === 'messages_read') {
       const { conversationId, userId, upToSeq } = payload as MessagesRead;
       if (userId === this.engine.core.userId) this.#read(conversationId, upToSeq);
     } else if (name === 'messages_delivered') {
@@ -170,9 +178,8 @@ export class GroupsInside implements Extension {
 
   #conversationChanged({ conversationId, group, settings }: ConversationChanged): void {
     const { core } = this.engine;
-    const known = core.conversations.get(conversationId);
-    if (!known && !group) return;
-    const state = known ?? core.state(conversationId);
+    if (!group && !core.conversations.has(conversationId)) return;
+    const state = core.state(conversationId);
     const before = state.extra.group;
     if (settings) this.set(state, { settings });
     if (!group) return;

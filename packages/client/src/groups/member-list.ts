@@ -39,7 +39,7 @@ export class PagedMembers extends Source<MembersSnapshot> implements MemberList 
   reload(): void {
     if (this.#loading) this.#isStale = true;
     else if (this.#cursor !== undefined) {
-      this.#loading = this.#load(Math.ceil(Math.max(1, this.#members.length) / PAGE), [], undefined);
+      this.#loading = this.#load(Math.ceil(this.#members.length / PAGE) || 1, [], undefined);
       this.invalidate();
       // What is shown stays; the next change or call tries again.
       this.#loading.catch(() => {});

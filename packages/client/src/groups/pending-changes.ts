@@ -1,5 +1,6 @@
 import type { ChangeMessageAck, ConversationId, Message } from '@chat-cluster/contracts';
 import type { Engine } from '../engine.ts';
+import { checkSeq } from './draft.ts';
 import type { Requests } from './requests.ts';
 import type { Revisions } from './revisions.ts';
 
@@ -39,6 +40,7 @@ export class PendingChanges {
   /** Shows the change, sends it, and resolves with the message after it. A change that fails is taken back. */
   async change(event: string, payload: { conversationId: ConversationId; seq: number }, preview: Preview) {
     const { engine, requests, revisions } = this.#deps;
+    checkSeq('seq', payload.seq);
     engine.open();
     const key = payload.conversationId + payload.seq;
     const show = (previews: readonly Preview[]) => {

@@ -63,8 +63,8 @@ export interface NewGroup {
 }
 
 /**
- * Blocked users: no direct messages, presence or typing in either direction. Groups are unaffected. Methods reject with
- * a coded error.
+ * Blocked users: no direct messages, presence or typing in either direction. Groups are unaffected. A list that is loaded
+ * follows the changes of all devices of the user. Methods reject with a coded error.
  */
 export interface Blocks extends Observable<readonly UserId[] | undefined> {
   /** Loads the list, which is undefined before. */

@@ -23,8 +23,7 @@ export function olderPart({ extra, firstSeq }: ConversationState): SeqRange | un
 }
 
 /** The last hidden `seq` after `upTo`, if the next one is hidden and a later one is not. */
-export function hiddenUpTo(windows: readonly Window[], upTo: number | undefined): number | undefined {
-  if (upTo === undefined) return undefined;
+export function hiddenUpTo(windows: readonly Window[], upTo = Number.POSITIVE_INFINITY): number | undefined {
   const next = windows.find(({ toSeq }) => toSeq === null || toSeq > upTo);
   return next && next.fromSeq > upTo + 1 ? next.fromSeq - 1 : undefined;
 }

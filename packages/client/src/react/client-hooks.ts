@@ -1,4 +1,5 @@
 import { useCallback, useSyncExternalStore } from 'react';
+import type { GroupChatClient, UnreadCounts } from '../groups/types.ts';
 import type { ChatClient, ChatEvent, ChatStatus, ConversationSnapshot, Observable, OutgoingMessage } from '../types.ts';
 import { useChatClient } from './provider.ts';
 
@@ -10,6 +11,11 @@ export function useChatStatus(): ChatStatus {
 /** The number of unread messages, as the server counts it. undefined before the first connection of this user. */
 export function useBadge(): number | undefined {
   return useClientValue('badge', (client) => client.badge);
+}
+
+/** What the badge does not contain, with the extension for groups: unread messages of muted conversations, and mentions. */
+export function useCounts(): UnreadCounts {
+  return useClientValue<UnreadCounts, GroupChatClient>('badge', (client) => client.counts);
 }
 
 /** The conversations, newest activity first. `useChatClient().conversations` has `hasMore` and `loadMore`. */
@@ -30,8 +36,8 @@ export function useObservable<T>(observable: Observable<T>): T {
 }
 
 /** A value of the client that changes together with an event. It also changes with the user, and with it the status. */
-function useClientValue<T>(event: ChatEvent, read: (client: ChatClient) => T): T {
-  const client = useChatClient();
+function useClientValue<T, Client extends ChatClient = ChatClient>(event: ChatEvent, read: (client: Client) => T): T {
+  const client = useChatClient<Client>();
   const subscribe = useCallback(
     (listener: () => void) => {
       const offs = [client.on(event, listener), client.on('status', listener)];

@@ -1,5 +1,6 @@
-export { useBadge, useChatStatus, useConversations, useOutbox } from './client-hooks.ts';
+export { useBadge, useChatStatus, useConversations, useCounts, useOutbox } from './client-hooks.ts';
 export { ChatProvider, useChatClient } from './provider.ts';
+export { useBlocks } from './use-blocks.ts';
 export { type OpenedConversation, useConversation } from './use-conversation.ts';
 export { useConversationInfo, useMembers } from './use-members.ts';
 export { useMessages } from './use-messages.ts';

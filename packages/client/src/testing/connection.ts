@@ -90,4 +90,9 @@ export class FakeConnection {
 }
 
 /** Events for connections with `auth.protocol` 2. */
-const PROTOCOL_2: ReadonlySet<ServerEvent> = new Set(['message_changed', 'conversation_changed', 'messages_delivered']);
+const PROTOCOL_2: ReadonlySet<ServerEvent> = new Set([
+  'message_changed',
+  'conversation_changed',
+  'block_changed',
+  'messages_delivered',
+]);

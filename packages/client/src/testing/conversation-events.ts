@@ -62,6 +62,7 @@ export class ConversationEvents {
 
   block(userId: UserId, { userId: other, blocked }: { userId: UserId; blocked: boolean }): object {
     this.#deps.history.setBlock(userId, other, blocked);
+    this.#deps.gateways.emitTo(userId, 'block_changed', { userId: other, blocked });
     this.#deps.presences.contactsMade([userId, other]);
     return { ok: true };
   }

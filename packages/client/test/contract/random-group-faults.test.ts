@@ -12,6 +12,7 @@ const DELIVERIES: FakeDelivery[] = [
   'unread_count',
   'message_changed',
   'conversation_changed',
+  'block_changed',
   'messages_delivered',
   'messages_read',
   'ack:send_message',

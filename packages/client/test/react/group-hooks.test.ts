@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { act } from 'react';
-import { type FullConversation, groups } from '../../src/groups/index.ts';
+import { type FullConversation, type GroupChatClient, groups } from '../../src/groups/index.ts';
 import { createChatClient } from '../../src/index.ts';
-import { useConversationInfo, useMembers } from '../../src/react/index.ts';
+import { useBlocks, useConversationInfo, useCounts, useMembers } from '../../src/react/index.ts';
 import { createFakeCluster } from '../../src/testing/index.ts';
 import { renderHook, shows, withDocument } from './render-hook.ts';
 
@@ -26,7 +26,32 @@ describe('the React hooks for groups', () => {
     await chat.close();
     cluster.close();
   });
+
+  it('show the counts and the blocked users, and follow the changes of another device', async () => {
+    const cluster = createFakeCluster({ time: 'platform' });
+    const [chat, elsewhere, bob] = ['alice', 'alice', 'bob'].map((user) =>
+      createChatClient({ ...cluster.optionsOf(user), extension: groups }),
+    ) as [GroupChatClient, GroupChatClient, GroupChatClient];
+    const hook = await renderHook(chat, useCountsAndBlocks, undefined);
+    expect(hook.current()).to.deep.equal({ mentionCount: 0, blocked: undefined });
+    for (const client of [chat, elsewhere, bob]) await act(async () => client.connect());
+    await act(async () => void (await Promise.all([chat, elsewhere, bob].map((client) => client.settled()))));
+    await shows(() => expect(hook.current()).to.deep.equal({ mentionCount: 0, blocked: [] }));
+    const group = await bob.groups.create({ title: 'Lunch', userIds: ['alice'] });
+    await act(async () => void (await group.send({ content: '@alice', mentions: ['alice'] }).stored));
+    await act(() => elsewhere.blocks.block('bob'));
+    await shows(() => expect(hook.current()).to.deep.equal({ mentionCount: 1, blocked: ['bob'] }));
+    await act(() => elsewhere.blocks.unblock('bob'));
+    await shows(() => expect(hook.current()).to.deep.equal({ mentionCount: 1, blocked: [] }));
+    await hook.unmount();
+    for (const client of [chat, elsewhere, bob]) await client.close();
+    cluster.close();
+  });
 });
+
+function useCountsAndBlocks() {
+  return { mentionCount: useCounts().mentionCount, blocked: useBlocks() };
+}
 
 function useGroup(group: FullConversation | undefined) {
   const { members } = useMembers(group);

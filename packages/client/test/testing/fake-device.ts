@@ -20,7 +20,7 @@ export interface Ack {
 
 const EVENTS = ['connect', 'disconnect', 'connect_error', 'session', 'unread_count', 'new_message', 'messages_read'];
 const RARE = ['sync_required', 'server_draining', 'presence', 'typing', 'token_expiring', 'session_ended', 'exception'];
-const OF_GROUPS = ['message_changed', 'conversation_changed', 'messages_delivered'];
+const OF_GROUPS = ['message_changed', 'conversation_changed', 'block_changed', 'messages_delivered'];
 
 /** Creates a device with these tokens, one for each attempt to connect, and connects it. */
 export async function fakeDevice(cluster: FakeCluster, userId: string, token = cluster.tokenFor(userId)) {

@@ -7,7 +7,12 @@ import { EVENT } from './socket-io-internals.ts';
  * encoded packet, so that every other event costs one comparison.
  */
 
-const EVENTS: readonly ServerEvent[] = ['message_changed', 'conversation_changed', 'messages_delivered'];
+const EVENTS: readonly ServerEvent[] = [
+  'message_changed',
+  'conversation_changed',
+  'block_changed',
+  'messages_delivered',
+];
 
 export function isOfProtocol2(event: ServerEvent): boolean {
   return EVENTS.includes(event);

@@ -1,4 +1,4 @@
-import type { ReactNode } from 'react';
+import type { MouseEvent, ReactNode } from 'react';
 import { ColorSchemeMenu } from './color-scheme-menu.tsx';
 import classes from './page-frame.module.css';
 
@@ -16,7 +16,8 @@ interface PageFrameProps {
 export function PageFrame({ page, hasCluster, actions, children }: PageFrameProps) {
   return (
     <div className={classes.frame}>
-      <a className={classes.skip} href="#content">
+      {/* biome-ignore lint/a11y/useValidAnchor: for screen readers it leads to a part of the page */}
+      <a className={classes.skip} href="#content" onClick={skip}>
         Skip to the content
       </a>
       <header className={classes.bar}>
@@ -40,6 +41,12 @@ export function PageFrame({ page, hasCluster, actions, children }: PageFrameProp
       </main>
     </div>
   );
+}
+
+/** Without a step in the history of the browser, and without a fragment in the address. */
+function skip(event: MouseEvent): void {
+  event.preventDefault();
+  document.getElementById('content')?.focus();
 }
 
 function PageLink({ href, label, isCurrent }: { href: string; label: string; isCurrent: boolean }) {

@@ -54,6 +54,31 @@ describe('the actions of a message', () => {
   );
 
   it(
+    'of a message that is too old to be changed are refused with a sentence',
+    inScene(async (scene) => {
+      const { alice, bob, stage } = scene;
+      const id = await scene.conversation();
+      await scene.connect(alice).conversation(id).send('an old message').stored;
+      await stage.query(`update messages set created_at = created_at - interval '1 day' where conversation_id = $1`, [
+        id,
+      ]);
+      const chat = await scene.openHosted(await scene.device(), alice);
+      await chat.row(bob).click();
+      await chat.act('an old message', 'Edit');
+      await chat.root.getByRole('textbox', { name: 'New text of the message' }).fill('a new text');
+      await chat.page.keyboard.press('Enter');
+      const problems = chat.root.getByRole('status', { name: 'Problems' });
+      const reason = 'because it is too old: this server lets senders change a message for a limited time.';
+      await problems.getByText(`The message was not edited, ${reason}`).waitFor();
+      await chat.message('an old message').getByRole('button', { name: 'Actions' }).click();
+      await chat.root.getByRole('menuitem', { name: 'Delete' }).click();
+      await chat.root.getByRole('menuitem', { name: 'Delete for everyone?' }).click();
+      await problems.getByText(`The message was not deleted, ${reason}`).waitFor();
+      await chat.message('an old message').waitFor();
+    }),
+  );
+
+  it(
     'are used with a finger on a phone',
     inScene(async (scene) => {
       const { alice, bob } = scene;

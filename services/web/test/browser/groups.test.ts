@@ -155,6 +155,55 @@ describe('a group on two devices of each user', () => {
   );
 
   it(
+    'of many members finds one by the id, whose role changes by a button only',
+    inScene(async (scene) => {
+      const { alice } = scene;
+      // One more than a page of members; the last one in their order.
+      const [last, ...others] = [`zoe-of-${alice}`, ...Array.from({ length: 99 }, (_, n) => `member-${n}-of-${alice}`)];
+      const owner = scene.connect(alice);
+      await owner.settled();
+      const group = await owner.groups.create({ title: `Choir of ${alice}`, userIds: [last as string, ...others] });
+      let changes = 0;
+      const chat = await scene.openHosted(await scene.device(), alice, (page) =>
+        page.on('websocket', (socket) =>
+          socket.on('framesent', ({ payload }) => {
+            if (String(payload).includes('change_group')) changes++;
+          }),
+        ),
+      );
+      await chat.row(`Choir of ${alice}`).click();
+      const members = await chat.members();
+      const rows = members.getByRole('list', { name: 'Members' }).getByRole('listitem');
+      await members.getByRole('button', { name: 'Show more members' }).waitFor();
+      expect(await rows.getByText(last as string).count()).to.equal(0);
+      await members.getByRole('searchbox', { name: 'Search members' }).fill(' ZOE-of ');
+      await members.getByText('1 member found').waitFor();
+      await rows.getByText(last as string).waitFor();
+      expect(await rows.count()).to.equal(1);
+
+      const role = members.getByRole('combobox', { name: `Role of ${last}` });
+      await role.focus();
+      for (const [key, value] of [
+        ['ArrowUp', 'admin'],
+        ['ArrowUp', 'owner'],
+        ['ArrowDown', 'admin'],
+      ] as const) {
+        await role.press(key);
+        expect(await role.inputValue()).to.equal(value);
+      }
+      expect(changes, 'requests').to.equal(0);
+      await members.getByRole('button', { name: `Set the role of ${last} to admin` }).click();
+      await eventually(() =>
+        expect(group.messages.get().messages.at(-1)).to.have.nested.property('system.role', 'admin'),
+      );
+      await members.getByRole('button', { name: /^Set the role of/ }).waitFor({ state: 'detached' });
+      expect([changes, await role.inputValue()]).to.deep.equal([1, 'admin']);
+      await members.getByRole('searchbox').fill('nobody');
+      await members.getByText('0 members found').waitFor();
+    }),
+  );
+
+  it(
     'is not affected by a block, which ends direct messages on all devices',
     inScene(async (scene) => {
       const { alice, bob } = scene;
@@ -162,8 +211,10 @@ describe('a group on two devices of each user', () => {
       await a[0].createGroup(`All of ${alice}`, [bob]);
       await a[0].row(bob).click();
       await a[0].send('Direct');
+      await a[1].row(bob).click();
+      await a[1].message('Direct').waitFor();
       await a[0].setUp('Block this user');
-      await a[0].root.getByText('You have blocked this user.').waitFor();
+      for (const pane of a) await pane.root.getByText('You have blocked this user.').waitFor();
       // The server refuses the other actions.
       await a[0].message('Direct').getByRole('button', { name: 'Actions' }).click();
       const actions = a[0].root.getByRole('menu', { name: 'Actions of the message' }).getByRole('menuitem');
@@ -175,9 +226,6 @@ describe('a group on two devices of each user', () => {
         .message('Do you read this?')
         .getByText(/^Not sent: /)
         .waitFor();
-      await a[1].row(`All of ${alice}`).click();
-      await a[1].row(bob).click();
-      await a[1].root.getByText('You have blocked this user.').waitFor();
       await b[1].row(`All of ${alice}`).click();
       await b[1].send('In the group');
       await a[1].row(`All of ${alice}`).click();

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ChatClient, createChatClient } from '@chat-cluster/client';
+import { type GroupChatClient, groups } from '@chat-cluster/client/groups';
 import { repository, signFreshToken } from '@chat-cluster/local-cluster';
 import { openConversation, tokenFor } from '@chat-cluster/testkit';
 import type { BrowserContextOptions, Page } from '@chat-cluster/testkit/browser';
@@ -103,9 +104,9 @@ export class Scene {
   }
 
   /** A device of a user outside of the browser. */
-  connect(user: string): ChatClient {
+  connect(user: string): GroupChatClient {
     const { cluster } = this.stage;
-    const client = createChatClient({ url: cluster.url, getToken: () => tokenFor(cluster, user) });
+    const client = createChatClient({ url: cluster.url, getToken: () => tokenFor(cluster, user), extension: groups });
     client.connect();
     this.#clients.push(client);
     return client;

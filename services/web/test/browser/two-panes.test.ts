@@ -1,6 +1,7 @@
 import { eventually } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { ledgerOf } from './pane.ts';
+import { pictureFile } from './scene.ts';
 import { useStage } from './use-stage.ts';
 
 describe('the chat page with two users', () => {
@@ -30,4 +31,34 @@ describe('the chat page with two users', () => {
       });
     }),
   );
+
+  for (const width of [360, 1280]) {
+    it(
+      `names both users of each direction of the ledger in a page of ${width} px, also with long ids`,
+      inScene(async (scene) => {
+        const users = ['first', 'second'].map((name) => `${name}-of-${scene.alice}`.padEnd(64, '-with-a-long-id')) as [
+          string,
+          string,
+        ];
+        const { page } = await scene.openPanes(await scene.device({ viewport: { width, height: 800 } }), users);
+        const ledger = page.getByRole('region', { name: 'Ledger' });
+        if (width < 760) await ledger.getByRole('button').click();
+        const names = ledger.locator('table bdi');
+        await names.first().waitFor();
+        expect(await names.count()).to.equal(4);
+        for (const name of await names.all()) {
+          expect((await name.boundingBox())?.width).to.be.above(60);
+          const isInside = await name.evaluate((element) => {
+            const [{ left, right }, cell] = [element, element.closest('th') as Element].map((one) =>
+              one.getBoundingClientRect(),
+            ) as [DOMRect, DOMRect];
+            return left >= cell.left && right <= cell.right;
+          });
+          expect(isInside, 'the name is in its cell').to.equal(true);
+        }
+        expect(await ledger.evaluate((strip) => strip.scrollWidth - strip.clientWidth)).to.equal(0);
+        await page.screenshot({ path: pictureFile(`ledger-${width}`) });
+      }),
+    );
+  }
 });

@@ -50,7 +50,10 @@ export function settingScenarios(world: World): void {
       const bob = await world.member('bob');
       const toBob = await alice.chat.direct(bob.userId);
       const toAlice = await bob.chat.direct(alice.userId);
+      const elsewhere = await world.memberAgain(bob);
+      await elsewhere.chat.blocks.load();
       await bob.chat.blocks.block(alice.userId);
+      await eventually(() => expect(elsewhere.chat.blocks.get()).to.deep.equal([alice.userId]));
       await bob.chat.blocks.load();
       expect(bob.chat.blocks.get()).to.deep.equal([alice.userId]);
       // Gateways apply a block within a short time.
@@ -58,6 +61,7 @@ export function settingScenarios(world: World): void {
       expect(await codeOf(toAlice.send('No').stored)).to.equal('FORBIDDEN');
       await bob.chat.blocks.unblock(alice.userId);
       expect(bob.chat.blocks.get()).to.deep.equal([]);
+      await eventually(() => expect(elsewhere.chat.blocks.get()).to.deep.equal([]));
       await eventually(async () => expect(await codeOf(toBob.send('Hello!').stored)).to.equal(undefined));
       await eventually(() => expect(textsOf(bob, toAlice).at(-1)).to.equal('Hello!'));
     });

@@ -1,3 +1,4 @@
+import type { ChatError } from '@chat-cluster/client';
 import type { FullConversation } from '@chat-cluster/client/groups';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Icon } from '../../ui/icon.tsx';
@@ -54,8 +55,10 @@ function Conversation({ id }: { id: string }) {
       conversation,
       compose: setTask,
       showDetails: (seq) => setShown({ kind: 'details', seq }),
+      jumpTo: (seq) => list.current?.jumpTo(seq),
       openMenu: (message, button) => setMenu({ message, button }),
-      attempt: (change) => void change.catch((error: Error) => report(error.message)),
+      attempt: (change, textOf = ({ message }) => message) =>
+        void change.catch((error: ChatError) => report(textOf(error))),
     }),
     [conversation, report, setTask],
   );

@@ -5,6 +5,7 @@ import classes from './composer.module.css';
 import { mentionsOf } from './composer.tsx';
 import { MessageField } from './message-field.tsx';
 import { type StoredMessage, useOpenConversation } from './open-conversation.ts';
+import { refusalOf } from './refusal.ts';
 import { TaskBar } from './task-bar.tsx';
 
 interface EditorProps {
@@ -25,7 +26,8 @@ export function Editor({ conversation, isGroup, message, onEnd }: EditorProps) {
       const named = isGroup ? mentionsOf(conversation, text).mentions : [];
       // The list of members may not be loaded: who was mentioned before stays so.
       const kept = (message.mentions ?? []).filter((userId) => text.includes(`@${userId}`));
-      attempt(conversation.edit(message.seq, { content: text, mentions: [...new Set([...kept, ...named])] }));
+      const edit = conversation.edit(message.seq, { content: text, mentions: [...new Set([...kept, ...named])] });
+      attempt(edit, (error) => refusalOf(error, 'edited'));
     }
     onEnd();
   };

@@ -11,6 +11,7 @@ import { MessageMenu, type OpenMenu } from './message-menu.tsx';
 import { DayMark, hasActions, MessageRow } from './message-row.tsx';
 import type { Row } from './row.ts';
 import { lastSeqOf, newerThan, useHistory } from './use-history.ts';
+import { useJump } from './use-jump.ts';
 import { useQuietState } from './use-quiet-state.ts';
 import { useRows } from './use-rows.ts';
 import { useSeen } from './use-seen.ts';
@@ -21,6 +22,8 @@ export interface MessageListHandle {
   showSent(): void;
   /** Moves the focus to the actions of the newest message that has some. */
   focusNewest(): void;
+  /** Leads to a message, loaded or not. */
+  jumpTo(seq: number): void;
 }
 
 interface MessageListProps {
@@ -52,7 +55,8 @@ export const MessageList = memo(function MessageList(props: MessageListProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const hasNewer = newer !== undefined;
   const virtual = { rows, scroller, hasNewer, isLoading, isPaused, onAtEnd: setAtEnd, loadOlder, loadNewer };
-  const { list, floatingDay, stick, release, showEnd } = useVirtualRows(virtual);
+  const { list, floatingDay, stick, release, showEnd, showRow } = useVirtualRows(virtual);
+  const { marked, jumpTo } = useJump({ conversation, rows, showRow });
   const showNewest = () => {
     if (openNewest()) stick();
     else showEnd();
@@ -64,6 +68,7 @@ export const MessageList = memo(function MessageList(props: MessageListProps) {
       stick();
     },
     focusNewest: () => actionsIn(scroller.current).at(-1)?.focus(),
+    jumpTo,
   }));
 
   return (
@@ -82,7 +87,7 @@ export const MessageList = memo(function MessageList(props: MessageListProps) {
       >
         <div ref={list.containerRef} className={classes.rows} hidden={rows.length === 0}>
           <TopMark hasOlder={hasOlder} problem={problem} firstAt={rows[0]?.at} onRetry={retry} />
-          <RowsInView list={list} rows={rows} conversation={conversation} onGrow={release} />
+          <RowsInView list={list} rows={rows} conversation={conversation} marked={marked} onGrow={release} />
         </div>
         {rows.length === 0 &&
           (isLoading || hasOlder ? <LoadingMessages /> : <EmptyConversation title={title} isGroup={isGroup} />)}
@@ -141,12 +146,14 @@ interface RowsInViewProps {
   list: RowVirtualizer;
   rows: readonly Row[];
   conversation: Conversation;
+  /** The message to which the user was led. */
+  marked: number | undefined;
   /** A row on the screen will grow because the user reads it: it must stay in its place. */
   onGrow(): void;
 }
 
 /** The rows near the screen. Their heights are measured. */
-function RowsInView({ list, rows, conversation, onGrow }: RowsInViewProps) {
+function RowsInView({ list, rows, conversation, marked, onGrow }: RowsInViewProps) {
   // Kept here, because a row that leaves the screen leaves the document.
   const [whole] = useState(() => new Set<string>());
   const onShowWhole = useCallback(
@@ -169,6 +176,7 @@ function RowsInView({ list, rows, conversation, onGrow }: RowsInViewProps) {
           <MessageRow
             row={row}
             isTabStop={row === tabStop}
+            isMarked={marked !== undefined && row.message.seq === marked}
             onLoadHole={onLoadHole}
             onRetry={onRetry}
             onDiscard={onDiscard}

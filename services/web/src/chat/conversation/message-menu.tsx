@@ -6,6 +6,7 @@ import { useUserId } from '../session/session-context.ts';
 import { useInfo } from '../use-info.ts';
 import classes from './message-menu.module.css';
 import { OFFERED_EMOJIS, type StoredMessage, useOpenConversation } from './open-conversation.ts';
+import { refusalOf } from './refusal.ts';
 import { useCanWrite } from './use-can-write.ts';
 
 /** The message whose actions are open, and the button that opened them. */
@@ -65,6 +66,7 @@ function Actions({ message }: { message: StoredMessage }) {
   const mayChange = role !== null && (message.senderId === userId || permissionsOf(role).changeAnyMessage);
   const [isAsked, setAsked] = useState(false);
   const { seq, reactions = [] } = message;
+  const remove = () => attempt(conversation.delete(seq), (error) => refusalOf(error, 'deleted'));
   const isMine = (emoji: string) => reactions.some((one) => one.emoji === emoji && one.mine);
   return (
     <>
@@ -102,7 +104,7 @@ function Actions({ message }: { message: StoredMessage }) {
           className={classes.delete}
           leftSection={<Icon name="trash" size={16} />}
           closeMenuOnClick={isAsked}
-          onClick={() => (isAsked ? attempt(conversation.delete(seq)) : setAsked(true))}
+          onClick={() => (isAsked ? remove() : setAsked(true))}
         >
           {isAsked ? 'Delete for everyone?' : 'Delete'}
         </Menu.Item>

@@ -17,6 +17,8 @@ interface MessageRowProps {
   row: Row;
   /** The one message whose actions the tab key reaches; arrow keys reach the others. */
   isTabStop: boolean;
+  /** The user was led to it. */
+  isMarked: boolean;
   onLoadHole(hole: Hole): Promise<void>;
   onRetry(clientMessageId: string): void;
   onDiscard(clientMessageId: string): void;
@@ -27,7 +29,7 @@ interface MessageRowProps {
 
 /** A message and the marks below it. Drawn again only when something of it has changed: then its row is another object. */
 export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
-  const { row, isTabStop, onLoadHole, onRetry, onDiscard, isShownWhole, onShowWhole } = props;
+  const { row, isTabStop, isMarked, onLoadHole, onRetry, onDiscard, isShownWhole, onShowWhole } = props;
   const { message, isMine, isContinued, dayBelow, newBelow, hole } = row;
   const stored = message.seq === undefined ? undefined : message;
   return (
@@ -35,7 +37,14 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
       {stored?.system ? (
         <SystemLine message={stored} />
       ) : (
-        <article className={classes.message} data-mine={isMine} data-continued={isContinued} aria-label={nameOf(row)}>
+        <article
+          ref={isMarked ? focusActions : undefined}
+          className={classes.message}
+          data-mine={isMine}
+          data-continued={isContinued}
+          data-marked={isMarked}
+          aria-label={nameOf(row)}
+        >
           <div className={classes.line}>
             <Bubble row={row} isShownWhole={isShownWhole} onShowWhole={onShowWhole} />
             {stored && hasActions(row) && <ActionsButton message={stored} isTabStop={isTabStop} />}
@@ -54,6 +63,11 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
     </>
   );
 });
+
+/** The focus goes where the user was led: what led there may leave the document. */
+function focusActions(message: HTMLElement | null): void {
+  message?.querySelector<HTMLElement>('[data-actions]')?.focus({ preventScroll: true });
+}
 
 /** Only messages that are stored and not deleted can be changed. */
 export function hasActions({ message }: Row): boolean {

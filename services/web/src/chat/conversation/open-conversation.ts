@@ -1,4 +1,4 @@
-import type { ShownMessage } from '@chat-cluster/client';
+import type { ChatError, ShownMessage } from '@chat-cluster/client';
 import type { FullConversation } from '@chat-cluster/client/groups';
 import { createContext, use } from 'react';
 
@@ -15,10 +15,12 @@ export interface OpenConversation {
   compose(task: Task): void;
   /** Shows who has read a message, its reactions and its earlier texts. */
   showDetails(seq: number): void;
+  /** Leads to a message, loaded or not. */
+  jumpTo(seq: number): void;
   /** Opens the actions of a message beside the button. */
   openMenu(message: StoredMessage, button: HTMLElement): void;
-  /** Reports what a change returned, if it failed. */
-  attempt(change: Promise<unknown>): void;
+  /** Reports what a change returned, if it failed. `textOf`: the report; default: the message of the error. */
+  attempt(change: Promise<unknown>, textOf?: (error: ChatError) => string): void;
 }
 
 export const OpenConversationContext = createContext<OpenConversation | undefined>(undefined);

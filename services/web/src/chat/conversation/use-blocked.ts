@@ -1,18 +1,13 @@
-import { useChatStatus } from '@chat-cluster/client/react';
-import { useCallback, useEffect, useSyncExternalStore } from 'react';
+import { useBlocks } from '@chat-cluster/client/react';
+import { useCallback } from 'react';
 import { usePaneView } from '../pane/pane-view.ts';
 import { useClient } from '../session/session-context.ts';
 
-/** A block of the other user, and its change. The list is loaded with each connection and each opened conversation. */
+/** A block of the other user, and its change. Until the list is loaded, the server refuses what is blocked. */
 export function useBlocked(otherUserId: string | undefined) {
   const { blocks } = useClient();
   const report = usePaneView((view) => view.report);
-  const isLive = useChatStatus().state === 'live';
   const isBlocked = useIsBlocked(otherUserId);
-  useEffect(() => {
-    // Without the list the server still refuses what is blocked; the next connection tries again.
-    if (isLive && otherUserId !== undefined) blocks.load().catch(() => {});
-  }, [blocks, isLive, otherUserId]);
   const set = useCallback(
     (isBlocked: boolean) => {
       if (otherUserId === undefined) return;
@@ -30,7 +25,5 @@ export function useBlocked(otherUserId: string | undefined) {
 
 /** Whether the user has blocked another one, as far as the list is loaded. */
 export function useIsBlocked(otherUserId: string | undefined): boolean {
-  const { blocks } = useClient();
-  const subscribe = useCallback((listener: () => void) => blocks.subscribe(listener), [blocks]);
-  return useSyncExternalStore(subscribe, () => blocks.get()?.some((userId) => userId === otherUserId) ?? false);
+  return useBlocks()?.some((userId) => userId === otherUserId) ?? false;
 }

@@ -81,6 +81,13 @@ export function useVirtualRows(options: VirtualRows) {
     if (startIndex < PREFETCH_ROWS) loadOlder();
     if (hasNewer && endIndex > rows.length - PREFETCH_ROWS) loadNewer();
   }, [list, rows, hasNewer, isLoading, isHeld, moved, onAtEnd, setFloatingDay, loadOlder, loadNewer]);
+  const showRow = useCallback(
+    (index: number) => {
+      release();
+      list.scrollToIndex(index, { align: 'center' });
+    },
+    [list, release],
+  );
   const heldSize = useRef(0);
   useEffect(() => {
     onChange.current = () => {
@@ -94,7 +101,7 @@ export function useVirtualRows(options: VirtualRows) {
   useEffect(() => forgetHeights(list, rows), [list, rows]);
   const showEnd = () =>
     list.scrollToEnd({ behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
-  return { list, floatingDay, stick, release, showEnd };
+  return { list, floatingDay, stick, release, showEnd, showRow };
 }
 
 function forgetHeights({ itemSizeCache }: RowVirtualizer, rows: readonly Row[]): void {

@@ -1,18 +1,13 @@
 import type { FullConversation } from '@chat-cluster/client/groups';
-import type { Member, Role } from '@chat-cluster/contracts';
-import { Button } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import { Dialog } from '../../ui/dialog.tsx';
 import { UserName } from '../../ui/user-name.tsx';
-import { visibleText } from '../../ui/visible-text.ts';
-import { Avatar } from '../avatar.tsx';
 import { permissionsOf } from '../permissions.ts';
-import { useUserId } from '../session/session-context.ts';
 import { memberCountText } from '../title.ts';
-import { useFrameSnapshot } from '../use-frame-snapshot.ts';
 import { useInfo } from '../use-info.ts';
 import { AddMembers } from './add-members.tsx';
 import { ConfirmButton } from './confirm-button.tsx';
+import { MemberRows } from './member-rows.tsx';
 import classes from './members.module.css';
 import { RenameGroup } from './rename-group.tsx';
 
@@ -57,7 +52,14 @@ export function MembersDialog({ conversation, onClose }: MembersDialogProps) {
         <RenameGroup title={group.title} isBusy={isBusy} onRename={(title) => run(conversation.rename(title))} />
       )}
       <h3 className={classes.heading}>{memberCountText(group.memberCount)}</h3>
-      <MemberRows conversation={conversation} role={group.role} isBusy={isBusy} run={run} onProblem={setProblem} />
+      <MemberRows
+        conversation={conversation}
+        memberCount={group.memberCount}
+        role={group.role}
+        isBusy={isBusy}
+        run={run}
+        onProblem={setProblem}
+      />
       {can.add && (
         <AddMembers isBusy={isBusy} onAdd={(userIds, history) => run(conversation.add(userIds, { history }))} />
       )}
@@ -70,94 +72,5 @@ export function MembersDialog({ conversation, onClose }: MembersDialogProps) {
         />
       </div>
     </Dialog>
-  );
-}
-
-interface MemberRowsProps {
-  conversation: FullConversation;
-  role: Role | null;
-  isBusy: boolean;
-  run(change: Promise<unknown>): Promise<boolean>;
-  onProblem(problem: string): void;
-}
-
-function MemberRows({ conversation, role, isBusy, run, onProblem }: MemberRowsProps) {
-  const { members, hasMore, isLoading } = useFrameSnapshot(conversation.members);
-  const load = () => void conversation.members.loadMore().catch((error: Error) => onProblem(error.message));
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the first page, once
-  useEffect(() => {
-    if (conversation.members.get().members.length === 0) load();
-  }, [conversation]);
-  return (
-    <>
-      <ul className={classes.members} aria-label="Members" aria-busy={isLoading}>
-        {members.map((member) => (
-          <MemberRow
-            key={member.userId}
-            member={member}
-            role={role}
-            isBusy={isBusy}
-            onRole={(next) => void run(conversation.setRole(member.userId, next))}
-            onRemove={() => void run(conversation.remove(member.userId))}
-          />
-        ))}
-      </ul>
-      {hasMore && members.length > 0 && (
-        <Button variant="default" size="xs" onClick={load} loading={isLoading}>
-          Show more members
-        </Button>
-      )}
-    </>
-  );
-}
-
-const ROLES: readonly Role[] = ['owner', 'admin', 'member'];
-
-interface MemberRowProps {
-  member: Member;
-  /** The role of the user of this page. */
-  role: Role | null;
-  isBusy: boolean;
-  onRole(role: Role): void;
-  onRemove(): void;
-}
-
-function MemberRow({ member, role, isBusy, onRole, onRemove }: MemberRowProps) {
-  const ownId = useUserId();
-  const can = permissionsOf(role);
-  const { userId } = member;
-  const isSelf = userId === ownId;
-  return (
-    <li>
-      <Avatar userId={userId} size={28} />
-      <span className={classes.memberName}>
-        <UserName id={userId} />
-        {isSelf && ' (you)'}
-      </span>
-      {can.setRole ? (
-        <select
-          className={classes.role}
-          aria-label={`Role of ${visibleText(userId)}`}
-          value={member.role}
-          disabled={isBusy}
-          onChange={({ currentTarget }) => onRole(currentTarget.value as Role)}
-        >
-          {ROLES.map((one) => (
-            <option key={one}>{one}</option>
-          ))}
-        </select>
-      ) : (
-        <span className={classes.roleText}>{member.role}</span>
-      )}
-      {!isSelf && can.remove.includes(member.role) && (
-        <ConfirmButton
-          label="Remove"
-          question="Really remove?"
-          name={`Remove ${visibleText(userId)}`}
-          isBusy={isBusy}
-          onConfirm={onRemove}
-        />
-      )}
-    </li>
   );
 }

@@ -1,6 +1,7 @@
 import { createStore, type StoreApi } from 'zustand';
 import { clearDrafts } from '../conversation/drafts.ts';
 import { createPaneView, type PaneViewStore } from '../pane/pane-view.ts';
+import { createViewHistory } from '../pane/view-history.ts';
 import { browserTexts, tabTexts } from '../session/browser-storage.ts';
 import type { HostedConfig } from '../session/page-config.ts';
 import { openSession, type Session } from '../session/session.ts';
@@ -26,13 +27,16 @@ export interface HostedApplication {
 
 export function openHosted(config: HostedConfig): HostedApplication {
   const view = createPaneView();
+  const views = createViewHistory();
+  let unfollow = () => {};
   const open = (token: string | null): Session | undefined => {
-    if (config.tokenUrl !== undefined) {
-      return openSession({ getToken: hostedTokens(config.tokenUrl), storeName: STORE, url: config.apiUrl });
-    }
-    return token === null
-      ? undefined
-      : openSession({ getToken: typedToken(token), storeName: STORE, url: config.apiUrl });
+    const { tokenUrl, apiUrl: url } = config;
+    if (tokenUrl === undefined && token === null) return undefined;
+    const getToken = tokenUrl === undefined ? typedToken(token ?? '') : hostedTokens(tokenUrl);
+    const opened = openSession({ getToken, storeName: STORE, url });
+    unfollow();
+    unfollow = views.follow(0, view, opened.client);
+    return opened;
   };
   const session = createStore<{ current: Session | undefined }>(() => ({
     current: open(tabTexts.getItem(TOKEN_KEY)),
@@ -42,6 +46,7 @@ export function openHosted(config: HostedConfig): HostedApplication {
     session.setState({ current: undefined });
     tabTexts.removeItem(TOKEN_KEY);
     view.getState().reset();
+    unfollow();
     clearDrafts(browserTexts);
     await current?.client.signOut();
   };

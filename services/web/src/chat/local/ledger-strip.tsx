@@ -45,7 +45,7 @@ export function LedgerStrip({ ledger, traffic, canWrite, isNarrow }: LedgerStrip
       {(!isNarrow || isOpen) && (
         <>
           <div>
-            <LedgerTable totals={totals} />
+            {isNarrow ? <NarrowTable totals={totals} /> : <LedgerTable totals={totals} />}
             <ChangesLine totals={totals} />
           </div>
           {canWrite && <TrafficControl traffic={traffic} onReset={() => ledger.restart()} />}
@@ -78,7 +78,7 @@ function LedgerTable({ totals: { since, directions } }: { totals: LedgerTotals }
         {directions.map((direction) => (
           <tr key={direction.from}>
             <th scope="row">
-              <UserName id={direction.from} /> → <UserName id={direction.to} />
+              <Direction of={direction} />
             </th>
             {COLUMNS.map(({ label, field, isFault }) => (
               <td key={label} data-fault={isFault && direction[field] > 0}>
@@ -90,12 +90,59 @@ function LedgerTable({ totals: { since, directions } }: { totals: LedgerTotals }
         {directions.length === 0 && (
           <tr>
             <td colSpan={7} className={classes.none}>
-              Both panes have the same user: two devices, and nothing to count.
+              {SAME_USER}
             </td>
           </tr>
         )}
       </tbody>
     </table>
+  );
+}
+
+const SAME_USER = 'Both panes have the same user: two devices, and nothing to count.';
+
+/** On a phone the directions are columns: there are two of them, and six figures. */
+function NarrowTable({ totals: { since, directions } }: { totals: LedgerTotals }) {
+  if (directions.length === 0) return <p className={classes.changes}>{SAME_USER}</p>;
+  return (
+    <table className={classes.table}>
+      <caption className={classes.caption}>Messages between the panes since {formatTime(since)}</caption>
+      <thead>
+        <tr>
+          <td />
+          {directions.map((direction) => (
+            <th key={direction.from} scope="col">
+              <Direction of={direction} />
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {COLUMNS.map(({ label, field, isFault }) => (
+          <tr key={label}>
+            <th scope="row">{label}</th>
+            {directions.map((direction) => (
+              <td key={direction.from} data-fault={isFault && direction[field] > 0}>
+                {formatNumber(direction[field])}
+              </td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** "alice → bob". A long id is cut by itself, and does not hide the other one. */
+function Direction({ of: { from, to } }: { of: LedgerDirection }) {
+  return (
+    <span className={classes.direction}>
+      <UserName className={classes.party} id={from} />
+      <span className={classes.direction}>
+        {' → '}
+        <UserName className={classes.party} id={to} />
+      </span>
+    </span>
   );
 }
 

@@ -11,11 +11,10 @@ import { LedgerStrip } from './ledger-strip.tsx';
 import classes from './local-page.module.css';
 import { LocalPaneBar } from './local-pane-bar.tsx';
 import type { LocalPanes, PaneIndex } from './local-panes.ts';
+import { NARROW } from './narrow.ts';
 import type { Traffic } from './traffic.ts';
 
 const INDEXES: readonly PaneIndex[] = [0, 1];
-/** Width below which one pane is shown. */
-const NARROW = '(max-width: 759px)';
 
 /** Two users of a local cluster, side by side. */
 export function LocalPage({ panes, traffic }: { panes: LocalPanes; traffic: StoreApi<Traffic> }) {

@@ -1,9 +1,11 @@
 import type { LocalPage } from '@chat-cluster/contracts';
 import { createStore, type StoreApi } from 'zustand';
 import { createPaneView, type PaneViewStore } from '../pane/pane-view.ts';
+import { createViewHistory } from '../pane/view-history.ts';
 import { openSession, type Session } from '../session/session.ts';
 import { localTokens } from '../session/tokens.ts';
 import { Ledger } from './ledger.ts';
+import { NARROW } from './narrow.ts';
 import { readPaneSettings, writePaneSettings } from './pane-settings.ts';
 import { separateSessions } from './separate-sessions.ts';
 
@@ -43,11 +45,14 @@ export function openLocalPanes(local: LocalPage): LocalPanes {
   const pane = (index: PaneIndex) => state.getState().panes[index];
   const userOf = (index: PaneIndex) => pane(index).session.user ?? '';
   const separation = separateSessions(() => [pane(0).session, pane(1).session], local.gateways.length);
+  const views = createViewHistory();
   const ends: [() => void, () => void] = [() => {}, () => {}];
   const follow = (index: PaneIndex) => {
     ends[index]();
-    const { client } = pane(index).session;
+    const { view, session } = pane(index);
+    const { client } = session;
     const offs = [
+      views.follow(index, view, client),
       ledger.follow(userOf(index), client, (id) => isShared(pane(index), pane(index === 0 ? 1 : 0), id)),
       client.on('status', () => separation.check()),
       openDirect(pane(index), () => userOf(index === 0 ? 1 : 0)),
@@ -58,6 +63,7 @@ export function openLocalPanes(local: LocalPage): LocalPanes {
   };
   const startLedger = () => ledger.start([userOf(0), userOf(1)]);
   const save = () => writePaneSettings({ users: [userOf(0), userOf(1)], single: state.getState().single });
+  save();
   startLedger();
   separation.start(1);
   follow(0);
@@ -91,7 +97,10 @@ function isShared({ session }: LocalPane, other: LocalPane, id: string): boolean
   return own?.otherUserId !== undefined && own.otherUserId === other.session.user;
 }
 
-/** Opens the conversation with the user of the other pane at the first connection, unless the user chose another one. */
+/**
+ * Opens the conversation with the user of the other pane at the first connection, unless another one is open. On a phone
+ * the list comes first.
+ */
 function openDirect({ session, view }: LocalPane, otherUser: () => string): () => void {
   const { client } = session;
   let isDone = false;
@@ -102,7 +111,7 @@ function openDirect({ session, view }: LocalPane, otherUser: () => string): () =
     client
       .direct(user)
       .then(({ id }) => {
-        if (view.getState().conversationId === undefined) view.getState().open(id);
+        if (view.getState().conversationId === undefined && !matchMedia(NARROW).matches) view.getState().open(id);
       })
       .catch(() => {
         // The next connection tries again; the user can open it too.

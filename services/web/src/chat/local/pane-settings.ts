@@ -1,8 +1,8 @@
-import { browserTexts } from '../session/browser-storage.ts';
+import { browserTexts, tabTexts } from '../session/browser-storage.ts';
 
 const KEY = 'chat-local';
 
-/** The users of the two panes, and the pane that is shown alone (undefined: both). Kept in this browser. */
+/** The users of the two panes, and the pane that is shown alone (undefined: both). Kept in this tab, for new ones in this browser. */
 export interface PaneSettings {
   users: [string, string];
   single: 0 | 1 | undefined;
@@ -12,7 +12,7 @@ const DEFAULTS: PaneSettings = { users: ['alice', 'bob'], single: undefined };
 
 export function readPaneSettings(): PaneSettings {
   try {
-    const { users, single } = JSON.parse(browserTexts.getItem(KEY) ?? '{}');
+    const { users, single } = JSON.parse(tabTexts.getItem(KEY) ?? browserTexts.getItem(KEY) ?? '{}');
     const isPair =
       Array.isArray(users) && users.length === 2 && users.every((user) => typeof user === 'string' && user);
     return {
@@ -25,5 +25,5 @@ export function readPaneSettings(): PaneSettings {
 }
 
 export function writePaneSettings(settings: PaneSettings): void {
-  browserTexts.setItem(KEY, JSON.stringify(settings));
+  for (const texts of [tabTexts, browserTexts]) texts.setItem(KEY, JSON.stringify(settings));
 }

@@ -1,10 +1,9 @@
 import type { ChatStatus } from '@chat-cluster/client';
-import { useBadge, useChatStatus } from '@chat-cluster/client/react';
+import { useBadge, useChatStatus, useCounts } from '@chat-cluster/client/react';
 import type { ReactNode } from 'react';
 import { UserName } from '../../ui/user-name.tsx';
 import { Avatar } from '../avatar.tsx';
 import { useUserId } from '../session/session-context.ts';
-import { useCounts } from '../use-counts.ts';
 import { useOnline } from '../use-page.ts';
 import classes from './pane.module.css';
 

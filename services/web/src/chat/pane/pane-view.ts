@@ -9,6 +9,8 @@ export interface PaneView {
   screen: 'list' | 'conversation';
   /** Next target of the focus; undefined: the focus stays. */
   focus: 'composer' | 'list' | undefined;
+  /** The user has chosen what is shown, not the page by itself. */
+  isMoved: boolean;
   /** Shows a conversation without a move of the focus. */
   open(conversationId: string): void;
   /** The user has chosen a conversation: the focus goes to its composer. */
@@ -17,6 +19,8 @@ export interface PaneView {
   back(): void;
   /** Closes the conversation and goes back to the list, with the focus. */
   leave(): void;
+  /** Shows what an entry of the browser's history has. */
+  show(shown: Pick<PaneView, 'conversationId' | 'screen'>, focus?: PaneView['focus']): void;
   /** A problem that a change returned, with its number: the same one may occur again. */
   reported: { readonly text: string; readonly number: number } | undefined;
   report(text: string): void;
@@ -31,13 +35,15 @@ export function createPaneView(): PaneViewStore {
     conversationId: undefined,
     screen: 'list',
     focus: undefined,
-    open: (conversationId) => set({ conversationId, screen: 'conversation' }),
-    choose: (conversationId) => set({ conversationId, screen: 'conversation', focus: 'composer' }),
-    back: () => set({ screen: 'list', focus: 'list' }),
-    leave: () => set({ conversationId: undefined, screen: 'list', focus: 'list' }),
+    isMoved: false,
+    open: (conversationId) => set({ conversationId, screen: 'conversation', isMoved: false }),
+    choose: (conversationId) => set({ conversationId, screen: 'conversation', focus: 'composer', isMoved: true }),
+    back: () => set({ screen: 'list', focus: 'list', isMoved: true }),
+    leave: () => set({ conversationId: undefined, screen: 'list', focus: 'list', isMoved: true }),
+    show: ({ conversationId, screen }, focus) => set({ conversationId, screen, focus, isMoved: false }),
     reported: undefined,
     report: (text) => set(({ reported }) => ({ reported: { text, number: (reported?.number ?? 0) + 1 } })),
-    reset: () => set({ conversationId: undefined, screen: 'list' }),
+    reset: () => set({ conversationId: undefined, screen: 'list', isMoved: false }),
   }));
 }
 

@@ -46,7 +46,7 @@ const COLUMNS: Column<Direction>[] = [
 function Users({ from, to }: Pick<Direction, 'from' | 'to'>) {
   return (
     <>
-      <UserName id={from} /> → <UserName id={to} />
+      <UserName className={classes.party} id={from} /> → <UserName className={classes.party} id={to} />
     </>
   );
 }
