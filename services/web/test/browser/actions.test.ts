@@ -1,3 +1,4 @@
+import { expect } from 'chai';
 import { useStage } from './use-stage.ts';
 
 describe('the actions of a message', () => {
@@ -65,11 +66,15 @@ describe('the actions of a message', () => {
       const chat = await scene.openHosted(await scene.device(), alice);
       await chat.row(bob).click();
       await chat.act('an old message', 'Edit');
-      await chat.root.getByRole('textbox', { name: 'New text of the message' }).fill('a new text');
+      const editor = chat.root.getByRole('textbox', { name: 'New text of the message' });
+      await editor.fill('a new text');
       await chat.page.keyboard.press('Enter');
       const problems = chat.root.getByRole('status', { name: 'Problems' });
       const reason = 'because it is too old: this server lets senders change a message for a limited time.';
       await problems.getByText(`The message was not edited, ${reason}`).waitFor();
+      expect(await editor.inputValue()).to.equal('a new text');
+      await chat.page.keyboard.press('Escape');
+      await editor.waitFor({ state: 'detached' });
       await chat.message('an old message').getByRole('button', { name: 'Actions' }).click();
       await chat.root.getByRole('menuitem', { name: 'Delete' }).click();
       await chat.root.getByRole('menuitem', { name: 'Delete for everyone?' }).click();

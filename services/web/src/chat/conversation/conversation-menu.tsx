@@ -21,7 +21,7 @@ export function ConversationMenu({ conversation, otherUserId }: ConversationMenu
   const { isBlocked, block, unblock } = useBlocked(otherUserId);
   /** An open conversation would be read at once, and one that is archived is not in the list. */
   const setAndLeave = (change: Parameters<FullConversation['set']>[0]) => {
-    attempt(conversation.set(change));
+    void attempt(conversation.set(change));
     leave();
   };
   return (

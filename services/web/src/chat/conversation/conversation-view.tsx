@@ -58,7 +58,13 @@ function Conversation({ id }: { id: string }) {
       jumpTo: (seq) => list.current?.jumpTo(seq),
       openMenu: (message, button) => setMenu({ message, button }),
       attempt: (change, textOf = ({ message }) => message) =>
-        void change.catch((error: ChatError) => report(textOf(error))),
+        change.then(
+          () => true,
+          (error: ChatError) => {
+            report(textOf(error));
+            return false;
+          },
+        ),
     }),
     [conversation, report, setTask],
   );

@@ -15,21 +15,35 @@ interface EditorProps {
   onEnd(): void;
 }
 
-/** In place of the composer: the new text of a message. Enter saves it, Escape keeps the text as it was. */
+/**
+ * In place of the composer: the new text of a message. Enter saves it, Escape keeps the text as it was. A text that is
+ * refused stays in the field.
+ */
 export function Editor({ conversation, isGroup, message, onEnd }: EditorProps) {
   const { attempt } = useOpenConversation();
   const [text, setText] = useState(message.content ?? '');
+  const [isSaving, setIsSaving] = useState(false);
   const field = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => field.current?.focus(), []);
-  const save = () => {
-    if (text !== message.content) {
-      const named = isGroup ? mentionsOf(conversation, text).mentions : [];
-      // The list of members may not be loaded: who was mentioned before stays so.
-      const kept = (message.mentions ?? []).filter((userId) => text.includes(`@${userId}`));
-      const edit = conversation.edit(message.seq, { content: text, mentions: [...new Set([...kept, ...named])] });
-      attempt(edit, (error) => refusalOf(error, 'edited'));
-    }
-    onEnd();
+  const isOpen = useRef(true);
+  useEffect(() => {
+    isOpen.current = true;
+    field.current?.focus();
+    return () => {
+      isOpen.current = false;
+    };
+  }, []);
+  const save = async () => {
+    if (text === message.content) return onEnd();
+    const named = isGroup ? mentionsOf(conversation, text).mentions : [];
+    // The list of members may not be loaded: who was mentioned before stays so.
+    const kept = (message.mentions ?? []).filter((userId) => text.includes(`@${userId}`));
+    const edit = conversation.edit(message.seq, { content: text, mentions: [...new Set([...kept, ...named])] });
+    setIsSaving(true);
+    const isSaved = await attempt(edit, (error) => refusalOf(error, 'edited'));
+    // The user may have left the field meanwhile, and begun something else.
+    if (!isOpen.current) return;
+    if (isSaved) onEnd();
+    else setIsSaving(false);
   };
   return (
     <div className={classes.composer}>
@@ -44,7 +58,7 @@ export function Editor({ conversation, isGroup, message, onEnd }: EditorProps) {
         action={{
           label: 'Save',
           icon: 'check',
-          isReady: text.trim() !== '' && text.length <= CONTENT_LENGTH,
+          isReady: !isSaving && text.trim() !== '' && text.length <= CONTENT_LENGTH,
           run: save,
         }}
         onEscape={onEnd}

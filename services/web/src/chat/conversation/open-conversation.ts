@@ -19,8 +19,11 @@ export interface OpenConversation {
   jumpTo(seq: number): void;
   /** Opens the actions of a message beside the button. */
   openMenu(message: StoredMessage, button: HTMLElement): void;
-  /** Reports what a change returned, if it failed. `textOf`: the report; default: the message of the error. */
-  attempt(change: Promise<unknown>, textOf?: (error: ChatError) => string): void;
+  /**
+   * Resolves with whether a change succeeded, and reports a failure. `textOf`: the report; default: the message of the
+   * error.
+   */
+  attempt(change: Promise<unknown>, textOf?: (error: ChatError) => string): Promise<boolean>;
 }
 
 export const OpenConversationContext = createContext<OpenConversation | undefined>(undefined);

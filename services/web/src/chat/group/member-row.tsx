@@ -33,7 +33,7 @@ export function MemberRow({ member, role, isBusy, onRole, onRemove }: MemberRowP
         {isSelf && ' (you)'}
       </span>
       {can.setRole ? (
-        <RoleChoice member={member} isBusy={isBusy} onRole={onRole} />
+        <RoleChoice key={member.role} member={member} isBusy={isBusy} onRole={onRole} />
       ) : (
         <span className={classes.roleText}>{member.role}</span>
       )}
@@ -52,13 +52,15 @@ export function MemberRow({ member, role, isBusy, onRole, onRemove }: MemberRowP
 
 const ROLES: readonly Role[] = ['owner', 'admin', 'member'];
 
-/** The role is set by a button: arrow keys choose each role on the way to another one. */
+/**
+ * The role is set by a button: arrow keys choose each role on the way to another one. What was set stays shown until the
+ * list has it; a new role of the member begins a new choice.
+ */
 function RoleChoice({ member, isBusy, onRole }: Pick<MemberRowProps, 'member' | 'isBusy' | 'onRole'>) {
   const [chosen, setChosen] = useState<Role>();
+  const [isSet, setIsSet] = useState(false);
   const name = visibleText(member.userId);
-  const set = async (role: Role) => {
-    if (await onRole(role)) setChosen(undefined);
-  };
+  const set = async (role: Role) => setIsSet(await onRole(role));
   return (
     <>
       <select
@@ -66,13 +68,16 @@ function RoleChoice({ member, isBusy, onRole }: Pick<MemberRowProps, 'member' | 
         aria-label={`Role of ${name}`}
         value={chosen ?? member.role}
         disabled={isBusy}
-        onChange={({ currentTarget }) => setChosen(currentTarget.value as Role)}
+        onChange={({ currentTarget }) => {
+          setChosen(currentTarget.value as Role);
+          setIsSet(false);
+        }}
       >
         {ROLES.map((one) => (
           <option key={one}>{one}</option>
         ))}
       </select>
-      {chosen !== undefined && chosen !== member.role && (
+      {chosen !== undefined && chosen !== member.role && !isSet && (
         <Button
           size="compact-xs"
           disabled={isBusy}
