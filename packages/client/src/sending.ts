@@ -97,8 +97,13 @@ export class Sending {
 
   /** Takes in what another tab reports about the outbox. */
   mirror(message: TabMessage): void {
-    const { outbox } = this.#deps.core;
-    if (message.type === 'queued') this.restore([message.outgoing]);
+    const { outbox, conversations } = this.#deps.core;
+    if (message.type === 'queued') {
+      const { conversationId, clientMessageId } = message.outgoing;
+      const shown = conversations.get(conversationId)?.window?.messages;
+      // The stored message may overtake the report.
+      if (!shown?.some((one) => one.clientMessageId === clientMessageId)) this.restore([message.outgoing]);
+    }
     const outgoing = 'id' in message ? outbox.get(message.id) : undefined;
     if (!outgoing) return;
     if (message.type === 'status') outbox.mirror(outgoing, message.status, message.error);

@@ -23,9 +23,16 @@ export class HandMadeBrowser {
     });
   }
 
+  /** Messages to other tabs wait here while a test holds them back. */
+  held: (() => void)[] | undefined;
+
   post(name: string, from: object, message: unknown): void {
     const copy = structuredClone(message);
-    for (const channel of [...this.channels]) if (channel.name === name && channel !== from) channel.receive(copy);
+    const deliver = () => {
+      for (const channel of [...this.channels]) if (channel.name === name && channel !== from) channel.receive(copy);
+    };
+    if (this.held) this.held.push(deliver);
+    else deliver();
   }
 
   async #grant(queue: { hold: () => Promise<void>; done: () => void }[]): Promise<void> {

@@ -3,7 +3,7 @@ import { memoryStore } from '../src/testing/index.ts';
 import type { ChatClientOptions, ChatStore } from '../src/types.ts';
 import { connected, goLive, type Setup, setUp } from './connected-client.ts';
 import { HandMadeBrowser, HandMadePage } from './hand-made-page.ts';
-import { conversationId, message, settle } from './hand-made-server.ts';
+import { conversationId, message, part, settle, synced } from './hand-made-server.ts';
 
 const ID = conversationId(1);
 
@@ -55,6 +55,32 @@ describe('the tabs of a user', () => {
     expect((await sent.stored).seq).to.equal(1);
     expect([first.client.outbox.get(), second.client.outbox.get()]).to.deep.equal([[], []]);
     expect(second.events.message.map(({ seq }) => seq)).to.deep.equal([1]);
+  });
+
+  it('show a message once whose event overtakes the report of the tab that sends it', async () => {
+    const first = await tab();
+    const second = await tab();
+    const { messages } = second.client.conversation(ID);
+    const shown: string[][] = [];
+    messages.subscribe(() => shown.push(messages.get().messages.map(({ status }) => status)));
+    messages.get();
+    await second.clock.advance(0);
+    second.server.socket.take('sync').answer(synced({ conversations: [part(1, 1, 0)] }));
+    browser.held = [];
+    const sent = first.client.conversation(ID).send('hello');
+    const { payload, answer } = first.server.socket.take('send_message');
+    const stored = message(1, 1, { ...payload, senderId: 'alice', receiverId: 'bob' });
+    second.server.socket.push('new_message', stored);
+    await settle();
+    expect(shown.at(-1)).to.deep.equal(['stored']);
+    answer({ ok: true, duplicate: false, message: stored });
+    await sent.stored;
+    for (const deliver of browser.held.splice(0)) {
+      deliver();
+      await settle();
+    }
+    expect(shown.at(-1)).to.deep.equal(['stored']);
+    expect(shown.filter((statuses) => statuses.length > 1)).to.deep.equal([]);
   });
 
   it('take over when the sending tab closes or loses its connection', async () => {
