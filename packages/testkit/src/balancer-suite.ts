@@ -75,7 +75,9 @@ function edgeBehaviours(balanced: () => BalancedCluster, start: (gatewayPorts: n
     for (const path of ['/healthz', '/readyz', '/metrics', '/METRICS', '/metrics/', '//metrics', '/%6Detrics?x=1']) {
       expect((await fetch(balanced().target.url + path)).status, path).to.equal(404);
     }
-    expect((await fetch(`${balanced().target.url}/api/docs.json`)).status).to.equal(200);
+    const docs = await fetch(`${balanced().target.url}/api/docs.json`);
+    // A body that is not read would keep its connection open.
+    expect(await docs.json()).to.have.property('openapi');
   });
 
   it('logs requests without their query, which may contain a token', async () => {
