@@ -40,7 +40,7 @@ export async function submitMessage(ports: SubmitPorts, senderId: UserId, draft:
   }
 }
 
-/** Refusals of a message that was accepted at first: a block, and the deletion of a quoted message, may come before its resend. */
+/** Refusals of a resend: a block, or the deletion of the quoted message, may come after the message was stored. */
 const LATER_REFUSALS: readonly ErrorCode[] = ['FORBIDDEN', 'MESSAGE_NOT_FOUND'];
 
 async function sentBefore(

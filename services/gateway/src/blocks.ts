@@ -17,8 +17,9 @@ export interface BlocksDeps extends Pick<PubSub, 'publisher' | 'subscriber'> {
 }
 
 /**
- * Blocks between users. A change is stored, then every gateway is notified, because gateways remember whether the
- * participants of a conversation have blocked each other, and the devices of the user who made it. A gateway that may have missed a change forgets all of them.
+ * Blocks between users. A change is stored. Then the devices of the user who made it are notified, and every gateway,
+ * because gateways remember whether the participants of a conversation have blocked each other. A gateway that may have
+ * missed a change forgets all of them.
  */
 export class Blocks {
   readonly #deps: BlocksDeps;

@@ -88,8 +88,8 @@ const MENTIONS = sql.raw(
  * `target`: the new position of each mark, never before the current one or beyond the last entry. `marked`: the members
  * whose mark advances. A mark at the last entry, the usual case, reads no message. Another one counts the messages that
  * are the user's own, and those that mention the user: if it is near the earlier mark, those that it passes, otherwise
- * those after it. So steps through a million unread messages read each of them once. A row that another transaction has written since the
- * statement began is not updated; see `markReadQuery`.
+ * those after it. So steps through a million unread messages read each of them once. A row that another transaction has
+ * written since the statement began is not updated; see `markReadQuery`.
  */
 export function moveGroupMarksQuery(
   id: ConversationId,

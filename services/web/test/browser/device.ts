@@ -6,10 +6,7 @@ const PATIENCE_MS = 60_000;
 /** What Chromium writes about a connection that the test has cut, or about a server that it has stopped. */
 const NETWORK_PROBLEM = /net::ERR_|^WebSocket connection to |^Failed to load resource/;
 
-/**
- * A poll of a session that has ended meanwhile, which happens when a page is left while it connects: the gateway responds
- * with 400, and the client begins another session.
- */
+/** A poll of a session that has ended: the gateway responds with 400, and the client begins another session. */
 const LATE_POLL = /^Failed to load resource: .* 400 .*\/socket\.io\/\?.*transport=polling.*&sid=/;
 
 /** A browser of its own, with the problems that its pages report: errors, exceptions, violations of the policy. */

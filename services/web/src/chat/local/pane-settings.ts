@@ -2,7 +2,10 @@ import { browserTexts, tabTexts } from '../session/browser-storage.ts';
 
 const KEY = 'chat-local';
 
-/** The users of the two panes, and the pane that is shown alone (undefined: both). Kept in this tab, for new ones in this browser. */
+/**
+ * The users of the two panes, and the pane that is shown alone (undefined: both). Kept in this tab, and for new tabs in
+ * this browser.
+ */
 export interface PaneSettings {
   users: [string, string];
   single: 0 | 1 | undefined;
