@@ -18,6 +18,7 @@ import { measureScale, SCALE_OPTIONS } from './experiments/scale/measure.ts';
 import { reportScale } from './experiments/scale/report.ts';
 import { measureStorm, STORM_OPTIONS } from './experiments/storm/measure.ts';
 import { reportStorm } from './experiments/storm/report.ts';
+import { measureVersions, reportVersions, VERSIONS_OPTIONS } from './experiments/versions.ts';
 
 /** All experiments: the question that each answers, its options, how it measures and what it reports. */
 export const EXPERIMENTS: readonly Experiment[] = [
@@ -38,6 +39,14 @@ Postgres and number of processes, one arm at a time, in several rounds with a ro
 ${ARMS.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join('\n')}`,
     options: COMPARE_OPTIONS,
     run: async (options, log) => reportCompare(await measureArms(options, log)),
+  }),
+  defineExperiment({
+    name: 'versions',
+    about: 'this checkout beside an earlier commit',
+    help: `What a change costs. Both versions run at the same time, and have traffic in turn. The earlier one is installed below
+.local/versions, and kept there.`,
+    options: VERSIONS_OPTIONS,
+    run: async (options, log) => reportVersions(options, await measureVersions(options, log)),
   }),
   defineExperiment({
     name: 'scale',

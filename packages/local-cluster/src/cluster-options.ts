@@ -21,6 +21,8 @@ export interface ClusterOptions {
   allowedOrigins?: string | undefined;
   /** Added to the environment of every service; wins over all options above. */
   env?: NodeJS.ProcessEnv | undefined;
+  /** Folder of the repository whose services and migrations run. Default: this one. */
+  version?: string | undefined;
   /** False (tests): Postgres forces nothing to disk. */
   durable?: boolean | undefined;
   /** Receives one line for each unusual event, for example a restart. */

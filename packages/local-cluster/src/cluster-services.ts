@@ -30,7 +30,8 @@ export async function startServices(
   const started: ServiceProcess[] = [];
   const launch = (kind: ChatServiceOptions['kind'], name: string, more: NodeJS.ProcessEnv, signal?: AbortSignal) => {
     const logFile = options.inheritLogs ? undefined : serviceLog(options.dataDir, name);
-    return startChatService({ kind, name, env: { ...more, ...env }, logFile, log: options.log, signal });
+    const version = () => options.version ?? repository;
+    return startChatService({ kind, name, env: { ...more, ...env }, logFile, log: options.log, signal, version });
   };
   const start = async (label: string, ...service: Parameters<typeof launch>) => {
     const running = await report(label, () => launch(...service));
@@ -73,9 +74,9 @@ function serviceLog(dataDir: string, name: string): string {
   return join(dataDir, 'logs', `${name}.log`);
 }
 
-/** Runs the migrations in a process of their own. Throws UserError with its output when they fail. */
-export function migrate(env: NodeJS.ProcessEnv): Promise<void> {
-  const child = spawn(process.execPath, [join(repository, 'packages/postgres/src/migrate.ts')], {
+/** Runs the migrations of a version in a process of their own. Throws UserError with its output when they fail. */
+export function migrate(env: NodeJS.ProcessEnv, version = repository): Promise<void> {
+  const child = spawn(process.execPath, [join(version, 'packages/postgres/src/migrate.ts')], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -59,7 +59,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const backing = await startBackingServers({ ...options, toolsDir: toolsFolder, report });
     undo.push(() => backing.stop(BACKING_STOP_MS));
     const env = commonEnvironment(options, backing, jwtSecret);
-    if (!options.migrated) await report('Migrations', () => migrate(env));
+    if (!options.migrated) await report('Migrations', () => migrate(env, options.version));
     const services = await startServices(options, env, report);
     return assemble(options, { backing, ...services }, { jwtSecret, variables: sharedVariables(env) }, claim.release);
   } catch (error) {

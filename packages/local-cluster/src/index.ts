@@ -7,6 +7,7 @@ export { loadEnvFile, readDataDir } from './data-dir.ts';
 export { unpackDebianPackage } from './debian-package.ts';
 export { type DebianProgram, findProgram, hasProgram, programOnPath, type WantedProgram } from './debian-program.ts';
 export { CHROMIUM, HAPROXY, NGINX, PGBOUNCER, PROMETHEUS } from './debian-programs.ts';
+export { earlierVersion } from './earlier-version.ts';
 export { clusterSecret, findCluster, readGivenFile } from './find-cluster.ts';
 export { checkPort, freePort } from './free-port.ts';
 export { type LocalPostgres, type PostgresOptions, startPostgres } from './postgres.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Cluster, signToken, startChatService, startCluster } from '@chat-cluster/local-cluster';
+import { type Cluster, repository, signToken, startChatService, startCluster } from '@chat-cluster/local-cluster';
 import { mapConcurrently, temporaryFolder } from '@chat-cluster/testkit';
 import type { ArmOptions, ProcessKind, RunningArm } from './arm.ts';
 import { createGroups, openConversations, planPairs, planUsers } from './users.ts';
@@ -13,6 +13,8 @@ export interface OurOptions extends ArmOptions {
   onePort?: boolean;
   /** Added to the environment of every gateway and worker. */
   env?: NodeJS.ProcessEnv;
+  /** Folder of the repository whose services and migrations run. Default: this one. */
+  version?: string;
 }
 
 export interface RunningOurs extends RunningArm {
@@ -53,11 +55,11 @@ const UNLIMITED = {
  * the clients would differ from run to run.
  */
 export async function startOurs(options: OurOptions, undo: AsyncDisposableStack): Promise<RunningOurs> {
-  const { gateways: count = 2, workers = 1, lanes = 4, onePort = false } = options;
+  const { gateways: count = 2, workers = 1, lanes = 4, onePort = false, version = repository } = options;
   const log = (line: string) => (/ended unexpectedly/.test(line) ? options.onUnexpectedExit(line) : options.log(line));
   const dataDir = undo.use(temporaryFolder()).path;
   const env = { ...UNLIMITED, ...options.env };
-  const first = { port: 0, dataDir, gatewayProcesses: onePort ? count : 1, workers, lanes, log };
+  const first = { port: 0, dataDir, gatewayProcesses: onePort ? count : 1, workers, lanes, version, log };
   const cluster = await startCluster({ ...first, env: { ...env, GATEWAY_NAME: 'gateway-1' } });
   undo.defer(() => cluster.stop());
   const { databaseUrl, redisUrl, jwtSecret, processes } = cluster;
@@ -65,7 +67,8 @@ export async function startOurs(options: OurOptions, undo: AsyncDisposableStack)
   const startGateway = async (name: string) => {
     const servers = { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, JWT_SECRET: jwtSecret, LANES: String(lanes) };
     const logFile = join(dataDir, 'logs', `${name}.log`);
-    const service = await startChatService({ kind: 'gateway', name, env: { ...servers, ...env }, logFile, log });
+    const common = { env: { ...servers, ...env }, logFile, log, version: () => version };
+    const service = await startChatService({ kind: 'gateway', name, ...common });
     undo.defer(() => service.stop(STOP_WITHIN_MS));
     return { ...describe({ name, pid: service.pid(), ...service.ready() }), kill: () => service.kill() };
   };

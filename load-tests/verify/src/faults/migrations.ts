@@ -1,9 +1,8 @@
-import { repository } from '@chat-cluster/local-cluster';
+import { earlierVersion, repository } from '@chat-cluster/local-cluster';
 import { startHaproxy } from '@chat-cluster/testkit/balancers';
 import pg from 'pg';
 import { acknowledgedAtOnce, answeredWithin, clientsUnaffected } from '../expectations.ts';
 import type { Fault } from '../fault.ts';
-import { earlierVersion } from '../processes/earlier-version.ts';
 import { migrateCluster } from '../processes/migrate-cluster.ts';
 import { countViolations, DRAIN, deploy } from './deploys.ts';
 

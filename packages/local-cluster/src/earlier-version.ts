@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { repository } from '@chat-cluster/local-cluster';
 import { UserError } from '@chat-cluster/runtime';
+import { repository } from './repository.ts';
 
 const run = promisify(execFile);
 const VERSIONS_FOLDER = join(repository, '.local/versions');
@@ -26,10 +26,10 @@ async function commitOf(ref: string): Promise<string> {
     return stdout.trim();
   } catch (error) {
     const { code, stderr = '' } = error as { code?: unknown; stderr?: string };
-    if (code === 'ENOENT') throw new UserError('F26 upgrades from an earlier commit and needs git. Install git.');
+    if (code === 'ENOENT') throw new UserError('An earlier version is unpacked with git. Install git.');
     if (/not a git repository/i.test(stderr)) {
       throw new UserError(
-        'F26 upgrades from an earlier commit, but this folder has no git history. Run it in a clone.',
+        'An earlier version is unpacked from the git history, which this folder does not have. Use a clone.',
       );
     }
     throw new UserError(
