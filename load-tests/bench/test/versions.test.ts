@@ -7,15 +7,16 @@ describe('versions', () => {
     const options = VERSIONS_OPTIONS.parse({ pairs: '1', seconds: '1', warmUp: '0', inFlight: '20', users: '4' });
     const lines: string[] = [];
     const wanted: string[] = [];
-    const pairs = await measureVersions(
+    const measured = await measureVersions(
       options,
       (line) => lines.push(line),
       async (commit) => {
         wanted.push(commit);
-        return repository;
+        return { commit: '0123456789abcdef', folder: repository };
       },
     );
     expect(wanted).to.deep.equal(['HEAD']);
+    const { pairs } = measured;
     expect(pairs).to.have.length(1);
     for (const { before, after } of pairs) {
       for (const run of [before, after]) {
@@ -24,13 +25,13 @@ describe('versions', () => {
       }
     }
     expect(lines.filter((line) => line.startsWith('pair '))).to.have.length(1);
-    const [ratios, runs] = reportVersions(options, pairs).tables;
+    const [ratios, runs] = reportVersions(options, measured).tables;
     const [ratio = expect.fail()] = pairs.map(
       ({ before, after }) => after.deliveredPerSecond / before.deliveredPerSecond,
     );
     const text = ratio.toFixed(3);
     expect(ratios?.rows[0]).to.deep.equal(['messages delivered', text, `${text} to ${text}`]);
-    expect(runs?.rows.map(([version]) => version)).to.deep.equal(['HEAD', 'this checkout']);
+    expect(runs?.rows.map(([version]) => version)).to.deep.equal(['0123456789', 'this checkout']);
   });
 
   it('has a target for the median of the ratios', async () => {
@@ -42,16 +43,20 @@ describe('versions', () => {
       },
       ...{ sent: 100, lost: 0, refused: 0, refusedBy: {}, duplicated: 0, reordered: 0, timeline: [] },
     });
-    const verdictOf = (after: number, least: string) => {
+    const verdictOf = (after: number, least: string, rate = '0') => {
       const pairs = [90, after, 120].map((speed) => ({ before: run(100), after: run(speed) }));
-      return reportVersions(VERSIONS_OPTIONS.parse({ least }), pairs).verdicts[1];
+      return reportVersions(VERSIONS_OPTIONS.parse({ least, rate }), { commit: 'abc', pairs }).verdicts[1];
     };
     expect(verdictOf(96, '95')).to.deep.equal({
       ok: true,
-      text: '0.960 × the messages of HEAD (target: at least 0.95 ×)',
+      text: '0.960 × the messages of abc (target: at least 0.95 ×)',
     });
     expect(verdictOf(94, '95')).to.include({ ok: false });
     expect(verdictOf(94, '90')).to.include({ ok: true });
+    expect(verdictOf(94, '95', '500')).to.deep.equal({
+      ok: true,
+      text: '1.000 × the CPU per message of abc (target: at most 1.05 ×)',
+    });
   });
 
   it('states the interval of a median', () => {

@@ -10,14 +10,14 @@ const VERSIONS_FOLDER = join(repository, '.local/versions');
 
 /**
  * Unpacks the repository at a commit into a folder, and installs it by its own lockfile. The folder is kept for later
- * runs. Resolves with the folder. Throws UserError when git or the commit is missing, or the installation fails.
+ * runs. Throws UserError when git or the commit is missing, or the installation fails.
  */
-export async function earlierVersion(ref: string): Promise<string> {
+export async function earlierVersion(ref: string): Promise<{ commit: string; folder: string }> {
   const commit = await commitOf(ref);
   const folder = join(VERSIONS_FOLDER, commit.slice(0, 12));
   if (!existsSync(folder)) await unpack(commit, folder);
   await install(folder, ref);
-  return folder;
+  return { commit, folder };
 }
 
 async function commitOf(ref: string): Promise<string> {

@@ -20,7 +20,7 @@ export const workerSettings = commonConfig.extend({
   RECOUNT_LANES: integer(1, 64, 2),
   /** Connections to Postgres. A process uses at most one per lane that it holds, and a few for its background work. */
   PG_POOL_SIZE: integer(1, 100, 8),
-  /** Milliseconds between two slices of the unread audit, of all workers together; 0 turns it off. */
+  /** Shortest time between two slices of the unread audit, of all workers together, in ms; 0 turns it off. */
   AUDIT_INTERVAL_MS: milliseconds(0, 3_600_000, 1_000),
   /** Members of a group. */
   MAX_GROUP_MEMBERS: integer(2, 100_000, 1_000),

@@ -244,6 +244,37 @@ describe('the inbox processor', () => {
     expect(calls).to.not.have.any.keys('reply', 'messages');
   });
 
+  it('caches no messages when it lost the lane after the commit: their next worker may have deleted some', async () => {
+    const { send } = await pair();
+    const { process, calls } = processorWith();
+    const answers = [true, false];
+    await (await process(batchOf(send('1')), [], { held: async () => answers.shift() ?? false })).published;
+    expect(answers).to.deep.equal([]);
+    expect(calls.messages).to.have.length(1);
+    expect(calls).to.not.have.any.keys('recent');
+  });
+
+  it('drops changed conversations from the cache at once, and does not cache their messages', async () => {
+    const { a, id, send } = await pair();
+    const other = await pair();
+    const { process, calls } = processorWith();
+    const remove = (seq: number): Entry => {
+      return { kind: 'message_change', conversationId: id, by: a, seq, change: { type: 'delete' } };
+    };
+    await process(batchOf(send('1')));
+    // Redis answers before the commit, and not after it.
+    const answers = [Promise.resolve(true), new Promise<boolean>(() => {})];
+    const hold = { held: () => answers.shift() ?? expect.fail('a third question') };
+    await process(batchOf(remove(1), send('2')), [], hold);
+    expect(calls.dropped).to.deep.equal([[id]]);
+    await (await process(batchOf(send('3'), remove(3), other.send('1')))).published;
+    const cached = calls.recent as { conversationId: string; content: string }[][];
+    expect(cached.map((all) => all.map(({ conversationId, content }) => [conversationId, content]))).to.deep.equal([
+      [[id, '1']],
+      [[other.id, '1']],
+    ]);
+  });
+
   it('rejects a batch of an unknown version', async () => {
     const { send } = await pair();
     const batch = { ...batchOf(send('1')), v: 7 } as unknown as LaneBatch;

@@ -167,7 +167,7 @@ describe('the unread audit of a worker', () => {
       const took = performance.now() - began;
       const pause = await redis.pTTL('chat:audit:turn');
       const since = performance.now() - began - took;
-      expect(pause).to.be.within(19 * 20 - since - 2, 19 * took + 2);
+      expect(pause).to.be.within(19 * 19 - since - 2, 19 * took + 2);
     }
   });
 });

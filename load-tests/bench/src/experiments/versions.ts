@@ -11,7 +11,7 @@ import { byKind, KINDS } from './scale/measure.ts';
 
 export const VERSIONS_OPTIONS = z.object({
   from: z.string().default('HEAD').describe('the commit that this checkout is compared with'),
-  pairs: wholeNumber(1).default(20).describe('pairs of runs, one of each version'),
+  pairs: wholeNumber(1, 1_000).default(20).describe('pairs of runs, one of each version'),
   seconds: wholeNumber(1).default(3).describe('measured time of each run'),
   warmUp: wholeNumber(0).default(20).describe('seconds of traffic of each version before the first run'),
   inFlight: wholeNumber(1).default(1_000).describe('closed loop: messages in flight at any time'),
@@ -20,7 +20,7 @@ export const VERSIONS_OPTIONS = z.object({
   size: wholeNumber(1).default(100).describe('characters of a message'),
   least: wholeNumber(1, 100)
     .default(95)
-    .describe('target: messages of this checkout, in % of those of the other version'),
+    .describe('target: messages of this checkout, or with a rate per CPU, in % of those of the other version'),
 });
 export type VersionsOptions = z.output<typeof VERSIONS_OPTIONS>;
 
@@ -28,6 +28,11 @@ const VERSIONS = ['before', 'after'] as const;
 type VersionName = (typeof VERSIONS)[number];
 /** One run of each version, one right after the other. */
 export type VersionPair = Record<VersionName, Outcome>;
+export interface MeasuredVersions {
+  /** The earlier version. */
+  commit: string;
+  pairs: VersionPair[];
+}
 
 /** Both clusters stay up, so the work of one in the background would disturb the runs of the other: it is off. */
 const ENV = { AUDIT_INTERVAL_MS: '0' };
@@ -37,18 +42,18 @@ const ERRORS = ['sent', 'refused', 'lost', 'duplicated', 'reordered'] as const;
 
 /**
  * Measures two versions in turn: both clusters stay up, and only one has traffic at a time. The two runs of a pair are
- * seconds apart, so both meet the same machine; the order changes with each pair. `folderOf` resolves with the folder of
- * the earlier version.
+ * seconds apart, so both meet the same machine; the order changes with each pair.
  */
 export async function measureVersions(
   options: VersionsOptions,
   log: Log,
-  folderOf = earlierVersion,
-): Promise<VersionPair[]> {
+  find = earlierVersion,
+): Promise<MeasuredVersions> {
   const { from, pairs, users, warmUp, seconds, rate, inFlight, size } = options;
   const start = (version: string) =>
     startUnderLoad<RunningOurs, OurOptions>(startOurs, { pairs: users, idle: 0, version, env: ENV, log });
-  await using before = await start(await folderOf(from));
+  const { commit, folder } = await find(from);
+  await using before = await start(folder);
   await using after = await start(repository);
   const clusters = { before, after };
   const load = { rate, inFlight, size };
@@ -69,11 +74,12 @@ export async function measureVersions(
     const ratios = `${throughputRatio(complete).toFixed(3)} × the messages, ${cpuRatio(complete).toFixed(3)} × the CPU`;
     log(`pair ${i + 1} of ${pairs}: ${ratios}`);
   }
-  return measured;
+  return { commit, pairs: measured };
 }
 
-export function reportVersions(options: VersionsOptions, pairs: VersionPair[]): Report {
-  const { from, seconds, rate, inFlight, users, least } = options;
+export function reportVersions(options: VersionsOptions, { commit, pairs }: MeasuredVersions): Report {
+  const { seconds, rate, inFlight, users, least } = options;
+  const from = commit.slice(0, 10);
   const rows = VERSIONS.map((name) => {
     const { deliveredPerSecond, delivery, cpu } = mediansOf(
       pairs.map((pair) => ({ ...pair[name], cpu: cpuOf(pair[name]), timeline: [] })),
@@ -81,27 +87,31 @@ export function reportVersions(options: VersionsOptions, pairs: VersionPair[]): 
     return { name: name === 'before' ? from : 'this checkout', deliveredPerSecond, delivery, cpu };
   });
   const delivered = spread(pairs.map(throughputRatio));
+  const cpu = spread(pairs.map((pair) => cpuRatio(pair)));
   const ratios = [
     { figure: 'messages delivered', ...delivered },
     ...KINDS.map((kind) => {
       return { figure: `CPU of ${kind} per message`, ...spread(pairs.map((pair) => cpuRatio(pair, kind))) };
     }),
-    { figure: 'CPU per message, all of them', ...spread(pairs.map((pair) => cpuRatio(pair))) },
+    { figure: 'CPU per message, all of them', ...cpu },
   ];
-  const all = pairs.flatMap(({ before, after }) => [before, after]);
+  const target = least / 100;
   return {
     title: 'Two versions of this repository',
     method:
       `${from} and this checkout, each on a cluster of its own with 2 gateways, 1 worker and 4 lanes; ${users} pairs of ` +
       `users, ${rate > 0 ? `${rate} messages a second by the clock` : `${inFlight} messages in flight`}. Only one cluster has ` +
       `traffic at a time: ${pairs.length} pairs of runs of ${seconds} s, each pair in another order than the one before; no unread audit. A ratio ` +
-      'is that of the two runs of a pair, this checkout through the other version.',
-    figures: { options, ratios, pairs },
+      'is that of the two runs of a pair, the figure of this checkout divided by that of the other version.',
+    figures: { options, commit, ratios, pairs },
     tables: [
       table('Ratios of the pairs', ratios, [
         'figure',
         ['median', ({ median }) => median, 3],
-        ['95 % confidence', ({ from: low, to: high }) => `${low.toFixed(3)} to ${high.toFixed(3)}`],
+        [
+          pairs.length < LEAST_FIGURES ? 'range' : '95 % confidence',
+          ({ from: low, to: high }) => `${low.toFixed(3)} to ${high.toFixed(3)}`,
+        ],
       ]),
       table('Medians of the runs; latencies in ms, CPU in µs per message', rows, [
         ['version', ({ name }) => name],
@@ -112,11 +122,21 @@ export function reportVersions(options: VersionsOptions, pairs: VersionPair[]): 
     ],
     charts: [],
     verdicts: [
-      noErrors(sumsOf(all, ERRORS)),
-      verdict(
-        delivered.median >= least / 100,
-        `${delivered.median.toFixed(3)} × the messages of ${from} (target: at least ${(least / 100).toFixed(2)} ×)`,
+      noErrors(
+        sumsOf(
+          pairs.map(({ after }) => after),
+          ERRORS,
+        ),
       ),
+      rate > 0
+        ? verdict(
+            cpu.median <= 1 / target,
+            `${cpu.median.toFixed(3)} × the CPU per message of ${from} (target: at most ${(1 / target).toFixed(2)} ×)`,
+          )
+        : verdict(
+            delivered.median >= target,
+            `${delivered.median.toFixed(3)} × the messages of ${from} (target: at least ${target.toFixed(2)} ×)`,
+          ),
     ],
   };
 }
@@ -134,10 +154,13 @@ function cpuOf({ cpu }: Outcome) {
   return byKind((kind) => cpu[kind] ?? 0);
 }
 
+/** Figures from which on a median has an interval of 95 %. */
+const LEAST_FIGURES = 6;
+
 /**
  * The median, and an interval that contains the true median with a probability of at least 95 %, whatever the
  * distribution of the figures: from the k-th smallest to the k-th greatest, with the largest k for which fewer than k of
- * n figures are below the true median with a probability of at most 2.5 %. Of fewer than 6 figures it is the range.
+ * n figures are below the true median with a probability of at most 2.5 %. Of fewer than six figures it is the range.
  */
 export function spread(figures: readonly number[]): { median: number; from: number; to: number } {
   const sorted = figures.toSorted((a, b) => a - b);

@@ -55,7 +55,7 @@ export function upgrade({ from = 'HEAD~1', next = false }: UpgradeOptions = {}):
     id: 'F26',
     title: `an upgrade from the commit ${from}`,
     freshCluster: true,
-    cluster: async () => ({ balancer: startHaproxy, env: DRAIN, version: await earlierVersion(from) }),
+    cluster: async () => ({ balancer: startHaproxy, env: DRAIN, version: (await earlierVersion(from)).folder }),
   };
   return deploy(fault, {
     async before(cluster) {

@@ -1,6 +1,6 @@
 import type { BatchReply, Entry, LaneBatch, MessageId } from '@chat-cluster/contracts';
 import type { BatchOutcome, BatchStores, ConversationFanout, Fanout, RecentMessages } from '@chat-cluster/domain';
-import { type JoinRule, LaneLeft, type LaneProcessor } from '@chat-cluster/queue';
+import { type JoinRule, type LaneHold, LaneLeft, type LaneProcessor } from '@chat-cluster/queue';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { KeepPorts } from '../dead-letters/keep-dead-letters.ts';
 import { traceBatch } from './batch-trace.ts';
@@ -42,7 +42,7 @@ export function createInboxProcessor(ports: InboxPorts) {
       const observe = (record: () => void) => void Promise.try(record).catch(report('metrics'));
       observe(() => observeStored(batches, outcome, started));
       const published = Promise.try(() =>
-        trace.publish((traces) => publish({ ...ports, dropChanged }, batches, outcome, traces)),
+        trace.publish((traces) => publish({ ...ports, hold, dropChanged }, batches, outcome, traces)),
       );
       void published.catch(report('publishing')).then(() => observe(() => observeDelivery(batches)));
       const ms = Math.round(performance.now() - started);
@@ -53,19 +53,30 @@ export function createInboxProcessor(ports: InboxPorts) {
   } satisfies LaneProcessor<LaneBatch>;
 }
 
+interface PublishPorts extends InboxPorts {
+  hold: LaneHold;
+  dropChanged: ReturnType<typeof createDropChanged>;
+}
+
 /** Sends the emits of a stored run, and to each gateway its part of the results. Never rejects. */
 function publish(
-  { recent, dropChanged, fanout, reply, logger }: InboxPorts & { dropChanged: ReturnType<typeof createDropChanged> },
+  { recent, hold, dropChanged, fanout, reply, logger }: PublishPorts,
   batches: readonly LaneBatch[],
   { messages, receipts, results, events, changed }: BatchOutcome,
   traces: ReadonlyMap<MessageId, string>,
 ): Promise<unknown> {
   const ofGroups = events.flatMap((event) => (event.type === 'message' ? [event.message] : []));
-  Promise.try(() => recent.append([...messages, ...ofGroups])).catch(() => cacheFaults.inc());
-  dropChanged(changed);
+  // This run may have changed a message that it also stored.
+  const dropped = new Set(changed);
+  const unchanged = [...messages, ...ofGroups].filter(({ conversationId }) => !dropped.has(conversationId));
   const logLoss = (what: string) => (error: Error) => logger.warn({ reason: error.message }, `lane: ${what} lost`);
   const remaining = [...results];
+  dropChanged(changed);
   return Promise.all([
+    // If the process was paused since the commit, another worker may have deleted some of these messages.
+    hold.held().then((isHeld) => {
+      if (isHeld) Promise.try(() => recent.append(unchanged)).catch(() => cacheFaults.inc());
+    }),
     Promise.try(() => fanout.newMessages(messages, traces)).catch(logLoss('emits of messages were')),
     Promise.try(() => fanout.messagesRead(receipts)).catch(logLoss('emits of receipts were')),
     // After the messages: a change of a message follows it.

@@ -10,14 +10,17 @@ const TURN = `${CLUSTER_NAME}:audit:turn`;
 /** Longest turn, in ms: longer than a slice takes. If a slice takes longer, two may run at once, which is harmless. */
 const TURN_MS = 60_000;
 /**
- * A turn that took t ms ends after a pause of 19 t, so the audit takes at most 5 % of a core of Postgres. Without a
+ * A slice that took t ms is followed by a pause of 19 t, so the audit takes at most 5 % of a core of Postgres. Without a
  * pause, users with thousands of unread messages made it the dearest statement of a busy cluster: more time than all
  * messages took to be stored.
  */
 const PAUSE = 19;
+const LONGEST_PAUSE_MS = 3_600_000;
 
-/** KEYS: turn. ARGV: own token, pause in ms. Ends the turn after the pause, if it is still this worker's. */
-const END_TURN = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end`;
+/** KEYS: turn. ARGV: own token, pause in ms. Ends the turn after the pause, unless another worker has it by now. */
+const END_TURN = `
+local holder = redis.call('GET', KEYS[1])
+if not holder or holder == ARGV[1] then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end`;
 
 /**
  * One job of the audit: checks the next slice of all unread counters and of the counts of members of groups
@@ -32,7 +35,7 @@ export async function auditUnread(options: AuditOptions): Promise<void> {
   try {
     await auditSlice(options);
   } finally {
-    const pauseMs = Math.min(TURN_MS, Math.ceil((performance.now() - began) * PAUSE));
+    const pauseMs = Math.min(LONGEST_PAUSE_MS, Math.ceil((performance.now() - began) * PAUSE));
     await redis.eval(END_TURN, { keys: [TURN], arguments: [token, String(pauseMs)] });
   }
 }
