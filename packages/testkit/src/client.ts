@@ -91,19 +91,40 @@ export async function connect(
   }
 }
 
-/** As `connect`, on a gateway other than `gatewayId`: reconnects until the entry assigns it to another one. */
+/** As `connect`, on a gateway other than `gatewayId`. */
 export async function connectElsewhere(
   target: Target,
   userId: string,
   gatewayId: string,
   options: Partial<ManagerOptions & SocketOptions> = {},
 ): Promise<TestClient> {
-  return eventually(async () => {
-    const client = await connect(target, userId, options);
-    if (client.session.gatewayId !== gatewayId) return client;
-    client.close();
-    throw new Error(`connected to ${gatewayId} each time`);
-  });
+  return untilElsewhere(
+    gatewayId,
+    () => connect(target, userId, options),
+    ({ session }) => session.gatewayId,
+  );
+}
+
+/** Connections to the wrong gateway that stay open, so that an entry that prefers the least busy one takes another. */
+const HELD_MEANWHILE = 4;
+
+/** Connects until the entry assigns a client to a gateway other than `gatewayId`; resolves with that client. */
+export async function untilElsewhere<Client extends { close(): void }>(
+  gatewayId: string,
+  connectClient: () => Promise<Client>,
+  gatewayOf: (client: Client) => string,
+): Promise<Client> {
+  const wrong: Client[] = [];
+  try {
+    return await eventually(async () => {
+      const client = await connectClient();
+      if (gatewayOf(client) !== gatewayId) return client;
+      if (wrong.push(client) > HELD_MEANWHILE) wrong.shift()?.close();
+      throw new Error(`connected to ${gatewayId} each time`);
+    });
+  } finally {
+    for (const client of wrong) client.close();
+  }
 }
 
 /** A call of the REST API as `userId`, or without a token. */

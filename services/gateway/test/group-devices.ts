@@ -1,5 +1,5 @@
 import type { Group, Message, SyncAck } from '@chat-cluster/contracts';
-import { eventually, newUser, type TestCluster, tokenFor } from '@chat-cluster/testkit';
+import { eventually, newUser, type TestCluster, tokenFor, untilElsewhere } from '@chat-cluster/testkit';
 import { expect } from 'chai';
 import { io, type Socket } from 'socket.io-client';
 
@@ -46,12 +46,11 @@ export function devicesOf(cluster: () => TestCluster) {
   }
   /** A device of the user on another gateway. */
   function connectElsewhere(userId: string, gatewayId: string): Promise<Device> {
-    return eventually(async () => {
-      const device = await connect(userId);
-      if (device.gatewayId !== gatewayId) return device;
-      device.close();
-      throw new Error(`connected to ${gatewayId} each time`);
-    });
+    return untilElsewhere(
+      gatewayId,
+      () => connect(userId),
+      (device) => device.gatewayId,
+    );
   }
   return {
     connect,

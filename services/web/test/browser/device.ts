@@ -9,6 +9,10 @@ const NETWORK_PROBLEM = /net::ERR_|^WebSocket connection to |^Failed to load res
 /** A poll of a session that has ended: the gateway responds with 400, and the client begins another session. */
 const LATE_POLL = /^Failed to load resource: .* 400 .*\/socket\.io\/\?.*transport=polling.*&sid=/;
 
+/** A page was left, or its session has ended, while it changed from polling to WebSocket. */
+const LEFT_UPGRADE =
+  /^WebSocket connection to '.*&transport=websocket&sid=.* WebSocket is closed before the connection is/;
+
 /** A browser of its own, with the problems that its pages report: errors, exceptions, violations of the policy. */
 export class Device {
   /** The test breaks connections: what Chromium writes about them is no problem. */
@@ -68,7 +72,7 @@ export class Device {
       const { url } = message.location();
       const problem = `${message.text()} ${url}`;
       const isProblem = message.type() === 'error' || message.type() === 'warning';
-      if (isProblem && !LATE_POLL.test(problem)) this.#problems.push(problem);
+      if (isProblem && !LATE_POLL.test(problem) && !LEFT_UPGRADE.test(problem)) this.#problems.push(problem);
     });
     page.on('pageerror', (error) => this.#problems.push(String(error)));
   }
