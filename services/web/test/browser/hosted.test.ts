@@ -34,6 +34,32 @@ describe('the chat page outside of local mode', () => {
   );
 
   it(
+    'keeps a session that begins while the one before still ends',
+    inScene(async (scene) => {
+      const chat = await scene.openHosted(await scene.device(), scene.alice);
+      await chat.live();
+      await chat.page.evaluate(async () => {
+        const announced = new Promise((resolve) => {
+          new BroadcastChannel('chat-sign-out').onmessage = resolve;
+        });
+        const click = (name: string) => {
+          const buttons = [...document.querySelectorAll('button')];
+          const button = buttons.find((one) => (one.ariaLabel ?? one.textContent) === name);
+          button?.click();
+          return button !== undefined;
+        };
+        click('Sign out');
+        while (!click('Sign in again')) await new Promise(requestAnimationFrame);
+        await announced;
+        // The page has received it too.
+        await new Promise((resolve) => setTimeout(resolve));
+      });
+      await chat.live();
+      expect(await chat.page.getByRole('button', { name: 'Sign in again' }).count()).to.equal(0);
+    }),
+  );
+
+  it(
     'offers the sign-in again when a typed token has expired',
     inScene(async (scene) => {
       const { alice, stage } = scene;

@@ -1,11 +1,11 @@
 import { createStore, type StoreApi } from 'zustand';
+import { openTabChannel } from '../../ui/tab-channel.ts';
 import { clearDrafts } from '../conversation/drafts.ts';
 import { createPaneView, type PaneViewStore } from '../pane/pane-view.ts';
 import { createViewHistory } from '../pane/view-history.ts';
 import { browserTexts, tabTexts } from '../session/browser-storage.ts';
 import type { HostedConfig } from '../session/page-config.ts';
 import { openSession, type Session } from '../session/session.ts';
-import { announceSignOut, onSignOutElsewhere } from '../session/tabs.ts';
 import { hostedTokens, typedToken } from '../session/tokens.ts';
 
 /** Name of the database of unsent messages in this browser. */
@@ -50,7 +50,8 @@ export function openHosted(config: HostedConfig): HostedApplication {
     clearDrafts(browserTexts);
     await current?.client.signOut();
   };
-  onSignOutElsewhere(() => void end());
+  // One channel for both directions: another one of this tab would receive what this one posts.
+  const tabs = openTabChannel('chat-sign-out', () => void end());
   return {
     config,
     view,
@@ -61,8 +62,9 @@ export function openHosted(config: HostedConfig): HostedApplication {
       session.setState({ current: open(token) });
     },
     async signOut() {
+      // First, so that it cannot end a session that begins while this one ends.
+      tabs.post('signed out');
       await end();
-      announceSignOut();
     },
   };
 }
