@@ -21,6 +21,8 @@ interface Result {
 
 /** Test files in the table of the slowest ones. */
 const SLOWEST = 15;
+/** Parts of the range of freePort (packages/local-cluster), one for each mocha process: more than run at once. */
+const PARTS = Array.from({ length: 10 }, (_, i) => `${12_000 + 2_000 * i}-${14_000 + 2_000 * i}`);
 
 const folder = mkdtempSync(join(tmpdir(), 'chat-tests-'));
 // See packages/testkit/src/postgres-template.ts.
@@ -133,13 +135,15 @@ function oneAtATime() {
 }
 
 async function mocha(args: readonly string[], onOutput?: (text: string) => void): Promise<Result & { code: number }> {
+  const ports = PARTS.shift();
   const resultFile = join(mkdtempSync(join(folder, 'suite-')), 'result.json');
   const main = join(root, 'node_modules/mocha/bin/mocha.js');
   const reporter = ['--reporter', join(root, 'infra/local/mocha-reporter.cjs')];
   const code = await runProgram(process.execPath, [main, ...reporter, ...args], {
-    env: { ...process.env, CHAT_TEST_RESULT: resultFile },
+    env: { ...process.env, CHAT_TEST_RESULT: resultFile, ...(ports !== undefined && { CHAT_TEST_PORTS: ports }) },
     onOutput,
   });
+  if (ports !== undefined) PARTS.push(ports);
   const result: Result = existsSync(resultFile)
     ? (JSON.parse(readFileSync(resultFile, 'utf8')) as Result)
     : { passed: 0, failed: 0, reasons: [] };

@@ -2,9 +2,13 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { UserError } from '@chat-cluster/runtime';
 
-/** Range of freePort. It ends below 32768, where Linux assigns ports to outgoing connections. */
-const LOWEST = 12_000;
-const HIGHEST = 32_000;
+/**
+ * Range of freePort. It ends below 32768, where Linux assigns ports to outgoing connections. The suites that `npm test`
+ * runs at once have a part of it each.
+ */
+const [LOWEST = 0, HIGHEST = 0] = (process.env.CHAT_TEST_PORTS ?? '12000-32000').split('-').map(Number);
+/** Ports that this process has chosen before: what is to listen there may still be starting. */
+const given = new Set<number>();
 /** Ports that onPort tries. */
 const ATTEMPTS = 3;
 
@@ -12,6 +16,7 @@ const ATTEMPTS = 3;
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST));
+    if (given.has(port)) continue;
     const server = createServer();
     const listening = once(server, 'listening').then(
       () => true,
@@ -21,6 +26,8 @@ export async function freePort(): Promise<number> {
     if (!(await listening)) continue;
     server.close();
     await once(server, 'close');
+    if (given.size > (HIGHEST - LOWEST) / 2) given.clear();
+    given.add(port);
     return port;
   }
 }

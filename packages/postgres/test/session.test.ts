@@ -42,7 +42,8 @@ const HOSTILE: Record<string, string> = {
   statement_timeout: '1ms',
   lock_timeout: '1ms',
   idle_in_transaction_session_timeout: '1ms',
-  idle_session_timeout: '20ms',
+  // Longer than it takes to apply the own settings after the connection is made.
+  idle_session_timeout: '5s',
   transaction_timeout: '2s',
   row_security: 'off',
   synchronous_commit: 'off',
@@ -151,8 +152,9 @@ describe('a session', () => {
       const options = mine.map(([setting, value]) => `-c ${setting}=${value.replaceAll(' ', '\\ ')}`).join(' ');
       await expectCore(withOptions(url.href, options));
       await using db = open(withOptions(url.href, options));
-      const { rows } = await sql`show synchronous_commit`.execute(db);
-      expect(rows).to.deep.equal([{ synchronous_commit: 'on' }]);
+      const { rows } = await sql`select current_setting('synchronous_commit') as commits,
+        current_setting('idle_session_timeout') as idle`.execute(db);
+      expect(rows).to.deep.equal([{ commits: 'on', idle: '0' }]);
     } finally {
       await queryPostgres(postgres.url, `drop role ${role}`);
     }
